@@ -1,0 +1,71 @@
+"""Raw sample encodings, bytes to float and back.
+
+PCM16 at 16 kHz mono is the lab's ordinary audio: 32 kB a second, 3,200 bytes in 100 ms.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from lab_kit.errors import InvalidAudioFormat, InvalidParameter
+
+FloatArray = npt.NDArray[np.float32]
+
+ENCODINGS = {"linear16": 2, "linear32": 4}
+"""Encodings that arrive as bare samples, with the bytes of one sample: signed little-endian
+integers of 16 bits, and floats of 32 bits."""
+
+_PCM16_SCALE = 32_768.0
+
+
+def frame_bytes(encoding: str, channels: int) -> int:
+    """Bytes of one sample across all channels.
+
+    Raises:
+        InvalidParameter: the encoding is not one of `ENCODINGS`.
+    """
+    if encoding not in ENCODINGS:
+        raise InvalidParameter(
+            f"encoding '{encoding}' is not spoken here",
+            f"expected one of {', '.join(sorted(ENCODINGS))}",
+            "convert the audio or name its encoding",
+        )
+    return ENCODINGS[encoding] * channels
+
+
+def to_float(data: bytes, encoding: str, channels: int = 1) -> FloatArray:
+    """Decode raw samples, averaging channels.
+
+    Args:
+        data: whole frames; see `frame_bytes`.
+
+    Returns:
+        (samples,) float32 in [-1, 1].
+
+    Raises:
+        InvalidAudioFormat: the bytes are not whole frames, or hold a float that is no number.
+        InvalidParameter: unknown encoding.
+    """
+    whole = frame_bytes(encoding, channels)
+    if len(data) % whole:
+        raise InvalidAudioFormat(
+            f"chunk holds {len(data):,} bytes",
+            f"{encoding} with {channels} channel(s) needs a multiple of {whole}",
+            "buffer the last bytes and send them with the next chunk",
+        )
+    if encoding == "linear16":
+        decoded = np.frombuffer(data, "<i2").astype(np.float32) / np.float32(_PCM16_SCALE)
+    else:
+        decoded = np.frombuffer(data, "<f4").astype(np.float32)
+        if not np.isfinite(decoded).all():
+            raise InvalidAudioFormat(
+                "a sample is infinite or not a number",
+                "linear32 samples are floats in [-1, 1]",
+                "check the byte order and the encoding's name",
+            )
+    mono = decoded.reshape(-1, channels).mean(axis=1) if channels > 1 else decoded
+    return np.clip(mono, -1.0, 1.0).astype(np.float32)
+
+
+def to_pcm16(audio: FloatArray) -> bytes:
+    """Encode (samples,) float in [-1, 1] as PCM16; what lies outside is clipped."""
+    return np.clip(audio * _PCM16_SCALE, -32_768, 32_767).round().astype("<i2").tobytes()

@@ -1,0 +1,92 @@
+"""Where time comes from. Everything that needs a time takes a ``Clock`` or a number.
+
+``MonotonicClock`` reads ``time.perf_counter_ns``: it never jumps, and it means something only
+within one process. What crosses processes is compared through ``ClockOffset``, which is an
+estimate and carries its own error.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A source of monotonic time."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since an arbitrary but fixed moment."""
+        ...
+
+
+class MonotonicClock:
+    """The process's own monotonic clock."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds of ``time.perf_counter_ns``."""
+        return time.perf_counter_ns()
+
+    def sleep_until(self, due_ns: int) -> None:
+        """Block the calling thread until ``due_ns``; return at once if that has passed."""
+        time.sleep(max(0, due_ns - self.now_ns()) / 1e9)
+
+
+class ManualClock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self, now_ns: int = 0) -> None:
+        self._now_ns = now_ns
+
+    def now_ns(self) -> int:
+        """The moment the test has reached."""
+        return self._now_ns
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by ``seconds``."""
+        self._now_ns += round(seconds * 1e9)
+
+
+def wall_clock_iso() -> str:
+    """Now, in UTC, as ISO 8601; for people and records, never for measuring."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """How far another process's monotonic clock is from ours.
+
+    Attributes:
+        offset_ns: add to a remote reading to get ours.
+        error_ns: largest error the estimate can have, half the round trip that gave it.
+    """
+
+    offset_ns: int
+    error_ns: int
+
+    def to_local(self, remote_ns: int) -> int:
+        """A remote reading on our clock."""
+        return remote_ns + self.offset_ns
+
+
+@dataclass(frozen=True, slots=True)
+class ClockProbe:
+    """One exchange: sent and answered on our clock, received and answered on theirs."""
+
+    sent_ns: int
+    remote_received_ns: int
+    remote_sent_ns: int
+    received_ns: int
+
+    def offset(self) -> ClockOffset:
+        """The estimate this probe gives.
+
+        Source: the on-wire protocol of RFC 5905 section 8, with the error bound that the path
+        delay, however it splits into out and back, allows.
+        """
+        out_ns = self.remote_received_ns - self.sent_ns
+        back_ns = self.received_ns - self.remote_sent_ns
+        return ClockOffset(offset_ns=(back_ns - out_ns) // 2, error_ns=(out_ns + back_ns) // 2)
+
+
+def best_offset(probes: list[ClockProbe]) -> ClockOffset:
+    """The estimate of the fastest exchange, which has the smallest error."""
+    return min((probe.offset() for probe in probes), key=lambda offset: offset.error_ns)
