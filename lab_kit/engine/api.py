@@ -1,0 +1,107 @@
+"""What the engine offers: submit audio, get a hypothesis, change your mind."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.events import ModelInfo
+
+
+class Priority(IntEnum):
+    """Lower runs first. Finals go before interims: someone waits for them."""
+
+    FINAL = 0
+    INTERIM = 1
+    BATCH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRequest:
+    """One decode.
+
+    Attributes:
+        audio: (samples,) float32 in [-1, 1] at 16 kHz.
+        max_tokens: stop here even if the model would go on.
+        draft: tokens that the answer probably begins with; they are checked in one pass and
+            the agreeing prefix is kept. Empty decodes token by token.
+    """
+
+    audio: FloatArray
+    priority: Priority
+    max_tokens: int
+    draft: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the model heard.
+
+    Attributes:
+        log_probabilities: of each token, in order.
+        truncated: the token limit ended it, not the model.
+        submitted_ns, started_ns, finished_ns: the request's life, on the monotonic clock.
+        steps: decoder passes that it took part in.
+        compute_ns: time the device spent on passes it took part in, shared by their width.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    truncated: bool
+    submitted_ns: int
+    started_ns: int
+    finished_ns: int
+    steps: int
+    compute_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A submitted request; ``future`` gives its `Hypothesis`, or is cancelled."""
+
+    number: int
+    future: "Future[Hypothesis]"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the engine is.
+
+    Attributes:
+        waiting: requests not started.
+        running: requests started and not finished.
+    """
+
+    waiting: int
+    running: int
+
+
+class Engine(Protocol):
+    """A device that decodes for many streams."""
+
+    @property
+    def model(self) -> ModelInfo:
+        """What runs, and where."""
+        ...
+
+    def submit(self, request: DecodeRequest) -> Ticket:
+        """Queue a request.
+
+        Raises:
+            SystemOverloaded: the queue is full.
+        """
+        ...
+
+    def refresh(self, ticket: Ticket, request: DecodeRequest) -> bool:
+        """Replace a request that has not started, keeping its place; False if it has."""
+        ...
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Drop a request and free what it holds; its future is cancelled."""
+        ...
+
+    def load(self) -> Load:
+        """How busy the engine is now."""
+        ...

@@ -1,0 +1,133 @@
+"""Runs scheduled work on the model, and keeps what the model remembers of each sequence."""
+
+import time
+from typing import Protocol
+
+from lab_kit.engine.scheduler import Sequence, Stage, Work
+from lab_kit.models.moonshine import (
+    END_TOKEN,
+    Choice,
+    DecodeBatch,
+    EncodedAudio,
+    Moonshine,
+    join,
+    select,
+    truncate,
+)
+
+
+class Runner(Protocol):
+    """Runs work; the loop knows no more of a device than this."""
+
+    def run(self, work: Work) -> None:
+        """Run ``work`` and advance its sequences."""
+        ...
+
+    def text(self, sequence: Sequence) -> str:
+        """What the sequence says so far."""
+        ...
+
+    def forget(self, sequence: Sequence) -> None:
+        """Free everything held for the sequence."""
+        ...
+
+
+class MoonshineRunner:
+    """Runs on Moonshine.
+
+    Each decoding sequence lies in one row of one `DecodeBatch`. When a step's sequences are not
+    exactly the rows of one batch, their rows are gathered into a new one; while nobody joins or
+    leaves, nothing is copied.
+    """
+
+    def __init__(self, model: Moonshine) -> None:
+        self._model = model
+        self._encoded: dict[int, EncodedAudio] = {}
+        self._rows: dict[int, tuple[DecodeBatch, int]] = {}
+
+    def run(self, work: Work) -> None:
+        """Encode, start or step the work's sequences."""
+        began_ns = time.perf_counter_ns()
+        if work.stage is Stage.WAITING:
+            self._encode(work.sequences[0])
+        elif work.stage is Stage.ENCODED:
+            self._start(work.sequences)
+        else:
+            self._step(work.sequences)
+        spent_ns = (time.perf_counter_ns() - began_ns) // len(work.sequences)
+        for sequence in work.sequences:
+            sequence.compute_ns += spent_ns
+
+    def text(self, sequence: Sequence) -> str:
+        """The words of the sequence's tokens."""
+        return self._model.text(sequence.tokens)
+
+    def forget(self, sequence: Sequence) -> None:
+        """Drop the sequence's frames and cache row."""
+        self._encoded.pop(sequence.number, None)
+        self._rows.pop(sequence.number, None)
+
+    def _encode(self, sequence: Sequence) -> None:
+        self._encoded[sequence.number] = self._model.encode(sequence.request.audio)
+        sequence.stage = Stage.ENCODED
+
+    def _start(self, sequences: tuple[Sequence, ...]) -> None:
+        draft = sequences[0].request.draft
+        clips = [self._encoded.pop(s.number) for s in sequences]
+        choices, batch = self._model.prefill(clips, draft)
+        if draft:
+            kept = _agreeing(draft, choices[0])
+            batch = truncate(batch, 1 + kept) if kept < len(draft) else batch
+            choices = [choices[0][: kept + 1]]
+        for row, (sequence, chosen) in enumerate(zip(sequences, choices, strict=True)):
+            self._rows[sequence.number] = (batch, row)
+            sequence.stage = Stage.DECODING
+            for choice in chosen:
+                if sequence.stage is Stage.DECODING:
+                    _accept(sequence, choice)
+            sequence.position = batch.position
+            sequence.steps += 1
+
+    def _step(self, sequences: tuple[Sequence, ...]) -> None:
+        batch, rows = self._gathered(sequences)
+        choices = self._model.step(batch, [sequence.tokens[-1] for sequence in rows])
+        for sequence, choice in zip(rows, choices, strict=True):
+            _accept(sequence, choice)
+            sequence.position = batch.position
+            sequence.steps += 1
+
+    def _gathered(self, sequences: tuple[Sequence, ...]) -> tuple[DecodeBatch, list[Sequence]]:
+        """One batch that holds exactly ``sequences``, and which of them is in which row."""
+        batches: dict[int, tuple[DecodeBatch, list[Sequence]]] = {}
+        for sequence in sequences:
+            batch, _ = self._rows[sequence.number]
+            batches.setdefault(id(batch), (batch, []))[1].append(sequence)
+        parts, ordered = [], []
+        for batch, members in batches.values():
+            rows = [self._rows[s.number][1] for s in members]
+            parts.append(batch if rows == list(range(batch.width)) else select(batch, rows))
+            ordered += members
+        joined = join(parts)
+        for row, sequence in enumerate(ordered):
+            self._rows[sequence.number] = (joined, row)
+        return joined, ordered
+
+
+def _agreeing(draft: tuple[int, ...], choices: list[Choice]) -> int:
+    """Length of the draft's prefix that the model would have chosen itself."""
+    for index, token in enumerate(draft):
+        if choices[index].token != token:
+            return index
+    return len(draft)
+
+
+def _accept(sequence: Sequence, choice: Choice) -> None:
+    """Take the model's choice; the sequence is done at END or at its token limit."""
+    if choice.token == END_TOKEN:
+        sequence.stage = Stage.DONE
+        return
+    sequence.tokens.append(choice.token)
+    sequence.log_probabilities.append(choice.log_probability)
+    if len(sequence.tokens) >= sequence.request.max_tokens:
+        sequence.truncated = True
+        sequence.stage = Stage.DONE

@@ -1,0 +1,108 @@
+"""The one place that decides where models run, and says what was decided.
+
+A runtime that *lists* CUDA proves nothing: the GPU build lists it on machines without a driver
+and then falls back to the CPU without an exception. The honest test is to build a session and
+ask it which provider it got.
+"""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+
+DEVICE_VARIABLE = "LAB_DEVICE"
+"""Set to ``cpu`` to keep a machine's GPU out of an experiment; anything else is ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where sessions are asked to run.
+
+    Attributes:
+        kind: ``cuda`` or ``cpu``.
+        name: for people: the GPU's name, or the processor's and its cores.
+        workers: threads that may call the runtime at once; the cores on a CPU, one on a GPU,
+            whose kernels queue behind each other anyway.
+    """
+
+    kind: str
+    name: str
+    workers: int
+
+    @property
+    def label(self) -> str:
+        """Kind and name in one phrase, for plots and reports."""
+        return f"{self.kind} ({self.name})"
+
+
+@cache
+def choose_device() -> Device:
+    """The GPU where an NVIDIA driver answers and the runtime can reach it, else the CPU."""
+    gpu = None if os.environ.get(DEVICE_VARIABLE) == "cpu" else _gpu_name()
+    if gpu is not None and CUDA in onnxruntime.get_available_providers():
+        return Device("cuda", gpu, workers=1)
+    cores = usable_cores()
+    return Device("cpu", f"{_processor_name()}, {cores} cores", workers=cores)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which in a container can be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def open_session(path: Path, device: Device) -> onnxruntime.InferenceSession:
+    """Open a graph on ``device``.
+
+    One runtime thread a session and no spinning: on shared cores two spinning threads took
+    85 ms for a window that one thread did in 27 ms. Parallelism comes from calling the session
+    from several workers, which the runtime allows.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    providers = [CUDA, CPU] if device.kind == "cuda" else [CPU]
+    if device.kind == "cuda":
+        onnxruntime.preload_dlls()
+    return onnxruntime.InferenceSession(str(path), options, providers=providers)
+
+
+def session_device(session: Any, asked: Device) -> Device:
+    """Where the session really runs: the CPU if it could not get the GPU it was asked for."""
+    if asked.kind == "cuda" and CUDA not in session.get_providers():
+        return Device("cpu", f"{_processor_name()}; asked for {asked.name}, fell back", 1)
+    return asked
+
+
+def _gpu_name() -> str | None:
+    try:
+        answer = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        # no driver, or one that does not answer: both mean there is no GPU to use
+        return None
+    return answer.stdout.splitlines()[0].strip() if answer.stdout.strip() else None
+
+
+def _processor_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return os.uname().machine if hasattr(os, "uname") else "processor"
