@@ -87,17 +87,23 @@ def required_python(pyproject: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def starts(name: str) -> bool:
+    """Whether an interpreter of that name is there and runs; a version manager's stub may not."""
+    if shutil.which(name) is None:
+        return False
+    return subprocess.run([name, "--version"], capture_output=True).returncode == 0
+
+
 def check_python(found: tuple[int, int], needed: tuple[int, int]) -> None:
     """Refuse a Python that is too old, naming a newer one if the machine has it."""
     if found >= needed:
         return
-    names = [f"python{needed[0]}.{minor}" for minor in range(needed[1] + 4, needed[1] - 1, -1)]
-    there = next((name for name in names if shutil.which(name)), None)
-    newer = there or f"python{needed[0]}.{needed[1]}"
-    first = "" if there else f"install Python {needed[0]}.{needed[1]} or newer, then "
+    major, minor = needed
+    there = [name for name in (f"python{major}.{minor + up}" for up in range(5)) if starts(name)]
+    advice = f"PYTHON={there[0]}" if there else f"PYTHON=python{major}.{minor} once it is installed"
     raise SetupError(
-        f"{sys.executable} is Python {found[0]}.{found[1]}, the labs need "
-        f"{needed[0]}.{needed[1]} or newer; {first}run: make setup PYTHON={newer}"
+        f"{sys.executable} is Python {found[0]}.{found[1]}, the labs need {major}.{minor} or newer; "
+        f"run the same command with {advice}"
     )
 
 

@@ -30,6 +30,8 @@ def command(jupyter: Path, host: str, is_root: bool, browser: bool) -> list[str]
         f"--ServerApp.ip={host}",
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{FIRST_LAB}",
+        # Server and kernel talk over local TCP; unencrypted, every kernel start prints a warning.
+        "--KernelManager.transport_encryption=auto",
     ]
     if is_root:
         line.append("--allow-root")  # JupyterLab refuses root unless told that it is meant
