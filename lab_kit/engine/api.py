@@ -23,14 +23,15 @@ class DecodeRequest:
 
     Attributes:
         audio: (samples,) float32 in [-1, 1] at 16 kHz.
-        max_tokens: stop here even if the model would go on.
+        max_tokens: stop here even if the model would go on; None takes the model's own limit for
+            audio of this length.
         draft: tokens that the answer probably begins with; they are checked in one pass and
             the agreeing prefix is kept. Empty decodes token by token.
     """
 
     audio: FloatArray
     priority: Priority
-    max_tokens: int
+    max_tokens: int | None = None
     draft: tuple[int, ...] = ()
 
 

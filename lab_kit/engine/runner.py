@@ -12,6 +12,7 @@ from lab_kit.models.moonshine import (
     Moonshine,
     join,
     select,
+    token_limit,
     truncate,
 )
 
@@ -128,6 +129,7 @@ def _accept(sequence: Sequence, choice: Choice) -> None:
         return
     sequence.tokens.append(choice.token)
     sequence.log_probabilities.append(choice.log_probability)
-    if len(sequence.tokens) >= sequence.request.max_tokens:
+    request = sequence.request
+    if len(sequence.tokens) >= (request.max_tokens or token_limit(len(request.audio))):
         sequence.truncated = True
         sequence.stage = Stage.DONE

@@ -44,9 +44,9 @@ _STEP_OUTPUTS = ["logits"] + [f"present.{name}" for name in _DECODER_NAMES]
 OrtValue = onnxruntime.OrtValue
 
 
-def token_limit(audio_s: float) -> int:
-    """Most tokens that ``audio_s`` of speech can hold."""
-    return round(TOKENS_PER_AUDIO_S * audio_s) + EXTRA_TOKENS
+def token_limit(audio_samples: int) -> int:
+    """Most tokens that audio of this length can hold."""
+    return round(TOKENS_PER_AUDIO_S * audio_samples / SAMPLE_RATE_HZ) + EXTRA_TOKENS
 
 
 @dataclass(frozen=True, slots=True)

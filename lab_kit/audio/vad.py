@@ -1,0 +1,56 @@
+"""Voice activity: labels a stream's windows with the probability that they hold speech.
+
+The neural scorer is passed in; this module cuts the stream into the windows it wants.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from lab_kit.audio.pcm import FloatArray
+
+WINDOW_SAMPLES = 512
+"""32 ms at 16 kHz, the window Silero VAD was made for."""
+
+
+class SpeechScorer(Protocol):
+    """Scores the windows of one stream in order."""
+
+    def score(self, window: FloatArray) -> float:
+        """Probability in [0, 1] that the window, (512,) at 16 kHz, holds speech."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One labelled window, by its place in the stream."""
+
+    start_sample: int
+    end_sample: int
+    speech_probability: float
+
+
+class VoiceActivity:
+    """Windows of one stream as they become whole."""
+
+    def __init__(self, scorer: SpeechScorer) -> None:
+        self._scorer = scorer
+        self._rest = np.zeros(0, np.float32)
+        self._start_sample = 0
+
+    def push(self, audio: FloatArray) -> list[Window]:
+        """Label every window that ``audio``, (samples,) at 16 kHz, completes."""
+        pending = np.concatenate([self._rest, audio])
+        whole = len(pending) // WINDOW_SAMPLES
+        windows = [
+            self._label(pending[n * WINDOW_SAMPLES : (n + 1) * WINDOW_SAMPLES])
+            for n in range(whole)
+        ]
+        self._rest = pending[whole * WINDOW_SAMPLES :]
+        return windows
+
+    def _label(self, window: FloatArray) -> Window:
+        start = self._start_sample
+        self._start_sample += WINDOW_SAMPLES
+        return Window(start, self._start_sample, self._scorer.score(window))

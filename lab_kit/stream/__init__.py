@@ -1,0 +1,4 @@
+"""One live stream: audio in, events out, decodes by the engine in between.
+
+``session`` decides and touches nothing; ``pipeline`` carries out what it decides.
+"""

@@ -1,0 +1,93 @@
+"""One transcript's span while it is being heard: what it covers, what is asked about it."""
+
+from dataclasses import dataclass, field
+
+from lab_kit.engine.api import Hypothesis
+from lab_kit.units import samples
+
+PRE_ROLL_SAMPLES = samples(0.2)
+"""Audio kept from before the onset; the model hears a first word better with air before it
+(0.2 s found the most first words at 0.2 to 0.3 s of speech, against 0.1 and 0.4)."""
+MIN_SPEECH_SAMPLES = samples(0.1)
+"""Less voiced sound than this is a click or a breath, not a word."""
+MAX_SEGMENT_SAMPLES = samples(10.0)
+"""Decoding ten seconds takes a quarter of a second; longer segments could not end on time."""
+SETTLED_SEGMENT_SAMPLES = samples(4.0)
+"""From this length on, any dip in voice activity ends a segment: shorter segments are decoded
+faster, and a dip is a better place to cut than the maximum length would be."""
+FIRST_INTERIM_SAMPLES = samples(0.1)
+_SHORTEST_INTERVAL_SAMPLES = samples(0.05)
+_LONGEST_INTERVAL_SAMPLES = samples(0.5)
+_INTERVAL_SHARE = 0.25
+
+
+def interim_interval_samples(speech_samples: int) -> int:
+    """How much more must be said before the segment is decoded again.
+
+    A pass costs in proportion to the segment's length, so the interval grows with it: every
+    50 ms while the first word is spoken, every half second in a long sentence. The cost per
+    second of speech then stays bounded.
+    """
+    share = int(speech_samples * _INTERVAL_SHARE)
+    return min(max(share, _SHORTEST_INTERVAL_SAMPLES), _LONGEST_INTERVAL_SAMPLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """The audio whose arrival made something happen, and when it came and was judged."""
+
+    audio_end_sample: int
+    received_ns: int
+    decided_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Why and when a segment closed; its final is owed."""
+
+    trigger: Trigger
+    endpoint: bool
+    requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A decode in flight: its number, the audio it covers, what triggered it."""
+
+    number: int
+    end_sample: int
+    trigger: Trigger
+
+
+@dataclass(slots=True)
+class Segment:
+    """The state of one segment.
+
+    Attributes:
+        start_sample: first sample decoded, pre-roll included.
+        onset_sample: where speech began.
+        speech_end_sample: where it last ended, as far as known.
+        voiced_samples: length of the windows labelled speech.
+        quietest_sample: best place for a cut, should the segment grow too long.
+        interim, final: decodes in flight; a final may be speculative.
+        heard: the last pass's text, for agreement; its tokens, as the next draft.
+        ready: the answer of `final`.
+    """
+
+    start_sample: int
+    onset_sample: int
+    next_interim_sample: int
+    speech_end_sample: int = 0
+    voiced_samples: int = 0
+    quietest_sample: int = 0
+    quietest_probability: float = 1.0
+    interim: Asked | None = None
+    final: Asked | None = None
+    heard: str = ""
+    heard_tokens: tuple[int, ...] = field(default=())
+    ready: Hypothesis | None = None
+    closing: Closing | None = None
+
+    def grows_too_long(self, end_sample: int) -> bool:
+        """Whether it must be cut, endpoint or not."""
+        return end_sample - self.start_sample >= MAX_SEGMENT_SAMPLES

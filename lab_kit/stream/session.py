@@ -1,0 +1,420 @@
+"""The streaming recognizer: when to decode what, and what may be said.
+
+Audio and answers go in with the times they arrived; actions come out: events to emit, decodes to
+ask for, decodes to drop. No clock, no thread, no model is touched here.
+
+The three ideas (design of the lab, shown in 06):
+
+- Interims re-decode the segment so far, at growing intervals; what two passes agree on is stable.
+- A speculative final starts the moment voice activity falls. If speech goes on it is dropped; if
+  the silence lasts, the final is there when the endpoint is. The wait for silence hides the work.
+- Finals leave in the order of their segments, and nothing of a later segment overtakes them.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from lab_kit.audio.buffer import AudioBuffer
+from lab_kit.audio.endpointing import RELEASE_PROBABILITY, Endpointer, Mark, SpeechMark
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.audio.vad import SpeechScorer, VoiceActivity, Window
+from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
+from lab_kit.events import (
+    Event,
+    Final,
+    Interim,
+    SpeechStarted,
+    StreamOptions,
+    Timing,
+    UtteranceEnd,
+)
+from lab_kit.stream.segment import (
+    FIRST_INTERIM_SAMPLES,
+    MAX_SEGMENT_SAMPLES,
+    MIN_SPEECH_SAMPLES,
+    PRE_ROLL_SAMPLES,
+    SETTLED_SEGMENT_SAMPLES,
+    Asked,
+    Closing,
+    Segment,
+    Trigger,
+    interim_interval_samples,
+)
+from lab_kit.stream.stability import EARLY_S, EARLY_TOKENS, shown, without_stutter
+from lab_kit.units import SAMPLE_RATE_HZ, samples
+
+DRAFT_DROPS_TOKENS = 2
+"""The end of the last hypothesis is where it changes: its final punctuation above all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell the client."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the engine; answer with `StreamSession.answer` under the same number."""
+
+    number: int
+    request: DecodeRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The answer to that number is not wanted any more."""
+
+    number: int
+
+
+Action = Emit | Ask | Drop
+
+
+class StreamSession:
+    """The state of one live stream.
+
+    Args:
+        options: what the client chose.
+        scorer: voice activity's network, with this stream's state.
+    """
+
+    def __init__(self, options: StreamOptions, scorer: SpeechScorer) -> None:
+        silence_s = options.endpoint_silence_s
+        self._options = options
+        self._activity = VoiceActivity(scorer)
+        self._endpointer = Endpointer(None if silence_s is None else samples(silence_s))
+        self._buffer = AudioBuffer()
+        # how far the audio has been judged; within a push it lags behind what the buffer holds
+        self._now_sample = 0
+        self._open: Segment | None = None
+        self._closing: deque[Segment] = deque()
+        self._spoken_until = 0
+        self._utterance_end_due: int | None = None
+        self._numbers = 0
+        self._sequence = 0
+        self._actions: list[Action] = []
+
+    @property
+    def owed_finals(self) -> int:
+        """Segments that are closed and wait for their text."""
+        return len(self._closing)
+
+    def push(self, audio: FloatArray, received_ns: int, now_ns: int) -> list[Action]:
+        """Take (samples,) float32 at 16 kHz that arrived at ``received_ns``."""
+        self._buffer.push(audio)
+        trigger = Trigger(self._buffer.end_sample, received_ns, now_ns)
+        for window in self._activity.push(audio):
+            self._now_sample = window.end_sample
+            self._follow(window)
+            self._mark(self._endpointer.push(window), trigger)
+            self._mark(self._endpointer.heard_until(self._now_sample), trigger)
+            self._cut_if_too_long(trigger)
+        self._now_sample = self._buffer.end_sample
+        self._mark(self._endpointer.heard_until(self._now_sample), trigger)
+        self._ask_for_interim(trigger)
+        self._announce_utterance_end()
+        self._forget_audio()
+        return self._taken()
+
+    def answer(self, number: int, hypothesis: Hypothesis) -> list[Action]:
+        """Take the engine's answer to ask ``number``; one that was dropped is ignored."""
+        for segment in (*self._closing, *([self._open] if self._open else [])):
+            if segment.final is not None and segment.final.number == number:
+                segment.ready = hypothesis
+                if segment.closing is None:
+                    self._show(segment, segment.final, hypothesis)
+            elif segment.interim is not None and segment.interim.number == number:
+                self._show(segment, segment.interim, hypothesis)
+                segment.interim = None
+        self._emit_finals()
+        return self._taken()
+
+    def refused(self, number: int) -> bool:
+        """The engine had no room for ask ``number``.
+
+        Returns:
+            True if the stream can go on: an interim is skipped, a speculative final is asked for
+            again at the endpoint. False if the final of a closed segment was refused.
+        """
+        segment = self._open
+        if segment is None:
+            return False
+        if segment.interim is not None and segment.interim.number == number:
+            segment.interim = None
+        elif segment.final is not None and segment.final.number == number:
+            segment.final = None
+        else:
+            return False
+        return True
+
+    def finalize(self, received_ns: int, now_ns: int) -> list[Action]:
+        """Say now what was heard until now; the stream goes on."""
+        trigger = Trigger(self._buffer.end_sample, received_ns, now_ns)
+        if self._open is None:
+            self._close_empty(trigger)
+        else:
+            self._close_here(self._open, Closing(trigger, endpoint=False, requested=True))
+        self._endpointer.restart()
+        return self._taken()
+
+    def flush(self, received_ns: int, now_ns: int) -> list[Action]:
+        """No more audio will come; every word heard gets its final."""
+        if self._open is not None:
+            trigger = Trigger(self._buffer.end_sample, received_ns, now_ns)
+            self._close_here(self._open, Closing(trigger, endpoint=False, requested=False))
+        return self._taken()
+
+    def abandon(self) -> list[Action]:
+        """Nobody listens any more: drop everything that is still asked for."""
+        for segment in (*self._closing, *([self._open] if self._open else [])):
+            self._drop_interim(segment)
+            self._drop_final(segment)
+        self._closing.clear()
+        self._open = None
+        return self._taken()
+
+    # -- what was heard ------------------------------------------------------------------------
+
+    def _follow(self, window: Window) -> None:
+        segment = self._open
+        if segment is None:
+            return
+        if window.speech_probability >= RELEASE_PROBABILITY:
+            segment.voiced_samples += window.end_sample - window.start_sample
+        old_enough = window.start_sample - segment.start_sample >= MAX_SEGMENT_SAMPLES // 2
+        if old_enough and window.speech_probability <= segment.quietest_probability:
+            segment.quietest_probability = window.speech_probability
+            segment.quietest_sample = (window.start_sample + window.end_sample) // 2
+
+    def _mark(self, mark: SpeechMark | None, trigger: Trigger) -> None:
+        if mark is None:
+            return
+        if mark.mark is Mark.ONSET:
+            self._open_segment(mark.at_sample)
+        segment = self._open
+        if segment is None:
+            return
+        if mark.mark is Mark.PAUSE:
+            segment.speech_end_sample = mark.at_sample
+            self._ask_for_final(segment, trigger)
+        elif mark.mark is Mark.RESUMED:
+            self._resume(segment, trigger)
+        elif mark.mark is Mark.ENDPOINT:
+            self._close(segment, Closing(trigger, endpoint=True, requested=False))
+
+    def _open_segment(self, onset_sample: int) -> None:
+        self._utterance_end_due = None
+        start = max(onset_sample - PRE_ROLL_SAMPLES, self._spoken_until, self._buffer.start_sample)
+        self._open = Segment(
+            start_sample=start,
+            onset_sample=onset_sample,
+            next_interim_sample=onset_sample + FIRST_INTERIM_SAMPLES,
+            voiced_samples=samples(0.032),
+        )
+        if self._options.speech_events:
+            self._actions.append(Emit(SpeechStarted(_s(onset_sample))))
+
+    def _cut_if_too_long(self, trigger: Trigger) -> None:
+        segment = self._open
+        if segment is None or not segment.grows_too_long(self._now_sample):
+            return
+        cut = segment.quietest_sample or self._now_sample
+        self._drop_final(segment)
+        segment.speech_end_sample = cut
+        self._close(segment, Closing(trigger, endpoint=False, requested=False))
+        self._open_segment_at_cut(cut)
+
+    def _resume(self, segment: Segment, trigger: Trigger) -> None:
+        """Speech goes on: the speculative final was too early, unless the segment is long enough."""
+        spoken = segment.speech_end_sample - segment.onset_sample
+        if segment.final is None or spoken < SETTLED_SEGMENT_SAMPLES:
+            self._drop_final(segment)
+            return
+        cut = segment.final.end_sample
+        self._close(segment, Closing(trigger, endpoint=False, requested=False))
+        self._open_segment_at_cut(cut)
+
+    def _open_segment_at_cut(self, cut: int) -> None:
+        self._open = Segment(
+            start_sample=cut,
+            onset_sample=cut,
+            next_interim_sample=self._now_sample,
+            voiced_samples=MIN_SPEECH_SAMPLES,
+        )
+
+    # -- what is asked -------------------------------------------------------------------------
+
+    def _ask_for_interim(self, trigger: Trigger) -> None:
+        segment = self._open
+        if segment is None or segment.final is not None or not self._options.interim_results:
+            return
+        end = self._buffer.end_sample
+        if end < segment.next_interim_sample or segment.interim is not None:
+            return
+        speech = end - segment.onset_sample
+        segment.next_interim_sample = end + interim_interval_samples(speech)
+        early = _s(speech) < EARLY_S
+        segment.interim = self._ask(
+            segment,
+            end,
+            trigger,
+            Priority.INTERIM,
+            max_tokens=EARLY_TOKENS if early else None,
+            draft=() if early else segment.heard_tokens[:-DRAFT_DROPS_TOKENS],
+        )
+
+    def _ask_for_final(self, segment: Segment, trigger: Trigger) -> None:
+        self._drop_interim(segment)
+        segment.final = self._ask(segment, self._now_sample, trigger, Priority.FINAL)
+
+    def _ask(
+        self,
+        segment: Segment,
+        end_sample: int,
+        trigger: Trigger,
+        priority: Priority,
+        max_tokens: int | None = None,
+        draft: tuple[int, ...] = (),
+    ) -> Asked:
+        self._numbers += 1
+        audio = self._buffer.between(segment.start_sample, end_sample)
+        request = DecodeRequest(audio, priority, max_tokens, draft)
+        self._actions.append(Ask(self._numbers, request))
+        return Asked(self._numbers, end_sample, trigger)
+
+    def _drop_interim(self, segment: Segment) -> None:
+        if segment.interim is not None:
+            self._actions.append(Drop(segment.interim.number))
+            segment.interim = None
+
+    def _drop_final(self, segment: Segment) -> None:
+        if segment.final is not None and segment.ready is None:
+            self._actions.append(Drop(segment.final.number))
+        segment.final = segment.ready = None
+
+    # -- what is said --------------------------------------------------------------------------
+
+    def _show(self, segment: Segment, asked: Asked, hypothesis: Hypothesis) -> None:
+        """Emit an interim, unless finals of earlier segments are still owed."""
+        speech_s = _s(asked.end_sample - segment.onset_sample)
+        sure = hypothesis.log_probabilities[0] if hypothesis.log_probabilities else -math.inf
+        visible = shown(hypothesis.text, segment.heard, speech_s, sure)
+        segment.heard, segment.heard_tokens = hypothesis.text, hypothesis.tokens
+        if visible is None or self._closing or not self._options.interim_results:
+            return
+        self._sequence += 1
+        interim = Interim(
+            sequence=self._sequence,
+            start_s=_s(segment.onset_sample),
+            end_s=_s(asked.end_sample),
+            text=visible.text,
+            stable_chars=visible.stable_chars,
+            confidence=_confidence(hypothesis),
+            timing=_timing(asked.trigger, hypothesis),
+        )
+        self._actions.append(Emit(interim))
+
+    def _close(self, segment: Segment, closing: Closing) -> None:
+        """Stop listening to the segment; its final leaves as soon as it is there.
+
+        A speculative final that is there or on its way is that final. The caller has dropped it
+        where it would not cover what was said.
+        """
+        self._open = None
+        self._drop_interim(segment)
+        if segment.voiced_samples < MIN_SPEECH_SAMPLES and not closing.requested:
+            self._drop_final(segment)
+            return
+        segment.closing = closing
+        if segment.final is None:
+            end = segment.speech_end_sample or self._now_sample
+            segment.final = self._ask(segment, end, closing.trigger, Priority.FINAL)
+        self._spoken_until = segment.speech_end_sample
+        self._closing.append(segment)
+        self._emit_finals()
+
+    def _close_here(self, segment: Segment, closing: Closing) -> None:
+        """Close at the end of what was heard, or at the pause that was being waited out."""
+        if segment.final is None:
+            segment.speech_end_sample = self._now_sample
+        self._close(segment, closing)
+
+    def _close_empty(self, trigger: Trigger) -> None:
+        """A client that asks for a final gets one, though nothing was said."""
+        at_s = _s(self._buffer.end_sample)
+        stamps = (trigger.decided_ns,) * 3
+        timing = Timing(at_s, trigger.received_ns, trigger.decided_ns, *stamps)
+        self._sequence += 1
+        final = Final(self._sequence, at_s, at_s, "", 0.0, False, True, timing)
+        self._actions.append(Emit(final))
+
+    def _emit_finals(self) -> None:
+        while self._closing and self._closing[0].ready is not None:
+            self._emit_final(self._closing.popleft())
+
+    def _emit_final(self, segment: Segment) -> None:
+        hypothesis, closing = segment.ready, segment.closing
+        assert hypothesis is not None
+        assert closing is not None
+        text = hypothesis.text
+        if hypothesis.truncated:
+            # running into the limit means that the decoder repeats itself
+            text = " ".join(without_stutter(text.split()))
+        self._sequence += 1
+        final = Final(
+            sequence=self._sequence,
+            start_s=_s(segment.onset_sample),
+            end_s=_s(segment.speech_end_sample),
+            text=text,
+            confidence=_confidence(hypothesis),
+            endpoint=closing.endpoint,
+            requested=closing.requested,
+            timing=_timing(closing.trigger, hypothesis),
+        )
+        self._actions.append(Emit(final))
+        if self._options.utterance_end_s is not None and self._open is None:
+            gap = samples(self._options.utterance_end_s)
+            self._utterance_end_due = segment.speech_end_sample + gap
+
+    def _announce_utterance_end(self) -> None:
+        due = self._utterance_end_due
+        if due is not None and self._open is None and self._buffer.end_sample >= due:
+            self._actions.append(Emit(UtteranceEnd(_s(self._spoken_until))))
+            self._utterance_end_due = None
+
+    # -- housekeeping --------------------------------------------------------------------------
+
+    def _forget_audio(self) -> None:
+        keep = self._buffer.end_sample - PRE_ROLL_SAMPLES - samples(0.2)
+        if self._open is not None:
+            keep = min(keep, self._open.start_sample)
+        self._buffer.forget_before(keep)
+
+    def _taken(self) -> list[Action]:
+        actions, self._actions = self._actions, []
+        return actions
+
+
+def _s(sample: int) -> float:
+    return sample / SAMPLE_RATE_HZ
+
+
+def _confidence(hypothesis: Hypothesis) -> float:
+    """Geometric mean of the tokens' probabilities."""
+    if not hypothesis.log_probabilities:
+        return 0.0
+    return math.exp(sum(hypothesis.log_probabilities) / len(hypothesis.log_probabilities))
+
+
+def _timing(trigger: Trigger, hypothesis: Hypothesis) -> Timing:
+    return Timing(
+        trigger_audio_s=_s(trigger.audio_end_sample),
+        received_ns=trigger.received_ns,
+        decided_ns=trigger.decided_ns,
+        submitted_ns=hypothesis.submitted_ns,
+        started_ns=hypothesis.started_ns,
+        finished_ns=hypothesis.finished_ns,
+    )
