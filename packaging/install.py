@@ -13,6 +13,7 @@ because pip takes a half-written package for an installed one.
 from __future__ import annotations  # an older Python must get as far as our message to it
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -23,7 +24,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,8 +104,8 @@ def check_python(found: tuple[int, int], needed: tuple[int, int]) -> None:
     there = [name for name in (f"python{major}.{minor + up}" for up in range(5)) if starts(name)]
     advice = f"PYTHON={there[0]}" if there else f"PYTHON=python{major}.{minor} once it is installed"
     raise SetupError(
-        f"{sys.executable} is Python {found[0]}.{found[1]}, the labs need {major}.{minor} or newer; "
-        f"run the same command with {advice}"
+        f"{sys.executable} is Python {found[0]}.{found[1]}, the labs need {major}.{minor} or "
+        f"newer; run the same command with {advice}"
     )
 
 
@@ -210,6 +212,18 @@ def clear(venv: Path) -> None:
             f"{venv} is there but was not made by this set-up; move it away, or run: make clean"
         )
     shutil.rmtree(venv)
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Let one set-up at a time work on a checkout; the system drops the lock if we are killed."""
+    with (root / "pyproject.toml").open("r+b") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up is at work here; waiting for it ...", flush=True)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 # ---------------------------------------------------------------- install
@@ -394,9 +408,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             required_python((ROOT / "pyproject.toml").read_text(encoding="utf-8")),
         )
         check_venv_module()
-        record = ensure_environment(VENV, options.gpu, options.dev)
-        if not options.no_models:
-            fetch_models(VENV)
+        with alone(ROOT):
+            record = ensure_environment(VENV, options.gpu, options.dev)
+            if not options.no_models:
+                fetch_models(VENV)
     except SetupError as error:
         print(f"Set-up stopped: {error}", file=sys.stderr)
         return 1

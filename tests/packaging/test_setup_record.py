@@ -3,6 +3,8 @@
 import ast
 import platform
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,6 +153,20 @@ def test_damaged_record_is_rebuilt(workshop: Workshop) -> None:
     install.record_file(workshop.venv).write_text('{"flavour": "cp')
     workshop.setup()
     assert len(workshop.installed) == 2
+
+
+def test_two_set_ups_do_not_work_on_one_checkout(checkout: Path) -> None:
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'packaging')!r}); import install, pathlib\n"
+        f"with install.alone(pathlib.Path({str(checkout)!r})): print('entered', flush=True)"
+    )
+    with install.alone(checkout):
+        second = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        assert second.stdout is not None
+        assert "waiting" in second.stdout.readline()
+        assert second.poll() is None
+    rest, _ = second.communicate(timeout=10)
+    assert rest == "entered\n"
 
 
 # ---------------------------------------------------------------- flavour
