@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from lab_kit.datasets.sound import FRAME_SAMPLES, RATE_HZ, Pcm, frame_levels_dbfs
+from lab_kit.datasets.sound import FRAME_SAMPLES, Pcm, frame_levels_dbfs
+from lab_kit.units import SAMPLE_RATE_HZ
 
-FRAME_S = FRAME_SAMPLES / RATE_HZ
+FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
 # Three frames. The aligner's own window is 25.6 ms, so agreement closer than this means nothing.
 MAX_DISAGREEMENT_S = 0.03
 # Speech is what is this far above the recording's quiet, whose 10 ms levels spread by ±5 dB.
@@ -167,7 +168,7 @@ def _align_tokens(pcm: Pcm, tokens: Sequence[str]) -> tuple[list[Timed], str]:
 def _first_pass(pcm: Pcm, tokens: Sequence[str]) -> Any:
     from pocketsphinx import Decoder
 
-    decoder = Decoder(lm=None, loglevel="FATAL", samprate=RATE_HZ)
+    decoder = Decoder(lm=None, loglevel="FATAL", samprate=SAMPLE_RATE_HZ)
     decoder.set_align_text(" ".join(tokens))
     _decode(decoder, pcm)
     return decoder

@@ -12,7 +12,8 @@ from align import Aligned, Quiet, align, quiet_of, quietest_stretch
 
 from lab_kit.datasets import builder
 from lab_kit.datasets.manifest import CutRecipe, SpeechPart, SpeechRecipe
-from lab_kit.datasets.sound import RATE_HZ, Pcm, low_noise
+from lab_kit.datasets.sound import Pcm, low_noise
+from lab_kit.units import SAMPLE_RATE_HZ
 
 # What every single-utterance clip has: enough quiet before for a VAD to settle and for pre-roll,
 # enough after for endpointing at 1 s.
@@ -79,7 +80,7 @@ def _two_cities(group: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _phrase(pcm: Pcm, phrase: Mapping[str, Any], quiet: Quiet) -> Phrase:
     first, last = _samples(phrase["window_s"])
     aligned = align(pcm[first:last], phrase["text"], quiet, phrase.get("spoken", {}))
-    return Phrase(phrase["id"], phrase["text"], aligned, first / RATE_HZ)
+    return Phrase(phrase["id"], phrase["text"], aligned, first / SAMPLE_RATE_HZ)
 
 
 def _sense(group: Mapping[str, Any], phrase: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def _cut_clip(
 ) -> dict[str, Any]:  # fmt: skip
     taken = phrases[which[0] : which[1]]
     recipe = _cut_recipe(group["recording"], pcm, tone, phrases, which, is_whole)
-    shift_s = (recipe.lead_samples - recipe.from_sample) / RATE_HZ
+    shift_s = (recipe.lead_samples - recipe.from_sample) / SAMPLE_RATE_HZ
     return _entry(
         clip_id, " ".join(phrase.text for phrase in taken), "real", recipe,
         [(phrase.aligned, phrase.offset_s + shift_s) for phrase in taken],
@@ -116,7 +117,7 @@ def _cut_recipe(
     if is_whole:
         return CutRecipe(recording, 0, len(pcm), 0, 0, *tone, FADE_SAMPLES)
     free_from_s = phrases[which[0] - 1].end_s + CLEAR_OF_NEIGHBOUR_S if which[0] else 0.0
-    free_to_s = len(pcm) / RATE_HZ
+    free_to_s = len(pcm) / SAMPLE_RATE_HZ
     if which[1] < len(phrases):
         free_to_s = phrases[which[1]].onset_s - CLEAR_OF_NEIGHBOUR_S
     from_s = max(free_from_s, first.onset_s - LEAD_S)
@@ -128,9 +129,9 @@ def _cut_recipe(
 
 
 def _how_cut(recording: str, recipe: CutRecipe) -> str:
-    start_s, stop_s = recipe.from_sample / RATE_HZ, recipe.to_sample / RATE_HZ
+    start_s, stop_s = recipe.from_sample / SAMPLE_RATE_HZ, recipe.to_sample / SAMPLE_RATE_HZ
     added = [
-        f"{samples / RATE_HZ:.2f} s of the recording's own room tone put {where}"
+        f"{samples / SAMPLE_RATE_HZ:.2f} s of the recording's own room tone put {where}"
         for samples, where in ((recipe.lead_samples, "before"), (recipe.tail_samples, "after"))
         if samples
     ]
@@ -156,7 +157,8 @@ def _speech(plan: Mapping[str, Any], number: int) -> dict[str, Any]:
     return _entry(
         f"speech-{plan['id']}", " ".join(plan["parts"]), "synthesized", recipe,
         _time_parts(recipe, spoken), is_held_out=False,
-        source="hibari-tts 0.2.1, voice heart", licence="CC0-1.0 (our own text, synthesized here)",
+        source="hibari-tts 0.2.1, voice heart",
+        licence="our own text, synthesized here with hibari (Apache-2.0)",
         how_made=f"Synthesized at speed {recipe.speed}, 24 kHz to 16 kHz, over a bed of white "
         f"noise at {NOISE_DBFS:.0f} dBFS.",
     )  # fmt: skip
@@ -165,7 +167,7 @@ def _speech(plan: Mapping[str, Any], number: int) -> dict[str, Any]:
 def _trimmed(whole: SpeechRecipe, part: SpeechPart, spoken: Mapping[str, str]) -> SpeechPart:
     """The part without the quiet that the voice puts around it, but for ``KEPT_S``."""
     ((aligned, shift_s),) = _time_parts(replace(whole, parts=(part,)), spoken)
-    lead_s = whole.lead_samples / RATE_HZ
+    lead_s = whole.lead_samples / SAMPLE_RATE_HZ
     first_s = aligned.words[0].start_s + shift_s - lead_s - KEPT_S
     last_s = aligned.words[-1].end_s + shift_s - lead_s + KEPT_S
     return SpeechPart(part.text, max(_to_samples(first_s), 0), _to_samples(last_s))
@@ -174,14 +176,14 @@ def _trimmed(whole: SpeechRecipe, part: SpeechPart, spoken: Mapping[str, str]) -
 def _time_parts(recipe: SpeechRecipe, spoken: Mapping[str, str]) -> list[tuple[Aligned, float]]:
     """Align each part by itself, with what quiet there is on either side."""
     pcm = builder.build_pcm(recipe)
-    quiet = quiet_of(low_noise(RATE_HZ, recipe.noise_peak, recipe.noise_seed))
+    quiet = quiet_of(low_noise(SAMPLE_RATE_HZ, recipe.noise_peak, recipe.noise_seed))
     timed, at = [], recipe.lead_samples
     for index, part in enumerate(recipe.parts):
         length = len(builder.spoken_part(part, recipe))
         before = recipe.pause_samples if index else recipe.lead_samples
         after = recipe.pause_samples if index + 1 < len(recipe.parts) else recipe.tail_samples
         first, last = at - min(before, MARGIN_SAMPLES), at + length + min(after, MARGIN_SAMPLES)
-        timed.append((align(pcm[first:last], part.text, quiet, spoken), first / RATE_HZ))
+        timed.append((align(pcm[first:last], part.text, quiet, spoken), first / SAMPLE_RATE_HZ))
         at += length + recipe.pause_samples
     return timed
 
@@ -226,7 +228,7 @@ def _opinions(aligned: Aligned, shift_s: float) -> dict[str, Any]:
 
 
 def _to_samples(seconds: float) -> int:
-    return round(seconds * RATE_HZ)
+    return round(seconds * SAMPLE_RATE_HZ)
 
 
 def _samples(seconds: Sequence[float]) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ the manifest; ``clips()`` gives all that can be built here; ``table()`` says wha
 from lab_kit.datasets import builder
 from lab_kit.datasets.clips import Clip, Kind, Utterance, Word
 from lab_kit.datasets.manifest import ClipSpec, manifest_path, read_manifest
-from lab_kit.datasets.sound import RATE_HZ
 from lab_kit.errors import DatasetError
+from lab_kit.units import SAMPLE_RATE_HZ
 
 __all__ = ["Clip", "Kind", "Utterance", "Word", "clip", "clips", "table"]
 
@@ -64,7 +64,7 @@ def _specs() -> dict[str, ClipSpec]:
 
 
 def _line(spec: ClipSpec) -> str:
-    seconds = spec.n_samples / RATE_HZ
+    seconds = spec.n_samples / SAMPLE_RATE_HZ
     text = spec.text if len(spec.text) <= 60 else f"{spec.text[:57]}..."
     missing = "" if builder.is_available(spec) else f"  (needs {spec.source})"
     return f"{spec.id:34} {spec.kind:12} {seconds:7.2f}  {text}{missing}"

@@ -21,10 +21,11 @@ from platformdirs import user_cache_path
 from lab_kit.datasets import sound
 from lab_kit.datasets.clips import Clip, Kind, read_pcm
 from lab_kit.datasets.manifest import ClipSpec, CutRecipe, SpeechPart, SpeechRecipe
-from lab_kit.datasets.sound import RATE_HZ, Pcm
+from lab_kit.datasets.sound import Pcm
 from lab_kit.errors import DatasetError
 from lab_kit.models.store import ModelStore
 from lab_kit.models.synthesizer import Synthesizer
+from lab_kit.units import SAMPLE_RATE_HZ
 
 DEBIAN_PREFIX = "debian:"
 DEBIAN_FOLDERS = {
@@ -64,8 +65,8 @@ def load_clip(spec: ClipSpec, folder: Path) -> Clip:
         id=spec.id,
         text=spec.text,
         kind=spec.kind,
-        duration_s=spec.n_samples / RATE_HZ,
-        sample_rate_hz=RATE_HZ,
+        duration_s=spec.n_samples / SAMPLE_RATE_HZ,
+        sample_rate_hz=SAMPLE_RATE_HZ,
         words=spec.words,
         source=spec.source,
         licence=spec.licence,
@@ -180,7 +181,7 @@ def _speak(recipe: SpeechRecipe) -> Pcm:
 @lru_cache(maxsize=8)
 def _spoken(text: str, seed: int, speed: float) -> Pcm:
     speech = _synthesizer().speak(text, seed=seed, speed=speed)
-    resampled = soxr.resample(speech.samples, speech.sample_rate_hz, RATE_HZ, quality="HQ")
+    resampled = soxr.resample(speech.samples, speech.sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ")
     return sound.to_pcm(np.rint(resampled * 32_767).astype(np.int64))
 
 
@@ -214,7 +215,7 @@ def _write_wav(path: Path, pcm: Pcm) -> None:
     handle, temporary = tempfile.mkstemp(suffix=".wav", dir=path.parent)
     os.close(handle)
     try:
-        soundfile.write(temporary, pcm, RATE_HZ, subtype="PCM_16")
+        soundfile.write(temporary, pcm, SAMPLE_RATE_HZ, subtype="PCM_16")
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

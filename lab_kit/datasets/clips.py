@@ -63,7 +63,7 @@ class Clip:
         licence: of the sound.
         sha256: of the samples as little-endian 16-bit PCM.
         how_made: what was done to the source, in one or two sentences.
-        is_held_out: True for the single utterances that benchmarks use and no lab shows.
+        is_held_out: True for the single utterances meant for benchmarks; choose no setting by them.
         path: the WAV file in the cache.
     """
 

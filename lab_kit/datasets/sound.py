@@ -8,7 +8,6 @@ integer taps, and crossfades are integer ramps. Positions are in samples.
 import numpy as np
 from numpy.typing import NDArray
 
-RATE_HZ = 16_000
 # 10 ms, the frame in which levels are looked at
 FRAME_SAMPLES = 160
 _SILENCE_DBFS = -96.0

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from lab_kit.errors import InvalidParameter, ModelNotLoaded
 
-SAMPLE_RATE_HZ = 24_000
-# about a minute of speech: a prompt is shorter, and a whole document would hold the caller up
+VOICE_RATE_HZ = 24_000
+"""What the voice produces; everything that listens works at 16,000."""
 MAX_TEXT_CHARACTERS = 1_000
+"""About a minute of speech; a whole document would hold the caller up."""
 MIN_SPEED = 0.5
 MAX_SPEED = 2.0
 
@@ -71,7 +72,7 @@ class Synthesizer:
         if not len(samples):
             raise _nothing_to_say(text)
         clipped = np.clip(samples, -1.0, 1.0).astype(np.float32)
-        return SynthesizedSpeech(clipped, SAMPLE_RATE_HZ, text)
+        return SynthesizedSpeech(clipped, VOICE_RATE_HZ, text)
 
     def _load(self) -> Any:
         with self._loading:  # two threads must not both build a session
