@@ -1,6 +1,8 @@
 """Make, conda and the images install one set of versions, and only two files hold versions."""
 
+import ast
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -187,3 +189,33 @@ def test_compose_publishes_on_this_machine_alone() -> None:
         assert service["image"].split(":")[1] == build["dockerfile"].rpartition(".")[2]
         assert all(port.startswith("127.0.0.1:") for port in service["ports"]), name
         assert "user" not in service, "the image's own user is not root; keep it"
+
+
+# ---------------------------------------------------------------- declared is what is imported
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of every absolute import in a file, those inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+def test_everything_that_set_up_runs_imports_only_declared_packages() -> None:
+    declared = [Requirement(line) for line in PROJECT["dependencies"]]
+    known = {canonicalize_name(one.name) for one in declared} | {"onnxruntime", "lab-kit"}
+    by_module = metadata.packages_distributions()
+    undeclared = []
+    for path in [*(ROOT / "lab_kit").rglob("*.py"), ROOT / "datasets/build.py"]:
+        siblings = {
+            one.stem for one in path.parent.glob("*.py")
+        }  # datasets/ is scripts, no package
+        for name in imported(path) - sys.stdlib_module_names - {"lab_kit"} - siblings:
+            owners = {canonicalize_name(one) for one in by_module.get(name, [name])}
+            if not owners & known:
+                undeclared.append(f"{path.relative_to(ROOT)}: {name}")
+    assert undeclared == []
