@@ -4,7 +4,7 @@ Times named ``*_s`` count from the first audio sample of the stream. Stamps name
 the server's monotonic clock. A dialect turns these into its provider's messages.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Timing:
         decided_ns: it was decoded and judged (speech, pause, endpoint).
         submitted_ns, started_ns, finished_ns: the inference request's life in the engine; for a
             speculative final all three may lie before `received_ns`.
+        compute_ns: device time of that request, its share of passes made together with others.
     """
 
     trigger_audio_s: float
@@ -48,6 +49,7 @@ class Timing:
     submitted_ns: int
     started_ns: int
     finished_ns: int
+    compute_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +130,3 @@ class ModelInfo:
     version: str
     architecture: str
     device: str
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One stretch of a one-shot transcript."""
-
-    start_s: float
-    end_s: float
-    text: str
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Transcription:
-    """Answer to one whole recording.
-
-    Attributes:
-        stages_ns: the server's stamps, in order: received, decoded, submitted, started,
-            finished, responded.
-    """
-
-    text: str
-    segments: tuple[Segment, ...]
-    audio_s: float
-    model: ModelInfo
-    stages_ns: dict[str, int] = field(default_factory=dict)

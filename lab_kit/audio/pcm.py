@@ -63,9 +63,10 @@ def to_float(data: bytes, encoding: str, channels: int = 1) -> FloatArray:
                 "check the byte order and the encoding's name",
             )
     mono = decoded.reshape(-1, channels).mean(axis=1) if channels > 1 else decoded
-    return np.clip(mono, -1.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(mono, -1.0, 1.0), np.float32)
 
 
 def to_pcm16(audio: FloatArray) -> bytes:
     """Encode (samples,) float in [-1, 1] as PCM16; what lies outside is clipped."""
-    return np.clip(audio * _PCM16_SCALE, -32_768, 32_767).round().astype("<i2").tobytes()
+    scaled: npt.NDArray[np.float32] = np.clip(audio * _PCM16_SCALE, -32_768, 32_767)
+    return scaled.round().astype("<i2").tobytes()

@@ -14,6 +14,7 @@ arXiv:2410.15608.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ _CACHE_NAMES = _DECODER_NAMES + _ENCODER_NAMES
 _OUTPUTS = ["logits"] + [f"present.{name}" for name in _CACHE_NAMES]
 _STEP_OUTPUTS = ["logits"] + [f"present.{name}" for name in _DECODER_NAMES]
 
-OrtValue = onnxruntime.OrtValue
+OrtValue: TypeAlias = Any  # onnxruntime.OrtValue; the package has no types
 
 
 def token_limit(audio_samples: int) -> int:
@@ -230,7 +231,7 @@ def warm_up(model: Moonshine) -> None:
 
 
 def _value(array: npt.NDArray[np.generic]) -> OrtValue:
-    return OrtValue.ortvalue_from_numpy(array)
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
 
 
 def _padded(
@@ -240,9 +241,7 @@ def _padded(
     return _stack([clip.frames for clip in clips], axis=1), _stack(masks, axis=1)
 
 
-def _stack(
-    arrays: Sequence[npt.NDArray[np.generic]], axis: int
-) -> npt.NDArray[np.generic]:
+def _stack(arrays: Sequence[npt.NDArray[np.generic]], axis: int) -> npt.NDArray[np.generic]:
     """Concatenate along the first axis after zero-padding ``axis`` to the longest."""
     longest = max(array.shape[axis] for array in arrays)
     padded = []

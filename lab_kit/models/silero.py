@@ -5,14 +5,12 @@ all share one session. It runs on the CPU everywhere: a window costs about 0.15 
 than the trip to a GPU.
 """
 
-from importlib import util
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.errors import ModelNotLoaded
 from lab_kit.models.device import Device, open_session
 
 WINDOW_SAMPLES = 512
@@ -20,20 +18,12 @@ _CONTEXT_SAMPLES = 64
 _RATE = np.array(16_000, np.int64)
 
 
-def open_silero() -> onnxruntime.InferenceSession:
-    """Open the graph that the silero-vad package ships, without importing the package.
+def open_silero(path: Path) -> onnxruntime.InferenceSession:
+    """Open the graph that the silero-vad package ships.
 
-    Importing it would load torch, which a serving process has no other use for.
-
-    Raises:
-        ModelNotLoaded: the package is not installed.
+    The package itself is not imported: it would load torch, which a serving process has no other
+    use for.
     """
-    spec = util.find_spec("silero_vad")
-    if spec is None or spec.origin is None:
-        raise ModelNotLoaded(
-            "the silero-vad package is not installed", "expected its ONNX file", "run: make setup"
-        )
-    path = Path(spec.origin).parent / "data" / "silero_vad_op18_ifless.onnx"
     return open_session(path, Device("cpu", "VAD", workers=1))
 
 

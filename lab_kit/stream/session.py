@@ -228,7 +228,7 @@ class StreamSession:
         self._open_segment_at_cut(cut)
 
     def _resume(self, segment: Segment, trigger: Trigger) -> None:
-        """Speech goes on: the speculative final was too early, unless the segment is long enough."""
+        """Speech goes on: the speculative final was too early, unless enough was said."""
         spoken = segment.speech_end_sample - segment.onset_sample
         if segment.final is None or spoken < SETTLED_SEGMENT_SAMPLES:
             self._drop_final(segment)
@@ -346,7 +346,7 @@ class StreamSession:
         """A client that asks for a final gets one, though nothing was said."""
         at_s = _s(self._buffer.end_sample)
         stamps = (trigger.decided_ns,) * 3
-        timing = Timing(at_s, trigger.received_ns, trigger.decided_ns, *stamps)
+        timing = Timing(at_s, trigger.received_ns, trigger.decided_ns, *stamps, compute_ns=0)
         self._sequence += 1
         final = Final(self._sequence, at_s, at_s, "", 0.0, False, True, timing)
         self._actions.append(Emit(final))
@@ -417,4 +417,5 @@ def _timing(trigger: Trigger, hypothesis: Hypothesis) -> Timing:
         submitted_ns=hypothesis.submitted_ns,
         started_ns=hypothesis.started_ns,
         finished_ns=hypothesis.finished_ns,
+        compute_ns=hypothesis.compute_ns,
     )

@@ -61,7 +61,10 @@ def without_stutter(words: list[str]) -> list[str]:
     bare = [_bare(word) for word in words]
     for length in range(1, _LONGEST_STUTTER_WORDS + 1):
         kept = len(bare)
-        while kept >= 2 * length and bare[kept - length : kept] == bare[kept - 2 * length : kept - length]:
+        while (
+            kept >= 2 * length
+            and bare[kept - length : kept] == bare[kept - 2 * length : kept - length]
+        ):
             kept -= length
         if len(bare) - kept >= (2 * length if length < 3 else length):
             return words[:kept]

@@ -1,0 +1,1 @@
+"""The server: HTTP API, stream endpoints, health, metrics, and the process they run in."""

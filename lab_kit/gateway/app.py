@@ -1,0 +1,52 @@
+"""The application: its routes as a list, and what every answer has in common."""
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lab_kit.errors import LabError
+from lab_kit.gateway.health import health_routes
+from lab_kit.gateway.http_api import error_response, http_routes
+from lab_kit.gateway.listen import listen_routes
+from lab_kit.gateway.serving import Serving
+
+
+def create_app(serving: Serving) -> FastAPI:
+    """Build the application on the server's state; nothing is loaded or started here."""
+    app = FastAPI(title="lab_kit", docs_url=None, redoc_url=None)
+    for router in (health_routes(serving), http_routes(serving), listen_routes(serving)):
+        app.include_router(router)
+    app.add_exception_handler(LabError, _refuse)
+    app.add_middleware(CountRequests, serving=serving)
+    return app
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    assert isinstance(error, LabError)
+    return error_response(error)
+
+
+class CountRequests:
+    """Pure ASGI middleware: counts HTTP answers by route and status.
+
+    Starlette's convenience base class would buffer between tasks; this sees each message as it
+    leaves.
+    """
+
+    def __init__(self, app: ASGIApp, serving: Serving) -> None:
+        self._app = app
+        self._serving = serving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; note the status when the answer starts."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "none")
+                self._serving.metrics.requests.labels(route, str(message["status"])).inc()
+            await send(message)
+
+        await self._app(scope, receive, counted)

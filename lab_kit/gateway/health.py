@@ -1,0 +1,39 @@
+"""Probes and metrics. ``/healthz``: the process answers. ``/readyz``: it may be sent work."""
+
+import time
+from typing import Any
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import JSONResponse, Response
+
+from lab_kit.gateway.serving import Serving
+
+
+def health_routes(serving: Serving) -> APIRouter:
+    """The routes, bound to the server's state."""
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, Any]:
+        """Alive; the stamps let a client compare clocks."""
+        received_ns = time.perf_counter_ns()
+        return {"status": "ok", "received_ns": received_ns, "sent_ns": time.perf_counter_ns()}
+
+    @router.get("/readyz")
+    async def readyz() -> Response:
+        """Ready once the weights are loaded and warm, until the server begins to stop."""
+        if serving.ready:
+            model = serving.recognizer().engine.model
+            return JSONResponse({"status": "ready", "model": model.name, "device": model.device})
+        if serving.failure is not None:
+            return JSONResponse({"status": "failed", "reason": str(serving.failure)}, 503)
+        state = "draining" if serving.draining else "loading"
+        return JSONResponse({"status": state}, 503, {"retry-after": "1"})
+
+    @router.get("/metrics")
+    def metrics() -> Response:
+        """Everything measured, in Prometheus' text format."""
+        return Response(serving.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+    return router

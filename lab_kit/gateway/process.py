@@ -1,0 +1,203 @@
+"""The server as a process: loads the model, serves, drains, and never outlives its parent.
+
+Run as ``lab serve`` or ``python -m lab_kit.gateway.process``. A parent that starts it for itself
+passes ``--with-parent`` and holds its standard input open: when the parent dies, however it dies,
+the input closes and the server stops. On Linux the kernel also signals the parent's death, for
+the case that some other child keeps the pipe open.
+"""
+
+import argparse
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from types import FrameType
+
+import numpy as np
+import uvicorn
+
+from lab_kit.audio.vad import WINDOW_SAMPLES
+from lab_kit.engine.loop import EngineLoop
+from lab_kit.engine.runner import MoonshineRunner
+from lab_kit.errors import ServerFailed
+from lab_kit.events import ModelInfo
+from lab_kit.gateway.app import create_app
+from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.serving import Recognizer, Serving
+from lab_kit.models.catalog import find
+from lab_kit.models.device import choose_device
+from lab_kit.models.moonshine import Moonshine, warm_up
+from lab_kit.models.silero import SileroScorer, open_silero
+from lab_kit.models.store import ModelStore
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 8300
+DEFAULT_MODEL = "moonshine-tiny-en"
+KEY_VARIABLE = "LAB_SERVER_KEY"
+_PR_SET_PDEATHSIG = 1
+
+
+def load_recognizer() -> Recognizer:
+    """Verify and load the default model, warm it up, and start its engine.
+
+    Raises:
+        ModelStoreError: the weights are missing or damaged.
+    """
+    device = choose_device()
+    store = ModelStore()
+    model = Moonshine(store.path(DEFAULT_MODEL).paths, device)
+    warm_up(model)
+    silero = open_silero(store.path("silero-vad")["silero_vad.onnx"])
+    SileroScorer(silero).score(np.zeros(WINDOW_SAMPLES, np.float32))
+    info = ModelInfo(DEFAULT_MODEL, _version(DEFAULT_MODEL), "moonshine", model.device.label)
+    engine = EngineLoop(MoonshineRunner(model), info, model.device.workers)
+    return Recognizer(engine, lambda: SileroScorer(silero), engine.stop)
+
+
+def serve(listener: socket.socket, key: str | None, with_parent: bool) -> None:
+    """Serve on ``listener`` until a signal or the parent's end; returns when all is released."""
+    serving = Serving(Limits(), key)
+    server = DrainingServer(_configuration(serving), serving)
+    if with_parent:
+        _stop_with_parent(server)
+    serving.load_in_background(load_recognizer)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        serving.stop()
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that lets open streams finish before it closes their sockets.
+
+    uvicorn closes WebSockets the moment it is told to stop; here the first signal makes each
+    stream deliver its finals and close itself, and only then stops the server. A second signal
+    stops it at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
+        super().__init__(config)
+        self._serving = serving
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening; remember the loop, on which draining will happen."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets=sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """React to a signal: drain at the first, stop at the second."""
+        if self._serving.draining or self._loop is None:
+            super().handle_exit(sig, frame)
+            return
+        self._serving.draining = True
+        self._loop.call_soon_threadsafe(self._begin_drain)
+
+    def _begin_drain(self) -> None:
+        self._drain_task = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        for stream in tuple(self._serving.streams):
+            stream.drain()
+        deadline = asyncio.get_running_loop().time() + self._serving.limits.drain_s
+        while self._serving.streams and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        self.should_exit = True
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Open the listening socket; port 0 takes any free one.
+
+    Raises:
+        ServerFailed: the port is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ServerFailed(
+            f"{host}:{port} cannot be used ({error.strerror})",
+            "a free port",
+            "stop what uses it, or choose another with --port",
+        ) from error
+    listener.listen(128)
+    return listener
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="lab serve", description="Start the inference server.")
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The server's options, for this module's command line and for ``lab serve``."""
+    parser.add_argument("--host", default=HOST, help="address to bind (default %(default)s)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes any free port")
+    parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
+    parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve as the parsed options say."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        listener = _inherited(options.fd) or bind(options.host, options.port)
+    except ServerFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    host, port = listener.getsockname()[:2]
+    print(f"listening on http://{host}:{port}", flush=True)
+    # an option shows in the process list; the environment does not
+    key = options.key or os.environ.get(KEY_VARIABLE) or None
+    serve(listener, key, options.with_parent)
+    return 0
+
+
+def _configuration(serving: Serving) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(serving),
+        ws="websockets-sansio",
+        ws_max_size=serving.limits.message_bytes,
+        # speech frames hardly compress, and every message would cost time
+        ws_per_message_deflate=False,
+        log_level="info",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        lifespan="off",
+    )
+
+
+def _inherited(descriptor: int | None) -> socket.socket | None:
+    return None if descriptor is None else socket.socket(fileno=descriptor)
+
+
+def _stop_with_parent(server: DrainingServer) -> None:
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    threading.Thread(target=_watch_parent, args=(server,), name="parent", daemon=True).start()
+
+
+def _watch_parent(server: DrainingServer) -> None:
+    sys.stdin.buffer.read()
+    server.handle_exit(signal.SIGTERM, None)
+
+
+def _version(name: str) -> str:
+    source = find(name).source
+    return source.version
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the figures mean: latency metrics from raw stamps, percentiles, word error rate."""

@@ -1,0 +1,22 @@
+"""Word error rate: substitutions, deletions and insertions per reference word."""
+
+import re
+
+import jiwer
+
+
+def word_error_rate(reference: str, hypothesis: str) -> float:
+    """Errors per word of ``reference``, ignoring case and punctuation; may exceed 1.
+
+    Raises:
+        ValueError: the reference has no words.
+    """
+    if not bare_words(reference):
+        raise ValueError("the reference has no words, so an error rate means nothing")
+    return float(jiwer.wer(" ".join(bare_words(reference)), " ".join(bare_words(hypothesis))))
+
+
+def bare_words(text: str) -> list[str]:
+    """The words in lower case, hyphens taken as spaces, other punctuation dropped."""
+    spaced = re.sub(r"[-–—]", " ", text.lower().replace("’", "'"))
+    return re.sub(r"[^\w' ]", " ", spaced).split()

@@ -1,0 +1,66 @@
+"""A whole recording at once: the same session as a live stream, fed without waiting.
+
+Long recordings are cut where people pause, so that memory and the model's attention stay bounded;
+silence is never decoded, so nothing is invented for it.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.audio.vad import SpeechScorer
+from lab_kit.engine.api import Engine, Ticket
+from lab_kit.events import Final, StreamOptions
+from lab_kit.stream.session import Action, Ask, Drop, Emit, StreamSession
+
+PAUSE_S = 0.5
+"""Silence at which a recording is cut; nobody waits for it here, so it can be long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognized:
+    """A recording's finals, in order, and the moment voice activity was done with it."""
+
+    finals: tuple[Final, ...]
+    segmented_ns: int
+
+
+async def recognize(engine: Engine, scorer: SpeechScorer, audio: FloatArray) -> Recognized:
+    """Transcribe (samples,) float32 at 16 kHz.
+
+    Raises:
+        SystemOverloaded: the engine has no room; what was submitted is cancelled.
+    """
+    session = StreamSession(
+        StreamOptions(interim_results=False, endpoint_silence_s=PAUSE_S, speech_events=False),
+        scorer,
+    )
+    asks = await asyncio.to_thread(_segment, session, audio)
+    segmented_ns = time.perf_counter_ns()
+    tickets: list[Ticket] = []
+    try:
+        for ask in asks:
+            tickets.append(engine.submit(ask.request))
+        finals: list[Final] = []
+        for ask, ticket in zip(asks, tickets, strict=True):
+            hypothesis = await asyncio.wrap_future(ticket.future)
+            finals += _finals(session.answer(ask.number, hypothesis))
+    except BaseException:  # a full queue, or a client that went away: give everything back
+        for ticket in tickets:
+            engine.cancel(ticket)
+        raise
+    return Recognized(tuple(finals), segmented_ns)
+
+
+def _segment(session: StreamSession, audio: FloatArray) -> list[Ask]:
+    """Run voice activity over everything; what is left to ask is what was not dropped again."""
+    now_ns = time.perf_counter_ns()
+    actions = [*session.push(audio, now_ns, now_ns), *session.flush(now_ns, now_ns)]
+    dropped = {action.number for action in actions if isinstance(action, Drop)}
+    return [a for a in actions if isinstance(a, Ask) and a.number not in dropped]
+
+
+def _finals(actions: list[Action]) -> list[Final]:
+    events = [action.event for action in actions if isinstance(action, Emit)]
+    return [event for event in events if isinstance(event, Final)]
