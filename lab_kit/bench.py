@@ -1,0 +1,192 @@
+"""The bench: starts a real server process, talks to it, stops it. What notebooks begin with.
+
+The server lives in a process of its own and dies with this one, however this one ends: it is
+told by a closing pipe, on Linux also by the kernel, and at a normal exit by us.
+"""
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import httpx
+
+from lab_kit import client
+from lab_kit.audio.pcm import to_pcm16
+from lab_kit.audio.sources import DEFAULT_CHUNK_S, PacedRecording, Source
+from lab_kit.datasets import Clip
+from lab_kit.errors import ServerFailed
+from lab_kit.events import StreamOptions
+from lab_kit.gateway.process import HOST, KEY_VARIABLE, bind
+from lab_kit.trace import Received, RequestCall, Spoken, StreamCall
+
+READY_TIMEOUT_S = 60.0
+"""Weights are read and warm in about a second; a cold disk or a busy machine may take longer."""
+_MODULE = ("-m", "lab_kit.gateway.process")
+_POLL_S = 0.05
+_STOP_TIMEOUT_S = 10.0
+_LOG_TAIL_LINES = 20
+
+
+class Bench:
+    """A running server and everything one wants to do with it.
+
+    Attributes:
+        url: its address, such as ``http://127.0.0.1:41234``.
+        device: where its model runs.
+    """
+
+    _running: ClassVar["dict[str | None, Bench]"] = {}
+
+    def __init__(self, process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+        self._process = process
+        self._log = log
+        self._key: str | None = None
+        self.url = url
+        self.device = "unknown"
+
+    @classmethod
+    def start(cls, key: str | None = None) -> "Bench":
+        """Start a server, or return the one that this process started before.
+
+        Returns once its weights are loaded and a warm-up inference is done.
+
+        Raises:
+            ServerFailed: it ended or did not become ready; the end of its log is in the error.
+        """
+        known = cls._running.get(key)
+        if known is not None and known.alive:
+            return known
+        bench = cls._launch(key)
+        try:
+            bench.device = bench._wait_until_ready()
+        except BaseException:  # also an interrupt: leave no server behind
+            bench.stop()
+            raise
+        cls._running[key] = bench
+        return bench
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server process runs."""
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._process.pid
+
+    async def stream(
+        self,
+        clip: Clip | Source,
+        *,
+        chunk_s: float = DEFAULT_CHUNK_S,
+        options: StreamOptions | None = None,
+        on_event: Callable[[int, Received], None] | None = None,
+    ) -> StreamCall:
+        """Stream a clip at the pace of speech, or a microphone, and return what was seen.
+
+        Raises:
+            ConnectionFailed: the stream broke; the reason is in the error.
+        """
+        source: Source = paced(clip, chunk_s) if isinstance(clip, Clip) else clip
+        chosen = options or StreamOptions(sample_rate_hz=source.rate_hz)
+        return await client.stream(self.url, source, chosen, self._key, on_event, self.device)
+
+    async def transcribe(self, clip: Clip) -> RequestCall:
+        """Have a clip transcribed in one request.
+
+        Raises:
+            ConnectionFailed: the server refused it or cannot be reached.
+        """
+        kind = f"audio/l16;rate={clip.sample_rate_hz}"
+        return await client.transcribe(self.url, to_pcm16(clip.samples), kind, clip.id, self._key)
+
+    def log_tail(self, lines: int = _LOG_TAIL_LINES) -> str:
+        """The end of the server's log."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+
+    def stop(self) -> None:
+        """Stop the server and wait until it is gone; harmless if it is already."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        if self.alive:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                _kill_group(self._process)
+                self._process.wait()
+        self._log.unlink(missing_ok=True)
+        atexit.unregister(self.stop)
+        Bench._running = {k: b for k, b in Bench._running.items() if b is not self}
+
+    @classmethod
+    def _launch(cls, key: str | None) -> "Bench":
+        listener = bind(HOST, 0)
+        port = listener.getsockname()[1]
+        descriptor, name = tempfile.mkstemp(prefix="lab-server-", suffix=".log")
+        environment = {**os.environ, **({KEY_VARIABLE: key} if key else {})}
+        with listener, os.fdopen(descriptor, "wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *_MODULE, "--with-parent", "--fd", str(listener.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[listener.fileno()],
+                env=environment,
+                # the notebook's stop button interrupts the kernel, not its server
+                start_new_session=True,
+            )
+        bench = cls(process, f"http://{HOST}:{port}", Path(name))
+        bench._key = key
+        atexit.register(bench.stop)
+        return bench
+
+    def _wait_until_ready(self) -> str:
+        """Poll readiness; returns the device."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        with httpx.Client(base_url=self.url, timeout=2.0, trust_env=False) as probe:
+            while self.alive and time.monotonic() < deadline:
+                answer = _asked(probe)
+                if answer is not None and answer.status_code == 200:
+                    return str(answer.json()["device"])
+                if answer is not None and answer.json().get("status") == "failed":
+                    raise self._failed(answer.json()["reason"])
+                time.sleep(_POLL_S)
+        what = "is not ready" if self.alive else f"ended with code {self._process.returncode}"
+        raise self._failed(f"the server {what}")
+
+    def _failed(self, what: str) -> ServerFailed:
+        return ServerFailed(
+            what,
+            f"/readyz to answer 200 within {READY_TIMEOUT_S:.0f} s",
+            f"read the end of its log:\n{self.log_tail()}",
+        )
+
+
+def paced(clip: Clip, chunk_s: float = DEFAULT_CHUNK_S) -> PacedRecording:
+    """A clip as a source that hands it out at the pace of speech, with what is said in it."""
+    spoken = tuple(Spoken(u.text, u.start_s, u.end_s) for u in clip.utterances())
+    return PacedRecording(clip.id, clip.samples, spoken, chunk_s)
+
+
+def _asked(probe: httpx.Client) -> httpx.Response | None:
+    try:
+        return probe.get("/readyz")
+    except httpx.TransportError:
+        # the process has the port but does not answer yet
+        return None
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()

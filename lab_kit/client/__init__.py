@@ -1,0 +1,10 @@
+"""The lab's own client: streams and requests, stamped where it matters, errors by name.
+
+It sees wires and dialects only, so it works against any server that speaks them.
+"""
+
+from lab_kit.client.live import LiveClient, connect
+from lab_kit.client.requests import probe_clock, transcribe
+from lab_kit.client.streaming import stream
+
+__all__ = ["LiveClient", "connect", "probe_clock", "stream", "transcribe"]

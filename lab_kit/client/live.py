@@ -1,0 +1,71 @@
+"""A live stream to a server: send audio, iterate over what comes back."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlencode
+
+from lab_kit.dialects import deepgram
+from lab_kit.dialects.deepgram import Command
+from lab_kit.events import StreamOptions
+from lab_kit.trace import Received
+from lab_kit.wires.websocket import WebSocketWire, open_websocket
+
+DEFAULT_MODEL = "moonshine-tiny-en"
+
+
+class LiveClient:
+    """An open stream."""
+
+    def __init__(self, wire: WebSocketWire) -> None:
+        self._wire = wire
+
+    async def send(self, pcm: bytes) -> int:
+        """Send audio; returns when it was handed to the socket, in nanoseconds.
+
+        Raises:
+            ConnectionFailed: the stream is gone.
+        """
+        return await self._wire.send(pcm)
+
+    async def finalize(self) -> None:
+        """Ask for a final of what was heard so far."""
+        await self._command(Command.FINALIZE)
+
+    async def keep_alive(self) -> None:
+        """Keep the stream open while there is no audio."""
+        await self._command(Command.KEEP_ALIVE)
+
+    async def finish(self) -> None:
+        """Say that no more audio will come; the iteration ends when everything was said."""
+        await self._command(Command.CLOSE_STREAM)
+
+    async def __aiter__(self) -> AsyncIterator[Received]:
+        """Events as they arrive, until the stream has ended.
+
+        Raises:
+            ConnectionFailed: the server closed the stream for another reason; it is in the error.
+            InvalidMessage: the server said something that is not of the dialect.
+        """
+        async for arrived in self._wire.messages():
+            told = deepgram.parse_message(arrived.text)
+            yield Received(told.event, arrived.received_ns, told.sent_ns)
+
+    async def _command(self, command: Command) -> None:
+        await self._wire.send(json.dumps({"type": command}))
+
+
+@asynccontextmanager
+async def connect(
+    url: str, options: StreamOptions, key: str | None = None
+) -> AsyncIterator[LiveClient]:
+    """Open a stream to the server at ``url``, such as ``http://127.0.0.1:8300``.
+
+    Raises:
+        Unauthenticated, ConnectionFailed: see `wires.websocket.open_websocket`.
+    """
+    query = urlencode(deepgram.query_for(options, DEFAULT_MODEL))
+    address = url.replace("http", "ws", 1) + f"{deepgram.PATH}?{query}"
+    headers = {} if key is None else {"Authorization": f"Token {key}"}
+    async with open_websocket(address, headers) as wire:
+        yield LiveClient(wire)

@@ -1,0 +1,105 @@
+"""One request, one answer: a recording transcribed whole; and the comparison of clocks."""
+
+import time
+from typing import Any
+
+import httpx
+
+from lab_kit.clock import ClockOffset, ClockProbe, best_offset
+from lab_kit.errors import ConnectionFailed, InvalidMessage, LabError, Unauthenticated
+from lab_kit.trace import RequestCall
+
+TRANSCRIBE_PATH = "/v1/audio:transcribe"
+PROBES = 8
+"""The fastest of a few exchanges bounds the clock error; more hardly improve it on one machine."""
+_TIMEOUT_S = 120.0
+
+
+def _client(url: str, key: str | None) -> httpx.AsyncClient:
+    headers = {} if key is None else {"Authorization": f"Token {key}"}
+    # a machine's proxy settings must not get between a notebook and its own server
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+
+
+async def probe_clock(url: str, key: str | None = None) -> ClockOffset:
+    """How the server's monotonic clock relates to ours.
+
+    Raises:
+        ConnectionFailed: the server cannot be reached.
+    """
+    async with _client(url, key) as client:
+        return best_offset([await _probe(client) for _ in range(PROBES)])
+
+
+async def transcribe(
+    url: str, audio: bytes, content_type: str, name: str, key: str | None = None
+) -> RequestCall:
+    """Have a recording transcribed in one request.
+
+    Args:
+        audio: a WAV, FLAC or OGG file, or PCM16 with ``audio/l16;rate=N`` as content type.
+        name: for titles.
+
+    Raises:
+        Unauthenticated: the server refused the key.
+        ConnectionFailed: it cannot be reached, or refused the request; its reason is in the error.
+    """
+    async with _client(url, key) as client:
+        clock = best_offset([await _probe(client) for _ in range(PROBES)])
+        sent_ns = time.perf_counter_ns()
+        try:
+            request = client.stream(
+                "POST", TRANSCRIBE_PATH, content=audio, headers={"content-type": content_type}
+            )
+            async with request as response:
+                first_byte_ns = time.perf_counter_ns()
+                await response.aread()
+        except httpx.HTTPError as error:
+            raise _unreachable(url, error) from error
+        received_ns = time.perf_counter_ns()
+    if response.status_code != 200:
+        raise _refused(response)
+    answer: dict[str, Any] = response.json()
+    try:
+        return RequestCall(
+            name=name,
+            text=answer["text"],
+            audio_s=answer["audio_s"],
+            sent_ns=sent_ns,
+            first_byte_ns=first_byte_ns,
+            received_ns=received_ns,
+            remote_ns=answer["stages_ns"],
+            clock=clock,
+            device=answer["device"],
+        )
+    except KeyError as error:
+        raise InvalidMessage(
+            f"an answer without {error}", "the lab's own API", "check the server's address"
+        ) from error
+
+
+async def _probe(client: httpx.AsyncClient) -> ClockProbe:
+    sent_ns = time.perf_counter_ns()
+    try:
+        answer = (await client.get("/healthz")).json()
+    except httpx.HTTPError as error:
+        raise _unreachable(str(client.base_url), error) from error
+    received_ns = time.perf_counter_ns()
+    return ClockProbe(sent_ns, answer["received_ns"], answer["sent_ns"], received_ns)
+
+
+def _unreachable(url: str, error: Exception) -> ConnectionFailed:
+    return ConnectionFailed(
+        f"no answer from {url} ({error or type(error).__name__})",
+        "a server that listens there",
+        "start one, or check the address",
+    )
+
+
+def _refused(response: httpx.Response) -> LabError:
+    kind = Unauthenticated if response.status_code == 401 else ConnectionFailed
+    return kind(
+        f"the server refused with {response.status_code}: {response.text[:300]}",
+        "200",
+        "correct what the reason names" if response.status_code < 500 else "try again later",
+    )

@@ -1,0 +1,1 @@
+"""Wires move messages between two processes and know no provider."""

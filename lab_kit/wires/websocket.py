@@ -1,0 +1,111 @@
+"""A WebSocket as a client holds it: messages out, stamped messages in, errors by name."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
+
+from lab_kit.errors import ConnectionFailed, Unauthenticated
+
+OPEN_TIMEOUT_S = 5.0
+MAX_MESSAGE_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A text message and when it arrived, on this process's monotonic clock."""
+
+    text: str
+    received_ns: int
+
+
+class WebSocketWire:
+    """An open connection."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, message: bytes | str) -> int:
+        """Send one message; returns when it was handed to the socket.
+
+        Raises:
+            ConnectionFailed: the connection is gone.
+        """
+        handed_ns = time.perf_counter_ns()
+        try:
+            await self._connection.send(message)
+        except ConnectionClosed as error:
+            raise _broken(error) from error
+        return handed_ns
+
+    async def messages(self) -> AsyncIterator[Arrived]:
+        """Text messages until the server closes normally.
+
+        Raises:
+            ConnectionFailed: it closed for another reason, which the error names.
+        """
+        try:
+            while True:
+                message = await self._connection.recv()
+                received_ns = time.perf_counter_ns()
+                if isinstance(message, str):
+                    yield Arrived(message, received_ns)
+        except ConnectionClosedOK:
+            return
+        except ConnectionClosed as error:
+            raise _broken(error) from error
+
+
+@asynccontextmanager
+async def open_websocket(url: str, headers: Mapping[str, str]) -> AsyncIterator[WebSocketWire]:
+    """Connect; closes at the end of the block.
+
+    Raises:
+        Unauthenticated: the server refused the key.
+        ConnectionFailed: nobody listens, or the upgrade was refused; the server's reason is in it.
+    """
+    try:
+        connection = await connect(
+            url,
+            additional_headers=dict(headers),
+            compression=None,
+            max_size=MAX_MESSAGE_BYTES,
+            open_timeout=OPEN_TIMEOUT_S,
+            proxy=None,
+        )
+    except InvalidStatus as error:
+        raise _refused(error) from error
+    except (OSError, TimeoutError) as error:
+        raise ConnectionFailed(
+            f"no connection to {url.split('?')[0]} ({error})",
+            "a server that listens there",
+            "start one, or check the address",
+        ) from error
+    try:
+        yield WebSocketWire(connection)
+    finally:
+        await connection.close()
+
+
+def _refused(error: InvalidStatus) -> ConnectionFailed | Unauthenticated:
+    status = error.response.status_code
+    reason = (error.response.body or b"").decode(errors="replace")[:300]
+    kind = Unauthenticated if status == 401 else ConnectionFailed
+    return kind(
+        f"the server refused the stream with {status}: {reason}",
+        "101 Switching Protocols",
+        "correct what the reason names" if status < 500 else "try again later",
+    )
+
+
+def _broken(error: ConnectionClosed) -> ConnectionFailed:
+    closed = error.rcvd
+    said = f"{closed.code} {closed.reason}".strip() if closed else "no close frame"
+    return ConnectionFailed(
+        f"the stream was closed: {said}",
+        "1000 after CloseStream",
+        "see the reason, or the server's log if there is none",
+    )
