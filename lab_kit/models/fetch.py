@@ -138,6 +138,9 @@ def disk_full(what: str, needed_bytes: int) -> ModelStoreError:
 def fetch_from_hub(source: HuggingFaceSource, folder: Path, progress: Progress | None) -> None:
     """Download the members from the Hugging Face hub at their pinned revision.
 
+    Tested with a stand-in for the hub's client, not against the hub itself; the store checks
+    what arrives as it checks a wheel.
+
     Raises:
         ModelStoreError: ``huggingface_hub`` is not installed, or the hub refuses or is not reached.
     """
