@@ -1,0 +1,50 @@
+"""An exercise as data: how its answer is judged, and what is said to someone who is stuck."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lab_kit.course.outcome import Outcome
+from lab_kit.slo.calls import final_waterfall, request_waterfall
+from lab_kit.trace import RequestCall, StreamCall, Waterfall
+
+Judge = Callable[[Any, Any], Outcome]
+"""Takes the answer and what the reader measured (None where nothing was given)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """One exercise.
+
+    Attributes:
+        id: lab and number, as ``01.2``.
+        title: one line for reports.
+        judge: called with an answer that is not the starter.
+        hints: from a nudge to almost the answer.
+    """
+
+    id: str
+    title: str
+    judge: Judge
+    hints: tuple[str, ...]
+
+
+def is_starter(answer: object) -> bool:
+    """Whether nothing was answered: ``...`` or None, or one of them left inside a dict."""
+    if isinstance(answer, dict):
+        return any(is_starter(value) for value in answer.values())
+    return answer is None or answer is ...
+
+
+def as_waterfall(measured: object) -> Waterfall | None:
+    """The waterfall of whatever call was given; None if it is no call or got no final.
+
+    A stream's waterfall is that of its first utterance.
+    """
+    if isinstance(measured, Waterfall):
+        return measured
+    if isinstance(measured, RequestCall):
+        return request_waterfall(measured)
+    if isinstance(measured, StreamCall) and measured.spoken:
+        return final_waterfall(measured, measured.spoken[0])
+    return None

@@ -1,0 +1,205 @@
+"""Lab 01: find the stage that blows the budget; write a budget for a service across an ocean."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from lab_kit.course.exercises.exercise import Exercise, as_waterfall
+from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
+from lab_kit.course.recorded import Recording, recordings
+from lab_kit.events import StreamOptions
+from lab_kit.slo.calls import (
+    ENDPOINTING,
+    INFERENCE,
+    NETWORK_BACK,
+    NETWORK_OUT,
+    POSTPROCESSING,
+    PREPROCESSING,
+    QUEUE_WAIT,
+    STAGES,
+)
+from lab_kit.trace import Waterfall
+from lab_kit.units import BUDGET_S, ms
+
+NETWORK = "network"
+OCEAN_KM = 6_000
+"""Length of the cable in exercise 01.2."""
+FIBRE_KM_PER_MS = 200
+"""Light in glass: 299.8 km/ms in empty space, divided by the 1.468 of a standard fibre at
+1550 nm, is 204 [Source: Corning, SMF-28 Ultra product information]; rounded down, as cables
+are never straight."""
+SHORTEST_ENDPOINTING_MS = 100
+"""Three windows of the voice detector, which judges 32 ms at a time: on fewer, one wrong window
+would end a sentence."""
+_BUDGET_MS = ms(BUDGET_S)
+_ROUNDING_MS = 1.0
+
+
+def judge_traces(answer: Any, measured: object) -> Outcome:
+    """01.1: for each recorded trace, the stage without which it would meet 300 ms."""
+    recorded = recordings("01")
+    if not isinstance(answer, dict) or set(answer) != set(recorded):
+        return not_yet(
+            repr(answer), f"a dict with the keys {', '.join(recorded)}", 'course.traces("01")'
+        )
+    wrong = [w for name, r in recorded.items() if (w := _wrong(answer[name], name, r.waterfall))]
+    if wrong:
+        return not_yet(
+            "\n".join(wrong),
+            f"the stage without which the total would be under {_BUDGET_MS:.0f} ms",
+            "the lengths of the stages in each waterfall",
+        )
+    return passed(*(_explained(answer[name], name, r) for name, r in recorded.items()))
+
+
+def judge_budget(answer: Any, measured: object) -> Outcome:
+    """01.2: milliseconds for every stage that physics, hearing and this machine allow."""
+    waterfall = as_waterfall(measured)
+    if waterfall is None or ENDPOINTING not in _lengths_ms(waterfall):
+        return not_yet(
+            "no live stream's measurement" if waterfall is None else waterfall.zero,
+            "a waterfall from the speaker's last word to the final",
+            'check("01.2", budget, call), with a call that bench.stream returned',
+        )
+    if misread := _unreadable(answer):
+        return misread
+    floors = _floors_ms(waterfall)
+    if sum(floor for floor, _ in floors.values()) > _BUDGET_MS:
+        return inconclusive(
+            f"inference took {floors[INFERENCE][0]:.0f} ms on this machine just now, which with the"
+            f" least of the other stages is over {_BUDGET_MS:.0f} ms: no budget can work",
+            "stream again while nothing else runs",
+        )
+    return _weighed(answer, floors, waterfall)
+
+
+EXERCISES = (
+    Exercise(
+        "01.1",
+        "Find the stage that blows the budget",
+        judge_traces,
+        (
+            "Draw each trace. Which bar would have to go for the rest to end before the line?",
+            "Subtract one stage from the total: is what remains under the budget? Only one stage"
+            " in each trace does it. Out and back are one network.",
+            f"One is a {QUEUE_WAIT}, one is {INFERENCE}, one is the {NETWORK}. Which is which?",
+        ),
+    ),
+    Exercise(
+        "01.2",
+        "Write the budget across an ocean",
+        judge_budget,
+        (
+            "Begin with what nobody can shorten: the distance, twice.",
+            f"{OCEAN_KM:,} km at {FIBRE_KM_PER_MS} km per ms, out and back. What is left for"
+            f" {ENDPOINTING}, once {INFERENCE} has what you measured?",
+            f"{ENDPOINTING.capitalize()} is the one large stage that you set: the"
+            f" bench waits {ms(StreamOptions().endpoint_silence_s or 0):.0f} ms by default, and"
+            f" {SHORTEST_ENDPOINTING_MS} ms is the least that makes sense."
+            " Something has to give, and it is there.",
+        ),
+    ),
+)
+
+
+def culprits(waterfall: Waterfall) -> list[str]:
+    """The stages without any one of which the total would be under 300 ms."""
+    servers = (ENDPOINTING, PREPROCESSING, QUEUE_WAIT, INFERENCE, POSTPROCESSING)
+    return [stage for stage in (NETWORK, *servers) if _rest_ms(stage, waterfall) < _BUDGET_MS]
+
+
+def _rest_ms(stage: str, waterfall: Waterfall) -> float:
+    return ms(waterfall.total_s) - (_share_ms(stage, waterfall) or 0.0)
+
+
+def _lengths_ms(waterfall: Waterfall) -> dict[str, float]:
+    return {stage.name: ms(stage.length_s) for stage in waterfall.stages}
+
+
+def _share_ms(stage: object, waterfall: Waterfall) -> float | None:
+    """Milliseconds of a stage; out and back count as one network. None for an unknown name."""
+    lengths = _lengths_ms(waterfall)
+    if stage in (NETWORK, NETWORK_OUT, NETWORK_BACK):
+        return lengths[NETWORK_OUT] + lengths[NETWORK_BACK]
+    return lengths.get(stage) if isinstance(stage, str) else None
+
+
+def _wrong(stage: object, name: str, waterfall: Waterfall) -> str | None:
+    """What is wrong with an answer; None if it is right."""
+    share_ms = _share_ms(stage, waterfall)
+    if share_ms is None:
+        return f"{name}: {stage!r} is not a stage; it has {', '.join(_lengths_ms(waterfall))}"
+    rest_ms = ms(waterfall.total_s) - share_ms
+    if rest_ms < _BUDGET_MS:
+        return None
+    return (
+        f"{name}: {stage} takes {share_ms:.0f} of {ms(waterfall.total_s):.0f} ms; without it"
+        f" {rest_ms:.0f} ms remain"
+    )
+
+
+def _explained(stage: object, name: str, recording: Recording) -> str:
+    share_ms = _share_ms(stage, recording.waterfall) or 0.0
+    total_ms = ms(recording.waterfall.total_s)
+    whole = NETWORK if stage in (NETWORK_OUT, NETWORK_BACK) else stage
+    return f"{name}: {whole}, {share_ms:.0f} of {total_ms:.0f} ms. Recorded: {recording.how}"
+
+
+def _unreadable(answer: Any) -> Outcome | None:
+    """Refuse what is not a number of milliseconds for each stage."""
+    if not isinstance(answer, dict) or set(answer) != set(STAGES):
+        return not_yet(
+            repr(answer), f"a dict with milliseconds for {', '.join(STAGES)}", "the waterfall"
+        )
+    for stage, value in answer.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value) or value < 0:
+            return not_yet(f"{stage}: {value!r}", "a number of milliseconds, 0 or more", "its type")
+    return None
+
+
+def _floors_ms(waterfall: Waterfall) -> dict[str, tuple[float, str]]:
+    """The least each stage can take, and why."""
+    light_ms = OCEAN_KM / FIBRE_KM_PER_MS
+    light = f"light needs {light_ms:.0f} ms for {OCEAN_KM:,} km of fibre, each way"
+    windows = "the voice detector judges 32 ms at a time, and one window alone can be wrong"
+    return {
+        NETWORK_OUT: (light_ms, light),
+        NETWORK_BACK: (light_ms, light),
+        ENDPOINTING: (SHORTEST_ENDPOINTING_MS, windows),
+        INFERENCE: (_lengths_ms(waterfall)[INFERENCE], "your own waterfall, on this machine"),
+    }
+
+
+def _weighed(
+    budget: Mapping[str, float], floors: Mapping[str, tuple[float, str]], waterfall: Waterfall
+) -> Outcome:
+    for stage, (floor_ms, why) in floors.items():
+        if budget[stage] < floor_ms - _ROUNDING_MS:
+            return not_yet(f"{stage}: {budget[stage]:g} ms", f"at least {floor_ms:.0f} ms", why)
+    total_ms = sum(budget.values())
+    if total_ms > _BUDGET_MS:
+        largest = max(budget, key=lambda stage: budget[stage])
+        return not_yet(
+            f"{total_ms:.0f} ms in all",
+            f"at most {_BUDGET_MS:.0f} ms",
+            f"the sum of your stages; the largest is {largest} with {budget[largest]:g} ms",
+        )
+    return _accepted(budget, waterfall)
+
+
+def _accepted(budget: Mapping[str, float], waterfall: Waterfall) -> Outcome:
+    total_ms = sum(budget.values())
+    network_ms = budget[NETWORK_OUT] + budget[NETWORK_BACK]
+    ours_ms = sum(budget[s] for s in (PREPROCESSING, QUEUE_WAIT, INFERENCE, POSTPROCESSING))
+    measured_ms = _lengths_ms(waterfall)[ENDPOINTING]
+    reasons = [
+        f"{total_ms:.0f} of {_BUDGET_MS:.0f} ms; {_BUDGET_MS - total_ms:.0f} ms to spare.",
+        f"The ocean takes {network_ms:.0f} ms, the server {ours_ms:.0f} ms.",
+    ]
+    if budget[ENDPOINTING] < measured_ms:
+        reasons.append(
+            f"What gives: {ENDPOINTING} of {budget[ENDPOINTING]:g} ms where {measured_ms:.0f} ms"
+            " were measured. Longer pauses inside a sentence will cut it in two."
+        )
+    return passed(*reasons)

@@ -1,0 +1,39 @@
+"""How long runs may take: in full for a reader, shortened for a machine that only checks.
+
+Notebook text never changes between the two; what a run repeats or waits for does.
+"""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+
+from lab_kit.errors import InvalidParameter
+
+VARIABLE = "LAB_PROFILE"
+
+
+class Profile(StrEnum):
+    """The two lengths of a run."""
+
+    FULL = "full"
+    CI = "ci"
+
+
+def profile(environ: Mapping[str, str] | None = None) -> Profile:
+    """What ``LAB_PROFILE`` asks for; ``full`` where it is not set.
+
+    Args:
+        environ: where the variable is read; default the process's environment.
+
+    Raises:
+        InvalidParameter: it holds another word.
+    """
+    asked = (os.environ if environ is None else environ).get(VARIABLE) or Profile.FULL
+    try:
+        return Profile(asked)
+    except ValueError as error:
+        raise InvalidParameter(
+            f"{VARIABLE}={asked}",
+            f"one of {', '.join(Profile)}",
+            f"correct {VARIABLE}, or remove it for full runs",
+        ) from error

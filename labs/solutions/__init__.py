@@ -1,0 +1,1 @@
+"""Solutions of the labs' exercises, apart from the notebooks; ``lab_kit`` never imports them."""

@@ -1,0 +1,123 @@
+"""Record the three traces of exercise 01.1 anew, on the machine this runs on.
+
+    python labs/solutions/record_traces.py
+
+Each is one recording sent in one request to a real server. A has to queue behind longer ones, B is
+long itself, C goes through a proxy that delays every byte. A trace is kept only if it is over
+300 ms with its stage and under it without, so on a much faster or slower machine this says which
+one has to be provoked differently.
+"""
+
+import asyncio
+import json
+import platform
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from lab_kit import Bench, client, datasets
+from lab_kit.clock import wall_clock_iso
+from lab_kit.course.exercises import lab01
+from lab_kit.slo.calls import INFERENCE, QUEUE_WAIT, request_waterfall
+from lab_kit.trace import Waterfall
+from lab_kit.units import BUDGET_S
+
+TARGET = Path(__file__).parents[2] / "lab_kit" / "course" / "traces" / "01.json"
+CROWD, HEAD_START_S = 8, 0.6
+DELAY_S = 0.22
+TRIES = 10
+HOW = {
+    "A": f"{CROWD} requests of 11.8 s of speech went to the server; {HEAD_START_S} s later came"
+    " this one, of 3.3 s, and waited for them.",
+    "B": "one request of 44 s of speech to an idle server on the same machine.",
+    "C": f"one request of 3.3 s of speech through a proxy that delays every byte by"
+    f" {DELAY_S * 1e3:.0f} ms in each direction.",
+}
+
+
+async def queued(bench: Bench) -> Waterfall:
+    """A short request behind a crowd of longer ones."""
+    crowd = datasets.clip("speech-long-complaint")
+    others = [asyncio.create_task(bench.transcribe(crowd)) for _ in range(CROWD)]
+    await asyncio.sleep(HEAD_START_S)
+    call = await bench.transcribe(datasets.clip("two-cities-best"))
+    await asyncio.gather(*others)
+    return request_waterfall(call)
+
+
+async def long(bench: Bench) -> Waterfall:
+    """A long recording."""
+    return request_waterfall(await bench.transcribe(datasets.clip("two-cities")))
+
+
+async def far(bench: Bench) -> Waterfall:
+    """A short recording from far away."""
+    clip = datasets.clip("two-cities-best")
+    port = int(bench.url.rsplit(":", 1)[1])
+    proxy = await asyncio.start_server(
+        lambda reader, writer: _relay(reader, writer, port), "127.0.0.1", 0
+    )
+    async with proxy:
+        url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        call = await client.transcribe(url, clip.pcm16, "audio/l16;rate=16000", clip.id)
+        await asyncio.sleep(4 * DELAY_S)  # the goodbyes are delayed as well
+    return request_waterfall(call)
+
+
+async def record() -> dict[str, Waterfall]:
+    """All three, each tried until it shows what it should."""
+    bench = Bench.start()
+    try:
+        for _ in range(3):
+            await far(bench)  # warm caches on both sides
+        return {
+            "A": await _shown(lambda: queued(bench), QUEUE_WAIT),
+            "B": await _shown(lambda: long(bench), INFERENCE),
+            "C": await _shown(lambda: far(bench), lab01.NETWORK),
+        }
+    finally:
+        bench.stop()
+
+
+async def _shown(measure: Callable[[], Awaitable[Waterfall]], stage: str) -> Waterfall:
+    for _ in range(TRIES):
+        waterfall = await measure()
+        if lab01.culprits(waterfall) == [stage] and waterfall.total_s > BUDGET_S:
+            return waterfall
+    sys.exit(f"{TRIES} tries did not give a trace that only '{stage}' takes over the budget")
+
+
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+    await asyncio.gather(_delayed(reader, far_writer), _delayed(far_reader, writer))
+
+
+async def _delayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass bytes on, each ``DELAY_S`` after it came, however many are on their way."""
+    loop = asyncio.get_running_loop()
+    passing: list[asyncio.TimerHandle] = []
+    while data := await reader.read(65_536):
+        passing.append(loop.call_later(DELAY_S, writer.write, data))
+    await asyncio.sleep(DELAY_S)
+    writer.close()
+
+
+def main() -> None:
+    """Record and write the file."""
+    waterfalls = asyncio.run(record())
+    content = {
+        "recorded": wall_clock_iso(),
+        "command": "python labs/solutions/record_traces.py",
+        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "traces": {
+            name: {"how": HOW[name], "waterfall": asdict(replace(waterfall, title=name))}
+            for name, waterfall in waterfalls.items()
+        },
+    }
+    TARGET.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {TARGET}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""Exercises that a test passes must not land in the reader's own progress file."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "labs"))
+
+
+@pytest.fixture(autouse=True)
+def progress_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "data" / "progress.json"
+    monkeypatch.setenv("LAB_PROGRESS", str(path))
+    return path
