@@ -4,6 +4,7 @@ The first line printed is the verdict and is the same in every run with that ver
 after it stands behind a margin, so that a test can tell the two apart.
 """
 
+import os
 import sys
 import sysconfig
 import traceback
@@ -19,9 +20,9 @@ from lab_kit.errors import InvalidParameter
 
 _hints_given: Counter[str] = Counter()
 _NOT_THE_READERS = (
-    *(str(Path(folder)) for folder in lab_kit.__path__),
-    sysconfig.get_path("stdlib"),
-    sysconfig.get_path("purelib"),
+    *(str(Path(folder)) + os.sep for folder in lab_kit.__path__),
+    sysconfig.get_path("stdlib") + os.sep,
+    sysconfig.get_path("purelib") + os.sep,
 )
 
 
@@ -39,7 +40,7 @@ def check(exercise: str, answer: object, measured: object = None) -> None:
     outcome = judge(asked, answer, measured)
     print(outcome.text(exercise))
     if outcome.verdict is Verdict.PASS:
-        _remember(exercise)
+        _remember(asked, answer)
 
 
 def judge(exercise: Exercise, answer: object, measured: object = None) -> Outcome:
@@ -92,9 +93,11 @@ def readers_trace(raised: Exception) -> str | None:
     return "".join(lines).rstrip()
 
 
-def _remember(exercise: str) -> None:
+def _remember(exercise: Exercise, answer: object) -> None:
     try:
-        known = progress.record_pass(exercise)
+        known = progress.record_pass(exercise.id)
+        if exercise.keep is not None:
+            exercise.keep(answer)
     except OSError as error_:
         # the answer is right all the same; say what is lost and where
         print(f"progress not kept: {progress.location()}: {error_.strerror}", file=sys.stderr)

@@ -21,12 +21,14 @@ class Exercise:
         title: one line for reports.
         judge: called with an answer that is not the starter.
         hints: from a nudge to almost the answer.
+        keep: called with an answer that passed, where the answer itself is to be remembered.
     """
 
     id: str
     title: str
     judge: Judge
     hints: tuple[str, ...]
+    keep: Callable[[Any], object] | None = None
 
 
 def is_starter(answer: object) -> bool:

@@ -12,11 +12,10 @@ _KEYS = ", ".join(role.key for role in ROLES)
 
 
 def judge_role(answer: object, measured: object) -> Outcome:
-    """00.1: a known role; remembers it."""
+    """00.1: a known role."""
     if not isinstance(answer, str) or answer.strip().lower() not in {r.key for r in ROLES}:
         return not_yet(repr(answer), f"one of {_KEYS}", "the table of roles above")
     role = find_role(answer)
-    progress.choose_role(role.key)
     labs = ", ".join(f"{number} {find_lab(number).title}" for number in role.after_foundations)
     return passed(f"{role.name}: after labs 01 to 03, {labs}.")
 
@@ -50,6 +49,7 @@ EXERCISES = (
             "Read the table of roles: which line is nearest to your work?",
             f"The answer is one word in quotes, one of {_KEYS}. You may change it at any time.",
         ),
+        keep=progress.choose_role,
     ),
     Exercise(
         "00.2",

