@@ -1,7 +1,10 @@
 """Endpointing: deciding that speech began, paused, went on, ended.
 
-Voice activity labels windows; this decides what they mean. A detector's probability falls only
-after speech has ended, so the silence is counted from a corrected end, not from the fall.
+Voice activity labels windows; this decides what they mean. Two witnesses are heard. The detector
+knows speech from noise but notices its end late; the level falls at once but knows nothing. So a
+pause begins as soon as either calls it, and its place is where the level fell. It becomes an
+endpoint if the detector confirms it, or if speech had stood out so far from the noise that the
+level alone is proof.
 """
 
 from dataclasses import dataclass
@@ -14,9 +17,12 @@ ONSET_PROBABILITY = 0.5
 """Silero's own default threshold."""
 RELEASE_PROBABILITY = 0.35
 """Lower than the onset's, so that one quiet syllable does not end speech; Silero's default gap."""
-RELEASE_LAG_SAMPLES = samples(0.060)
-"""How long after the true end of speech the probability falls below the release threshold: 30 to
-90 ms on the read speech of the dataset, whose ends are known by forced alignment."""
+QUIET_SAMPLES = samples(0.07)
+"""A quiet spell this long may be the end; most stop consonants are shorter."""
+DOUBT_SAMPLES = samples(0.3)
+"""A quiet spell that the detector goes on calling speech for this long was quiet speech."""
+LATEST_RELEASE_SAMPLES = samples(0.15)
+"""The detector's fall is seldom later than this, so the end is not placed further before it."""
 ONSET_LAG_SAMPLES = samples(0.032)
 """Speech may have begun anywhere in the window before the one that crossed the threshold."""
 
@@ -32,10 +38,15 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SpeechMark:
-    """Something happened at ``at_sample``: speech began, or (for a pause or an endpoint) ended."""
+    """Something happened at ``at_sample``: speech began, or (for a pause or an endpoint) ended.
+
+    Attributes:
+        confirmed: for a pause or its end, whether the detector called it one too.
+    """
 
     mark: Mark
     at_sample: int
+    confirmed: bool = True
 
 
 class _Phase(Enum):
@@ -55,27 +66,27 @@ class Endpointer:
         self._silence_samples = silence_samples
         self._phase = _Phase.SILENCE
         self._speech_end = 0
+        self._confirmed = False
+        self._clear = False
+        # no quiet spell is believed before this; see DOUBT_SAMPLES
+        self._trusted_from = 0
 
     def push(self, window: Window) -> SpeechMark | None:
         """Judge one window."""
-        probability = window.speech_probability
-        if self._phase is _Phase.SILENCE and probability >= ONSET_PROBABILITY:
-            self._phase = _Phase.SPEECH
-            return SpeechMark(Mark.ONSET, max(0, window.start_sample - ONSET_LAG_SAMPLES))
-        if self._phase is _Phase.SPEECH and probability < RELEASE_PROBABILITY:
-            self._phase = _Phase.PAUSE
-            self._speech_end = max(0, window.start_sample - RELEASE_LAG_SAMPLES)
-            return SpeechMark(Mark.PAUSE, self._speech_end)
-        if self._phase is _Phase.PAUSE and probability >= ONSET_PROBABILITY:
-            self._phase = _Phase.SPEECH
-            return SpeechMark(Mark.RESUMED, window.start_sample)
-        return None
+        if self._phase is _Phase.SILENCE:
+            return self._in_silence(window)
+        if self._phase is _Phase.SPEECH:
+            return self._in_speech(window)
+        return self._in_pause(window)
 
     def heard_until(self, end_sample: int) -> SpeechMark | None:
         """Tell how much audio there is; windows lag behind it by up to 32 ms."""
         if self._phase is not _Phase.PAUSE or self._silence_samples is None:
             return None
-        if end_sample - self._speech_end < self._silence_samples:
+        if (
+            not (self._confirmed or self._clear)
+            or end_sample - self._speech_end < self._silence_samples
+        ):
             return None
         self._phase = _Phase.SILENCE
         return SpeechMark(Mark.ENDPOINT, self._speech_end)
@@ -83,3 +94,44 @@ class Endpointer:
     def restart(self) -> None:
         """Take the utterance as ended; speech that goes on begins the next one."""
         self._phase = _Phase.SILENCE
+
+    def _in_silence(self, window: Window) -> SpeechMark | None:
+        # where speech stands out, what is near the noise floor is breath, whatever the detector says
+        breath = window.is_clear and window.end_sample - window.loud_until_sample > QUIET_SAMPLES
+        if window.speech_probability < ONSET_PROBABILITY or breath:
+            return None
+        self._phase = _Phase.SPEECH
+        self._trusted_from = window.end_sample
+        return SpeechMark(Mark.ONSET, max(0, window.start_sample - ONSET_LAG_SAMPLES))
+
+    def _in_speech(self, window: Window) -> SpeechMark | None:
+        released = window.speech_probability < RELEASE_PROBABILITY
+        quiet_from = max(window.loud_until_sample, self._trusted_from)
+        if not released and window.end_sample - quiet_from < QUIET_SAMPLES:
+            return None
+        self._phase = _Phase.PAUSE
+        self._confirmed = released
+        self._clear = window.is_clear
+        self._speech_end = self._end_by_level(window, released)
+        return SpeechMark(Mark.PAUSE, self._speech_end, self._confirmed)
+
+    def _in_pause(self, window: Window) -> SpeechMark | None:
+        speech = window.speech_probability >= ONSET_PROBABILITY
+        if speech and (self._confirmed or window.loud_until_sample > self._speech_end):
+            return self._resume(window)
+        if speech and window.end_sample - self._speech_end > DOUBT_SAMPLES:
+            self._trusted_from = window.end_sample
+            return self._resume(window)
+        if not self._confirmed and window.speech_probability < RELEASE_PROBABILITY:
+            self._confirmed = True
+            self._speech_end = self._end_by_level(window, released=True)
+        return None
+
+    def _resume(self, window: Window) -> SpeechMark:
+        self._phase = _Phase.SPEECH
+        return SpeechMark(Mark.RESUMED, window.start_sample, self._confirmed)
+
+    @staticmethod
+    def _end_by_level(window: Window, released: bool) -> int:
+        end = min(window.loud_until_sample, window.start_sample)
+        return max(end, window.start_sample - LATEST_RELEASE_SAMPLES) if released else end

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from lab_kit.audio.loudness import Loudness
 from lab_kit.audio.pcm import FloatArray
 
 WINDOW_SAMPLES = 512
@@ -24,11 +25,18 @@ class SpeechScorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One labelled window, by its place in the stream."""
+    """One labelled window, by its place in the stream.
+
+    Attributes:
+        loud_until_sample: where the stream was last loud, at the window's end or before.
+        is_clear: whether the level alone can tell speech from silence here.
+    """
 
     start_sample: int
     end_sample: int
     speech_probability: float
+    loud_until_sample: int
+    is_clear: bool
 
 
 class VoiceActivity:
@@ -36,6 +44,7 @@ class VoiceActivity:
 
     def __init__(self, scorer: SpeechScorer) -> None:
         self._scorer = scorer
+        self._loudness = Loudness()
         self._rest = np.zeros(0, np.float32)
         self._start_sample = 0
 
@@ -53,4 +62,11 @@ class VoiceActivity:
     def _label(self, window: FloatArray) -> Window:
         start = self._start_sample
         self._start_sample += WINDOW_SAMPLES
-        return Window(start, self._start_sample, self._scorer.score(window))
+        self._loudness.push(window)
+        return Window(
+            start_sample=start,
+            end_sample=self._start_sample,
+            speech_probability=self._scorer.score(window),
+            loud_until_sample=self._loudness.loud_until_sample,
+            is_clear=self._loudness.is_clear,
+        )

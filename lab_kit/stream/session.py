@@ -39,6 +39,7 @@ from lab_kit.stream.segment import (
     Closing,
     Segment,
     Trigger,
+    early_view,
     interim_interval_samples,
 )
 from lab_kit.stream.stability import EARLY_S, EARLY_TOKENS, shown, without_stutter
@@ -201,7 +202,7 @@ class StreamSession:
             segment.speech_end_sample = mark.at_sample
             self._ask_for_final(segment, trigger)
         elif mark.mark is Mark.RESUMED:
-            self._resume(segment, trigger)
+            self._resume(segment, trigger, mark.confirmed)
         elif mark.mark is Mark.ENDPOINT:
             self._close(segment, Closing(trigger, endpoint=True, requested=False))
 
@@ -227,15 +228,17 @@ class StreamSession:
         self._close(segment, Closing(trigger, endpoint=False, requested=False))
         self._open_segment_at_cut(cut)
 
-    def _resume(self, segment: Segment, trigger: Trigger) -> None:
-        """Speech goes on: the speculative final was too early, unless enough was said."""
+    def _resume(self, segment: Segment, trigger: Trigger, was_pause: bool) -> None:
+        """Speech goes on: what was to be the final becomes an interim, unless enough was said."""
         spoken = segment.speech_end_sample - segment.onset_sample
-        if segment.final is None or spoken < SETTLED_SEGMENT_SAMPLES:
-            self._drop_final(segment)
+        if segment.final is not None and was_pause and spoken >= SETTLED_SEGMENT_SAMPLES:
+            cut = segment.final.end_sample
+            self._close(segment, Closing(trigger, endpoint=False, requested=False))
+            self._open_segment_at_cut(cut)
             return
-        cut = segment.final.end_sample
-        self._close(segment, Closing(trigger, endpoint=False, requested=False))
-        self._open_segment_at_cut(cut)
+        if segment.final is not None and segment.ready is None:
+            segment.interim = segment.final
+        segment.final = segment.ready = None
 
     def _open_segment_at_cut(self, cut: int) -> None:
         self._open = Segment(
@@ -257,17 +260,14 @@ class StreamSession:
         speech = end - segment.onset_sample
         segment.next_interim_sample = end + interim_interval_samples(speech)
         early = _s(speech) < EARLY_S
-        segment.interim = self._ask(
-            segment,
-            end,
-            trigger,
-            Priority.INTERIM,
-            max_tokens=EARLY_TOKENS if early else None,
-            draft=() if early else segment.heard_tokens[:-DRAFT_DROPS_TOKENS],
-        )
+        draft = () if early else segment.heard_tokens[:-DRAFT_DROPS_TOKENS]
+        segment.interim = self._ask(segment, end, trigger, Priority.INTERIM, early, draft)
 
     def _ask_for_final(self, segment: Segment, trigger: Trigger) -> None:
         self._drop_interim(segment)
+        # what is heard now will be shown, so the next interim can wait as after any other
+        speech = self._now_sample - segment.onset_sample
+        segment.next_interim_sample = self._now_sample + interim_interval_samples(speech)
         segment.final = self._ask(segment, self._now_sample, trigger, Priority.FINAL)
 
     def _ask(
@@ -276,12 +276,14 @@ class StreamSession:
         end_sample: int,
         trigger: Trigger,
         priority: Priority,
-        max_tokens: int | None = None,
+        early: bool = False,
         draft: tuple[int, ...] = (),
     ) -> Asked:
         self._numbers += 1
         audio = self._buffer.between(segment.start_sample, end_sample)
-        request = DecodeRequest(audio, priority, max_tokens, draft)
+        if early:
+            audio = early_view(audio)
+        request = DecodeRequest(audio, priority, EARLY_TOKENS if early else None, draft)
         self._actions.append(Ask(self._numbers, request))
         return Asked(self._numbers, end_sample, trigger)
 

@@ -1,0 +1,65 @@
+"""How far speech reaches, by level: a second opinion on where it ended.
+
+A neural detector's probability falls 20 to 240 ms after speech ends, depending on how the last
+sound fades. The level falls at once. It cannot tell speech from other sound, so it only says
+*where* an end was once the detector, or a quiet spell, says that there is one.
+"""
+
+import math
+
+import numpy as np
+
+from lab_kit.audio.pcm import FloatArray
+
+FRAME_SAMPLES = 128
+"""8 ms, a quarter of a voice-activity window."""
+MARGIN_DB = 9.0
+"""A frame this much above the noise floor is loud. With it the end by level lies within -40 to
++30 ms of the true end for eight in ten utterances of the clips that settings may be chosen by."""
+FLOOR_RISE_DB = 0.016
+"""The floor follows falling levels at once and rising ones at 2 dB a second, slower than speech."""
+CLEAR_DB = 20.0
+"""With speech this far above the floor, what is near the floor is silence beyond doubt."""
+PEAK_FALL_DB = 0.04
+"""The speech level is remembered for seconds: it falls by 5 dB a second."""
+_SILENCE_DB = -100.0
+
+
+class Loudness:
+    """Follows one stream's level.
+
+    Attributes:
+        loud_until_sample: end of the last two neighbouring loud frames.
+    """
+
+    def __init__(self) -> None:
+        self.loud_until_sample = 0
+        self._sample = 0
+        self._floor_db = math.inf
+        self._smooth_db = 0.0
+        self._peak_db = _SILENCE_DB
+        self._was_loud = False
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether speech stands out so far that a quiet spell needs no second witness."""
+        return self._peak_db - self._floor_db >= CLEAR_DB
+
+    def push(self, window: FloatArray) -> None:
+        """Take a window, a whole number of frames long."""
+        frames = window.reshape(-1, FRAME_SAMPLES)
+        power = np.maximum((frames * frames).mean(axis=1), 10 ** (_SILENCE_DB / 10))
+        for level_db in 10 * np.log10(power):
+            self._follow(float(level_db))
+
+    def _follow(self, level_db: float) -> None:
+        self._sample += FRAME_SAMPLES
+        if math.isinf(self._floor_db):
+            self._floor_db = self._smooth_db = level_db
+        self._smooth_db = (self._smooth_db + level_db) / 2
+        self._floor_db = min(self._floor_db + FLOOR_RISE_DB, self._smooth_db)
+        self._peak_db = max(self._peak_db - PEAK_FALL_DB, self._smooth_db)
+        is_loud = level_db > self._floor_db + MARGIN_DB
+        if is_loud and self._was_loud:
+            self.loud_until_sample = self._sample
+        self._was_loud = is_loud
