@@ -1,7 +1,8 @@
 """Everything that draws: waterfalls, delays and transcripts against the 300 ms line."""
 
 from lab_kit.show.delays import delays
+from lab_kit.show.live import live
 from lab_kit.show.transcript import transcript
 from lab_kit.show.waterfall import waterfall, waterfalls
 
-__all__ = ["delays", "transcript", "waterfall", "waterfalls"]
+__all__ = ["delays", "live", "transcript", "waterfall", "waterfalls"]

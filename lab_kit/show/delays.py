@@ -37,7 +37,6 @@ class Row:
     interval: str
     delays_s: list[float]
     samples: int
-    color: str
 
 
 def delays(calls: StreamCall | Sequence[StreamCall], prediction_ms: float | None = None) -> None:
@@ -66,14 +65,16 @@ def delay_rows(calls: Sequence[StreamCall]) -> list[Row]:
             "spoken, so stream clips from the dataset"
         )
     ages = [age for call in calls for age in freshness_s(call)]
-    measured = [
-        ("first_result_s", "speech begins → first text", [d.first_result_s for d in seen]),
-        ("first_word_s", "speech begins → first right word", [d.first_word_s for d in seen]),
-        ("final_delay_s", "speaker stops → last final", [d.final_delay_s for d in seen]),
+    count = len(seen)
+    first = late([one.first_result_s for one in seen])
+    right = late([one.first_word_s for one in seen])
+    final = late([one.final_delay_s for one in seen])
+    return [
+        Row("first_result_s", "speech begins → first text", first, count),
+        Row("first_word_s", "speech begins → first right word", right, count),
+        Row("final_delay_s", "speaker stops → last final", final, count),
+        Row("freshness_s", "age of the newest result's audio", ages, count),
     ]
-    rows = [Row(*told, late(values), len(seen), theme.INK) for *told, values in measured]
-    fresh = "age of the newest result's audio"
-    return [*rows, Row("freshness_s", fresh, list(ages), len(seen), theme.FRESHNESS_COLOR)]
 
 
 def draw_delays(calls: Sequence[StreamCall], prediction_ms: float | None = None) -> str:

@@ -1,44 +1,48 @@
 """How a drawing reaches a notebook: an SVG, then its figures as text that adds up.
 
 Both are plain outputs, so they are still there when the notebook is opened without a kernel.
+Outside a notebook the text is printed.
 """
 
+import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from IPython.display import DisplayHandle, display
+from IPython.display import publish_display_data
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An output under a cell that can be filled later, from any thread."""
+
+    display_id: str
+
+    @classmethod
+    def reserve(cls) -> "Place":
+        """An empty one under the running cell."""
+        place = cls(uuid.uuid4().hex)
+        _publish({"text/plain": ""}, place)
+        return place
+
+    def fill(self, bundle: dict[str, str]) -> None:
+        """Show ``bundle`` there instead of what it held."""
+        _publish(bundle, self, update=True)
 
 
 def show_drawing(svg: str, table: str) -> None:
     """Put the picture and its table under the cell."""
-    display(svg_bundle(svg), raw=True)
-    display(text_bundle(table), raw=True)
+    _publish(svg_bundle(svg))
+    _publish({"text/plain": table})
 
 
 def show_html(html: str, text: str) -> None:
     """Put formatted text under the cell, with what a page without HTML shows instead."""
-    display({"text/html": html, "text/plain": text}, raw=True)
-
-
-def reserve() -> DisplayHandle:
-    """An empty place under the cell, to be filled later from any thread."""
-    handle = DisplayHandle()
-    handle.display(text_bundle(""), raw=True)
-    return handle
-
-
-def fill(place: DisplayHandle, bundle: dict[str, str]) -> None:
-    """Put ``bundle`` where `reserve` kept the place."""
-    place.update(bundle, raw=True)
+    _publish({"text/html": html, "text/plain": text})
 
 
 def svg_bundle(svg: str) -> dict[str, str]:
     """A picture as an output."""
     return {"image/svg+xml": svg, "text/plain": "(a picture; its figures follow as text)"}
-
-
-def text_bundle(text: str) -> dict[str, str]:
-    """Text as an output."""
-    return {"text/plain": text}
 
 
 def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -52,3 +56,8 @@ def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def _publish(bundle: dict[str, str], place: Place | None = None, *, update: bool = False) -> None:
+    transient = {"display_id": place.display_id} if place else {}
+    publish_display_data(bundle, transient=transient, update=update)  # type: ignore[no-untyped-call]

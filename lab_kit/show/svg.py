@@ -189,10 +189,16 @@ class Svg:
         middle = min(max(x, half + 12), self.width_px - half - 12)
         self.text((middle, top - 6), label, role=BUDGET, anchor="middle", bold=True)
 
-    def budget_level(self, y: float, left: float, right: float, label: str) -> None:
-        """The 300 ms line across an upright axis of time, labelled above its right end."""
+    def budget_level(self, y: float, left: float, right: float, label_y: float, label: str) -> None:
+        """The 300 ms line across an upright axis of time; its words are a legend at ``label_y``.
+
+        Beside the line they would cover the very points that lie near it.
+        """
         self.rule((left, y), (right, y), BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
-        self.text((right, y - 6), label, role=BUDGET, anchor="end", bold=True)
+        self.text((right, label_y), label, role=BUDGET, anchor="end", bold=True)
+        end = right - text_width_px(label, theme.LABEL_PX) * 1.05 - 8
+        sample = (end - 28, label_y - 4), (end, label_y - 4)
+        self.rule(*sample, BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
 
     def axis_below(self, scale: Scale, top: float, bottom: float, name: str) -> None:
         """Grid lines from ``top`` to ``bottom`` with their values beneath, and the axis' name."""

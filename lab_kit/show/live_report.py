@@ -1,0 +1,96 @@
+"""What is left of a live run: a picture of its points and a table of its percentiles."""
+
+from lab_kit.show import theme
+from lab_kit.show.display import columns
+from lab_kit.show.figures import NEVER, percentile_ms, standing
+from lab_kit.show.live_state import LiveState, Point, with_gaps
+from lab_kit.show.svg import BUDGET, FAINT, Scale, Svg, text_width_px
+from lab_kit.units import BUDGET_S, ms
+
+SHOWN_S = 60.0
+"""The picture holds the end of the run; the table all of it."""
+
+FRESHNESS_LABEL = "freshness: age of the newest result while someone speaks"
+
+_LEFT_PX, _RIGHT_PX = 62, theme.WIDTH_PX - 22
+_TOP_PX, _BOTTOM_PX = 112, 312
+
+
+def draw_report(state: LiveState, name: str, device: str) -> str:
+    """The points of the last `SHOWN_S` seconds as SVG, with the 300 ms line."""
+    end_s = max([1.0, *(point.at_s for point in [*state.freshness, *state.finals])])
+    start_s = max(0.0, end_s - SHOWN_S)
+    fresh = [point for point in state.freshness if point.at_s >= start_s]
+    finals = [p for p in state.finals if p.at_s >= start_s and p.delay_s < NEVER]
+    highest = max([2 * ms(BUDGET_S), *(ms(p.delay_s) for p in [*fresh, *finals])]) * 1.05
+    across = Scale(start_s, end_s * 1.02, _LEFT_PX, _RIGHT_PX)
+    up = Scale(0, highest, _BOTTOM_PX, _TOP_PX)
+    svg = Svg(_BOTTOM_PX + 48, f"Live: {name}")
+    _heading(svg, state, name, device, start_s)
+    svg.axis_below(across, _TOP_PX, _BOTTOM_PX, "seconds since the stream began")
+    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "ms")
+    for run in with_gaps(fresh):
+        where = [_place(point, across, up) for point in run]
+        svg.polyline(where, theme.FRESHNESS_COLOR)
+        svg.points(where, theme.FRESHNESS_COLOR, 2.2)
+    line = theme.budget_label(state.zero)
+    svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX - 8, line)
+    svg.diamonds([_place(point, across, up) for point in finals])
+    return svg.render()
+
+
+def tabulate(state: LiveState, name: str, device: str) -> str:
+    """Percentiles of the whole run, then what was heard."""
+    finals, ages = state.final_delays_s, state.freshness_s
+    rows = [("metric", "from → to", "p50 ms", "p95 ms", "within 300 ms", "")]
+    for metric, interval, values in (
+        ("final_delay_s", f"{state.zero} → final", finals),
+        ("freshness_s", "age of the newest result's audio", ages),
+    ):
+        within = sum(value <= BUDGET_S for value in values)
+        p50, p95 = percentile_ms(values, 0.5), percentile_ms(values, 0.95)
+        share = f"{within} of {len(values)}"
+        rows.append((metric, interval, p50, p95, share, standing(len(finals))))
+    notes = [f"{name}; {device}"]
+    if standing(len(finals)):
+        few = f"{len(finals)} finals are too few to prove a p95 (59 without a miss would)"
+        notes.append(f"indicative: {few}")
+    if not state.spoken:
+        notes.append("nobody knows when this speaker stopped: delays count from the server's guess")
+    return "\n".join([columns(rows, left=2), *notes, f"heard: {' '.join(state.heard) or '-'}"])
+
+
+def final_label(state: LiveState) -> str:
+    """The interval of the final delays, which depends on what is known."""
+    return f"final delay: {state.zero} → final"
+
+
+def summary_html(state: LiveState) -> str:
+    """The percentiles so far in one line."""
+    finals, ages = state.final_delays_s, state.freshness_s
+    note = standing(len(finals))
+    told = (
+        f"<b>final delay</b> p50 {percentile_ms(finals, 0.5)} ms, "
+        f"p95 {percentile_ms(finals, 0.95)} ms (n = {len(finals)}{', ' + note if note else ''})"
+        f" &nbsp;·&nbsp; <b>freshness</b> p50 {percentile_ms(ages, 0.5)} ms, "
+        f"p95 {percentile_ms(ages, 0.95)} ms"
+    )
+    return f'<span style="{theme.FINAL_STYLE};font-variant-numeric:tabular-nums">{told}</span>'
+
+
+def _heading(svg: Svg, state: LiveState, name: str, device: str, start_s: float) -> None:
+    part = "" if start_s == 0 else f" · the last {SHOWN_S:.0f} s"
+    svg.text((22, 28), f"Live: {name}", size_px=theme.TITLE_PX, bold=True)
+    svg.text((22, 46), f"{device}{part}", role=FAINT)
+    svg.points([(28, 69)], theme.FRESHNESS_COLOR, 4)
+    svg.text((38, 73), FRESHNESS_LABEL)
+    diamond_x = 38 + text_width_px(FRESHNESS_LABEL, theme.LABEL_PX) + 14
+    svg.diamonds([(diamond_x, 69)])
+    svg.text((diamond_x + 10, 73), final_label(state))
+    never = state.final_delays_s.count(NEVER)
+    if never:
+        svg.text((_RIGHT_PX, 28), f"{never} finals never came", role=BUDGET, anchor="end")
+
+
+def _place(point: Point, across: Scale, up: Scale) -> tuple[float, float]:
+    return across.px(point.at_s), up.px(max(0.0, ms(point.delay_s)))
