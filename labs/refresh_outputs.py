@@ -1,0 +1,94 @@
+"""Run the notebooks and keep the outputs of exactly those cells that `make test` compares.
+
+    python labs/refresh_outputs.py [NOTEBOOK ...]
+
+A cell marked `# NBVAL_CHECK_OUTPUT` keeps what it printed and its count; every other cell is
+stripped, and metadata that differs from machine to machine goes. Runs are short (LAB_PROFILE=ci)
+and leave the reader's own progress alone. A notebook that fails is left as it was.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+LABS = Path(__file__).parent
+MARKER = "NBVAL_CHECK_OUTPUT"
+CELL_TIMEOUT_S = 120
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def is_checked(cell: NotebookNode) -> bool:
+    """Whether nbval compares this cell's output."""
+    lines = (line.strip() for line in cell.source.splitlines())
+    return cell.cell_type == "code" and any(
+        line.startswith("#") and MARKER in line for line in lines
+    )
+
+
+def normalize(notebook: NotebookNode) -> NotebookNode:
+    """Strip what is not compared and what depends on the machine, in place."""
+    notebook.metadata = NotebookNode(
+        kernelspec=NotebookNode(KERNEL), language_info=NotebookNode(name="python")
+    )
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = NotebookNode(tags=tags) if tags else NotebookNode()
+        if cell.cell_type == "code" and not is_checked(cell):
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def refresh(path: Path, environment: Mapping[str, str]) -> bool:
+    """Run one notebook and rewrite it; returns whether anything changed.
+
+    Args:
+        environment: the kernel's.
+
+    Raises:
+        CellExecutionError: a cell failed; the file is untouched.
+    """
+    before = path.read_text("utf-8")
+    notebook = nbformat.reads(before, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_S,
+        resources={"metadata": {"path": str(path.parent)}},
+        store_widget_state=False,
+    )
+    client.execute(env=dict(environment))
+    after = nbformat.writes(normalize(notebook)) + "\n"
+    if after != before:
+        draft = path.with_suffix(".ipynb.new")
+        draft.write_text(after, "utf-8")
+        draft.replace(path)
+    return after != before
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Refresh the notebooks named, or all."""
+    parser = argparse.ArgumentParser(description="Run notebooks, keep the outputs tests compare.")
+    parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
+    chosen = parser.parse_args(arguments).notebooks or sorted(LABS.glob("*.ipynb"))
+    with tempfile.TemporaryDirectory() as folder:
+        progress = str(Path(folder) / "progress.json")
+        environment = {**os.environ, "LAB_PROFILE": "ci", "LAB_PROGRESS": progress}
+        for path in chosen:
+            try:
+                changed = refresh(path, environment)
+            except CellExecutionError as error:
+                print(f"{path.name}: a cell failed, nothing was written\n{error}", file=sys.stderr)
+                return 1
+            print(f"{path.name}: {'refreshed' if changed else 'unchanged'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

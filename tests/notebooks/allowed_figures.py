@@ -1,0 +1,22 @@
+"""Figures that prose may state without a source, each with the reason: they are nobody's findings.
+
+Settings and definitions only. What was measured is printed by a cell; what somebody else measured
+carries its source.
+"""
+
+EVERYWHERE = {
+    "300 ms": "the rule the course is named after; its source stands where it is introduced",
+}
+
+BY_LAB: dict[str, dict[str, str]] = {
+    "01": {
+        "6,000 km": "the cable's length, given in exercise 01.2",
+        "200 km": "fibre's speed, given with its source in exercise 01.2",
+    },
+}
+
+
+def allowed(lab: str, minutes: int) -> dict[str, str]:
+    """What the prose of one lab may state; `minutes` is what the catalog says it takes."""
+    given = {f"{minutes} minutes": "the catalog's", f"{minutes} min": "the catalog's"}
+    return EVERYWHERE | given | BY_LAB.get(lab, {})

@@ -1,0 +1,158 @@
+"""Every notebook keeps to the rules, agrees with the catalog, and leaves nothing running."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import notebook_rules as rules
+import psutil
+import pytest
+from allowed_figures import allowed
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from refresh_outputs import is_checked
+
+from lab_kit.course.catalog import LABS, Lab
+from lab_kit.course.exercises import EXERCISES
+
+ROOT = Path(__file__).parents[2]
+THERE = [lab for lab in LABS if lab.is_available]
+EXERCISE_CALL = re.compile(r"\bcheck\(\s*\"(\d\d\.\d)\"")
+GONE_S = 10.0
+"""A server that is told to stop drains first; it has this long."""
+
+
+def read(lab: Lab) -> nbformat.NotebookNode:
+    return nbformat.read(ROOT / lab.file, as_version=4)
+
+
+each_lab = pytest.mark.parametrize("lab", THERE, ids=[lab.number for lab in THERE])
+
+
+def test_the_catalog_lists_the_notebooks_that_are_there() -> None:
+    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "labs").glob("*.ipynb")}
+    assert there == {lab.file for lab in THERE}
+
+
+@pytest.mark.parametrize("file", ["README.md", "packaging/start_lab.py", "docker/compose.yaml"])
+def test_other_files_name_notebooks_of_the_catalog(file: str) -> None:
+    named = re.findall(r"labs/\d\d_\w+\.ipynb", (ROOT / file).read_text("utf-8"))
+    assert set(named) <= {lab.file for lab in LABS}
+
+
+@each_lab
+def test_structure(lab: Lab) -> None:
+    notebook = read(lab)
+    assert [*rules.size_breaches(notebook), *rules.code_breaches(notebook)] == []
+
+
+@each_lab
+def test_outputs(lab: Lab) -> None:
+    assert list(rules.output_breaches(read(lab))) == []
+
+
+@each_lab
+def test_citations(lab: Lab) -> None:
+    assert list(rules.citation_breaches(read(lab))) == []
+
+
+@each_lab
+def test_figures(lab: Lab) -> None:
+    assert list(rules.figure_breaches(read(lab), allowed(lab.number, lab.minutes))) == []
+
+
+@each_lab
+def test_links(lab: Lab) -> None:
+    assert list(rules.link_breaches(read(lab), ROOT / "labs")) == []
+
+
+@each_lab
+def test_it_opens_as_the_catalog_says(lab: Lab) -> None:
+    notebook = read(lab)
+    heading = notebook.cells[0].source.splitlines()[0]
+    assert heading.startswith("# ")
+    assert lab.question in heading
+    code = "\n".join(cell.source for cell in rules.code_cells(notebook))
+    assert f'opening("{lab.number}")' in code
+
+
+@each_lab
+def test_it_checks_its_exercises_and_no_others(lab: Lab) -> None:
+    cells = [cell for cell in rules.code_cells(read(lab)) if "check(" in cell.source]
+    found = EXERCISE_CALL.findall("\n".join(cell.source for cell in cells))
+    assert tuple(dict.fromkeys(found)) == lab.exercises
+    assert set(found) <= set(EXERCISES)
+    unmarked = [c.source for c in cells if EXERCISE_CALL.search(c.source) and not is_checked(c)]
+    assert unmarked == [], "a check that nbval does not compare"
+
+
+@each_lab
+def test_each_exercise_has_its_solution_kept_apart(lab: Lab) -> None:
+    text = (ROOT / "labs" / "solutions" / f"lab{lab.number}.py").read_text("utf-8")
+    assert all(exercise in text for exercise in lab.exercises)
+
+
+@each_lab
+@pytest.mark.timeout(600)
+def test_running_it_leaves_no_process_and_no_port(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PROFILE", "ci")
+    monkeypatch.setenv("LAB_PROGRESS", str(tmp_path / "progress.json"))
+    left, listening = run_and_leave(read(lab), ROOT / "labs", kill=False)
+    assert left == []
+    assert listening == []
+
+
+@pytest.mark.parametrize("kill", [True, False], ids=["killed", "shut down"])
+def test_a_server_ends_with_the_kernel_that_started_it(kill: bool, tmp_path: Path) -> None:
+    code = "from lab_kit import Bench\nbench = Bench.start()\nprint(bench.pid)"
+    notebook = new_notebook(cells=[new_code_cell(code)])
+    left, listening = run_and_leave(notebook, tmp_path, kill)
+    assert notebook.cells[0].outputs, "the server did not start, so nothing was tested"
+    assert left == []
+    assert listening == []
+
+
+def test_a_process_that_stays_is_found(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
+        " start_new_session=True)"
+    )
+    notebook = new_notebook(cells=[new_code_cell(code)])
+    left, _ = run_and_leave(notebook, tmp_path, kill=False, gone_s=1.0)
+    assert len(left) == 1
+
+
+def run_and_leave(
+    notebook: nbformat.NotebookNode, folder: Path, kill: bool, gone_s: float = GONE_S
+) -> tuple[list[str], list[int]]:
+    """Run a notebook, end its kernel, and say which of its processes and ports are still there.
+
+    What stayed is ended, so that one leak does not disturb the next test.
+    """
+    client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}})
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+        kernel = psutil.Process(client.km.provisioner.pid)
+        started = kernel.children(recursive=True)
+        ports = [port for process in started for port in listening_ports(process)]
+        if kill:
+            kernel.kill()
+    _, alive = psutil.wait_procs(started, timeout=gone_s)
+    left = [f"{process.pid} {' '.join(process.cmdline())}" for process in alive]
+    open_ports = [port for port in ports if any(port in listening_ports(p) for p in alive)]
+    for process in alive:
+        process.kill()
+    return left, open_ports
+
+
+def listening_ports(process: psutil.Process) -> list[int]:
+    """Ports that a process accepts connections on."""
+    return [
+        connection.laddr.port
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
