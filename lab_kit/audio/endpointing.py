@@ -96,7 +96,7 @@ class Endpointer:
         self._phase = _Phase.SILENCE
 
     def _in_silence(self, window: Window) -> SpeechMark | None:
-        # where speech stands out, what is near the noise floor is breath, whatever the detector says
+        # where speech stands out, what is near the noise floor is breath and not speech
         breath = window.is_clear and window.end_sample - window.loud_until_sample > QUIET_SAMPLES
         if window.speech_probability < ONSET_PROBABILITY or breath:
             return None

@@ -1,12 +1,13 @@
 """The microphone as a source: PortAudio's callback fills a queue, iterating empties it.
 
 The callback runs on PortAudio's own thread and does nothing but copy; sound that it could not
-take, or that nobody fetched in time, is counted and never lost in silence. sounddevice is imported
+take, or that nobody fetched in time, is counted, and warned of at the end. sounddevice is imported
 when a microphone is asked for, because importing it fails where there is no PortAudio.
 """
 
 import contextlib
 import queue
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -79,14 +80,24 @@ class Microphone:
         Raises:
             AudioDeviceUnavailable: the device refuses, or stops delivering.
         """
-        end_s = 0.0
         with self._open():
-            while not self._stopped and (self._seconds is None or end_s < self._seconds):
-                pcm16 = self._next()
-                if pcm16 is None:
-                    return
-                end_s += len(pcm16) / (2 * self.rate_hz)
-                yield SourceChunk(pcm16, end_s)
+            yield from self._pieces()
+        if self.overflows:
+            warnings.warn(
+                f"{self.name}: sound was lost {self.overflows} times, because this process was"
+                " too slow; what was measured on it does not count",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _pieces(self) -> Iterator[SourceChunk]:
+        end_s = 0.0
+        while not self._stopped and (self._seconds is None or end_s < self._seconds):
+            pcm16 = self._next()
+            if pcm16 is None:
+                return
+            end_s += len(pcm16) / (2 * self.rate_hz)
+            yield SourceChunk(pcm16, end_s)
 
     def _next(self) -> bytes | None:
         try:
