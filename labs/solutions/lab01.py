@@ -3,8 +3,8 @@
 01.1: take each stage away in turn; one alone brings the rest under 300 ms. In A the request waits
 for others, in B the recording is long, in C the server is far (out and back are one network).
 
-01.2: light needs 30 ms for 6,000 km of fibre, so the network has 60 ms before anything else has
-any; real cables take more, hence 35 each way. What inference needs you measured. The rest goes to
+01.2: light needs 70 ms for 14,000 km of fibre, so the network has 140 ms before anything else has
+any; real cables take more, hence 75 each way. What inference needs you measured. The rest goes to
 endpointing, and that is what gives: less silence than the bench waits by default, so a speaker
 who pauses longer inside a sentence is cut.
 """
@@ -28,11 +28,11 @@ def ocean_budget(waterfall: Waterfall) -> dict[str, float]:
     """Milliseconds for each stage, with the inference that ``waterfall`` measured."""
     measured_ms = {stage.name: ms(stage.length_s) for stage in waterfall.stages}
     budget = {
-        NETWORK_OUT: 35.0,
-        PREPROCESSING: 10.0,
+        NETWORK_OUT: 75.0,
+        PREPROCESSING: 5.0,
         QUEUE_WAIT: 5.0,
         INFERENCE: measured_ms[INFERENCE],
         POSTPROCESSING: 5.0,
-        NETWORK_BACK: 35.0,
+        NETWORK_BACK: 75.0,
     }
     return budget | {ENDPOINTING: ms(BUDGET_S) - sum(budget.values())}

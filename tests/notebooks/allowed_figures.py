@@ -10,7 +10,7 @@ EVERYWHERE = {
 
 BY_LAB: dict[str, dict[str, str]] = {
     "01": {
-        "6,000 km": "the cable's length, given in exercise 01.2",
+        "14,000 km": "the cable's length, given in exercise 01.2",
         "200 km": "fibre's speed, given with its source in exercise 01.2",
     },
 }

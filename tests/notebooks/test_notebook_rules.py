@@ -155,7 +155,7 @@ def test_a_bare_measurement_is_found(text: str) -> None:
         "| stage | time |\n|---|---|\n| network | 20 ms [Source: X, 2025] |",
         "| stage | time |\n|---|---|\n| network | 20 ms |\n[Source: X, 2025]",
         "## References\n- X (2025), 20 ms",
-        "The exercise's 6,000 km of cable.",
+        "The exercise's 14,000 km of cable.",
     ],
 )
 def test_a_backed_figure_passes(text: str) -> None:

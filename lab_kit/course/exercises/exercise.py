@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab_kit.course.outcome import Outcome
-from lab_kit.slo.calls import final_waterfall, request_waterfall
+from lab_kit.slo.calls import final_waterfall, request_waterfall, utterance_delays
 from lab_kit.trace import RequestCall, StreamCall, Waterfall
 
 Judge = Callable[[Any, Any], Outcome]
@@ -39,14 +39,15 @@ def is_starter(answer: object) -> bool:
 
 
 def as_waterfall(measured: object) -> Waterfall | None:
-    """The waterfall of whatever call was given; None if it is no call or got no final.
+    """The waterfall of whatever call was given; None if it is no call.
 
-    A stream's waterfall is that of its first utterance.
+    A stream's waterfall is that of its first utterance that got a final; None if none did.
     """
     if isinstance(measured, Waterfall):
         return measured
     if isinstance(measured, RequestCall):
         return request_waterfall(measured)
-    if isinstance(measured, StreamCall) and measured.spoken:
-        return final_waterfall(measured, measured.spoken[0])
+    if isinstance(measured, StreamCall):
+        heard = [delays.spoken for delays in utterance_delays(measured) if delays.heard]
+        return final_waterfall(measured, heard[0]) if heard else None
     return None

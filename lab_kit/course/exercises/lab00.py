@@ -25,7 +25,9 @@ def judge_longest(answer: object, measured: object) -> Outcome:
     waterfall = as_waterfall(measured)
     if waterfall is None:
         return not_yet(
-            "no measurement", "the waterfall that you drew", 'check("00.2", answer, waterfall)'
+            "no measurement, or a stream without a final",
+            "the waterfall that you drew",
+            'check("00.2", answer, waterfall)',
         )
     longest, second = sorted(waterfall.stages, key=lambda s: s.length_s, reverse=True)[:2]
     # a border that is off by the clock's error makes one stage longer and its neighbour shorter

@@ -1,5 +1,7 @@
 """Each exercise refuses its starter and a plausible mistake, and accepts the solution."""
 
+from dataclasses import replace
+
 import pytest
 from solutions import lab00 as solved00
 from solutions import lab01 as solved01
@@ -18,7 +20,7 @@ from lab_kit.slo.calls import (
     QUEUE_WAIT,
     STAGES,
 )
-from lab_kit.trace import RequestCall, Stage, Waterfall
+from lab_kit.trace import RequestCall, Spoken, Stage, StreamCall, Waterfall
 
 
 def waterfall(clock_error_s: float = 0.001, **lengths_ms: float) -> Waterfall:
@@ -130,11 +132,25 @@ def test_the_ocean_budget_is_accepted_and_says_what_gives() -> None:
     assert "What gives" in outcome.reasons[-1]
 
 
+def test_inference_that_ran_meanwhile_is_pointed_out() -> None:
+    measured = replace(MEASURED, hidden=(Stage(INFERENCE, 0.05, 0.13),))
+    outcome = judged("01.2", solved01.ocean_budget(measured), measured)
+    assert any("80 ms of inference ran while" in reason for reason in outcome.reasons)
+
+
+def test_a_stream_without_a_final_is_no_measurement() -> None:
+    silent = StreamCall(
+        "t", 0, 1.0, 0.05, (Spoken("Hello", 0.2, 0.8),), (), (), ClockOffset(0, 0), "cpu"
+    )
+    assert judged("00.2", INFERENCE, silent).verdict is Verdict.NOT_YET
+    assert judged("01.2", solved01.ocean_budget(MEASURED), silent).verdict is Verdict.NOT_YET
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
         ({NETWORK_OUT: 10.0}, "light"),
-        ({NETWORK_BACK: 29.0 - 1.1}, "light"),
+        ({NETWORK_BACK: 70.0 - 1.1}, "light"),
         ({ENDPOINTING: 60.0}, "voice detector"),
         ({INFERENCE: 5.0}, "your own waterfall"),
         ({ENDPOINTING: 220.0}, "sum"),
