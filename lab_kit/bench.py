@@ -11,14 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 import httpx
 
-from lab_kit import client
-from lab_kit.audio.pcm import to_pcm16
+from lab_kit import client, load
 from lab_kit.audio.sources import DEFAULT_CHUNK_S, PacedRecording, Source
 from lab_kit.datasets import Clip
 from lab_kit.errors import ServerFailed
@@ -34,22 +34,59 @@ _STOP_TIMEOUT_S = 10.0
 _LOG_TAIL_LINES = 20
 
 
-class Bench:
-    """A running server and everything one wants to do with it.
+class Caller:
+    """Someone who talks to a server.
 
     Attributes:
-        url: its address, such as ``http://127.0.0.1:41234``.
-        device: where its model runs.
+        url: the address they use, such as ``http://127.0.0.1:41234``.
+        device: where the server's model runs.
     """
+
+    def __init__(self, url: str, key: str | None, device: str) -> None:
+        self.url = url
+        self.device = device
+        self._key = key
+
+    async def stream(
+        self,
+        clip: Clip | Source,
+        *,
+        chunk_s: float = DEFAULT_CHUNK_S,
+        options: StreamOptions | None = None,
+        on_event: Callable[[int, Received], None] | None = None,
+    ) -> StreamCall:
+        """Stream a clip at the pace of speech, or a microphone, and return what was seen.
+
+        Raises:
+            ConnectionFailed: the stream broke; the reason is in the error.
+        """
+        source: Source = paced(clip, chunk_s) if isinstance(clip, Clip) else clip
+        chosen = options or StreamOptions(sample_rate_hz=source.rate_hz)
+        return await client.stream(self.url, source, chosen, self._key, on_event, self.device)
+
+    async def transcribe(self, clip: Clip, *, streamed: bool = False) -> RequestCall:
+        """Have a clip transcribed in one request; ``streamed`` sends segments as they are done.
+
+        Raises:
+            ConnectionFailed: the server refused it or cannot be reached.
+        """
+        kind = f"audio/l16;rate={clip.sample_rate_hz}"
+        return await client.transcribe(
+            self.url, clip.pcm16, kind, clip.id, key=self._key, streamed=streamed
+        )
+
+
+class Bench(Caller):
+    """A running server, and a caller beside it."""
 
     _running: ClassVar["dict[str | None, Bench]"] = {}
 
-    def __init__(self, process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", url: str, key: str | None, log: Path
+    ) -> None:
+        super().__init__(url, key, device="unknown")
         self._process = process
         self._log = log
-        self._key: str | None = None
-        self.url = url
-        self.device = "unknown"
 
     @classmethod
     def start(cls, key: str | None = None) -> "Bench":
@@ -82,31 +119,23 @@ class Bench:
         """The server's process id."""
         return self._process.pid
 
-    async def stream(
-        self,
-        clip: Clip | Source,
-        *,
-        chunk_s: float = DEFAULT_CHUNK_S,
-        options: StreamOptions | None = None,
-        on_event: Callable[[int, Received], None] | None = None,
-    ) -> StreamCall:
-        """Stream a clip at the pace of speech, or a microphone, and return what was seen.
+    @contextmanager
+    def far_away(self, one_way_s: float) -> Iterator["Caller"]:
+        """The same server, seen from behind ``one_way_s`` of network each way.
 
         Raises:
-            ConnectionFailed: the stream broke; the reason is in the error.
+            InvalidParameter: see `load.far_away`.
         """
-        source: Source = paced(clip, chunk_s) if isinstance(clip, Clip) else clip
-        chosen = options or StreamOptions(sample_rate_hz=source.rate_hz)
-        return await client.stream(self.url, source, chosen, self._key, on_event, self.device)
+        with load.far_away(self.url, one_way_s) as url:
+            yield Caller(url, self._key, self.device)
 
-    async def transcribe(self, clip: Clip) -> RequestCall:
-        """Have a clip transcribed in one request.
+    async def in_turn(self, clip: Clip, requests: int) -> load.Turns:
+        """Transcribe the clip ``requests`` times, one after the other."""
+        return await load.in_turn([lambda: self.transcribe(clip)] * requests, self.pid)
 
-        Raises:
-            ConnectionFailed: the server refused it or cannot be reached.
-        """
-        kind = f"audio/l16;rate={clip.sample_rate_hz}"
-        return await client.transcribe(self.url, to_pcm16(clip.samples), kind, clip.id, self._key)
+    async def at_once(self, clip: Clip, requests: int) -> load.Turns:
+        """Transcribe the clip ``requests`` times, all at the same moment."""
+        return await load.at_once([lambda: self.transcribe(clip)] * requests, self.pid)
 
     def log_tail(self, lines: int = _LOG_TAIL_LINES) -> str:
         """The end of the server's log."""
@@ -144,8 +173,7 @@ class Bench:
                 # the notebook's stop button interrupts the kernel, not its server
                 start_new_session=True,
             )
-        bench = cls(process, f"http://{HOST}:{port}", Path(name))
-        bench._key = key
+        bench = cls(process, f"http://{HOST}:{port}", key, Path(name))
         atexit.register(bench.stop)
         return bench
 

@@ -138,7 +138,7 @@ async def _call_once(url: str, data: bytes, file: Path, key: str | None) -> None
     from lab_kit.units import ms
 
     kind = _KINDS.get(file.suffix.lower(), "application/octet-stream")
-    call = await client.transcribe(url, data, kind, file.name, key)
+    call = await client.transcribe(url, data, kind, file.name, key=key)
     print(call.text)
     total_ms = ms(request_waterfall(call).total_s)
     print(

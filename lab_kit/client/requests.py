@@ -1,5 +1,6 @@
 """One request, one answer: a recording transcribed whole; and the comparison of clocks."""
 
+import json
 import time
 from typing import Any
 
@@ -13,6 +14,8 @@ TRANSCRIBE_PATH = "/v1/audio:transcribe"
 PROBES = 8
 """The fastest of a few exchanges bounds the clock error; more hardly improve it on one machine."""
 _TIMEOUT_S = 120.0
+_JSON = "application/json"
+_LINES = "application/x-ndjson"
 
 
 def _client(url: str, key: str | None) -> httpx.AsyncClient:
@@ -32,13 +35,20 @@ async def probe_clock(url: str, key: str | None = None) -> ClockOffset:
 
 
 async def transcribe(
-    url: str, audio: bytes, content_type: str, name: str, key: str | None = None
+    url: str,
+    audio: bytes,
+    content_type: str,
+    name: str,
+    *,
+    key: str | None = None,
+    streamed: bool = False,
 ) -> RequestCall:
     """Have a recording transcribed in one request.
 
     Args:
         audio: a WAV, FLAC or OGG file, or PCM16 with ``audio/l16;rate=N`` as content type.
         name: for titles.
+        streamed: ask for each segment when it is done, rather than for everything at the end.
 
     Raises:
         Unauthenticated: the server refused the key.
@@ -49,7 +59,10 @@ async def transcribe(
         sent_ns = time.perf_counter_ns()
         try:
             request = client.stream(
-                "POST", TRANSCRIBE_PATH, content=audio, headers={"content-type": content_type}
+                "POST",
+                TRANSCRIBE_PATH,
+                content=audio,
+                headers={"content-type": content_type, "accept": _LINES if streamed else _JSON},
             )
             async with request as response:
                 first_byte_ns = time.perf_counter_ns()
@@ -59,7 +72,7 @@ async def transcribe(
         received_ns = time.perf_counter_ns()
     if response.status_code != 200:
         raise _refused(response)
-    answer: dict[str, Any] = response.json()
+    answer: dict[str, Any] = json.loads(response.text.splitlines()[-1])
     try:
         return RequestCall(
             name=name,

@@ -1,21 +1,25 @@
 """The resource-oriented HTTP API: models, and a recording transcribed in one request."""
 
+import json
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge
+from lab_kit.events import Final, ModelInfo
 from lab_kit.gateway.limits import Limits
 from lab_kit.gateway.serving import Serving
-from lab_kit.stream.recording import Recognized, recognize
+from lab_kit.stream.recording import recognize
 from lab_kit.units import SAMPLE_RATE_HZ
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
 _RAW = "audio/l16"
+_LINES = "application/x-ndjson"
 
 
 def http_routes(serving: Serving) -> APIRouter:
@@ -37,21 +41,20 @@ def http_routes(serving: Serving) -> APIRouter:
 
     @router.post(TRANSCRIBE_PATH)
     async def transcribe(request: Request) -> Response:
-        """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``."""
+        """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
+
+        With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done.
+        """
         serving.check_key(request.headers.get("authorization"), [])
         recognizer = serving.recognizer()
         data = await _body(request, serving.limits)
-        received_ns = time.perf_counter_ns()
+        answer = Answer(recognizer.engine.model, received_ns=time.perf_counter_ns())
         audio = _decoded(data, request.headers.get("content-type", ""), serving.limits)
-        recognized = await recognize(recognizer.engine, recognizer.new_scorer(), audio)
         serving.metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
-        return JSONResponse(
-            _answer(recognizer.engine.model.name, audio, recognized)
-            | {
-                "device": recognizer.engine.model.device,
-                "stages_ns": _stages(received_ns, recognized),
-            }
-        )
+        finals = recognize(recognizer.engine, recognizer.new_scorer(), audio)
+        if _LINES in request.headers.get("accept", ""):
+            return StreamingResponse(answer.lines(finals, audio), media_type=_LINES)
+        return JSONResponse(await answer.whole(finals, audio))
 
     return router
 
@@ -96,27 +99,53 @@ def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
     return read_raw(data, rate_hz, channels, limits.recording_audio_s)
 
 
-def _answer(model: str, audio: FloatArray, recognized: Recognized) -> dict[str, Any]:
-    segments = [
-        {"start_s": f.start_s, "end_s": f.end_s, "text": f.text, "confidence": f.confidence}
-        for f in recognized.finals
-    ]
-    return {
-        "text": " ".join(final.text for final in recognized.finals if final.text),
-        "segments": segments,
-        "audio_s": len(audio) / SAMPLE_RATE_HZ,
-        "model": model,
-    }
+class Answer:
+    """One recording's answer as it comes together."""
+
+    def __init__(self, model: ModelInfo, received_ns: int) -> None:
+        self._model = model
+        self._received_ns = received_ns
+        self._finals: list[Final] = []
+
+    async def lines(self, finals: AsyncIterator[Final], audio: FloatArray) -> AsyncIterator[str]:
+        """Each segment as a line of JSON when it is done; last, everything."""
+        async for final in finals:
+            self._finals.append(final)
+            yield json.dumps({"segment": _segment(final)}) + "\n"
+        yield json.dumps(self._body(audio)) + "\n"
+
+    async def whole(self, finals: AsyncIterator[Final], audio: FloatArray) -> dict[str, Any]:
+        """Everything, when everything is done."""
+        self._finals = [final async for final in finals]
+        return self._body(audio)
+
+    def _body(self, audio: FloatArray) -> dict[str, Any]:
+        return {
+            "text": " ".join(final.text for final in self._finals if final.text),
+            "segments": [_segment(final) for final in self._finals],
+            "audio_s": len(audio) / SAMPLE_RATE_HZ,
+            "model": self._model.name,
+            "device": self._model.device,
+            "stages_ns": self._stages(),
+        }
+
+    def _stages(self) -> dict[str, int]:
+        """Stamps in order; without speech nothing was asked of the engine."""
+        now_ns = time.perf_counter_ns()
+        timings = [final.timing for final in self._finals]
+        return {
+            "received": self._received_ns,
+            "decoded": min((t.submitted_ns for t in timings), default=now_ns),
+            "started": min((t.started_ns for t in timings), default=now_ns),
+            "finished": max((t.finished_ns for t in timings), default=now_ns),
+            "responded": time.perf_counter_ns(),
+        }
 
 
-def _stages(received_ns: int, recognized: Recognized) -> dict[str, int]:
-    """Stamps in order; without speech nothing was asked of the engine."""
-    timings = [final.timing for final in recognized.finals]
-    segmented_ns = recognized.segmented_ns
+def _segment(final: Final) -> dict[str, Any]:
     return {
-        "received": received_ns,
-        "decoded": segmented_ns,
-        "started": min((t.started_ns for t in timings), default=segmented_ns),
-        "finished": max((t.finished_ns for t in timings), default=segmented_ns),
-        "responded": time.perf_counter_ns(),
+        "start_s": final.start_s,
+        "end_s": final.end_s,
+        "text": final.text,
+        "confidence": final.confidence,
     }

@@ -5,7 +5,7 @@ never where a detector says so. Otherwise a slow sender or a lazy detector would
 result. Definitions: the glossary of the README.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab_kit.events import Final, Interim
 from lab_kit.slo.accuracy import bare_words
@@ -153,6 +153,22 @@ def request_waterfall(call: RequestCall) -> Waterfall:
         clock_error_s=call.clock.error_ns / 1e9,
         device=call.device,
     )
+
+
+def grown(waterfall: Waterfall, name: str, by_s: float) -> Waterfall:
+    """The waterfall as it would be if stage ``name`` took ``by_s`` longer and the rest as long.
+
+    Raises:
+        ValueError: it has no such stage.
+    """
+    if name not in [stage.name for stage in waterfall.stages]:
+        raise ValueError(f"no stage '{name}' among {[s.name for s in waterfall.stages]}")
+    stages, at_s = [], 0.0
+    for stage in waterfall.stages:
+        length_s = stage.length_s + (by_s if stage.name == name else 0.0)
+        stages.append(Stage(stage.name, at_s, at_s + length_s))
+        at_s += length_s
+    return replace(waterfall, stages=tuple(stages))
 
 
 def _consecutive(zero_ns: int, borders: list[tuple[str, int]]) -> tuple[Stage, ...]:

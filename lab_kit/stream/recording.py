@@ -6,7 +6,7 @@ silence is never decoded, so nothing is invented for it.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.vad import SpeechScorer
@@ -18,16 +18,10 @@ PAUSE_S = 0.5
 """Silence at which a recording is cut; nobody waits for it here, so it can be long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recognized:
-    """A recording's finals, in order, and the moment voice activity was done with it."""
-
-    finals: tuple[Final, ...]
-    segmented_ns: int
-
-
-async def recognize(engine: Engine, scorer: SpeechScorer, audio: FloatArray) -> Recognized:
-    """Transcribe (samples,) float32 at 16 kHz.
+async def recognize(
+    engine: Engine, scorer: SpeechScorer, audio: FloatArray
+) -> AsyncIterator[Final]:
+    """Transcribe (samples,) float32 at 16 kHz, each segment when it and those before are done.
 
     Raises:
         SystemOverloaded: the engine has no room; what was submitted is cancelled.
@@ -37,20 +31,17 @@ async def recognize(engine: Engine, scorer: SpeechScorer, audio: FloatArray) -> 
         scorer,
     )
     asks = await asyncio.to_thread(_segment, session, audio)
-    segmented_ns = time.perf_counter_ns()
     tickets: list[Ticket] = []
     try:
         for ask in asks:
             tickets.append(engine.submit(ask.request))
-        finals: list[Final] = []
         for ask, ticket in zip(asks, tickets, strict=True):
             hypothesis = await asyncio.wrap_future(ticket.future)
-            finals += _finals(session.answer(ask.number, hypothesis))
-    except BaseException:  # a full queue, or a client that went away: give everything back
+            for final in _finals(session.answer(ask.number, hypothesis)):
+                yield final
+    finally:  # a full queue, or a client that went away: give everything back
         for ticket in tickets:
             engine.cancel(ticket)
-        raise
-    return Recognized(tuple(finals), segmented_ns)
 
 
 def _segment(session: StreamSession, audio: FloatArray) -> list[Ask]:

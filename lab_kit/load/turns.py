@@ -1,0 +1,48 @@
+"""Requests in turn, or all at once: the two ends of how a server can be used.
+
+Both are closed loops: nobody new arrives while somebody waits. That is what makes them easy to
+read, and useless for finding out what happens when more people come than can be served.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from lab_kit.load.utilisation import Busy, watch
+from lab_kit.trace import RequestCall
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Requests that were made, and what the server's cores did meanwhile."""
+
+    calls: tuple[RequestCall, ...]
+    busy: Busy
+
+    @property
+    def wall_s(self) -> float:
+        """From the first request out to the last answer in."""
+        return (max(c.received_ns for c in self.calls) - min(c.sent_ns for c in self.calls)) / 1e9
+
+    @property
+    def audio_per_s(self) -> float:
+        """Throughput: seconds of audio transcribed per second."""
+        return sum(call.audio_s for call in self.calls) / self.wall_s
+
+
+async def in_turn(
+    requests: Sequence[Callable[[], Awaitable[RequestCall]]], server_pid: int
+) -> Turns:
+    """Make each request when the one before it has been answered."""
+    with watch(server_pid) as samples:
+        calls = [await request() for request in requests]
+    return Turns(tuple(calls), samples.taken())
+
+
+async def at_once(
+    requests: Sequence[Callable[[], Awaitable[RequestCall]]], server_pid: int
+) -> Turns:
+    """Make all requests at the same time."""
+    with watch(server_pid) as samples:
+        calls = await asyncio.gather(*(request() for request in requests))
+    return Turns(tuple(calls), samples.taken())
