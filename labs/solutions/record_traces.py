@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from lab_kit import Bench, client, datasets
+from lab_kit import Bench, datasets
 from lab_kit.clock import wall_clock_iso
 from lab_kit.course.exercises import lab01
 from lab_kit.slo.calls import INFERENCE, QUEUE_WAIT, request_waterfall
@@ -53,16 +53,8 @@ async def long(bench: Bench) -> Waterfall:
 
 async def far(bench: Bench) -> Waterfall:
     """A short recording from far away."""
-    clip = datasets.clip("two-cities-best")
-    port = int(bench.url.rsplit(":", 1)[1])
-    proxy = await asyncio.start_server(
-        lambda reader, writer: _relay(reader, writer, port), "127.0.0.1", 0
-    )
-    async with proxy:
-        url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
-        call = await client.transcribe(url, clip.pcm16, "audio/l16;rate=16000", clip.id)
-        await asyncio.sleep(4 * DELAY_S)  # the goodbyes are delayed as well
-    return request_waterfall(call)
+    with bench.far_away(DELAY_S) as caller:
+        return request_waterfall(await caller.transcribe(datasets.clip("two-cities-best")))
 
 
 async def record() -> dict[str, Waterfall]:
@@ -86,21 +78,6 @@ async def _shown(measure: Callable[[], Awaitable[Waterfall]], stage: str) -> Wat
         if lab01.culprits(waterfall) == [stage] and waterfall.total_s > BUDGET_S:
             return waterfall
     sys.exit(f"{TRIES} tries did not give a trace that only '{stage}' takes over the budget")
-
-
-async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-    far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
-    await asyncio.gather(_delayed(reader, far_writer), _delayed(far_reader, writer))
-
-
-async def _delayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass bytes on, each ``DELAY_S`` after it came, however many are on their way."""
-    loop = asyncio.get_running_loop()
-    passing: list[asyncio.TimerHandle] = []
-    while data := await reader.read(65_536):
-        passing.append(loop.call_later(DELAY_S, writer.write, data))
-    await asyncio.sleep(DELAY_S)
-    writer.close()
 
 
 def main() -> None:
