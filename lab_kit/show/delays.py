@@ -114,7 +114,7 @@ def tabulate(calls: Sequence[StreamCall], prediction_ms: float | None = None) ->
     if prediction_ms is not None:
         median = percentile_ms(rows[2].delays_s, 0.5)
         notes.append(f"predicted {prediction_ms:.0f} ms as p50 of final_delay_s; it was {median}")
-    return "\n".join([columns(lines, left=2), *notes])
+    return "\n".join([columns(lines, left=2), "", *notes])
 
 
 def _line(row: Row) -> tuple[str, str, str, str, str, str]:

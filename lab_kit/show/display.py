@@ -4,6 +4,7 @@ Both are plain outputs, so they are still there when the notebook is opened with
 Outside a notebook the text is printed.
 """
 
+import textwrap
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,6 +57,11 @@ def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def wrapped(text: str) -> str:
+    """Text in lines that fit beside an open side bar."""
+    return textwrap.fill(text, 96, subsequent_indent="  ")
 
 
 def _publish(bundle: dict[str, str], place: Place | None = None, *, update: bool = False) -> None:

@@ -108,7 +108,8 @@ class LiveRun:
     """A live run, going on or over.
 
     Attributes:
-        calls: the streams that are complete, one for each time the clip was streamed.
+        calls: the streams, one for each time the clip was streamed; one that was cut before its
+            first utterance was over is left out, since nothing can be measured in it.
         error: what ended it before its time, None if nothing did.
     """
 
@@ -241,7 +242,8 @@ class LiveRun:
             news.put((source.first_sound_ns or started_ns, received))
 
         call = await self._bench.stream(source, on_event=hear)
-        self.calls.append(call)
+        if call.spoken or not self._source.spoken:
+            self.calls.append(call)
         news.put(call)
         return call
 

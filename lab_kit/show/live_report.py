@@ -1,7 +1,7 @@
 """What is left of a live run: a picture of its points and a table of its percentiles."""
 
 from lab_kit.show import theme
-from lab_kit.show.display import columns
+from lab_kit.show.display import columns, wrapped
 from lab_kit.show.figures import NEVER, percentile_ms, standing
 from lab_kit.show.live_state import LiveState, Point, with_gaps
 from lab_kit.show.svg import BUDGET, FAINT, Scale, Svg, text_width_px
@@ -57,7 +57,8 @@ def tabulate(state: LiveState, name: str, device: str) -> str:
         notes.append(f"indicative: {few}")
     if not state.spoken:
         notes.append("nobody knows when this speaker stopped: delays count from the server's guess")
-    return "\n".join([columns(rows, left=2), *notes, f"heard: {' '.join(state.heard) or '-'}"])
+    heard = wrapped(f"heard: {' '.join(state.heard) or '-'}")
+    return "\n".join([columns(rows, left=2), "", *notes, heard])
 
 
 def final_label(state: LiveState) -> str:
@@ -67,15 +68,20 @@ def final_label(state: LiveState) -> str:
 
 def summary_html(state: LiveState) -> str:
     """The percentiles so far in one line."""
-    finals, ages = state.final_delays_s, state.freshness_s
-    note = standing(len(finals))
-    told = (
-        f"<b>final delay</b> p50 {percentile_ms(finals, 0.5)} ms, "
-        f"p95 {percentile_ms(finals, 0.95)} ms (n = {len(finals)}{', ' + note if note else ''})"
-        f" &nbsp;·&nbsp; <b>freshness</b> p50 {percentile_ms(ages, 0.5)} ms, "
-        f"p95 {percentile_ms(ages, 0.95)} ms"
-    )
-    return f'<span style="{theme.FINAL_STYLE};font-variant-numeric:tabular-nums">{told}</span>'
+    count = len(state.finals)
+    told = [
+        f"<b>final delay</b> {_so_far(state.final_delays_s)}",
+        f"<b>freshness</b> {_so_far(state.freshness_s)}",
+        f"{count} final{'' if count == 1 else 's'}{', indicative' if standing(count) else ''}",
+    ]
+    style = f"{theme.FINAL_STYLE};font-variant-numeric:tabular-nums"
+    return f'<span style="{style}">{" &nbsp;·&nbsp; ".join(told)}</span>'
+
+
+def _so_far(delays_s: list[float]) -> str:
+    if not delays_s:
+        return "none yet"
+    return f"p50 {percentile_ms(delays_s, 0.5)} ms, p95 {percentile_ms(delays_s, 0.95)} ms"
 
 
 def _heading(svg: Svg, state: LiveState, name: str, device: str, start_s: float) -> None:

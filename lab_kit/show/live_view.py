@@ -1,7 +1,9 @@
 """The widgets of a live run: a button, the growing transcript, a moving plot, percentiles.
 
-Drawn with `go.Scatter`, a fixed range and one batched update a tick; the width is left to the
-page. The pane of the transcript is laid out from its end, so that it always shows the newest.
+Drawn with `go.Scatter`, a fixed range and one batched update a tick. The width is left to the
+page, which plotly measures anew only when the layout changes: the moving line at *now* sees to
+that, and shows in silences that the run goes on. The pane of the transcript is laid out from its
+end, so that it always shows the newest.
 """
 
 from collections.abc import Callable
@@ -22,10 +24,13 @@ WINDOW_S = 30.0
 HIGHEST_MS = 1000.0
 """The plot's range is fixed; what lies beyond is drawn on its edge as a triangle."""
 
+_NOW = 1
+"""The moving line's place among the plot's shapes, after the 300 ms line."""
 _LINES_KEPT = 40
 _HEIGHT_PX = 300
 _PANE_STYLE = (
-    "height:104px;overflow-y:auto;display:flex;flex-direction:column-reverse;padding:6px 10px;"
+    "box-sizing:border-box;height:84px;overflow-y:auto;padding:6px 10px;margin-bottom:8px;"
+    "display:flex;flex-direction:column-reverse;"
     "border:1px solid var(--jp-border-color2, #d0d3d8);border-radius:4px;"
     f"font-family:{theme.FONT};font-size:15px;line-height:1.45"
 )
@@ -46,7 +51,7 @@ class LiveView:
         self._button = widgets.Button(layout=widgets.Layout(width="96px"))
         self._button.on_click(lambda _: on_click())
         self._status = widgets.HTML()
-        self._transcript = widgets.HTML(layout=widgets.Layout(width="100%"))
+        self._transcript = widgets.HTML(layout=widgets.Layout(width="calc(100% - 4px)"))
         self._summary = widgets.HTML()
         name = widgets.HTML(f'<b style="{theme.FINAL_STYLE}">{escape(title)}</b>')
         bar = widgets.HBox(
@@ -73,6 +78,7 @@ class LiveView:
             return
         with self._figure.batch_update():
             self._figure.layout.xaxis.range = (start_s, start_s + self._window_s)
+            self._figure.layout.shapes[_NOW].update(x0=now_s, x1=now_s)
             _put(self._figure.data[0], *_line(state.freshness, start_s))
             finals = [p for p in state.finals if p.at_s >= start_s and p.delay_s < NEVER]
             _put(self._figure.data[1], *_line_of(finals))
@@ -110,13 +116,11 @@ def _figure(state: LiveState, window_s: float) -> go.FigureWidget:
         [
             go.Scatter(
                 mode="lines+markers",
-                name=FRESHNESS_LABEL,
                 line={"color": theme.FRESHNESS_COLOR, "width": 1.5},
                 marker={"size": 5},
             ),
             go.Scatter(
                 mode="markers",
-                name=final_label(state),
                 marker={"color": theme.INK, "size": 12, "line": {"color": "white", "width": 1}},
             ),
         ]
@@ -125,34 +129,48 @@ def _figure(state: LiveState, window_s: float) -> go.FigureWidget:
         template="plotly_white",
         paper_bgcolor=theme.PAPER,
         font={"family": theme.FONT, "size": theme.LABEL_PX, "color": theme.INK},
+        autosize=True,
         height=_HEIGHT_PX,
-        margin={"l": 58, "r": 16, "t": 56, "b": 44},
-        legend={"orientation": "h", "x": 0, "y": 1.28, "yanchor": "top"},
-        showlegend=True,
-        xaxis={"title": "seconds since the stream began", "range": (0, window_s)},
-        yaxis={"title": "milliseconds", "range": (0, HIGHEST_MS), "fixedrange": True},
+        margin={"l": 58, "r": 16, "t": 64, "b": 44},
+        showlegend=False,
+        xaxis={"title": _title("seconds since the stream began"), "range": (0, window_s)},
+        yaxis={"title": _title("milliseconds"), "range": (0, HIGHEST_MS), "fixedrange": True},
     )
-    _add_budget(figure, theme.budget_label(state.zero))
-    return figure
-
-
-def _add_budget(figure: go.FigureWidget, label: str) -> None:
-    """The 300 ms line, its words above the plot where they cover no point."""
     figure.add_hline(
         ms(BUDGET_S),
         line={"color": theme.BUDGET_COLOR, "dash": "dash", "width": theme.BUDGET_WIDTH_PX},
     )
+    figure.add_vline(0, line={"color": theme.GRID, "width": 2})
+    _write_above(figure, _legend(state), 1.14, "left")
+    line = f"<b>╌╌ {theme.budget_label(state.zero)}</b>"
+    _write_above(figure, f'<span style="color:{theme.BUDGET_COLOR}">{line}</span>', 1.01, "right")
+    return figure
+
+
+def _legend(state: LiveState) -> str:
+    """What the marks mean; plotly's own legend leaves out what has no point yet, then jumps."""
+    return (
+        f'<span style="color:{theme.FRESHNESS_COLOR}">●</span> {FRESHNESS_LABEL}'
+        f"      ◆ {final_label(state)}"
+    )
+
+
+def _write_above(figure: go.FigureWidget, text: str, y: float, side: str) -> None:
+    """Words above the plot, where they cover no point."""
     figure.add_annotation(
-        text=f"<b>┅ {label}</b>",
-        font={"color": theme.BUDGET_COLOR},
+        text=text,
         xref="paper",
         yref="paper",
-        x=1,
-        y=1.01,
-        xanchor="right",
+        x=0 if side == "left" else 1,
+        y=y,
+        xanchor=side,
         yanchor="bottom",
         showarrow=False,
     )
+
+
+def _title(text: str) -> dict[str, object]:
+    return {"text": text, "font": {"size": theme.LABEL_PX}, "standoff": 8}
 
 
 def _put(trace: go.Scatter, x: np.ndarray, y: np.ndarray) -> None:

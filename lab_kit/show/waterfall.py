@@ -118,12 +118,13 @@ def tabulate(one: Waterfall, prediction_ms: float | None = None) -> str:
     for (name, length), (_, share) in zip(_lengths_ms(one), shares, strict=True):
         rows.append((name, f"{length:.1f}", f"{share:.1f} %"))
     rows.append(("total", f"{total:.1f}", "100.0 %"))
-    notes = [f"0 ms is when {one.zero}; {one.device}; ± {ms(one.clock_error_s):.1f} ms clock"]
+    clock = f"± {ms(one.clock_error_s):.1f} ms clock"
+    notes = [f"{one.title}; 0 ms is when {one.zero}; {one.device}; {clock}"]
     notes += [_hidden_note(stage) for stage in one.hidden]
     notes.append(_verdict(total))
     if prediction_ms is not None:
         notes.append(_prediction_note(prediction_ms, total))
-    return "\n".join([columns(rows), *notes])
+    return "\n".join([columns(rows), "", *notes])
 
 
 def compare(
@@ -143,7 +144,7 @@ def compare(
         notes += [f"{label}: {_hidden_note(stage)}" for stage in one.hidden]
     if prediction_ms is not None:
         notes.append(f"predicted: {prediction_ms:.1f} ms")
-    return "\n".join([columns(rows), *notes])
+    return "\n".join([columns(rows), "", *notes])
 
 
 def _last_heard(call: StreamCall) -> Spoken:
