@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 
 from lab_kit.audio.pcm import FloatArray, to_float
-from lab_kit.audio.resample import to_model_rate
+from lab_kit.audio.resample import check_rate, to_model_rate
 from lab_kit.errors import InvalidAudioFormat, PayloadTooLarge
 
 CONTAINERS = ("WAV", "FLAC", "OGG")
@@ -38,7 +38,9 @@ def read_recording(data: bytes, longest_s: float) -> FloatArray:
         rate_hz = int(sound.samplerate)
     if not len(frames):
         raise _unreadable("the file holds no samples")
-    return to_model_rate(np.ascontiguousarray(frames.mean(axis=1)), rate_hz)
+    if not np.isfinite(frames).all():  # a WAV of floats can hold anything
+        raise _unreadable("a sample is infinite or not a number")
+    return to_model_rate(np.clip(frames, -1.0, 1.0).mean(axis=1), rate_hz)
 
 
 def read_raw(data: bytes, rate_hz: int, channels: int, longest_s: float) -> FloatArray:
@@ -51,6 +53,7 @@ def read_raw(data: bytes, rate_hz: int, channels: int, longest_s: float) -> Floa
     """
     if not data:
         raise _unreadable("the upload is empty")
+    check_rate(rate_hz)
     _check_length(len(data) / (2 * channels * rate_hz), longest_s)
     return to_model_rate(to_float(data, "linear16", channels), rate_hz)
 

@@ -62,8 +62,10 @@ def to_float(data: bytes, encoding: str, channels: int = 1) -> FloatArray:
                 "linear32 samples are floats in [-1, 1]",
                 "check the byte order and the encoding's name",
             )
-    mono = decoded.reshape(-1, channels).mean(axis=1) if channels > 1 else decoded
-    return np.asarray(np.clip(mono, -1.0, 1.0), np.float32)
+    # clipped first: channels full of huge floats would add up to infinity
+    clipped = np.clip(decoded, -1.0, 1.0)
+    mono = clipped.reshape(-1, channels).mean(axis=1) if channels > 1 else clipped
+    return np.asarray(mono, np.float32)
 
 
 def to_pcm16(audio: FloatArray) -> bytes:
