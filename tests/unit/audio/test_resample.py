@@ -1,0 +1,63 @@
+"""Any rate to 16 kHz: what must pass, what must not fold back, and chunks equal to the whole."""
+
+import numpy as np
+import pytest
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.audio.resample import StreamResampler, to_model_rate
+from lab_kit.errors import UnsupportedSampleRate
+
+
+def tone(frequency_hz: float, rate_hz: int, duration_s: float = 1.0) -> FloatArray:
+    times = np.arange(round(duration_s * rate_hz)) / rate_hz
+    return (0.5 * np.sin(2 * np.pi * frequency_hz * times)).astype(np.float32)
+
+
+def level_db(audio: FloatArray) -> float:
+    """Of the middle: at the edges a tone that begins at once holds every frequency."""
+    middle = audio[len(audio) // 4 : -len(audio) // 4]
+    return float(10 * np.log10(np.mean(middle**2) + 1e-20))
+
+
+def in_chunks(audio: FloatArray, rate_hz: int, size: int) -> FloatArray:
+    resampler = StreamResampler(rate_hz)
+    pieces = [resampler.push(audio[n : n + size]) for n in range(0, len(audio), size)]
+    return np.concatenate([*pieces, resampler.flush()])
+
+
+def test_a_tone_above_the_new_band_does_not_fold_back() -> None:
+    """15 kHz taken at 16 kHz without a filter would sound as 1 kHz, at full strength."""
+    high = tone(15_000, 48_000)
+    assert level_db(high[::3]) > -10  # what a careless decimation gives
+    assert level_db(to_model_rate(high, 48_000)) < -80
+    assert level_db(in_chunks(high, 48_000, 2_400)) < -80
+
+
+@pytest.mark.parametrize("frequency_hz", [300, 1_000, 6_000])
+def test_a_tone_inside_the_band_keeps_its_level(frequency_hz: int) -> None:
+    sound = tone(frequency_hz, 48_000)
+    assert level_db(to_model_rate(sound, 48_000)) == pytest.approx(level_db(sound), abs=0.1)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("chunk_s", [0.02, 0.1])
+def test_chunks_give_what_the_whole_gives(rate_hz: int, chunk_s: float) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, rate_hz).astype(np.float32)
+    whole = to_model_rate(noise, rate_hz)
+    chunked = in_chunks(noise, rate_hz, round(rate_hz * chunk_s))
+    assert len(chunked) == len(whole) == 16_000
+    assert np.abs(chunked - whole).max() < 1e-4
+
+
+def test_the_models_own_rate_is_handed_through() -> None:
+    sound = tone(440, 16_000)
+    assert to_model_rate(sound, 16_000) is sound
+    assert np.array_equal(in_chunks(sound, 16_000, 320), sound)
+
+
+@pytest.mark.parametrize("rate_hz", [0, -16_000, 7_999, 96_001, 16_000_000])
+def test_rates_that_cannot_be_meant_are_refused(rate_hz: int) -> None:
+    with pytest.raises(UnsupportedSampleRate, match="8,000 to 96,000"):
+        StreamResampler(rate_hz)
+    with pytest.raises(UnsupportedSampleRate):
+        to_model_rate(np.zeros(10, np.float32), rate_hz)

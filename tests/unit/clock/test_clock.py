@@ -1,0 +1,47 @@
+"""Clocks: the one a test moves, and the estimate of how two processes' clocks relate."""
+
+import random
+
+import pytest
+
+from lab_kit.clock import ClockProbe, ManualClock, MonotonicClock, best_offset
+
+
+def test_a_manual_clock_stands_until_it_is_moved() -> None:
+    clock = ManualClock(5)
+    assert clock.now_ns() == clock.now_ns() == 5
+    clock.advance(1.5)
+    assert clock.now_ns() == 1_500_000_005
+
+
+def test_sleeping_until_a_moment_returns_after_it_and_at_once_if_it_has_passed() -> None:
+    clock = MonotonicClock()
+    due_ns = clock.now_ns() + 5_000_000
+    clock.sleep_until(due_ns)
+    assert clock.now_ns() >= due_ns
+    clock.sleep_until(0)
+
+
+@pytest.mark.parametrize("skew_ns", [0, 7_000_000_000, -3_000_000_000])
+def test_the_offset_is_exact_when_both_ways_take_equally_long(skew_ns: int) -> None:
+    probe = ClockProbe(1_000, 1_500 + skew_ns, 1_700 + skew_ns, 2_200)
+    offset = probe.offset()
+    assert offset.offset_ns == -skew_ns
+    assert offset.error_ns == 500
+    assert offset.to_local(1_700 + skew_ns) == 1_700
+
+
+def test_the_true_offset_lies_within_the_stated_error_however_the_path_splits() -> None:
+    chance = random.Random(1)
+    for _ in range(300):
+        skew, out, back, thinking = (chance.randrange(1, 10**7) for _ in range(4))
+        remote = 50 + out + skew
+        probe = ClockProbe(50, remote, remote + thinking, 50 + out + thinking + back)
+        offset = probe.offset()
+        assert abs(offset.offset_ns + skew) <= offset.error_ns + 1
+
+
+def test_the_fastest_exchange_is_believed() -> None:
+    slow = ClockProbe(0, 900, 900, 1_000)
+    fast = ClockProbe(2_000, 2_051, 2_051, 2_100)
+    assert best_offset([slow, fast, slow]) == fast.offset()
