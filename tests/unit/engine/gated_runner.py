@@ -1,0 +1,69 @@
+"""A device that computes nothing and obeys: the engine's boundary, doubled.
+
+Each request's audio holds its name in its first sample. It takes ``STEPS`` decoder steps, and its
+text says its name. Work passes only while the gate is open, so a test decides what is under way.
+"""
+
+import threading
+
+import numpy as np
+
+from lab_kit.engine.api import DecodeRequest, Priority
+from lab_kit.engine.scheduler import Sequence, Stage, Work
+
+STEPS = 3
+HANG_S = 20.0
+"""Only reached when something hangs."""
+
+
+class GatedRunner:
+    """Stands for the model's runner; says of itself what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        self.done: list[tuple[Stage, tuple[int, ...]]] = []
+        self.forgotten: list[int] = []
+        self.fails_on: set[int] = set()
+
+    def run(self, work: Work) -> None:
+        self.entered.release()
+        assert self.gate.wait(HANG_S)
+        names = tuple(name_of(sequence) for sequence in work.sequences)
+        self.done.append((work.stage, names))
+        if self.fails_on & set(names):
+            raise RuntimeError(f"the device failed on {names}")
+        for sequence in work.sequences:
+            self._advance(sequence, work.stage)
+
+    def text(self, sequence: Sequence) -> str:
+        return f"text {name_of(sequence)}"
+
+    def forget(self, sequence: Sequence) -> None:
+        self.forgotten.append(sequence.number)
+
+    def wait_until_entered(self) -> None:
+        assert self.entered.acquire(timeout=HANG_S)
+
+    @staticmethod
+    def _advance(sequence: Sequence, stage: Stage) -> None:
+        if stage is Stage.WAITING:
+            sequence.stage = Stage.ENCODED
+            return
+        sequence.stage = Stage.DECODING
+        sequence.position += 1
+        sequence.steps += 1
+        sequence.tokens.append(10 + sequence.position)
+        sequence.log_probabilities.append(-0.1)
+        if sequence.position == STEPS:
+            sequence.stage = Stage.DONE
+
+
+def request(name: int, priority: Priority = Priority.FINAL) -> DecodeRequest:
+    """A request that the runner will know by ``name``."""
+    return DecodeRequest(np.array([name], np.float32), priority)
+
+
+def name_of(sequence: Sequence) -> int:
+    return int(sequence.request.audio[0])

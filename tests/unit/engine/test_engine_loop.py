@@ -1,0 +1,219 @@
+"""The engine's threads around a device that obeys: answers, changes of mind, failures, the end."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+
+import pytest
+from gated_runner import HANG_S, STEPS, GatedRunner, request
+
+from lab_kit.engine.api import Load, Priority, Ticket
+from lab_kit.engine.loop import EngineLoop
+from lab_kit.engine.scheduler import Stage
+from lab_kit.errors import SystemOverloaded
+from lab_kit.events import ModelInfo
+
+MODEL = ModelInfo("double", "1", "none", "nowhere")
+
+
+@pytest.fixture
+def runner() -> GatedRunner:
+    return GatedRunner()
+
+
+@pytest.fixture
+def engine(runner: GatedRunner) -> Iterator[EngineLoop]:
+    engine = EngineLoop(runner, MODEL, workers=1, max_batch=4, max_waiting=3)
+    yield engine
+    runner.gate.set()
+    engine.stop()
+
+
+def closed(runner: GatedRunner, engine: EngineLoop, name: int = 1) -> Ticket:
+    """A request that is under way while everything else waits behind the closed gate."""
+    runner.gate.clear()
+    ticket = engine.submit(request(name))
+    runner.wait_until_entered()
+    return ticket
+
+
+def test_an_answer_says_what_was_heard_and_when(engine: EngineLoop, runner: GatedRunner) -> None:
+    ticket = engine.submit(request(7))
+    answer = ticket.future.result(HANG_S)
+    assert answer.text == "text 7"
+    assert answer.tokens == (11, 12, 13)
+    assert len(answer.log_probabilities) == answer.steps == STEPS
+    assert answer.submitted_ns <= answer.started_ns <= answer.finished_ns
+    assert runner.forgotten == [ticket.number]
+    assert engine.load() == Load(0, 0)
+
+
+def test_requests_that_wait_together_are_stepped_together(
+    engine: EngineLoop, runner: GatedRunner
+) -> None:
+    first = closed(runner, engine, 1)
+    others = [engine.submit(request(name)) for name in (2, 3)]
+    runner.gate.set()
+    for ticket in (first, *others):
+        ticket.future.result(HANG_S)
+    assert (Stage.ENCODED, (1, 2, 3)) in runner.done
+    assert (Stage.DECODING, (1, 2, 3)) in runner.done
+
+
+def test_finals_overtake_interims_that_wait(engine: EngineLoop, runner: GatedRunner) -> None:
+    closed(runner, engine, 1)
+    interim = engine.submit(request(2, Priority.INTERIM))
+    final = engine.submit(request(3, Priority.FINAL))
+    runner.gate.set()
+    interim.future.result(HANG_S)
+    assert final.future.done()
+    order = [names for stage, names in runner.done if stage is Stage.WAITING]
+    assert order == [(1,), (3,), (2,)]
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_back(
+    engine: EngineLoop, runner: GatedRunner
+) -> None:
+    closed(runner, engine)
+    for name in (2, 3):
+        engine.submit(request(name))
+    assert engine.load() == Load(waiting=3, running=0)  # the first is being encoded
+    with pytest.raises(SystemOverloaded) as refused:
+        engine.submit(request(4))
+    assert refused.value.retry_after_s > 0
+    runner.gate.set()
+
+
+def test_one_that_waits_is_cancelled_and_never_run(engine: EngineLoop, runner: GatedRunner) -> None:
+    first = closed(runner, engine, 1)
+    waiting = engine.submit(request(2))
+    engine.cancel(waiting)
+    assert waiting.future.cancelled()
+    assert waiting.number in runner.forgotten
+    assert engine.load().waiting == 1
+    runner.gate.set()
+    assert first.future.result(HANG_S).text == "text 1"
+    assert all(2 not in names for _, names in runner.done)
+
+
+def test_one_that_runs_is_cancelled_after_its_step(engine: EngineLoop, runner: GatedRunner) -> None:
+    running = closed(runner, engine, 1)
+    engine.cancel(running)
+    engine.cancel(running)  # twice is once
+    with pytest.raises(CancelledError):
+        running.future.result(0)
+    runner.gate.set()
+    assert engine.submit(request(2)).future.result(HANG_S).text == "text 2"
+    assert [names for _, names in runner.done].count((1,)) == 1
+    assert running.number in runner.forgotten
+    assert engine.load() == Load(0, 0)
+
+
+def test_cancelling_what_is_done_changes_nothing(engine: EngineLoop) -> None:
+    ticket = engine.submit(request(1))
+    answer = ticket.future.result(HANG_S)
+    engine.cancel(ticket)
+    assert ticket.future.result(0) is answer
+
+
+def test_a_future_cancelled_by_its_holder_ends_the_work(
+    engine: EngineLoop, runner: GatedRunner
+) -> None:
+    """As a task does that waits for it and is cancelled itself."""
+    running = closed(runner, engine, 1)
+    assert running.future.cancel()
+    runner.gate.set()
+    engine.submit(request(2)).future.result(HANG_S)
+    assert running.number in runner.forgotten
+    assert engine.load() == Load(0, 0)
+
+
+def test_a_failure_ends_its_own_requests_and_no_other(
+    engine: EngineLoop, runner: GatedRunner
+) -> None:
+    runner.fails_on = {2}
+    closed(runner, engine, 1)
+    bad = engine.submit(request(2))
+    good = engine.submit(request(3))
+    runner.gate.set()
+    with pytest.raises(RuntimeError, match="failed on"):
+        bad.future.result(HANG_S)
+    assert good.future.result(HANG_S).text == "text 3"
+    assert bad.number in runner.forgotten
+    assert engine.load() == Load(0, 0)
+
+
+def test_one_that_waits_can_be_replaced_and_keeps_its_place(
+    engine: EngineLoop, runner: GatedRunner
+) -> None:
+    closed(runner, engine, 1)
+    waiting = engine.submit(request(2))
+    engine.submit(request(3))
+    assert engine.refresh(waiting, request(9))
+    runner.gate.set()
+    assert waiting.future.result(HANG_S).text == "text 9"
+    encoded = [names for stage, names in runner.done if stage is Stage.WAITING]
+    assert encoded == [(1,), (9,), (3,)]
+
+
+def test_one_that_runs_or_is_done_cannot_be_replaced(
+    engine: EngineLoop, runner: GatedRunner
+) -> None:
+    running = closed(runner, engine, 1)
+    assert not engine.refresh(running, request(9))
+    runner.gate.set()
+    assert running.future.result(HANG_S).text == "text 1"
+    assert not engine.refresh(running, request(9))
+
+
+def test_two_workers_compute_at_once_and_never_the_same(runner: GatedRunner) -> None:
+    runner.gate.clear()
+    engine = EngineLoop(runner, MODEL, workers=2)
+    tickets = [engine.submit(request(name)) for name in (1, 2)]
+    runner.wait_until_entered()
+    runner.wait_until_entered()  # both are inside while the gate is closed
+    runner.gate.set()
+    texts = {ticket.future.result(HANG_S).text for ticket in tickets}
+    assert texts == {"text 1", "text 2"}
+    engine.stop()
+
+
+def test_stopping_ends_the_threads_and_cancels_what_waits(runner: GatedRunner) -> None:
+    before = set(threading.enumerate())
+    engine = EngineLoop(runner, MODEL, workers=2)
+    runner.gate.clear()
+    tickets = [engine.submit(request(name)) for name in range(1, 6)]
+    runner.wait_until_entered()
+    stopping = threading.Thread(target=engine.stop)
+    stopping.start()
+    runner.gate.set()
+    stopping.join(HANG_S)
+    assert not stopping.is_alive()
+    assert set(threading.enumerate()) == before
+    assert all(ticket.future.done() for ticket in tickets)
+    with pytest.raises(SystemOverloaded, match="stops"):
+        engine.submit(request(9))
+
+
+def test_many_submitted_and_cancelled_from_many_threads_leave_nothing_behind(
+    runner: GatedRunner,
+) -> None:
+    engine = EngineLoop(runner, MODEL, workers=2, max_waiting=10_000)
+
+    def client(number: int) -> None:
+        for n in range(50):
+            ticket = engine.submit(request(number * 100 + n, Priority(n % 3)))
+            if n % 2:
+                engine.cancel(ticket)
+            else:
+                assert ticket.future.result(HANG_S).text == f"text {number * 100 + n}"
+
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(4)]
+    for thread in clients:
+        thread.start()
+    for thread in clients:
+        thread.join(HANG_S)
+        assert not thread.is_alive()
+    engine.stop()
+    assert engine.load() == Load(0, 0)
+    assert len(set(runner.forgotten)) == 200
