@@ -93,6 +93,16 @@ class RequestCall:
     clock: ClockOffset
     device: str
 
+    @property
+    def headers_s(self) -> float:
+        """From the request's first byte out to the response's headers in."""
+        return (self.first_byte_ns - self.sent_ns) / 1e9
+
+    @property
+    def total_s(self) -> float:
+        """From the request's first byte out to the response's last byte in."""
+        return (self.received_ns - self.sent_ns) / 1e9
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
