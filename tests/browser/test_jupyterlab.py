@@ -1,0 +1,260 @@
+"""What a reader sees: a live plot that moves, pictures that stay, servers that die with kernels."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import nbformat
+import psutil
+import pytest
+from conftest import REPOSITORY, Lab, NotebookPage, errors_of, eventually
+from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+LABS = sorted(path.name for path in (REPOSITORY / "labs").glob("0[01]_*.ipynb"))
+PLOT = ".js-plotly-plot"
+COUNT_DRAWS = f"""() => {{
+    const plot = document.querySelector('{PLOT}');
+    window.draws = 0;
+    plot.on('plotly_afterplot', () => window.draws++);
+}}"""
+LOOK = f"""() => {{
+    const plot = document.querySelector('{PLOT}');
+    const box = plot.getBoundingClientRect();
+    const panel = plot.closest('.jp-OutputArea-output').getBoundingClientRect();
+    const drawn = plot.querySelector('svg.main-svg').getBoundingClientRect();
+    return {{
+        draws: window.draws,
+        points: plot.data[0].x ? plot.data[0].x.length : 0,
+        line: plot.layout.shapes[0].y0,
+        words: plot.layout.annotations.map(note => note.text).join(' '),
+        left: Math.min(box.left, drawn.left) - panel.left,
+        right: panel.right - Math.max(box.right, drawn.right),
+        width: drawn.width,
+    }};
+}}"""
+
+Open = Callable[[str], NotebookPage]
+
+
+def test_live_moves_and_leaves_a_picture(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(
+        lab,
+        "live.ipynb",
+        "from lab_kit import Bench, show\nbench = Bench.start()",
+        "run = show.live(bench, seconds=10)",
+        "show.waterfall(run.calls[-1], prediction_ms=250)",
+        "show.delays(run.calls, prediction_ms=250)",
+        "show.transcript(run.calls[-1])",
+        "print(len(run.calls), 'streams')",
+        "bench.stop()",
+    )
+    notebook = open_notebook("live.ipynb")
+    notebook.run_all()
+    assert_live_moves(notebook)
+    done = notebook.finish()
+    assert errors_of(done) == []
+    kinds = [list(output.data) for output in done.cells[1].outputs]
+    assert ["image/svg+xml", "text/plain"] in [sorted(kind) for kind in kinds]
+    assert "1 streams" in done.cells[5].outputs[0].text
+    look_at_all(notebook)
+
+
+def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(
+        lab,
+        "button.ipynb",
+        "from lab_kit import Bench, show\nbench = Bench.start()",
+        "run = show.live(bench)",
+        "print('the cell has returned', run.is_running)",
+    )
+    notebook = open_notebook("button.ipynb")
+    notebook.run_all()
+    page = notebook.page
+    page.get_by_text("the cell has returned True").wait_for()
+    assert_live_moves(notebook)
+    page.locator(".jupyter-button", has_text="Stop").click()
+    page.locator(PLOT).wait_for(state="detached", timeout=10_000)
+    assert page.locator(".lab-live-status").inner_text() == "ended"
+    page.locator(".jp-RenderedSVG").wait_for()
+    notebook.screenshot("stopped")
+    saved = notebook.save()
+    assert any("image/svg+xml" in output.data for output in saved.cells[1].outputs)
+    page.locator(".jupyter-button", has_text="Start").click()
+    assert_live_moves(notebook)
+    assert page.locator(".jp-RenderedSVG").count() == 0
+    assert_plot_is_whole(page)
+    page.locator(".jupyter-button", has_text="Stop").click()
+    page.locator(PLOT).wait_for(state="detached", timeout=10_000)
+
+
+def test_running_the_cell_again_ends_the_former_run(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(
+        lab,
+        "again.ipynb",
+        "from lab_kit import Bench, show\nbench = Bench.start()",
+        "first = show.live(bench)",
+        "second = show.live(bench)",
+        "print('first', first.is_running, 'second', second.is_running)",
+        "second.stop(); print('stopped', not second.is_running)",
+    )
+    notebook = open_notebook("again.ipynb")
+    notebook.run_all()
+    done = notebook.finish()
+    assert errors_of(done) == []
+    assert "first False second True" in done.cells[3].outputs[0].text
+    assert "stopped True" in done.cells[4].outputs[0].text
+
+
+def test_interrupt_ends_a_bounded_run_cleanly(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(
+        lab,
+        "interrupt.ipynb",
+        "from lab_kit import Bench, show\nbench = Bench.start()",
+        "run = show.live(bench, seconds=60)",
+        "print('ended', not run.is_running)",
+    )
+    notebook = open_notebook("interrupt.ipynb")
+    notebook.run_all()
+    assert_live_moves(notebook)
+    began = time.monotonic()
+    notebook.page.keyboard.press("Escape")
+    notebook.page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
+    done = notebook.finish()
+    assert time.monotonic() - began < 20
+    assert errors_of(done) == []
+    assert "ended True" in done.cells[2].outputs[0].text
+
+
+def test_an_error_of_the_stream_is_seen(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(
+        lab,
+        "error.ipynb",
+        "from lab_kit import Bench, show\nbench = Bench.start()",
+        "run = show.live(bench)",
+    )
+    notebook = open_notebook("error.ipynb")
+    notebook.run_all()
+    assert_live_moves(notebook)
+    server = next(p for p in psutil.process_iter(["cmdline"]) if is_server_of(lab, p))
+    server.kill()
+    status = notebook.page.locator(".lab-live-status")
+    eventually("the error is shown", lambda: "ConnectionFailed" in status.inner_text(), 20)
+    notebook.screenshot("error")
+
+
+def test_a_killed_kernel_takes_its_server_along(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(
+        lab,
+        "killed.ipynb",
+        "import os\nfrom lab_kit import Bench, datasets",
+        "bench = Bench.start()\nprint('kernel', os.getpid(), 'server', bench.pid, bench.url)",
+    )
+    notebook = open_notebook("killed.ipynb")
+    notebook.run_all()
+    kernel, server, url = told_by(notebook.finish())
+    assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+    os.kill(kernel, signal.SIGKILL)
+    eventually("the server is gone", lambda: not is_alive(server), 5)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/healthz", trust_env=False)
+    page = notebook.page
+    page.get_by_role("dialog").get_by_role("button").last.click(timeout=30_000)
+    eventually("the kernel is back", lab.kernels_are_idle, 60)
+    notebook.run_all()
+    eventually("the next cell works", lambda: told_by(notebook.finish())[1] != server, 60)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_lab_runs_from_top_to_bottom(lab: Lab, open_notebook: Open, name: str) -> None:
+    shutil.copy(REPOSITORY / "labs" / name, lab.folder / name)
+    notebook = open_notebook(name)
+    source = (lab.folder / name).read_text()
+    notebook.run_all()
+    if "show.live(" in source:
+        assert_live_moves(notebook)
+    done = notebook.finish(600)
+    assert errors_of(done) == []
+    look_at_all(notebook)
+
+
+def assert_live_moves(notebook: NotebookPage) -> None:
+    """The plot is drawn again and again with more points; words appear; the line is named."""
+    page = notebook.page
+    page.locator(PLOT).wait_for(state="attached", timeout=180_000)
+    page.locator(PLOT).scroll_into_view_if_needed()
+    page.evaluate(COUNT_DRAWS)
+    eventually("first points", lambda: page.evaluate(LOOK)["points"] > 3, 30)
+    before = page.evaluate(LOOK)
+    notebook.screenshot("live-1")
+    page.wait_for_timeout(2_000)
+    after = page.evaluate(LOOK)
+    notebook.screenshot("live-2")
+    assert after["points"] > before["points"]
+    assert after["draws"] - before["draws"] >= 4
+    assert after["line"] == 300
+    assert "300 ms after the speaker stops" in after["words"]
+    assert "best of times" in page.locator(".lab-live-transcript").inner_text()
+    assert_plot_is_whole(page)
+
+
+def assert_plot_is_whole(page: Page) -> None:
+    """At 1280 px nothing of the plot is cut off at the sides, and it uses the width."""
+    look = page.evaluate(LOOK)
+    assert look["left"] >= 0
+    assert look["right"] >= 0
+    assert look["width"] > 600
+
+
+def look_at_all(notebook: NotebookPage) -> None:
+    """Keep a picture of every part of a notebook that has run, for people to look at."""
+    page = notebook.page
+    outputs = page.locator(".jp-CodeCell")
+    for index in range(outputs.count()):
+        outputs.nth(index).scroll_into_view_if_needed()
+        page.wait_for_timeout(150)
+        notebook.screenshot(f"cell-{index:02d}")
+    clipped = page.evaluate(
+        """() => [...document.querySelectorAll('.jp-RenderedSVG img')].filter(image =>
+            image.getBoundingClientRect().right >
+            image.closest('.jp-OutputArea').getBoundingClientRect().right + 1).length"""
+    )
+    assert clipped == 0
+
+
+def write_notebook(lab: Lab, name: str, *cells: str) -> None:
+    """A notebook of code cells in the lab's folder."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, lab.folder / name)
+
+
+def told_by(notebook: nbformat.NotebookNode) -> tuple[int, int, str]:
+    """Kernel, server and address, as the last cell printed them."""
+    words = notebook.cells[-1].outputs[0].text.split()
+    return int(words[1]), int(words[3]), words[4]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def is_server_of(lab: Lab, process: psutil.Process) -> bool:
+    """Whether it is a server that a notebook of this lab started."""
+    if "lab_kit.gateway.process" not in (process.info["cmdline"] or []):
+        return False
+    return str(lab.folder) == process.cwd()
+
+
+def test_folder_of_labs_is_found() -> None:
+    """The labs that run here are those of the repository."""
+    assert all((Path(REPOSITORY) / "labs" / name).exists() for name in LABS)
