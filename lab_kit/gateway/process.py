@@ -120,10 +120,10 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
         raise ServerFailed(
-            f"{host}:{port} cannot be used ({error.strerror})",
+            f"{host}:{port} cannot be used ({error})",
             "a free port",
             "stop what uses it, or choose another with --port",
         ) from error

@@ -23,7 +23,6 @@ from deepgram import AsyncDeepgramClient
 from deepgram.core.events import EventType
 from deepgram.environment import DeepgramClientEnvironment
 
-from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
 from lab_kit.datasets import Clip, clips
 from lab_kit.engine.api import DecodeRequest, Priority
