@@ -20,7 +20,8 @@ RELEASE_PROBABILITY = 0.35
 QUIET_SAMPLES = samples(0.07)
 """A quiet spell this long may be the end; most stop consonants are shorter."""
 DOUBT_SAMPLES = samples(0.3)
-"""A quiet spell that the detector goes on calling speech for this long was quiet speech."""
+"""A quiet spell that the detector goes on calling speech for this long was quiet speech; from then
+on the level is not heard until something loud has shown that it can hear this speech at all."""
 LATEST_RELEASE_SAMPLES = samples(0.15)
 """The detector's fall is seldom later than this, so the end is not placed further before it."""
 ONSET_LAG_SAMPLES = samples(0.032)
@@ -68,8 +69,12 @@ class Endpointer:
         self._speech_end = 0
         self._confirmed = False
         self._clear = False
+        # speech is known to have reached here; its end is not placed earlier
+        self._onset = 0
         # no quiet spell is believed before this; see DOUBT_SAMPLES
         self._trusted_from = 0
+        # the level was wrong, and has not heard anything loud since
+        self._refuted = False
 
     def push(self, window: Window) -> SpeechMark | None:
         """Judge one window."""
@@ -102,12 +107,16 @@ class Endpointer:
             return None
         self._phase = _Phase.SPEECH
         self._trusted_from = window.end_sample
-        return SpeechMark(Mark.ONSET, max(0, window.start_sample - ONSET_LAG_SAMPLES))
+        self._refuted = False
+        self._onset = max(0, window.start_sample - ONSET_LAG_SAMPLES)
+        return SpeechMark(Mark.ONSET, self._onset)
 
     def _in_speech(self, window: Window) -> SpeechMark | None:
         released = window.speech_probability < RELEASE_PROBABILITY
         quiet_from = max(window.loud_until_sample, self._trusted_from)
-        if not released and window.end_sample - quiet_from < QUIET_SAMPLES:
+        self._refuted = self._refuted and window.loud_until_sample <= self._trusted_from
+        quiet = not self._refuted and window.end_sample - quiet_from >= QUIET_SAMPLES
+        if not (released or quiet):
             return None
         self._phase = _Phase.PAUSE
         self._confirmed = released
@@ -121,6 +130,7 @@ class Endpointer:
             return self._resume(window)
         if speech and window.end_sample - self._speech_end > DOUBT_SAMPLES:
             self._trusted_from = window.end_sample
+            self._refuted = True
             return self._resume(window)
         if not self._confirmed and window.speech_probability < RELEASE_PROBABILITY:
             self._confirmed = True
@@ -131,7 +141,6 @@ class Endpointer:
         self._phase = _Phase.SPEECH
         return SpeechMark(Mark.RESUMED, window.start_sample, self._confirmed)
 
-    @staticmethod
-    def _end_by_level(window: Window, released: bool) -> int:
-        end = min(window.loud_until_sample, window.start_sample)
+    def _end_by_level(self, window: Window, released: bool) -> int:
+        end = min(max(window.loud_until_sample, self._onset), window.start_sample)
         return max(end, window.start_sample - LATEST_RELEASE_SAMPLES) if released else end

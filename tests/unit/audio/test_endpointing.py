@@ -101,6 +101,40 @@ def test_quiet_speech_is_taken_back_into_the_utterance() -> None:
     assert not marks[1].confirmed
 
 
+def test_speech_that_the_level_cannot_hear_is_left_to_the_detector() -> None:
+    """In noise nothing is loud. Each pause costs a decode, so the level may be wrong once."""
+    stream = Stream(is_clear=False)
+    stream.hear(0.9, loud=False, windows=5)
+    marks = stream.hear(0.9, loud=False, windows=200)
+    assert kinds(marks).count(Mark.PAUSE) <= 1
+    speech_end = stream.at
+    pause, endpoint = stream.hear(0.1, loud=False, windows=12)
+    assert (pause.mark, endpoint.mark) == (Mark.PAUSE, Mark.ENDPOINT)
+    assert speech_end - LATEST_RELEASE_SAMPLES <= endpoint.at_sample <= speech_end
+
+
+def test_the_level_is_heard_again_once_it_has_heard_the_speech() -> None:
+    stream = Stream(is_clear=False)
+    stream.hear(0.9, loud=False, windows=50)
+    stream.hear(0.9, loud=True, windows=3)
+    (pause,) = stream.hear(0.9, loud=False, windows=3)
+    assert (pause.mark, pause.confirmed) == (Mark.PAUSE, False)
+
+
+@pytest.mark.parametrize("is_clear", [False, True])
+def test_speech_never_ends_before_it_began(is_clear: bool) -> None:
+    """The last loud sound may be long ago, a door before the first word."""
+    stream = Stream(is_clear=is_clear)
+    stream.hear(0.0, loud=True, windows=10)
+    stream.hear(0.0, loud=False, windows=1 if is_clear else 50)
+    marks = stream.hear(0.9, loud=False, windows=2)
+    marks += stream.hear(0.9, loud=False, windows=4) + stream.hear(0.1, loud=False, windows=12)
+    onset = marks[0]
+    assert onset.mark is Mark.ONSET
+    assert all(mark.at_sample >= onset.at_sample for mark in marks[1:])
+    assert marks[-1].mark is Mark.ENDPOINT
+
+
 def test_speech_that_goes_on_within_the_silence_is_no_endpoint() -> None:
     stream = Stream().speaking()
     assert kinds(stream.hear(0.1, loud=False, windows=4)) == [Mark.PAUSE]
