@@ -85,6 +85,7 @@ class Segment:
         onset_sample: where speech began.
         speech_end_sample: where it last ended, as far as known.
         voiced_samples: length of the windows labelled speech.
+        voiced_until_sample: end of the last of them.
         quietest_sample: best place for a cut, should the segment grow too long.
         interim, final: decodes in flight; a final may be speculative.
         heard: the last pass's text, for agreement; its tokens, as the next draft.
@@ -96,6 +97,7 @@ class Segment:
     next_interim_sample: int
     speech_end_sample: int = 0
     voiced_samples: int = 0
+    voiced_until_sample: int = 0
     quietest_sample: int = 0
     quietest_probability: float = 1.0
     interim: Asked | None = None

@@ -141,15 +141,11 @@ class StreamSession:
             again at the endpoint. False if the final of a closed segment was refused.
         """
         segment = self._open
-        if segment is None:
-            return False
-        if segment.interim is not None and segment.interim.number == number:
+        if segment is not None and _is(segment.interim, number):
             segment.interim = None
-        elif segment.final is not None and segment.final.number == number:
+        if segment is not None and _is(segment.final, number):
             segment.final = None
-        else:
-            return False
-        return True
+        return not any(_is(closed.final, number) for closed in self._closing)
 
     def finalize(self, received_ns: int, now_ns: int) -> list[Action]:
         """Say now what was heard until now; the stream goes on."""
@@ -185,6 +181,7 @@ class StreamSession:
             return
         if window.speech_probability >= RELEASE_PROBABILITY:
             segment.voiced_samples += window.end_sample - window.start_sample
+            segment.voiced_until_sample = window.end_sample
         old_enough = window.start_sample - segment.start_sample >= MAX_SEGMENT_SAMPLES // 2
         if old_enough and window.speech_probability <= segment.quietest_probability:
             segment.quietest_probability = window.speech_probability
@@ -207,7 +204,6 @@ class StreamSession:
             self._close(segment, Closing(trigger, endpoint=True, requested=False))
 
     def _open_segment(self, onset_sample: int) -> None:
-        self._utterance_end_due = None
         start = max(onset_sample - PRE_ROLL_SAMPLES, self._spoken_until, self._buffer.start_sample)
         self._open = Segment(
             start_sample=start,
@@ -330,6 +326,7 @@ class StreamSession:
         if segment.voiced_samples < MIN_SPEECH_SAMPLES and not closing.requested:
             self._drop_final(segment)
             return
+        self._utterance_end_due = None
         segment.closing = closing
         if segment.final is None:
             end = segment.speech_end_sample or self._now_sample
@@ -340,6 +337,13 @@ class StreamSession:
 
     def _close_here(self, segment: Segment, closing: Closing) -> None:
         """Close at the end of what was heard, or at the pause that was being waited out."""
+        asked = segment.final
+        if (
+            asked is not None
+            and segment.voiced_until_sample - asked.end_sample >= MIN_SPEECH_SAMPLES
+        ):
+            # the level called the pause and the detector did not: a quiet word may have followed
+            self._drop_final(segment)
         if segment.final is None:
             segment.speech_end_sample = self._now_sample
         self._close(segment, closing)
@@ -377,7 +381,7 @@ class StreamSession:
             timing=_timing(closing.trigger, hypothesis),
         )
         self._actions.append(Emit(final))
-        if self._options.utterance_end_s is not None and self._open is None:
+        if self._options.utterance_end_s is not None and not self._closing:
             gap = samples(self._options.utterance_end_s)
             self._utterance_end_due = segment.speech_end_sample + gap
 
@@ -398,6 +402,10 @@ class StreamSession:
     def _taken(self) -> list[Action]:
         actions, self._actions = self._actions, []
         return actions
+
+
+def _is(asked: Asked | None, number: int) -> bool:
+    return asked is not None and asked.number == number
 
 
 def _s(sample: int) -> float:
