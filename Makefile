@@ -20,7 +20,7 @@ test:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy lab_kit $(SCRIPTS)
-	$(BIN)/python -m pytest -m "not benchmark" tests
+	$(BIN)/python -m pytest tests
 ifneq ($(NOTEBOOKS),)
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 		--nbval-cell-timeout=120 labs
@@ -29,7 +29,9 @@ endif
 # Prints measurements of this machine; they pass or fail nothing.
 bench:
 	@$(SETUP) --dev
-	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
+	$(BIN)/python tests/benchmarks/live.py
+	$(BIN)/python tests/benchmarks/live.py --streams 8
+	$(BIN)/python tests/benchmarks/drafts.py
 
 # Runs the notebooks and keeps the outputs that `make test` compares with.
 outputs:
