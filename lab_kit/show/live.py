@@ -62,8 +62,9 @@ def live(
     LiveRun.current = run
     if is_attended:
         run.show_on(WidgetScreen(run))
-    run.start()
-    if limit_s is not None or not is_attended:
+    holds_cell = limit_s is not None or not is_attended
+    run.start(holds_cell=holds_cell)
+    if holds_cell:
         _wait_or_stop(run)
     if not is_attended:
         show_drawing(*run.report())
@@ -87,8 +88,8 @@ def unattended_limit_s(source: Source, seconds: float | None) -> float | None:
 class Screen(Protocol):
     """Where a run is drawn."""
 
-    def begin(self, state: LiveState) -> None:
-        """Show an empty run."""
+    def begin(self, state: LiveState, *, holds_cell: bool) -> None:
+        """Show an empty run; one that holds its cell cannot be stopped by a click."""
         ...
 
     def draw(self, state: LiveState, now_s: float) -> None:
@@ -155,15 +156,19 @@ class LiveRun:
         """Draw on ``screen`` from the next start on."""
         self._screen = screen
 
-    def start(self) -> None:
-        """Begin, or begin anew with nothing measured; harmless while it runs."""
+    def start(self, *, holds_cell: bool = False) -> None:
+        """Begin, or begin anew with nothing measured; harmless while it runs.
+
+        Args:
+            holds_cell: whether the caller is about to wait for it.
+        """
         if self.is_running:
             return
         self._stop.clear()
         self.calls, self.error = [], None
         self._state = LiveState(self._source.spoken)
         self._news = queue.SimpleQueue()
-        self._screen.begin(self._state)
+        self._screen.begin(self._state, holds_cell=holds_cell)
         streaming = Thread(target=self._stream, name="lab-live-stream", daemon=True)
         drawing = Thread(target=self._draw, args=(streaming,), name="lab-live-draw", daemon=True)
         self._threads = (streaming, drawing)
@@ -292,9 +297,9 @@ class WidgetScreen:
         display(self._view.widget)  # type: ignore[no-untyped-call]
         self._picture, self._table = Place.reserve(), Place.reserve()
 
-    def begin(self, state: LiveState) -> None:
+    def begin(self, state: LiveState, *, holds_cell: bool) -> None:
         """Empty widgets; what an earlier run left is taken away."""
-        self._view.begin(state)
+        self._view.begin(state, holds_cell=holds_cell)
         self._picture.fill({"text/plain": ""})
         self._table.fill({"text/plain": ""})
 
@@ -317,7 +322,7 @@ class WidgetScreen:
 class _NoScreen:
     """Where nobody looks."""
 
-    def begin(self, state: LiveState) -> None: ...
+    def begin(self, state: LiveState, *, holds_cell: bool) -> None: ...
 
     def draw(self, state: LiveState, now_s: float) -> None: ...
 

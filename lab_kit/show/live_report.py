@@ -53,8 +53,7 @@ def tabulate(state: LiveState, name: str, device: str) -> str:
         rows.append((metric, interval, p50, p95, share, standing(len(finals))))
     notes = [f"{name}; {device}"]
     if standing(len(finals)):
-        few = f"{len(finals)} finals are too few to prove a p95 (59 without a miss would)"
-        notes.append(f"indicative: {few}")
+        notes.append(f"indicative: too few to prove a p95 ({len(finals)} of 59 without a miss)")
     if not state.spoken:
         notes.append("nobody knows when this speaker stopped: delays count from the server's guess")
     heard = wrapped(f"heard: {' '.join(state.heard) or '-'}")
@@ -69,10 +68,11 @@ def final_label(state: LiveState) -> str:
 def summary_html(state: LiveState) -> str:
     """The percentiles so far in one line."""
     count = len(state.finals)
+    note = ", indicative" if count and standing(count) else ""
     told = [
         f"<b>final delay</b> {_so_far(state.final_delays_s)}",
         f"<b>freshness</b> {_so_far(state.freshness_s)}",
-        f"{count} final{'' if count == 1 else 's'}{', indicative' if standing(count) else ''}",
+        f"{count} final{'' if count == 1 else 's'}{note}",
     ]
     style = f"{theme.FINAL_STYLE};font-variant-numeric:tabular-nums"
     return f'<span style="{style}">{" &nbsp;·&nbsp; ".join(told)}</span>'

@@ -20,12 +20,13 @@ from lab_kit.show.live_state import LiveState, Point, with_gaps
 from lab_kit.show.transcript import final_html, interim_html
 from lab_kit.units import BUDGET_S, ms
 
-WINDOW_S = 30.0
+WINDOW_S = 20.0
 HIGHEST_MS = 1000.0
 """The plot's range is fixed; what lies beyond is drawn on its edge as a triangle."""
 
 _NOW = 1
 """The moving line's place among the plot's shapes, after the 300 ms line."""
+_HELD = "running; ends by itself, or with the notebook's own stop button"
 _LINES_KEPT = 40
 _HEIGHT_PX = 300
 _PANE_STYLE = (
@@ -48,9 +49,10 @@ class LiveView:
     def __init__(self, title: str, window_s: float, on_click: Callable[[], None]) -> None:
         self._window_s = window_s
         self._figure: go.FigureWidget | None = None
-        self._button = widgets.Button(layout=widgets.Layout(width="96px"))
+        self._button = widgets.Button(layout=widgets.Layout(flex="0 0 96px"))
         self._button.on_click(lambda _: on_click())
         self._status = widgets.HTML()
+        self._alarm = widgets.HTML()
         self._transcript = widgets.HTML(layout=widgets.Layout(width="calc(100% - 4px)"))
         self._summary = widgets.HTML()
         name = widgets.HTML(f'<b style="{theme.FINAL_STYLE}">{escape(title)}</b>')
@@ -58,15 +60,19 @@ class LiveView:
             [self._button, name, self._status],
             layout=widgets.Layout(align_items="center", grid_gap="12px"),
         )
-        self._fixed = (bar, self._transcript)
+        self._fixed = (bar, self._alarm, self._transcript)
         self.widget = widgets.VBox(self._fixed, layout=widgets.Layout(width="100%"))
 
-    def begin(self, state: LiveState) -> None:
-        """An empty plot and transcript, and a button that stops."""
+    def begin(self, state: LiveState, *, holds_cell: bool) -> None:
+        """An empty plot and transcript, and a button that stops.
+
+        A kernel hears of no click while a cell holds it, so then the button says so.
+        """
         self._figure = _figure(state, self._window_s)
-        self._look("Stop", "stop", "running")
+        self._look("Stop", "stop", _HELD if holds_cell else "running")
+        self._button.disabled = holds_cell
         self._transcript.value = _pane("")
-        self._summary.value = ""
+        self._summary.value = self._alarm.value = ""
         self.widget.children = (*self._fixed, self._figure, self._summary)
 
     def draw(self, state: LiveState, now_s: float) -> None:
@@ -93,8 +99,9 @@ class LiveView:
         """Leave the transcript and take the plot away; a still one takes its place."""
         self._set_transcript(state)
         self._look("Start", "play", "ended")
+        self._button.disabled = False
         if error is not None:
-            self._status.value = _alarm(error)
+            self._alarm.value = _alarm(error)
         self.widget.children = self._fixed
         self._figure = None
 
@@ -203,4 +210,4 @@ def _told(status: str) -> str:
 
 def _alarm(error: BaseException) -> str:
     told = f"{type(error).__name__}: {error}"
-    return f'<span class="lab-live-status" style="color:{theme.BUDGET_COLOR}">{escape(told)}</span>'
+    return f'<span class="lab-live-error" style="color:{theme.BUDGET_COLOR}">{escape(told)}</span>'

@@ -143,8 +143,9 @@ def test_an_error_of_the_stream_is_seen(lab: Lab, open_notebook: Open) -> None:
     assert_live_moves(notebook)
     server = next(p for p in psutil.process_iter(["cmdline"]) if is_server_of(lab, p))
     server.kill()
-    status = notebook.page.locator(".lab-live-status")
-    eventually("the error is shown", lambda: "ConnectionFailed" in status.inner_text(), 20)
+    alarm = notebook.page.locator(".lab-live-error", has_text="ConnectionFailed")
+    alarm.wait_for(timeout=20_000)
+    notebook.page.locator(".jp-RenderedSVG").wait_for()
     notebook.screenshot("error")
 
 
