@@ -11,15 +11,18 @@ held in the engine is given back.
 """
 
 import asyncio
+import logging
 import time
 
 from lab_kit.audio.incoming import IncomingAudio
 from lab_kit.audio.vad import SpeechScorer
 from lab_kit.engine.api import Engine, Hypothesis, Ticket
-from lab_kit.errors import SystemOverloaded
+from lab_kit.errors import LabError, SystemOverloaded
 from lab_kit.events import StreamEnded, StreamOptions
 from lab_kit.stream.outbox import Outbox
 from lab_kit.stream.session import Action, Ask, Drop, Emit, StreamSession
+
+_log = logging.getLogger(__name__)
 
 MAX_OWED_FINALS = 8
 """Audio sent faster than it is recognized waits in the socket once this many segments wait."""
@@ -137,8 +140,14 @@ class StreamPipeline:
         try:
             hypothesis: Hypothesis = ticket.future.result()
             self._carry_out(self._session.answer(number, hypothesis))
-        except Exception as error:  # the runtime's or the outbox's; feed or finish raises it
+        except LabError as error:  # the outbox's, or one the engine names; feed or finish raises it
             self._failure = error
+        except Exception as error:  # whatever the runtime raised
+            self._failure = LabError(
+                f"a decode failed ({error})", "an answer from the engine", "see the server's log"
+            )
+            self._failure.__cause__ = error
+            _log.error("a decode failed", exc_info=error)
         self._answered.set()
 
     async def _next_answer(self) -> None:
