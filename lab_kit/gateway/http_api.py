@@ -1,5 +1,6 @@
 """The resource-oriented HTTP API: models, and a recording transcribed in one request."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -49,7 +50,9 @@ def http_routes(serving: Serving) -> APIRouter:
         recognizer = serving.recognizer()
         data = await _body(request, serving.limits)
         answer = Answer(recognizer.engine.model, received_ns=time.perf_counter_ns())
-        audio = _decoded(data, request.headers.get("content-type", ""), serving.limits)
+        # minutes of FLAC take a second to decode; live streams must not wait for that
+        kind = request.headers.get("content-type", "")
+        audio = await asyncio.to_thread(_decoded, data, kind, serving.limits)
         serving.metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
         finals = recognize(recognizer.engine, recognizer.new_scorer(), audio)
         if _LINES in request.headers.get("accept", ""):

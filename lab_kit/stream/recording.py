@@ -1,21 +1,26 @@
 """A whole recording at once: the same session as a live stream, fed without waiting.
 
 Long recordings are cut where people pause, so that memory and the model's attention stay bounded;
-silence is never decoded, so nothing is invented for it.
+silence is never decoded, so nothing is invented for it. Whoever speaks live goes first.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.vad import SpeechScorer
-from lab_kit.engine.api import Engine, Ticket
+from lab_kit.engine.api import Engine, Priority, Ticket
 from lab_kit.events import Final, StreamOptions
 from lab_kit.stream.session import Action, Ask, Drop, Emit, StreamSession
 
 PAUSE_S = 0.5
 """Silence at which a recording is cut; nobody waits for it here, so it can be long."""
+MOST_AHEAD = 8
+"""Segments in the engine at once: a full batch. All of a long recording's would fill the queue that
+live streams need."""
 
 
 async def recognize(
@@ -30,17 +35,21 @@ async def recognize(
         StreamOptions(interim_results=False, endpoint_silence_s=PAUSE_S, speech_events=False),
         scorer,
     )
-    asks = await asyncio.to_thread(_segment, session, audio)
-    tickets: list[Ticket] = []
+    asks = deque(await asyncio.to_thread(_segment, session, audio))
+    ahead: deque[tuple[int, Ticket]] = deque()
     try:
-        for ask in asks:
-            tickets.append(engine.submit(ask.request))
-        for ask, ticket in zip(asks, tickets, strict=True):
+        while asks or ahead:
+            while asks and len(ahead) < MOST_AHEAD:
+                ask = asks.popleft()
+                request = replace(ask.request, priority=Priority.BATCH)
+                ahead.append((ask.number, engine.submit(request)))
+            number, ticket = ahead[0]
             hypothesis = await asyncio.wrap_future(ticket.future)
-            for final in _finals(session.answer(ask.number, hypothesis)):
+            ahead.popleft()
+            for final in _finals(session.answer(number, hypothesis)):
                 yield final
     finally:  # a full queue, or a client that went away: give everything back
-        for ticket in tickets:
+        for _, ticket in ahead:
             engine.cancel(ticket)
 
 
