@@ -20,7 +20,7 @@ from lab_kit.engine.api import Engine, Hypothesis, Ticket
 from lab_kit.errors import LabError, SystemOverloaded
 from lab_kit.events import StreamEnded, StreamOptions
 from lab_kit.stream.outbox import Outbox
-from lab_kit.stream.session import Action, Ask, Drop, Emit, StreamSession
+from lab_kit.stream.session import Action, Ask, Drop, Emit, Renew, StreamSession
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +113,8 @@ class StreamPipeline:
                 self.outbox.put(action.event)
             elif isinstance(action, Ask):
                 self._ask(action)
+            elif isinstance(action, Renew):
+                self._renew(action)
             else:
                 self._drop(action)
 
@@ -127,6 +129,11 @@ class StreamPipeline:
         ticket.future.add_done_callback(
             lambda _: self._loop.call_soon_threadsafe(self._answer, ask.number)
         )
+
+    def _renew(self, renew: Renew) -> None:
+        ticket = self._tickets.get(renew.asked.number)
+        if ticket is not None and self._engine.refresh(ticket, renew.request):
+            self._session.renewed(renew.asked)
 
     def _drop(self, drop: Drop) -> None:
         ticket = self._tickets.pop(drop.number, None)

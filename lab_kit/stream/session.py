@@ -65,13 +65,21 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Put newer audio under an ask that may still wait; tell `StreamSession.renewed` if it did."""
+
+    asked: Asked
+    request: DecodeRequest
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """The answer to that number is not wanted any more."""
 
     number: int
 
 
-Action = Emit | Ask | Drop
+Action = Emit | Ask | Renew | Drop
 
 
 class StreamSession:
@@ -132,6 +140,11 @@ class StreamSession:
                 segment.interim = None
         self._emit_finals()
         return self._taken()
+
+    def renewed(self, asked: Asked) -> None:
+        """The engine had not started on an interim yet and will decode the newer audio instead."""
+        if self._open is not None and self._open.interim is not None:
+            self._open.interim = asked
 
     def refused(self, number: int) -> bool:
         """The engine had no room for ask ``number``.
@@ -251,35 +264,38 @@ class StreamSession:
         if segment is None or segment.final is not None or not self._options.interim_results:
             return
         end = self._buffer.end_sample
-        if end < segment.next_interim_sample or segment.interim is not None:
+        if end < segment.next_interim_sample:
             return
         speech = end - segment.onset_sample
+        request = self._interim_request(segment, end, early=_s(speech) < EARLY_S)
+        if segment.interim is not None:
+            # interims of one stream never queue behind each other: the newer replaces the waiting
+            self._actions.append(Renew(Asked(segment.interim.number, end, trigger), request))
+            return
         segment.next_interim_sample = end + interim_interval_samples(speech)
-        early = _s(speech) < EARLY_S
-        draft = () if early else segment.heard_tokens[:-DRAFT_DROPS_TOKENS]
-        segment.interim = self._ask(segment, end, trigger, Priority.INTERIM, early, draft)
+        segment.interim = self._ask(request, end, trigger)
 
     def _ask_for_final(self, segment: Segment, trigger: Trigger) -> None:
         self._drop_interim(segment)
         # what is heard now will be shown, so the next interim can wait as after any other
         speech = self._now_sample - segment.onset_sample
         segment.next_interim_sample = self._now_sample + interim_interval_samples(speech)
-        segment.final = self._ask(segment, self._now_sample, trigger, Priority.FINAL)
+        request = self._final_request(segment, self._now_sample)
+        segment.final = self._ask(request, self._now_sample, trigger)
 
-    def _ask(
-        self,
-        segment: Segment,
-        end_sample: int,
-        trigger: Trigger,
-        priority: Priority,
-        early: bool = False,
-        draft: tuple[int, ...] = (),
-    ) -> Asked:
-        self._numbers += 1
+    def _interim_request(self, segment: Segment, end_sample: int, early: bool) -> DecodeRequest:
         audio = self._buffer.between(segment.start_sample, end_sample)
         if early:
-            audio = early_view(audio)
-        request = DecodeRequest(audio, priority, EARLY_TOKENS if early else None, draft)
+            return DecodeRequest(early_view(audio), Priority.INTERIM, EARLY_TOKENS)
+        draft = segment.heard_tokens[:-DRAFT_DROPS_TOKENS]
+        return DecodeRequest(audio, Priority.INTERIM, draft=draft)
+
+    def _final_request(self, segment: Segment, end_sample: int) -> DecodeRequest:
+        audio = self._buffer.between(segment.start_sample, end_sample)
+        return DecodeRequest(audio, Priority.FINAL)
+
+    def _ask(self, request: DecodeRequest, end_sample: int, trigger: Trigger) -> Asked:
+        self._numbers += 1
         self._actions.append(Ask(self._numbers, request))
         return Asked(self._numbers, end_sample, trigger)
 
@@ -330,7 +346,8 @@ class StreamSession:
         segment.closing = closing
         if segment.final is None:
             end = segment.speech_end_sample or self._now_sample
-            segment.final = self._ask(segment, end, closing.trigger, Priority.FINAL)
+            request = self._final_request(segment, end)
+            segment.final = self._ask(request, end, closing.trigger)
         self._spoken_until = segment.speech_end_sample
         self._closing.append(segment)
         self._emit_finals()

@@ -12,7 +12,7 @@ import numpy as np
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.engine.api import Hypothesis
 from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamOptions, UtteranceEnd
-from lab_kit.stream.session import Action, Ask, Drop, Emit, StreamSession
+from lab_kit.stream.session import Action, Ask, Drop, Emit, Renew, StreamSession
 
 RATE = 16_000
 SPEECH_LEVEL = 0.1
@@ -71,6 +71,7 @@ class Talk:
 
     Attributes:
         answer_with: given an ask, the text to answer at once; None leaves it open.
+        started: whether the engine has begun on what it was asked, so that newer audio is refused.
     """
 
     def __init__(
@@ -81,7 +82,10 @@ class Talk:
     ) -> None:
         self.session = StreamSession(options or StreamOptions(), scorer or LoudnessScorer())
         self.answer_with = answer_with
+        self.started = True
         self.asks: list[Ask] = []
+        self.renewals: list[Renew] = []
+        self.renewals: list[Renew] = []
         self.dropped: list[int] = []
         self.events: list[Event] = []
         self.pushed_samples = 0
@@ -120,6 +124,8 @@ class Talk:
                 self.events.append(action.event)
             elif isinstance(action, Drop):
                 self.dropped.append(action.number)
+            elif isinstance(action, Renew):
+                self.renewals.append(action)
             else:
                 self.asks.append(action)
         if self.answer_with is not None:

@@ -234,7 +234,13 @@ def test_interims_of_one_stream_never_queue_behind_each_other() -> None:
     talk = Talk()
     talk.hear(sound(2.5, ((0.5, 2.5),)))
     assert len(talk.asks) == 1
-    talk.answer(talk.asks[0], "It")
+    newest = talk.renewals[-1]
+    assert newest.asked.number == talk.asks[0].number
+    assert len(newest.request.audio) > len(talk.asks[0].request.audio) + RATE
+    talk.session.renewed(newest.asked)
+    (shown,) = talk.answer(talk.asks[0], "It was the best of times")
+    assert isinstance(shown, Interim)
+    assert shown.end_s == pytest.approx(2.5, abs=0.06)
     talk.hear(sound(0.6, ((0.0, 0.6),)))
     assert len(talk.asks) == 2
 
