@@ -1,0 +1,196 @@
+"""One stream from bytes to events, with an engine answered by hand."""
+
+import asyncio
+import hashlib
+
+import numpy as np
+import pytest
+from hand_engine import HandEngine
+from scripted import RATE, LoudnessScorer, sound
+
+from lab_kit.audio.pcm import FloatArray, to_pcm16
+from lab_kit.errors import (
+    InvalidAudioFormat,
+    LabError,
+    PayloadTooLarge,
+    SlowConsumer,
+    SystemOverloaded,
+)
+from lab_kit.events import Event, Final, StreamEnded, StreamOptions
+from lab_kit.stream.pipeline import MAX_OWED_FINALS, StreamPipeline
+
+HANG_S = 10.0
+QUIETLY = StreamOptions(interim_results=False, speech_events=False)
+UTTERANCE = sound(2.0, ((0.5, 1.5),))
+
+
+def pipeline(
+    engine: HandEngine, options: StreamOptions = QUIETLY, longest_s: float = 600.0
+) -> StreamPipeline:
+    return StreamPipeline(engine, LoudnessScorer(), options, longest_s)
+
+
+async def say(stream: StreamPipeline, audio: FloatArray, chunk_s: float = 0.1) -> None:
+    data, size = to_pcm16(audio), round(chunk_s * RATE) * 2
+    for start in range(0, len(data), size):
+        await stream.feed(data[start : start + size])
+
+
+async def said(stream: StreamPipeline) -> list[Event]:
+    events = []
+    while (event := await asyncio.wait_for(stream.outbox.take(), HANG_S)) is not None:
+        events.append(event)
+    return events
+
+
+async def test_bytes_become_finals_and_the_end_is_told_last() -> None:
+    engine = HandEngine(lambda request: "It was.")
+    stream = pipeline(engine)
+    await say(stream, UTTERANCE)
+    await stream.finish()
+    final, ended = await said(stream)
+    assert isinstance(final, Final)
+    assert final.text == "It was."
+    digest = hashlib.sha256(to_pcm16(UTTERANCE)).hexdigest()
+    assert ended == StreamEnded(2.0, digest, 1)
+
+
+async def test_any_rate_and_channels_reach_the_model_as_16_khz_mono() -> None:
+    engine = HandEngine(lambda request: "said")
+    options = StreamOptions("linear16", 48_000, 2, interim_results=False, speech_events=False)
+    stream = pipeline(engine, options)
+    stereo = np.repeat(np.repeat(UTTERANCE, 3), 2)
+    await say(stream, stereo, chunk_s=0.6)
+    await stream.finish()
+    (final, ended) = await said(stream)
+    assert isinstance(ended, StreamEnded)
+    assert (ended.audio_s, ended.channels) == (2.0, 2)
+    assert isinstance(final, Final)
+    assert final.end_s == pytest.approx(1.5, abs=0.05)
+
+
+async def test_finishing_waits_for_every_final() -> None:
+    engine = HandEngine()
+    stream = pipeline(engine)
+    await say(stream, sound(4.0, ((0.5, 1.5), (2.5, 3.5))))
+    finishing = asyncio.create_task(stream.finish())
+    await asyncio.sleep(0.01)
+    assert not finishing.done()
+    engine.answer_all("late")
+    await asyncio.wait_for(finishing, HANG_S)
+    events = await said(stream)
+    assert [type(event) for event in events] == [Final, Final, StreamEnded]
+
+
+async def test_audio_that_comes_faster_than_it_is_recognized_waits_outside() -> None:
+    engine = HandEngine()
+    stream = pipeline(engine)
+
+    async def talk() -> None:
+        for _ in range(MAX_OWED_FINALS + 4):
+            await say(stream, UTTERANCE)
+
+    talking = asyncio.create_task(talk())
+    for _ in range(2_000):
+        await asyncio.sleep(0)
+    assert not talking.done()
+    assert len(engine.open) == MAX_OWED_FINALS + 1
+    while not talking.done():
+        engine.answer_all("caught up")
+        await asyncio.sleep(0.001)
+
+
+async def test_a_bad_chunk_is_refused_and_what_came_before_it_is_still_said() -> None:
+    engine = HandEngine(lambda request: "before")
+    stream = pipeline(engine)
+    await say(stream, UTTERANCE)
+    with pytest.raises(InvalidAudioFormat):
+        await stream.feed(bytes(33))
+    await stream.finish()
+    assert [type(event) for event in await said(stream)] == [Final, StreamEnded]
+
+
+async def test_too_much_audio_is_refused() -> None:
+    stream = pipeline(HandEngine(lambda request: "x"), longest_s=1.0)
+    with pytest.raises(PayloadTooLarge):
+        await say(stream, UTTERANCE)
+
+
+async def test_a_stream_that_is_abandoned_gives_everything_back() -> None:
+    engine = HandEngine()
+    stream = pipeline(engine, StreamOptions())
+    await say(stream, sound(3.2, ((0.5, 1.5), (2.2, 3.2))))
+    assert engine.open
+    stream.abandon()
+    assert engine.open == []
+    assert await said(stream) is not None  # the writer is let go
+    stream.abandon()
+
+
+async def test_an_engine_that_refuses_a_final_ends_the_stream() -> None:
+    stream = pipeline(HandEngine(most_open=0))
+    with pytest.raises(SystemOverloaded):
+        await say(stream, sound(3.0, ((0.5, 1.5),)))
+
+
+async def test_an_engine_that_refuses_interims_only_does_not() -> None:
+    engine = HandEngine(most_open=0)
+    stream = pipeline(engine, StreamOptions(speech_events=False))
+    await say(stream, sound(1.0, ((0.5, 1.0),)))
+    engine.most_open, engine.answer_with = 10, lambda request: "after all"
+    await stream.finish()
+    events = await said(stream)
+    assert [type(event) for event in events] == [Final, StreamEnded]
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+async def test_a_decode_that_fails_ends_the_stream_with_an_error_of_ours(at_the_end: bool) -> None:
+    """Whatever the runtime raised, the client is owed a close code with a name."""
+    engine = HandEngine()
+    stream = pipeline(engine)
+    await say(stream, UTTERANCE)
+    engine.open[0].future.set_exception(RuntimeError("device lost"))
+    await asyncio.sleep(0.01)
+    with pytest.raises(LabError, match="device lost"):
+        await (stream.finish() if at_the_end else stream.feed(bytes(320)))
+
+
+async def test_a_client_that_never_reads_is_told_so() -> None:
+    engine = HandEngine(lambda request: "unread")
+    stream = pipeline(engine)
+
+    async def talk() -> None:
+        for _ in range(100):
+            await say(stream, UTTERANCE, chunk_s=0.5)
+            await asyncio.sleep(0)
+
+    with pytest.raises(SlowConsumer):
+        await asyncio.wait_for(talk(), HANG_S)
+
+
+async def test_a_requested_final_comes_before_the_speaker_stops() -> None:
+    engine = HandEngine(lambda request: "so far")
+    stream = pipeline(engine)
+    await say(stream, sound(1.2, ((0.5, 1.2),)))
+    stream.finalize()
+    event = await asyncio.wait_for(stream.outbox.take(), HANG_S)
+    assert isinstance(event, Final)
+    assert event.requested
+
+
+async def test_a_large_message_does_not_hold_up_the_others() -> None:
+    stream = pipeline(HandEngine(lambda request: "x"))
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    await asyncio.sleep(0)
+    before = turns
+    await stream.feed(to_pcm16(sound(30.0, ())))
+    assert turns - before >= 50
+    beside.cancel()
