@@ -46,6 +46,8 @@ MIN_ENDPOINT_S = 0.1
 """Shorter silences lie inside words; a smaller ``endpointing`` is raised to this."""
 MIN_UTTERANCE_END_S = 1.0
 MAX_CHANNELS = 8
+MAX_HEADER_CHARACTERS = 500
+"""Clients give up on header lines of some thousand bytes; the body holds the whole sentence."""
 MODEL_UUID = "6d6f6f6e-7368-696e-6500-74696e79656e"
 """A fixed made-up identifier: the SDK demands one."""
 
@@ -95,7 +97,7 @@ def parse_command(text: str) -> Command:
     try:
         message = json.loads(text)
         return Command(message["type"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidMessage(
             f"text message {text[:80]!r}",
             f'expected {{"type": ...}} with one of {", ".join(Command)}',
@@ -145,7 +147,7 @@ class Speaker:
         self, event: Interim | Final, flags: dict[str, bool], lab: dict[str, Any]
     ) -> dict[str, Any]:
         # each result covers everything since the last final, silence included
-        start_s = min(self._covered_s, event.start_s)
+        start_s = min(self._covered_s, event.end_s)
         alternative = {"transcript": event.text, "confidence": event.confidence, "words": []}
         return {
             "type": "Results",
@@ -379,5 +381,9 @@ def _spelled(value: bool) -> str:
 
 
 def _latin(text: str) -> str:
-    """Header values are Latin-1 (RFC 9110, 5.5)."""
-    return " ".join(text.encode("latin-1", errors="replace").decode("latin-1").split())
+    """Text as a header's value: Latin-1 without control characters (RFC 9110, 5.5), one short line.
+
+    Some of it is what the client said; a header it could break would cost it the whole answer.
+    """
+    known = text[:MAX_HEADER_CHARACTERS].encode("latin-1", errors="replace").decode("latin-1")
+    return " ".join("".join(c if c.isprintable() else " " for c in known).split())
