@@ -109,7 +109,8 @@ def device_finding() -> Finding:
         probe = ModelStore().path("silero-vad")["silero_vad.onnx"]
     except LabError as error:
         return Finding("device", State.NOTE, f"{asked.label}, not tried: {error}")
-    got = session_device(open_session(probe, asked), asked)
+    providers = open_session(probe, asked).get_providers()
+    got = session_device(providers, asked, share_on_cpu=0.0)
     if got.kind == asked.kind:
         return Finding("device", State.OK, got.label)
     advice = "the driver must be 580 or newer; until then everything runs on the CPU"

@@ -7,10 +7,10 @@ ask it which provider it got.
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import onnxruntime
 
@@ -59,8 +59,10 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def open_session(path: Path, device: Device) -> onnxruntime.InferenceSession:
-    """Open a graph on ``device``.
+def open_session(
+    path: Path, device: Device, profile_prefix: str | None = None
+) -> onnxruntime.InferenceSession:
+    """Open a graph on ``device``; with ``profile_prefix`` its runs are recorded to such a file.
 
     One runtime thread a session and no spinning: on shared cores two spinning threads took
     85 ms for a window that one thread did in 27 ms. Parallelism comes from calling the session
@@ -71,16 +73,30 @@ def open_session(path: Path, device: Device) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    if profile_prefix is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = profile_prefix
     providers = [CUDA, CPU] if device.kind == "cuda" else [CPU]
     if device.kind == "cuda":
         onnxruntime.preload_dlls()
     return onnxruntime.InferenceSession(str(path), options, providers=providers)
 
 
-def session_device(session: Any, asked: Device) -> Device:
-    """Where the session really runs: the CPU if it could not get the GPU it was asked for."""
-    if asked.kind == "cuda" and CUDA not in session.get_providers():
-        return Device("cpu", f"{_processor_name()}; asked for {asked.name}, fell back", 1)
+def session_device(providers: Sequence[str], asked: Device, share_on_cpu: float) -> Device:
+    """Where a session really runs, in words that hide nothing.
+
+    Args:
+        providers: what the session says it got.
+        share_on_cpu: of its operators, in [0, 1]; see `placement.share_on_cpu`.
+    """
+    if asked.kind == "cpu":
+        return asked
+    if CUDA not in providers:
+        name = f"{_processor_name()}; asked for {asked.name}, which the runtime cannot reach"
+        return Device("cpu", name, workers=usable_cores())
+    if share_on_cpu > 0:
+        name = f"{asked.name}; {share_on_cpu:.0%} of operators fell back to the CPU"
+        return Device("cuda", name, asked.workers)
     return asked
 
 

@@ -22,6 +22,7 @@ import onnxruntime
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.models.device import Device, open_session, session_device
+from lab_kit.models.placement import share_on_cpu
 from lab_kit.units import SAMPLE_RATE_HZ
 
 BEGIN_TOKEN = 1
@@ -105,7 +106,23 @@ class Moonshine:
         self._encoder = open_session(files["encoder_model.ort"], device)
         self._decoder = open_session(files["decoder_model_merged.ort"], device)
         self._pieces = read_vocabulary(files["tokenizer.bin"].read_bytes())
-        self.device = session_device(self._decoder, device)
+        self.device = device
+        if device.kind == "cuda":
+            share = share_on_cpu(files["decoder_model_merged.ort"], device, self._prefill_silence)
+            self.device = session_device(self._decoder.get_providers(), device, share)
+
+    def _prefill_silence(self, decoder: onnxruntime.InferenceSession) -> None:
+        """One pass of ``decoder``, for a profile."""
+        frames = self.encode(np.zeros(SAMPLE_RATE_HZ, np.float32)).frames
+        empty = np.zeros((1, _HEADS, 0, _HEAD_WIDTH), np.float32)
+        batch = DecodeBatch(
+            {name: _value(empty) for name in _CACHE_NAMES},
+            _value(frames),
+            _value(np.ones((1, SAMPLE_RATE_HZ), np.int64)),
+            0,
+        )
+        feeds = self._feeds(batch, np.array([[BEGIN_TOKEN]], np.int64), cached=False)
+        decoder.run_with_ort_values(_OUTPUTS, feeds)
 
     def encode(self, audio: FloatArray) -> EncodedAudio:
         """Encode one clip, (samples,) float32 in [-1, 1] at 16 kHz."""
