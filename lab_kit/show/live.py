@@ -265,10 +265,13 @@ class LiveRun:
     def _draw_while(self, streaming: Thread) -> None:
         few = usable_cores() <= _FEW_CORES
         period_s = 1 / (_DRAWS_PER_S_ON_FEW_CORES if few else _DRAWS_PER_S)
-        while streaming.is_alive():
-            streaming.join(period_s)
+        is_last = False
+        while not is_last:
+            # asked before the news is read, so that the last of it is read too
+            is_last = not streaming.is_alive()
             self._catch_up()
             self._screen.draw(self._state, self._state.now_s(time.perf_counter_ns()))
+            streaming.join(period_s)
 
     def _catch_up(self) -> None:
         now_ns = time.perf_counter_ns()
@@ -291,9 +294,8 @@ class WidgetScreen:
     """
 
     def __init__(self, run: LiveRun) -> None:
-        title = f"{run.name} on {run.device}"
         self._run = run
-        self._view = LiveView(title, run.window_s, run.toggle)
+        self._view = LiveView(run.name, run.device, run.window_s, run.toggle)
         display(self._view.widget)  # type: ignore[no-untyped-call]
         self._picture, self._table = Place.reserve(), Place.reserve()
 

@@ -1,5 +1,7 @@
 """What is left of a live run: a picture of its points and a table of its percentiles."""
 
+from html import escape
+
 from lab_kit.show import theme
 from lab_kit.show.display import columns, wrapped
 from lab_kit.show.figures import NEVER, percentile_ms, standing
@@ -65,7 +67,7 @@ def final_label(state: LiveState) -> str:
     return f"final delay: {state.zero} → final"
 
 
-def summary_html(state: LiveState) -> str:
+def summary_html(state: LiveState, device: str) -> str:
     """The percentiles so far in one line."""
     count = len(state.finals)
     note = ", indicative" if count and standing(count) else ""
@@ -73,6 +75,7 @@ def summary_html(state: LiveState) -> str:
         f"<b>final delay</b> {_so_far(state.final_delays_s)}",
         f"<b>freshness</b> {_so_far(state.freshness_s)}",
         f"{count} final{'' if count == 1 else 's'}{note}",
+        escape(device),
     ]
     style = f"{theme.FINAL_STYLE};font-variant-numeric:tabular-nums"
     return f'<span style="{style}">{" &nbsp;·&nbsp; ".join(told)}</span>'

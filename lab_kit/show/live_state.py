@@ -59,7 +59,7 @@ class LiveState:
         self._began_ns: int | None = None
         self._started_ns = 0
         self._received: list[Received] = []
-        self._newest: deque[tuple[float, float]] = deque(maxlen=_RESULTS_KEPT)
+        self._newest: deque[tuple[int, float]] = deque(maxlen=_RESULTS_KEPT)
         self._speech: list[_Speech] = []
         self._earlier: list[Point] = []
         self._current: list[Point] = []
@@ -99,7 +99,7 @@ class LiveState:
         if isinstance(event, SpeechStarted) and not self.spoken:
             self._hear_speech(event.at_s)
         if isinstance(event, Interim | Final):
-            self._newest.append((at_s, event.end_s))
+            self._newest.append((received.received_ns, event.end_s))
         if isinstance(event, Interim):
             self.interim = event
         if isinstance(event, Final):
@@ -153,7 +153,8 @@ class LiveState:
 
     def _sample(self, speech: _Speech) -> None:
         moment_s = speech.next_s
-        covered = [end_s for at_s, end_s in self._newest if at_s <= moment_s]
+        now_ns = self._started_ns + round(moment_s * 1e9)
+        covered = [end_s for received_ns, end_s in self._newest if received_ns <= now_ns]
         age_s = moment_s - max([speech.start_s, *covered])
         self.freshness.append(Point(self._run_s(moment_s), age_s))
         speech.next_s += FRESHNESS_STEP_S

@@ -26,7 +26,7 @@ HIGHEST_MS = 1000.0
 
 _NOW = 1
 """The moving line's place among the plot's shapes, after the 300 ms line."""
-_HELD = "running; ends by itself, or with the notebook's own stop button"
+_HELD = "running; ■ in the toolbar ends it sooner"
 _LINES_KEPT = 40
 _HEIGHT_PX = 300
 _PANE_STYLE = (
@@ -41,12 +41,16 @@ class LiveView:
     """What a person sees and clicks; it holds no measurement.
 
     Args:
-        title: what is streamed and where it is recognized.
+        name: what is streamed.
+        device: where it is recognized.
         window_s: how much of the run the plot shows at a time.
         on_click: called when the one button is clicked.
     """
 
-    def __init__(self, title: str, window_s: float, on_click: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, device: str, window_s: float, on_click: Callable[[], None]
+    ) -> None:
+        self._device = device
         self._window_s = window_s
         self._figure: go.FigureWidget | None = None
         self._button = widgets.Button(layout=widgets.Layout(flex="0 0 96px"))
@@ -55,9 +59,9 @@ class LiveView:
         self._alarm = widgets.HTML()
         self._transcript = widgets.HTML(layout=widgets.Layout(width="calc(100% - 4px)"))
         self._summary = widgets.HTML()
-        name = widgets.HTML(f'<b style="{theme.FINAL_STYLE}">{escape(title)}</b>')
+        title = widgets.HTML(f'<b style="{theme.FINAL_STYLE}">{escape(name)}</b>')
         bar = widgets.HBox(
-            [self._button, name, self._status],
+            [self._button, title, self._status],
             layout=widgets.Layout(align_items="center", grid_gap="12px"),
         )
         self._fixed = (bar, self._alarm, self._transcript)
@@ -78,7 +82,7 @@ class LiveView:
     def draw(self, state: LiveState, now_s: float) -> None:
         """Everything as of now."""
         self._set_transcript(state)
-        self._summary.value = summary_html(state)
+        self._summary.value = summary_html(state, self._device)
         start_s = max(0.0, now_s - self._window_s)
         if self._figure is None:
             return

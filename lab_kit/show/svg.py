@@ -183,7 +183,12 @@ class Svg:
         self._add("text", {**shape, **ink}, text)
 
     def budget_upright(self, x: float, top: float, bottom: float, label: str) -> None:
-        """The 300 ms line across a horizontal axis of time, labelled at its top."""
+        """The 300 ms line across a horizontal axis of time, labelled at its top.
+
+        It lies on a strip of the card's color, or it would drown in a dark bar.
+        """
+        strip = {**_box(x - 2, top, 4, bottom - top), "fill-opacity": "0.75"}
+        self._add("rect", {**strip, "class": "lk-strip", "fill": theme.PAPER})
         self.rule((x, top), (x, bottom), BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
         half = text_width_px(label, theme.LABEL_PX) / 2
         middle = min(max(x, half + 12), self.width_px - half - 12)
@@ -246,7 +251,7 @@ class Svg:
                 "patternTransform": "rotate(45)",
             },
         )
-        stripe = {**_box(0, 0, 2, 5), "fill": color, "fill-opacity": "0.55"}
+        stripe = {**_box(0, 0, 2, 5), "fill": color, "fill-opacity": "0.8"}
         ElementTree.SubElement(pattern, "rect", stripe)
 
     def _titled(self, tag: str, attributes: dict[str, str], title: str) -> None:
@@ -265,6 +270,7 @@ def _style() -> str:
     ]
     paper = (
         f".lk-paper{{fill:{theme.PAPER_ON_DARK};stroke:{theme.GRID_ON_DARK}}}"
+        f".lk-strip{{fill:{theme.PAPER_ON_DARK}}}"
         f".lk-halo{{stroke:{theme.PAPER_ON_DARK}}}.lk-grid{{stroke:{theme.GRID_ON_DARK}}}"
     )
     return f"@media (prefers-color-scheme:dark){{{paper}{''.join(inks)}}}"

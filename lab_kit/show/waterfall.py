@@ -118,8 +118,7 @@ def tabulate(one: Waterfall, prediction_ms: float | None = None) -> str:
     for (name, length), (_, share) in zip(_lengths_ms(one), shares, strict=True):
         rows.append((name, f"{length:.1f}", f"{share:.1f} %"))
     rows.append(("total", f"{total:.1f}", "100.0 %"))
-    clock = f"± {ms(one.clock_error_s):.1f} ms clock"
-    notes = [f"{one.title}; 0 ms is when {one.zero}; {one.device}; {clock}"]
+    notes = [f"{one.title}; 0 ms is when {one.zero}; {one.device}; {_clock(one)}"]
     notes += [_hidden_note(stage) for stage in one.hidden]
     notes.append(_verdict(total))
     if prediction_ms is not None:
@@ -168,10 +167,10 @@ def _scale(drawn: Sequence[Waterfall], prediction_ms: float | None, left_px: flo
 def _heading(svg: Svg, drawn: Sequence[Waterfall], labels: Sequence[str]) -> None:
     name = f": {labels[0]}" if len(drawn) == 1 else ""
     svg.text((_MARGIN_PX, 28), f"Where the time went{name}", size_px=theme.TITLE_PX, bold=True)
-    clock = max(ms(one.clock_error_s) for one in drawn)
-    devices = list(dict.fromkeys(one.device for one in drawn))
-    told = " · ".join([*devices, f"± {clock:.1f} ms clock"])
-    svg.text((_MARGIN_PX, 46), told, role=FAINT)
+    told = list(dict.fromkeys(one.device for one in drawn))
+    if len(drawn) == 1:
+        told.append(_clock(drawn[0]))
+    svg.text((_MARGIN_PX, 46), " · ".join(told), role=FAINT)
 
 
 def _legend_entries(drawn: Sequence[Waterfall]) -> list[tuple[str, str]]:
@@ -208,7 +207,7 @@ def _row_label(svg: Svg, one: Waterfall, label: str, top: float) -> None:
     most = int((_LABEL_COLUMN_PX - _MARGIN_PX - 10) / text_width_px("x", theme.LABEL_PX))
     short = label if len(label) <= most else label[: most - 1] + "…"
     svg.text((_MARGIN_PX, top + 19), short, bold=True)
-    svg.text((_MARGIN_PX, top + 34), f"± {ms(one.clock_error_s):.1f} ms", role=FAINT)
+    svg.text((_MARGIN_PX, top + 34), _clock(one), role=FAINT)
 
 
 def _bar(svg: Svg, one: Waterfall, scale: Scale, top: float) -> None:
@@ -216,11 +215,23 @@ def _bar(svg: Svg, one: Waterfall, scale: Scale, top: float) -> None:
         left, width = _span_px(stage, scale)
         told = f"{stage.name}: {ms(stage.length_s):.1f} ms"
         svg.bar(left, top, width, _BAR_PX, theme.STAGE_COLORS[stage.name], told)
-        if text_width_px(stage.name, theme.LABEL_PX) + 10 < width:
-            middle, color = left + width / 2, theme.STAGE_TEXT_COLORS[stage.name]
+        middle = _label_middle(stage.name, left, left + width, scale.px(ms(BUDGET_S)))
+        if middle is not None:
+            color = theme.STAGE_TEXT_COLORS[stage.name]
             svg.text((middle, top + 19), stage.name, anchor="middle", color=color)
     for stage in one.hidden:
         _hidden_bar(svg, stage, scale, top + _BAR_PX + 3)
+
+
+def _label_middle(name: str, left: float, right: float, line: float) -> float | None:
+    """Where a name fits into its bar without the 300 ms line through it; None if nowhere."""
+    needed = text_width_px(name, theme.LABEL_PX) + 10
+    parts = [(left, right)] if not left < line < right else [(left, line), (line, right)]
+    middle = (left + right) / 2
+    if abs(middle - line) > needed / 2 and right - left > needed:
+        return middle
+    start, end = max(parts, key=lambda part: part[1] - part[0])
+    return (start + end) / 2 if end - start > needed else None
 
 
 def _hidden_bar(svg: Svg, stage: Stage, scale: Scale, top: float) -> None:
@@ -277,6 +288,10 @@ def _total_ms(one: Waterfall) -> float:
 
 def _names(one: Waterfall) -> list[str]:
     return [stage.name for stage in one.stages]
+
+
+def _clock(one: Waterfall) -> str:
+    return f"± {ms(one.clock_error_s):.1f} ms clock"
 
 
 def _zero(drawn: Sequence[Waterfall]) -> str:
