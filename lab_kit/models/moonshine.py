@@ -11,6 +11,7 @@ Jeffries et al., "Moonshine: Speech Recognition for Live Transcription and Voice
 arXiv:2410.15608.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +172,7 @@ class Moonshine:
     def text(self, tokens: Sequence[int]) -> str:
         """The words that ``tokens`` spell."""
         spelled = b"".join(self._pieces[token] for token in tokens if token > END_TOKEN)
-        return spelled.decode("utf-8", errors="replace").replace("▁", " ").strip()
+        return tidy(spelled.decode("utf-8", errors="replace").replace("▁", " "))
 
     @staticmethod
     def _feeds(
@@ -183,6 +184,20 @@ class Moonshine:
         feeds["encoder_attention_mask"] = batch.mask
         feeds["use_cache_branch"] = _value(np.array([cached]))
         return feeds
+
+
+def tidy(text: str) -> str:
+    """The text without marks that the model was trained on and nobody spoke.
+
+    Its training text was full of dialogue, so it opens quotations that nothing closes, and on
+    very short audio it says a comma twice.
+    """
+    text = re.sub(r"([,;:])\1+", r"\1", text.strip())
+    if text.count('"') % 2:
+        text = text.replace('"', "")
+    if text.startswith("'") and not text.rstrip(".,!?").endswith("'"):
+        text = text[1:]
+    return text.strip()
 
 
 def select(batch: DecodeBatch, rows: Sequence[int]) -> DecodeBatch:

@@ -17,6 +17,7 @@ def word_error_rate(reference: str, hypothesis: str) -> float:
 
 
 def bare_words(text: str) -> list[str]:
-    """The words in lower case, hyphens taken as spaces, other punctuation dropped."""
+    """The words in lower case, hyphens taken as spaces, punctuation dropped but inside a word."""
     spaced = re.sub(r"[-–—]", " ", text.lower().replace("’", "'"))
-    return re.sub(r"[^\w' ]", " ", spaced).split()
+    words = (word.strip("'") for word in re.sub(r"[^\w' ]", " ", spaced).split())
+    return [word for word in words if word]
