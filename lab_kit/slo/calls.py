@@ -106,7 +106,9 @@ def final_waterfall(call: StreamCall, spoken: Spoken) -> Waterfall:
     event = last.event
     assert isinstance(event, Final)
     timing = event.timing
-    sent = next(s for s in call.sent if s.audio_end_s >= timing.trigger_audio_s - 1e-6)
+    # a resampler may give a sample more than was sent, so the last chunk stands in for the next
+    reached = (s for s in call.sent if s.audio_end_s >= timing.trigger_audio_s - 1e-6)
+    sent = next(reached, call.sent[-1])
     local = call.clock.to_local
     decided, finished = local(timing.decided_ns), local(timing.finished_ns)
     started = local(timing.started_ns)
