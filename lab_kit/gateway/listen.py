@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lab_kit.clock import wall_clock_iso
@@ -120,8 +121,9 @@ class LiveStream:
     async def _read(self) -> deepgram.Closure:
         """Take what the client sends until it closes the stream or the server drains."""
         drained = asyncio.create_task(self._drained.wait())
+        incoming: asyncio.Task[Message] | None = None
         try:
-            while True:
+            while not self._drained.is_set():
                 incoming = asyncio.create_task(self._socket.receive())
                 await asyncio.wait(
                     {incoming, drained},
@@ -129,7 +131,6 @@ class LiveStream:
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 if not incoming.done():
-                    incoming.cancel()
                     return await self._end_early()
                 message = incoming.result()
                 if message["type"] == "websocket.disconnect":
@@ -143,8 +144,12 @@ class LiveStream:
                 if closing:
                     await self._pipeline.finish()
                     return deepgram.NORMAL
+            # a client that sends without a pause would never be found waiting
+            return await self._end_early()
         finally:
             drained.cancel()
+            if incoming is not None:
+                incoming.cancel()
 
     async def _end_early(self) -> deepgram.Closure:
         """The client is silent or the server stops: deliver what is owed, then say which."""

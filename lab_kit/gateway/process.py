@@ -28,6 +28,7 @@ from lab_kit.errors import ServerFailed
 from lab_kit.events import ModelInfo
 from lab_kit.gateway.app import create_app
 from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.releasing import releasing_protocol
 from lab_kit.gateway.serving import Recognizer, Serving
 from lab_kit.models.catalog import find
 from lab_kit.models.device import choose_device
@@ -59,9 +60,11 @@ def load_recognizer() -> Recognizer:
     return Recognizer(engine, lambda: SileroScorer(silero), engine.stop)
 
 
-def serve(listener: socket.socket, key: str | None, with_parent: bool) -> None:
+def serve(
+    listener: socket.socket, key: str | None, with_parent: bool, limits: Limits | None = None
+) -> None:
     """Serve on ``listener`` until a signal or the parent's end; returns when all is released."""
-    serving = Serving(Limits(), key)
+    serving = Serving(limits or Limits(), key)
     server = DrainingServer(_configuration(serving), serving)
     if with_parent:
         _stop_with_parent(server)
@@ -84,6 +87,7 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._serving = serving
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._signalled = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening; remember the loop, on which draining will happen."""
@@ -92,11 +96,19 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """React to a signal: drain at the first, stop at the second."""
-        if self._serving.draining or self._loop is None:
+        if self._signalled:
             super().handle_exit(sig, frame)
             return
-        self._serving.draining = True
-        self._loop.call_soon_threadsafe(self._begin_drain)
+        self._signalled = True
+        self.stop_soon()
+
+    def stop_soon(self) -> None:
+        """Drain and stop; from any thread, and harmless when it has begun."""
+        if self._loop is None:
+            self.should_exit = True
+        elif not self._serving.draining:
+            self._serving.draining = True
+            self._loop.call_soon_threadsafe(self._begin_drain)
 
     def _begin_drain(self) -> None:
         self._drain_task = asyncio.ensure_future(self._drain())
@@ -166,7 +178,7 @@ def run(options: argparse.Namespace) -> int:
 def _configuration(serving: Serving) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(serving),
-        ws="websockets-sansio",
+        ws=releasing_protocol(serving.limits.unsent_s),
         ws_max_size=serving.limits.message_bytes,
         # speech frames hardly compress, and every message would cost time
         ws_per_message_deflate=False,
@@ -191,7 +203,8 @@ def _stop_with_parent(server: DrainingServer) -> None:
 
 def _watch_parent(server: DrainingServer) -> None:
     sys.stdin.buffer.read()
-    server.handle_exit(signal.SIGTERM, None)
+    # not as a signal: whoever closes the pipe may send one too, and that is no second request
+    server.stop_soon()
 
 
 def _version(name: str) -> str:
