@@ -151,7 +151,7 @@ def _figure(state: LiveState, window_s: float) -> go.FigureWidget:
         ms(BUDGET_S),
         line={"color": theme.BUDGET_COLOR, "dash": "dash", "width": theme.BUDGET_WIDTH_PX},
     )
-    figure.add_vline(0, line={"color": theme.GRID, "width": 2})
+    figure.add_vline(0, layer="below", line={"color": theme.GRID, "width": 2})
     _write_above(figure, _legend(state), 1.14, "left")
     line = f"<b>╌╌ {theme.budget_label(state.zero)}</b>"
     _write_above(figure, f'<span style="color:{theme.BUDGET_COLOR}">{line}</span>', 1.01, "right")
