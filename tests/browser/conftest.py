@@ -109,8 +109,15 @@ class NotebookPage:
 
     def save(self) -> nbformat.NotebookNode:
         """Save, and read what was saved."""
-        self.page.locator('[data-command="docmanager:save"]').first.click()
-        self.page.locator(".lm-DockPanel-tabBar .jp-mod-dirty").wait_for(state="detached")
+        unsaved = self.page.locator(".lm-DockPanel-tabBar .jp-mod-dirty")
+
+        def save_once() -> bool:
+            # an output that arrives during the save leaves the notebook unsaved again
+            self.page.locator('[data-command="docmanager:save"]').first.click()
+            self.page.wait_for_timeout(500)
+            return unsaved.count() == 0
+
+        eventually("the notebook is saved", save_once, 30)
         return eventually("the saved notebook is whole", self._read, 20)
 
     def _read(self) -> nbformat.NotebookNode | None:
