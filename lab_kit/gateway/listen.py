@@ -198,11 +198,17 @@ class LiveStream:
                 "a client that reads while it sends",
                 "read results as they come",
             ) from error
+        except RuntimeError as error:
+            # how the framework says that the connection was closed while we were about to send
+            raise WebSocketDisconnect(1006) from error
 
     async def _close(self, closure: deepgram.Closure) -> None:
         """Close, but do not wait for ever for a client that does not read."""
         unsent_s = self._serving.limits.unsent_s
-        await asyncio.wait_for(self._socket.close(closure.code, closure.reason), unsent_s)
+        try:
+            await asyncio.wait_for(self._socket.close(closure.code, closure.reason), unsent_s)
+        except RuntimeError as error:  # as above
+            raise WebSocketDisconnect(1006) from error
 
 
 def _subprotocols(socket: WebSocket) -> list[str]:

@@ -2,16 +2,16 @@
 
 Run as ``lab serve`` or ``python -m lab_kit.gateway.process``. A parent that starts it for itself
 passes ``--with-parent`` and holds its standard input open: when the parent dies, however it dies,
-the input closes and the server stops. On Linux the kernel also signals the parent's death, for
-the case that some other child keeps the pipe open.
+the input closes and the server stops. In case some other child keeps the pipe open, it also looks
+every now and then whether its parent is still the same. (The kernel could signal the parent's
+death, but what it watches is the thread that started the server, and threads end earlier.)
 """
 
 import argparse
 import asyncio
-import ctypes
 import logging
 import os
-import signal
+import select
 import socket
 import sys
 import threading
@@ -40,7 +40,7 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 8300
 DEFAULT_MODEL = "moonshine-tiny-en"
 KEY_VARIABLE = "LAB_SERVER_KEY"
-_PR_SET_PDEATHSIG = 1
+_PARENT_CHECK_S = 0.5
 
 
 def load_recognizer() -> Recognizer:
@@ -194,15 +194,20 @@ def _inherited(descriptor: int | None) -> socket.socket | None:
 
 
 def _stop_with_parent(server: DrainingServer) -> None:
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
-            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    threading.Thread(target=_watch_parent, args=(server,), name="parent", daemon=True).start()
+    watch = threading.Thread(
+        target=_watch_parent, args=(server, os.getppid()), name="parent", daemon=True
+    )
+    watch.start()
 
 
-def _watch_parent(server: DrainingServer) -> None:
-    sys.stdin.buffer.read()
+def _watch_parent(server: DrainingServer, parent: int) -> None:
+    """Wait until the pipe closes, or this process has another parent."""
+    stdin = sys.stdin.fileno()
+    while os.getppid() == parent:
+        ready, _, _ = select.select([stdin], [], [], _PARENT_CHECK_S)
+        # read past Python's buffer: a thread inside its lock aborts the interpreter at exit
+        if ready and not os.read(stdin, 4_096):
+            break
     # not as a signal: whoever closes the pipe may send one too, and that is no second request
     server.stop_soon()
 
