@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -136,6 +136,12 @@ class Bench(Caller):
     async def at_once(self, clip: Clip, requests: int) -> load.Turns:
         """Transcribe the clip ``requests`` times, all at the same moment."""
         return await load.at_once([lambda: self.transcribe(clip)] * requests, self.pid)
+
+    @asynccontextmanager
+    async def neighbours(self, clip: Clip, callers: int) -> AsyncIterator[None]:
+        """While the block runs, ``callers`` others have the clip transcribed again and again."""
+        async with load.neighbours(lambda: self.transcribe(clip), callers):
+            yield
 
     def log_tail(self, lines: int = _LOG_TAIL_LINES) -> str:
         """The end of the server's log."""

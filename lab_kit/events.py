@@ -38,8 +38,9 @@ class Timing:
         trigger_audio_s: end of the audio that had to arrive before the result was possible.
         received_ns: that audio's arrival.
         decided_ns: it was decoded and judged (speech, pause, endpoint).
-        submitted_ns, started_ns, finished_ns: the inference request's life in the engine; for a
-            speculative final all three may lie before `received_ns`.
+        submitted_ns, started_ns, finished_ns: the inference request's life in the engine, all its
+            waiting before its start; for a speculative final all three may lie before
+            `received_ns`.
         compute_ns: device time of that request, its share of passes made together with others.
     """
 

@@ -42,7 +42,9 @@ class Hypothesis:
     Attributes:
         log_probabilities: of each token, in order.
         truncated: the token limit ended it, not the model.
-        submitted_ns, started_ns, finished_ns: the request's life, on the monotonic clock.
+        submitted_ns, started_ns, finished_ns: the request's life, on the monotonic clock. A
+            request may wait between two of its steps, too; all its waiting is put before its
+            start, so that start to finish is the time it was worked on.
         steps: decoder passes that it took part in.
         compute_ns: time the device spent on passes it took part in, shared by their width.
     """

@@ -55,9 +55,10 @@ class MoonshineRunner:
             self._start(work.sequences)
         else:
             self._step(work.sequences)
-        spent_ns = (time.perf_counter_ns() - began_ns) // len(work.sequences)
+        spent_ns = time.perf_counter_ns() - began_ns
         for sequence in work.sequences:
-            sequence.compute_ns += spent_ns
+            sequence.busy_ns += spent_ns
+            sequence.compute_ns += spent_ns // len(work.sequences)
 
     def text(self, sequence: Sequence) -> str:
         """The words of the sequence's tokens."""

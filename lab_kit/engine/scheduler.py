@@ -38,6 +38,7 @@ class Sequence:
     Attributes:
         position: decoder positions computed so far.
         busy: a worker holds it.
+        busy_ns: how long workers have held it so far.
     """
 
     number: int
@@ -45,7 +46,7 @@ class Sequence:
     submitted_ns: int
     stage: Stage = Stage.WAITING
     busy: bool = False
-    started_ns: int = 0
+    busy_ns: int = 0
     position: int = 0
     tokens: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)

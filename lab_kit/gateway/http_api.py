@@ -3,8 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -21,6 +21,9 @@ from lab_kit.units import SAMPLE_RATE_HZ
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
 _RAW = "audio/l16"
 _LINES = "application/x-ndjson"
+_CLIENT_CLOSED = 499
+"""nginx's number for it; nobody is left to read it, but the metrics are."""
+_T = TypeVar("_T")
 
 
 def http_routes(serving: Serving) -> APIRouter:
@@ -52,12 +55,16 @@ def http_routes(serving: Serving) -> APIRouter:
         answer = Answer(recognizer.engine.model, received_ns=time.perf_counter_ns())
         # minutes of FLAC take a second to decode; live streams must not wait for that
         kind = request.headers.get("content-type", "")
-        audio = await asyncio.to_thread(_decoded, data, kind, serving.limits)
+        loop = asyncio.get_running_loop()
+        audio = await loop.run_in_executor(
+            serving.preparation, _decoded, data, kind, serving.limits
+        )
         serving.metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
-        finals = recognize(recognizer.engine, recognizer.new_scorer(), audio)
+        finals = recognize(recognizer.engine, recognizer.new_scorer(), audio, serving.preparation)
         if _LINES in request.headers.get("accept", ""):
             return StreamingResponse(answer.lines(finals, audio), media_type=_LINES)
-        return JSONResponse(await answer.whole(finals, audio))
+        whole = await _unless_gone(request, answer.whole(finals, audio))
+        return Response(status_code=_CLIENT_CLOSED) if whole is None else JSONResponse(whole)
 
     return router
 
@@ -68,6 +75,24 @@ def error_response(error: LabError) -> JSONResponse:
     body = {"code": error.code, "message": str(error), "retryable": error.retryable, **retry}
     headers = {"retry-after": "1"} if error.retryable else {}
     return JSONResponse({"error": body}, error.http_status, headers)
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T | None:
+    """Do ``work``, or drop it and what it holds in the engine once the client hangs up."""
+    working = asyncio.create_task(work)
+    gone = asyncio.create_task(_hang_up(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in (working, gone):
+            task.cancel()
+        await asyncio.gather(working, gone, return_exceptions=True)
+
+
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _body(request: Request, limits: Limits) -> bytes:

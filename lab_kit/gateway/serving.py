@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Protocol
@@ -35,6 +36,8 @@ class Serving:
     """The server's state.
 
     Attributes:
+        preparation: decodes uploads and finds the speech in them, one at a time: on a few cores
+            more at once would only slow down the engine, and with it the live streams.
         key: the only key that is accepted; None accepts any, and none.
         failure: why loading failed, if it did.
     """
@@ -45,6 +48,7 @@ class Serving:
     failure: BaseException | None = None
     draining: bool = False
     streams: set[OpenStream] = field(default_factory=set)
+    preparation: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "preparation"))
     _recognizer: Recognizer | None = None
 
     @property
@@ -105,7 +109,8 @@ class Serving:
             )
 
     def stop(self) -> None:
-        """Free the model."""
+        """Free the model and the thread that prepares uploads."""
+        self.preparation.shutdown(wait=False, cancel_futures=True)
         if self._recognizer is not None:
             self._recognizer.stop()
             self._recognizer = None

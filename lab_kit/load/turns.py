@@ -5,7 +5,8 @@ read, and useless for finding out what happens when more people come than can be
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from lab_kit.load.utilisation import Busy, watch
@@ -46,3 +47,37 @@ async def at_once(
     with watch(server_pid) as samples:
         calls = await asyncio.gather(*(request() for request in requests))
     return Turns(tuple(calls), samples.taken())
+
+
+@asynccontextmanager
+async def neighbours(
+    request: Callable[[], Awaitable[RequestCall]], callers: int
+) -> AsyncIterator[None]:
+    """While the block runs, ``callers`` others make ``request`` again and again.
+
+    The block begins when one of them has been answered: by then the others stand in line. What
+    is unfinished at its end is dropped.
+
+    Raises:
+        LabError: whatever one of them was refused with.
+    """
+
+    answered = asyncio.Event()
+
+    async def keep_asking() -> None:
+        while True:
+            await request()
+            answered.set()
+
+    asking = [asyncio.create_task(keep_asking()) for _ in range(callers)]
+    first = asyncio.create_task(answered.wait())
+    try:
+        await asyncio.wait({first, *asking}, return_when=asyncio.FIRST_COMPLETED)
+        yield
+    finally:
+        for task in (first, *asking):
+            task.cancel()
+        ends = await asyncio.gather(*asking, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException) and not isinstance(end, asyncio.CancelledError):
+            raise end

@@ -5,7 +5,6 @@ another and hears of events through a queue, so that a slow page cannot hold the
 """
 
 import asyncio
-import os
 import queue
 import time
 from threading import Event, Thread
@@ -19,6 +18,7 @@ from lab_kit.audio.sources import Source
 from lab_kit.bench import Bench, paced
 from lab_kit.datasets import Clip
 from lab_kit.models.device import usable_cores
+from lab_kit.profile import Profile, profile
 from lab_kit.show.display import Place, show_drawing, svg_bundle
 from lab_kit.show.live_report import draw_report, tabulate
 from lab_kit.show.live_source import LiveSource
@@ -73,7 +73,7 @@ def live(
 
 def can_click() -> bool:
     """Whether somebody can look at this cell: a notebook's kernel, and not a checking machine's."""
-    if os.environ.get("LAB_PROFILE") == "ci":
+    if profile() is Profile.CI:
         return False
     return hasattr(get_ipython(), "kernel")
 

@@ -174,9 +174,14 @@ def grown(waterfall: Waterfall, name: str, by_s: float) -> Waterfall:
 
 
 def _consecutive(zero_ns: int, borders: list[tuple[str, int]]) -> tuple[Stage, ...]:
-    """Stages from one border to the next; together they cover everything from zero."""
-    stages, at_ns = [], zero_ns
-    for name, until_ns in borders:
+    """Stages from one border to the next; together they cover everything from zero.
+
+    Nothing ends before it began: a border that the clock error puts before the one it follows, or
+    after the end, is moved to it.
+    """
+    stages, at_ns, last_ns = [], zero_ns, borders[-1][1]
+    for name, border_ns in borders:
+        until_ns = min(max(at_ns, border_ns), max(at_ns, last_ns))
         stages.append(Stage(name, (at_ns - zero_ns) / 1e9, (until_ns - zero_ns) / 1e9))
         at_ns = until_ns
     return tuple(stages)

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from dataclasses import replace
 
 from lab_kit.audio.pcm import FloatArray
@@ -24,9 +25,12 @@ live streams need."""
 
 
 async def recognize(
-    engine: Engine, scorer: SpeechScorer, audio: FloatArray
+    engine: Engine, scorer: SpeechScorer, audio: FloatArray, preparation: Executor
 ) -> AsyncIterator[Final]:
     """Transcribe (samples,) float32 at 16 kHz, each segment when it and those before are done.
+
+    Args:
+        preparation: where voice activity runs over the whole recording.
 
     Raises:
         SystemOverloaded: the engine has no room; what was submitted is cancelled.
@@ -35,7 +39,8 @@ async def recognize(
         StreamOptions(interim_results=False, endpoint_silence_s=PAUSE_S, speech_events=False),
         scorer,
     )
-    asks = deque(await asyncio.to_thread(_segment, session, audio))
+    loop = asyncio.get_running_loop()
+    asks = deque(await loop.run_in_executor(preparation, _segment, session, audio))
     ahead: deque[tuple[int, Ticket]] = deque()
     try:
         while asks or ahead:

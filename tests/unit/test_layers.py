@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 LEVELS = (
-    ("units", "clock", "errors", "events", "trace"),
+    ("units", "clock", "errors", "events", "trace", "profile"),
     ("audio", "contract", "slo", "access", "governance", "metering"),
     ("models", "scale", "wires", "dialects"),
     ("engine", "datasets"),
