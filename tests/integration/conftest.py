@@ -1,0 +1,44 @@
+"""What the server tests share: one running server, and others with limits that a test can reach."""
+
+from collections.abc import Iterator
+
+import pytest
+from server_process import KEY, ServerProcess
+
+from lab_kit.bench import Bench
+from lab_kit.gateway.limits import Limits
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_server_outlives_the_tests() -> Iterator[None]:
+    yield
+    for bench in tuple(Bench._running.values()):
+        bench.stop()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """The shared server; started anew if another test has stopped it."""
+    return Bench.start()
+
+
+@pytest.fixture
+def keyed_bench() -> Bench:
+    """A server that accepts one key only."""
+    return Bench.start(KEY)
+
+
+@pytest.fixture(scope="session")
+def strict_server() -> Iterator[ServerProcess]:
+    """A server whose limits are small, so that reaching one takes a second and not half an hour."""
+    limits = Limits(
+        streams=6,
+        stream_audio_s=20.0,
+        recording_audio_s=20.0,
+        upload_bytes=1_500_000,
+        message_bytes=100_000,
+        idle_s=1.5,
+        unsent_s=1.0,
+    )
+    with ServerProcess(limits) as server:
+        yield server

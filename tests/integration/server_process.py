@@ -1,0 +1,185 @@
+"""A real server process with limits of a test's choosing, and what can be seen of it outside."""
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import httpx
+import psutil
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from lab_kit import datasets
+from lab_kit.audio.pcm import to_pcm16
+from lab_kit.gateway.limits import Limits
+
+HANG_S = 30.0
+"""Only reached when something hangs."""
+KEY = "correct-horse"
+CLIP = "two-cities-best-and-worst"
+RAW = {"encoding": "linear16", "sample_rate": "16000", "model": "nova-3"}
+_SERVE = (
+    "import json, sys, logging; logging.basicConfig(level=logging.INFO)\n"
+    "from lab_kit.gateway.limits import Limits\n"
+    "from lab_kit.gateway.process import HOST, bind, serve\n"
+    "listener = bind(HOST, 0)\n"
+    "print(listener.getsockname()[1], flush=True)\n"
+    "serve(listener, None, with_parent=True, limits=Limits(**json.loads(sys.argv[1])))\n"
+)
+
+
+class ServerProcess:
+    """A server with its own limits; a context manager."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.log = Path(tempfile.mkstemp(prefix="lab-test-", suffix=".log")[1])
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _SERVE, json.dumps(asdict(limits))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        assert self.process.stdout is not None
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def __enter__(self) -> Self:
+        wait_until(lambda: httpx.get(f"{self.url}/readyz").status_code == 200, "ready")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(HANG_S)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                assert pipe is not None
+                pipe.close()
+            self.log.unlink(missing_ok=True)
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Poll; a failure to answer counts as not yet."""
+    deadline = time.monotonic() + HANG_S
+    while time.monotonic() < deadline:
+        try:
+            if holds():
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"not {what} within {HANG_S:.0f} s")
+
+
+async def eventually(holds: Callable[[], bool], what: str) -> None:
+    """As `wait_until`, while the event loop goes on."""
+    await asyncio.to_thread(wait_until, holds, what)
+
+
+def metrics(url: str) -> dict[str, float]:
+    """Every sample of /metrics by its name and labels, as Prometheus reads them."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    text = httpx.get(f"{url}/metrics", timeout=HANG_S).text
+    return {
+        sample.name + "".join(f"|{v}" for _, v in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def is_at_rest(url: str) -> bool:
+    """Whether the server holds nothing for anybody."""
+    seen = metrics(url)
+    held = ("lab_streams", "lab_engine_waiting", "lab_engine_running")
+    return all(seen[name] == 0 for name in held)
+
+
+def open_sockets(pid: int) -> int:
+    """Connections that the process has open, listening ones left out."""
+    connections = psutil.Process(pid).net_connections("tcp")
+    return sum(c.status not in (psutil.CONN_LISTEN, psutil.CONN_NONE) for c in connections)
+
+
+# -- a client without manners: what the SDK would never send -------------------------------------
+
+
+@asynccontextmanager
+async def raw_stream(
+    url: str, key: str | None = None, **query: str
+) -> AsyncIterator[ClientConnection]:
+    """A bare WebSocket to the streaming endpoint."""
+    address = url.replace("http", "ws", 1) + "/v1/listen?" + urlencode({**RAW, **query})
+    headers = {} if key is None else {"Authorization": f"Token {key}"}
+    async with connect(
+        address, additional_headers=headers, compression=None, proxy=None, close_timeout=2
+    ) as socket:
+        yield socket
+
+
+async def rest_of(socket: ClientConnection) -> tuple[list[dict[str, Any]], int, str]:
+    """Every message until the close; then its code and reason."""
+    messages = []
+    try:
+        async with asyncio.timeout(HANG_S):
+            while True:
+                messages.append(json.loads(await socket.recv()))
+    except ConnectionClosed as closed:
+        if closed.rcvd is None:
+            return messages, 1006, ""
+        return messages, closed.rcvd.code, closed.rcvd.reason
+
+
+def said(messages: list[dict[str, Any]]) -> str:
+    """The text of the finals among ``messages``."""
+    finals = [m for m in messages if m["type"] == "Results" and m["is_final"]]
+    return " ".join(m["channel"]["alternatives"][0]["transcript"] for m in finals).strip()
+
+
+def speech(clip: str = CLIP) -> bytes:
+    """A clip's samples as PCM16."""
+    return to_pcm16(datasets.clip(clip).samples)
+
+
+def plain(text: str) -> str:
+    """Words only, in lower case."""
+    return " ".join(re.findall(r"[\w']+", text.lower()))
+
+
+async def talk(socket: ClientConnection, data: bytes, pace: float = 4.0) -> None:
+    """Send audio in 50 ms chunks, ``pace`` times as fast as it was spoken."""
+    for start in range(0, len(data), 1_600):
+        await socket.send(data[start : start + 1_600])
+        await asyncio.sleep(0.05 / pace)
+
+
+async def healthy(url: str, pace: float = 2.0) -> str:
+    """A well-behaved neighbour's transcript."""
+    async with raw_stream(url, interim_results="true") as socket:
+        talking = asyncio.create_task(_talk_and_close(socket, pace))
+        messages, code, _ = await rest_of(socket)
+        await talking
+    assert code == 1000
+    return plain(said(messages))
+
+
+async def _talk_and_close(socket: ClientConnection, pace: float) -> None:
+    await talk(socket, speech(), pace)
+    await socket.send('{"type":"CloseStream"}')
