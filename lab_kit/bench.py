@@ -1,7 +1,7 @@
 """The bench: starts a real server process, talks to it, stops it. What notebooks begin with.
 
 The server lives in a process of its own and dies with this one, however this one ends: it is
-told by a closing pipe, on Linux also by the kernel, and at a normal exit by us.
+told by a closing pipe, it looks whether its parent is still there, and at a normal exit we stop it.
 """
 
 import atexit
