@@ -19,8 +19,9 @@ from lab_kit.audio.vad import SpeechScorer
 from lab_kit.engine.api import Engine, Hypothesis, Ticket
 from lab_kit.errors import LabError, SystemOverloaded
 from lab_kit.events import StreamEnded, StreamOptions
+from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
 from lab_kit.stream.outbox import Outbox
-from lab_kit.stream.session import Action, Ask, Drop, Emit, Renew, StreamSession
+from lab_kit.stream.session import StreamSession
 
 _log = logging.getLogger(__name__)
 

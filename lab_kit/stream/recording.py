@@ -15,7 +15,8 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.vad import SpeechScorer
 from lab_kit.engine.api import Engine, Priority, Ticket
 from lab_kit.events import Final, StreamOptions
-from lab_kit.stream.session import Action, Ask, Drop, Emit, StreamSession
+from lab_kit.stream.actions import Action, Ask, Drop, Emit
+from lab_kit.stream.session import StreamSession
 
 PAUSE_S = 0.5
 """Silence at which a recording is cut; nobody waits for it here, so it can be long."""

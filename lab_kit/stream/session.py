@@ -1,34 +1,27 @@
 """The streaming recognizer: when to decode what, and what may be said.
 
 Audio and answers go in with the times they arrived; actions come out: events to emit, decodes to
-ask for, decodes to drop. No clock, no thread, no model is touched here.
+ask for, to renew, to drop. No clock, no thread, no model is touched here.
 
-The three ideas (design of the lab, shown in 06):
+Three ideas:
 
 - Interims re-decode the segment so far, at growing intervals; what two passes agree on is stable.
-- A speculative final starts the moment voice activity falls. If speech goes on it is dropped; if
-  the silence lasts, the final is there when the endpoint is. The wait for silence hides the work.
+- A speculative final starts the moment speech seems to stop. If it goes on, that decode becomes an
+  interim; if the silence lasts, the final is there when the endpoint is. The wait hides the work.
 - Finals leave in the order of their segments, and nothing of a later segment overtakes them.
 """
 
 import math
 from collections import deque
-from dataclasses import dataclass
 
 from lab_kit.audio.buffer import AudioBuffer
 from lab_kit.audio.endpointing import RELEASE_PROBABILITY, Endpointer, Mark, SpeechMark
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.vad import SpeechScorer, VoiceActivity, Window
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
-from lab_kit.events import (
-    Event,
-    Final,
-    Interim,
-    SpeechStarted,
-    StreamOptions,
-    Timing,
-    UtteranceEnd,
-)
+from lab_kit.events import SpeechStarted, StreamOptions, UtteranceEnd
+from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
+from lab_kit.stream.results import at_s, empty_final, final_of, interim_of
 from lab_kit.stream.segment import (
     FIRST_INTERIM_SAMPLES,
     MAX_SEGMENT_SAMPLES,
@@ -42,44 +35,11 @@ from lab_kit.stream.segment import (
     early_view,
     interim_interval_samples,
 )
-from lab_kit.stream.stability import EARLY_S, EARLY_TOKENS, shown, without_stutter
-from lab_kit.units import SAMPLE_RATE_HZ, samples
+from lab_kit.stream.stability import EARLY_S, EARLY_TOKENS, shown
+from lab_kit.units import samples
 
 DRAFT_DROPS_TOKENS = 2
 """The end of the last hypothesis is where it changes: its final punctuation above all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """Tell the client."""
-
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask the engine; answer with `StreamSession.answer` under the same number."""
-
-    number: int
-    request: DecodeRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Renew:
-    """Put newer audio under an ask that may still wait; tell `StreamSession.renewed` if it did."""
-
-    asked: Asked
-    request: DecodeRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """The answer to that number is not wanted any more."""
-
-    number: int
-
-
-Action = Emit | Ask | Renew | Drop
 
 
 class StreamSession:
@@ -225,7 +185,7 @@ class StreamSession:
             voiced_samples=samples(0.032),
         )
         if self._options.speech_events:
-            self._actions.append(Emit(SpeechStarted(_s(onset_sample))))
+            self._actions.append(Emit(SpeechStarted(at_s(onset_sample))))
 
     def _cut_if_too_long(self, trigger: Trigger) -> None:
         segment = self._open
@@ -267,7 +227,7 @@ class StreamSession:
         if end < segment.next_interim_sample:
             return
         speech = end - segment.onset_sample
-        request = self._interim_request(segment, end, early=_s(speech) < EARLY_S)
+        request = self._interim_request(segment, end, early=at_s(speech) < EARLY_S)
         if segment.interim is not None:
             # interims of one stream never queue behind each other: the newer replaces the waiting
             self._actions.append(Renew(Asked(segment.interim.number, end, trigger), request))
@@ -313,22 +273,14 @@ class StreamSession:
 
     def _show(self, segment: Segment, asked: Asked, hypothesis: Hypothesis) -> None:
         """Emit an interim, unless finals of earlier segments are still owed."""
-        speech_s = _s(asked.end_sample - segment.onset_sample)
+        speech_s = at_s(asked.end_sample - segment.onset_sample)
         sure = hypothesis.log_probabilities[0] if hypothesis.log_probabilities else -math.inf
         visible = shown(hypothesis.text, segment.heard, speech_s, sure)
         segment.heard, segment.heard_tokens = hypothesis.text, hypothesis.tokens
         if visible is None or self._closing or not self._options.interim_results:
             return
         self._sequence += 1
-        interim = Interim(
-            sequence=self._sequence,
-            start_s=_s(segment.onset_sample),
-            end_s=_s(asked.end_sample),
-            text=visible.text,
-            stable_chars=visible.stable_chars,
-            confidence=_confidence(hypothesis),
-            timing=_timing(asked.trigger, hypothesis),
-        )
+        interim = interim_of(self._sequence, segment, asked, hypothesis, visible)
         self._actions.append(Emit(interim))
 
     def _close(self, segment: Segment, closing: Closing) -> None:
@@ -367,12 +319,8 @@ class StreamSession:
 
     def _close_empty(self, trigger: Trigger) -> None:
         """A client that asks for a final gets one, though nothing was said."""
-        at_s = _s(self._buffer.end_sample)
-        stamps = (trigger.decided_ns,) * 3
-        timing = Timing(at_s, trigger.received_ns, trigger.decided_ns, *stamps, compute_ns=0)
         self._sequence += 1
-        final = Final(self._sequence, at_s, at_s, "", 0.0, False, True, timing)
-        self._actions.append(Emit(final))
+        self._actions.append(Emit(empty_final(self._sequence, trigger)))
 
     def _emit_finals(self) -> None:
         while self._closing and self._closing[0].ready is not None:
@@ -382,21 +330,8 @@ class StreamSession:
         hypothesis, closing = segment.ready, segment.closing
         assert hypothesis is not None
         assert closing is not None
-        text = hypothesis.text
-        if hypothesis.truncated:
-            # running into the limit means that the decoder repeats itself
-            text = " ".join(without_stutter(text.split()))
         self._sequence += 1
-        final = Final(
-            sequence=self._sequence,
-            start_s=_s(segment.onset_sample),
-            end_s=_s(segment.speech_end_sample),
-            text=text,
-            confidence=_confidence(hypothesis),
-            endpoint=closing.endpoint,
-            requested=closing.requested,
-            timing=_timing(closing.trigger, hypothesis),
-        )
+        final = final_of(self._sequence, segment, hypothesis, closing)
         self._actions.append(Emit(final))
         if self._options.utterance_end_s is not None and not self._closing:
             gap = samples(self._options.utterance_end_s)
@@ -405,7 +340,7 @@ class StreamSession:
     def _announce_utterance_end(self) -> None:
         due = self._utterance_end_due
         if due is not None and self._open is None and self._buffer.end_sample >= due:
-            self._actions.append(Emit(UtteranceEnd(_s(self._spoken_until))))
+            self._actions.append(Emit(UtteranceEnd(at_s(self._spoken_until))))
             self._utterance_end_due = None
 
     # -- housekeeping --------------------------------------------------------------------------
@@ -423,26 +358,3 @@ class StreamSession:
 
 def _is(asked: Asked | None, number: int) -> bool:
     return asked is not None and asked.number == number
-
-
-def _s(sample: int) -> float:
-    return sample / SAMPLE_RATE_HZ
-
-
-def _confidence(hypothesis: Hypothesis) -> float:
-    """Geometric mean of the tokens' probabilities."""
-    if not hypothesis.log_probabilities:
-        return 0.0
-    return math.exp(sum(hypothesis.log_probabilities) / len(hypothesis.log_probabilities))
-
-
-def _timing(trigger: Trigger, hypothesis: Hypothesis) -> Timing:
-    return Timing(
-        trigger_audio_s=_s(trigger.audio_end_sample),
-        received_ns=trigger.received_ns,
-        decided_ns=trigger.decided_ns,
-        submitted_ns=hypothesis.submitted_ns,
-        started_ns=hypothesis.started_ns,
-        finished_ns=hypothesis.finished_ns,
-        compute_ns=hypothesis.compute_ns,
-    )

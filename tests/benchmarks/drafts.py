@@ -25,7 +25,8 @@ from lab_kit.models.moonshine import Moonshine, warm_up
 from lab_kit.models.silero import SileroScorer, open_silero
 from lab_kit.models.store import ModelStore
 from lab_kit.slo.accuracy import bare_words
-from lab_kit.stream.session import Action, Ask, Emit, StreamSession
+from lab_kit.stream.actions import Action, Ask, Emit
+from lab_kit.stream.session import StreamSession
 
 CHUNK_SAMPLES = 800
 SAVING_WANTED = 0.25

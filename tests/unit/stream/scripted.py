@@ -12,7 +12,8 @@ import numpy as np
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.engine.api import Hypothesis
 from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamOptions, UtteranceEnd
-from lab_kit.stream.session import Action, Ask, Drop, Emit, Renew, StreamSession
+from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
+from lab_kit.stream.session import StreamSession
 
 RATE = 16_000
 SPEECH_LEVEL = 0.1

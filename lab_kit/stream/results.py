@@ -1,0 +1,74 @@
+"""A segment and what the engine heard in it, as the events that a client is told."""
+
+import math
+
+from lab_kit.engine.api import Hypothesis
+from lab_kit.events import Final, Interim, Timing
+from lab_kit.stream.segment import Asked, Closing, Segment, Trigger
+from lab_kit.stream.stability import Shown, without_stutter
+from lab_kit.units import SAMPLE_RATE_HZ
+
+
+def at_s(sample: int) -> float:
+    """A place in the stream, in seconds from its first sample."""
+    return sample / SAMPLE_RATE_HZ
+
+
+def interim_of(
+    sequence: int, segment: Segment, asked: Asked, hypothesis: Hypothesis, visible: Shown
+) -> Interim:
+    """What of a pass over the segment so far is shown."""
+    return Interim(
+        sequence=sequence,
+        start_s=at_s(segment.onset_sample),
+        end_s=at_s(asked.end_sample),
+        text=visible.text,
+        stable_chars=visible.stable_chars,
+        confidence=_confidence(hypothesis),
+        timing=_timing(asked.trigger, hypothesis),
+    )
+
+
+def final_of(sequence: int, segment: Segment, hypothesis: Hypothesis, closing: Closing) -> Final:
+    """What the segment says for good."""
+    text = hypothesis.text
+    if hypothesis.truncated:
+        # running into the limit means that the decoder repeats itself
+        text = " ".join(without_stutter(text.split()))
+    return Final(
+        sequence=sequence,
+        start_s=at_s(segment.onset_sample),
+        end_s=at_s(segment.speech_end_sample),
+        text=text,
+        confidence=_confidence(hypothesis),
+        endpoint=closing.endpoint,
+        requested=closing.requested,
+        timing=_timing(closing.trigger, hypothesis),
+    )
+
+
+def empty_final(sequence: int, trigger: Trigger) -> Final:
+    """The answer to a client that asks for a final when nothing was said."""
+    now_s = at_s(trigger.audio_end_sample)
+    stamps = (trigger.decided_ns,) * 3
+    timing = Timing(now_s, trigger.received_ns, trigger.decided_ns, *stamps, compute_ns=0)
+    return Final(sequence, now_s, now_s, "", 0.0, False, True, timing)
+
+
+def _confidence(hypothesis: Hypothesis) -> float:
+    """Geometric mean of the tokens' probabilities."""
+    if not hypothesis.log_probabilities:
+        return 0.0
+    return math.exp(sum(hypothesis.log_probabilities) / len(hypothesis.log_probabilities))
+
+
+def _timing(trigger: Trigger, hypothesis: Hypothesis) -> Timing:
+    return Timing(
+        trigger_audio_s=at_s(trigger.audio_end_sample),
+        received_ns=trigger.received_ns,
+        decided_ns=trigger.decided_ns,
+        submitted_ns=hypothesis.submitted_ns,
+        started_ns=hypothesis.started_ns,
+        finished_ns=hypothesis.finished_ns,
+        compute_ns=hypothesis.compute_ns,
+    )
