@@ -211,18 +211,18 @@ async def test_keep_alive_keeps_a_silent_stream_open(strict_server: ServerProces
 # -- clients that do not read, or are gone -------------------------------------------------------
 
 
+@pytest.mark.parametrize("ask", ['{"type":"Finalize"}', "x" * 120], ids=["finals", "errors"])
 async def test_results_that_nobody_reads_end_the_stream_and_the_connection(
-    beside: ServerProcess,
+    beside: ServerProcess, ask: str
 ) -> None:
-    """A client that asks for finals and never reads: some buffers fill, then the server lets go,
-    though the client keeps its socket open."""
+    """A client that asks and never reads: buffers fill, then the server lets go, though the client
+    keeps its socket open. Finals fill the outbox; errors fill the socket."""
     before = open_sockets(beside.pid)
     ends = metrics(beside.url)
     client = deaf_client(beside.url)
     try:
-        flood = asyncio.create_task(asyncio.to_thread(flood_finalize, client))
         async with asyncio.timeout(HANG_S):
-            await flood
+            await asyncio.to_thread(flood, client, ask.encode())
         await eventually(lambda: metrics(beside.url)["lab_streams"] <= 1, "released")
         await eventually(lambda: open_sockets(beside.pid) <= before + 1, "closed")
     finally:
@@ -301,15 +301,15 @@ def deaf_client(url: str) -> sockets.socket:
     return client
 
 
-def flood_finalize(client: sockets.socket) -> None:
-    """Ask for a final again and again; each is answered with some 700 bytes."""
-    text = b'{"type":"Finalize"}'
+def flood(client: sockets.socket, text: bytes) -> None:
+    """Send one text message again and again; each is answered with some 500 bytes or more."""
     frame = bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
+    client.settimeout(5.0)  # held back for this long: the server takes no more
     try:
-        for _ in range(400):
+        for _ in range(600):
             client.sendall(frame * 50)
     except OSError:
-        return  # the server has let go
+        return
 
 
 # -- uploads -------------------------------------------------------------------------------------

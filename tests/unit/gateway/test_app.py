@@ -1,0 +1,199 @@
+"""The application without a process: what it does when the engine fails, waits or never came."""
+
+import threading
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from lab_kit.audio.pcm import FloatArray, to_pcm16
+from lab_kit.engine.api import DecodeRequest, Hypothesis, Load, Ticket
+from lab_kit.errors import SystemOverloaded, Unauthenticated
+from lab_kit.events import ModelInfo
+from lab_kit.gateway import http_api
+from lab_kit.gateway.app import create_app
+from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.serving import Recognizer, Serving
+
+QUERY = "/v1/listen?encoding=linear16&sample_rate=16000"
+HANG_S = 10.0
+
+
+class Scorer:
+    """Stands for the detector: what is loud is speech."""
+
+    def score(self, window: FloatArray) -> float:
+        return float(np.abs(window).max() > 0.01)
+
+
+class ScriptedEngine:
+    """Stands for the engine: answers everything with an error, with a refusal, or never."""
+
+    def __init__(self, failure: Exception | None = None, is_full: bool = False) -> None:
+        self.model = ModelInfo("scripted", "1", "none", "nowhere")
+        self.failure = failure
+        self.is_full = is_full
+        self.asked = threading.Event()
+        self.cancelled: set[int] = set()
+        self.tickets: list[Ticket] = []
+        self.all_cancelled = threading.Event()
+
+    def submit(self, request: DecodeRequest) -> Ticket:
+        if self.is_full:
+            raise SystemOverloaded("the engine's queue is full", "a place", "try again")
+        future: Future[Hypothesis] = Future()
+        self.tickets.append(Ticket(len(self.tickets) + 1, future))
+        if self.failure is not None:
+            future.set_exception(self.failure)
+        self.asked.set()
+        return self.tickets[-1]
+
+    def refresh(self, ticket: Ticket, request: DecodeRequest) -> bool:
+        return False
+
+    def cancel(self, ticket: Ticket) -> None:
+        self.cancelled.add(ticket.number)
+        if self.cancelled == {t.number for t in self.tickets}:
+            self.all_cancelled.set()
+
+    def load(self) -> Load:
+        return Load(0, 0)
+
+
+def serving_with(engine: ScriptedEngine | None, key: str | None = None) -> Serving:
+    serving = Serving(Limits(), key)
+    if engine is not None:
+        done = threading.Event()
+        serving.load_in_background(lambda: Recognizer(engine, Scorer, done.set))
+        while not serving.ready:
+            done.wait(0.01)
+    return serving
+
+
+def speech(seconds: float = 1.0) -> bytes:
+    noise = np.random.default_rng(1).normal(0, 0.1, round(seconds * 16_000))
+    return to_pcm16(noise.astype(np.float32)) + bytes(32_000)
+
+
+def spoken_to(client: TestClient) -> WebSocketDisconnect:
+    """How a stream ends on which somebody speaks and closes."""
+    with client.websocket_connect(QUERY) as socket:
+        socket.send_bytes(speech())
+        socket.send_text('{"type":"CloseStream"}')
+        try:
+            while True:
+                socket.receive_json()
+        except WebSocketDisconnect as closed:
+            return closed
+
+
+def test_a_failing_device_closes_the_stream_with_a_code_and_a_name() -> None:
+    client = TestClient(create_app(serving_with(ScriptedEngine(RuntimeError("device lost")))))
+    closed = spoken_to(client)
+    assert closed.code == 1011
+    assert closed.reason.startswith("INTERNAL: a decode failed (device lost)")
+
+
+def test_a_full_engine_closes_the_stream_that_it_cannot_serve() -> None:
+    client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
+    closed = spoken_to(client)
+    assert (closed.code, closed.reason.split(":")[0]) == (1011, "SYSTEM_OVERLOADED")
+
+
+def test_what_a_vanished_client_had_asked_for_is_cancelled() -> None:
+    engine = ScriptedEngine()
+    serving = serving_with(engine)
+    with TestClient(create_app(serving)) as client:
+        with client.websocket_connect(QUERY) as socket:
+            socket.send_bytes(speech())
+            assert engine.asked.wait(HANG_S)
+            socket.close(1006)
+        assert engine.all_cancelled.wait(HANG_S)
+        assert serving.streams == set()
+        assert "lab_streams 0.0" in client.get("/metrics").text
+
+
+def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back() -> None:
+    client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
+    answer = client.post(
+        http_api.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
+    )
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "SYSTEM_OVERLOADED"
+    assert answer.json()["error"]["retry_after_s"] > 0
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_files_are_decoded_where_no_stream_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop serves everybody; ten minutes of FLAC must not stop it."""
+    threads: list[str] = []
+    loops: list[str] = []
+
+    def decode(data: bytes, longest_s: float) -> FloatArray:
+        threads.append(threading.current_thread().name)
+        return np.zeros(16_000, np.float32)
+
+    async def body(*_: object) -> bytes:
+        loops.append(threading.current_thread().name)
+        return b"a file"
+
+    monkeypatch.setattr(http_api, "read_recording", decode)
+    monkeypatch.setattr(http_api, "_body", body)
+    client = TestClient(create_app(serving_with(ScriptedEngine())))
+    assert client.post(http_api.TRANSCRIBE_PATH, content=b"x").status_code == 200
+    assert len(threads) == len(loops) == 1
+    assert threads != loops
+
+
+def test_a_server_whose_model_never_came_says_why_wherever_it_is_asked() -> None:
+    def fail() -> Recognizer:
+        raise RuntimeError("the weights are damaged")
+
+    serving = Serving(Limits(), None)
+    with pytest.raises(RuntimeError):
+        serving._load(fail)
+    client = TestClient(create_app(serving))
+    assert client.get("/healthz").status_code == 200
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (503, "failed")
+    assert "damaged" in ready.json()["reason"]
+    assert client.get("/v1/models").status_code == 503
+    assert client.get("/metrics").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("authorization", "subprotocols"),
+    [
+        ("Token sesame", []),
+        ("bearer sesame", []),
+        ("sesame", []),
+        (None, ["token", "sesame"]),
+        (None, ["bearer", "sesame"]),
+    ],
+)
+def test_the_key_is_taken_from_where_clients_put_it(
+    authorization: str | None, subprotocols: list[str]
+) -> None:
+    Serving(Limits(), "sesame").check_key(authorization, subprotocols)
+
+
+@pytest.mark.parametrize(
+    ("authorization", "subprotocols"),
+    [
+        (None, []),
+        ("", []),
+        ("Token", []),
+        ("Token Sesame", []),
+        ("Token other", ["token", "sesame"]),
+        (None, ["token"]),
+        (None, ["token", "other", "sesame"]),
+        ("Token sésame", []),
+    ],
+)
+def test_any_other_key_is_refused(authorization: str | None, subprotocols: list[str]) -> None:
+    serving = Serving(Limits(), "sesame")
+    with pytest.raises(Unauthenticated, match="Authorization: Token KEY"):
+        serving.check_key(authorization, subprotocols)
+    Serving(Limits(), None).check_key(authorization, subprotocols)
