@@ -222,7 +222,7 @@ async def test_results_that_nobody_reads_end_the_stream_and_the_connection(
     flooding = asyncio.create_task(asyncio.to_thread(flood, client, ask.encode()))
     try:
         await eventually(lambda: has_ended(beside.url, ends), "ended")
-        await eventually(lambda: not is_connected(beside.pid, client), "released")
+        await eventually(lambda: not is_connected(beside.pid, client.getsockname()[1]), "released")
     finally:
         await flooding
         client.close()
@@ -235,9 +235,8 @@ def has_ended(url: str, before: dict[str, float]) -> bool:
     return any(after.get(name, 0) > before.get(name, 0) for name in names)
 
 
-def is_connected(pid: int, client: sockets.socket) -> bool:
-    """Whether the server still holds its end of the client's connection."""
-    port = client.getsockname()[1]
+def is_connected(pid: int, port: int) -> bool:
+    """Whether the server still holds its end of the connection from the client's ``port``."""
     held = psutil.Process(pid).net_connections("tcp")
     return any(connection.raddr and connection.raddr.port == port for connection in held)
 
@@ -245,10 +244,13 @@ def is_connected(pid: int, client: sockets.socket) -> bool:
 async def test_a_client_that_vanishes_while_it_speaks_leaves_nothing_behind(
     beside: ServerProcess,
 ) -> None:
+    ends = metrics(beside.url)
     async with raw_stream(beside.url, interim_results="true") as socket:
         await talk(socket, speech()[:64_000], pace=4)
+        port = socket.local_address[1]
         socket.transport.abort()  # no close frame, no farewell
-    await eventually(lambda: metrics(beside.url)["lab_streams"] <= 1, "released")
+    await eventually(lambda: has_ended(beside.url, ends), "ended")
+    await eventually(lambda: not is_connected(beside.pid, port), "released")
 
 
 async def test_many_broken_streams_cost_nothing_for_good(strict_server: ServerProcess) -> None:
