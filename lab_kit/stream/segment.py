@@ -22,7 +22,7 @@ FIRST_INTERIM_SAMPLES = samples(0.1)
 EARLY_PEAK = 0.6
 QUIETEST_PEAK = 0.02
 """Audio below this is not amplified further: it would be noise."""
-EARLY_TAIL_SAMPLES = samples(0.2)
+EARLY_TAIL_SAMPLES = samples(0.1)
 _SHORTEST_INTERVAL_SAMPLES = samples(0.05)
 _LONGEST_INTERVAL_SAMPLES = samples(0.5)
 _INTERVAL_SHARE = 0.2

@@ -31,8 +31,15 @@ def ocean_budget(waterfall: Waterfall) -> dict[str, float]:
         NETWORK_OUT: 75.0,
         PREPROCESSING: 5.0,
         QUEUE_WAIT: 5.0,
-        INFERENCE: measured_ms[INFERENCE],
         POSTPROCESSING: 5.0,
         NETWORK_BACK: 75.0,
     }
-    return budget | {ENDPOINTING: ms(BUDGET_S) - sum(budget.values())}
+    left_ms = ms(BUDGET_S) - sum(budget.values())
+    # what was hidden in the silence comes to light where the silence is cut short
+    hidden_until_ms = max((ms(stage.end_s) for stage in waterfall.hidden), default=0.0)
+    endpointing_ms = max(100.0, left_ms - measured_ms[INFERENCE])
+    inference_ms = max(measured_ms[INFERENCE], hidden_until_ms - endpointing_ms)
+    return budget | {
+        ENDPOINTING: min(endpointing_ms, left_ms - inference_ms),
+        INFERENCE: inference_ms,
+    }

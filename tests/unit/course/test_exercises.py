@@ -138,6 +138,17 @@ def test_inference_that_ran_meanwhile_is_pointed_out() -> None:
     assert any("80 ms of inference ran while" in reason for reason in outcome.reasons)
 
 
+def test_patience_that_is_saved_no_longer_hides_inference() -> None:
+    measured = replace(
+        waterfall(endpointing=201.0, inference=0.0), hidden=(Stage(INFERENCE, 0.05, 0.13),)
+    )
+    budget = solved01.ocean_budget(measured)
+    assert judged("01.2", budget, measured).verdict is Verdict.PASS
+    outcome = judged("01.2", budget | {ENDPOINTING: 100.0, INFERENCE: 0.0}, measured)
+    assert outcome.verdict is Verdict.NOT_YET
+    assert "at least 30 ms" in outcome.reasons[1]
+
+
 def test_a_stream_without_a_final_is_no_measurement() -> None:
     silent = StreamCall(
         "t", 0, 1.0, 0.05, (Spoken("Hello", 0.2, 0.8),), (), (), ClockOffset(0, 0), "cpu"
