@@ -73,6 +73,12 @@ async def transcribe(
     if response.status_code != 200:
         raise _refused(response)
     answer: dict[str, Any] = json.loads(response.text.splitlines()[-1])
+    if "error" in answer:
+        raise ConnectionFailed(
+            f"the server gave up: {answer['error']['message']}",
+            "every segment",
+            "try again later" if answer["error"]["retryable"] else "correct what the reason names",
+        )
     try:
         return RequestCall(
             name=name,

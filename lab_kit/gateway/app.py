@@ -17,6 +17,7 @@ def create_app(serving: Serving) -> FastAPI:
     for router in (health_routes(serving), http_routes(serving), listen_routes(serving)):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)
+    app.add_exception_handler(Exception, _fail)
     app.add_middleware(CountRequests, serving=serving)
     return app
 
@@ -24,6 +25,12 @@ def create_app(serving: Serving) -> FastAPI:
 async def _refuse(_: Request, error: Exception) -> Response:
     assert isinstance(error, LabError)
     return error_response(error)
+
+
+async def _fail(_: Request, __: Exception) -> Response:
+    """What nobody foresaw, in the same envelope; the framework raises it again for the log."""
+    received = "the server failed while it answered"
+    return error_response(LabError(received, "an answer", "read the server's log"))
 
 
 class CountRequests:

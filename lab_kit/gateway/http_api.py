@@ -70,11 +70,16 @@ def http_routes(serving: Serving) -> APIRouter:
 
 
 def error_response(error: LabError) -> JSONResponse:
-    """The API's one error envelope: a code for machines, a sentence for people."""
+    """The envelope as an answer."""
+    headers = {"retry-after": "1"} if error.retryable else {}
+    return JSONResponse(envelope(error), error.http_status, headers)
+
+
+def envelope(error: LabError) -> dict[str, Any]:
+    """The API's one form of an error: a code for machines, a sentence for people."""
     retry = {"retry_after_s": getattr(error, "retry_after_s", None)} if error.retryable else {}
     body = {"code": error.code, "message": str(error), "retryable": error.retryable, **retry}
-    headers = {"retry-after": "1"} if error.retryable else {}
-    return JSONResponse({"error": body}, error.http_status, headers)
+    return {"error": body}
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T | None:
@@ -136,10 +141,14 @@ class Answer:
         self._finals: list[Final] = []
 
     async def lines(self, finals: AsyncIterator[Final], audio: FloatArray) -> AsyncIterator[str]:
-        """Each segment as a line of JSON when it is done; last, everything."""
-        async for final in finals:
-            self._finals.append(final)
-            yield json.dumps({"segment": _segment(final)}) + "\n"
+        """Each segment as a line of JSON when it is done; last, everything, or what went wrong."""
+        try:
+            async for final in finals:
+                self._finals.append(final)
+                yield json.dumps({"segment": _segment(final)}) + "\n"
+        except LabError as error:  # the status is out already, so the last line has to say it
+            yield json.dumps(envelope(error)) + "\n"
+            return
         yield json.dumps(self._body(audio)) + "\n"
 
     async def whole(self, finals: AsyncIterator[Final], audio: FloatArray) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The application without a process: what it does when the engine fails, waits or never came."""
 
+import json
 import threading
 import time
 from concurrent.futures import Future
@@ -125,6 +126,25 @@ def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back() -> None:
     assert answer.json()["error"]["code"] == "SYSTEM_OVERLOADED"
     assert answer.json()["error"]["retry_after_s"] > 0
     assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_an_upload_that_fails_after_its_status_says_so_in_its_last_line() -> None:
+    client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
+    headers = {"content-type": "audio/l16", "accept": "application/x-ndjson"}
+    answer = client.post(http_api.TRANSCRIBE_PATH, content=speech(), headers=headers)
+    assert answer.status_code == 200
+    assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "SYSTEM_OVERLOADED"
+
+
+def test_what_nobody_foresaw_comes_in_the_same_envelope() -> None:
+    app = create_app(serving_with(ScriptedEngine(failure=RuntimeError("a secret of the runtime"))))
+    client = TestClient(app, raise_server_exceptions=False)
+    answer = client.post(
+        http_api.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
+    )
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "INTERNAL"
+    assert "secret" not in answer.text
 
 
 def test_files_are_decoded_where_no_stream_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
