@@ -42,8 +42,8 @@ def interim_interval_samples(speech_samples: int) -> int:
 def early_view(audio: FloatArray) -> FloatArray:
     """A window that holds little more than one word, as the model hears it best.
 
-    Louder, and with a moment of silence behind it, a first word 0.3 s long is found in 83 % of
-    the dataset's onsets rather than in 72 %.
+    Louder, and with a moment of silence behind it, the right first word comes out of 85 % of the
+    dataset's windows of 0.15 to 0.5 s of speech rather than out of 80 %.
     """
     gain = EARLY_PEAK / max(float(np.abs(audio).max(initial=0.0)), QUIETEST_PEAK)
     return np.concatenate([audio * np.float32(gain), np.zeros(EARLY_TAIL_SAMPLES, np.float32)])
