@@ -1,48 +1,12 @@
-"""Where time comes from. Everything that needs a time takes a ``Clock`` or a number.
+"""How time crosses processes, and how it is written for people.
 
-``MonotonicClock`` reads ``time.perf_counter_ns``: it never jumps, and it means something only
-within one process. What crosses processes is compared through ``ClockOffset``, which is an
-estimate and carries its own error.
+Within a process time is ``time.perf_counter_ns``: it never jumps, and means something only there.
+Pure code takes it as a number; the shells around it read it. What crosses processes is compared
+through ``ClockOffset``, which is an estimate and carries its own error.
 """
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
-
-
-class Clock(Protocol):
-    """A source of monotonic time."""
-
-    def now_ns(self) -> int:
-        """Nanoseconds since an arbitrary but fixed moment."""
-        ...
-
-
-class MonotonicClock:
-    """The process's own monotonic clock."""
-
-    def now_ns(self) -> int:
-        """Nanoseconds of ``time.perf_counter_ns``."""
-        return time.perf_counter_ns()
-
-    def sleep_until(self, due_ns: int) -> None:
-        """Block the calling thread until ``due_ns``; return at once if that has passed."""
-        time.sleep(max(0, due_ns - self.now_ns()) / 1e9)
-
-
-class ManualClock:
-    """A clock that a test moves by hand."""
-
-    def __init__(self, now_ns: int = 0) -> None:
-        self._now_ns = now_ns
-
-    def now_ns(self) -> int:
-        """The moment the test has reached."""
-        return self._now_ns
-
-    def advance(self, seconds: float) -> None:
-        """Move forward by ``seconds``."""
-        self._now_ns += round(seconds * 1e9)
 
 
 def wall_clock_iso() -> str:
