@@ -31,8 +31,9 @@ def http_routes(serving: Serving) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/models")
-    def models() -> dict[str, Any]:
+    def models(request: Request) -> dict[str, Any]:
         """The models that can be asked for."""
+        serving.check_key(request.headers.get("authorization"), [])
         model = serving.recognizer().engine.model
         entry = {
             "id": model.name,

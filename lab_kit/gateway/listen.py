@@ -90,9 +90,10 @@ class LiveStream:
             self._serving.metrics.stream_ends.labels("1006").inc()
         finally:
             self._pipeline.abandon()
-            self._serving.streams.discard(self)
             self._serving.metrics.streams.dec()
             self._serving.metrics.audio.labels("stream").inc(self._pipeline.audio_s)
+            # last: who finds the stream gone finds everything of it released and accounted for
+            self._serving.streams.discard(self)
 
     async def _accept(self) -> None:
         offered = _subprotocols(self._socket)

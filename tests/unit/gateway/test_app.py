@@ -109,10 +109,12 @@ def test_what_a_vanished_client_had_asked_for_is_cancelled() -> None:
             socket.send_bytes(speech())
             assert engine.asked.wait(HANG_S)
             socket.close(1006)
-        deadline = time.monotonic() + HANG_S
-        while serving.streams:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+            # still inside: on leaving, the test client cancels an application that has not ended
+            deadline = time.monotonic() + HANG_S
+            while serving.streams:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            time.sleep(0.1)  # the last lines of the application after that
         assert engine.cancelled == {ticket.number for ticket in engine.tickets}
         assert "lab_streams 0.0" in client.get("/metrics").text
 
@@ -134,6 +136,13 @@ def test_an_upload_that_fails_after_its_status_says_so_in_its_last_line() -> Non
     answer = client.post(http_api.TRANSCRIBE_PATH, content=speech(), headers=headers)
     assert answer.status_code == 200
     assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "SYSTEM_OVERLOADED"
+
+
+def test_the_models_are_told_to_who_has_the_key() -> None:
+    client = TestClient(create_app(serving_with(ScriptedEngine(), key="right")))
+    assert client.get("/v1/models").status_code == 401
+    answer = client.get("/v1/models", headers={"authorization": "Token right"})
+    assert [model["id"] for model in answer.json()["data"]] == ["scripted"]
 
 
 def test_what_nobody_foresaw_comes_in_the_same_envelope() -> None:
