@@ -167,7 +167,8 @@ class Bench(Caller):
         listener = bind(HOST, 0)
         port = listener.getsockname()[1]
         descriptor, name = tempfile.mkstemp(prefix="lab-server-", suffix=".log")
-        environment = {**os.environ, **({KEY_VARIABLE: key} if key else {})}
+        # a key in our own environment is meant for servers started by hand
+        environment = {**os.environ, KEY_VARIABLE: key or ""}
         with listener, os.fdopen(descriptor, "wb") as log:
             process = subprocess.Popen(
                 [sys.executable, *_MODULE, "--with-parent", "--fd", str(listener.fileno())],

@@ -16,7 +16,7 @@ from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
 from lab_kit.errors import ServerFailed
-from lab_kit.gateway.process import bind
+from lab_kit.gateway.process import KEY_VARIABLE, bind
 from lab_kit.slo.accuracy import word_error_rate
 
 CLIP = "two-cities-best-and-worst"
@@ -53,6 +53,18 @@ def test_the_model_is_listed(bench: Bench) -> None:
     (model,) = httpx.get(f"{bench.url}/v1/models").json()["data"]
     assert model["id"] == "moonshine-tiny-en"
     assert model["device"] == bench.device
+
+
+async def test_a_key_for_other_servers_does_not_lock_the_bench_out_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "somebody else's")
+    monkeypatch.setattr(Bench, "_running", {})
+    own = Bench.start()
+    try:
+        assert (await own.transcribe(datasets.clip(CLIP))).text
+    finally:
+        own.stop()
 
 
 @pytest.mark.parametrize(
