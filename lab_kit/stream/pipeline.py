@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 
 MAX_OWED_FINALS = 8
 """Audio sent faster than it is recognized waits in the socket once this many segments wait."""
-SLICE_BYTES = 16_384
-"""Half a second of PCM16 is judged at a time, so that one large message does not hold up others."""
+SLICE_SAMPLES = 8_192
+"""Half a second is judged at a time, so that one large message does not hold up others."""
 
 
 class StreamPipeline:
@@ -71,10 +71,10 @@ class StreamPipeline:
         """
         received_ns = time.perf_counter_ns()
         audio = self._incoming.push(data)
-        for start in range(0, len(audio), SLICE_BYTES // 2):
+        for start in range(0, len(audio), SLICE_SAMPLES):
             self._carry_out(
                 self._session.push(
-                    audio[start : start + SLICE_BYTES // 2], received_ns, time.perf_counter_ns()
+                    audio[start : start + SLICE_SAMPLES], received_ns, time.perf_counter_ns()
                 )
             )
             await asyncio.sleep(0)
