@@ -4,9 +4,9 @@ import time
 from typing import Protocol
 
 from lab_kit.engine.scheduler import Sequence, Stage, Work
+from lab_kit.models.choice import Choice
 from lab_kit.models.moonshine import (
     END_TOKEN,
-    Choice,
     DecodeBatch,
     EncodedAudio,
     Moonshine,

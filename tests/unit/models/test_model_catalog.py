@@ -34,8 +34,9 @@ def test_only_free_recordings() -> None:
     ]
 
 
-def test_a_pull_without_names_leaves_out_what_later_labs_need() -> None:
-    assert ModelStore(environ={}).default_names() == ["moonshine-tiny-en", "librivox-two-cities"]
+def test_a_pull_without_names_fetches_what_no_dependency_carries() -> None:
+    names = ["moonshine-tiny-en", "librivox-two-cities", "whisper-tiny-en"]
+    assert ModelStore(environ={}).default_names() == names
     assert "02" in CATALOG["whisper-tiny-en"].needed_for
 
 
