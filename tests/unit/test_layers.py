@@ -165,6 +165,7 @@ def test_sounddevice_is_imported_when_a_microphone_is_asked_for() -> None:
         ("show/x.py", "from lab_kit import Bench", "no level"),
         ("dialects/a.py", "from . import b", "a dialect"),
         ("dialects/a.py", "from lab_kit.dialects.b import x", "a dialect"),
+        ("dialects/a/part.py", "from lab_kit.dialects.b.part import x", "a dialect"),
     ],
 )
 def test_each_rule_finds_its_breach(file: str, source: str, rule: str) -> None:
@@ -183,6 +184,7 @@ def test_each_rule_finds_its_breach(file: str, source: str, rule: str) -> None:
         ("course/x.py", "from IPython.display import display"),
         ("gateway/x.py", "import asyncio, fastapi"),
         ("audio/x.py", "from lab_kit.audio.pcm import to_pcm16"),
+        ("dialects/a/part.py", "from lab_kit.dialects.a.other import x"),
     ],
 )
 def test_what_is_allowed_passes(file: str, source: str) -> None:
@@ -210,11 +212,11 @@ def _level_rule(found: Import) -> str | None:
 
 
 def _sibling_rule(found: Import) -> str | None:
-    """A dialect does not know another dialect, nor a wire another wire."""
+    """A dialect does not know another dialect, nor a wire another wire; each may be a folder."""
     if found.room not in ("dialects", "wires") or found.file.endswith("__init__.py"):
         return None
     sibling = found.target.split(".")[2:]
-    own = Path(found.file).stem
+    own = found.file.split("/")[1].removesuffix(".py")
     if sibling and sibling[0] == own:
         return None
     return f"a {found.room[:-1]} does not import a {found.room[:-1]}"

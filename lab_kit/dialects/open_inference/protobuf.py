@@ -1,0 +1,121 @@
+"""The gRPC form of the messages, in the classes that tritonclient brings.
+
+Raw tensors lie beside the message, one each in the order of the tensors. Answers always use them:
+tritonclient cannot read typed contents back into arrays.
+"""
+
+from typing import Any
+
+from tritonclient.grpc import service_pb2 as pb
+
+from lab_kit.dialects.open_inference.messages import (
+    IndexEntry,
+    InferRequest,
+    InferResponse,
+    ModelSpec,
+    Parameter,
+    TensorSpec,
+    wanted,
+)
+from lab_kit.dialects.open_inference.tensors import Tensor, from_list, from_raw, to_raw
+from lab_kit.errors import InvalidParameter
+
+_CONTENTS = {
+    "BYTES": "bytes_contents",
+    "BOOL": "bool_contents",
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
+    "INT64": "int64_contents",
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+}
+
+
+def parse_request(message: Any) -> InferRequest:
+    """Read a ``ModelInferRequest``.
+
+    Raises:
+        InvalidParameter: a tensor does not fit its own description, or raw and typed contents
+            are mixed.
+    """
+    raws = message.raw_input_contents
+    if raws and len(raws) != len(message.inputs):
+        raise InvalidParameter(
+            f"{len(raws)} raw tensors for {len(message.inputs)} inputs",
+            "one each, in their order",
+            "send every input raw, or none",
+        )
+    tensors = [
+        from_raw(i.name, i.datatype, tuple(i.shape), raws[n]) if raws else _typed(i)
+        for n, i in enumerate(message.inputs)
+    ]
+    return InferRequest(
+        inputs=tuple(tensors),
+        id=message.id,
+        parameters={key: _value(value) for key, value in message.parameters.items()},
+        outputs=dict.fromkeys((output.name for output in message.outputs), True),
+        binary=True,
+    )
+
+
+def response_message(request: InferRequest, response: InferResponse) -> Any:
+    """Write a ``ModelInferResponse`` with the outputs that ``request`` wants.
+
+    Raises:
+        InvalidParameter: see `messages.wanted`.
+    """
+    message = pb.ModelInferResponse(
+        model_name=response.model_name, model_version=response.model_version, id=response.id
+    )
+    for key, value in response.parameters.items():
+        _set(message.parameters[key], value)
+    for tensor, _ in wanted(request, response):
+        message.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+        message.raw_output_contents.append(to_raw(tensor))
+    return message
+
+
+def metadata_message(model: ModelSpec) -> Any:
+    """Write a ``ModelMetadataResponse``."""
+    return pb.ModelMetadataResponse(
+        name=model.name,
+        versions=model.versions,
+        platform=model.platform,
+        inputs=[_described(spec) for spec in model.inputs],
+        outputs=[_described(spec) for spec in model.outputs],
+    )
+
+
+def index_message(entries: list[IndexEntry]) -> Any:
+    """Write a ``RepositoryIndexResponse``."""
+    kind = pb.RepositoryIndexResponse.ModelIndex
+    models = [kind(name=e.name, version=e.version, state=e.state, reason=e.reason) for e in entries]
+    return pb.RepositoryIndexResponse(models=models)
+
+
+def _described(spec: TensorSpec) -> Any:
+    kind = pb.ModelMetadataResponse.TensorMetadata
+    return kind(name=spec.name, datatype=spec.datatype, shape=spec.shape)
+
+
+def _typed(entry: Any) -> Tensor:
+    if entry.datatype not in _CONTENTS:
+        raise InvalidParameter(
+            f"tensor '{entry.name}' of {entry.datatype!r} in typed contents",
+            f"one of {', '.join(_CONTENTS)}",
+            "send it raw",
+        )
+    data = list(getattr(entry.contents, _CONTENTS[entry.datatype]))
+    return from_list(entry.name, entry.datatype, tuple(entry.shape), data)
+
+
+def _value(parameter: Any) -> Parameter:
+    chosen = parameter.WhichOneof("parameter_choice")
+    value: Parameter = "" if chosen is None else getattr(parameter, chosen)
+    return value
+
+
+def _set(parameter: Any, value: Parameter) -> None:
+    kinds = {bool: "bool_param", int: "int64_param", float: "double_param", str: "string_param"}
+    setattr(parameter, kinds[type(value)], value)

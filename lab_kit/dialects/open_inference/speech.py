@@ -1,0 +1,129 @@
+"""A speech recognizer's shape in the protocol: sound and its rate in, one text out.
+
+Clients look models up by the shapes of their tensors, so these stay as they are.
+"""
+
+import numpy as np
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.audio.resample import check_rate, to_model_rate
+from lab_kit.dialects.open_inference.messages import (
+    InferRequest,
+    InferResponse,
+    ModelSpec,
+    TensorSpec,
+)
+from lab_kit.dialects.open_inference.tensors import Tensor, texts
+from lab_kit.errors import InvalidAudioFormat, InvalidParameter, PayloadTooLarge
+
+INPUTS = (TensorSpec("AUDIO", "FP32", (-1,)), TensorSpec("SAMPLE_RATE", "INT32", (1,)))
+OUTPUTS = (TensorSpec("TRANSCRIPT", "BYTES", (1,)),)
+URGENT = 1
+"""The value of the ``priority`` parameter that goes before everything; the protocol's highest."""
+
+
+def speech_model(name: str, versions: tuple[str, ...], platform: str) -> ModelSpec:
+    """A recognizer's metadata."""
+    return ModelSpec(name, versions, platform, INPUTS, OUTPUTS)
+
+
+def speech_request(
+    audio: FloatArray, rate_hz: int, parameters: dict[str, bool | int | float | str]
+) -> InferRequest:
+    """Ask for the transcript of (samples,) float32 in [-1, 1] at ``rate_hz``."""
+    tensors = (
+        Tensor("AUDIO", "FP32", audio),
+        Tensor("SAMPLE_RATE", "INT32", np.array([rate_hz], np.int32)),
+    )
+    return InferRequest(tensors, parameters=parameters)
+
+
+def read_audio(request: InferRequest, longest_s: float) -> FloatArray:
+    """The sound to transcribe.
+
+    Args:
+        longest_s: refuse more than this, before any of it is resampled.
+
+    Returns:
+        (samples,) float32 in [-1, 1] at 16 kHz.
+
+    Raises:
+        InvalidParameter: other inputs than the model's, or other datatypes or shapes.
+        InvalidAudioFormat: no samples, or one that is infinite or not a number.
+        UnsupportedSampleRate: see `audio.resample.check_rate`.
+        PayloadTooLarge: longer than ``longest_s``.
+    """
+    given = _checked(request)
+    rate_hz = int(given["SAMPLE_RATE"].values[0])
+    check_rate(rate_hz)
+    audio = given["AUDIO"].values
+    if len(audio) > longest_s * rate_hz:
+        raise PayloadTooLarge(
+            f"AUDIO lasts {len(audio) / rate_hz:,.1f} s",
+            f"the bare model takes at most {longest_s:.0f} s",
+            "cut it, or send it to the API that cuts it at pauses",
+        )
+    if not len(audio) or not np.isfinite(audio).all():
+        raise InvalidAudioFormat(
+            "AUDIO holds no samples" if not len(audio) else "a sample is infinite or not a number",
+            "floats in [-1, 1]",
+            "check what was recorded and how it was scaled",
+        )
+    return to_model_rate(np.clip(audio, -1.0, 1.0), rate_hz)
+
+
+def is_urgent(request: InferRequest) -> bool:
+    """Whether the request's ``priority`` is 1; 0, the protocol's default, and the rest are not.
+
+    Raises:
+        InvalidParameter: it is no whole number from 0 up.
+    """
+    priority = request.parameters.get("priority", 0)
+    if type(priority) is not int or priority < 0:
+        raise InvalidParameter(f"priority {priority!r}", "0 (default) or 1 (urgent)", "correct it")
+    return priority == URGENT
+
+
+def transcript(text: str) -> Tensor:
+    """The output that says ``text``."""
+    return texts("TRANSCRIPT", text)
+
+
+def read_transcript(response: InferResponse) -> str:
+    """What the model heard.
+
+    Raises:
+        InvalidParameter: the response has no TRANSCRIPT.
+    """
+    for tensor in response.outputs:
+        if tensor.name == "TRANSCRIPT" and tensor.datatype == "BYTES" and tensor.values.size:
+            return str(tensor.values.ravel()[0].decode())
+    raise InvalidParameter(
+        f"a response with {[tensor.name for tensor in response.outputs]}",
+        "TRANSCRIPT as BYTES [1]",
+        "ask a speech model",
+    )
+
+
+def _checked(request: InferRequest) -> dict[str, Tensor]:
+    """The inputs by name, exactly the model's."""
+    given = {tensor.name: tensor for tensor in request.inputs}
+    names = sorted(tensor.name for tensor in request.inputs)
+    if names != sorted(spec.name for spec in INPUTS):
+        raise InvalidParameter(f"inputs {names}", f"{_described()}", "send exactly these")
+    for spec in INPUTS:
+        tensor = given[spec.name]
+        fits = len(tensor.shape) == len(spec.shape) and all(
+            wanted in (-1, size) for wanted, size in zip(spec.shape, tensor.shape, strict=True)
+        )
+        if tensor.datatype != spec.datatype or not fits:
+            raise InvalidParameter(
+                f"input '{spec.name}' is {tensor.datatype} {list(tensor.shape)}",
+                f"expected {spec.datatype} {list(spec.shape)}",
+                "convert it; -1 stands for any length",
+            )
+    return given
+
+
+def _described() -> str:
+    return ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in INPUTS)

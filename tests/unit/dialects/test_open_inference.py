@@ -1,0 +1,327 @@
+"""The protocol's messages, written and read by the unmodified tritonclient wherever it can."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import tritonclient.grpc as triton_grpc
+import tritonclient.http as triton_http
+from tritonclient.grpc import service_pb2 as pb
+from tritonclient.utils import np_to_triton_dtype
+
+from lab_kit.dialects.open_inference import messages, protobuf, speech
+from lab_kit.dialects.open_inference.messages import InferRequest, InferResponse
+from lab_kit.dialects.open_inference.tensors import (
+    DATATYPES,
+    Tensor,
+    from_list,
+    from_raw,
+    texts,
+    to_list,
+    to_raw,
+)
+from lab_kit.errors import (
+    InvalidAudioFormat,
+    InvalidParameter,
+    PayloadTooLarge,
+    UnsupportedSampleRate,
+)
+
+NUMBERS = [name for name in DATATYPES if name not in ("BYTES", "BF16")]
+TONE = np.sin(np.arange(1_600) / 10).astype(np.float32)
+SAID = InferResponse("moonshine-tiny-en", "1", (speech.transcript("it was the best"),))
+
+
+def triton_request(
+    values: np.ndarray, *, binary: bool = True, **options: Any
+) -> tuple[bytes, str | None]:
+    """What tritonclient puts on the wire for one input ``X``."""
+    tensor = triton_http.InferInput("X", values.shape, np_to_triton_dtype(values.dtype))
+    tensor.set_data_from_numpy(values, binary_data=binary)
+    body, length = triton_http.InferenceServerClient.generate_request_body([tensor], **options)
+    return body, None if length is None else str(length)
+
+
+def read_by_triton(request: InferRequest, response: InferResponse) -> triton_http.InferResult:
+    body = messages.encode_response(request, response)
+    return triton_http.InferenceServerClient.parse_response_body(
+        body.content, header_length=body.json_bytes
+    )
+
+
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("datatype", [name for name in NUMBERS if name != "FP16"])
+def test_every_number_arrives_as_the_client_sent_it(datatype: str, binary: bool) -> None:
+    values = np.array([[0, 1], [1, 1], [0, 0]], DATATYPES[datatype])
+    request = messages.parse_request(*triton_request(values, binary=binary))
+    (tensor,) = request.inputs
+    assert (tensor.name, tensor.datatype, tensor.shape) == ("X", datatype, (3, 2))
+    np.testing.assert_array_equal(tensor.values, values)
+    assert tensor.values.dtype == values.dtype
+
+
+def test_half_precision_arrives_raw() -> None:
+    values = np.array([0.5, -2.0], np.float16)
+    (tensor,) = messages.parse_request(*triton_request(values)).inputs
+    np.testing.assert_array_equal(tensor.values, values)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_texts_arrive_as_the_client_sent_them(binary: bool) -> None:
+    values = np.array(["so", "", "naïve"], object)
+    (tensor,) = messages.parse_request(*triton_request(values, binary=binary)).inputs
+    assert tensor.values.tolist() == [b"so", b"", "naïve".encode()]
+
+
+@pytest.mark.parametrize("datatype", [*NUMBERS, "BF16"])
+def test_raw_and_list_forms_return_what_went_in(datatype: str) -> None:
+    tensor = Tensor("X", datatype, np.array([[0, 1], [1, 0]], DATATYPES[datatype]))
+    for back in (
+        from_raw("X", datatype, (2, 2), to_raw(tensor)),
+        from_list("X", datatype, (2, 2), to_list(tensor)),
+    ):
+        np.testing.assert_array_equal(back.values, tensor.values)
+
+
+def test_bf16_is_the_upper_half_of_a_float() -> None:
+    assert from_raw("X", "BF16", (2,), bytes.fromhex("803f00c0")).values.tolist() == [1.0, -2.0]
+
+
+@pytest.mark.parametrize(
+    ("datatype", "shape", "data", "told"),
+    [
+        ("FP32", (3,), b"\0" * 8, "FP32 [3] needs 12"),
+        ("FP8", (1,), b"\0", "'FP8'"),
+        ("FP32", (-1,), b"\0\0\0\0", "from 0 up"),
+        ("BYTES", (1,), b"\xff\0\0\0ab", "1 elements"),
+        ("BYTES", (2,), b"\1\0\0\0a", "2 elements"),
+        ("BYTES", (1,), b"\1\0", "1 elements"),
+        ("BYTES", (0,), b"\1\0\0\0a", "0 elements"),
+    ],
+)
+def test_raw_data_that_does_not_fit_is_refused_by_name(
+    datatype: str, shape: tuple[int, ...], data: bytes, told: str
+) -> None:
+    with pytest.raises(InvalidParameter) as refused:
+        from_raw("AUDIO", datatype, shape, data)
+    assert "'AUDIO'" in str(refused.value)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data"),
+    [
+        ("INT32", [1.5]),
+        ("UINT8", [300]),
+        ("UINT8", [-1]),
+        ("FP32", ["1"]),
+        ("FP32", [None]),
+        ("BOOL", [1]),
+        ("BYTES", [1]),
+        ("FP32", [[1.0], [1.0, 2.0]]),
+        ("FP32", [1.0, 2.0]),
+        ("INT64", [2**70]),
+    ],
+)
+def test_values_that_the_datatype_cannot_hold_are_refused(datatype: str, data: list[Any]) -> None:
+    with pytest.raises(InvalidParameter, match="'X'"):
+        from_list("X", datatype, (1,), data)
+
+
+def test_nested_data_is_flattened() -> None:
+    assert from_list("X", "INT8", (2, 2), [[1, 2], [3, 4]]).values.tolist() == [[1, 2], [3, 4]]
+    assert from_list("X", "BYTES", (2, 1), [["a"], ["b"]]).values.tolist() == [[b"a"], [b"b"]]
+
+
+def test_a_stale_length_from_a_reused_dict_is_ignored() -> None:
+    body, _ = triton_request(np.zeros(4, np.float32), binary=False)
+    for stale in ("7", "100000", "none", "-1", ""):
+        assert messages.parse_request(body, stale).inputs[0].shape == (4,)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff\xfe",
+        b'{"inputs": 1}',
+        b'{"inputs": [1]}',
+        b'{"inputs": [{}]}',
+        b'{"inputs": [{"name": "X", "datatype": "FP32"}]}',
+        b'{"inputs": [{"name": "X", "datatype": "FP32", "shape": ["a"], "data": []}]}',
+        b'{"inputs": [{"name": "X", "datatype": "FP32", "shape": [1]}]}',
+        b'{"inputs": [{"name": "X", "datatype": "FP32", "shape": [1], "data": {}}]}',
+        b'{"inputs": [], "parameters": []  , "outputs": {}}',
+        b'{"inputs": [{"name": "X", "datatype": "FP32", "shape": [1],'
+        b' "parameters": {"binary_data_size": 4}}]}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_body_that_is_no_request_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidParameter):
+        messages.parse_request(body, None)
+
+
+def test_bytes_that_no_tensor_claims_are_refused() -> None:
+    body, length = triton_request(np.zeros(4, np.float32))
+    with pytest.raises(InvalidParameter, match="3 bytes after"):
+        messages.parse_request(body + b"abc", length)
+
+
+def test_the_client_reads_answers_raw_and_as_json() -> None:
+    tensors = (speech.transcript("so"), Tensor("N", "FP32", np.ones((2, 2), np.float32)))
+    response = InferResponse("m", "3", tensors, "a7")
+    raw = read_by_triton(InferRequest((), binary=True), response)
+    plain = read_by_triton(InferRequest(()), response)
+    for result, word in ((raw, b"so"), (plain, "so")):
+        assert result.as_numpy("TRANSCRIPT").tolist() == [word]
+        np.testing.assert_array_equal(result.as_numpy("N"), np.ones((2, 2)))
+        assert result.get_response()["id"] == "a7"
+        assert result.get_response()["model_version"] == "3"
+
+
+def test_only_the_outputs_asked_for_go_back_each_in_its_form() -> None:
+    asked = [triton_http.InferRequestedOutput("B", binary_data=False)]
+    body, length = triton_request(np.zeros(1, np.float32), outputs=asked)
+    request = messages.parse_request(body, length)
+    response = InferResponse("m", "1", (texts("A", "a"), texts("B", "b")))
+    result = read_by_triton(request, response)
+    assert result.as_numpy("A") is None
+    assert result.get_output("B")["data"] == ["b"]
+
+
+def test_without_a_list_the_client_gets_everything_raw() -> None:
+    request = messages.parse_request(*triton_request(np.zeros(1, np.float32)))
+    assert request.outputs == {}
+    assert request.binary
+
+
+def test_an_output_that_does_not_exist_is_named() -> None:
+    asked = [triton_http.InferRequestedOutput("LYRICS")]
+    request = messages.parse_request(*triton_request(np.zeros(1, np.float32), outputs=asked))
+    with pytest.raises(InvalidParameter, match="LYRICS"):
+        messages.encode_response(request, SAID)
+
+
+def test_the_request_says_who_and_how() -> None:
+    body, length = triton_request(
+        np.zeros(1, np.float32), request_id="a7", priority=1, parameters={"lab": "02"}
+    )
+    request = messages.parse_request(body, length)
+    assert request.id == "a7"
+    assert request.parameters["lab"] == "02"
+    assert speech.is_urgent(request)
+
+
+def test_our_own_client_and_server_understand_each_other() -> None:
+    body = messages.encode_request(speech.speech_request(TONE, 16_000, {"priority": 1}))
+    request = messages.parse_request(body.content, str(body.json_bytes))
+    np.testing.assert_array_equal(speech.read_audio(request, 30.0), TONE)
+    answer = messages.encode_response(request, SAID)
+    response = messages.parse_response(answer.content, answer.headers.get(messages.HEADER_LENGTH))
+    assert speech.read_transcript(response) == "it was the best"
+
+
+# -- speech --------------------------------------------------------------------------------------
+
+
+def test_sound_at_another_rate_is_resampled() -> None:
+    request = speech.speech_request(TONE, 8_000, {})
+    assert len(speech.read_audio(request, 30.0)) == pytest.approx(3_200, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("audio", "rate_hz", "error"),
+    [
+        (TONE, 100, UnsupportedSampleRate),
+        (TONE[:0], 16_000, InvalidAudioFormat),
+        (np.array([np.nan], np.float32), 16_000, InvalidAudioFormat),
+        (np.zeros(16_001, np.float32), 16_000, PayloadTooLarge),
+        (TONE[None], 16_000, InvalidParameter),
+        (TONE.astype(np.float64), 16_000, InvalidParameter),
+    ],
+)
+def test_sound_that_the_model_cannot_take_is_refused(
+    audio: Any, rate_hz: int, error: type[Exception]
+) -> None:
+    names = {np.dtype(np.float32): "FP32", np.dtype(np.float64): "FP64"}
+    rate = Tensor("SAMPLE_RATE", "INT32", np.array([rate_hz], np.int32))
+    request = InferRequest((Tensor("AUDIO", names[audio.dtype], audio), rate))
+    with pytest.raises(error):
+        speech.read_audio(request, longest_s=1.0)
+
+
+def test_inputs_must_be_the_models() -> None:
+    with pytest.raises(InvalidParameter, match="SAMPLE_RATE INT32"):
+        speech.read_audio(InferRequest((Tensor("AUDIO", "FP32", TONE),)), 30.0)
+
+
+@pytest.mark.parametrize("priority", [True, -1, "high", 1.0])
+def test_a_priority_is_a_whole_number(priority: Any) -> None:
+    with pytest.raises(InvalidParameter, match="priority"):
+        speech.is_urgent(InferRequest((), parameters={"priority": priority}))
+
+
+def test_ordinary_requests_are_not_urgent() -> None:
+    assert not speech.is_urgent(InferRequest(()))
+    assert not speech.is_urgent(InferRequest((), parameters={"priority": 2}))
+
+
+# -- gRPC ----------------------------------------------------------------------------------------
+
+
+def test_a_raw_grpc_request_is_read() -> None:
+    tensor = triton_grpc.InferInput("X", [2], "FP32")
+    tensor.set_data_from_numpy(np.array([1, 2], np.float32))
+    message = pb.ModelInferRequest(id="a7")
+    message.inputs.append(tensor._get_tensor())
+    message.raw_input_contents.append(tensor._get_content())
+    message.parameters["sequence_end"].bool_param = True
+    request = protobuf.parse_request(message)
+    assert request.inputs[0].values.tolist() == [1, 2]
+    assert request.id == "a7"
+    assert request.parameters == {"sequence_end": True}
+
+
+def test_typed_grpc_contents_are_read() -> None:
+    message = pb.ModelInferRequest()
+    message.inputs.add(name="X", datatype="INT8", shape=[2]).contents.int_contents.extend([1, -2])
+    message.inputs.add(name="Y", datatype="BYTES", shape=[1]).contents.bytes_contents.append(
+        b"\xff"
+    )
+    one, other = protobuf.parse_request(message).inputs
+    assert one.values.tolist() == [1, -2]
+    assert other.values.tolist() == [b"\xff"]
+
+
+def test_raw_and_typed_contents_do_not_mix() -> None:
+    message = pb.ModelInferRequest(raw_input_contents=[b"\0"])
+    message.inputs.add(name="X", datatype="INT8", shape=[1])
+    message.inputs.add(name="Y", datatype="INT8", shape=[1]).contents.int_contents.append(1)
+    with pytest.raises(InvalidParameter, match="1 raw tensors for 2 inputs"):
+        protobuf.parse_request(message)
+
+
+def test_the_grpc_client_reads_the_answer() -> None:
+    response = InferResponse(
+        "m", "1", SAID.outputs, "a7", {"queue_ns": 5, "share": 0.5, "ok": True}
+    )
+    message = protobuf.response_message(InferRequest((), binary=True), response)
+    result = triton_grpc.InferResult(message)
+    assert result.as_numpy("TRANSCRIPT").tolist() == [b"it was the best"]
+    assert message.parameters["queue_ns"].int64_param == 5
+    assert message.parameters["ok"].bool_param
+
+
+def test_metadata_says_the_models_shape() -> None:
+    model = speech.speech_model("moonshine-tiny-en", ("1", "2"), "onnxruntime")
+    message = protobuf.metadata_message(model)
+    assert list(message.versions) == ["1", "2"]
+    assert list(message.inputs[0].shape) == [-1]
+    described = messages.model_metadata(model)
+    assert json.loads(json.dumps(described))["outputs"] == [
+        {"name": "TRANSCRIPT", "datatype": "BYTES", "shape": [1]}
+    ]
