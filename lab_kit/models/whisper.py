@@ -1,0 +1,236 @@
+"""Whisper tiny.en in PyTorch: 16 kHz audio to tokens, any number of sequences in a pass.
+
+Every clip is padded to 30 s, so the encoder's cost does not depend on its length. The decoder is
+the one of `transformers`; its past lies in a `KvPool`, so sequences at different positions share a
+pass. What is decoded when, and which slots a sequence gets, is the engine's affair.
+
+Source of the architecture and of the rules for choosing tokens: Radford et al., "Robust Speech
+Recognition via Large-Scale Weak Supervision", 2022, arXiv:2212.04356; openai/whisper, decoding.py.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.errors import InvalidParameter, ModelStoreError, PayloadTooLarge
+from lab_kit.models import whisper_attention
+from lab_kit.models.choice import Choice
+from lab_kit.models.device import Device
+from lab_kit.models.kv_pool import CacheShape, KvPool
+from lab_kit.models.whisper_attention import DecodeRow, EncodedSpeech
+from lab_kit.models.whisper_weights import load_whisper
+from lab_kit.units import SAMPLE_RATE_HZ
+
+__all__ = ["DTYPES", "DecodeRow", "EncodedSpeech", "Whisper", "use_threads", "warm_up"]
+
+CLIP_S = 30
+"""Audio the encoder takes at once; shorter clips are filled up with silence."""
+TOKENS_PER_AUDIO_S = 8
+"""Speech does not yield more; a decoder that wants to is repeating itself."""
+EXTRA_TOKENS = 8
+"""For clips so short that the rate says little: a number or a name takes several."""
+DTYPES = ("float32", "float16", "bfloat16")
+"""Precisions in which the network can be loaded."""
+
+_ENGLISH_ONLY_WORDS = 51_864
+"""Entries of the English vocabulary; the multilingual one has more and another prompt."""
+
+
+class Whisper:
+    """The network, its vocabulary and its rules.
+
+    Args:
+        files: ``model.bin``, ``config.json`` and ``tokenizer.json`` by name.
+        device: where to run.
+        dtype: one of ``DTYPES``.
+
+    Attributes:
+        prompt: tokens that every sequence begins with.
+        end_token: chosen where the speech ends.
+        max_tokens: positions of the decoder; prompt and answer together.
+
+    Raises:
+        ModelStoreError: a file is not what it should be, or the model is not English-only.
+        InvalidParameter: another precision.
+    """
+
+    def __init__(self, files: Mapping[str, Path], device: Device, dtype: str = "float32") -> None:
+        self.device = device
+        self.dtype = dtype
+        self.network = load_whisper(files["model.bin"], _torch_dtype(dtype), _place(device))
+        whisper_attention.use_attention_by_row()
+        self.network.decoder.set_attn_implementation(whisper_attention.BY_ROW)
+        config = self.network.config
+        _require_english(files["model.bin"], config.vocab_size)
+        self._tokenizer = Tokenizer.from_file(str(files["tokenizer.json"]))
+        self.prompt: tuple[int, ...] = tuple(
+            self._special(files, name) for name in ("<|startoftranscript|>", "<|notimestamps|>")
+        )
+        self.end_token = self._special(files, "<|endoftext|>")
+        self.max_tokens: int = config.max_target_positions
+        self.never, self.not_first = _suppressed(files["config.json"])
+        self._features = WhisperFeatureExtractor(feature_size=config.num_mel_bins)
+
+    @property
+    def cache_shape(self) -> CacheShape:
+        """What the decoder keeps of each token."""
+        config = self.network.config
+        heads = config.decoder_attention_heads
+        weights = self.network.decoder.embed_tokens.weight
+        width = config.d_model // heads
+        return CacheShape(config.decoder_layers, heads, width, weights.dtype, weights.device)
+
+    def features(self, clips: Sequence[FloatArray]) -> FloatArray:
+        """The clips as the encoder wants them: (clips, 80 bands, 3000 frames) float32 log-mel.
+
+        Args:
+            clips: each (samples,) float32 in [-1, 1] at 16 kHz, at most 30 s.
+
+        Raises:
+            PayloadTooLarge: a clip is longer.
+        """
+        for clip in clips:
+            if len(clip) > CLIP_S * SAMPLE_RATE_HZ:
+                raise PayloadTooLarge(
+                    received=f"a clip of {len(clip) / SAMPLE_RATE_HZ:.1f} s",
+                    expected=f"at most {CLIP_S} s, which is all that Whisper hears at once",
+                    next_step="cut it at a pause",
+                )
+        extracted = self._features(list(clips), sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")
+        return np.asarray(extracted["input_features"], np.float32)
+
+    def encode(self, clips: Sequence[FloatArray]) -> list[EncodedSpeech]:
+        """Encode clips in one pass; arguments and errors as ``features``."""
+        with torch.inference_mode():
+            shape = self.cache_shape
+            mel = torch.from_numpy(self.features(clips)).to(shape.device, shape.dtype)
+            frames = self.network.encoder(mel).last_hidden_state  # (clips, 1500, width)
+            return [
+                self._listened(frames[index : index + 1], len(clip))
+                for index, clip in enumerate(clips)
+            ]
+
+    def decode(self, rows: Sequence[DecodeRow], pool: KvPool) -> list[list[Choice]]:
+        """Feed each row its new tokens in one pass.
+
+        Returns:
+            For each row the choice after each of its new tokens.
+        """
+        with torch.inference_mode():
+            placed = whisper_attention.layout(rows, pool)
+            scores = self._scores(placed, rows, pool)  # (new tokens, words)
+            scores[:, self.never] = float("-inf")
+            first = placed.positions[placed.is_token] == len(self.prompt) - 1
+            scores[:, self.not_first] += torch.where(first, float("-inf"), 0.0)[:, None]
+            return _by_row(rows, scores)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The words that ``tokens`` spell, without the prompt's and other marks."""
+        spoken = [token for token in tokens if token < self.end_token]
+        return str(self._tokenizer.decode(spoken)).strip()
+
+    def token_limit(self, audio_samples: int) -> int:
+        """Most tokens that audio of this length can hold."""
+        by_length = TOKENS_PER_AUDIO_S * audio_samples // SAMPLE_RATE_HZ + EXTRA_TOKENS
+        return min(by_length, self.max_tokens - len(self.prompt))
+
+    def _listened(self, frames: torch.Tensor, samples: int) -> EncodedSpeech:
+        """What each decoder layer makes of one clip's (1, 1500, width) frames."""
+        shape = self.cache_shape
+        split = (1, -1, shape.heads, shape.head_width)
+        attentions: list[Any] = [layer.encoder_attn for layer in self.network.decoder.layers]
+        return EncodedSpeech(
+            tuple(a.k_proj(frames).view(split).transpose(1, 2).contiguous() for a in attentions),
+            tuple(a.v_proj(frames).view(split).transpose(1, 2).contiguous() for a in attentions),
+            samples,
+        )
+
+    def _scores(
+        self, placed: whisper_attention.Layout, rows: Sequence[DecodeRow], pool: KvPool
+    ) -> torch.Tensor:
+        """Logits after each new token, (new tokens, words) float32."""
+        decoder = self.network.decoder
+        encoded = [row.encoded for row in rows]
+        hidden = decoder(
+            input_ids=placed.tokens,
+            attention_mask=placed.mask,
+            position_ids=placed.positions,
+            past_key_values=whisper_attention.cache_for(placed, encoded, pool),
+            # only says that there is something to listen to; the cache holds what
+            encoder_hidden_states=placed.mask,
+            use_cache=True,
+        ).last_hidden_state[placed.is_token]
+        return torch.nn.functional.linear(hidden, decoder.embed_tokens.weight).float()
+
+    def _special(self, files: Mapping[str, Path], name: str) -> int:
+        token = self._tokenizer.token_to_id(name)
+        if token is None:
+            raise ModelStoreError(
+                received=f"{files['tokenizer.json']} without {name}",
+                expected="Whisper's vocabulary",
+                next_step="use the catalog's file: lab models pull whisper-tiny-en",
+            )
+        return int(token)
+
+
+def use_threads(count: int) -> None:
+    """Give PyTorch ``count`` CPU threads in this process; once, by whoever loads the model."""
+    torch.set_num_threads(count)
+
+
+def warm_up(model: Whisper) -> None:
+    """Run every path once, so that the first caller does not pay for allocation."""
+    pool = KvPool.for_model(model, 16)
+    clips = model.encode([np.zeros(SAMPLE_RATE_HZ, np.float32)] * 2)
+    rows = [
+        DecodeRow(model.prompt, tuple(range(at, at + len(model.prompt))), clip)
+        for at, clip in zip((0, 8), clips, strict=True)
+    ]
+    model.decode(rows, pool)
+    step = [DecodeRow((model.end_token,), (*r.slots, r.slots[-1] + 1), r.encoded) for r in rows]
+    model.decode(step, pool)
+
+
+def _by_row(rows: Sequence[DecodeRow], scores: torch.Tensor) -> list[list[Choice]]:
+    """The best token at each of the (new tokens, words) scores, given back to its row."""
+    best = scores.argmax(dim=-1)
+    chances = scores.gather(1, best[:, None])[:, 0] - scores.logsumexp(dim=-1)
+    choices = (Choice(*pair) for pair in zip(best.tolist(), chances.tolist(), strict=True))
+    return [[next(choices) for _ in row.tokens] for row in rows]
+
+
+def _torch_dtype(name: str) -> torch.dtype:
+    if name not in DTYPES:
+        raise InvalidParameter(
+            received=f"dtype {name!r}",
+            expected=f"one of {', '.join(DTYPES)}",
+            next_step="choose one of them",
+        )
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+def _place(device: Device) -> torch.device:
+    return torch.device("cuda" if device.kind == "cuda" else "cpu")
+
+
+def _require_english(path: Path, words: int) -> None:
+    if words != _ENGLISH_ONLY_WORDS:
+        raise ModelStoreError(
+            received=f"{path} with a vocabulary of {words:,}",
+            expected=f"{_ENGLISH_ONLY_WORDS:,}, as the English-only models have",
+            next_step="use one of those: lab models pull whisper-tiny-en",
+        )
+
+
+def _suppressed(path: Path) -> tuple[list[int], list[int]]:
+    """Tokens that are never chosen, and those that are not chosen first."""
+    config = json.loads(path.read_text("utf-8"))
+    return list(config["suppress_ids"]), list(config["suppress_ids_begin"])
