@@ -27,12 +27,14 @@ class DecodeRequest:
             audio of this length.
         draft: tokens that the answer probably begins with; they are checked in one pass and
             the agreeing prefix is kept. Empty decodes token by token.
+        stream: whose request it is; within a class streams take turns. None is nobody's.
     """
 
     audio: FloatArray
     priority: Priority
     max_tokens: int | None = None
     draft: tuple[int, ...] = ()
+    stream: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,9 @@ class Hypothesis:
             start, so that start to finish is the time it was worked on.
         steps: decoder passes that it took part in.
         compute_ns: time the device spent on passes it took part in, shared by their width.
+        drafted, accepted: tokens that were offered to it, and those of them that it agreed with.
+        reused: positions that its latest start found in the cache.
+        preempted: times that it lost its place in the cache and started again.
     """
 
     text: str
@@ -58,6 +63,10 @@ class Hypothesis:
     finished_ns: int
     steps: int
     compute_ns: int
+    drafted: int = 0
+    accepted: int = 0
+    reused: int = 0
+    preempted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,26 @@
 """Worker threads that take work from the scheduler and give it to the runner.
 
 The runtime releases the interpreter while it computes, so threads use the cores. One lock guards
-the scheduler; nobody holds it while computing. A request that fails fails alone: its future
-carries the exception, and the worker goes on.
+the scheduler; nobody holds it while computing. A request that fails fails alone: when a batch
+fails, each of its requests is tried by itself, and the future of the one to blame carries the
+exception.
 """
 
 import itertools
 import threading
 import time
 from concurrent.futures import Future
+from hashlib import sha256
 
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Load, Ticket
+from lab_kit.engine.batching import Batching, Continuous
+from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import Runner
-from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Work
-from lab_kit.errors import SystemOverloaded
+from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Wait, Work
+from lab_kit.errors import PayloadTooLarge, SystemOverloaded
 from lab_kit.events import ModelInfo
 
-MAX_BATCH = 4
+DEFAULT_BATCHING = Continuous(max_batch=4)
 """Two workers that step four sequences each get more done than one that steps eight while the
 other waits; a wider step also ends later for everybody in it."""
 MAX_WAITING = 256
@@ -30,6 +34,7 @@ class EngineLoop:
         runner: what computes.
         model: what it is, for whoever asks.
         workers: threads that call the runner at once.
+        kv: the cache that the runner's sequences live in, if it is bounded.
     """
 
     def __init__(
@@ -37,12 +42,14 @@ class EngineLoop:
         runner: Runner,
         model: ModelInfo,
         workers: int,
-        max_batch: int = MAX_BATCH,
+        batching: Batching = DEFAULT_BATCHING,
         max_waiting: int = MAX_WAITING,
+        kv: KvCache | None = None,
     ) -> None:
         self._runner = runner
         self._model = model
-        self._scheduler = Scheduler(max_batch, max_waiting)
+        self._kv = kv
+        self._scheduler = Scheduler(batching, runner.traits, workers, max_waiting, kv)
         self._futures: dict[int, Future[Hypothesis]] = {}
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
@@ -59,12 +66,25 @@ class EngineLoop:
         """What runs, and where."""
         return self._model
 
+    @property
+    def batching(self) -> Batching:
+        """The policy in force."""
+        return self._scheduler.batching
+
+    def use(self, batching: Batching) -> None:
+        """Change the policy while running; batches under way end as they began."""
+        with self._changed:
+            self._scheduler.batching = batching
+            self._changed.notify_all()
+
     def submit(self, request: DecodeRequest) -> Ticket:
         """Queue a request.
 
         Raises:
             SystemOverloaded: ``max_waiting`` requests wait already, or the engine is stopping.
+            PayloadTooLarge: the cache could not hold it even with nobody else there.
         """
+        sequence = self._prepared(request)
         with self._changed:
             if self._stopping or not self._scheduler.has_room():
                 raise SystemOverloaded(
@@ -72,7 +92,6 @@ class EngineLoop:
                     "a place in the queue",
                     "try again after the stated delay",
                 )
-            sequence = Sequence(next(self._numbers), request, time.perf_counter_ns())
             future: Future[Hypothesis] = Future()
             self._scheduler.add(sequence)
             self._futures[sequence.number] = future
@@ -83,9 +102,9 @@ class EngineLoop:
         """Replace a request that has not started, keeping its place; False if it has."""
         with self._changed:
             sequence = self._scheduler.get(ticket.number)
-            if sequence is None or sequence.busy or sequence.stage is not Stage.WAITING:
+            if sequence is None or not self._scheduler.refresh(sequence, request):
                 return False
-            sequence.request = request
+            self._measure(sequence)
             return True
 
     def cancel(self, ticket: Ticket) -> None:
@@ -95,8 +114,17 @@ class EngineLoop:
             if sequence is None:
                 return
             self._futures[sequence.number].cancel()
-            if not sequence.busy:
-                self._forget(sequence)
+            if sequence.busy:
+                return
+            self._forget(sequence)
+            ended = [(s, self._forget(s)) for s in self._scheduler.ended()]
+            self._changed.notify_all()
+        self._answer(ended)
+
+    @property
+    def kv(self) -> KvCache | None:
+        """The bounded cache, to look at; it changes while you look."""
+        return self._kv
 
     def load(self) -> Load:
         """How busy the engine is now."""
@@ -117,40 +145,74 @@ class EngineLoop:
             future.cancel()
         self._futures.clear()
 
+    def _prepared(self, request: DecodeRequest) -> Sequence:
+        sequence = Sequence(next(self._numbers), request, time.perf_counter_ns())
+        sequence.draft = request.draft
+        self._measure(sequence)
+        longest = len(self._runner.traits.prompt) + sequence.limit
+        if self._kv is not None and longest > self._kv.slots:
+            raise PayloadTooLarge(
+                f"audio that may need {longest} places in the cache",
+                f"at most {self._kv.slots}",
+                "send shorter audio, or give the engine a larger cache",
+            )
+        return sequence
+
+    def _measure(self, sequence: Sequence) -> None:
+        """Note what the scheduler wants to know of the request's audio."""
+        request = sequence.request
+        sequence.limit = request.max_tokens or self._runner.token_limit(len(request.audio))
+        sequence.length = self._runner.encoder_length(len(request.audio))
+        if self._kv is not None:
+            sequence.audio_key = sha256(request.audio.tobytes()).digest()
+
     def _work(self) -> None:
         while True:
             with self._changed:
-                work = self._scheduler.take()
-                while work is None and not self._stopping:
-                    self._changed.wait()
-                    work = self._scheduler.take()
-                if work is None or self._stopping:
-                    return
+                work = self._next()
+            if work is None:
+                return
             self._run(work)
 
+    def _next(self) -> Work | None:
+        """Wait for work; None once the engine stops."""
+        while not self._stopping:
+            now_ns = time.perf_counter_ns()
+            work = self._scheduler.take(now_ns)
+            if isinstance(work, Work):
+                return work
+            self._changed.wait(_seconds_until(work, now_ns))
+        return None
+
     def _run(self, work: Work) -> None:
-        failure: Exception | None = None
+        failures = self._tried(work)
+        with self._changed:
+            self._scheduler.settle(work)
+            cancelled = [s for s in work.sequences if self._futures[s.number].cancelled()]
+            gone = {s.number: s for s in (*cancelled, *failures)}
+            futures = {number: self._forget(s) for number, s in gone.items()}
+            ended = [(s, self._forget(s)) for s in self._scheduler.ended()]
+            self._changed.notify_all()
+        for sequence, failure in failures.items():
+            if futures[sequence.number].set_running_or_notify_cancel():
+                futures[sequence.number].set_exception(failure)
+        self._answer(ended)
+
+    def _tried(self, work: Work) -> dict[Sequence, Exception]:
+        """Run the work; if it fails, run each of its sequences alone, and name those who fail."""
         try:
             self._runner.run(work)
         except Exception as error:  # whatever the runtime raises belongs to these requests
-            failure = error
-        with self._changed:
-            ended = [s for s in work.sequences if self._has_ended(s, failure)]
-            futures = [self._forget(sequence) for sequence in ended]
-            for sequence in work.sequences:
-                sequence.busy = False
-            self._changed.notify_all()
-        for sequence, future in zip(ended, futures, strict=True):
-            if not future.set_running_or_notify_cancel():
-                continue
-            if failure is not None:
-                future.set_exception(failure)
-            else:
-                future.set_result(self._hypothesis(sequence))
+            if len(work.sequences) == 1:
+                return {work.sequences[0]: error}
+            alone = [self._tried(Work(work.stage, (s,))) for s in work.sequences]
+            return {s: e for failures in alone for s, e in failures.items()}
+        return {}
 
-    def _has_ended(self, sequence: Sequence, failure: Exception | None) -> bool:
-        cancelled = self._futures[sequence.number].cancelled()
-        return cancelled or failure is not None or sequence.stage is Stage.DONE
+    def _answer(self, ended: "list[tuple[Sequence, Future[Hypothesis]]]") -> None:
+        for sequence, future in ended:
+            if future.set_running_or_notify_cancel():
+                future.set_result(self._hypothesis(sequence))
 
     def _forget(self, sequence: Sequence) -> "Future[Hypothesis]":
         self._scheduler.remove(sequence)
@@ -169,4 +231,12 @@ class EngineLoop:
             finished_ns=finished_ns,
             steps=sequence.steps,
             compute_ns=sequence.compute_ns,
+            drafted=sequence.drafted,
+            accepted=sequence.accepted,
+            reused=sequence.reused,
+            preempted=sequence.preempted,
         )
+
+
+def _seconds_until(wait: Wait, now_ns: int) -> float | None:
+    return None if wait.until_ns is None else max(0.0, (wait.until_ns - now_ns) / 1e9)

@@ -1,9 +1,11 @@
 """Runs scheduled work on the model, and keeps what the model remembers of each sequence."""
 
 import time
+from collections.abc import Iterable
+from itertools import takewhile
 from typing import Protocol
 
-from lab_kit.engine.scheduler import Sequence, Stage, Work
+from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
 from lab_kit.models.choice import Choice
 from lab_kit.models.moonshine import (
     END_TOKEN,
@@ -12,13 +14,28 @@ from lab_kit.models.moonshine import (
     Moonshine,
     join,
     select,
-    token_limit,
     truncate,
 )
 
 
 class Runner(Protocol):
-    """Runs work; the loop knows no more of a device than this."""
+    """Runs work; the loop knows no more of a device than this.
+
+    Work that raises must leave its sequences as they were, so that each can be tried alone.
+    """
+
+    @property
+    def traits(self) -> Traits:
+        """What the scheduler has to know."""
+        ...
+
+    def token_limit(self, audio_samples: int) -> int:
+        """Most tokens that audio of this length can hold."""
+        ...
+
+    def encoder_length(self, audio_samples: int) -> int:
+        """Samples that the encoder sees of such a clip; equal ones can share a pass."""
+        ...
 
     def run(self, work: Work) -> None:
         """Run ``work`` and advance its sequences."""
@@ -43,6 +60,8 @@ class MoonshineRunner:
 
     def __init__(self, model: Moonshine) -> None:
         self._model = model
+        # the graph has no mask over past tokens, and padding would change the encoder's answer
+        self.traits = Traits(lockstep=True)
         self._encoded: dict[int, EncodedAudio] = {}
         self._rows: dict[int, tuple[DecodeBatch, int]] = {}
 
@@ -60,6 +79,14 @@ class MoonshineRunner:
             sequence.busy_ns += spent_ns
             sequence.compute_ns += spent_ns // len(work.sequences)
 
+    def token_limit(self, audio_samples: int) -> int:
+        """Most tokens that audio of this length can hold."""
+        return self._model.token_limit(audio_samples)
+
+    def encoder_length(self, audio_samples: int) -> int:
+        """Clips are not padded."""
+        return audio_samples
+
     def text(self, sequence: Sequence) -> str:
         """The words of the sequence's tokens."""
         return self._model.text(sequence.tokens)
@@ -74,19 +101,18 @@ class MoonshineRunner:
         sequence.stage = Stage.ENCODED
 
     def _start(self, sequences: tuple[Sequence, ...]) -> None:
-        draft = sequences[0].request.draft
-        clips = [self._encoded.pop(s.number) for s in sequences]
+        draft = sequences[0].draft
+        clips = [self._encoded[s.number] for s in sequences]
         choices, batch = self._model.prefill(clips, draft)
         if draft:
-            kept = _agreeing(draft, choices[0])
+            kept = agreeing(draft, choices[0])
             batch = truncate(batch, 1 + kept) if kept < len(draft) else batch
             choices = [choices[0][: kept + 1]]
+            count_draft(sequences[0], kept)
         for row, (sequence, chosen) in enumerate(zip(sequences, choices, strict=True)):
+            del self._encoded[sequence.number]
             self._rows[sequence.number] = (batch, row)
-            sequence.stage = Stage.DECODING
-            for choice in chosen:
-                if sequence.stage is Stage.DECODING:
-                    _accept(sequence, choice)
+            accept(sequence, chosen, END_TOKEN)
             sequence.position = batch.position
             sequence.steps += 1
 
@@ -94,7 +120,7 @@ class MoonshineRunner:
         batch, rows = self._gathered(sequences)
         choices = self._model.step(batch, [sequence.tokens[-1] for sequence in rows])
         for sequence, choice in zip(rows, choices, strict=True):
-            _accept(sequence, choice)
+            accept(sequence, [choice], END_TOKEN)
             sequence.position = batch.position
             sequence.steps += 1
 
@@ -115,22 +141,29 @@ class MoonshineRunner:
         return joined, ordered
 
 
-def _agreeing(draft: tuple[int, ...], choices: list[Choice]) -> int:
+def agreeing(draft: tuple[int, ...], choices: Iterable[Choice]) -> int:
     """Length of the draft's prefix that the model would have chosen itself."""
-    for index, token in enumerate(draft):
-        if choices[index].token != token:
-            return index
-    return len(draft)
+    pairs = zip(draft, choices, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1].token, pairs))
 
 
-def _accept(sequence: Sequence, choice: Choice) -> None:
-    """Take the model's choice; the sequence is done at END or at its token limit."""
-    if choice.token == END_TOKEN:
-        sequence.stage = Stage.DONE
-        return
-    sequence.tokens.append(choice.token)
-    sequence.log_probabilities.append(choice.log_probability)
-    request = sequence.request
-    if len(sequence.tokens) >= (request.max_tokens or token_limit(len(request.audio))):
-        sequence.truncated = True
-        sequence.stage = Stage.DONE
+def count_draft(sequence: Sequence, accepted: int) -> None:
+    """Note how much of the sequence's draft was right; it is used up."""
+    sequence.drafted += len(sequence.draft)
+    sequence.accepted += accepted
+    sequence.draft = ()
+
+
+def accept(sequence: Sequence, choices: Iterable[Choice], end_token: int) -> None:
+    """Take the model's choices in order; the sequence is done at the end token or its limit."""
+    sequence.stage = Stage.DECODING
+    for choice in choices:
+        if choice.token == end_token:
+            sequence.stage = Stage.DONE
+            return
+        sequence.tokens.append(choice.token)
+        sequence.log_probabilities.append(choice.log_probability)
+        if len(sequence.tokens) >= sequence.limit:
+            sequence.truncated = True
+            sequence.stage = Stage.DONE
+            return

@@ -1,25 +1,27 @@
-"""Which work runs next: continuous batching as bookkeeping, with no tensor and no thread.
+"""Which work runs next, as bookkeeping: no tensor, no thread, no clock of its own.
 
-A sequence waits, is encoded, then takes decoder steps until it is done. Workers ask for work and
-report back. Three rules decide:
+A sequence waits, is admitted to a batch, is encoded, starts, then takes decoder steps until it is
+done. Workers ask for work and report back. The rules, in this order:
 
 1. The most urgent class goes first, between any two steps.
-2. Within a class, waiting audio is encoded before decoding goes on, so that sequences start
-   close together, up to ``max_batch`` at once.
-3. Sequences that stand at the same token share a step. The one furthest behind steps first; when
-   it catches up with others, they go on together. (The decoder has no mask over past tokens, so
-   only equal positions can share a step.)
-
-Clips are encoded alone: on a CPU the encoder's cost is linear in the batch, and padding changes
-its answer.
+2. The batching policy says who of a class may join (`batching`); within the class streams take
+   turns, so that one with much to say does not keep the others waiting.
+3. In a batch, audio is encoded before decoding goes on, so that sequences start close together.
+4. Of those that decode, a step takes as many as it may. Where the decoder needs them to stand at
+   the same token, the one furthest behind goes first; when it catches up with others, they go on
+   together.
+5. If there is a bounded cache (`kv`) and it is full, the youngest of the least urgent gives up its
+   place and starts again later, from the tokens it has: its answer does not change.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from lab_kit.engine.api import DecodeRequest, Priority
+from lab_kit.engine.batching import Batching, Queue
+from lab_kit.engine.kv import KvCache
 
 
 class Stage(Enum):
@@ -36,28 +38,52 @@ class Sequence:
     """One request on its way through the engine.
 
     Attributes:
-        position: decoder positions computed so far.
+        limit: tokens after which it is cut off.
+        length: what the encoder sees of it; clips of equal length can share an encoder pass.
+        audio_key: names the audio, where the cache looks for what is there already.
         busy: a worker holds it.
         busy_ns: how long workers have held it so far.
+        position: decoder positions computed so far.
+        draft: tokens to be checked in its next pass.
+        reused: positions that its start found in the cache.
     """
 
     number: int
     request: DecodeRequest
     submitted_ns: int
+    limit: int = 0
+    length: int = 0
+    audio_key: bytes = b""
     stage: Stage = Stage.WAITING
+    batch: "Batch | None" = None
     busy: bool = False
     busy_ns: int = 0
     position: int = 0
     tokens: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
+    draft: tuple[int, ...] = ()
     truncated: bool = False
     steps: int = 0
     compute_ns: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    reused: int = 0
+    preempted: int = 0
 
     @property
     def priority(self) -> Priority:
         """Its request's class."""
         return self.request.priority
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Sequences that share steps; an open one takes others in while it runs."""
+
+    priority: Priority
+    is_open: bool
+    max_batch: int = 1
+    members: list[Sequence] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +94,53 @@ class Work:
     sequences: tuple[Sequence, ...]
 
 
-class Scheduler:
-    """The queue and the running set.
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before ``until_ns``, or, where that is None, before something changes."""
 
-    Args:
-        max_batch: most sequences that share a step, and most that decode at once in a class.
-        max_waiting: requests that may wait; the caller refuses more.
+    until_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the scheduler has to know of a model on its device.
+
+    Attributes:
+        lockstep: only sequences at the same position can share a step.
+        encode_width: most clips in one encoder pass. On a CPU the encoder's cost is linear in the
+            batch, so 1 is best there.
+        prompt: tokens that every sequence begins with.
     """
 
-    def __init__(self, max_batch: int, max_waiting: int) -> None:
-        self._max_batch = max_batch
+    lockstep: bool
+    encode_width: int = 1
+    prompt: tuple[int, ...] = ()
+
+
+class Scheduler:
+    """The queue and the running batches.
+
+    Args:
+        workers: how many will ask for work.
+        max_waiting: requests that may wait; the caller refuses more.
+        kv: the bounded cache that sequences live in; None where the runtime allocates.
+    """
+
+    def __init__(
+        self,
+        batching: Batching,
+        traits: Traits,
+        workers: int,
+        max_waiting: int,
+        kv: KvCache | None = None,
+    ) -> None:
+        self.batching = batching
+        self._traits = traits
+        self._workers = workers
         self._max_waiting = max_waiting
+        self._kv = kv
         self._sequences: OrderedDict[int, Sequence] = OrderedDict()
+        self._batches: list[Batch] = []
 
     def has_room(self) -> bool:
         """Whether another request may wait."""
@@ -97,44 +158,197 @@ class Scheduler:
         """The live sequence of that number."""
         return self._sequences.get(number)
 
+    def refresh(self, sequence: Sequence, request: DecodeRequest) -> bool:
+        """Give a sequence other audio, keeping its place; False once anything was done for it."""
+        placed = self._kv is not None and sequence.batch is not None
+        if sequence.busy or sequence.stage is not Stage.WAITING or placed:
+            return False
+        sequence.request = request
+        sequence.draft = request.draft
+        return True
+
     def remove(self, sequence: Sequence) -> None:
-        """Forget a sequence that is done or cancelled."""
-        self._sequences.pop(sequence.number, None)
+        """Forget a sequence that is done or cancelled; its place in the cache is free at once."""
+        if self._sequences.pop(sequence.number, None) is None:
+            return
+        self._leave_batch(sequence)
 
-    def take(self) -> Work | None:
-        """The next work, its sequences marked busy; None if there is none."""
-        idle = [s for s in self._sequences.values() if not s.busy]
+    def take(self, now_ns: int) -> Work | Wait:
+        """The next work, its sequences marked busy; or how long there will be none."""
+        look_again = []
         for priority in Priority:
-            work = self._choose(priority, [s for s in idle if s.priority is priority])
-            if work is not None:
-                for sequence in work.sequences:
-                    sequence.busy = True
-                return work
-        return None
+            due_ns = self._admit(priority, now_ns)
+            if due_ns is not None:
+                look_again.append(due_ns)
+            for batch in [b for b in self._batches if b.priority is priority]:
+                work = self._next(batch)
+                if work is not None:
+                    for sequence in work.sequences:
+                        sequence.busy = True
+                    return work
+        return Wait(min(look_again, default=None))
 
-    def _choose(self, priority: Priority, idle: list[Sequence]) -> Work | None:
+    def settle(self, work: Work) -> None:
+        """Take the work's sequences back from the worker."""
+        for sequence in work.sequences:
+            sequence.busy = False
+            if self._kv is not None and sequence.batch is not None:
+                self._kv.filled(sequence.number, self._known(sequence)[: sequence.position])
+
+    def ended(self) -> list[Sequence]:
+        """Who is done and may be answered: from a closed batch nobody before everybody."""
+        return [
+            s
+            for batch in self._batches
+            if batch.is_open or all(s.stage is Stage.DONE for s in batch.members)
+            for s in batch.members
+            if s.stage is Stage.DONE
+        ]
+
+    # --- who joins
+
+    def _admit(self, priority: Priority, now_ns: int) -> int | None:
+        """Let those join whom the policy and the cache have room for; returns when to ask again."""
+        waiting = self._in_turn(s for s in self._of(priority) if s.batch is None)
+        running = [b for b in self._batches if b.priority is priority]
+        queue = Queue(
+            [s.submitted_ns for s in waiting],
+            sum(len(batch.members) for batch in running),
+            len(running),
+            self._workers,
+            now_ns,
+        )
+        admission = self.batching.admit(queue)
+        joining = self._that_fit(waiting[: admission.count])
+        if joining:
+            self._form(priority, joining)
+        return admission.look_again_ns
+
+    def _in_turn(self, waiting: Iterable[Sequence]) -> list[Sequence]:
+        """Everyone's first request, then everyone's second: running ones count as had."""
+        had = Counter(s.request.stream for s in self._sequences.values() if s.batch is not None)
+        turns = []
+        for sequence in waiting:
+            stream = sequence.request.stream
+            turns.append((had[stream] if stream is not None else 0, sequence))
+            had[stream] += 1
+        return [sequence for _, sequence in sorted(turns, key=lambda turn: turn[0])]
+
+    def _that_fit(self, chosen: list[Sequence]) -> list[Sequence]:
+        for count, sequence in enumerate(chosen):
+            if not self._begin(sequence):
+                return chosen[:count]
+        return chosen
+
+    def _begin(self, sequence: Sequence) -> bool:
+        """Find the sequence a place in the cache; the less urgent make room if they must."""
+        if self._kv is None:
+            return True
+        known = self._known(sequence)
+        longest = len(self._traits.prompt) + sequence.limit
+        while (
+            reused := self._kv.begin(sequence.number, sequence.audio_key, known, longest)
+        ) is None:
+            victim = self._victim(lambda s: s.priority > sequence.priority)
+            if victim is None:
+                return False
+            self._preempt(victim)
+        sequence.reused = reused
+        return True
+
+    def _form(self, priority: Priority, joining: list[Sequence]) -> None:
+        batch = self._open(priority) if self.batching.stays_open else None
+        if batch is None:
+            batch = Batch(priority, self.batching.stays_open)
+            self._batches.append(batch)
+        batch.max_batch = self.batching.max_batch
+        for sequence in joining:
+            sequence.batch = batch
+            batch.members.append(sequence)
+
+    def _open(self, priority: Priority) -> Batch | None:
+        return next((b for b in self._batches if b.is_open and b.priority is priority), None)
+
+    # --- what they do next
+
+    def _next(self, batch: Batch) -> Work | None:
+        idle = [s for s in batch.members if not s.busy]
         waiting = [s for s in idle if s.stage is Stage.WAITING]
-        if waiting and self._decoding(priority) < self._max_batch:
-            return Work(Stage.WAITING, (waiting[0],))
+        if waiting:
+            alike = [s for s in waiting if s.length == waiting[0].length]
+            return Work(Stage.WAITING, tuple(alike[: self._traits.encode_width]))
+        if not batch.is_open and any(s.stage is Stage.WAITING for s in batch.members):
+            return None  # a closed batch starts as one; some of it is still being encoded
         encoded = [s for s in idle if s.stage is Stage.ENCODED]
         if encoded:
-            return Work(Stage.ENCODED, self._starting_together(encoded))
+            return Work(Stage.ENCODED, self._starting_together(encoded, batch.max_batch))
         decoding = [s for s in idle if s.stage is Stage.DECODING]
-        if decoding:
+        if self._traits.lockstep and decoding:
             behind = min(s.position for s in decoding)
-            level = [s for s in decoding if s.position == behind]
-            return Work(Stage.DECODING, tuple(level[: self._max_batch]))
-        return None
+            decoding = [s for s in decoding if s.position == behind]
+        stepping = self._that_can_grow(decoding[: batch.max_batch])
+        return Work(Stage.DECODING, stepping) if stepping else None
 
-    def _decoding(self, priority: Priority) -> int:
-        started: Iterable[Sequence] = (
-            s for s in self._sequences.values() if s.priority is priority
-        )
-        return sum(s.stage is not Stage.WAITING or s.busy for s in started)
-
-    def _starting_together(self, encoded: list[Sequence]) -> tuple[Sequence, ...]:
-        """Sequences without a draft start as one batch; a draft makes its own first pass."""
-        if encoded[0].request.draft:
+    def _starting_together(self, encoded: list[Sequence], width: int) -> tuple[Sequence, ...]:
+        """In lockstep only sequences without a draft start as one: a draft moves its own ahead."""
+        if not self._traits.lockstep:
+            return tuple(encoded[:width])
+        if encoded[0].draft:
             return (encoded[0],)
-        plain = [s for s in encoded if not s.request.draft]
-        return tuple(plain[: self._max_batch])
+        return tuple([s for s in encoded if not s.draft][:width])
+
+    def _that_can_grow(self, decoding: list[Sequence]) -> tuple[Sequence, ...]:
+        """Those for whose next pass the cache has room, made at the expense of the youngest."""
+        stepping: list[Sequence] = []
+        for sequence in decoding:
+            if sequence.batch is not None and self._grow(sequence, stepping):
+                stepping.append(sequence)
+        return tuple(stepping)
+
+    def _grow(self, sequence: Sequence, stepping: list[Sequence]) -> bool:
+        if self._kv is None:
+            return True
+        while not self._kv.grow(sequence.number, len(self._known(sequence))):
+            victim = self._victim(lambda s: s not in stepping)
+            if victim is None:
+                return False
+            self._preempt(victim)
+            if victim is sequence:
+                return False
+        return True
+
+    def _known(self, sequence: Sequence) -> list[int]:
+        """Every token that stands after the sequence's next pass, accepted or drafted."""
+        return [*self._traits.prompt, *sequence.tokens, *sequence.draft]
+
+    # --- who gives way
+
+    def _victim(self, may: Callable[[Sequence], bool]) -> Sequence | None:
+        """The youngest of the least urgent that holds something and is not being computed."""
+        holding = [
+            s for b in self._batches for s in b.members if not s.busy and s.stage is not Stage.DONE
+        ]
+        willing = [s for s in holding if may(s)]
+        return max(willing, key=lambda s: (s.priority, s.number), default=None)
+
+    def _preempt(self, sequence: Sequence) -> None:
+        """Send a sequence back to wait; it keeps its tokens, and its frames if it has them."""
+        self._leave_batch(sequence)
+        if sequence.stage is Stage.DECODING:
+            sequence.stage = Stage.ENCODED
+        sequence.position = 0
+        sequence.draft = ()
+        sequence.preempted += 1
+
+    def _leave_batch(self, sequence: Sequence) -> None:
+        if sequence.batch is None:
+            return
+        sequence.batch.members.remove(sequence)
+        if not sequence.batch.members:
+            self._batches.remove(sequence.batch)
+        sequence.batch = None
+        if self._kv is not None:
+            self._kv.free(sequence.number)
+
+    def _of(self, priority: Priority) -> list[Sequence]:
+        return [s for s in self._sequences.values() if s.priority is priority]

@@ -48,11 +48,6 @@ _STEP_OUTPUTS = ["logits"] + [f"present.{name}" for name in _DECODER_NAMES]
 OrtValue: TypeAlias = Any  # onnxruntime.OrtValue; the package has no types
 
 
-def token_limit(audio_samples: int) -> int:
-    """Most tokens that audio of this length can hold."""
-    return round(TOKENS_PER_AUDIO_S * audio_samples / SAMPLE_RATE_HZ) + EXTRA_TOKENS
-
-
 @dataclass(frozen=True, slots=True)
 class EncodedAudio:
     """One clip after the encoder.
@@ -94,9 +89,16 @@ class Moonshine:
     Args:
         files: ``encoder_model.ort``, ``decoder_model_merged.ort`` and ``tokenizer.bin`` by name.
         device: where to run.
+        tokens_per_audio_s: where decoding is cut off; less than speech holds loses its end.
     """
 
-    def __init__(self, files: Mapping[str, Path], device: Device) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, Path],
+        device: Device,
+        tokens_per_audio_s: float = TOKENS_PER_AUDIO_S,
+    ) -> None:
+        self._tokens_per_audio_s = tokens_per_audio_s
         self._encoder = open_session(files["encoder_model.ort"], device)
         self._decoder = open_session(files["decoder_model_merged.ort"], device)
         self._pieces = read_vocabulary(files["tokenizer.bin"].read_bytes())
@@ -161,6 +163,10 @@ class Moonshine:
         batch.cache.update(zip(_DECODER_NAMES, outputs[1:], strict=True))
         batch.position += 1
         return [choices[0] for choices in _choices(outputs[0])]
+
+    def token_limit(self, audio_samples: int) -> int:
+        """Most tokens that audio of this length can hold."""
+        return round(self._tokens_per_audio_s * audio_samples / SAMPLE_RATE_HZ) + EXTRA_TOKENS
 
     def text(self, tokens: Sequence[int]) -> str:
         """The words that ``tokens`` spell."""

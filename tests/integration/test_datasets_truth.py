@@ -19,7 +19,7 @@ import pytest
 from lab_kit import datasets
 from lab_kit.datasets import Clip, Kind, builder, manifest, sound
 from lab_kit.models.device import choose_device
-from lab_kit.models.moonshine import END_TOKEN, Moonshine, token_limit
+from lab_kit.models.moonshine import END_TOKEN, Moonshine
 from lab_kit.models.store import ModelStore
 
 ROOT = Path(__file__).parents[2]
@@ -142,7 +142,7 @@ def test_what_is_heard_is_what_is_written(clips: dict[str, Clip]) -> None:
 def _transcribe(model: Moonshine, clip: Clip) -> str:
     ((choice,),), batch = model.prefill([model.encode(clip.samples)])
     tokens = [choice.token]
-    while tokens[-1] != END_TOKEN and len(tokens) < token_limit(len(clip.samples)):
+    while tokens[-1] != END_TOKEN and len(tokens) < model.token_limit(len(clip.samples)):
         tokens.append(model.step(batch, tokens[-1:])[0].token)
     return model.text(tokens)
 

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 
 from lab_kit.engine.api import DecodeRequest, Priority
-from lab_kit.engine.scheduler import Sequence, Stage, Work
+from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
 
 STEPS = 3
 HANG_S = 20.0
@@ -19,6 +19,8 @@ HANG_S = 20.0
 class GatedRunner:
     """Stands for the model's runner; says of itself what it was asked to do."""
 
+    traits = Traits(lockstep=True)
+
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
@@ -26,16 +28,24 @@ class GatedRunner:
         self.done: list[tuple[Stage, tuple[int, ...]]] = []
         self.forgotten: list[int] = []
         self.fails_on: set[int] = set()
+        self.fails_at: Stage | None = None
+        self.steps_of: dict[int, int] = {}
 
     def run(self, work: Work) -> None:
         self.entered.release()
         assert self.gate.wait(HANG_S)
         names = tuple(name_of(sequence) for sequence in work.sequences)
         self.done.append((work.stage, names))
-        if self.fails_on & set(names):
+        if self.fails_on & set(names) and self.fails_at in (None, work.stage):
             raise RuntimeError(f"the device failed on {names}")
         for sequence in work.sequences:
             self._advance(sequence, work.stage)
+
+    def token_limit(self, audio_samples: int) -> int:
+        return STEPS
+
+    def encoder_length(self, audio_samples: int) -> int:
+        return audio_samples
 
     def text(self, sequence: Sequence) -> str:
         return f"text {name_of(sequence)}"
@@ -46,8 +56,7 @@ class GatedRunner:
     def wait_until_entered(self) -> None:
         assert self.entered.acquire(timeout=HANG_S)
 
-    @staticmethod
-    def _advance(sequence: Sequence, stage: Stage) -> None:
+    def _advance(self, sequence: Sequence, stage: Stage) -> None:
         if stage is Stage.WAITING:
             sequence.stage = Stage.ENCODED
             return
@@ -56,7 +65,7 @@ class GatedRunner:
         sequence.steps += 1
         sequence.tokens.append(10 + sequence.position)
         sequence.log_probabilities.append(-0.1)
-        if sequence.position == STEPS:
+        if sequence.position == self.steps_of.get(name_of(sequence), STEPS):
             sequence.stage = Stage.DONE
 
 

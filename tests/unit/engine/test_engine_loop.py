@@ -8,9 +8,11 @@ import pytest
 from gated_runner import HANG_S, STEPS, GatedRunner, request
 
 from lab_kit.engine.api import Load, Priority, Ticket
+from lab_kit.engine.batching import Continuous, Dynamic, Static
+from lab_kit.engine.kv import PagedKv
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.scheduler import Stage
-from lab_kit.errors import SystemOverloaded
+from lab_kit.errors import PayloadTooLarge, SystemOverloaded
 from lab_kit.events import ModelInfo
 
 MODEL = ModelInfo("double", "1", "none", "nowhere")
@@ -23,7 +25,7 @@ def runner() -> GatedRunner:
 
 @pytest.fixture
 def engine(runner: GatedRunner) -> Iterator[EngineLoop]:
-    engine = EngineLoop(runner, MODEL, workers=1, max_batch=4, max_waiting=3)
+    engine = EngineLoop(runner, MODEL, workers=1, max_waiting=3)
     yield engine
     runner.gate.set()
     engine.stop()
@@ -141,6 +143,55 @@ def test_a_failure_ends_its_own_requests_and_no_other(
     assert good.future.result(HANG_S).text == "text 3"
     assert bad.number in runner.forgotten
     assert engine.load() == Load(0, 0)
+
+
+def test_a_request_that_fails_in_a_batch_fails_alone(
+    engine: EngineLoop, runner: GatedRunner
+) -> None:
+    runner.fails_on, runner.fails_at = {2}, Stage.DECODING
+    first = closed(runner, engine, 1)
+    bad, good = (engine.submit(request(name)) for name in (2, 3))
+    runner.gate.set()
+    with pytest.raises(RuntimeError, match="failed on"):
+        bad.future.result(HANG_S)
+    assert [t.future.result(HANG_S).text for t in (first, good)] == ["text 1", "text 3"]
+    assert any(len(names) == 3 for stage, names in runner.done if stage is Stage.DECODING)
+
+
+def test_the_policy_is_changed_while_it_runs(engine: EngineLoop, runner: GatedRunner) -> None:
+    engine.use(Dynamic(max_batch=2, max_wait_s=30))
+    alone = engine.submit(request(1))
+    assert not runner.entered.acquire(timeout=0.05), "it waits for company"
+    engine.use(Continuous(2))
+    assert alone.future.result(HANG_S).text == "text 1"
+    assert engine.batching == Continuous(2)
+
+
+def test_a_window_that_ends_starts_the_batch(engine: EngineLoop, runner: GatedRunner) -> None:
+    engine.use(Dynamic(max_batch=3, max_wait_s=0.05))
+    pair = [engine.submit(request(name)) for name in (1, 2)]
+    for ticket in pair:
+        ticket.future.result(HANG_S)
+    assert (Stage.ENCODED, (1, 2)) in runner.done
+
+
+def test_cancelling_the_last_of_a_closed_batch_answers_the_others(runner: GatedRunner) -> None:
+    engine = EngineLoop(runner, MODEL, workers=1, batching=Static(2))
+    runner.steps_of = {2: 10**9}
+    done, going = (engine.submit(request(name)) for name in (1, 2))
+    for _ in range(8):
+        runner.wait_until_entered()
+    assert not done.future.done()
+    engine.cancel(going)
+    assert done.future.result(HANG_S).text == "text 1"
+    engine.stop()
+
+
+def test_what_can_never_fit_the_cache_is_refused(runner: GatedRunner) -> None:
+    engine = EngineLoop(runner, MODEL, workers=1, kv=PagedKv(blocks=1, block_tokens=2))
+    with pytest.raises(PayloadTooLarge, match="3 places"):
+        engine.submit(request(1))
+    engine.stop()
 
 
 def test_one_that_waits_can_be_replaced_and_keeps_its_place(

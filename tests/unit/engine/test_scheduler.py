@@ -3,54 +3,94 @@
 import numpy as np
 
 from lab_kit.engine.api import DecodeRequest, Priority
-from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Work
+from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
+from lab_kit.engine.kv import KvCache, PagedKv
+from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Traits, Wait, Work
 
 AUDIO = np.zeros(160, np.float32)
+SECOND_NS = 1_000_000_000
 
 
 class Desk:
     """A scheduler and the hand that does its work."""
 
-    def __init__(self, max_batch: int = 4, max_waiting: int = 100) -> None:
-        self.scheduler = Scheduler(max_batch, max_waiting)
+    def __init__(
+        self,
+        batching: Batching | int = 4,
+        max_waiting: int = 100,
+        workers: int = 2,
+        lockstep: bool = True,
+        encode_width: int = 1,
+        kv: KvCache | None = None,
+    ) -> None:
+        policy = Continuous(batching) if isinstance(batching, int) else batching
+        traits = Traits(lockstep, encode_width)
+        self.scheduler = Scheduler(policy, traits, workers, max_waiting, kv)
+        self.now_ns = 0
         self._numbers = 0
 
     def add(
         self,
         priority: Priority = Priority.FINAL,
-        stage: Stage = Stage.WAITING,
-        position: int = 0,
         draft: tuple[int, ...] = (),
+        stream: int | None = None,
+        length: int = 0,
+        limit: int = 8,
     ) -> Sequence:
         self._numbers += 1
-        request = DecodeRequest(AUDIO, priority, draft=draft)
-        sequence = Sequence(self._numbers, request, 0, stage=stage, position=position)
+        request = DecodeRequest(AUDIO, priority, draft=draft, stream=stream)
+        sequence = Sequence(self._numbers, request, self.now_ns, draft=draft)
+        sequence.length, sequence.limit = length, limit
         self.scheduler.add(sequence)
         return sequence
 
+    def standing(self, *positions: int, priority: Priority = Priority.FINAL) -> list[Sequence]:
+        """Sequences that decode already, each at its position."""
+        sequences = [self.add(priority) for _ in positions]
+        for sequence in sequences:
+            while sequence.stage is Stage.WAITING:
+                self.do()
+        for sequence, position in zip(sequences, positions, strict=True):
+            sequence.stage, sequence.position = Stage.DECODING, position
+        return sequences
+
     def take(self) -> tuple[Stage, list[int]] | None:
         """The next work as its stage and the numbers in it; it stays in hand."""
-        work = self.scheduler.take()
-        return None if work is None else (work.stage, [s.number for s in work.sequences])
+        work = self.scheduler.take(self.now_ns)
+        return None if isinstance(work, Wait) else (work.stage, numbers(work))
 
     def do(self) -> tuple[Stage, list[int]] | None:
         """The next work, done: everyone in it moves on by one."""
-        work = self.scheduler.take()
-        if work is None:
+        work = self.scheduler.take(self.now_ns)
+        if isinstance(work, Wait):
             return None
-        stage = work.stage
         for sequence in work.sequences:
             advance(sequence, work)
-        return stage, [s.number for s in work.sequences]
+        self.scheduler.settle(work)
+        return work.stage, numbers(work)
+
+    def finish(self, *sequences: Sequence) -> list[int]:
+        """These are done; who may be answered is, and leaves."""
+        for sequence in sequences:
+            sequence.stage = Stage.DONE
+        ended = self.scheduler.ended()
+        for sequence in ended:
+            self.scheduler.remove(sequence)
+        return [sequence.number for sequence in ended]
+
+
+def numbers(work: Work) -> list[int]:
+    return [sequence.number for sequence in work.sequences]
 
 
 def advance(sequence: Sequence, work: Work) -> None:
-    sequence.busy = False
     if work.stage is Stage.WAITING:
         sequence.stage = Stage.ENCODED
-    else:
-        sequence.stage = Stage.DECODING
-        sequence.position += 1
+        return
+    sequence.stage = Stage.DECODING
+    sequence.position = len(sequence.tokens) + len(sequence.draft)
+    sequence.draft = ()
+    sequence.tokens.append(100 * sequence.number + sequence.position)
 
 
 def test_nothing_to_do_is_none() -> None:
@@ -69,9 +109,20 @@ def test_clips_are_encoded_one_by_one_in_their_order() -> None:
     ]
 
 
+def test_a_wide_encoder_takes_clips_of_equal_length() -> None:
+    desk = Desk(encode_width=2)
+    for length in (30, 20, 30, 30):
+        desk.add(length=length)
+    assert [desk.take() for _ in range(3)] == [
+        (Stage.WAITING, [1, 3]),
+        (Stage.WAITING, [2]),
+        (Stage.WAITING, [4]),
+    ]
+
+
 def test_a_final_passes_every_interim_between_any_two_steps() -> None:
     desk = Desk()
-    desk.add(Priority.INTERIM, Stage.DECODING, position=7)
+    desk.standing(7, priority=Priority.INTERIM)
     desk.add(Priority.INTERIM)
     assert desk.do() == (Stage.WAITING, [2])
     final = desk.add(Priority.FINAL)
@@ -96,15 +147,16 @@ def test_recordings_come_after_what_is_live() -> None:
 
 def test_waiting_audio_is_encoded_before_decoding_goes_on() -> None:
     desk = Desk()
-    desk.add(stage=Stage.DECODING, position=3)
-    desk.add(stage=Stage.ENCODED)
+    desk.standing(3)
+    desk.add()
+    assert desk.do() == (Stage.WAITING, [2])
     desk.add()
     assert desk.take() == (Stage.WAITING, [3])
 
 
 def test_no_more_start_than_decode_together() -> None:
     """With the batch full, more encoding would only delay those who are under way."""
-    desk = Desk(max_batch=2)
+    desk = Desk(2)
     for _ in range(3):
         desk.add()
     assert desk.do() == (Stage.WAITING, [1])
@@ -116,7 +168,7 @@ def test_no_more_start_than_decode_together() -> None:
 
 
 def test_one_being_encoded_counts_as_started() -> None:
-    desk = Desk(max_batch=2)
+    desk = Desk(2)
     for _ in range(3):
         desk.add()
     assert desk.take() == (Stage.WAITING, [1])
@@ -125,52 +177,48 @@ def test_one_being_encoded_counts_as_started() -> None:
 
 
 def test_a_full_batch_of_interims_does_not_hold_back_a_final() -> None:
-    desk = Desk(max_batch=2)
-    for _ in range(2):
-        desk.add(Priority.INTERIM, Stage.DECODING, position=5)
+    desk = Desk(2)
+    desk.standing(5, 5, priority=Priority.INTERIM)
     desk.add(Priority.FINAL)
     assert desk.take() == (Stage.WAITING, [3])
 
 
-def test_what_is_encoded_starts_together_but_a_draft_starts_alone() -> None:
+def test_in_lockstep_what_is_encoded_starts_together_but_a_draft_starts_alone() -> None:
     desk = Desk()
-    desk.add(stage=Stage.ENCODED)
-    desk.add(stage=Stage.ENCODED, draft=(5, 6))
-    desk.add(stage=Stage.ENCODED)
+    for draft in ((), (5, 6), ()):
+        desk.add(draft=draft)
+    for _ in range(3):
+        desk.do()
     assert desk.do() == (Stage.ENCODED, [1, 3])
     assert desk.do() == (Stage.ENCODED, [2])
 
 
-def test_a_start_is_no_wider_than_a_batch() -> None:
-    desk = Desk(max_batch=2)
+def test_without_lockstep_a_draft_starts_with_the_others() -> None:
+    desk = Desk(lockstep=False)
+    for draft in ((), (5, 6), ()):
+        desk.add(draft=draft)
     for _ in range(3):
-        desk.add(stage=Stage.ENCODED)
-    assert desk.take() == (Stage.ENCODED, [1, 2])
-    assert desk.take() == (Stage.ENCODED, [3])
+        desk.do()
+    assert desk.do() == (Stage.ENCODED, [1, 2, 3])
 
 
 def test_those_furthest_behind_step_first_and_merge_when_they_catch_up() -> None:
     desk = Desk()
-    desk.add(stage=Stage.DECODING, position=4)
-    desk.add(stage=Stage.DECODING, position=2)
-    desk.add(stage=Stage.DECODING, position=2)
-    desk.add(stage=Stage.DECODING, position=3)
+    for sequence in desk.standing(4, 2, 2, 3):
+        sequence.tokens = [0] * (sequence.position + 1)
     steps = [desk.do() for _ in range(4)]
-    assert [numbers for _, numbers in steps] == [[2, 3], [2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]]
+    assert [members for _, members in steps] == [[2, 3], [2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]]
 
 
-def test_a_step_is_no_wider_than_a_batch() -> None:
-    desk = Desk(max_batch=2)
-    for _ in range(3):
-        desk.add(stage=Stage.DECODING, position=1)
-    assert desk.take() == (Stage.DECODING, [1, 2])
-    assert desk.take() == (Stage.DECODING, [3])
+def test_without_lockstep_all_step_together_wherever_they_stand() -> None:
+    desk = Desk(lockstep=False)
+    desk.standing(4, 2, 3)
+    assert desk.do() == (Stage.DECODING, [1, 2, 3])
 
 
 def test_what_a_worker_holds_is_not_handed_out_again() -> None:
     desk = Desk()
-    held = desk.add(stage=Stage.DECODING, position=1)
-    desk.add(stage=Stage.DECODING, position=1)
+    held, _ = desk.standing(1, 1)
     held.busy = True
     assert desk.take() == (Stage.DECODING, [2])
     assert desk.take() is None
@@ -195,3 +243,201 @@ def test_what_was_removed_is_not_seen_again() -> None:
     desk.scheduler.remove(gone)
     assert desk.scheduler.get(gone.number) is None
     assert desk.take() is None
+
+
+# --- fairness
+
+
+def test_streams_take_turns_within_a_class() -> None:
+    desk = Desk(1, workers=1)
+    for _ in range(3):
+        desk.add(stream=1)
+    desk.add(stream=2)
+    first, *_ = (desk.scheduler.get(number) for number in (1,))
+    assert desk.do() == (Stage.WAITING, [1])
+    desk.finish(first)
+    assert desk.do() == (Stage.WAITING, [2])  # stream 1 has nothing running any more
+    desk.add(stream=3)
+    desk.finish(desk.scheduler.get(2))
+    order = []
+    while (work := desk.do()) is not None:
+        order += work[1]
+        desk.finish(desk.scheduler.get(work[1][0]))
+    assert order == [3, 4, 5]
+
+
+def test_a_stream_with_much_to_say_does_not_fill_the_batch() -> None:
+    desk = Desk(2)
+    for _ in range(4):
+        desk.add(stream=1)
+    desk.add(stream=2)
+    assert [desk.do() for _ in range(2)] == [(Stage.WAITING, [1]), (Stage.WAITING, [5])]
+
+
+def test_nobodys_requests_are_each_their_own() -> None:
+    desk = Desk(2)
+    for _ in range(3):
+        desk.add()
+    assert [desk.do() for _ in range(2)] == [(Stage.WAITING, [1]), (Stage.WAITING, [2])]
+
+
+# --- policies
+
+
+def test_without_batching_each_worker_has_one_to_the_end() -> None:
+    desk = Desk(NoBatching(), workers=2)
+    one, two, three = (desk.add() for _ in range(3))
+    assert [desk.do() for _ in range(2)] == [(Stage.WAITING, [1]), (Stage.ENCODED, [1])]
+    held = desk.scheduler.take(0)
+    assert held.sequences == (one,)
+    assert desk.do() == (Stage.WAITING, [2])
+    assert desk.do() == (Stage.ENCODED, [2])
+    desk.scheduler.take(0)
+    assert desk.take() is None, "both workers have one; the third waits for an end"
+    assert desk.finish(one) == [1]
+    assert desk.do() == (Stage.WAITING, [three.number])
+    assert two.batch is not None
+
+
+def test_a_static_batch_waits_until_it_is_full() -> None:
+    desk = Desk(Static(3, patience_s=2))
+    for _ in range(2):
+        desk.add()
+    assert desk.scheduler.take(SECOND_NS) == Wait(2 * SECOND_NS)
+    desk.add()
+    assert desk.do() == (Stage.WAITING, [1])
+
+
+def test_the_last_few_of_a_static_batch_do_not_wait_for_ever() -> None:
+    desk = Desk(Static(3, patience_s=2))
+    desk.add()
+    desk.now_ns = 2 * SECOND_NS
+    assert desk.do() == (Stage.WAITING, [1])
+
+
+def test_a_dynamic_batch_closes_when_its_first_request_has_waited_long_enough() -> None:
+    desk = Desk(Dynamic(4, max_wait_s=0.02))
+    desk.add()
+    desk.now_ns = 15_000_000
+    desk.add()
+    assert desk.scheduler.take(desk.now_ns) == Wait(20_000_000)
+    desk.now_ns = 20_000_000
+    assert [desk.do() for _ in range(3)] == [
+        (Stage.WAITING, [1]),
+        (Stage.WAITING, [2]),
+        (Stage.ENCODED, [1, 2]),
+    ]
+
+
+def test_a_full_dynamic_batch_does_not_wait() -> None:
+    desk = Desk(Dynamic(2, max_wait_s=10), workers=1)
+    for _ in range(3):
+        desk.add()
+    assert [desk.do() for _ in range(3)][-1] == (Stage.ENCODED, [1, 2])
+
+
+def test_nobody_joins_a_closed_batch_and_nobody_leaves_it_before_the_last() -> None:
+    desk = Desk(Dynamic(2, max_wait_s=0), workers=1)
+    short, long, late = (desk.add() for _ in range(3))
+    for _ in range(3):
+        desk.do()
+    assert desk.finish(short) == []
+    assert desk.do() == (Stage.DECODING, [long.number])
+    assert desk.finish(long) == [short.number, long.number]
+    assert desk.do() == (Stage.WAITING, [late.number])
+
+
+def test_from_an_open_batch_each_leaves_when_done_and_another_joins() -> None:
+    desk = Desk(Continuous(2), workers=1)
+    short, long, late = (desk.add() for _ in range(3))
+    for _ in range(3):
+        desk.do()
+    assert desk.finish(short) == [short.number]
+    assert desk.do() == (Stage.WAITING, [late.number])
+    assert desk.do() == (Stage.ENCODED, [late.number])
+    assert long.batch is late.batch
+
+
+def test_a_closed_batch_starts_as_one() -> None:
+    desk = Desk(Dynamic(2, max_wait_s=0))
+    first, second = desk.add(), desk.add()
+    held = desk.scheduler.take(0)
+    desk.do()  # the second is encoded while the first is still in hand
+    assert desk.take() is None
+    first.stage = Stage.ENCODED
+    desk.scheduler.settle(held)
+    assert desk.do() == (Stage.ENCODED, [first.number, second.number])
+
+
+def test_a_cancelled_member_does_not_keep_its_batch() -> None:
+    desk = Desk(Dynamic(2, max_wait_s=0))
+    done, gone = desk.add(), desk.add()
+    for _ in range(3):
+        desk.do()
+    assert desk.finish(done) == []
+    desk.scheduler.remove(gone)
+    assert desk.scheduler.ended() == [done]
+
+
+def test_the_policy_may_change_while_batches_run() -> None:
+    desk = Desk(Dynamic(2, max_wait_s=0), workers=1)
+    one, two = desk.add(), desk.add()
+    for _ in range(3):
+        desk.do()
+    desk.scheduler.batching = Continuous(3)
+    late = desk.add()
+    held = desk.scheduler.take(0)
+    assert held.sequences == (one, two)
+    assert desk.do() == (Stage.WAITING, [late.number])
+    assert late.batch is not one.batch
+    desk.scheduler.settle(held)
+    assert desk.finish(one) == [], "it was promised to the whole batch"
+    assert desk.finish(two) == [one.number, two.number]
+
+
+# --- a bounded cache
+
+
+def test_who_does_not_fit_waits_and_joins_when_somebody_leaves() -> None:
+    desk = Desk(lockstep=False, kv=PagedKv(blocks=2, block_tokens=4))
+    first = desk.add(draft=(1, 2, 3, 4, 5))
+    second = desk.add(draft=(6, 7))
+    assert desk.do() == (Stage.WAITING, [first.number])
+    assert desk.do() == (Stage.ENCODED, [first.number])
+    desk.finish(first)
+    assert desk.do() == (Stage.WAITING, [second.number])
+
+
+def test_when_the_cache_is_full_the_youngest_gives_way_and_resumes_with_its_tokens() -> None:
+    desk = Desk(lockstep=False, kv=PagedKv(blocks=3, block_tokens=2))
+    old, young = desk.add(), desk.add()
+    while young.preempted == 0:
+        assert desk.do() is not None
+    assert old.batch is not None
+    assert young.batch is None
+    assert young.stage is Stage.ENCODED
+    kept = list(young.tokens)
+    assert kept
+    desk.finish(old)
+    assert desk.do() == (Stage.ENCODED, [young.number])
+    assert young.tokens[: len(kept)] == kept
+    assert old.preempted == 0
+
+
+def test_a_final_takes_the_place_of_an_interim() -> None:
+    desk = Desk(lockstep=False, kv=PagedKv(blocks=2, block_tokens=2))
+    interim = desk.add(Priority.INTERIM, draft=(1, 2, 3))
+    desk.do()
+    final = desk.add(Priority.FINAL, draft=(4, 5, 6))
+    assert desk.do() == (Stage.WAITING, [final.number])
+    assert interim.preempted == 1
+
+
+def test_a_cancelled_sequence_frees_its_blocks_at_once() -> None:
+    kv = PagedKv(blocks=2, block_tokens=2)
+    desk = Desk(lockstep=False, kv=kv)
+    gone = desk.add(draft=(1, 2, 3))
+    desk.do()
+    assert kv.usage().reserved == 4
+    desk.scheduler.remove(gone)
+    assert kv.usage().reserved == 0
