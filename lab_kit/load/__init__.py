@@ -1,10 +1,27 @@
-"""Load and its surroundings: callers in turn or at once, distance on the wire, busy cores.
+"""Load and its surroundings: callers in turn, at once or by a plan; distance; busy cores.
 
 It sees the client only, so it can load any server the client can talk to.
 """
 
+from lab_kit.load.arrivals import Arrivals, Constant, Poisson
 from lab_kit.load.distance import far_away
+from lab_kit.load.open_loop import Offered, OfferedRequest, offer, sweep
 from lab_kit.load.turns import Turns, at_once, in_turn, neighbours
 from lab_kit.load.utilisation import Busy, watch
 
-__all__ = ["Busy", "Turns", "at_once", "far_away", "in_turn", "neighbours", "watch"]
+__all__ = [
+    "Arrivals",
+    "Busy",
+    "Constant",
+    "Offered",
+    "OfferedRequest",
+    "Poisson",
+    "Turns",
+    "at_once",
+    "far_away",
+    "in_turn",
+    "neighbours",
+    "offer",
+    "sweep",
+    "watch",
+]

@@ -3,6 +3,8 @@
 Clients look models up by the shapes of their tensors, so these stay as they are.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
@@ -11,6 +13,7 @@ from lab_kit.dialects.open_inference.messages import (
     InferRequest,
     InferResponse,
     ModelSpec,
+    Parameter,
     TensorSpec,
 )
 from lab_kit.dialects.open_inference.tensors import Tensor, texts
@@ -28,7 +31,7 @@ def speech_model(name: str, versions: tuple[str, ...], platform: str) -> ModelSp
 
 
 def speech_request(
-    audio: FloatArray, rate_hz: int, parameters: dict[str, bool | int | float | str]
+    audio: FloatArray, rate_hz: int, parameters: Mapping[str, Parameter]
 ) -> InferRequest:
     """Ask for the transcript of (samples,) float32 in [-1, 1] at ``rate_hz``."""
     tensors = (

@@ -1,0 +1,152 @@
+"""The bare model behind the Open Inference Protocol: audio in, text out, nothing in between.
+
+One pool of connections for all requests, and no exchange but the request itself, so that it can
+be made many times a second.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.datasets import Clip
+from lab_kit.dialects.open_inference import messages, speech
+from lab_kit.errors import (
+    ConnectionFailed,
+    InvalidMessage,
+    InvalidParameter,
+    LabError,
+    ModelNotFound,
+    SystemOverloaded,
+    Unauthenticated,
+)
+from lab_kit.units import SAMPLE_RATE_HZ
+
+DEFAULT_MODEL = "moonshine-tiny-en"
+_TIMEOUT_S = 120.0
+_REFUSALS: dict[int, type[LabError]] = {
+    401: Unauthenticated,
+    404: ModelNotFound,
+    503: SystemOverloaded,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InferCall:
+    """One inference, from the caller's side.
+
+    Attributes:
+        first_byte_ns: when the response's headers had arrived.
+        version: which version of the model answered.
+        queue_ns, compute_ns: what the server says the request waited and was worked on.
+    """
+
+    text: str
+    audio_s: float
+    sent_ns: int
+    first_byte_ns: int
+    received_ns: int
+    version: str
+    queue_ns: int
+    compute_ns: int
+
+    @property
+    def total_s(self) -> float:
+        """From the request's first byte out to the response's last byte in."""
+        return (self.received_ns - self.sent_ns) / 1e9
+
+
+class Inference:
+    """A caller of one model; an asynchronous context manager.
+
+    Args:
+        url: the server, such as ``http://127.0.0.1:8300``.
+        version: ask for this version; None leaves the choice to the server.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        model: str = DEFAULT_MODEL,
+        version: str | None = None,
+    ) -> None:
+        self._path = f"/v2/models/{model}" + (f"/versions/{version}" if version else "") + "/infer"
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            headers={} if key is None else {"authorization": f"Bearer {key}"},
+            timeout=_TIMEOUT_S,
+            # a pool with an end would make requests wait here, and hide that the server is slow
+            limits=httpx.Limits(max_connections=None),
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def transcribe(self, clip: Clip, *, urgent: bool = False) -> InferCall:
+        """Have a clip transcribed; see `infer`."""
+        return await self.infer(clip.samples, clip.sample_rate_hz, urgent=urgent)
+
+    async def infer(
+        self, audio: FloatArray, rate_hz: int = SAMPLE_RATE_HZ, *, urgent: bool = False
+    ) -> InferCall:
+        """Run the model once on (samples,) float32 in [-1, 1].
+
+        Args:
+            urgent: go before other requests, as a live stream's final does.
+
+        Raises:
+            Unauthenticated, ModelNotFound, SystemOverloaded: the server refused for that reason.
+            ConnectionFailed: it cannot be reached, or refused for another.
+            InvalidMessage: what answered is no such server.
+        """
+        priority = {"priority": speech.URGENT} if urgent else {}
+        body = messages.encode_request(speech.speech_request(audio, rate_hz, priority))
+        sent_ns = time.perf_counter_ns()
+        try:
+            request = self._http.stream(
+                "POST", self._path, content=body.content, headers=body.headers
+            )
+            async with request as response:
+                first_byte_ns = time.perf_counter_ns()
+                await response.aread()
+        except httpx.HTTPError as error:
+            raise ConnectionFailed(
+                f"no answer from {self._http.base_url} ({error or type(error).__name__})",
+                "a server that listens there",
+                "start one, or check the address",
+            ) from error
+        received_ns = time.perf_counter_ns()
+        answer = _read(response)
+        return InferCall(
+            text=speech.read_transcript(answer),
+            audio_s=len(audio) / rate_hz,
+            sent_ns=sent_ns,
+            first_byte_ns=first_byte_ns,
+            received_ns=received_ns,
+            version=answer.model_version,
+            queue_ns=int(answer.parameters.get("queue_ns", 0)),
+            compute_ns=int(answer.parameters.get("compute_ns", 0)),
+        )
+
+
+def _read(response: httpx.Response) -> messages.InferResponse:
+    if response.status_code != 200:
+        raise _REFUSALS.get(response.status_code, ConnectionFailed)(
+            f"the server refused with {response.status_code}: {response.text[:300]}",
+            "200",
+            "correct what the reason names" if response.status_code < 500 else "try again later",
+        )
+    try:
+        header = response.headers.get(messages.HEADER_LENGTH)
+        return messages.parse_response(response.content, header)
+    except InvalidParameter as error:
+        raise InvalidMessage(
+            error.received, "an answer of the Open Inference Protocol", "check the address"
+        ) from error
