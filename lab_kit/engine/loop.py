@@ -147,7 +147,6 @@ class EngineLoop:
 
     def _prepared(self, request: DecodeRequest) -> Sequence:
         sequence = Sequence(next(self._numbers), request, time.perf_counter_ns())
-        sequence.draft = request.draft
         self._measure(sequence)
         longest = len(self._runner.traits.prompt) + sequence.limit
         if self._kv is not None and longest > self._kv.slots:
@@ -162,6 +161,7 @@ class EngineLoop:
         """Note what the scheduler wants to know of the request's audio."""
         request = sequence.request
         sequence.limit = request.max_tokens or self._runner.token_limit(len(request.audio))
+        sequence.draft = request.draft[: sequence.limit]
         sequence.length = self._runner.encoder_length(len(request.audio))
         if self._kv is not None:
             sequence.audio_key = sha256(request.audio.tobytes()).digest()

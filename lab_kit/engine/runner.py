@@ -74,10 +74,7 @@ class MoonshineRunner:
             self._start(work.sequences)
         else:
             self._step(work.sequences)
-        spent_ns = time.perf_counter_ns() - began_ns
-        for sequence in work.sequences:
-            sequence.busy_ns += spent_ns
-            sequence.compute_ns += spent_ns // len(work.sequences)
+        share_time(work, time.perf_counter_ns() - began_ns)
 
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""
@@ -139,6 +136,13 @@ class MoonshineRunner:
         for row, sequence in enumerate(ordered):
             self._rows[sequence.number] = (joined, row)
         return joined, ordered
+
+
+def share_time(work: Work, spent_ns: int) -> None:
+    """Account for a pass: all of it was each one's life, an equal share each one's cost."""
+    for sequence in work.sequences:
+        sequence.busy_ns += spent_ns
+        sequence.compute_ns += spent_ns // len(work.sequences)
 
 
 def agreeing(draft: tuple[int, ...], choices: Iterable[Choice]) -> int:

@@ -164,7 +164,6 @@ class Scheduler:
         if sequence.busy or sequence.stage is not Stage.WAITING or placed:
             return False
         sequence.request = request
-        sequence.draft = request.draft
         return True
 
     def remove(self, sequence: Sequence) -> None:
@@ -253,7 +252,7 @@ class Scheduler:
             if victim is None:
                 return False
             self._preempt(victim)
-        sequence.reused = reused
+        sequence.reused = sequence.position = reused
         return True
 
     def _form(self, priority: Priority, joining: list[Sequence]) -> None:

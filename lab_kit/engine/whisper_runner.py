@@ -1,0 +1,102 @@
+"""Runs scheduled work on Whisper, whose sequences live in the slots that a cache hands out.
+
+A start, a step and the check of a draft are one and the same pass: each sequence is fed whatever
+the cache does not hold of it yet. So sequences at any position share a pass, and one that lost its
+place feeds all it has said so far and goes on.
+"""
+
+import time
+
+from lab_kit.engine.drafting import NgramDraft
+from lab_kit.engine.kv import KvCache
+from lab_kit.engine.runner import accept, agreeing, count_draft, share_time
+from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
+from lab_kit.models.choice import Choice
+from lab_kit.models.kv_pool import KvPool
+from lab_kit.models.whisper import CLIP_S, DecodeRow, EncodedSpeech, Whisper
+from lab_kit.units import SAMPLE_RATE_HZ
+
+
+class WhisperRunner:
+    """Runs on Whisper.
+
+    Args:
+        pool: where keys and values are; as many slots as ``kv`` hands out.
+        kv: says which slots are whose; the scheduler reserves them before it asks for a pass.
+        drafter: guesses the next tokens; None takes one token a pass.
+        encode_width: clips in one encoder pass, which pads all of them to the same length.
+    """
+
+    def __init__(
+        self,
+        model: Whisper,
+        pool: KvPool,
+        kv: KvCache,
+        drafter: NgramDraft | None = None,
+        encode_width: int = 1,
+    ) -> None:
+        self._model = model
+        self._pool = pool
+        self._kv = kv
+        self._drafter = drafter
+        self._encoded: dict[int, EncodedSpeech] = {}
+        self.traits = Traits(lockstep=False, encode_width=encode_width, prompt=model.prompt)
+
+    def run(self, work: Work) -> None:
+        """Encode, or pass the work's sequences through the decoder once."""
+        began_ns = time.perf_counter_ns()
+        if work.stage is Stage.WAITING:
+            self._encode(work.sequences)
+        else:
+            self._pass(work.sequences)
+        share_time(work, time.perf_counter_ns() - began_ns)
+
+    def token_limit(self, audio_samples: int) -> int:
+        """Most tokens that audio of this length can hold."""
+        return self._model.token_limit(audio_samples)
+
+    def encoder_length(self, audio_samples: int) -> int:
+        """Every clip is filled up to the same length."""
+        return CLIP_S * SAMPLE_RATE_HZ
+
+    def text(self, sequence: Sequence) -> str:
+        """The words of the sequence's tokens."""
+        return self._model.text(sequence.tokens)
+
+    def forget(self, sequence: Sequence) -> None:
+        """Drop the sequence's frames; its slots are the scheduler's to free."""
+        self._encoded.pop(sequence.number, None)
+
+    def _encode(self, sequences: tuple[Sequence, ...]) -> None:
+        clips = self._model.encode([s.request.audio for s in sequences])
+        for sequence, encoded in zip(sequences, clips, strict=True):
+            self._encoded[sequence.number] = encoded
+            sequence.stage = Stage.ENCODED
+
+    def _pass(self, sequences: tuple[Sequence, ...]) -> None:
+        answers = self._model.decode([self._row(s) for s in sequences], self._pool)
+        for sequence, choices in zip(sequences, answers, strict=True):
+            self._advance(sequence, choices[-1 - len(sequence.draft) :])
+
+    def _row(self, sequence: Sequence) -> DecodeRow:
+        known = (*self._model.prompt, *sequence.tokens, *sequence.draft)
+        return DecodeRow(
+            known[sequence.position :],
+            self._kv.places(sequence.number, len(known)),
+            self._encoded[sequence.number],
+        )
+
+    def _advance(self, sequence: Sequence, choices: list[Choice]) -> None:
+        """Accept what the model chose after the last token, and as far as the draft agrees."""
+        kept = agreeing(sequence.draft, choices)
+        sequence.position = len(self._model.prompt) + len(sequence.tokens) + kept
+        sequence.steps += 1
+        count_draft(sequence, kept)
+        accept(sequence, choices[: kept + 1], self._model.end_token)
+        if self._drafter is None:
+            return
+        if sequence.stage is Stage.DONE:
+            self._drafter.learn(sequence.tokens)
+        else:
+            room = sequence.limit - len(sequence.tokens)
+            sequence.draft = self._drafter.propose(sequence.tokens, room)
