@@ -188,10 +188,9 @@ def use_threads(count: int) -> None:
 def warm_up(model: Whisper) -> None:
     """Run every path once, so that the first caller does not pay for allocation."""
     pool = KvPool.for_model(model, 16)
-    clips = model.encode([np.zeros(SAMPLE_RATE_HZ, np.float32)] * 2)
+    (clip,) = model.encode([np.zeros(SAMPLE_RATE_HZ, np.float32)])
     rows = [
-        DecodeRow(model.prompt, tuple(range(at, at + len(model.prompt))), clip)
-        for at, clip in zip((0, 8), clips, strict=True)
+        DecodeRow(model.prompt, tuple(range(at, at + len(model.prompt))), clip) for at in (0, 8)
     ]
     model.decode(rows, pool)
     step = [DecodeRow((model.end_token,), (*r.slots, r.slots[-1] + 1), r.encoded) for r in rows]

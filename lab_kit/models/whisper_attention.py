@@ -118,7 +118,7 @@ class _PooledLayer(CacheLayerMixin):
     """One layer's past, which lies in the pool."""
 
     def __init__(self, pool: KvPool, number: int, placed: Layout) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._pool, self._number, self._placed = pool, number, placed
 
     def update(
@@ -151,9 +151,11 @@ class _HeardLayer(CacheLayerMixin):
     """One layer's encoded speech, a clip per row; it was computed once and is only read."""
 
     def __init__(self, encoded: Sequence[EncodedSpeech], number: int) -> None:
-        super().__init__()
-        self.keys = tuple(clip.keys[number] for clip in encoded)
-        self.values = tuple(clip.values[number] for clip in encoded)
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._frames = encoded[0].keys[number].shape[2]
+        # the decoder hands these to our attention as they are, one tensor a row
+        self.keys = tuple(clip.keys[number] for clip in encoded)  # type: ignore[assignment]
+        self.values = tuple(clip.values[number] for clip in encoded)  # type: ignore[assignment]
 
     def update(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Never called: the decoder is told that this half of the cache is filled."""
@@ -168,7 +170,7 @@ class _HeardLayer(CacheLayerMixin):
 
     def get_seq_length(self) -> int:
         """Frames of each clip."""
-        return int(self.keys[0].shape[2])
+        return self._frames
 
     def get_max_length(self) -> int:
         """The same: a clip does not grow."""

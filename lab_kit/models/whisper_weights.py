@@ -51,7 +51,9 @@ def load_whisper(path: Path, dtype: torch.dtype, device: torch.device) -> Whispe
         model = WhisperModel(config)
     _require_same_names(path, set(parameters), set(model.state_dict()))
     model.load_state_dict(parameters, strict=True, assign=True)
-    return model.requires_grad_(False).eval()
+    model.requires_grad_(False)
+    model.eval()
+    return model
 
 
 class _Weights:
@@ -103,7 +105,7 @@ class _Weights:
 def _config(weights: _Weights) -> WhisperConfig:
     """The architecture, read off the shapes; checks and uses up the file's settings."""
     for name, value in _SETTINGS.items():
-        if (found := int(weights.take(name))) != value:  # type: ignore[call-overload]
+        if (found := int(weights.take(name))) != value:
             raise weights.refused(f"{name} = {found}", f"{value}")
     for name in _FOR_WORD_TIMES:
         weights.take(name)
@@ -116,8 +118,8 @@ def _config(weights: _Weights) -> WhisperConfig:
         max_target_positions=weights.shape("decoder/position_encodings/encodings", 2)[0],
         encoder_layers=weights.layers("encoder"),
         decoder_layers=weights.layers("decoder"),
-        encoder_attention_heads=int(weights.take("encoder/num_heads")),  # type: ignore[call-overload]
-        decoder_attention_heads=int(weights.take("decoder/num_heads")),  # type: ignore[call-overload]
+        encoder_attention_heads=int(weights.take("encoder/num_heads")),
+        decoder_attention_heads=int(weights.take("decoder/num_heads")),
         encoder_ffn_dim=weights.shape("encoder/layer_0/ffn/linear_0/weight", 2)[0],
         decoder_ffn_dim=weights.shape("decoder/layer_0/ffn/linear_0/weight", 2)[0],
     )
