@@ -6,6 +6,8 @@ told by a closing pipe, it looks whether its parent is still there, and at a nor
 
 import atexit
 import os
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,9 +23,14 @@ import httpx
 from lab_kit import client, load
 from lab_kit.audio.sources import DEFAULT_CHUNK_S, PacedRecording, Source
 from lab_kit.datasets import Clip
+from lab_kit.engine.batching import Batching
 from lab_kit.errors import ServerFailed
 from lab_kit.events import StreamOptions
-from lab_kit.gateway.process import HOST, KEY_VARIABLE, bind
+from lab_kit.gateway.operations import policy_body
+from lab_kit.gateway.process import DEFAULT_MODEL, HOST, KEY_VARIABLE, bind
+from lab_kit.gateway.serving import OPERATOR_KEY_VARIABLE
+from lab_kit.models.repository import Repository, Settings
+from lab_kit.models.store import ModelStore
 from lab_kit.trace import Received, RequestCall, Spoken, StreamCall
 
 READY_TIMEOUT_S = 60.0
@@ -32,6 +39,7 @@ _MODULE = ("-m", "lab_kit.gateway.process")
 _POLL_S = 0.05
 _STOP_TIMEOUT_S = 10.0
 _LOG_TAIL_LINES = 20
+_DAMAGE_BYTES = 64
 
 
 class Caller:
@@ -77,36 +85,52 @@ class Caller:
 
 
 class Bench(Caller):
-    """A running server, and a caller beside it."""
+    """A running server, and a caller beside it.
 
-    _running: ClassVar["dict[str | None, Bench]"] = {}
+    Attributes:
+        operator: loads, frees and labels the versions that the server serves.
+        model: the catalog's name of what it serves.
+    """
+
+    _running: ClassVar["dict[tuple[str | None, str], Bench]"] = {}
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", url: str, key: str | None, log: Path
+        self,
+        process: "subprocess.Popen[bytes]",
+        url: str,
+        key: str | None,
+        log: Path,
+        operator: client.Operator,
+        versions: Repository,
+        model: str,
     ) -> None:
         super().__init__(url, key, device="unknown")
+        self.operator = operator
+        self.model = model
         self._process = process
         self._log = log
+        self._versions = versions
 
     @classmethod
-    def start(cls, key: str | None = None) -> "Bench":
+    def start(cls, key: str | None = None, model: str = DEFAULT_MODEL) -> "Bench":
         """Start a server, or return the one that this process started before.
 
-        Returns once its weights are loaded and a warm-up inference is done.
+        Returns once its weights are loaded and a warm-up inference is done. It serves version 1
+        of ``model`` from a repository of its own, which goes when it stops.
 
         Raises:
             ServerFailed: it ended or did not become ready; the end of its log is in the error.
         """
-        known = cls._running.get(key)
+        known = cls._running.get((key, model))
         if known is not None and known.alive:
             return known
-        bench = cls._launch(key)
+        bench = cls._launch(key, model)
         try:
             bench.device = bench._wait_until_ready()
         except BaseException:  # also an interrupt: leave no server behind
             bench.stop()
             raise
-        cls._running[key] = bench
+        cls._running[key, model] = bench
         return bench
 
     @property
@@ -143,6 +167,47 @@ class Bench(Caller):
         async with load.neighbours(lambda: self.transcribe(clip), callers):
             yield
 
+    def publish(self, tokens_per_audio_s: float | None = None) -> int:
+        """Publish the verified weights as a new version on disk; returns its number.
+
+        The server serves it once an operator has loaded and labelled it.
+
+        Args:
+            tokens_per_audio_s: where decoding is cut off; None takes the model's own limit. Less
+                than speech holds gives a version that is quietly bad.
+
+        Raises:
+            InvalidParameter: the limit is not above 0.
+            ModelStoreError: the weights are missing, or the disk is full.
+        """
+        files = ModelStore().path(self.model).paths
+        return self._versions.publish(self.model, files, Settings(tokens_per_audio_s)).number
+
+    def damage(self, version: int) -> None:
+        """Overwrite a little of a version's largest file: a fault to be found when it loads.
+
+        The file is replaced, so that no linked copy changes, and what a server holds in memory
+        stays as it was.
+
+        Raises:
+            VersionNotFound: there is no such version.
+        """
+        folder = self._versions.folder(self.model, version)
+        largest = max(folder.iterdir(), key=lambda path: path.stat().st_size)
+        content = bytearray(largest.read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + _DAMAGE_BYTES] = os.urandom(_DAMAGE_BYTES)
+        largest.unlink()
+        largest.write_bytes(content)
+
+    async def use(self, batching: Batching) -> None:
+        """Change the batching policy while the server runs, for all its versions.
+
+        Raises:
+            ConnectionFailed: the server cannot be reached, or refused it.
+        """
+        await self.operator.set_batching(policy_body(batching))
+
     def log_tail(self, lines: int = _LOG_TAIL_LINES) -> str:
         """The end of the server's log."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
@@ -159,28 +224,35 @@ class Bench(Caller):
                 _kill_group(self._process)
                 self._process.wait()
         self._log.unlink(missing_ok=True)
+        shutil.rmtree(self._versions.root, ignore_errors=True)
         atexit.unregister(self.stop)
         Bench._running = {k: b for k, b in Bench._running.items() if b is not self}
 
     @classmethod
-    def _launch(cls, key: str | None) -> "Bench":
+    def _launch(cls, key: str | None, model: str) -> "Bench":
         listener = bind(HOST, 0)
         port = listener.getsockname()[1]
         descriptor, name = tempfile.mkstemp(prefix="lab-server-", suffix=".log")
-        # a key in our own environment is meant for servers started by hand
-        environment = {**os.environ, KEY_VARIABLE: key or ""}
+        url = f"http://{HOST}:{port}"
+        versions = Repository(Path(tempfile.mkdtemp(prefix="lab-repository-")))
+        operator_key = secrets.token_urlsafe()
+        # keys in our own environment are meant for servers started by hand
+        keys = {KEY_VARIABLE: key or "", OPERATOR_KEY_VARIABLE: operator_key}
+        served = ("--model", model, "--repository", str(versions.root), "--passing")
+        parent = ("--with-parent", "--fd", str(listener.fileno()))
         with listener, os.fdopen(descriptor, "wb") as log:
             process = subprocess.Popen(
-                [sys.executable, *_MODULE, "--with-parent", "--fd", str(listener.fileno())],
+                [sys.executable, *_MODULE, *served, *parent],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[listener.fileno()],
-                env=environment,
+                env={**os.environ, **keys},
                 # the notebook's stop button interrupts the kernel, not its server
                 start_new_session=True,
             )
-        bench = cls(process, f"http://{HOST}:{port}", key, Path(name))
+        operator = client.Operator(url, operator_key)
+        bench = cls(process, url, key, Path(name), operator, versions, model)
         atexit.register(bench.stop)
         return bench
 

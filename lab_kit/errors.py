@@ -63,11 +63,39 @@ class Unauthenticated(LabError):
     http_status = 401
 
 
+class OperatorLocked(LabError):
+    """The operator's API is asked for on a server that was given no operator's key."""
+
+    code = "OPERATOR_LOCKED"
+    http_status = 403
+
+
 class ModelNotFound(LabError):
     """No model of that name is in the catalog or loaded."""
 
     code = "MODEL_NOT_FOUND"
     http_status = 404
+
+
+class VersionNotFound(LabError):
+    """The repository has no version of that number, or no version carries that label."""
+
+    code = "VERSION_NOT_FOUND"
+    http_status = 404
+
+
+class VersionConflict(LabError):
+    """A version is not in the state from which what was asked is possible."""
+
+    code = "VERSION_CONFLICT"
+    http_status = 409
+
+
+class VersionFailed(LabError):
+    """A version could not be loaded, or did not answer; the others serve on."""
+
+    code = "VERSION_FAILED"
+    http_status = 422
 
 
 class PayloadTooLarge(LabError):

@@ -68,10 +68,10 @@ async def transcribe(
                 first_byte_ns = time.perf_counter_ns()
                 await response.aread()
         except httpx.HTTPError as error:
-            raise _unreachable(url, error) from error
+            raise unreachable(url, error) from error
         received_ns = time.perf_counter_ns()
     if response.status_code != 200:
-        raise _refused(response)
+        raise refused(response)
     answer: dict[str, Any] = json.loads(response.text.splitlines()[-1])
     if "error" in answer:
         raise ConnectionFailed(
@@ -102,12 +102,13 @@ async def _probe(client: httpx.AsyncClient) -> ClockProbe:
     try:
         answer = (await client.get("/healthz")).json()
     except httpx.HTTPError as error:
-        raise _unreachable(str(client.base_url), error) from error
+        raise unreachable(str(client.base_url), error) from error
     received_ns = time.perf_counter_ns()
     return ClockProbe(sent_ns, answer["received_ns"], answer["sent_ns"], received_ns)
 
 
-def _unreachable(url: str, error: Exception) -> ConnectionFailed:
+def unreachable(url: str, error: Exception) -> ConnectionFailed:
+    """The error for a server that did not answer."""
     return ConnectionFailed(
         f"no answer from {url} ({error or type(error).__name__})",
         "a server that listens there",
@@ -115,7 +116,8 @@ def _unreachable(url: str, error: Exception) -> ConnectionFailed:
     )
 
 
-def _refused(response: httpx.Response) -> LabError:
+def refused(response: httpx.Response) -> LabError:
+    """The error for an answer that is a refusal; the reason is in it."""
     kind = Unauthenticated if response.status_code == 401 else ConnectionFailed
     return kind(
         f"the server refused with {response.status_code}: {response.text[:300]}",

@@ -1,22 +1,30 @@
 """The application: its routes as a list, and what every answer has in common."""
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lab_kit.errors import LabError
+from lab_kit.errors import InvalidParameter, LabError
 from lab_kit.gateway.health import health_routes
 from lab_kit.gateway.http_api import error_response, http_routes
 from lab_kit.gateway.listen import listen_routes
+from lab_kit.gateway.operations import operator_routes
 from lab_kit.gateway.serving import Serving
 
 
 def create_app(serving: Serving) -> FastAPI:
     """Build the application on the server's state; nothing is loaded or started here."""
     app = FastAPI(title="lab_kit", docs_url=None, redoc_url=None)
-    for router in (health_routes(serving), http_routes(serving), listen_routes(serving)):
+    for router in (
+        health_routes(serving),
+        http_routes(serving),
+        listen_routes(serving),
+        operator_routes(serving),
+    ):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)
+    app.add_exception_handler(RequestValidationError, _correct)
     app.add_exception_handler(Exception, _fail)
     app.add_middleware(CountRequests, serving=serving)
     return app
@@ -27,6 +35,17 @@ async def _refuse(_: Request, error: Exception) -> Response:
     return error_response(error)
 
 
+async def _correct(_: Request, error: Exception) -> Response:
+    """What the framework found wrong with a request, in the same envelope."""
+    assert isinstance(error, RequestValidationError)
+    wrong = "; ".join(f"{_place(e['loc'])}: {e['msg']}" for e in error.errors())
+    return error_response(InvalidParameter(wrong, "a request that fits", "correct it"))
+
+
+def _place(location: tuple[str | int, ...]) -> str:
+    return " ".join(map(str, location))
+
+
 async def _fail(_: Request, __: Exception) -> Response:
     """What nobody foresaw, in the same envelope; the framework raises it again for the log."""
     received = "the server failed while it answered"
@@ -34,7 +53,7 @@ async def _fail(_: Request, __: Exception) -> Response:
 
 
 class CountRequests:
-    """Pure ASGI middleware: counts HTTP answers by route and status.
+    """Pure ASGI middleware: counts HTTP answers by route, status and the version that served.
 
     Starlette's convenience base class would buffer between tasks; this sees each message as it
     leaves.
@@ -53,7 +72,9 @@ class CountRequests:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "none")
-                self._serving.metrics.requests.labels(route, str(message["status"])).inc()
+                version = scope.get("state", {}).get("version", "")
+                requests = self._serving.metrics.requests
+                requests.labels(route, message["status"], version).inc()
             await send(message)
 
         await self._app(scope, receive, counted)

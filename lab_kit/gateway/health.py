@@ -22,12 +22,19 @@ def health_routes(serving: Serving) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> Response:
-        """Ready once the weights are loaded and warm, until the server begins to stop."""
+        """Ready once production is loaded and warm, until the server begins to stop."""
         if serving.ready:
-            model = serving.recognizer().engine.model
-            return JSONResponse({"status": "ready", "model": model.name, "device": model.device})
-        if serving.failure is not None:
-            return JSONResponse({"status": "failed", "reason": str(serving.failure)}, 503)
+            model = serving.versions.production
+            return JSONResponse(
+                {
+                    "status": "ready",
+                    "model": model.name,
+                    "version": model.version,
+                    "device": model.device,
+                }
+            )
+        if serving.versions.failure is not None:
+            return JSONResponse({"status": "failed", "reason": serving.versions.failure}, 503)
         state = "draining" if serving.draining else "loading"
         return JSONResponse({"status": state}, 503, {"retry-after": "1"})
 

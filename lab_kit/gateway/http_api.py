@@ -3,16 +3,17 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge
 from lab_kit.events import Final, ModelInfo
+from lab_kit.gateway.lease import Lease
 from lab_kit.gateway.limits import Limits
 from lab_kit.gateway.serving import Serving
 from lab_kit.stream.recording import recognize
@@ -29,12 +30,13 @@ _T = TypeVar("_T")
 def http_routes(serving: Serving) -> APIRouter:
     """The routes, bound to the server's state."""
     router = APIRouter()
+    leased = Annotated[Lease, Depends(lease_for(serving))]
 
     @router.get("/v1/models")
     def models(request: Request) -> dict[str, Any]:
         """The models that can be asked for."""
         serving.check_key(request.headers.get("authorization"), [])
-        model = serving.recognizer().engine.model
+        model = serving.versions.production
         entry = {
             "id": model.name,
             "object": "model",
@@ -45,15 +47,13 @@ def http_routes(serving: Serving) -> APIRouter:
         return {"object": "list", "data": [entry]}
 
     @router.post(TRANSCRIBE_PATH)
-    async def transcribe(request: Request) -> Response:
+    async def transcribe(request: Request, lease: leased) -> Response:
         """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
 
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done.
         """
-        serving.check_key(request.headers.get("authorization"), [])
-        recognizer = serving.recognizer()
         data = await _body(request, serving.limits)
-        answer = Answer(recognizer.engine.model, received_ns=time.perf_counter_ns())
+        answer = Answer(lease.engine.model, received_ns=time.perf_counter_ns())
         # minutes of FLAC take a second to decode; live streams must not wait for that
         kind = request.headers.get("content-type", "")
         loop = asyncio.get_running_loop()
@@ -61,13 +61,25 @@ def http_routes(serving: Serving) -> APIRouter:
             serving.preparation, _decoded, data, kind, serving.limits
         )
         serving.metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
-        finals = recognize(recognizer.engine, recognizer.new_scorer(), audio, serving.preparation)
+        finals = recognize(lease.engine, lease.new_scorer(), audio, serving.preparation)
         if _LINES in request.headers.get("accept", ""):
             return StreamingResponse(answer.lines(finals, audio), media_type=_LINES)
         whole = await _unless_gone(request, answer.whole(finals, audio))
         return Response(status_code=_CLIENT_CLOSED) if whole is None else JSONResponse(whole)
 
     return router
+
+
+def lease_for(serving: Serving) -> Callable[[Request], AsyncIterator[Lease]]:
+    """A dependency: a caller's key is checked, a version is theirs until the last byte is sent."""
+
+    async def leased(request: Request) -> AsyncIterator[Lease]:
+        serving.check_key(request.headers.get("authorization"), [])
+        with serving.lease() as lease:
+            request.state.version = lease.version  # for the count of requests
+            yield lease
+
+    return leased
 
 
 def error_response(error: LabError) -> JSONResponse:
@@ -163,6 +175,7 @@ class Answer:
             "segments": [_segment(final) for final in self._finals],
             "audio_s": len(audio) / SAMPLE_RATE_HZ,
             "model": self._model.name,
+            "version": self._model.version,
             "device": self._model.device,
             "stages_ns": self._stages(),
         }

@@ -8,6 +8,7 @@ import asyncio
 import json
 import time
 import uuid
+from contextlib import ExitStack
 from typing import Any
 
 from fastapi import APIRouter
@@ -26,7 +27,8 @@ from lab_kit.errors import (
     SlowConsumer,
     StreamIdle,
 )
-from lab_kit.gateway.serving import Recognizer, Serving
+from lab_kit.gateway.lease import Lease
+from lab_kit.gateway.serving import Serving
 from lab_kit.stream.pipeline import StreamPipeline
 
 
@@ -37,38 +39,38 @@ def listen_routes(serving: Serving) -> APIRouter:
     @router.websocket(deepgram.PATH)
     async def listen(socket: WebSocket) -> None:
         request_id = str(uuid.uuid4())
-        try:
-            serving.check_key(socket.headers.get("authorization"), _subprotocols(socket))
-            serving.admit()
-            recognizer = serving.recognizer()
-            stream = LiveStream(socket, serving, recognizer, request_id)
-        except LabError as error:
-            refusal = deepgram.refusal(error, request_id)
-            denial = JSONResponse(refusal.body, refusal.status, refusal.headers)
-            await socket.send_denial_response(denial)
-            return
-        await stream.run()
+        with ExitStack() as held:
+            try:
+                serving.check_key(socket.headers.get("authorization"), _subprotocols(socket))
+                serving.admit()
+                lease = held.enter_context(serving.lease())
+                stream = LiveStream(socket, serving, lease, request_id)
+            except LabError as error:
+                refusal = deepgram.refusal(error, request_id)
+                denial = JSONResponse(refusal.body, refusal.status, refusal.headers)
+                await socket.send_denial_response(denial)
+                return
+            await stream.run()
 
     return router
 
 
 class LiveStream:
-    """One open stream.
+    """One open stream, on one version from its first word to its last.
 
     Raises:
         InvalidParameter, UnsupportedSampleRate: the query cannot be met.
     """
 
-    def __init__(
-        self, socket: WebSocket, serving: Serving, recognizer: Recognizer, request_id: str
-    ) -> None:
+    def __init__(self, socket: WebSocket, serving: Serving, lease: Lease, request_id: str) -> None:
         self._socket = socket
         self._serving = serving
+        self._version = lease.version
         self._request_id = request_id
         options = deepgram.parse_query(dict(socket.query_params))
-        self._speaker = deepgram.Speaker(request_id, recognizer.engine.model, wall_clock_iso())
+        self._speaker = deepgram.Speaker(request_id, lease.engine.model, wall_clock_iso())
         self._pipeline = StreamPipeline(
-            recognizer.engine, recognizer.new_scorer(), options, serving.limits.stream_audio_s
+            lease.engine, lease.new_scorer(), options, serving.limits.stream_audio_s
         )
         self._drained = asyncio.Event()
 
@@ -79,21 +81,24 @@ class LiveStream:
     async def run(self) -> None:
         """Serve the stream until it ends, however it ends."""
         self._serving.streams.add(self)
-        self._serving.metrics.streams.inc()
+        self._serving.metrics.streams.labels(self._version).inc()
         try:
             await self._accept()
             closure = await self._serve()
             await self._close(closure)
-            self._serving.metrics.stream_ends.labels(str(closure.code)).inc()
+            self._count_end(closure.code)
         except (WebSocketDisconnect, OSError):
             # the client vanished; there is nobody to tell
-            self._serving.metrics.stream_ends.labels("1006").inc()
+            self._count_end(1006)
         finally:
             self._pipeline.abandon()
-            self._serving.metrics.streams.dec()
+            self._serving.metrics.streams.labels(self._version).dec()
             self._serving.metrics.audio.labels("stream").inc(self._pipeline.audio_s)
             # last: who finds the stream gone finds everything of it released and accounted for
             self._serving.streams.discard(self)
+
+    def _count_end(self, code: int) -> None:
+        self._serving.metrics.stream_ends.labels(code, self._version).inc()
 
     async def _accept(self) -> None:
         offered = _subprotocols(self._socket)
@@ -186,7 +191,7 @@ class LiveStream:
         """Send events until the pipeline has ended."""
         while (event := await self._pipeline.outbox.take()) is not None:
             await self._send(self._speaker.message(event))
-            self._serving.metrics.count(event, time.perf_counter_ns())
+            self._serving.metrics.count(event, time.perf_counter_ns(), self._version)
 
     async def _send(self, message: dict[str, Any]) -> None:
         deepgram.stamp(message, time.perf_counter_ns())

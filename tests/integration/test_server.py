@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import psutil
@@ -135,19 +136,19 @@ def serve(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_it_answers_while_it_loads_but_is_not_ready() -> None:
+def test_it_answers_while_it_loads_but_is_not_ready(tmp_path: Path) -> None:
     """The socket listens before the model is there, so the first question may be asked at once."""
     with bind("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         slow = (
             "import sys, time\n"
             "from lab_kit.gateway import process\n"
-            "load = process.load_recognizer\n"
-            "process.load_recognizer = lambda: (time.sleep(2), load())[1]\n"
-            "sys.exit(process.main(['--fd', sys.argv[1]]))\n"
+            "load = process.open_recognizer\n"
+            "process.open_recognizer = lambda files: (time.sleep(2), load(files))[1]\n"
+            "sys.exit(process.main(['--fd', sys.argv[1], '--repository', sys.argv[2]]))\n"
         )
         server = subprocess.Popen(
-            [sys.executable, "-c", slow, str(listener.fileno())],
+            [sys.executable, "-c", slow, str(listener.fileno()), str(tmp_path)],
             pass_fds=[listener.fileno()],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -3,72 +3,41 @@
 import json
 import threading
 import time
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scripted_engine import HANG_S, ScriptedEngine, recognizer, serving_at, wait_until
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
-from lab_kit.engine.api import DecodeRequest, Hypothesis, Load, Ticket
-from lab_kit.errors import SystemOverloaded, Unauthenticated
-from lab_kit.events import ModelInfo
+from lab_kit.errors import Unauthenticated
 from lab_kit.gateway import http_api
 from lab_kit.gateway.app import create_app
-from lab_kit.gateway.limits import Limits
-from lab_kit.gateway.serving import Recognizer, Serving
+from lab_kit.gateway.lease import Recognizer
+from lab_kit.gateway.serving import Serving
+from lab_kit.models.repository import VersionFiles
 
 QUERY = "/v1/listen?encoding=linear16&sample_rate=16000"
-HANG_S = 10.0
+ServingWith = Callable[..., Serving]
 
 
-class Scorer:
-    """Stands for the detector: what is loud is speech."""
+@pytest.fixture
+def serving_with(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+    """Makes a server's state whose only version runs on a given engine."""
+    made: list[Serving] = []
 
-    def score(self, window: FloatArray) -> float:
-        return float(np.abs(window).max() > 0.01)
+    def make(engine: ScriptedEngine, key: str | None = None) -> Serving:
+        serving = serving_at(tmp_path, lambda _: recognizer(engine), key)
+        made.append(serving)
+        wait_until(lambda: serving.ready)
+        return serving
 
-
-class ScriptedEngine:
-    """Stands for the engine: answers everything with an error, with a refusal, or never."""
-
-    def __init__(self, failure: Exception | None = None, is_full: bool = False) -> None:
-        self.model = ModelInfo("scripted", "1", "none", "nowhere")
-        self.failure = failure
-        self.is_full = is_full
-        self.asked = threading.Event()
-        self.cancelled: set[int] = set()
-        self.tickets: list[Ticket] = []
-
-    def submit(self, request: DecodeRequest) -> Ticket:
-        if self.is_full:
-            raise SystemOverloaded("the engine's queue is full", "a place", "try again")
-        future: Future[Hypothesis] = Future()
-        self.tickets.append(Ticket(len(self.tickets) + 1, future))
-        if self.failure is not None:
-            future.set_exception(self.failure)
-        self.asked.set()
-        return self.tickets[-1]
-
-    def refresh(self, ticket: Ticket, request: DecodeRequest) -> bool:
-        return False
-
-    def cancel(self, ticket: Ticket) -> None:
-        self.cancelled.add(ticket.number)
-
-    def load(self) -> Load:
-        return Load(0, 0)
-
-
-def serving_with(engine: ScriptedEngine | None, key: str | None = None) -> Serving:
-    serving = Serving(Limits(), key)
-    if engine is not None:
-        done = threading.Event()
-        serving.load_in_background(lambda: Recognizer(engine, Scorer, done.set))
-        while not serving.ready:
-            done.wait(0.01)
-    return serving
+    yield make
+    for serving in made:
+        serving.stop()
 
 
 def speech(seconds: float = 1.0) -> bytes:
@@ -88,20 +57,22 @@ def spoken_to(client: TestClient) -> WebSocketDisconnect:
             return closed
 
 
-def test_a_failing_device_closes_the_stream_with_a_code_and_a_name() -> None:
+def test_a_failing_device_closes_the_stream_with_a_code_and_a_name(
+    serving_with: ServingWith,
+) -> None:
     client = TestClient(create_app(serving_with(ScriptedEngine(RuntimeError("device lost")))))
     closed = spoken_to(client)
     assert closed.code == 1011
     assert closed.reason.startswith("INTERNAL: a decode failed (device lost)")
 
 
-def test_a_full_engine_closes_the_stream_that_it_cannot_serve() -> None:
+def test_a_full_engine_closes_the_stream_that_it_cannot_serve(serving_with: ServingWith) -> None:
     client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
     closed = spoken_to(client)
     assert (closed.code, closed.reason.split(":")[0]) == (1011, "SYSTEM_OVERLOADED")
 
 
-def test_what_a_vanished_client_had_asked_for_is_cancelled() -> None:
+def test_what_a_vanished_client_had_asked_for_is_cancelled(serving_with: ServingWith) -> None:
     engine = ScriptedEngine()
     serving = serving_with(engine)
     with TestClient(create_app(serving)) as client:
@@ -116,10 +87,12 @@ def test_what_a_vanished_client_had_asked_for_is_cancelled() -> None:
                 time.sleep(0.01)
             time.sleep(0.1)  # the last lines of the application after that
         assert engine.cancelled == {ticket.number for ticket in engine.tickets}
-        assert "lab_streams 0.0" in client.get("/metrics").text
+        assert 'lab_streams{version="1"} 0.0' in client.get("/metrics").text
 
 
-def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back() -> None:
+def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back(
+    serving_with: ServingWith,
+) -> None:
     client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
     answer = client.post(
         http_api.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
@@ -130,7 +103,9 @@ def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back() -> None:
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_an_upload_that_fails_after_its_status_says_so_in_its_last_line() -> None:
+def test_an_upload_that_fails_after_its_status_says_so_in_its_last_line(
+    serving_with: ServingWith,
+) -> None:
     client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
     headers = {"content-type": "audio/l16", "accept": "application/x-ndjson"}
     answer = client.post(http_api.TRANSCRIBE_PATH, content=speech(), headers=headers)
@@ -138,15 +113,15 @@ def test_an_upload_that_fails_after_its_status_says_so_in_its_last_line() -> Non
     assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "SYSTEM_OVERLOADED"
 
 
-def test_the_models_are_told_to_who_has_the_key() -> None:
+def test_the_models_are_told_to_who_has_the_key(serving_with: ServingWith) -> None:
     client = TestClient(create_app(serving_with(ScriptedEngine(), key="right")))
     assert client.get("/v1/models").status_code == 401
     answer = client.get("/v1/models", headers={"authorization": "Token right"})
     assert [model["id"] for model in answer.json()["data"]] == ["scripted"]
 
 
-def test_what_nobody_foresaw_comes_in_the_same_envelope() -> None:
-    app = create_app(serving_with(ScriptedEngine(failure=RuntimeError("a secret of the runtime"))))
+def test_what_nobody_foresaw_comes_in_the_same_envelope(serving_with: ServingWith) -> None:
+    app = create_app(serving_with(ScriptedEngine(RuntimeError("a secret of the runtime"))))
     client = TestClient(app, raise_server_exceptions=False)
     answer = client.post(
         http_api.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
@@ -156,7 +131,9 @@ def test_what_nobody_foresaw_comes_in_the_same_envelope() -> None:
     assert "secret" not in answer.text
 
 
-def test_files_are_decoded_where_no_stream_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_decoded_where_no_stream_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch, serving_with: ServingWith
+) -> None:
     """The event loop serves everybody; ten minutes of FLAC must not stop it."""
     threads: list[str] = []
     loops: list[str] = []
@@ -177,20 +154,20 @@ def test_files_are_decoded_where_no_stream_waits_for_it(monkeypatch: pytest.Monk
     assert threads != loops
 
 
-def test_a_server_whose_model_never_came_says_why_wherever_it_is_asked() -> None:
-    def fail() -> Recognizer:
-        raise RuntimeError("the weights are damaged")
+def test_a_server_whose_model_never_came_says_why_wherever_it_is_asked(tmp_path: Path) -> None:
+    def fail(_: VersionFiles) -> Recognizer:
+        raise RuntimeError("the runtime is missing")
 
-    serving = Serving(Limits(), None)
-    with pytest.raises(RuntimeError):
-        serving._load(fail)
+    serving = serving_at(tmp_path, fail)
+    wait_until(lambda: serving.versions.failure is not None)
     client = TestClient(create_app(serving))
     assert client.get("/healthz").status_code == 200
     ready = client.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (503, "failed")
-    assert "damaged" in ready.json()["reason"]
+    assert "runtime is missing" in ready.json()["reason"]
     assert client.get("/v1/models").status_code == 503
     assert client.get("/metrics").status_code == 200
+    serving.stop()
 
 
 @pytest.mark.parametrize(
@@ -204,9 +181,9 @@ def test_a_server_whose_model_never_came_says_why_wherever_it_is_asked() -> None
     ],
 )
 def test_the_key_is_taken_from_where_clients_put_it(
-    authorization: str | None, subprotocols: list[str]
+    serving_with: ServingWith, authorization: str | None, subprotocols: list[str]
 ) -> None:
-    Serving(Limits(), "sesame").check_key(authorization, subprotocols)
+    serving_with(ScriptedEngine(), key="sesame").check_key(authorization, subprotocols)
 
 
 @pytest.mark.parametrize(
@@ -222,8 +199,11 @@ def test_the_key_is_taken_from_where_clients_put_it(
         ("Token sésame", []),
     ],
 )
-def test_any_other_key_is_refused(authorization: str | None, subprotocols: list[str]) -> None:
-    serving = Serving(Limits(), "sesame")
+def test_any_other_key_is_refused(
+    serving_with: ServingWith, authorization: str | None, subprotocols: list[str]
+) -> None:
+    serving = serving_with(ScriptedEngine(), key="sesame")
     with pytest.raises(Unauthenticated, match="Authorization: Token KEY"):
         serving.check_key(authorization, subprotocols)
-    Serving(Limits(), None).check_key(authorization, subprotocols)
+    serving.key = None
+    serving.check_key(authorization, subprotocols)

@@ -1,0 +1,193 @@
+"""The operator's side of a server: which versions it has, which answer, and how they compare."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from lab_kit.client.requests import refused, unreachable
+from lab_kit.errors import (
+    InvalidParameter,
+    LabError,
+    OperatorLocked,
+    Unauthenticated,
+    VersionConflict,
+    VersionFailed,
+    VersionNotFound,
+)
+
+PREFIX = "/operator"
+_TIMEOUT_S = 120.0
+"""A large model on a slow disk is loaded within it."""
+_REFUSALS: tuple[type[LabError], ...] = (
+    InvalidParameter,
+    OperatorLocked,
+    Unauthenticated,
+    VersionConflict,
+    VersionFailed,
+    VersionNotFound,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionState:
+    """One version on the server.
+
+    Attributes:
+        state: ``unloaded``, ``loading``, ``ready``, ``draining`` or ``failed``.
+        labels: which of ``production``, ``canary`` and ``shadow`` it carries.
+        share: the canary's share of new streams; None for every other version.
+        reason: why it failed; empty otherwise.
+        settings: what differs from the model's own, by name.
+        published: when, in UTC, as ISO 8601.
+        in_flight: streams and requests that it serves.
+    """
+
+    number: int
+    state: str
+    labels: tuple[str, ...]
+    share: float | None
+    reason: str
+    settings: Mapping[str, float]
+    published: str
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowPair:
+    """Two answers to the same audio, of which the caller got production's.
+
+    Attributes:
+        word_error_rate: of ``shadow`` against ``production``; None where production heard no word.
+    """
+
+    audio_s: float
+    production: str
+    shadow: str
+    word_error_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowReport:
+    """How the shadow compares with production.
+
+    Attributes:
+        same, different: by their words; case and punctuation do not count.
+        skipped: not asked, because the shadow had enough to do.
+        failed: the shadow raised an error.
+        word_error_rate: mean over the compared pairs in which production heard a word; None
+            before the first.
+        pairs: the last that differ, newest last.
+    """
+
+    version: int
+    same: int
+    different: int
+    skipped: int
+    failed: int
+    word_error_rate: float | None
+    pairs: tuple[ShadowPair, ...]
+
+    @property
+    def compared(self) -> int:
+        """Pairs that were compared."""
+        return self.same + self.different
+
+
+class Operator:
+    """Whoever holds a server's operator key.
+
+    Every method raises `Unauthenticated` for a wrong key, `OperatorLocked` for a server without
+    one, `ConnectionFailed` where the server cannot be reached, and what it names itself.
+    """
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Token {key}"}
+
+    async def versions(self) -> list[VersionState]:
+        """Every version in the server's repository, in order."""
+        answer = await self._ask("GET", "/versions")
+        return [_version(version) for version in answer["versions"]]
+
+    async def load(self, version: int) -> VersionState:
+        """Load a version; returns when it is ready.
+
+        Raises:
+            VersionNotFound, VersionFailed: there is none, or it cannot be served; says why.
+        """
+        return _version(await self._ask("POST", f"/versions/{version}/load?wait=true"))
+
+    async def unload(self, version: int) -> VersionState:
+        """Free a version once nobody is served by it any more.
+
+        Raises:
+            VersionConflict: it carries a label.
+        """
+        return _version(await self._ask("POST", f"/versions/{version}/unload"))
+
+    async def label(self, label: str, version: int, share: float | None = None) -> VersionState:
+        """Move a label to a version that is ready; new streams follow it from now on.
+
+        Args:
+            label: ``production``, ``canary`` or ``shadow``.
+            share: of new streams and requests, for the canary.
+
+        Raises:
+            VersionConflict: the version is not ready.
+            InvalidParameter: no such label, or a share that is missing or out of place.
+        """
+        body = {"version": version, "share": share}
+        return _version(await self._ask("PUT", f"/labels/{label}", body))
+
+    async def unlabel(self, label: str) -> None:
+        """Take the canary's or the shadow's label off."""
+        await self._ask("DELETE", f"/labels/{label}")
+
+    async def shadow(self) -> ShadowReport:
+        """How the shadow compares so far.
+
+        Raises:
+            VersionNotFound: no version is the shadow.
+        """
+        answer = await self._ask("GET", "/shadow")
+        return ShadowReport(**answer | {"pairs": tuple(ShadowPair(**p) for p in answer["pairs"])})
+
+    async def batching(self) -> dict[str, Any]:
+        """The batching policy in force: its name, and its numbers by name."""
+        return await self._ask("GET", "/batching")
+
+    async def set_batching(self, policy: Mapping[str, Any]) -> None:
+        """Change it, in the form in which `batching` tells it."""
+        await self._ask("PUT", "/batching", policy)
+
+    async def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        # a machine's proxy settings must not get between a notebook and its own server
+        async with httpx.AsyncClient(
+            base_url=self._url + PREFIX, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False
+        ) as server:
+            try:
+                answer = await server.request(method, path, json=body)
+            except httpx.HTTPError as error:
+                raise unreachable(self._url, error) from error
+        if answer.status_code >= 400:
+            raise _refusal(answer)
+        return dict(answer.json()) if answer.content else {}
+
+
+def _refusal(answer: httpx.Response) -> LabError:
+    """The server's error under its own name, saying what it said there."""
+    kinds = {kind.code: kind for kind in _REFUSALS}
+    try:
+        error = answer.json()["error"]
+        received, expected, next_step = error["message"].rsplit("; ", 2)
+        return kinds[error["code"]](received, expected, next_step)
+    except (ValueError, KeyError, TypeError):  # not in our envelope, or a name of no use here
+        return refused(answer)
+
+
+def _version(told: Mapping[str, Any]) -> VersionState:
+    return VersionState(**{**told, "labels": tuple(told["labels"])})

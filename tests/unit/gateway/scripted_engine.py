@@ -1,0 +1,116 @@
+"""A version's engine that does what a test says, and a server's state on top of it."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.engine.api import DecodeRequest, Hypothesis, Load, Ticket
+from lab_kit.engine.batching import Batching
+from lab_kit.errors import SystemOverloaded
+from lab_kit.events import ModelInfo
+from lab_kit.gateway.lease import Recognizer
+from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.metrics import Metrics
+from lab_kit.gateway.serving import Serving
+from lab_kit.gateway.versions import Versions
+from lab_kit.models.repository import Repository, Settings, VersionFiles
+
+HANG_S = 10.0
+MODEL = "scripted"
+
+
+class Scorer:
+    """Stands for the detector: what is loud is speech."""
+
+    def score(self, window: FloatArray) -> float:
+        return float(np.abs(window).max() > 0.01)
+
+
+class ScriptedEngine:
+    """Stands for the engine: hears nothing in silence, and does with speech what a test says.
+
+    Args:
+        answer: the text of every answer; an error to raise instead; None never answers.
+        is_full: whether it has room for nothing but silence.
+    """
+
+    def __init__(self, answer: str | Exception | None = None, is_full: bool = False) -> None:
+        self.model = ModelInfo(MODEL, "1", "none", "nowhere")
+        self.answer = answer
+        self.is_full = is_full
+        self.asked = threading.Event()
+        self.requests: list[DecodeRequest] = []
+        self.cancelled: set[int] = set()
+        self.tickets: list[Ticket] = []
+        self.policies: list[Batching] = []
+        self.stopped = threading.Event()
+
+    def submit(self, request: DecodeRequest) -> Ticket:
+        future: Future[Hypothesis] = Future()
+        if not request.audio.any():
+            future.set_result(heard(""))
+            return Ticket(0, future)
+        if self.is_full:
+            raise SystemOverloaded("the engine's queue is full", "a place", "try again")
+        self.requests.append(request)
+        self.tickets.append(Ticket(len(self.tickets) + 1, future))
+        if isinstance(self.answer, Exception):
+            future.set_exception(self.answer)
+        elif self.answer is not None:
+            future.set_result(heard(self.answer))
+        self.asked.set()
+        return self.tickets[-1]
+
+    def refresh(self, ticket: Ticket, request: DecodeRequest) -> bool:
+        return False
+
+    def cancel(self, ticket: Ticket) -> None:
+        self.cancelled.add(ticket.number)
+
+    def load(self) -> Load:
+        return Load(0, 0)
+
+
+def heard(text: str, truncated: bool = False) -> Hypothesis:
+    """An answer that says ``text``."""
+    return Hypothesis(text, (), (), truncated, 0, 0, 0, 1, 0)
+
+
+def recognizer(engine: ScriptedEngine) -> Recognizer:
+    return Recognizer(engine, Scorer, engine.policies.append, engine.stopped.set)
+
+
+def repository_at(root: Path, versions: int = 1) -> Repository:
+    """A repository with versions of a model whose one file says nothing."""
+    weights = root / "weights"
+    weights.write_bytes(b"weights")
+    repository = Repository(root / "repository")
+    for _ in range(versions):
+        repository.publish(MODEL, {"weights": weights}, Settings())
+    return repository
+
+
+def serving_at(
+    root: Path, open_recognizer: Callable[[VersionFiles], Recognizer], key: str | None = None
+) -> Serving:
+    """A server's state that begins to load version 1."""
+    metrics = Metrics()
+    versions = Versions(repository_at(root), MODEL, open_recognizer, metrics)
+    versions.begin(_published_already)
+    return Serving(Limits(), versions, metrics, key)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + HANG_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def _published_already() -> None:
+    raise AssertionError("the repository has a version")
