@@ -27,6 +27,8 @@ class DecodeRequest:
             audio of this length.
         draft: tokens that the answer probably begins with; they are checked in one pass and
             the agreeing prefix is kept. Empty decodes token by token.
+        context: what was said before, or is likely to be said: it steers the model, which must be
+            one that takes such a prompt.
         stream: whose request it is; within a class streams take turns. None is nobody's.
     """
 
@@ -34,6 +36,7 @@ class DecodeRequest:
     priority: Priority
     max_tokens: int | None = None
     draft: tuple[int, ...] = ()
+    context: str = ""
     stream: int | None = None
 
 

@@ -83,6 +83,7 @@ class EngineLoop:
         Raises:
             SystemOverloaded: ``max_waiting`` requests wait already, or the engine is stopping.
             PayloadTooLarge: the cache could not hold it even with nobody else there.
+            InvalidParameter: it has a context, and the model takes none.
         """
         sequence = self._prepared(request)
         with self._changed:
@@ -148,7 +149,7 @@ class EngineLoop:
     def _prepared(self, request: DecodeRequest) -> Sequence:
         sequence = Sequence(next(self._numbers), request, time.perf_counter_ns())
         self._measure(sequence)
-        longest = len(self._runner.traits.prompt) + sequence.limit
+        longest = len(sequence.prompt) + sequence.limit
         if self._kv is not None and longest > self._kv.slots:
             raise PayloadTooLarge(
                 f"audio that may need {longest} places in the cache",
@@ -160,6 +161,7 @@ class EngineLoop:
     def _measure(self, sequence: Sequence) -> None:
         """Note what the scheduler wants to know of the request's audio."""
         request = sequence.request
+        sequence.prompt = self._runner.prompt(request.context)
         sequence.limit = request.max_tokens or self._runner.token_limit(len(request.audio))
         sequence.draft = request.draft[: sequence.limit]
         sequence.length = self._runner.encoder_length(len(request.audio))

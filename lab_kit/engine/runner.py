@@ -6,8 +6,10 @@ from itertools import takewhile
 from typing import Protocol
 
 from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
+from lab_kit.errors import InvalidParameter
 from lab_kit.models.choice import Choice
 from lab_kit.models.moonshine import (
+    BEGIN_TOKEN,
     END_TOKEN,
     DecodeBatch,
     EncodedAudio,
@@ -27,6 +29,14 @@ class Runner(Protocol):
     @property
     def traits(self) -> Traits:
         """What the scheduler has to know."""
+        ...
+
+    def prompt(self, context: str) -> tuple[int, ...]:
+        """What the decoder is fed before the answer.
+
+        Raises:
+            InvalidParameter: the model takes no context.
+        """
         ...
 
     def token_limit(self, audio_samples: int) -> int:
@@ -75,6 +85,14 @@ class MoonshineRunner:
         else:
             self._step(work.sequences)
         share_time(work, time.perf_counter_ns() - began_ns)
+
+    def prompt(self, context: str) -> tuple[int, ...]:
+        """Only the token with which everything begins."""
+        if context:
+            raise InvalidParameter(
+                "a context", "none: Moonshine was not trained to take one", "use Whisper for that"
+            )
+        return (BEGIN_TOKEN,)
 
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""

@@ -38,7 +38,8 @@ class Sequence:
     """One request on its way through the engine.
 
     Attributes:
-        limit: tokens after which it is cut off.
+        prompt: what the decoder is fed before the first token of the answer.
+        limit: tokens of the answer after which it is cut off.
         length: what the encoder sees of it; clips of equal length can share an encoder pass.
         audio_key: names the audio, where the cache looks for what is there already.
         busy: a worker holds it.
@@ -51,6 +52,7 @@ class Sequence:
     number: int
     request: DecodeRequest
     submitted_ns: int
+    prompt: tuple[int, ...] = ()
     limit: int = 0
     length: int = 0
     audio_key: bytes = b""
@@ -109,12 +111,10 @@ class Traits:
         lockstep: only sequences at the same position can share a step.
         encode_width: most clips in one encoder pass. On a CPU the encoder's cost is linear in the
             batch, so 1 is best there.
-        prompt: tokens that every sequence begins with.
     """
 
     lockstep: bool
     encode_width: int = 1
-    prompt: tuple[int, ...] = ()
 
 
 class Scheduler:
@@ -243,11 +243,11 @@ class Scheduler:
         """Find the sequence a place in the cache; the less urgent make room if they must."""
         if self._kv is None:
             return True
-        known = self._known(sequence)
-        longest = len(self._traits.prompt) + sequence.limit
-        while (
-            reused := self._kv.begin(sequence.number, sequence.audio_key, known, longest)
-        ) is None:
+        # a draft is no use in the cache: it is the answers after its tokens that are wanted
+        known = [*sequence.prompt, *sequence.tokens]
+        longest = len(sequence.prompt) + sequence.limit
+        place = (sequence.number, sequence.audio_key, known, longest)
+        while (reused := self._kv.begin(*place)) is None:
             victim = self._victim(lambda s: s.priority > sequence.priority)
             if victim is None:
                 return False
@@ -280,7 +280,8 @@ class Scheduler:
             return None  # a closed batch starts as one; some of it is still being encoded
         encoded = [s for s in idle if s.stage is Stage.ENCODED]
         if encoded:
-            return Work(Stage.ENCODED, self._starting_together(encoded, batch.max_batch))
+            starting = self._that_can_grow(self._starting_together(encoded, batch.max_batch))
+            return Work(Stage.ENCODED, starting) if starting else None
         decoding = [s for s in idle if s.stage is Stage.DECODING]
         if self._traits.lockstep and decoding:
             behind = min(s.position for s in decoding)
@@ -296,10 +297,10 @@ class Scheduler:
             return (encoded[0],)
         return tuple([s for s in encoded if not s.draft][:width])
 
-    def _that_can_grow(self, decoding: list[Sequence]) -> tuple[Sequence, ...]:
+    def _that_can_grow(self, candidates: Iterable[Sequence]) -> tuple[Sequence, ...]:
         """Those for whose next pass the cache has room, made at the expense of the youngest."""
         stepping: list[Sequence] = []
-        for sequence in decoding:
+        for sequence in candidates:
             if sequence.batch is not None and self._grow(sequence, stepping):
                 stepping.append(sequence)
         return tuple(stepping)
@@ -318,7 +319,7 @@ class Scheduler:
 
     def _known(self, sequence: Sequence) -> list[int]:
         """Every token that stands after the sequence's next pass, accepted or drafted."""
-        return [*self._traits.prompt, *sequence.tokens, *sequence.draft]
+        return [*sequence.prompt, *sequence.tokens, *sequence.draft]
 
     # --- who gives way
 

@@ -40,7 +40,7 @@ class WhisperRunner:
         self._kv = kv
         self._drafter = drafter
         self._encoded: dict[int, EncodedSpeech] = {}
-        self.traits = Traits(lockstep=False, encode_width=encode_width, prompt=model.prompt)
+        self.traits = Traits(lockstep=False, encode_width=encode_width)
 
     def run(self, work: Work) -> None:
         """Encode, or pass the work's sequences through the decoder once."""
@@ -50,6 +50,10 @@ class WhisperRunner:
         else:
             self._pass(work.sequences)
         share_time(work, time.perf_counter_ns() - began_ns)
+
+    def prompt(self, context: str) -> tuple[int, ...]:
+        """The context, if there is one, and the marks that begin a transcript."""
+        return self._model.prompt_after(context)
 
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""
@@ -79,17 +83,18 @@ class WhisperRunner:
             self._advance(sequence, choices[-1 - len(sequence.draft) :])
 
     def _row(self, sequence: Sequence) -> DecodeRow:
-        known = (*self._model.prompt, *sequence.tokens, *sequence.draft)
+        known = (*sequence.prompt, *sequence.tokens, *sequence.draft)
         return DecodeRow(
             known[sequence.position :],
             self._kv.places(sequence.number, len(known)),
             self._encoded[sequence.number],
+            len(sequence.prompt),
         )
 
     def _advance(self, sequence: Sequence, choices: list[Choice]) -> None:
         """Accept what the model chose after the last token, and as far as the draft agrees."""
         kept = agreeing(sequence.draft, choices)
-        sequence.position = len(self._model.prompt) + len(sequence.tokens) + kept
+        sequence.position = len(sequence.prompt) + len(sequence.tokens) + kept
         sequence.steps += 1
         count_draft(sequence, kept)
         accept(sequence, choices[: kept + 1], self._model.end_token)

@@ -73,6 +73,7 @@ class Whisper:
         self.prompt: tuple[int, ...] = tuple(
             self._special(files, name) for name in ("<|startoftranscript|>", "<|notimestamps|>")
         )
+        self._before = self._special(files, "<|startofprev|>")
         self.end_token = self._special(files, "<|endoftext|>")
         self.max_tokens: int = config.max_target_positions
         self.never, self.not_first = _suppressed(files["config.json"])
@@ -127,9 +128,28 @@ class Whisper:
             placed = whisper_attention.layout(rows, pool)
             scores = self._scores(placed, rows, pool)  # (new tokens, words)
             scores[:, self.never] = float("-inf")
-            first = placed.positions[placed.is_token] == len(self.prompt) - 1
+            answers = torch.tensor([[row.prompt_length] for row in rows], device=scores.device)
+            first = (placed.positions == answers - 1)[placed.is_token]
             scores[:, self.not_first] += torch.where(first, float("-inf"), 0.0)[:, None]
             return _by_row(rows, scores)
+
+    def prompt_after(self, context: str) -> tuple[int, ...]:
+        """The prompt of a sequence that is told what was said before, or is likely to be.
+
+        Raises:
+            PayloadTooLarge: it would take more than half of the decoder's positions.
+        """
+        if not context:
+            return self.prompt
+        words = tuple(self._tokenizer.encode(f" {context}", add_special_tokens=False).ids)
+        longest = self.max_tokens // 2 - 1
+        if len(words) > longest:
+            raise PayloadTooLarge(
+                received=f"a context of {len(words)} tokens",
+                expected=f"at most {longest}",
+                next_step="leave out what was said longest ago",
+            )
+        return (self._before, *words, *self.prompt)
 
     def text(self, tokens: Sequence[int]) -> str:
         """The words that ``tokens`` spell, without the prompt's and other marks."""
@@ -139,7 +159,7 @@ class Whisper:
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""
         by_length = TOKENS_PER_AUDIO_S * audio_samples // SAMPLE_RATE_HZ + EXTRA_TOKENS
-        return min(by_length, self.max_tokens - len(self.prompt))
+        return min(by_length, self.max_tokens // 2 - len(self.prompt))
 
     def _listened(self, frames: torch.Tensor, samples: int) -> EncodedSpeech:
         """What each decoder layer makes of one clip's (1, 1500, width) frames."""

@@ -49,11 +49,13 @@ class DecodeRow:
         tokens: the new ones; all of them at first, later one, or several to check a draft.
         slots: which slot of the pool holds each position from 0 on, new ones included.
         encoded: what the sequence listens to.
+        prompt_length: positions before its answer; other rules hold for the answer's first token.
     """
 
     tokens: tuple[int, ...]
     slots: tuple[int, ...]
     encoded: EncodedSpeech
+    prompt_length: int = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,9 +18,11 @@ from lab_kit.models.kv_pool import KvPool
 from lab_kit.models.store import ModelStore
 from lab_kit.models.whisper import Whisper
 
-HANG_S = 120.0
+HANG_S = 40.0
 ROOM = 512
 PHRASES = 5
+LONGEST = 14
+"""Tokens of an answer; enough for these phrases, and little, so that memory can be short."""
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +53,15 @@ def running(
 
 
 def decoded(
-    engine: EngineLoop, speech: list[Clip], drafts: list[tuple[int, ...]] | None = None
+    engine: EngineLoop,
+    speech: list[Clip],
+    drafts: list[tuple[int, ...]] | None = None,
+    context: str = "",
 ) -> list[Hypothesis]:
     """Everything at once, so that whatever may share a pass does."""
-    offered = drafts or [()] * len(speech)
     tickets = [
-        engine.submit(DecodeRequest(clip.samples, Priority.BATCH, draft=draft))
-        for clip, draft in zip(speech, offered, strict=True)
+        engine.submit(DecodeRequest(clip.samples, Priority.BATCH, LONGEST, draft, context))
+        for clip, draft in zip(speech, drafts or [()] * len(speech), strict=True)
     ]
     return [ticket.future.result(HANG_S) for ticket in tickets]
 
@@ -88,8 +92,7 @@ def test_every_policy_says_the_same_in_pages(
 def test_when_memory_is_short_some_start_again_and_nobody_says_anything_else(
     whisper: Whisper, speech: list[Clip], alone: list[Hypothesis]
 ) -> None:
-    longest = max(2 + whisper.token_limit(len(clip.samples)) for clip in speech)
-    kv = PagedKv(-(-longest // 2), 2)
+    kv = PagedKv((2 + LONGEST) // 2, 2)
     with running(whisper, Continuous(8), kv, encode_width=8) as engine:
         heard = decoded(engine, speech)
     assert sum(h.preempted for h in heard) > 0
@@ -101,11 +104,26 @@ def test_what_was_heard_before_is_a_draft_that_takes_one_pass(
     whisper: Whisper, speech: list[Clip], alone: list[Hypothesis]
 ) -> None:
     with running(whisper, Continuous(4), PagedKv(64, 4)) as engine:
-        first = decoded(engine, speech, tokens(alone))
-        again = decoded(engine, speech, tokens(alone))
-    assert tokens(first) == tokens(again) == tokens(alone)
-    assert all(h.steps == 1 and h.accepted == len(h.tokens) for h in first)
-    assert all(h.reused == (2 + len(h.tokens) - 1) // 4 * 4 for h in again)
+        heard = decoded(engine, speech, tokens(alone))
+    assert tokens(heard) == tokens(alone)
+    assert all(h.steps == 1 and h.accepted == len(h.tokens) for h in heard)
+
+
+def test_a_context_over_the_same_audio_is_computed_once(
+    whisper: Whisper, speech: list[Clip]
+) -> None:
+    context = "A Tale of Two Cities, a novel by Charles Dickens, chapter one, the period."
+    length = len(whisper.prompt_after(context))
+    kv = PagedKv(64, 4)
+    with running(whisper, Continuous(4), kv) as engine:
+        first = decoded(engine, speech[:2], context=context)
+        again = decoded(engine, speech[:2], context=context)
+        plain = decoded(engine, speech[:1])
+    assert tokens(first) == tokens(again)
+    assert [h.reused for h in first] == [0, 0]
+    assert [h.reused for h in again] == [(length - 1) // 4 * 4] * 2
+    assert plain[0].reused == 0
+    assert kv.usage().reserved == 0
 
 
 def test_a_wrong_draft_changes_nothing(

@@ -41,6 +41,9 @@ class GatedRunner:
         for sequence in work.sequences:
             self._advance(sequence, work.stage)
 
+    def prompt(self, context: str) -> tuple[int, ...]:
+        return ()
+
     def token_limit(self, audio_samples: int) -> int:
         return STEPS
 

@@ -35,12 +35,12 @@ class Desk:
         draft: tuple[int, ...] = (),
         stream: int | None = None,
         length: int = 0,
-        limit: int = 8,
+        prompt: tuple[int, ...] = (),
     ) -> Sequence:
         self._numbers += 1
         request = DecodeRequest(AUDIO, priority, draft=draft, stream=stream)
         sequence = Sequence(self._numbers, request, self.now_ns, draft=draft)
-        sequence.length, sequence.limit = length, limit
+        sequence.length, sequence.limit, sequence.prompt = length, 8, prompt
         self.scheduler.add(sequence)
         return sequence
 
@@ -88,7 +88,8 @@ def advance(sequence: Sequence, work: Work) -> None:
         sequence.stage = Stage.ENCODED
         return
     sequence.stage = Stage.DECODING
-    sequence.position = len(sequence.tokens) + len(sequence.draft)
+    sequence.position = len(sequence.prompt) + len(sequence.tokens) + len(sequence.draft)
+    sequence.tokens += sequence.draft
     sequence.draft = ()
     sequence.tokens.append(100 * sequence.number + sequence.position)
 
@@ -400,8 +401,8 @@ def test_the_policy_may_change_while_batches_run() -> None:
 
 def test_who_does_not_fit_waits_and_joins_when_somebody_leaves() -> None:
     desk = Desk(lockstep=False, kv=PagedKv(blocks=2, block_tokens=4))
-    first = desk.add(draft=(1, 2, 3, 4, 5))
-    second = desk.add(draft=(6, 7))
+    first = desk.add(prompt=(1, 2, 3, 4, 5))
+    second = desk.add(prompt=(6, 7))
     assert desk.do() == (Stage.WAITING, [first.number])
     assert desk.do() == (Stage.ENCODED, [first.number])
     desk.finish(first)
@@ -410,7 +411,7 @@ def test_who_does_not_fit_waits_and_joins_when_somebody_leaves() -> None:
 
 def test_when_the_cache_is_full_the_youngest_gives_way_and_resumes_with_its_tokens() -> None:
     desk = Desk(lockstep=False, kv=PagedKv(blocks=3, block_tokens=2))
-    old, young = desk.add(), desk.add()
+    old, young = desk.add(prompt=(1,)), desk.add(prompt=(1,))
     while young.preempted == 0:
         assert desk.do() is not None
     assert old.batch is not None
@@ -418,6 +419,7 @@ def test_when_the_cache_is_full_the_youngest_gives_way_and_resumes_with_its_toke
     assert young.stage is Stage.ENCODED
     kept = list(young.tokens)
     assert kept
+    assert young.draft == ()
     desk.finish(old)
     assert desk.do() == (Stage.ENCODED, [young.number])
     assert young.tokens[: len(kept)] == kept
@@ -426,9 +428,9 @@ def test_when_the_cache_is_full_the_youngest_gives_way_and_resumes_with_its_toke
 
 def test_a_final_takes_the_place_of_an_interim() -> None:
     desk = Desk(lockstep=False, kv=PagedKv(blocks=2, block_tokens=2))
-    interim = desk.add(Priority.INTERIM, draft=(1, 2, 3))
+    interim = desk.add(Priority.INTERIM, prompt=(1, 2, 3))
     desk.do()
-    final = desk.add(Priority.FINAL, draft=(4, 5, 6))
+    final = desk.add(Priority.FINAL, prompt=(4, 5, 6))
     assert desk.do() == (Stage.WAITING, [final.number])
     assert interim.preempted == 1
 
@@ -436,7 +438,7 @@ def test_a_final_takes_the_place_of_an_interim() -> None:
 def test_a_cancelled_sequence_frees_its_blocks_at_once() -> None:
     kv = PagedKv(blocks=2, block_tokens=2)
     desk = Desk(lockstep=False, kv=kv)
-    gone = desk.add(draft=(1, 2, 3))
+    gone = desk.add(prompt=(1, 2, 3))
     desk.do()
     assert kv.usage().reserved == 4
     desk.scheduler.remove(gone)
