@@ -19,8 +19,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
-import numpy as np
-
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.engine.batching import Batching
 from lab_kit.engine.loop import DEFAULT_BATCHING
@@ -36,11 +34,9 @@ from lab_kit.gateway.lease import Lease, Recognizer
 from lab_kit.gateway.metrics import Metrics
 from lab_kit.gateway.shadow import HeardEngine, Outcome, Shadow, ShadowReport
 from lab_kit.gateway.version_state import Progress, State, Turns, VersionStatus
+from lab_kit.gateway.warming import open_warm, version_failure
 from lab_kit.models.repository import Label, Labels, Repository, Settings, VersionFiles
-from lab_kit.units import SAMPLE_RATE_HZ
 
-WARM_UP_TIMEOUT_S = 60.0
-"""A second of silence takes milliseconds; compiling a graph for it can take many seconds."""
 _log = logging.getLogger(__name__)
 
 
@@ -282,9 +278,9 @@ class Versions:
     def _load(self, progress: Progress) -> None:
         number = progress.number
         try:
-            recognizer = self._open_warm(self._repository.open(self.model, number))
+            recognizer = open_warm(self._open, self._repository.open(self.model, number))
         except Exception as error:  # whatever a runtime raises at weights it cannot use
-            failure = _failure(number, error)
+            failure = version_failure(number, error)
             _log.error("%s", failure, exc_info=not isinstance(error, LabError))
             with self._lock:
                 progress.move(State.FAILED, str(failure))
@@ -295,16 +291,6 @@ class Versions:
             self._recognizers[number] = recognizer
             progress.move(State.READY)
         _log.info("version %d is ready", number)
-
-    def _open_warm(self, files: VersionFiles) -> Recognizer:
-        recognizer = self._open(files)
-        try:
-            silence = DecodeRequest(np.zeros(SAMPLE_RATE_HZ, np.float32), Priority.BATCH)
-            recognizer.engine.submit(silence).future.result(WARM_UP_TIMEOUT_S)
-        except BaseException:
-            recognizer.stop()
-            raise
-        return recognizer
 
     def _free_if_drained(self, progress: Progress) -> None:
         if progress.is_drained and not self._stopping:
@@ -391,15 +377,3 @@ class Versions:
                 published=published,
                 in_flight=progress.in_flight,
             )
-
-
-def _failure(number: int, error: Exception) -> VersionFailed:
-    """Why a version cannot be served, in our own words where we have them."""
-    what = f"version {number} cannot be served: "
-    if isinstance(error, LabError):
-        return VersionFailed(what + error.received, error.expected, error.next_step)
-    return VersionFailed(
-        f"{what}{type(error).__name__}: {error}",
-        "a version that loads and answers",
-        "publish a good copy and load that",
-    )

@@ -35,12 +35,17 @@ class ScriptedEngine:
     """Stands for the engine: hears nothing in silence, and does with speech what a test says.
 
     Args:
-        answer: the text of every answer; an error to raise instead; None never answers.
+        answer: every answer, or its text; an error to raise instead; None never answers.
         is_full: whether it has room for nothing but silence.
     """
 
-    def __init__(self, answer: str | Exception | None = None, is_full: bool = False) -> None:
-        self.model = ModelInfo(MODEL, "1", "none", "nowhere")
+    def __init__(
+        self,
+        answer: Hypothesis | str | Exception | None = None,
+        is_full: bool = False,
+        version: int = 1,
+    ) -> None:
+        self.model = ModelInfo(MODEL, str(version), "none", "nowhere")
         self.answer = answer
         self.is_full = is_full
         self.asked = threading.Event()
@@ -49,6 +54,7 @@ class ScriptedEngine:
         self.tickets: list[Ticket] = []
         self.policies: list[Batching] = []
         self.stopped = threading.Event()
+        self.stopped_on = ""
 
     def submit(self, request: DecodeRequest) -> Ticket:
         future: Future[Hypothesis] = Future()
@@ -61,8 +67,10 @@ class ScriptedEngine:
         self.tickets.append(Ticket(len(self.tickets) + 1, future))
         if isinstance(self.answer, Exception):
             future.set_exception(self.answer)
-        elif self.answer is not None:
+        elif isinstance(self.answer, str):
             future.set_result(heard(self.answer))
+        elif self.answer is not None:
+            future.set_result(self.answer)
         self.asked.set()
         return self.tickets[-1]
 
@@ -75,6 +83,10 @@ class ScriptedEngine:
     def load(self) -> Load:
         return Load(0, 0)
 
+    def stop(self) -> None:
+        self.stopped_on = threading.current_thread().name
+        self.stopped.set()
+
 
 def heard(text: str, truncated: bool = False) -> Hypothesis:
     """An answer that says ``text``."""
@@ -82,7 +94,7 @@ def heard(text: str, truncated: bool = False) -> Hypothesis:
 
 
 def recognizer(engine: ScriptedEngine) -> Recognizer:
-    return Recognizer(engine, Scorer, engine.policies.append, engine.stopped.set)
+    return Recognizer(engine, Scorer, engine.policies.append, engine.stop)
 
 
 def repository_at(root: Path, versions: int = 1) -> Repository:
