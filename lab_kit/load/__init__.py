@@ -1,4 +1,4 @@
-"""Load and its surroundings: callers in turn, at once or by a plan; distance; busy cores.
+"""Load and its surroundings: callers in turn, at once or by a plan; distance; busy devices.
 
 It sees the client only, so it can load any server the client can talk to.
 """
@@ -6,6 +6,7 @@ It sees the client only, so it can load any server the client can talk to.
 from lab_kit.load.arrivals import Arrivals, Constant, Poisson
 from lab_kit.load.distance import far_away
 from lab_kit.load.open_loop import Offered, OfferedRequest, offer, sweep
+from lab_kit.load.telemetry import DeviceRecord, DeviceSample, GpuSample, Source, watch_device
 from lab_kit.load.turns import Turns, at_once, in_turn, neighbours
 from lab_kit.load.utilisation import Busy, watch
 
@@ -13,9 +14,13 @@ __all__ = [
     "Arrivals",
     "Busy",
     "Constant",
+    "DeviceRecord",
+    "DeviceSample",
+    "GpuSample",
     "Offered",
     "OfferedRequest",
     "Poisson",
+    "Source",
     "Turns",
     "at_once",
     "far_away",
@@ -24,4 +29,5 @@ __all__ = [
     "offer",
     "sweep",
     "watch",
+    "watch_device",
 ]

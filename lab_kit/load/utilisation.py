@@ -1,12 +1,12 @@
 """How busy a server's cores are, sampled from outside by the operating system's own account."""
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
-import psutil
+from lab_kit.load.process_tree import ProcessTree
+from lab_kit.load.sampling import Sampling
 
 SAMPLE_S = 0.05
 """Short enough to see the gaps between requests; the system counts in steps of about 10 ms."""
@@ -14,12 +14,12 @@ SAMPLE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Samples of one process.
+    """Samples of a server and the processes it started.
 
     Attributes:
         times_s: end of each sample, from the first sample's beginning.
         cores: cores kept busy during each.
-        available: cores the process could have used.
+        available: cores the server could have used.
     """
 
     times_s: tuple[float, ...]
@@ -31,47 +31,43 @@ class Busy:
         """Share of the available core time that was used, over the whole run."""
         if not self.times_s:
             return 0.0
-        spans = [b - a for a, b in zip((0.0, *self.times_s), self.times_s, strict=False)]
+        spans = [b - a for a, b in pairwise((0.0, *self.times_s))]
         used_s = sum(cores * span for cores, span in zip(self.cores, spans, strict=True))
         return used_s / (self.times_s[-1] * self.available)
 
 
 class Sampler:
-    """A thread that samples until told to stop."""
+    """Samples until told to stop."""
 
     def __init__(self, pid: int) -> None:
-        self._process = psutil.Process(pid)
-        self._stopping = threading.Event()
-        self._times_s: list[float] = []
-        self._cores: list[float] = []
-        self._thread = threading.Thread(target=self._sample, name="utilisation", daemon=True)
+        tree = ProcessTree(pid)
+        self._available = tree.available_cores
+        self._sampling = Sampling(lambda at_s: (at_s, tree.cpu_s()), SAMPLE_S)
 
     def start(self) -> None:
         """Begin to sample."""
-        self._thread.start()
+        self._sampling.start()
 
     def stop(self) -> None:
         """Take a last sample and end."""
-        self._stopping.set()
-        self._thread.join()
+        self._sampling.stop()
 
     def taken(self) -> Busy:
         """What was sampled."""
-        available = len(self._process.cpu_affinity()) if _has_affinity() else psutil.cpu_count()
-        return Busy(tuple(self._times_s), tuple(self._cores), available or 1)
+        readings = self._sampling.taken()
+        return Busy(
+            tuple(at_s for at_s, _ in readings[1:]),
+            busy_cores(readings),
+            self._available,
+        )
 
-    def _sample(self) -> None:
-        began = last = time.perf_counter()
-        used_s = self._used_s()
-        while not self._stopping.wait(SAMPLE_S) or last == began:
-            now, now_used_s = time.perf_counter(), self._used_s()
-            self._times_s.append(now - began)
-            self._cores.append((now_used_s - used_s) / (now - last))
-            last, used_s = now, now_used_s
 
-    def _used_s(self) -> float:
-        spent = self._process.cpu_times()
-        return float(spent.user + spent.system)
+def busy_cores(readings: tuple[tuple[float, float], ...]) -> tuple[float, ...]:
+    """Cores kept busy between readings of time and processor time, both in seconds.
+
+    Less than nothing is none: a child's time is missing between its end and its parent's notice.
+    """
+    return tuple(max(0.0, (y - x) / (b - a)) for (a, x), (b, y) in pairwise(readings))
 
 
 @contextmanager
@@ -87,7 +83,3 @@ def watch(pid: int) -> Iterator[Sampler]:
         yield sampler
     finally:
         sampler.stop()
-
-
-def _has_affinity() -> bool:
-    return hasattr(psutil.Process, "cpu_affinity")

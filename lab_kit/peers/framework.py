@@ -1,0 +1,15 @@
+"""The peers there are, and where each is asked."""
+
+from enum import StrEnum
+
+
+class Framework(StrEnum):
+    """What serves."""
+
+    NAIVE = "naive"
+    LITSERVE = "litserve"
+
+
+PATHS = {Framework.NAIVE: "/transcribe", Framework.LITSERVE: "/predict"}
+HEALTH_PATHS = {Framework.NAIVE: "/healthz", Framework.LITSERVE: "/health"}
+"""LitServe's are its own."""
