@@ -8,34 +8,26 @@ Source of the architecture and of the rules for choosing tokens: Radford et al.,
 Recognition via Large-Scale Weak Supervision", 2022, arXiv:2212.04356; openai/whisper, decoding.py.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
-from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.errors import InvalidParameter, ModelStoreError, PayloadTooLarge
+from lab_kit.errors import InvalidParameter, ModelStoreError
 from lab_kit.models import whisper_attention
 from lab_kit.models.choice import Choice
 from lab_kit.models.device import Device
 from lab_kit.models.kv_pool import CacheShape, KvPool
 from lab_kit.models.whisper_attention import DecodeRow, EncodedSpeech
+from lab_kit.models.whisper_rules import CLIP_S, POSITIONS, WhisperRules
 from lab_kit.models.whisper_weights import load_whisper
 from lab_kit.units import SAMPLE_RATE_HZ
 
-__all__ = ["DTYPES", "DecodeRow", "EncodedSpeech", "Whisper", "use_threads", "warm_up"]
+__all__ = ["CLIP_S", "DTYPES", "DecodeRow", "EncodedSpeech", "Whisper", "use_threads", "warm_up"]
 
-CLIP_S = 30
-"""Audio the encoder takes at once; shorter clips are filled up with silence."""
-TOKENS_PER_AUDIO_S = 8
-"""Speech does not yield more; a decoder that wants to is repeating itself."""
-EXTRA_TOKENS = 8
-"""For clips so short that the rate says little: a number or a name takes several."""
 DTYPES = ("float32", "float16", "bfloat16")
 """Precisions in which the network can be loaded."""
 
@@ -44,7 +36,7 @@ _ENGLISH_ONLY_WORDS = 51_864
 
 
 class Whisper:
-    """The network, its vocabulary and its rules.
+    """The network and its rules.
 
     Args:
         files: ``model.bin``, ``config.json`` and ``tokenizer.json`` by name.
@@ -64,55 +56,35 @@ class Whisper:
     def __init__(self, files: Mapping[str, Path], device: Device, dtype: str = "float32") -> None:
         self.device = device
         self.dtype = dtype
-        self.network = load_whisper(files["model.bin"], _torch_dtype(dtype), _place(device))
+        self.rules = WhisperRules(files)
+        self.prompt = self.rules.prompt
+        self.end_token = self.rules.end_token
+        self._network = load_whisper(files["model.bin"], torch_dtype(dtype), torch_place(device))
+        config = self._network.config
+        _require_english(files["model.bin"], config.vocab_size, config.max_target_positions)
+        self.max_tokens = POSITIONS
         whisper_attention.use_attention_by_row()
-        self.network.decoder.set_attn_implementation(whisper_attention.BY_ROW)
-        config = self.network.config
-        _require_english(files["model.bin"], config.vocab_size)
-        self._tokenizer = Tokenizer.from_file(str(files["tokenizer.json"]))
-        self.prompt: tuple[int, ...] = tuple(
-            self._special(files, name) for name in ("<|startoftranscript|>", "<|notimestamps|>")
-        )
-        self._before = self._special(files, "<|startofprev|>")
-        self.end_token = self._special(files, "<|endoftext|>")
-        self.max_tokens: int = config.max_target_positions
-        self.never, self.not_first = _suppressed(files["config.json"])
-        self._features = WhisperFeatureExtractor(feature_size=config.num_mel_bins)
+        self._network.decoder.set_attn_implementation(whisper_attention.BY_ROW)
 
     @property
     def cache_shape(self) -> CacheShape:
         """What the decoder keeps of each token."""
-        config = self.network.config
+        config = self._network.config
         heads = config.decoder_attention_heads
-        weights = self.network.decoder.embed_tokens.weight
+        weights = self._network.decoder.embed_tokens.weight
         width = config.d_model // heads
         return CacheShape(config.decoder_layers, heads, width, weights.dtype, weights.device)
 
     def features(self, clips: Sequence[FloatArray]) -> FloatArray:
-        """The clips as the encoder wants them: (clips, 80 bands, 3000 frames) float32 log-mel.
-
-        Args:
-            clips: each (samples,) float32 in [-1, 1] at 16 kHz, at most 30 s.
-
-        Raises:
-            PayloadTooLarge: a clip is longer.
-        """
-        for clip in clips:
-            if len(clip) > CLIP_S * SAMPLE_RATE_HZ:
-                raise PayloadTooLarge(
-                    received=f"a clip of {len(clip) / SAMPLE_RATE_HZ:.1f} s",
-                    expected=f"at most {CLIP_S} s, which is all that Whisper hears at once",
-                    next_step="cut it at a pause",
-                )
-        extracted = self._features(list(clips), sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")
-        return np.asarray(extracted["input_features"], np.float32)
+        """The clips as the encoder wants them; see `WhisperRules.features`."""
+        return self.rules.features(clips)
 
     def encode(self, clips: Sequence[FloatArray]) -> list[EncodedSpeech]:
-        """Encode clips in one pass; arguments and errors as ``features``."""
+        """Encode clips in one pass; arguments and errors as `WhisperRules.features`."""
         with torch.inference_mode():
             shape = self.cache_shape
             mel = torch.from_numpy(self.features(clips)).to(shape.device, shape.dtype)
-            frames = self.network.encoder(mel).last_hidden_state  # (clips, 1500, width)
+            frames = self._network.encoder(mel).last_hidden_state  # (clips, 1500, width)
             return [
                 self._listened(frames[index : index + 1], len(clip))
                 for index, clip in enumerate(clips)
@@ -127,45 +99,29 @@ class Whisper:
         with torch.inference_mode():
             placed = whisper_attention.layout(rows, pool)
             scores = self._scores(placed, rows, pool)  # (new tokens, words)
-            scores[:, self.never] = float("-inf")
+            scores[:, self.rules.never] = float("-inf")
             answers = torch.tensor([[row.prompt_length] for row in rows], device=scores.device)
             first = (placed.positions == answers - 1)[placed.is_token]
-            scores[:, self.not_first] += torch.where(first, float("-inf"), 0.0)[:, None]
+            scores[:, self.rules.not_first] += torch.where(first, float("-inf"), 0.0)[:, None]
             return _by_row(rows, scores)
 
     def prompt_after(self, context: str) -> tuple[int, ...]:
-        """The prompt of a sequence that is told what was said before, or is likely to be.
-
-        Raises:
-            PayloadTooLarge: it would take more than half of the decoder's positions.
-        """
-        if not context:
-            return self.prompt
-        words = tuple(self._tokenizer.encode(f" {context}", add_special_tokens=False).ids)
-        longest = self.max_tokens // 2 - 1
-        if len(words) > longest:
-            raise PayloadTooLarge(
-                received=f"a context of {len(words)} tokens",
-                expected=f"at most {longest}",
-                next_step="leave out what was said longest ago",
-            )
-        return (self._before, *words, *self.prompt)
+        """The prompt of a sequence that is told what was said before; see `WhisperRules`."""
+        return self.rules.prompt_after(context)
 
     def text(self, tokens: Sequence[int]) -> str:
         """The words that ``tokens`` spell, without the prompt's and other marks."""
-        spoken = [token for token in tokens if token < self.end_token]
-        return str(self._tokenizer.decode(spoken)).strip()
+        return self.rules.text(tokens)
 
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""
-        by_length = TOKENS_PER_AUDIO_S * audio_samples // SAMPLE_RATE_HZ + EXTRA_TOKENS
-        return min(by_length, self.max_tokens // 2 - len(self.prompt))
+        return self.rules.token_limit(audio_samples)
 
     def _listened(self, frames: torch.Tensor, samples: int) -> EncodedSpeech:
         """What each decoder layer makes of one clip's (1, 1500, width) frames."""
         shape = self.cache_shape
         split = (1, -1, shape.heads, shape.head_width)
-        attentions: list[Any] = [layer.encoder_attn for layer in self.network.decoder.layers]
+        attentions: list[Any] = [layer.encoder_attn for layer in self._network.decoder.layers]
         return EncodedSpeech(
             tuple(a.k_proj(frames).view(split).transpose(1, 2).contiguous() for a in attentions),
             tuple(a.v_proj(frames).view(split).transpose(1, 2).contiguous() for a in attentions),
@@ -176,7 +132,7 @@ class Whisper:
         self, placed: whisper_attention.Layout, rows: Sequence[DecodeRow], pool: KvPool
     ) -> torch.Tensor:
         """Logits after each new token, (new tokens, words) float32."""
-        decoder = self.network.decoder
+        decoder = self._network.decoder
         encoded = [row.encoded for row in rows]
         hidden = decoder(
             input_ids=placed.tokens,
@@ -188,16 +144,6 @@ class Whisper:
             use_cache=True,
         ).last_hidden_state[placed.is_token]
         return torch.nn.functional.linear(hidden, decoder.embed_tokens.weight).float()
-
-    def _special(self, files: Mapping[str, Path], name: str) -> int:
-        token = self._tokenizer.token_to_id(name)
-        if token is None:
-            raise ModelStoreError(
-                received=f"{files['tokenizer.json']} without {name}",
-                expected="Whisper's vocabulary",
-                next_step="use the catalog's file: lab models pull whisper-tiny-en",
-            )
-        return int(token)
 
 
 def use_threads(count: int) -> None:
@@ -217,15 +163,12 @@ def warm_up(model: Whisper) -> None:
     model.decode(step, pool)
 
 
-def _by_row(rows: Sequence[DecodeRow], scores: torch.Tensor) -> list[list[Choice]]:
-    """The best token at each of the (new tokens, words) scores, given back to its row."""
-    best = scores.argmax(dim=-1)
-    chances = scores.gather(1, best[:, None])[:, 0] - scores.logsumexp(dim=-1)
-    choices = (Choice(*pair) for pair in zip(best.tolist(), chances.tolist(), strict=True))
-    return [[next(choices) for _ in row.tokens] for row in rows]
+def torch_dtype(name: str) -> torch.dtype:
+    """PyTorch's type for one of ``DTYPES``.
 
-
-def _torch_dtype(name: str) -> torch.dtype:
+    Raises:
+        InvalidParameter: it is none of them.
+    """
     if name not in DTYPES:
         raise InvalidParameter(
             received=f"dtype {name!r}",
@@ -236,20 +179,23 @@ def _torch_dtype(name: str) -> torch.dtype:
     return dtype
 
 
-def _place(device: Device) -> torch.device:
+def torch_place(device: Device) -> torch.device:
+    """Where PyTorch puts what runs on ``device``."""
     return torch.device("cuda" if device.kind == "cuda" else "cpu")
 
 
-def _require_english(path: Path, words: int) -> None:
-    if words != _ENGLISH_ONLY_WORDS:
+def _by_row(rows: Sequence[DecodeRow], scores: torch.Tensor) -> list[list[Choice]]:
+    """The best token at each of the (new tokens, words) scores, given back to its row."""
+    best = scores.argmax(dim=-1)
+    chances = scores.gather(1, best[:, None])[:, 0] - scores.logsumexp(dim=-1)
+    choices = (Choice(*pair) for pair in zip(best.tolist(), chances.tolist(), strict=True))
+    return [[next(choices) for _ in row.tokens] for row in rows]
+
+
+def _require_english(path: Path, words: int, positions: int) -> None:
+    if (words, positions) != (_ENGLISH_ONLY_WORDS, POSITIONS):
         raise ModelStoreError(
-            received=f"{path} with a vocabulary of {words:,}",
-            expected=f"{_ENGLISH_ONLY_WORDS:,}, as the English-only models have",
+            received=f"{path} with {words:,} words and {positions} positions",
+            expected=f"{_ENGLISH_ONLY_WORDS:,} and {POSITIONS}, as the English-only models have",
             next_step="use one of those: lab models pull whisper-tiny-en",
         )
-
-
-def _suppressed(path: Path) -> tuple[list[int], list[int]]:
-    """Tokens that are never chosen, and those that are not chosen first."""
-    config = json.loads(path.read_text("utf-8"))
-    return list(config["suppress_ids"]), list(config["suppress_ids_begin"])
