@@ -40,11 +40,16 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One event as it arrived."""
+    """One event as it arrived.
+
+    Attributes:
+        version: the model's version that answered; None where the message does not name it.
+    """
 
     event: Event
     received_ns: int
     remote_sent_ns: int
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,12 @@ class StreamCall:
     clock: ClockOffset
     device: str
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The model's versions that answered, in the order of their first result."""
+        named = (received.version for received in self.received)
+        return tuple(dict.fromkeys(version for version in named if version is not None))
+
     def due_ns(self, audio_s: float) -> int:
         """When that moment of the audio sounded."""
         return self.started_ns + round(audio_s * 1e9)
@@ -81,6 +92,7 @@ class RequestCall:
     Attributes:
         first_byte_ns: when the response's headers had arrived.
         remote_ns: the server's stamps in order: received, decoded, started, finished, responded.
+        version: the model's version that answered; None where nobody said.
     """
 
     name: str
@@ -92,6 +104,7 @@ class RequestCall:
     remote_ns: dict[str, int]
     clock: ClockOffset
     device: str
+    version: str | None = None
 
     @property
     def headers_s(self) -> float:

@@ -49,7 +49,7 @@ class LiveClient:
         """
         async for arrived in self._wire.messages():
             told = deepgram.parse_message(arrived.text)
-            yield Received(told.event, arrived.received_ns, told.sent_ns)
+            yield Received(told.event, arrived.received_ns, told.sent_ns, told.version)
 
     async def _command(self, command: Command) -> None:
         await self._wire.send(json.dumps({"type": command}))

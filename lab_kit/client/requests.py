@@ -90,6 +90,7 @@ async def transcribe(
             remote_ns=answer["stages_ns"],
             clock=clock,
             device=answer["device"],
+            version=answer["version"],
         )
     except KeyError as error:
         raise InvalidMessage(

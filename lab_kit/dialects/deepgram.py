@@ -278,10 +278,15 @@ def query_for(options: StreamOptions, model: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event and the moment the server sent it, on the server's clock."""
+    """An event and the moment the server sent it, on the server's clock.
+
+    Attributes:
+        version: the model's version that answered; only results name it.
+    """
 
     event: Event
     sent_ns: int
+    version: str | None
 
 
 def parse_message(text: str) -> Told:
@@ -292,7 +297,10 @@ def parse_message(text: str) -> Told:
     """
     try:
         message = json.loads(text)
-        return Told(_READERS[message["type"]](message), message["lab"]["sent_ns"])
+        event = _READERS[message["type"]](message)
+        is_result = isinstance(event, Interim | Final)
+        version = message["metadata"]["model_info"]["version"] if is_result else None
+        return Told(event, message["lab"]["sent_ns"], version)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidMessage(
             f"server message {text[:200]!r}",

@@ -1,0 +1,197 @@
+"""Versions on a real server with the real model: swapped under live streams, refused, compared."""
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from server_process import HANG_S, eventually, is_at_rest, metrics
+
+from lab_kit import datasets
+from lab_kit.bench import Bench
+from lab_kit.client import Operator, VersionState
+from lab_kit.engine.batching import Dynamic
+from lab_kit.errors import (
+    OperatorLocked,
+    Unauthenticated,
+    VersionConflict,
+    VersionFailed,
+)
+from lab_kit.events import Final
+from lab_kit.trace import StreamCall
+
+CLIP = "two-cities-opening"
+SHORT = "two-cities-best-and-worst"
+BRIEF_TOKENS = 2.0
+"""A limit that cuts every sentence, so that whoever gets such a text knows where it came from."""
+
+
+@pytest.fixture(scope="module")
+def own_bench() -> Iterator[Bench]:
+    """A server of this file alone: its versions are moved about."""
+    bench = Bench.start("versions")
+    yield bench
+    bench.stop()
+
+
+@pytest.fixture
+async def calm(own_bench: Bench) -> Bench:
+    """It, with version 1 in production and nothing else labelled."""
+    await own_bench.operator.label("production", 1)
+    await own_bench.operator.unlabel("canary")
+    await own_bench.operator.unlabel("shadow")
+    return own_bench
+
+
+async def state_of(bench: Bench, version: int) -> VersionState:
+    return (await bench.operator.versions())[version - 1]
+
+
+def finals(call: StreamCall) -> list[str]:
+    return [r.event.text for r in call.received if isinstance(r.event, Final) and r.event.text]
+
+
+async def loaded(bench: Bench, tokens_per_audio_s: float | None = None) -> int:
+    """A new version, published and ready."""
+    version = bench.publish(tokens_per_audio_s)
+    assert (await bench.operator.load(version)).state == "ready"
+    return version
+
+
+async def test_a_swap_under_live_streams_loses_and_doubles_no_word(calm: Bench) -> None:
+    """Four streams at the pace of speech; production moves to 2 and back while they talk."""
+    clip = datasets.clip(CLIP)
+    undisturbed = finals(await calm.stream(clip))
+    second = await loaded(calm)
+
+    async def late(after_s: float) -> StreamCall:
+        await asyncio.sleep(after_s)
+        return await calm.stream(datasets.clip(SHORT))
+
+    async def swap() -> None:
+        await asyncio.sleep(1.5)
+        await calm.operator.label("production", second)
+        await asyncio.sleep(2.0)
+        await calm.operator.label("production", 1)
+
+    streams = [asyncio.create_task(calm.stream(clip)) for _ in range(4)]
+    during, after = asyncio.create_task(late(2.0)), asyncio.create_task(late(4.0))
+    await swap()
+    for call in await asyncio.gather(*streams):
+        assert finals(call) == undisturbed
+        assert call.versions == ("1",)
+    assert (await during).versions == (str(second),)
+    assert (await after).versions == ("1",)
+    assert "best of times" in " ".join(finals(await during)).lower()
+
+
+async def test_a_stream_keeps_its_version_while_that_is_unloaded(calm: Bench) -> None:
+    second = await loaded(calm)
+    await calm.operator.label("production", second)
+    stream = asyncio.create_task(calm.stream(datasets.clip(SHORT)))
+    await eventually(lambda: metrics(calm.url, second).get("lab_streams") == 1, "streaming")
+    with pytest.raises(VersionConflict, match="carries production"):
+        await calm.operator.unload(second)
+    await calm.operator.label("production", 1)
+    draining = await calm.operator.unload(second)
+    assert (draining.state, draining.in_flight) == ("draining", 1)
+    call = await stream
+    assert call.versions == (str(second),)
+    assert "best of times" in " ".join(finals(call)).lower()
+    async with asyncio.timeout(HANG_S):
+        while (await state_of(calm, second)).state != "unloaded":
+            await asyncio.sleep(0.05)
+    assert is_at_rest(calm.url)
+
+
+async def test_a_damaged_version_says_why_and_the_old_one_serves_on(calm: Bench) -> None:
+    damaged = calm.publish()
+    calm.damage(damaged)
+    stream = asyncio.create_task(calm.stream(datasets.clip(SHORT)))
+    with pytest.raises(VersionFailed, match=r"decoder_model_merged\.ort: \d+ bytes, SHA-256"):
+        await calm.operator.load(damaged)
+    with pytest.raises(VersionConflict, match="failed"):
+        await calm.operator.label("production", damaged)
+    assert (await stream).versions == ("1",)
+    state = await state_of(calm, damaged)
+    assert state.state == "failed"
+    assert "decoder_model_merged.ort" in state.reason
+    assert (await calm.transcribe(datasets.clip(SHORT))).version == "1"
+    assert httpx.get(f"{calm.url}/readyz").json()["version"] == "1"
+
+
+async def test_damage_reaches_neither_the_store_nor_another_version(calm: Bench) -> None:
+    calm.damage(calm.publish())
+    await loaded(calm)
+
+
+async def test_the_canary_answers_its_share_and_shows_its_trouble(calm: Bench) -> None:
+    hasty = await loaded(calm, BRIEF_TOKENS)
+    await calm.operator.label("canary", hasty, share=0.25)
+    clip = datasets.clip(SHORT)
+    before = metrics(calm.url, 1)
+    calls = [await calm.transcribe(clip) for _ in range(8)]
+    answered = [call.version for call in calls]
+    assert answered.count(str(hasty)) == 2
+    assert answered.count("1") == 6
+    (whole,) = {call.text for call in calls if call.version == "1"}
+    assert all(len(c.text) < len(whole) for c in calls if c.version == str(hasty))
+    trouble, rest = metrics(calm.url, hasty), metrics(calm.url, 1)
+    requests = "lab_requests_total|/v1/audio:transcribe|200"
+    assert trouble[requests] == 2
+    assert rest[requests] - before.get(requests, 0) == 6
+    assert trouble["lab_decodes_total|truncated|batch"] == 2
+    cut = "lab_decodes_total|truncated|batch"
+    assert rest.get(cut, 0) == before.get(cut, 0)
+    call = await calm.stream(clip)
+    assert call.versions in (("1",), (str(hasty),))
+    served = metrics(calm.url, int(call.versions[0]))
+    assert served["lab_results_total|final"] >= 1
+    assert served["lab_final_wait_seconds_count"] >= 1
+    assert served["lab_stream_ends_total|1000"] >= 1
+
+
+async def test_the_shadow_never_answers_and_is_compared(calm: Bench) -> None:
+    hasty = await loaded(calm, BRIEF_TOKENS)
+    clip = datasets.clip(SHORT)
+    alone = (await calm.transcribe(clip)).text
+    await calm.operator.label("shadow", hasty)
+    call = await calm.transcribe(clip)
+    assert (call.text, call.version) == (alone, "1")
+    stream = await calm.stream(clip)
+    assert stream.versions == ("1",)
+    async with asyncio.timeout(HANG_S):
+        while (report := await calm.operator.shadow()).compared < 2:
+            await asyncio.sleep(0.05)
+    assert report.version == hasty
+    assert report.different >= 2
+    assert report.failed == 0
+    assert report.word_error_rate is not None
+    assert report.word_error_rate > 0
+    assert report.pairs[0].production == alone
+    assert alone.startswith(report.pairs[0].shadow)
+    assert alone not in httpx.get(f"{calm.url}/metrics").text
+
+
+async def test_only_the_operators_key_moves_versions(calm: Bench) -> None:
+    for key in ("versions", "a guess"):  # the caller's, and nobody's
+        with pytest.raises(Unauthenticated):
+            await Operator(calm.url, key).versions()
+
+
+async def test_a_server_without_an_operators_key_has_no_operator(strict_server) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(OperatorLocked, match="LAB_OPERATOR_KEY"):
+        await Operator(strict_server.url, "any").label("production", 1)
+
+
+async def test_the_batching_policy_changes_while_it_serves(calm: Bench) -> None:
+    before = await calm.operator.batching()
+    calls = [asyncio.create_task(calm.transcribe(datasets.clip(SHORT))) for _ in range(3)]
+    await calm.use(Dynamic(max_batch=2, max_wait_s=0.02))
+    assert await calm.operator.batching() == {
+        "policy": "dynamic",
+        "max_batch": 2,
+        "max_wait_s": 0.02,
+    }
+    assert len({call.text for call in await asyncio.gather(*calls)}) == 1
+    await calm.operator.set_batching(before)
