@@ -13,10 +13,11 @@ held in the engine is given back.
 import asyncio
 import logging
 import time
+from dataclasses import replace
 
 from lab_kit.audio.incoming import IncomingAudio
 from lab_kit.audio.vad import SpeechScorer
-from lab_kit.engine.api import Engine, Hypothesis, Ticket
+from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
 from lab_kit.errors import LabError, SystemOverloaded
 from lab_kit.events import StreamEnded, StreamOptions
 from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
@@ -121,7 +122,7 @@ class StreamPipeline:
 
     def _ask(self, ask: Ask) -> None:
         try:
-            ticket = self._engine.submit(ask.request)
+            ticket = self._engine.submit(self._ours(ask.request))
         except SystemOverloaded as error:
             if not self._session.refused(ask.number):
                 self._failure = error
@@ -133,8 +134,12 @@ class StreamPipeline:
 
     def _renew(self, renew: Renew) -> None:
         ticket = self._tickets.get(renew.asked.number)
-        if ticket is not None and self._engine.refresh(ticket, renew.request):
+        if ticket is not None and self._engine.refresh(ticket, self._ours(renew.request)):
             self._session.renewed(renew.asked)
+
+    def _ours(self, request: DecodeRequest) -> DecodeRequest:
+        """The request with our name on it, so that streams can take turns."""
+        return replace(request, stream=id(self))
 
     def _drop(self, drop: Drop) -> None:
         ticket = self._tickets.pop(drop.number, None)

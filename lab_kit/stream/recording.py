@@ -47,7 +47,7 @@ async def recognize(
         while asks or ahead:
             while asks and len(ahead) < MOST_AHEAD:
                 ask = asks.popleft()
-                request = replace(ask.request, priority=Priority.BATCH)
+                request = replace(ask.request, priority=Priority.BATCH, stream=id(session))
                 ahead.append((ask.number, engine.submit(request)))
             number, ticket = ahead[0]
             hypothesis = await asyncio.wrap_future(ticket.future)
