@@ -89,9 +89,12 @@ class Bench(Caller):
 
     Attributes:
         operator: loads, frees and labels the versions that the server serves.
+        repository: the versions on disk, of this server alone.
         model: the catalog's name of what it serves.
+        grpc_address: where it speaks gRPC, such as ``127.0.0.1:41235``.
     """
 
+    grpc_address: str
     _running: ClassVar["dict[tuple[str | None, str], Bench]"] = {}
 
     def __init__(
@@ -101,7 +104,7 @@ class Bench(Caller):
         key: str | None,
         log: Path,
         operator: client.Operator,
-        versions: Repository,
+        repository: Repository,
         model: str,
     ) -> None:
         super().__init__(url, key, device="unknown")
@@ -109,7 +112,7 @@ class Bench(Caller):
         self.model = model
         self._process = process
         self._log = log
-        self._versions = versions
+        self.repository = repository
 
     @classmethod
     def start(cls, key: str | None = None, model: str = DEFAULT_MODEL) -> "Bench":
@@ -181,7 +184,7 @@ class Bench(Caller):
             ModelStoreError: the weights are missing, or the disk is full.
         """
         files = ModelStore().path(self.model).paths
-        return self._versions.publish(self.model, files, Settings(tokens_per_audio_s)).number
+        return self.repository.publish(self.model, files, Settings(tokens_per_audio_s)).number
 
     def damage(self, version: int) -> None:
         """Overwrite a little of a version's largest file: a fault to be found when it loads.
@@ -192,7 +195,7 @@ class Bench(Caller):
         Raises:
             VersionNotFound: there is no such version.
         """
-        folder = self._versions.folder(self.model, version)
+        folder = self.repository.folder(self.model, version)
         largest = max(folder.iterdir(), key=lambda path: path.stat().st_size)
         content = bytearray(largest.read_bytes())
         middle = len(content) // 2
@@ -224,7 +227,7 @@ class Bench(Caller):
                 _kill_group(self._process)
                 self._process.wait()
         self._log.unlink(missing_ok=True)
-        shutil.rmtree(self._versions.root, ignore_errors=True)
+        shutil.rmtree(self.repository.root, ignore_errors=True)
         atexit.unregister(self.stop)
         Bench._running = {k: b for k, b in Bench._running.items() if b is not self}
 
@@ -263,6 +266,7 @@ class Bench(Caller):
             while self.alive and time.monotonic() < deadline:
                 answer = _asked(probe)
                 if answer is not None and answer.status_code == 200:
+                    self.grpc_address = f"{HOST}:{answer.json()['grpc_port']}"
                     return str(answer.json()["device"])
                 if answer is not None and answer.json().get("status") == "failed":
                     raise self._failed(answer.json()["reason"])

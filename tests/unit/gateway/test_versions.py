@@ -142,6 +142,30 @@ def test_a_canary_that_cannot_be_loaded_again_leaves_production_alone(fleet: Fle
     assert fleet.asked(4) == [1, 1, 1, 1]
 
 
+def test_a_server_whose_production_is_damaged_says_why_until_another_is_promoted(
+    fleet: Fleet,
+) -> None:
+    fleet.broken[1] = RuntimeError("unsupported opset")
+    fleet.versions.begin(lambda: None)
+    wait_until(lambda: fleet.versions.failure is not None)
+    assert "version 1 cannot be served: RuntimeError: unsupported opset" in fleet.versions.failure
+    with pytest.raises(ModelNotLoaded, match="unsupported opset"):
+        fleet.versions.lease()
+    fleet.loaded(2)
+    fleet.versions.set_label(Label.PRODUCTION, 2)
+    assert fleet.versions.is_ready
+    assert fleet.versions.failure is None
+    assert decode(fleet) == "heard by 2"
+
+
+def test_labels_that_cannot_be_read_keep_the_server_from_guessing(fleet: Fleet) -> None:
+    (fleet.repository.root / MODEL / "labels.json").write_text("{")
+    fleet.versions.begin(lambda: None)
+    wait_until(lambda: fleet.versions.failure is not None)
+    assert "labels.json" in str(fleet.versions.failure)
+    assert not fleet.versions.is_ready
+
+
 def test_ready_means_that_a_warm_up_was_answered(fleet: Fleet) -> None:
     """A model that loads and fails at its first inference never becomes ready."""
     fleet.begin()
@@ -309,6 +333,38 @@ def test_a_version_is_not_freed_by_the_thread_that_gave_it_back(fleet: Fleet) ->
     worker.join(HANG_S)
     assert fleet.engines[2].stopped.wait(HANG_S)
     assert fleet.engines[2].stopped_on not in ("engine-0", threading.current_thread().name)
+
+
+def test_nobody_is_ever_served_by_a_version_that_is_gone(fleet: Fleet) -> None:
+    """Callers come and go on many threads while labels move and versions are loaded and freed."""
+    fleet.begin()
+    fleet.loaded(2)
+    wrong: list[str] = []
+    over = threading.Event()
+
+    def call() -> None:
+        while not over.is_set():
+            with fleet.versions.lease() as lease:
+                if fleet.engines[lease.version].stopped.is_set():
+                    wrong.append(f"leased {lease.version} after its end")
+                asked_of(lease)
+                if fleet.engines[lease.version].stopped.is_set():
+                    wrong.append(f"{lease.version} ended under its caller")
+
+    callers = [threading.Thread(target=call) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    for old, new in [(1, 2), (2, 1)] * 25:
+        fleet.versions.set_label(Label.PRODUCTION, new)
+        fleet.versions.unload(old)
+        wait_until(lambda old=old: fleet.status(old).state is State.UNLOADED)  # type: ignore[misc]
+        fleet.engines[old] = ScriptedEngine(f"heard by {old}")
+        fleet.loaded(old)
+    over.set()
+    for caller in callers:
+        caller.join(HANG_S)
+    assert wrong == []
+    assert [status.in_flight for status in fleet.versions.statuses()] == [0, 0, 0]
 
 
 def test_stopping_frees_every_version(fleet: Fleet) -> None:
