@@ -1,0 +1,22 @@
+"""The same Whisper weights in several runtimes and precisions, and what each of them costs.
+
+``available()`` says which there are and why some cannot run here; ``load()`` makes one ready;
+``compare(clips)`` runs clips through them and reports. Knows no engine and no server.
+"""
+
+from lab_kit.runtimes.choices import REFERENCE, Runtime, available
+from lab_kit.runtimes.network import Loaded, Transcript
+from lab_kit.runtimes.report import THREADS, Figures, RuntimeReport, compare, table
+
+__all__ = [
+    "REFERENCE",
+    "THREADS",
+    "Figures",
+    "Loaded",
+    "Runtime",
+    "RuntimeReport",
+    "Transcript",
+    "available",
+    "compare",
+    "table",
+]
