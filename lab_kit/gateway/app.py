@@ -9,6 +9,7 @@ from lab_kit.errors import InvalidParameter, LabError
 from lab_kit.gateway.health import health_routes
 from lab_kit.gateway.http_api import error_response, http_routes
 from lab_kit.gateway.listen import listen_routes
+from lab_kit.gateway.open_inference import open_inference_routes
 from lab_kit.gateway.operations import operator_routes
 from lab_kit.gateway.serving import Serving
 
@@ -21,6 +22,7 @@ def create_app(serving: Serving) -> FastAPI:
         http_routes(serving),
         listen_routes(serving),
         operator_routes(serving),
+        open_inference_routes(serving),
     ):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)

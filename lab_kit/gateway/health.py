@@ -31,6 +31,7 @@ def health_routes(serving: Serving) -> APIRouter:
                     "model": model.name,
                     "version": model.version,
                     "device": model.device,
+                    "grpc_port": serving.grpc_port,
                 }
             )
         if serving.versions.failure is not None:

@@ -22,7 +22,7 @@ from lab_kit.units import SAMPLE_RATE_HZ
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
 _RAW = "audio/l16"
 _LINES = "application/x-ndjson"
-_CLIENT_CLOSED = 499
+CLIENT_CLOSED = 499
 """nginx's number for it; nobody is left to read it, but the metrics are."""
 _T = TypeVar("_T")
 
@@ -52,7 +52,7 @@ def http_routes(serving: Serving) -> APIRouter:
 
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done.
         """
-        data = await _body(request, serving.limits)
+        data = await read_body(request, serving.limits)
         answer = Answer(lease.engine.model, received_ns=time.perf_counter_ns())
         # minutes of FLAC take a second to decode; live streams must not wait for that
         kind = request.headers.get("content-type", "")
@@ -64,8 +64,8 @@ def http_routes(serving: Serving) -> APIRouter:
         finals = recognize(lease.engine, lease.new_scorer(), audio, serving.preparation)
         if _LINES in request.headers.get("accept", ""):
             return StreamingResponse(answer.lines(finals, audio), media_type=_LINES)
-        whole = await _unless_gone(request, answer.whole(finals, audio))
-        return Response(status_code=_CLIENT_CLOSED) if whole is None else JSONResponse(whole)
+        whole = await unless_gone(request, answer.whole(finals, audio))
+        return Response(status_code=CLIENT_CLOSED) if whole is None else JSONResponse(whole)
 
     return router
 
@@ -95,7 +95,7 @@ def envelope(error: LabError) -> dict[str, Any]:
     return {"error": body}
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T | None:
+async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T | None:
     """Do ``work``, or drop it and what it holds in the engine once the client hangs up."""
     working = asyncio.create_task(work)
     gone = asyncio.create_task(_hang_up(request))
@@ -113,8 +113,12 @@ async def _hang_up(request: Request) -> None:
         pass
 
 
-async def _body(request: Request, limits: Limits) -> bytes:
-    """Read the body, giving up as soon as it is too large."""
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """Read the body, giving up as soon as it is too large.
+
+    Raises:
+        PayloadTooLarge: it has more bytes than the server takes.
+    """
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)

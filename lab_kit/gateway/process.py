@@ -28,6 +28,7 @@ from lab_kit.gateway.app import create_app
 from lab_kit.gateway.limits import Limits
 from lab_kit.gateway.loading import open_recognizer, publish_first
 from lab_kit.gateway.metrics import Metrics
+from lab_kit.gateway.open_inference_grpc import start_grpc
 from lab_kit.gateway.releasing import releasing_protocol
 from lab_kit.gateway.serving import OPERATOR_KEY_VARIABLE, Serving
 from lab_kit.gateway.versions import Versions
@@ -49,6 +50,7 @@ class Offer:
         model: the catalog's name.
         key, operator_key: see `Serving`.
         is_passing: remove the repository at the end; it was made for this server alone.
+        grpc_port: where gRPC is spoken; 0 takes any free port.
     """
 
     repository: Path
@@ -56,6 +58,7 @@ class Offer:
     key: str | None = None
     operator_key: str | None = None
     is_passing: bool = False
+    grpc_port: int = 0
 
 
 def serve(
@@ -66,7 +69,7 @@ def serve(
     repository = Repository(offer.repository)
     versions = Versions(repository, offer.model, open_recognizer, metrics)
     serving = Serving(limits or Limits(), versions, metrics, offer.key, offer.operator_key)
-    server = DrainingServer(_configuration(serving), serving)
+    server = DrainingServer(_configuration(serving), serving, offer.grpc_port)
     if with_parent:
         _stop_with_parent(server)
     versions.begin(lambda: publish_first(repository, offer.model))
@@ -86,16 +89,26 @@ class DrainingServer(uvicorn.Server):
     stops it at once.
     """
 
-    def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
+    def __init__(self, config: uvicorn.Config, serving: Serving, grpc_port: int) -> None:
         super().__init__(config)
         self._serving = serving
+        self._grpc_port = grpc_port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signalled = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening; remember the loop, on which draining will happen."""
+        """Start listening, for gRPC too; remember the loop, on which draining will happen."""
         self._loop = asyncio.get_running_loop()
+        host = sockets[0].getsockname()[0] if sockets else HOST
+        self._grpc, port = await start_grpc(self._serving, host, self._grpc_port)
+        self._serving.grpc_port = port
+        print(f"gRPC on {host}:{port}", flush=True)
         await super().startup(sockets=sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
+        grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown
+        await asyncio.gather(self._grpc.stop(grace_s), super().shutdown(sockets=sockets))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """React to a signal: drain at the first, stop at the second."""
@@ -157,6 +170,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The server's options, for this module's command line and for ``lab serve``."""
     parser.add_argument("--host", default=HOST, help="address to bind (default %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes any free port")
+    parser.add_argument("--grpc-port", type=int, default=0, help="default: any free port")
     parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
     parser.add_argument(
         "--operator-key",
@@ -190,8 +204,13 @@ def run(options: argparse.Namespace) -> int:
         options.key or os.environ.get(KEY_VARIABLE) or None,
         options.operator_key or os.environ.get(OPERATOR_KEY_VARIABLE) or None,
         options.passing,
+        options.grpc_port,
     )
-    serve(listener, offer, options.with_parent)
+    try:
+        serve(listener, offer, options.with_parent)
+    except ServerFailed as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -31,6 +31,7 @@ class Serving:
             more at once would only slow down the engine, and with it the live streams.
         key: the only key that is accepted from callers; None accepts any, and none.
         operator_key: the only key that moves versions; None lets nobody.
+        grpc_port: where gRPC is spoken, once it is.
     """
 
     limits: Limits
@@ -39,6 +40,7 @@ class Serving:
     key: str | None = None
     operator_key: str | None = None
     draining: bool = False
+    grpc_port: int | None = None
     streams: set[OpenStream] = field(default_factory=set)
     preparation: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "preparation"))
 

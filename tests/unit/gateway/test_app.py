@@ -147,7 +147,7 @@ def test_files_are_decoded_where_no_stream_waits_for_it(
         return b"a file"
 
     monkeypatch.setattr(http_api, "read_recording", decode)
-    monkeypatch.setattr(http_api, "_body", body)
+    monkeypatch.setattr(http_api, "read_body", body)
     client = TestClient(create_app(serving_with(ScriptedEngine())))
     assert client.post(http_api.TRANSCRIBE_PATH, content=b"x").status_code == 200
     assert len(threads) == len(loops) == 1

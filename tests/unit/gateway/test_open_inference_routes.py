@@ -1,0 +1,298 @@
+"""The standard door, with an engine that a test scripts: what it asks, and what goes wrong."""
+
+import asyncio
+import gzip
+import threading
+import tomllib
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scripted_engine import MODEL, ScriptedEngine, recognizer, serving_at, wait_until
+from starlette.testclient import TestClient
+from tritonclient.grpc import service_pb2 as pb
+
+from lab_kit.dialects.open_inference import messages, speech
+from lab_kit.engine.api import Priority
+from lab_kit.gateway.app import create_app
+from lab_kit.gateway.open_inference_model import SERVER_VERSION
+from lab_kit.gateway.open_inference_stream import InferStream
+from lab_kit.gateway.serving import Serving
+
+INFER = f"/v2/models/{MODEL}/infer"
+TONE = np.full(1_600, 0.5, np.float32)
+ServingWith = Callable[..., Serving]
+
+
+@pytest.fixture
+def serving_with(tmp_path: Path) -> Iterator[ServingWith]:
+    """Makes a server's state whose only version runs on a given engine."""
+    made: list[Serving] = []
+
+    def make(engine: ScriptedEngine, key: str | None = None) -> Serving:
+        serving = serving_at(tmp_path, lambda _: recognizer(engine), key)
+        made.append(serving)
+        wait_until(lambda: serving.ready)
+        return serving
+
+    yield make
+    for serving in made:
+        serving.stop()
+
+
+def asked(audio: Any = TONE, **parameters: Any) -> dict[str, Any]:
+    """A request as our own client sends it."""
+    body = messages.encode_request(speech.speech_request(audio, 16_000, parameters))
+    return {"content": body.content, "headers": body.headers}
+
+
+def in_flight(serving: Serving) -> int:
+    return sum(status.in_flight for status in serving.versions.statuses())
+
+
+def test_the_audio_reaches_the_engine_as_it_was_sent(serving_with: ServingWith) -> None:
+    engine = ScriptedEngine("so")
+    serving = serving_with(engine)
+    with TestClient(create_app(serving)) as client:
+        answer = client.post(INFER, **asked())
+    assert answer.json()["outputs"][0]["data"] == ["so"]
+    (request,) = engine.requests
+    np.testing.assert_array_equal(request.audio, TONE)
+    assert request.priority is Priority.BATCH
+    assert in_flight(serving) == 0
+
+
+def test_an_urgent_request_goes_before_interims(serving_with: ServingWith) -> None:
+    engine = ScriptedEngine("so")
+    with TestClient(create_app(serving_with(engine))) as client:
+        client.post(INFER, **asked(priority=1))
+    assert engine.requests[0].priority is Priority.FINAL
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v2/models/parrot/infer", 404),
+        (f"/v2/models/{MODEL}/versions/7/infer", 404),
+        (f"/v2/models/{MODEL}/versions/new/infer", 404),
+    ],
+)
+def test_what_is_not_there_is_404_in_the_protocols_form(
+    serving_with: ServingWith, path: str, status: int
+) -> None:
+    with TestClient(create_app(serving_with(ScriptedEngine("so")))) as client:
+        answer = client.post(path, **asked())
+    assert answer.status_code == status
+    assert isinstance(answer.json()["error"], str)
+
+
+def test_a_failing_device_is_told_in_the_protocols_form(serving_with: ServingWith) -> None:
+    engine = ScriptedEngine(RuntimeError("device lost"))
+    with TestClient(create_app(serving_with(engine))) as client:
+        answer = client.post(INFER, **asked())
+    assert (answer.status_code, type(answer.json()["error"])) == (500, str)
+
+
+def test_a_full_engine_refuses_with_a_delay(serving_with: ServingWith) -> None:
+    with TestClient(create_app(serving_with(ScriptedEngine(is_full=True)))) as client:
+        answer = client.post(INFER, **asked())
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "told"),
+    [
+        (asked(np.zeros(16_000 * 31, np.float32)), 413, "at most 30 s"),
+        (asked(np.zeros(0, np.float32)), 400, "no samples"),
+        (asked(sequence_id=4), 400, "gRPC stream"),
+        ({"content": b"hello"}, 400, "JSON object"),
+        ({"content": b"x", "headers": {"content-encoding": "br"}}, 400, "gzip or deflate"),
+        ({"content": b"hello", "headers": {"content-encoding": "gzip"}}, 400, "no gzip"),
+    ],
+)
+def test_what_the_model_cannot_take_is_refused_by_name(
+    serving_with: ServingWith, request_: dict[str, Any], status: int, told: str
+) -> None:
+    engine = ScriptedEngine("so")
+    with TestClient(create_app(serving_with(engine))) as client:
+        answer = client.post(INFER, **request_)
+    assert answer.status_code == status
+    assert told in answer.json()["error"]
+    assert engine.requests == []
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
+)
+def test_compressed_requests_are_read(
+    serving_with: ServingWith, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    body = asked()
+    headers = {**body["headers"], "content-encoding": encoding}
+    with TestClient(create_app(serving_with(ScriptedEngine("so")))) as client:
+        answer = client.post(INFER, content=pack(body["content"]), headers=headers)
+    assert answer.json()["outputs"][0]["data"] == ["so"]
+
+
+def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(serving_with: ServingWith) -> None:
+    bomb = gzip.compress(bytes(70_000_000))
+    with TestClient(create_app(serving_with(ScriptedEngine("so")))) as client:
+        answer = client.post(INFER, content=bomb, headers={"content-encoding": "gzip"})
+        torn = client.post(INFER, content=bomb[:100], headers={"content-encoding": "gzip"})
+    assert (answer.status_code, torn.status_code) == (413, 400)
+
+
+def test_every_route_but_health_wants_the_key(serving_with: ServingWith) -> None:
+    with TestClient(create_app(serving_with(ScriptedEngine("so"), key="k"))) as client:
+        open_ = [client.get(f"/v2/health/{what}").status_code for what in ("live", "ready")]
+        closed = [client.get(path).status_code for path in ("/v2", f"/v2/models/{MODEL}")]
+        closed += [client.get(f"/v2/models/{MODEL}/ready").status_code]
+        closed += [client.post(path).status_code for path in ("/v2/repository/index", INFER)]
+        ours = client.get("/v2", headers={"authorization": "Bearer k"}).status_code
+    assert open_ == [200, 200]
+    assert set(closed) == {401}
+    assert ours == 200
+
+
+def test_readiness_ends_when_draining_begins(serving_with: ServingWith) -> None:
+    serving = serving_with(ScriptedEngine("so"))
+    paths = (
+        "/v2/health/ready",
+        f"/v2/models/{MODEL}/ready",
+        f"/v2/models/{MODEL}/versions/1/ready",
+    )
+    with TestClient(create_app(serving)) as client:
+        assert [client.get(path).status_code for path in paths] == [200, 200, 200]
+        assert client.get(f"/v2/models/{MODEL}/versions/2/ready").status_code == 503
+        serving.draining = True
+        assert [client.get(path).status_code for path in paths] == [503, 503, 503]
+
+
+def test_whoever_hangs_up_leaves_nothing_in_the_engine(serving_with: ServingWith) -> None:
+    engine = ScriptedEngine()  # never answers
+    serving = serving_with(engine)
+    with TestClient(create_app(serving)) as client:
+        scope = hung_up_request(client, engine.asked)
+    assert scope
+    wait_until(lambda: engine.cancelled == {1})
+    assert in_flight(serving) == 0
+
+
+def hung_up_request(client: TestClient, asked_: threading.Event) -> bool:
+    """Send a request by hand and disconnect once the engine has it."""
+    body = asked()
+
+    async def hang_up() -> bool:
+        parts = iter([{"type": "http.request", "body": body["content"]}])
+
+        async def receive() -> Any:
+            if (part := next(parts, None)) is not None:
+                return part
+            await asyncio.to_thread(asked_.wait)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            pass
+
+        headers = [(key.lower().encode(), value.encode()) for key, value in body["headers"].items()]
+        scope = {"type": "http", "method": "POST", "path": INFER, "headers": headers}
+        scope |= {"query_string": b"", "http_version": "1.1", "raw_path": INFER.encode()}
+        await client.app(scope, receive, send)
+        return True
+
+    return asyncio.run(hang_up())
+
+
+def test_the_version_told_is_the_packages() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["version"] == SERVER_VERSION
+
+
+# -- streams -------------------------------------------------------------------------------------
+
+
+def piece(samples: int, number: int = 5, **place: bool) -> Any:
+    """A piece of a sequence, as tritonclient puts it on the wire."""
+    message = pb.ModelInferRequest(model_name=MODEL, id=f"{number}-{samples}")
+    message.inputs.add(name="AUDIO", datatype="FP32", shape=[samples])
+    message.inputs.add(name="SAMPLE_RATE", datatype="INT32", shape=[1])
+    message.raw_input_contents.append(np.full(samples, 0.5, np.float32).tobytes())
+    message.raw_input_contents.append(np.array([16_000], np.int32).tobytes())
+    if number:
+        message.parameters["sequence_id"].int64_param = number
+    for key, value in place.items():
+        message.parameters[key].bool_param = value
+    return message
+
+
+async def test_each_piece_is_answered_with_everything_since_the_first(
+    serving_with: ServingWith,
+) -> None:
+    engine = ScriptedEngine("so")
+    serving = serving_with(engine)
+    with InferStream(serving) as stream:
+        for message in (
+            piece(100, sequence_start=True),
+            piece(30, number=6, sequence_start=True),
+            piece(50),
+            piece(70, number=0),
+            piece(20, sequence_end=True),
+        ):
+            answer = await stream.answer(message)
+            assert answer.error_message == ""
+            assert answer.infer_response.id == message.id
+            assert answer.infer_response.parameters["triton_final_response"].bool_param
+        assert in_flight(serving) == 1  # sequence 6 is open
+    assert [len(request.audio) for request in engine.requests] == [100, 30, 150, 70, 170]
+    assert [request.priority for request in engine.requests[-2:]] == [
+        Priority.BATCH,
+        Priority.FINAL,
+    ]
+    assert in_flight(serving) == 0
+
+
+async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
+    serving_with: ServingWith,
+) -> None:
+    with InferStream(serving_with(ScriptedEngine("so"))) as stream:
+        lost = await stream.answer(piece(50))
+        found = await stream.answer(piece(50, sequence_start=True, sequence_end=True))
+        over = await stream.answer(piece(50))
+    assert "has not begun" in lost.error_message
+    assert lost.infer_response.id == "5-50"
+    assert found.error_message == ""
+    assert "is over" in over.error_message
+
+
+async def test_a_recording_that_grows_too_long_ends_its_sequence(serving_with: ServingWith) -> None:
+    serving = serving_with(ScriptedEngine("so"))
+    with InferStream(serving) as stream:
+        await stream.answer(piece(16_000 * 29, sequence_start=True))
+        answer = await stream.answer(piece(16_000 * 2))
+        assert "at most 30 s" in answer.error_message
+        assert in_flight(serving) == 0
+
+
+async def test_sequences_are_counted(serving_with: ServingWith) -> None:
+    serving = serving_with(ScriptedEngine("so"))
+    most = serving.limits.streams
+    with InferStream(serving) as stream:
+        for number in range(1, most + 1):
+            await stream.answer(piece(10, number=number, sequence_start=True))
+        refused = await stream.answer(piece(10, number=most + 1, sequence_start=True))
+        again = await stream.answer(piece(10, number=1, sequence_start=True))
+    assert f"{most} sequences are open" in refused.error_message
+    assert again.error_message == ""
+
+
+async def test_a_device_that_fails_fails_one_message(serving_with: ServingWith) -> None:
+    engine = ScriptedEngine(RuntimeError("device lost"))
+    with InferStream(serving_with(engine)) as stream:
+        broken = await stream.answer(piece(50, sequence_start=True))
+        engine.answer = "so"
+        whole = await stream.answer(piece(50, sequence_start=True))
+    assert "its log says why" in broken.error_message
+    assert whole.error_message == ""
