@@ -32,6 +32,7 @@ bench:
 	$(BIN)/python tests/benchmarks/live.py
 	$(BIN)/python tests/benchmarks/live.py --streams 8
 	$(BIN)/python tests/benchmarks/drafts.py
+	$(BIN)/python tests/benchmarks/engine.py
 
 # Runs the notebooks and keeps the outputs that `make test` compares with.
 outputs:

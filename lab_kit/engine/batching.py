@@ -26,6 +26,7 @@ class Queue:
         running: sequences that were admitted and are not done.
         batches: batches under way.
         workers: batches that can be computed at the same moment.
+        lockstep: only sequences at the same position can share a step.
         now_ns: the time, on the clock of ``submitted_ns``.
     """
 
@@ -33,6 +34,7 @@ class Queue:
     running: int
     batches: int
     workers: int
+    lockstep: bool
     now_ns: int
 
 
@@ -123,7 +125,12 @@ class Dynamic:
 
 @dataclass(frozen=True, slots=True)
 class Continuous:
-    """One batch that never closes: a place that becomes free is taken at the next step."""
+    """One batch that never closes, with ``max_batch`` places a worker.
+
+    A place that becomes free is taken at the next step. Where the decoder works in lockstep,
+    though, a newcomer has to catch up alone before it can share steps; there places are taken in
+    groups, when half of them are free.
+    """
 
     max_batch: int
     stays_open: ClassVar[bool] = True
@@ -133,7 +140,10 @@ class Continuous:
 
     def admit(self, queue: Queue) -> Admission:
         """As many as there are places."""
-        return Admission(min(len(queue.submitted_ns), max(0, self.max_batch - queue.running)))
+        places = self.max_batch * queue.workers
+        free = max(0, places - queue.running)
+        least = (places + 1) // 2 if queue.lockstep else 1
+        return Admission(min(len(queue.submitted_ns), free) if free >= least else 0)
 
 
 def _full_or_due(queue: Queue, size: int, patience_s: float) -> Admission:

@@ -215,6 +215,7 @@ class Scheduler:
             sum(len(batch.members) for batch in running),
             len(running),
             self._workers,
+            self._traits.lockstep,
             now_ns,
         )
         admission = self.batching.admit(queue)

@@ -18,7 +18,7 @@ class Desk:
         self,
         batching: Batching | int = 4,
         max_waiting: int = 100,
-        workers: int = 2,
+        workers: int = 1,
         lockstep: bool = True,
         encode_width: int = 1,
         kv: KvCache | None = None,
@@ -385,7 +385,7 @@ def test_the_policy_may_change_while_batches_run() -> None:
     one, two = desk.add(), desk.add()
     for _ in range(3):
         desk.do()
-    desk.scheduler.batching = Continuous(3)
+    desk.scheduler.batching = Continuous(4)
     late = desk.add()
     held = desk.scheduler.take(0)
     assert held.sequences == (one, two)
@@ -394,6 +394,27 @@ def test_the_policy_may_change_while_batches_run() -> None:
     desk.scheduler.settle(held)
     assert desk.finish(one) == [], "it was promised to the whole batch"
     assert desk.finish(two) == [one.number, two.number]
+
+
+def test_in_lockstep_newcomers_come_in_groups_so_that_they_share_their_steps() -> None:
+    desk = Desk(Continuous(4))
+    running = desk.standing(3, 3, 3, 3)
+    late = [desk.add(), desk.add()]
+    desk.finish(running[0])
+    assert desk.do() == (Stage.DECODING, [2, 3, 4])
+    desk.finish(running[1])
+    assert [desk.do() for _ in range(3)] == [
+        (Stage.WAITING, [late[0].number]),
+        (Stage.WAITING, [late[1].number]),
+        (Stage.ENCODED, [late[0].number, late[1].number]),
+    ]
+
+
+def test_an_open_batch_has_places_for_every_worker() -> None:
+    desk = Desk(Continuous(2), workers=2)
+    for _ in range(5):
+        desk.add()
+    assert [desk.take() for _ in range(5)] == [*((Stage.WAITING, [n]) for n in (1, 2, 3, 4)), None]
 
 
 # --- a bounded cache
