@@ -8,37 +8,25 @@ import atexit
 import os
 import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-import httpx
-
 from lab_kit import client, load
 from lab_kit.audio.sources import DEFAULT_CHUNK_S, PacedRecording, Source
+from lab_kit.child import HOST, LOG_TAIL_LINES, Child
 from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Batching
-from lab_kit.errors import ServerFailed
 from lab_kit.events import StreamOptions
 from lab_kit.gateway.operations import policy_body
-from lab_kit.gateway.process import DEFAULT_MODEL, HOST, KEY_VARIABLE, bind
+from lab_kit.gateway.process import DEFAULT_MODEL, KEY_VARIABLE
 from lab_kit.gateway.serving import OPERATOR_KEY_VARIABLE
 from lab_kit.models.repository import Repository, Settings
 from lab_kit.models.store import ModelStore
 from lab_kit.trace import Received, RequestCall, Spoken, StreamCall
 
-READY_TIMEOUT_S = 60.0
-"""Weights are read and warm in about a second; a cold disk or a busy machine may take longer."""
-_MODULE = ("-m", "lab_kit.gateway.process")
-_POLL_S = 0.05
-_STOP_TIMEOUT_S = 10.0
-_LOG_TAIL_LINES = 20
 _DAMAGE_BYTES = 64
 
 
@@ -99,20 +87,17 @@ class Bench(Caller):
 
     def __init__(
         self,
-        process: "subprocess.Popen[bytes]",
-        url: str,
+        child: Child,
         key: str | None,
-        log: Path,
         operator: client.Operator,
         repository: Repository,
         model: str,
     ) -> None:
-        super().__init__(url, key, device="unknown")
+        super().__init__(child.url, key, device="unknown")
         self.operator = operator
-        self.model = model
-        self._process = process
-        self._log = log
         self.repository = repository
+        self.model = model
+        self._child = child
 
     @classmethod
     def start(cls, key: str | None = None, model: str = DEFAULT_MODEL) -> "Bench":
@@ -129,22 +114,24 @@ class Bench(Caller):
             return known
         bench = cls._launch(key, model)
         try:
-            bench.device = bench._wait_until_ready()
+            ready = bench._child.wait_until_ready("/readyz").json()
         except BaseException:  # also an interrupt: leave no server behind
             bench.stop()
             raise
+        bench.device = ready["device"]
+        bench.grpc_address = f"{HOST}:{ready['grpc_port']}"
         cls._running[key, model] = bench
         return bench
 
     @property
     def alive(self) -> bool:
         """Whether the server process runs."""
-        return self._process.poll() is None
+        return self._child.alive
 
     @property
     def pid(self) -> int:
         """The server's process id."""
-        return self._process.pid
+        return self._child.pid
 
     @contextmanager
     def far_away(self, one_way_s: float) -> Iterator["Caller"]:
@@ -211,93 +198,33 @@ class Bench(Caller):
         """
         await self.operator.set_batching(policy_body(batching))
 
-    def log_tail(self, lines: int = _LOG_TAIL_LINES) -> str:
+    def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
         """The end of the server's log."""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+        return self._child.log_tail(lines)
 
     def stop(self) -> None:
         """Stop the server and wait until it is gone; harmless if it is already."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        if self.alive:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                _kill_group(self._process)
-                self._process.wait()
-        self._log.unlink(missing_ok=True)
+        self._child.stop()
         shutil.rmtree(self.repository.root, ignore_errors=True)
         atexit.unregister(self.stop)
         Bench._running = {k: b for k, b in Bench._running.items() if b is not self}
 
     @classmethod
     def _launch(cls, key: str | None, model: str) -> "Bench":
-        listener = bind(HOST, 0)
-        port = listener.getsockname()[1]
-        descriptor, name = tempfile.mkstemp(prefix="lab-server-", suffix=".log")
-        url = f"http://{HOST}:{port}"
-        versions = Repository(Path(tempfile.mkdtemp(prefix="lab-repository-")))
+        repository = Repository(Path(tempfile.mkdtemp(prefix="lab-repository-")))
         operator_key = secrets.token_urlsafe()
-        # keys in our own environment are meant for servers started by hand
-        keys = {KEY_VARIABLE: key or "", OPERATOR_KEY_VARIABLE: operator_key}
-        served = ("--model", model, "--repository", str(versions.root), "--passing")
-        parent = ("--with-parent", "--fd", str(listener.fileno()))
-        with listener, os.fdopen(descriptor, "wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *_MODULE, *served, *parent],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[listener.fileno()],
-                env={**os.environ, **keys},
-                # the notebook's stop button interrupts the kernel, not its server
-                start_new_session=True,
-            )
-        operator = client.Operator(url, operator_key)
-        bench = cls(process, url, key, Path(name), operator, versions, model)
+        child = Child(
+            "lab_kit.gateway.process",
+            ("--model", model, "--repository", str(repository.root), "--passing"),
+            # keys in our own environment are meant for servers started by hand
+            {KEY_VARIABLE: key or "", OPERATOR_KEY_VARIABLE: operator_key},
+        )
+        bench = cls(child, key, client.Operator(child.url, operator_key), repository, model)
         atexit.register(bench.stop)
         return bench
-
-    def _wait_until_ready(self) -> str:
-        """Poll readiness; returns the device."""
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        with httpx.Client(base_url=self.url, timeout=2.0, trust_env=False) as probe:
-            while self.alive and time.monotonic() < deadline:
-                answer = _asked(probe)
-                if answer is not None and answer.status_code == 200:
-                    self.grpc_address = f"{HOST}:{answer.json()['grpc_port']}"
-                    return str(answer.json()["device"])
-                if answer is not None and answer.json().get("status") == "failed":
-                    raise self._failed(answer.json()["reason"])
-                time.sleep(_POLL_S)
-        what = "is not ready" if self.alive else f"ended with code {self._process.returncode}"
-        raise self._failed(f"the server {what}")
-
-    def _failed(self, what: str) -> ServerFailed:
-        return ServerFailed(
-            what,
-            f"/readyz to answer 200 within {READY_TIMEOUT_S:.0f} s",
-            f"read the end of its log:\n{self.log_tail()}",
-        )
 
 
 def paced(clip: Clip, chunk_s: float = DEFAULT_CHUNK_S) -> PacedRecording:
     """A clip as a source that hands it out at the pace of speech, with what is said in it."""
     spoken = tuple(Spoken(u.text, u.start_s, u.end_s) for u in clip.utterances())
     return PacedRecording(clip.id, clip.samples, spoken, chunk_s)
-
-
-def _asked(probe: httpx.Client) -> httpx.Response | None:
-    try:
-        return probe.get("/readyz")
-    except httpx.TransportError:
-        # the process has the port but does not answer yet
-        return None
-
-
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    if hasattr(os, "killpg"):
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()

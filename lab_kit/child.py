@@ -30,7 +30,7 @@ READY_TIMEOUT_S = 60.0
 _POLL_S = 0.05
 _PARENT_CHECK_S = 0.5
 _STOP_TIMEOUT_S = 10.0
-_LOG_TAIL_LINES = 20
+LOG_TAIL_LINES = 20
 
 
 class Child:
@@ -77,7 +77,7 @@ class Child:
         """The process's id."""
         return self._process.pid
 
-    def log_tail(self, lines: int = _LOG_TAIL_LINES) -> str:
+    def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
         """The end of what it wrote."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
 

@@ -166,7 +166,8 @@ def port_finding(port: int | None = None) -> Finding:
     Args:
         port: the server's default port if None.
     """
-    from lab_kit.gateway.process import DEFAULT_PORT, HOST, bind
+    from lab_kit.child import HOST, bind
+    from lab_kit.gateway.process import DEFAULT_PORT
 
     wanted = DEFAULT_PORT if port is None else port
     try:

@@ -1,21 +1,16 @@
-"""The server as a process: loads the model, serves, drains, and never outlives its parent.
+"""The server as a process: loads what is labelled, serves, drains, and outlives no parent.
 
 Run as ``lab serve`` or ``python -m lab_kit.gateway.process``. A parent that starts it for itself
-passes ``--with-parent`` and holds its standard input open: when the parent dies, however it dies,
-the input closes and the server stops. In case some other child keeps the pipe open, it also looks
-every now and then whether its parent is still the same. (The kernel could signal the parent's
-death, but what it watches is the thread that started the server, and threads end earlier.)
+passes ``--with-parent``; `lab_kit.child` says how each learns of the other's end.
 """
 
 import argparse
 import asyncio
 import logging
 import os
-import select
 import shutil
 import socket
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +18,7 @@ from types import FrameType
 
 import uvicorn
 
+from lab_kit.child import HOST, bind, stop_with_parent
 from lab_kit.errors import ServerFailed
 from lab_kit.gateway.app import create_app
 from lab_kit.gateway.limits import Limits
@@ -34,11 +30,9 @@ from lab_kit.gateway.serving import OPERATOR_KEY_VARIABLE, Serving
 from lab_kit.gateway.versions import Versions
 from lab_kit.models.repository import Repository, default_root
 
-HOST = "127.0.0.1"
 DEFAULT_PORT = 8300
 DEFAULT_MODEL = "moonshine-tiny-en"
 KEY_VARIABLE = "LAB_SERVER_KEY"
-_PARENT_CHECK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +65,8 @@ def serve(
     serving = Serving(limits or Limits(), versions, metrics, offer.key, offer.operator_key)
     server = DrainingServer(_configuration(serving), serving, offer.grpc_port)
     if with_parent:
-        _stop_with_parent(server)
+        # not as a signal: whoever closes the pipe may send one too, and that is no second request
+        stop_with_parent(server.stop_soon)
     versions.begin(lambda: publish_first(repository, offer.model))
     try:
         server.run(sockets=[listener])
@@ -136,27 +131,6 @@ class DrainingServer(uvicorn.Server):
         while self._serving.streams and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
         self.should_exit = True
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Open the listening socket; port 0 takes any free one.
-
-    Raises:
-        ServerFailed: the port is taken.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise ServerFailed(
-            f"{host}:{port} cannot be used ({error})",
-            "a free port",
-            "stop what uses it, or choose another with --port",
-        ) from error
-    listener.listen(128)
-    return listener
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -230,25 +204,6 @@ def _configuration(serving: Serving) -> uvicorn.Config:
 
 def _inherited(descriptor: int | None) -> socket.socket | None:
     return None if descriptor is None else socket.socket(fileno=descriptor)
-
-
-def _stop_with_parent(server: DrainingServer) -> None:
-    watch = threading.Thread(
-        target=_watch_parent, args=(server, os.getppid()), name="parent", daemon=True
-    )
-    watch.start()
-
-
-def _watch_parent(server: DrainingServer, parent: int) -> None:
-    """Wait until the pipe closes, or this process has another parent."""
-    stdin = sys.stdin.fileno()
-    while os.getppid() == parent:
-        ready, _, _ = select.select([stdin], [], [], _PARENT_CHECK_S)
-        # read past Python's buffer: a thread inside its lock aborts the interpreter at exit
-        if ready and not os.read(stdin, 4_096):
-            break
-    # not as a signal: whoever closes the pipe may send one too, and that is no second request
-    server.stop_soon()
 
 
 if __name__ == "__main__":

@@ -32,8 +32,9 @@ RAW = {"encoding": "linear16", "sample_rate": "16000", "model": "nova-3"}
 _SERVE = (
     "import json, sys, logging; logging.basicConfig(level=logging.INFO)\n"
     "import pathlib, tempfile\n"
+    "from lab_kit.child import HOST, bind\n"
     "from lab_kit.gateway.limits import Limits\n"
-    "from lab_kit.gateway.process import HOST, Offer, bind, serve\n"
+    "from lab_kit.gateway.process import Offer, serve\n"
     "listener = bind(HOST, 0)\n"
     "print(listener.getsockname()[1], flush=True)\n"
     "offer = Offer(pathlib.Path(tempfile.mkdtemp()), is_passing=True)\n"

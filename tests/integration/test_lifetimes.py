@@ -16,8 +16,8 @@ from server_process import HANG_S, wait_until
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
+from lab_kit.child import bind
 from lab_kit.errors import ConnectionFailed
-from lab_kit.gateway.process import bind
 
 CLIP = "two-cities-best"
 PARENT = """\
@@ -152,7 +152,7 @@ async def test_a_server_killed_before_anyone_listens_is_an_error_with_a_name() -
 def test_stopping_leaves_no_process_no_log_and_a_free_port() -> None:
     bench = Bench.start("stopped-for-good")
     process, port = psutil.Process(bench.pid), int(bench.url.rpartition(":")[2])
-    log = bench._log
+    log = bench._child._log
     bench.stop()
     assert is_gone(process)
     assert is_free(port)

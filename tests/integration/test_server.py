@@ -16,8 +16,9 @@ from server_process import HANG_S, healthy, is_at_rest, metrics, wait_until
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
+from lab_kit.child import bind
 from lab_kit.errors import ServerFailed
-from lab_kit.gateway.process import KEY_VARIABLE, bind
+from lab_kit.gateway.process import KEY_VARIABLE
 from lab_kit.slo.accuracy import word_error_rate
 
 CLIP = "two-cities-best-and-worst"
@@ -193,7 +194,7 @@ def test_a_taken_port_is_one_sentence_and_an_exit_code() -> None:
 
 def test_it_serves_only_this_machine(bench: Bench) -> None:
     addresses = {
-        connection.laddr.ip
+        connection.laddr.ip.removeprefix("::ffff:")  # how a socket of both families spells IPv4
         for connection in psutil.Process(bench.pid).net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN
     }
