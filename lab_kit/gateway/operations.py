@@ -91,8 +91,7 @@ def operator_routes(serving: Serving) -> APIRouter:
         return policy_body(versions.batching)
 
     def _status(number: int, code: int) -> Response:
-        (found,) = (v for v in versions.statuses() if v.number == number)
-        return JSONResponse(_told(found), code)
+        return JSONResponse(_told(versions.status(number)), code)
 
     return router
 

@@ -116,8 +116,35 @@ class Versions:
         )
 
     def statuses(self) -> list[VersionStatus]:
-        """Every version that the repository holds now, in order."""
-        return [self._status(number) for number in self._repository.numbers(self.model)]
+        """Every version that the repository holds now or this server still has, in order."""
+        with self._lock:
+            here = {p.number for p in self._progress.values() if p.state is not State.UNLOADED}
+        return [self.status(n) for n in sorted(here.union(self._repository.numbers(self.model)))]
+
+    def status(self, number: int) -> VersionStatus:
+        """One version as an operator sees it.
+
+        Raises:
+            VersionNotFound: there is no such version.
+        """
+        settings, published, unreadable = Settings(), "", ""
+        try:
+            version = self._repository.read(self.model, number)
+            settings, published = version.settings, version.published
+        except LabError as error:  # listed all the same, with what is wrong with it
+            unreadable = str(error)
+        with self._lock:
+            progress, labels = self._known(number), self._labels
+            return VersionStatus(
+                number=number,
+                state=progress.state,
+                labels=labels.of(number),
+                share=labels.share if labels.canary == number else None,
+                reason=progress.reason or unreadable,
+                settings=settings,
+                published=published,
+                in_flight=progress.in_flight,
+            )
 
     def shadow_report(self) -> ShadowReport:
         """What the shadow's answers were like.
@@ -356,24 +383,3 @@ class Versions:
             self._repository.folder(self.model, number)  # raises if there is none
             self._progress[number] = Progress(number)
         return self._progress[number]
-
-    def _status(self, number: int) -> VersionStatus:
-        settings, published, unreadable = Settings(), "", ""
-        try:
-            version = self._repository.read(self.model, number)
-            settings, published = version.settings, version.published
-        except LabError as error:  # listed all the same, with what is wrong with it
-            unreadable = str(error)
-        with self._lock:
-            progress = self._progress.get(number) or Progress(number)
-            labels = self._labels
-            return VersionStatus(
-                number=number,
-                state=progress.state,
-                labels=labels.of(number),
-                share=labels.share if labels.canary == number else None,
-                reason=progress.reason or unreadable,
-                settings=settings,
-                published=published,
-                in_flight=progress.in_flight,
-            )

@@ -81,7 +81,7 @@ async def words_alone(bench: Bench, clip: str) -> list[str]:
 
 async def loaded(bench: Bench, tokens_per_audio_s: float | None = None) -> int:
     """A new version, published and ready."""
-    version = bench.publish(tokens_per_audio_s)
+    version = bench.publish(tokens_per_audio_s=tokens_per_audio_s)
     assert (await bench.operator.load(version)).state == "ready"
     return version
 

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripted_engine import HANG_S, ScriptedEngine, recognizer, serving_at, wait_until
-from starlette.testclient import TestClient
+from httpx import Response
+from scripted_engine import (
+    HANG_S,
+    ScriptedEngine,
+    heard,
+    recognizer,
+    serving_at,
+    wait_until,
+)
+from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
@@ -86,8 +94,44 @@ def test_what_a_vanished_client_had_asked_for_is_cancelled(serving_with: Serving
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
             time.sleep(0.1)  # the last lines of the application after that
+        assert serving.versions.status(1).in_flight == 0
         assert engine.cancelled == {ticket.number for ticket in engine.tickets}
         assert 'lab_streams{version="1"} 0.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+def test_an_upload_holds_its_version_until_its_last_byte(
+    serving_with: ServingWith, accept: str
+) -> None:
+    engine = ScriptedEngine()
+    serving = serving_with(engine)
+    client = TestClient(create_app(serving))
+    answers: list[Response] = []
+    headers = {"content-type": "audio/l16", "accept": accept}
+
+    def upload() -> None:
+        answers.append(client.post(http_api.TRANSCRIBE_PATH, content=speech(), headers=headers))
+
+    uploading = threading.Thread(target=upload)
+    uploading.start()
+    assert engine.asked.wait(HANG_S)
+    assert serving.versions.status(1).in_flight == 1
+    engine.tickets[0].future.set_result(heard("yes"))
+    uploading.join(HANG_S)
+    assert json.loads(answers[0].text.splitlines()[-1])["text"] == "yes"
+    assert serving.versions.status(1).in_flight == 0
+    assert 'status="200",version="1"} 1.0' in client.get("/metrics").text
+
+
+def test_a_stream_that_is_refused_holds_nothing(serving_with: ServingWith) -> None:
+    serving = serving_with(ScriptedEngine())
+    client = TestClient(create_app(serving))
+    with (
+        pytest.raises(WebSocketDenialResponse),
+        client.websocket_connect(QUERY.replace("linear16", "morse")),
+    ):
+        pass
+    assert serving.versions.status(1).in_flight == 0
 
 
 def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back(
