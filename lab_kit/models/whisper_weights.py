@@ -122,6 +122,7 @@ def _config(weights: _Weights) -> WhisperConfig:
         decoder_attention_heads=int(weights.take("decoder/num_heads")),
         encoder_ffn_dim=weights.shape("encoder/layer_0/ffn/linear_0/weight", 2)[0],
         decoder_ffn_dim=weights.shape("decoder/layer_0/ffn/linear_0/weight", 2)[0],
+        pad_token_id=None,  # our rows mask what is padded
     )
 
 

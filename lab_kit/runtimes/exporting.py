@@ -56,7 +56,7 @@ def exported(weights: Path) -> Path:
     Raises:
         ModelNotLoaded: the exported graphs compute something else than PyTorch.
     """
-    return _kept(f"whisper-{_fingerprint(weights)}", lambda folder: _export(weights, folder))
+    return _kept(f"whisper-{fingerprint(weights)}", lambda folder: _export(weights, folder))
 
 
 def quantized(weights: Path) -> Path:
@@ -78,7 +78,7 @@ def _kept(name: str, make: Callable[[Path], None]) -> Path:
     return root / name
 
 
-def _fingerprint(weights: Path) -> str:
+def fingerprint(weights: Path) -> str:
     """Twelve hexadecimal digits that change with anything the graphs are made from."""
     versions = [f"{tool} {_version(tool)}" for tool in _TOOLS]
     code = [Path(str(module)).read_text("utf-8") for module in (graphs.__file__, __file__)]
@@ -97,6 +97,7 @@ def _export(weights: Path, folder: Path) -> None:
     past, heard = ([f"{kind}_{n}" for n in range(outputs)] for kind in ("past", "heard"))
     with _quiet(), torch.no_grad():
         _write(encoder, _mel(_TRACED), ({0: "clips"},), ["mel"], heard, folder / ENCODER)
+        _compare(encoder, _mel(_COMPARED), folder / ENCODER)
         _write(
             decoder,
             _decoder_inputs(network.config, _TRACED),
@@ -109,7 +110,6 @@ def _export(weights: Path, folder: Path) -> None:
             ["scores", *(f"longer_{n}" for n in range(outputs))],
             folder / DECODER,
         )
-        _compare(encoder, _mel(_COMPARED), folder / ENCODER)
         _compare(decoder, _decoder_inputs(network.config, _COMPARED), folder / DECODER)
 
 

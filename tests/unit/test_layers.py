@@ -18,7 +18,7 @@ LEVELS = (
     ("audio", "contract", "slo", "access", "governance", "metering"),
     ("models", "scale", "wires", "dialects"),
     ("engine", "datasets"),
-    ("stream", "client", "child"),
+    ("stream", "client", "child", "runtimes"),
     ("gateway", "load", "peers"),
     ("bench", "doctor"),
     ("show", "course"),
@@ -32,7 +32,7 @@ DRAWING = {"IPython", "plotly", "ipywidgets", "anywidget", "matplotlib"}
 FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "websockets", "httpx", "aiohttp", "grpc"}
 
 FORBIDDEN_IN_LOW = {"asyncio", *FRAMEWORKS, *RUNTIMES, *DRAWING}
-MAY_RUN_MODELS = ("models/", "engine/runner.py", "doctor.py")
+MAY_RUN_MODELS = ("models/", "runtimes/", "engine/runner.py", "doctor.py")
 MAY_DRAW = ("show/", "course/")
 FORBIDDEN_PAIRS = {
     "client": {"gateway", "stream", "engine"},
