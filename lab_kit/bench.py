@@ -157,21 +157,30 @@ class Bench(Caller):
         async with load.neighbours(lambda: self.transcribe(clip), callers):
             yield
 
-    def publish(self, tokens_per_audio_s: float | None = None) -> int:
+    def publish(
+        self,
+        *,
+        tokens_per_audio_s: float | None = None,
+        kv: str | None = None,
+        kv_slots: int | None = None,
+        drafts: str | None = None,
+    ) -> int:
         """Publish the verified weights as a new version on disk; returns its number.
 
-        The server serves it once an operator has loaded and labelled it.
+        The server serves it once an operator has loaded and labelled it. What is None is the
+        model's own choice; see `models.repository.Settings`.
 
         Args:
-            tokens_per_audio_s: where decoding is cut off; None takes the model's own limit. Less
-                than speech holds gives a version that is quietly bad.
+            tokens_per_audio_s: where decoding is cut off. Less than speech holds gives a version
+                that is quietly bad.
 
         Raises:
-            InvalidParameter: the limit is not above 0.
+            InvalidParameter: a setting has no meaning.
             ModelStoreError: the weights are missing, or the disk is full.
         """
         files = ModelStore().path(self.model).paths
-        return self.repository.publish(self.model, files, Settings(tokens_per_audio_s)).number
+        settings = Settings(tokens_per_audio_s, kv, kv_slots, drafts)
+        return self.repository.publish(self.model, files, settings).number
 
     def damage(self, version: int) -> None:
         """Overwrite a little of a version's largest file: a fault to be found when it loads.

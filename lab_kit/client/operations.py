@@ -49,9 +49,57 @@ class VersionState:
     labels: tuple[str, ...]
     share: float | None
     reason: str
-    settings: Mapping[str, float]
+    settings: Mapping[str, Any]
     published: str
     in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFrame:
+    """A decoder's cache at one moment.
+
+    Attributes:
+        at_ns: when, on the server's monotonic clock.
+        reserved: slots given to sequences; a shared one counts once.
+        written: of those, holding a token.
+        runs: adjacent slots with one owner, as (owner, slots): the number of a sequence, 0 where
+            they are free, -1 where several share them, -2 where they are kept in case the same
+            tokens come again.
+    """
+
+    at_ns: int
+    reserved: int
+    written: int
+    runs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """A decoder's cache: what it costs, and how it was used.
+
+    Attributes:
+        bytes_per_token: keys and values of one token of text, all layers together.
+        bytes_per_audio_s: what a second of encoded audio adds while its sequence lives.
+        slots: tokens that the cache holds; 0 where the runtime allocates as it goes.
+        frames: one after each step of the decoder, oldest first.
+    """
+
+    bytes_per_token: int
+    bytes_per_audio_s: int
+    slots: int
+    frames: tuple[CacheFrame, ...]
+
+    @property
+    def waste(self) -> float:
+        """Share of the reserved slots that held nothing, over all frames, in [0, 1]."""
+        reserved = sum(frame.reserved for frame in self.frames)
+        written = sum(frame.written for frame in self.frames)
+        return 1 - written / reserved if reserved else 0.0
+
+    @property
+    def fullest(self) -> CacheFrame | None:
+        """The first frame with most slots reserved."""
+        return max(self.frames, key=lambda frame: frame.reserved, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +201,23 @@ class Operator:
         """
         answer = await self._ask("GET", "/shadow")
         return ShadowReport(**answer | {"pairs": tuple(ShadowPair(**p) for p in answer["pairs"])})
+
+    async def cache(self, version: int, since: CacheUse | None = None) -> CacheUse:
+        """What a loaded version's decoder cache costs, and how it was used.
+
+        Args:
+            since: leave out what that one has already.
+
+        Raises:
+            VersionNotFound, VersionConflict: there is none, or it is not loaded.
+        """
+        since_ns = since.frames[-1].at_ns if since is not None and since.frames else 0
+        answer = await self._ask("GET", f"/versions/{version}/cache?since_ns={since_ns}")
+        frames = (
+            CacheFrame(**f | {"runs": tuple((owner, slots) for owner, slots in f["runs"])})
+            for f in answer["frames"]
+        )
+        return CacheUse(**answer | {"frames": tuple(frames)})
 
     async def batching(self) -> dict[str, Any]:
         """The batching policy in force: its name, and its numbers by name."""

@@ -93,6 +93,41 @@ class Load:
     running: int
 
 
+@dataclass(frozen=True, slots=True)
+class CacheFrame:
+    """The decoder's cache at one moment.
+
+    Attributes:
+        at_ns: when, on the server's monotonic clock.
+        reserved: slots given to sequences; a shared one counts once.
+        written: of those, holding a token.
+        runs: adjacent slots with one owner, as (owner, slots): the number of a sequence, or
+            `kv.FREE`, `kv.SHARED`, `kv.KEPT`.
+    """
+
+    at_ns: int
+    reserved: int
+    written: int
+    runs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheView:
+    """The decoder's cache: what it costs, and how it was used.
+
+    Attributes:
+        bytes_per_token: keys and values of one token of text, all layers together.
+        bytes_per_audio_s: what a second of encoded audio adds while its sequence lives.
+        slots: tokens that the cache holds; 0 where the runtime allocates as it goes.
+        frames: one after each step, oldest first; only the latest are kept.
+    """
+
+    bytes_per_token: int
+    bytes_per_audio_s: int
+    slots: int = 0
+    frames: tuple[CacheFrame, ...] = ()
+
+
 class Engine(Protocol):
     """A device that decodes for many streams."""
 

@@ -6,13 +6,14 @@ fails, each of its requests is tried by itself, and the future of the one to bla
 exception.
 """
 
-import itertools
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future
 from hashlib import sha256
+from itertools import count, groupby
 
-from lab_kit.engine.api import DecodeRequest, Hypothesis, Load, Ticket
+from lab_kit.engine.api import CacheFrame, CacheView, DecodeRequest, Hypothesis, Load, Ticket
 from lab_kit.engine.batching import Batching, Continuous
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import Runner
@@ -25,6 +26,9 @@ DEFAULT_BATCHING = Continuous(max_batch=4)
 other waits; a wider step also ends later for everybody in it."""
 MAX_WAITING = 256
 """At 50 ms a decode and two workers this is over six seconds of backlog: later is never."""
+
+FRAMES = 1_024
+"""Pictures of the cache that are kept: ten seconds or so of steps."""
 
 
 class EngineLoop:
@@ -51,7 +55,8 @@ class EngineLoop:
         self._kv = kv
         self._scheduler = Scheduler(batching, runner.traits, workers, max_waiting, kv)
         self._futures: dict[int, Future[Hypothesis]] = {}
-        self._numbers = itertools.count(1)
+        self._numbers = count(1)
+        self._frames: deque[CacheFrame] = deque(maxlen=FRAMES)
         self._changed = threading.Condition()
         self._stopping = False
         self._threads = [
@@ -122,10 +127,14 @@ class EngineLoop:
             self._changed.notify_all()
         self._answer(ended)
 
-    @property
-    def kv(self) -> KvCache | None:
-        """The bounded cache, to look at; it changes while you look."""
-        return self._kv
+    def cache(self, since_ns: int = 0) -> CacheView:
+        """What the decoder's cache costs, and how it was used after ``since_ns``."""
+        sizes = (self._runner.bytes_per_token, self._runner.bytes_per_audio_s)
+        if self._kv is None:
+            return CacheView(*sizes)
+        with self._changed:
+            frames = tuple(frame for frame in self._frames if frame.at_ns > since_ns)
+        return CacheView(*sizes, self._kv.slots, frames)
 
     def load(self) -> Load:
         """How busy the engine is now."""
@@ -190,6 +199,7 @@ class EngineLoop:
         failures = self._tried(work)
         with self._changed:
             self._scheduler.settle(work)
+            self._picture()
             cancelled = [s for s in work.sequences if self._futures[s.number].cancelled()]
             gone = {s.number: s for s in (*cancelled, *failures)}
             futures = {number: self._forget(s) for number, s in gone.items()}
@@ -199,6 +209,14 @@ class EngineLoop:
             if futures[sequence.number].set_running_or_notify_cancel():
                 futures[sequence.number].set_exception(failure)
         self._answer(ended)
+
+    def _picture(self) -> None:
+        if self._kv is None:
+            return
+        usage, owners = self._kv.usage(), self._kv.picture()
+        runs = tuple((owner, len(list(slots))) for owner, slots in groupby(owners))
+        frame = CacheFrame(time.perf_counter_ns(), usage.reserved, usage.written, runs)
+        self._frames.append(frame)
 
     def _tried(self, work: Work) -> dict[Sequence, Exception]:
         """Run the work; if it fails, run each of its sequences alone, and name those who fail."""

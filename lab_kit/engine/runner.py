@@ -31,6 +31,16 @@ class Runner(Protocol):
         """What the scheduler has to know."""
         ...
 
+    @property
+    def bytes_per_token(self) -> int:
+        """What the decoder keeps of one token."""
+        ...
+
+    @property
+    def bytes_per_audio_s(self) -> int:
+        """What it keeps of one second of encoded audio."""
+        ...
+
     def prompt(self, context: str) -> tuple[int, ...]:
         """What the decoder is fed before the answer.
 
@@ -74,6 +84,7 @@ class MoonshineRunner:
         self.traits = Traits(lockstep=True)
         self._encoded: dict[int, EncodedAudio] = {}
         self._rows: dict[int, tuple[DecodeBatch, int]] = {}
+        self.bytes_per_token, self.bytes_per_audio_s = model.cache_bytes()
 
     def run(self, work: Work) -> None:
         """Encode, start or step the work's sequences."""

@@ -10,8 +10,9 @@ done. Workers ask for work and report back. The rules, in this order:
 4. Of those that decode, a step takes as many as it may. Where the decoder needs them to stand at
    the same token, the one furthest behind goes first; when it catches up with others, they go on
    together.
-5. If there is a bounded cache (`kv`) and it is full, the youngest of the least urgent gives up its
-   place and starts again later, from the tokens it has: its answer does not change.
+5. If there is a bounded cache (`kv`), a sequence gets slots when it starts and more as it grows.
+   When none are left, the youngest of the least urgent gives up its own and starts again later,
+   from the tokens it has: its answer does not change.
 """
 
 from collections import Counter, OrderedDict
@@ -42,6 +43,7 @@ class Sequence:
         limit: tokens of the answer after which it is cut off.
         length: what the encoder sees of it; clips of equal length can share an encoder pass.
         audio_key: names the audio, where the cache looks for what is there already.
+        is_placed: it has slots in the cache.
         busy: a worker holds it.
         busy_ns: how long workers have held it so far.
         position: decoder positions computed so far.
@@ -58,6 +60,7 @@ class Sequence:
     audio_key: bytes = b""
     stage: Stage = Stage.WAITING
     batch: "Batch | None" = None
+    is_placed: bool = False
     busy: bool = False
     busy_ns: int = 0
     position: int = 0
@@ -160,8 +163,7 @@ class Scheduler:
 
     def refresh(self, sequence: Sequence, request: DecodeRequest) -> bool:
         """Give a sequence other audio, keeping its place; False once anything was done for it."""
-        placed = self._kv is not None and sequence.batch is not None
-        if sequence.busy or sequence.stage is not Stage.WAITING or placed:
+        if sequence.busy or sequence.stage is not Stage.WAITING:
             return False
         sequence.request = request
         return True
@@ -191,8 +193,10 @@ class Scheduler:
         """Take the work's sequences back from the worker."""
         for sequence in work.sequences:
             sequence.busy = False
-            if self._kv is not None and sequence.batch is not None:
+            if self._kv is not None and sequence.is_placed:
                 self._kv.filled(sequence.number, self._known(sequence)[: sequence.position])
+            if sequence.stage is Stage.DONE:
+                self._free(sequence)
 
     def ended(self) -> list[Sequence]:
         """Who is done and may be answered: from a closed batch nobody before everybody."""
@@ -219,9 +223,8 @@ class Scheduler:
             now_ns,
         )
         admission = self.batching.admit(queue)
-        joining = self._that_fit(waiting[: admission.count])
-        if joining:
-            self._form(priority, joining)
+        if admission.count:
+            self._form(priority, waiting[: admission.count])
         return admission.look_again_ns
 
     def _in_turn(self, waiting: Iterable[Sequence]) -> list[Sequence]:
@@ -233,28 +236,6 @@ class Scheduler:
             turns.append((had[stream] if stream is not None else 0, sequence))
             had[stream] += 1
         return [sequence for _, sequence in sorted(turns, key=lambda turn: turn[0])]
-
-    def _that_fit(self, chosen: list[Sequence]) -> list[Sequence]:
-        for count, sequence in enumerate(chosen):
-            if not self._begin(sequence):
-                return chosen[:count]
-        return chosen
-
-    def _begin(self, sequence: Sequence) -> bool:
-        """Find the sequence a place in the cache; the less urgent make room if they must."""
-        if self._kv is None:
-            return True
-        # a draft is no use in the cache: it is the answers after its tokens that are wanted
-        known = [*sequence.prompt, *sequence.tokens]
-        longest = len(sequence.prompt) + sequence.limit
-        place = (sequence.number, sequence.audio_key, known, longest)
-        while (reused := self._kv.begin(*place)) is None:
-            victim = self._victim(lambda s: s.priority > sequence.priority)
-            if victim is None:
-                return False
-            self._preempt(victim)
-        sequence.reused = sequence.position = reused
-        return True
 
     def _form(self, priority: Priority, joining: list[Sequence]) -> None:
         batch = self._open(priority) if self.batching.stays_open else None
@@ -281,13 +262,14 @@ class Scheduler:
             return None  # a closed batch starts as one; some of it is still being encoded
         encoded = [s for s in idle if s.stage is Stage.ENCODED]
         if encoded:
-            starting = self._that_can_grow(self._starting_together(encoded, batch.max_batch))
-            return Work(Stage.ENCODED, starting) if starting else None
+            starting = self._that_fit(self._starting_together(encoded, batch.max_batch))
+            if starting:
+                return Work(Stage.ENCODED, starting)
         decoding = [s for s in idle if s.stage is Stage.DECODING]
         if self._traits.lockstep and decoding:
             behind = min(s.position for s in decoding)
             decoding = [s for s in decoding if s.position == behind]
-        stepping = self._that_can_grow(decoding[: batch.max_batch])
+        stepping = self._that_fit(decoding[: batch.max_batch])
         return Work(Stage.DECODING, stepping) if stepping else None
 
     def _starting_together(self, encoded: list[Sequence], width: int) -> tuple[Sequence, ...]:
@@ -298,25 +280,42 @@ class Scheduler:
             return (encoded[0],)
         return tuple([s for s in encoded if not s.draft][:width])
 
-    def _that_can_grow(self, candidates: Iterable[Sequence]) -> tuple[Sequence, ...]:
-        """Those for whose next pass the cache has room, made at the expense of the youngest."""
-        stepping: list[Sequence] = []
+    def _that_fit(self, candidates: Iterable[Sequence]) -> tuple[Sequence, ...]:
+        """Those for whose next pass the cache has room, at the expense of others if need be."""
+        fitting: list[Sequence] = []
         for sequence in candidates:
-            if sequence.batch is not None and self._grow(sequence, stepping):
-                stepping.append(sequence)
-        return tuple(stepping)
+            if sequence.batch is not None and self._fits(sequence, fitting):
+                fitting.append(sequence)
+        return tuple(fitting)
 
-    def _grow(self, sequence: Sequence, stepping: list[Sequence]) -> bool:
+    def _fits(self, sequence: Sequence, fitting: list[Sequence]) -> bool:
         if self._kv is None:
             return True
-        while not self._kv.grow(sequence.number, len(self._known(sequence))):
-            victim = self._victim(lambda s: s not in stepping)
+        while not self._has_slots(sequence, self._kv):
+            # who begins takes from the less urgent only; who goes on, from the youngest
+            victim = self._victim(
+                lambda s: (
+                    s not in fitting and (sequence.is_placed or s.priority > sequence.priority)
+                )
+            )
             if victim is None:
                 return False
             self._preempt(victim)
             if victim is sequence:
                 return False
         return True
+
+    def _has_slots(self, sequence: Sequence, kv: KvCache) -> bool:
+        if not sequence.is_placed:
+            # a draft is no use in the cache: it is the answers after its tokens that are wanted
+            known = [*sequence.prompt, *sequence.tokens]
+            longest = len(sequence.prompt) + sequence.limit
+            reused = kv.begin(sequence.number, sequence.audio_key, known, longest)
+            if reused is None:
+                return False
+            sequence.is_placed = True
+            sequence.reused = sequence.position = reused
+        return kv.grow(sequence.number, len(self._known(sequence)))
 
     def _known(self, sequence: Sequence) -> list[int]:
         """Every token that stands after the sequence's next pass, accepted or drafted."""
@@ -326,9 +325,7 @@ class Scheduler:
 
     def _victim(self, may: Callable[[Sequence], bool]) -> Sequence | None:
         """The youngest of the least urgent that holds something and is not being computed."""
-        holding = [
-            s for b in self._batches for s in b.members if not s.busy and s.stage is not Stage.DONE
-        ]
+        holding = [s for s in self._sequences.values() if s.is_placed and not s.busy]
         willing = [s for s in holding if may(s)]
         return max(willing, key=lambda s: (s.priority, s.number), default=None)
 
@@ -348,8 +345,12 @@ class Scheduler:
         if not sequence.batch.members:
             self._batches.remove(sequence.batch)
         sequence.batch = None
-        if self._kv is not None:
+        self._free(sequence)
+
+    def _free(self, sequence: Sequence) -> None:
+        if self._kv is not None and sequence.is_placed:
             self._kv.free(sequence.number)
+            sequence.is_placed = False
 
     def _of(self, priority: Priority) -> list[Sequence]:
         return [s for s in self._sequences.values() if s.priority is priority]

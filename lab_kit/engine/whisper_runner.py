@@ -42,6 +42,16 @@ class WhisperRunner:
         self._encoded: dict[int, EncodedSpeech] = {}
         self.traits = Traits(lockstep=False, encode_width=encode_width)
 
+    @property
+    def bytes_per_token(self) -> int:
+        """What the pool keeps of one token."""
+        return self._pool.bytes_per_token
+
+    @property
+    def bytes_per_audio_s(self) -> int:
+        """A thirtieth of a clip's, for every clip is filled up to 30 s."""
+        return self._model.bytes_per_clip // CLIP_S
+
     def run(self, work: Work) -> None:
         """Encode, or pass the work's sequences through the decoder once."""
         began_ns = time.perf_counter_ns()

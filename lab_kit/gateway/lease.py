@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from lab_kit.audio.vad import SpeechScorer
-from lab_kit.engine.api import Engine
+from lab_kit.engine.api import CacheView, Engine
 from lab_kit.engine.batching import Batching
 
 
@@ -16,11 +16,13 @@ class Recognizer:
 
     Attributes:
         use: changes the engine's batching policy while it runs.
+        cache: what its decoder's cache costs, and how it was used since a moment.
     """
 
     engine: Engine
     new_scorer: Callable[[], SpeechScorer]
     use: Callable[[Batching], None]
+    cache: Callable[[int], CacheView]
     stop: Callable[[], None]
 
 

@@ -62,6 +62,11 @@ def operator_routes(serving: Serving) -> APIRouter:
         versions.unload(number)
         return _status(number, 200)
 
+    @router.get("/versions/{number}/cache")
+    def cache(number: int, since_ns: int = 0) -> dict[str, Any]:
+        """What the decoder's cache of a loaded version costs, and how it was used."""
+        return asdict(versions.cache(number, since_ns))
+
     @router.put("/labels/{label}")
     def put_label(label: Label, body: LabelBody) -> Response:
         """Move a label; it decides about new streams and requests only."""

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
-from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
+from lab_kit.engine.api import CacheView, DecodeRequest, Hypothesis, Priority
 from lab_kit.engine.batching import Batching
 from lab_kit.engine.loop import DEFAULT_BATCHING
 from lab_kit.errors import (
@@ -236,6 +236,22 @@ class Versions:
         """
         with self._lock:
             self._keep(self._labels.take_off(label))
+
+    def cache(self, number: int, since_ns: int) -> CacheView:
+        """What the decoder's cache of a loaded version costs, and how it was used.
+
+        Raises:
+            VersionNotFound: there is no such version.
+            VersionConflict: it is not loaded.
+        """
+        with self._lock:
+            progress = self._known(number)
+            recognizer = self._recognizers.get(number)
+        if recognizer is None:
+            raise VersionConflict(
+                f"version {number} is {progress.state}", "a version that is loaded", "load it first"
+            )
+        return recognizer.cache(since_ns)
 
     @property
     def batching(self) -> Batching:

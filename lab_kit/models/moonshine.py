@@ -82,6 +82,10 @@ class DecodeBatch:
         """Number of sequences."""
         return int(self.mask.shape()[0])
 
+    def cache_bytes(self, names: Sequence[str]) -> int:
+        """Bytes of the keys and values of these names."""
+        return sum(self.cache[name].numpy().nbytes for name in names)
+
 
 class Moonshine:
     """The two graphs and the vocabulary.
@@ -163,6 +167,21 @@ class Moonshine:
         batch.cache.update(zip(_DECODER_NAMES, outputs[1:], strict=True))
         batch.position += 1
         return [choices[0] for choices in _choices(outputs[0])]
+
+    def cache_bytes(self) -> tuple[int, int]:
+        """Bytes that the decoder keeps of one token, and of one second of audio; measured.
+
+        Two passes over silence, one token and one second apart, and the difference.
+        """
+        short, long = (
+            self.prefill([self.encode(np.zeros(seconds * SAMPLE_RATE_HZ, np.float32))])[1]
+            for seconds in (2, 3)
+        )
+        token_bytes = -short.cache_bytes(_DECODER_NAMES)
+        self.step(short, [BEGIN_TOKEN])
+        token_bytes += short.cache_bytes(_DECODER_NAMES)
+        audio_bytes = long.cache_bytes(_ENCODER_NAMES) - short.cache_bytes(_ENCODER_NAMES)
+        return token_bytes, audio_bytes
 
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""

@@ -30,6 +30,8 @@ from lab_kit.models.catalog import Member
 from lab_kit.models.files import check_file, file_sha256, sync_folder
 
 VARIABLE = "LAB_REPOSITORY"
+KV_KINDS = ("paged", "contiguous")
+DRAFT_KINDS = ("none", "ngram")
 _ABOUT = "version.json"
 _LABELS = "labels.json"
 _BUILD_PREFIX = ".publish-"
@@ -39,15 +41,30 @@ _OTHER_VERSION = "publish it again under a new number; until then serve another 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What besides the weights decides an answer.
+    """What belongs to a version besides its weights: what decides answers, and how they are made.
+
+    None takes the model's own.
 
     Attributes:
-        tokens_per_audio_s: most tokens a second of audio may yield; None takes the model's own.
+        tokens_per_audio_s: most tokens a second of audio may yield.
+        kv: how places in the decoder's cache are handed out, ``paged`` or ``contiguous``; for
+            Whisper, whose cache is ours to divide.
+        kv_slots: tokens that the cache holds, for Whisper.
+        drafts: where guesses at the next tokens come from, ``none`` or ``ngram``; for Whisper.
     """
 
     tokens_per_audio_s: float | None = None
+    kv: str | None = None
+    kv_slots: int | None = None
+    drafts: str | None = None
 
     def __post_init__(self) -> None:
+        _check_choice("kv", self.kv, KV_KINDS)
+        _check_choice("drafts", self.drafts, DRAFT_KINDS)
+        if self.kv_slots is not None and not (type(self.kv_slots) is int and self.kv_slots > 0):
+            raise InvalidParameter(
+                f"kv_slots={self.kv_slots!r}", "a whole number above 0", "correct the setting"
+            )
         limit = self.tokens_per_audio_s
         if limit is not None and not (_is_number(limit) and 0 < limit < math.inf):
             raise InvalidParameter(
@@ -68,9 +85,14 @@ class Settings:
             )
         return cls(**given)
 
-    def chosen(self) -> dict[str, float]:
+    def chosen(self) -> dict[str, Any]:
         """Those that differ from the model's own, by name."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def _check_choice(name: str, value: str | None, known: tuple[str, ...]) -> None:
+    if value is not None and value not in known:
+        raise InvalidParameter(f"{name}={value!r}", f"one of {', '.join(known)}", "correct it")
 
 
 @dataclass(frozen=True, slots=True)

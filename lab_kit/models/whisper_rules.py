@@ -32,6 +32,7 @@ class WhisperRules:
 
     Args:
         files: ``config.json`` and ``tokenizer.json`` by name.
+        tokens_per_audio_s: where decoding is cut off; less than speech holds loses its end.
 
     Attributes:
         prompt: tokens that every sequence begins with.
@@ -43,7 +44,10 @@ class WhisperRules:
         ModelStoreError: the vocabulary is not Whisper's.
     """
 
-    def __init__(self, files: Mapping[str, Path]) -> None:
+    def __init__(
+        self, files: Mapping[str, Path], tokens_per_audio_s: float = TOKENS_PER_AUDIO_S
+    ) -> None:
+        self._tokens_per_audio_s = tokens_per_audio_s
         self._tokenizer = Tokenizer.from_file(str(files["tokenizer.json"]))
         self._features = WhisperFeatureExtractor()
         config = json.loads(files["config.json"].read_text("utf-8"))
@@ -107,8 +111,8 @@ class WhisperRules:
 
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""
-        by_length = TOKENS_PER_AUDIO_S * audio_samples // SAMPLE_RATE_HZ + EXTRA_TOKENS
-        return min(by_length, POSITIONS // 2 - len(self.prompt))
+        by_length = round(self._tokens_per_audio_s * audio_samples / SAMPLE_RATE_HZ)
+        return min(by_length + EXTRA_TOKENS, POSITIONS // 2 - len(self.prompt))
 
     def _mark(self, files: Mapping[str, Path], name: str) -> int:
         token = self._tokenizer.token_to_id(name)

@@ -20,6 +20,8 @@ class GatedRunner:
     """Stands for the model's runner; says of itself what it was asked to do."""
 
     traits = Traits(lockstep=True)
+    bytes_per_token = 10
+    bytes_per_audio_s = 1_000
 
     def __init__(self) -> None:
         self.gate = threading.Event()

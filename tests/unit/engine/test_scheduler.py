@@ -420,14 +420,32 @@ def test_an_open_batch_has_places_for_every_worker() -> None:
 # --- a bounded cache
 
 
-def test_who_does_not_fit_waits_and_joins_when_somebody_leaves() -> None:
+def test_who_does_not_fit_is_encoded_and_starts_when_somebody_leaves() -> None:
     desk = Desk(lockstep=False, kv=PagedKv(blocks=2, block_tokens=4))
     first = desk.add(prompt=(1, 2, 3, 4, 5))
     second = desk.add(prompt=(6, 7))
-    assert desk.do() == (Stage.WAITING, [first.number])
-    assert desk.do() == (Stage.ENCODED, [first.number])
+    assert [desk.do() for _ in range(4)] == [
+        (Stage.WAITING, [first.number]),
+        (Stage.WAITING, [second.number]),
+        (Stage.ENCODED, [first.number]),
+        (Stage.DECODING, [first.number]),
+    ]
     desk.finish(first)
-    assert desk.do() == (Stage.WAITING, [second.number])
+    assert desk.do() == (Stage.ENCODED, [second.number])
+
+
+def test_in_a_closed_batch_who_is_done_leaves_its_slots_to_the_others() -> None:
+    desk = Desk(Dynamic(2, 0), lockstep=False, kv=PagedKv(blocks=2, block_tokens=4))
+    first = desk.add(prompt=(1, 2, 3, 4, 5))
+    second = desk.add(prompt=(6, 7))
+    for _ in range(3):
+        desk.do()
+    held = desk.scheduler.take(0)
+    assert held.sequences == (first,)
+    first.stage = Stage.DONE
+    desk.scheduler.settle(held)
+    assert desk.do() == (Stage.ENCODED, [second.number])
+    assert desk.finish() == []
 
 
 def test_when_the_cache_is_full_the_youngest_gives_way_and_resumes_with_its_tokens() -> None:
@@ -450,17 +468,35 @@ def test_when_the_cache_is_full_the_youngest_gives_way_and_resumes_with_its_toke
 def test_a_final_takes_the_place_of_an_interim() -> None:
     desk = Desk(lockstep=False, kv=PagedKv(blocks=2, block_tokens=2))
     interim = desk.add(Priority.INTERIM, prompt=(1, 2, 3))
-    desk.do()
+    for _ in range(2):
+        desk.do()
     final = desk.add(Priority.FINAL, prompt=(4, 5, 6))
-    assert desk.do() == (Stage.WAITING, [final.number])
+    assert [desk.do() for _ in range(2)] == [
+        (Stage.WAITING, [final.number]),
+        (Stage.ENCODED, [final.number]),
+    ]
     assert interim.preempted == 1
+
+
+def test_who_begins_takes_nothing_from_its_equals() -> None:
+    desk = Desk(lockstep=False, kv=PagedKv(blocks=2, block_tokens=2))
+    first = desk.add(prompt=(1, 2, 3))
+    for _ in range(2):
+        desk.do()
+    desk.add(prompt=(4, 5, 6))
+    assert [desk.do() for _ in range(2)] == [
+        (Stage.WAITING, [2]),
+        (Stage.DECODING, [first.number]),
+    ]
+    assert first.preempted == 0
 
 
 def test_a_cancelled_sequence_frees_its_blocks_at_once() -> None:
     kv = PagedKv(blocks=2, block_tokens=2)
     desk = Desk(lockstep=False, kv=kv)
     gone = desk.add(prompt=(1, 2, 3))
-    desk.do()
+    for _ in range(2):
+        desk.do()
     assert kv.usage().reserved == 4
     desk.scheduler.remove(gone)
     assert kv.usage().reserved == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.engine.api import DecodeRequest, Hypothesis, Load, Ticket
+from lab_kit.engine.api import CacheView, DecodeRequest, Hypothesis, Load, Ticket
 from lab_kit.engine.batching import Batching
 from lab_kit.errors import SystemOverloaded
 from lab_kit.events import ModelInfo
@@ -83,6 +83,9 @@ class ScriptedEngine:
     def load(self) -> Load:
         return Load(0, 0)
 
+    def cache(self, since_ns: int) -> CacheView:
+        return CacheView(bytes_per_token=1, bytes_per_audio_s=2)
+
     def stop(self) -> None:
         self.stopped_on = threading.current_thread().name
         self.stopped.set()
@@ -94,7 +97,7 @@ def heard(text: str, truncated: bool = False) -> Hypothesis:
 
 
 def recognizer(engine: ScriptedEngine) -> Recognizer:
-    return Recognizer(engine, Scorer, engine.policies.append, engine.stop)
+    return Recognizer(engine, Scorer, engine.policies.append, engine.cache, engine.stop)
 
 
 def repository_at(root: Path, versions: int = 1) -> Repository:

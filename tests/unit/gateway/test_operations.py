@@ -55,6 +55,7 @@ ROUTES = [
     ("GET", "/operator/versions"),
     ("POST", "/operator/versions/2/load"),
     ("POST", "/operator/versions/2/unload"),
+    ("GET", "/operator/versions/2/cache"),
     ("PUT", "/operator/labels/production"),
     ("DELETE", "/operator/labels/canary"),
     ("GET", "/operator/shadow"),
