@@ -166,7 +166,8 @@ class Whisper:
             use_cache=True,
         ).last_hidden_state[placed.is_token]
         # in this order a CPU reads the vocabulary once for all rows: four take half as long
-        return (decoder.embed_tokens.weight @ hidden.T).T.contiguous().float()
+        scores: torch.Tensor = (decoder.embed_tokens.weight @ hidden.T).T
+        return scores.contiguous().float()
 
 
 def use_threads(count: int) -> None:

@@ -109,7 +109,8 @@ def table(reports: Sequence[RuntimeReport]) -> str:
         f"{'runtime':22}{'MB':>6}{'prepare s':>11}{'load s':>8}{'p50 ms':>8}{'p95 ms':>8}"
         f"{'tokens/s':>10}{'WER real':>10}{'synth.':>8}{'drift':>9}{'agrees':>8}  device"
     )
-    return "\n".join([head, *map(_line, reports), f"CPU threads: {THREADS} each"])
+    how = [f"{report.name}: {report.how}" for report in reports]
+    return "\n".join([head, *map(_line, reports), f"CPU threads: {THREADS} each", *how])
 
 
 def _tried(runtime: Runtime, clips: Sequence[Clip], reference: _Run) -> RuntimeReport:
