@@ -101,7 +101,7 @@ class Child:
         raise self._failed(f"the server {what}")
 
     def stop(self) -> None:
-        """Stop the process and all it started, and wait; harmless if they are gone already."""
+        """Stop the process, wait for it, and kill what it left; harmless if it is gone already."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         if self.alive:

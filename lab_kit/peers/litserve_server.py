@@ -53,6 +53,7 @@ def serve(listener_descriptor: int, max_batch: int, window_s: float) -> None:
         signal.signal(number, interrupt)
     api = SpeechApi(max_batch_size=max_batch, batch_timeout=window_s)
     workers = choose_device().workers
+    # one device in LitServe's eyes; where the model runs is decided as everywhere in the lab
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=workers)
     server.uvicorn_graceful_timeout = _LAST_ANSWERS_S
     options: dict[str, Any] = {"fd": listener_descriptor, "access_log": False}

@@ -41,7 +41,12 @@ class Peer:
         self.framework = framework
         self.url = child.url
         self.pid = child.pid
+        self._child = child
         self._http = http
+
+    def log_tail(self) -> str:
+        """The end of what it wrote."""
+        return self._child.log_tail()
 
     async def transcribe(self, clip: Clip) -> PeerCall:
         """Have a clip transcribed.
@@ -63,7 +68,7 @@ class Peer:
         if response.status_code != 200:
             kind = SystemOverloaded if response.status_code in (503, 504) else ConnectionFailed
             said = f"{response.status_code}: {response.text[:300]}"
-            raise kind(f"the peer answered {said}", "200", "see its log")
+            raise kind(f"the peer answered {said}", "200", "read log_tail()")
         return PeerCall(response.json()["text"], clip.duration_s, sent_ns, received_ns)
 
     def _body(self, clip: Clip) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from server_process import CLIP, HANG_S, plain, wait_until
+from server_process import CLIP, HANG_S, eventually, plain, wait_until
 
 from lab_kit import datasets, load, peers
 from lab_kit.errors import ServerFailed
@@ -33,7 +33,7 @@ async def test_a_peer_answers_everybody_and_leaves_nothing_behind(
     assert set(others) <= {"127.0.0.1"}
     # five clips of five seconds take the processor a tenth of a second each; workers count
     assert watching.taken().server_cpu_s > 0.1
-    assert not any(alive(process) for process in family)
+    await eventually(lambda: not any(alive(process) for process in family), "gone")
 
 
 async def test_litserve_dies_with_whoever_started_it() -> None:
@@ -49,7 +49,7 @@ async def test_litserve_dies_with_whoever_started_it() -> None:
     assert parent.stdout is not None
     family = tree(int(parent.stdout.readline()))
     try:
-        assert len(family) > psutil.cpu_count() / 2
+        assert len(family) > 2  # it has children that could stay behind
         parent.send_signal(signal.SIGKILL)
         parent.wait(HANG_S)
         wait_until(lambda: not any(alive(process) for process in family), "gone")
