@@ -25,7 +25,7 @@ async def test_more_than_can_be_served_is_refused_and_counted(bench: Bench) -> N
     """Four hundred requests in half a second: the queue has an end, and says so at once."""
     async with client.Inference(bench.url) as inference:
         plan = Constant(800.0, 0.5)
-        run = await load.offer(inference.transcribe, [datasets.clip(CLIP)], plan, patience_s=5.0)
+        run = await load.offer(inference.transcribe, [datasets.clip(CLIP)], plan, patience_s=2.0)
     answered = [request for request in run.requests if request.received_ns is not None]
     assert run.refused > 0
     assert "the engine's queue is full" in next(r.error for r in run.requests if r.refused)
