@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.models.device import Device, open_session, session_device
+from lab_kit.models.device import CUDA, Device, open_session, session_device
 from lab_kit.models.placement import share_on_cpu
 from lab_kit.runtimes.exporting import DECODER, ENCODER
 from lab_kit.runtimes.network import Memory
@@ -22,9 +22,9 @@ class OnnxNetwork:
     """
 
     def __init__(self, folder: Path, device: Device) -> None:
-        self._kind = device.kind
         self._encoder = open_session(folder / ENCODER, device)
         self._decoder = open_session(folder / DECODER, device)
+        self._kind = "cuda" if CUDA in self._decoder.get_providers() else "cpu"
         past, heads, width = _past_of(self._decoder)
         self._nothing = _value(np.zeros((1, heads, 0, width), np.float32), self._kind)
         self._past_names = past

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import tiny_whisper
 
 from lab_kit.errors import ModelNotLoaded
+from lab_kit.models.device import CUDA, Device
 from lab_kit.runtimes import exporting
+from lab_kit.runtimes.onnx_runtime import OnnxNetwork
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +49,19 @@ def test_both_graphs_are_kept_and_quantized_once(weights: Path, kept: Path) -> N
     assert written == {path: path.stat().st_mtime_ns for path in kept.rglob("*.onnx")}
     kinds = {node.op_type for node in onnx.load(small / exporting.DECODER).graph.node}
     assert "MatMulInteger" in kinds
+
+
+@pytest.mark.skipif(CUDA in onnxruntime.get_available_providers(), reason="CUDA can be had here")
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_gpu_that_the_runtime_cannot_reach_is_not_claimed(weights: Path) -> None:
+    network = OnnxNetwork(exporting.exported(weights), Device("cuda", "a GPU", workers=1))
+    assert network.device.kind == "cpu"
+    assert "asked for a GPU, which the runtime cannot reach" in network.device.label
+    heard = network.encode(np.zeros((1, 80, 3000), np.float32))
+    scores, past = network.decode([1, 2], network.empty(), heard)
+    again, longer = network.decode([3], past, heard)
+    assert scores.shape == again.shape == (50,)
+    assert [tensor.shape()[2] for tensor in longer] == [3] * 4
 
 
 def test_other_weights_get_another_name(weights: Path, tmp_path: Path) -> None:
