@@ -220,6 +220,7 @@ class EngineLoop:
 
     def _tried(self, work: Work) -> dict[Sequence, Exception]:
         """Run the work; if it fails, run each of its sequences alone, and name those who fail."""
+        began_ns = time.perf_counter_ns()
         try:
             self._runner.run(work)
         except Exception as error:  # whatever the runtime raises belongs to these requests
@@ -227,6 +228,7 @@ class EngineLoop:
                 return {work.sequences[0]: error}
             alone = [self._tried(Work(work.stage, (s,))) for s in work.sequences]
             return {s: e for failures in alone for s, e in failures.items()}
+        _share_time(work, time.perf_counter_ns() - began_ns)
         return {}
 
     def _answer(self, ended: "list[tuple[Sequence, Future[Hypothesis]]]") -> None:
@@ -260,3 +262,10 @@ class EngineLoop:
 
 def _seconds_until(wait: Wait, now_ns: int) -> float | None:
     return None if wait.until_ns is None else max(0.0, (wait.until_ns - now_ns) / 1e9)
+
+
+def _share_time(work: Work, spent_ns: int) -> None:
+    """Account for a pass: all of it was each one's life, an equal share each one's cost."""
+    for sequence in work.sequences:
+        sequence.busy_ns += spent_ns
+        sequence.compute_ns += spent_ns // len(work.sequences)

@@ -1,6 +1,5 @@
 """Runs scheduled work on the model, and keeps what the model remembers of each sequence."""
 
-import time
 from collections.abc import Iterable
 from itertools import takewhile
 from typing import Protocol
@@ -88,14 +87,12 @@ class MoonshineRunner:
 
     def run(self, work: Work) -> None:
         """Encode, start or step the work's sequences."""
-        began_ns = time.perf_counter_ns()
         if work.stage is Stage.WAITING:
             self._encode(work.sequences[0])
         elif work.stage is Stage.ENCODED:
             self._start(work.sequences)
         else:
             self._step(work.sequences)
-        share_time(work, time.perf_counter_ns() - began_ns)
 
     def prompt(self, context: str) -> tuple[int, ...]:
         """Only the token with which everything begins."""
@@ -165,13 +162,6 @@ class MoonshineRunner:
         for row, sequence in enumerate(ordered):
             self._rows[sequence.number] = (joined, row)
         return joined, ordered
-
-
-def share_time(work: Work, spent_ns: int) -> None:
-    """Account for a pass: all of it was each one's life, an equal share each one's cost."""
-    for sequence in work.sequences:
-        sequence.busy_ns += spent_ns
-        sequence.compute_ns += spent_ns // len(work.sequences)
 
 
 def agreeing(draft: tuple[int, ...], choices: Iterable[Choice]) -> int:

@@ -5,11 +5,9 @@ the cache does not hold of it yet. So sequences at any position share a pass, an
 place feeds all it has said so far and goes on.
 """
 
-import time
-
 from lab_kit.engine.drafting import NgramDraft
 from lab_kit.engine.kv import KvCache
-from lab_kit.engine.runner import accept, agreeing, count_draft, share_time
+from lab_kit.engine.runner import accept, agreeing, count_draft
 from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
 from lab_kit.models.choice import Choice
 from lab_kit.models.kv_pool import KvPool
@@ -54,12 +52,10 @@ class WhisperRunner:
 
     def run(self, work: Work) -> None:
         """Encode, or pass the work's sequences through the decoder once."""
-        began_ns = time.perf_counter_ns()
         if work.stage is Stage.WAITING:
             self._encode(work.sequences)
         else:
             self._pass(work.sequences)
-        share_time(work, time.perf_counter_ns() - began_ns)
 
     def prompt(self, context: str) -> tuple[int, ...]:
         """The context, if there is one, and the marks that begin a transcript."""
