@@ -5,6 +5,7 @@ be made many times a second.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -26,6 +27,7 @@ from lab_kit.units import SAMPLE_RATE_HZ
 
 DEFAULT_MODEL = "moonshine-tiny-en"
 _TIMEOUT_S = 120.0
+_COUNTS = ("queue_ns", "compute_ns", "steps", "drafted", "accepted", "reused", "preempted")
 _REFUSALS: dict[int, type[LabError]] = {
     401: Unauthenticated,
     404: ModelNotFound,
@@ -41,6 +43,11 @@ class InferCall:
         first_byte_ns: when the response's headers had arrived.
         version: which version of the model answered.
         queue_ns, compute_ns: what the server says the request waited and was worked on.
+        tokens: the answer as the model gave it; the draft for asking about similar audio.
+        steps: passes of the decoder that it took part in.
+        drafted, accepted: tokens that were offered to the model, and those that it agreed with.
+        reused: positions of its context that were in the decoder's cache already.
+        preempted: times that it lost its place in the cache and started again.
     """
 
     text: str
@@ -51,6 +58,12 @@ class InferCall:
     version: str
     queue_ns: int
     compute_ns: int
+    tokens: tuple[int, ...] = ()
+    steps: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    reused: int = 0
+    preempted: int = 0
 
     @property
     def total_s(self) -> float:
@@ -89,25 +102,48 @@ class Inference:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def transcribe(self, clip: Clip, *, urgent: bool = False) -> InferCall:
+    async def transcribe(
+        self,
+        clip: Clip,
+        *,
+        urgent: bool = False,
+        draft: Sequence[int] = (),
+        context: str = "",
+    ) -> InferCall:
         """Have a clip transcribed; see `infer`."""
-        return await self.infer(clip.samples, clip.sample_rate_hz, urgent=urgent)
+        return await self.infer(
+            clip.samples, clip.sample_rate_hz, urgent=urgent, draft=draft, context=context
+        )
 
     async def infer(
-        self, audio: FloatArray, rate_hz: int = SAMPLE_RATE_HZ, *, urgent: bool = False
+        self,
+        audio: FloatArray,
+        rate_hz: int = SAMPLE_RATE_HZ,
+        *,
+        urgent: bool = False,
+        draft: Sequence[int] = (),
+        context: str = "",
     ) -> InferCall:
         """Run the model once on (samples,) float32 in [-1, 1].
 
         Args:
             urgent: go before other requests, as a live stream's final does.
+            draft: tokens that the answer probably begins with; they are checked in one pass.
+            context: words that steer the model, if it is one that takes such a prompt.
 
         Raises:
             Unauthenticated, ModelNotFound, SystemOverloaded: the server refused for that reason.
             ConnectionFailed: it cannot be reached, or refused for another.
             InvalidMessage: what answered is no such server.
         """
-        priority = {"priority": speech.URGENT} if urgent else {}
-        body = messages.encode_request(speech.speech_request(audio, rate_hz, priority))
+        parameters: dict[str, messages.Parameter] = {}
+        if urgent:
+            parameters["priority"] = speech.URGENT
+        if draft:
+            parameters["draft"] = " ".join(map(str, draft))
+        if context:
+            parameters["context"] = context
+        body = messages.encode_request(speech.speech_request(audio, rate_hz, parameters))
         sent_ns = time.perf_counter_ns()
         try:
             request = self._http.stream(
@@ -131,8 +167,8 @@ class Inference:
             first_byte_ns=first_byte_ns,
             received_ns=received_ns,
             version=answer.model_version,
-            queue_ns=int(answer.parameters.get("queue_ns", 0)),
-            compute_ns=int(answer.parameters.get("compute_ns", 0)),
+            tokens=tuple(int(token) for token in str(answer.parameters.get("tokens", "")).split()),
+            **{name: int(answer.parameters.get(name, 0)) for name in _COUNTS},
         )
 
 

@@ -18,7 +18,7 @@ from lab_kit.engine.batching import Batching, Continuous
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import Runner
 from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Wait, Work
-from lab_kit.errors import PayloadTooLarge, SystemOverloaded
+from lab_kit.errors import InvalidParameter, PayloadTooLarge, SystemOverloaded
 from lab_kit.events import ModelInfo
 
 DEFAULT_BATCHING = Continuous(max_batch=4)
@@ -88,7 +88,8 @@ class EngineLoop:
         Raises:
             SystemOverloaded: ``max_waiting`` requests wait already, or the engine is stopping.
             PayloadTooLarge: the cache could not hold it even with nobody else there.
-            InvalidParameter: it has a context, and the model takes none.
+            InvalidParameter: its draft has a token that the model does not know, or it has a
+                context and the model takes none.
         """
         sequence = self._prepared(request)
         with self._changed:
@@ -156,6 +157,13 @@ class EngineLoop:
         self._futures.clear()
 
     def _prepared(self, request: DecodeRequest) -> Sequence:
+        unknown = [token for token in request.draft if not 0 <= token < self._runner.words]
+        if unknown:
+            raise InvalidParameter(
+                f"a draft with token {unknown[0]}",
+                f"0 to {self._runner.words - 1}",
+                "draft with tokens of this model",
+            )
         sequence = Sequence(next(self._numbers), request, time.perf_counter_ns())
         self._measure(sequence)
         longest = len(sequence.prompt) + sequence.limit

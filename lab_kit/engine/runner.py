@@ -31,6 +31,11 @@ class Runner(Protocol):
         ...
 
     @property
+    def words(self) -> int:
+        """Entries of the vocabulary."""
+        ...
+
+    @property
     def bytes_per_token(self) -> int:
         """What the decoder keeps of one token."""
         ...
@@ -83,6 +88,7 @@ class MoonshineRunner:
         self.traits = Traits(lockstep=True)
         self._encoded: dict[int, EncodedAudio] = {}
         self._rows: dict[int, tuple[DecodeBatch, int]] = {}
+        self.words = model.words
         self.bytes_per_token, self.bytes_per_audio_s = model.cache_bytes()
 
     def run(self, work: Work) -> None:

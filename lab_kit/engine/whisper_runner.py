@@ -38,6 +38,7 @@ class WhisperRunner:
         self._kv = kv
         self._drafter = drafter
         self._encoded: dict[int, EncodedSpeech] = {}
+        self.words = model.words
         self.traits = Traits(lockstep=False, encode_width=encode_width)
 
     @property

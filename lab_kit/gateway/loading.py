@@ -20,8 +20,8 @@ from lab_kit.models.silero import SileroScorer, open_silero
 from lab_kit.models.store import ModelStore
 
 BLOCK_TOKENS = 4
-"""Slots in a block. Long texts take 16 and more; a spoken phrase is over after a dozen tokens, and at
-most one block less one slot of each sequence is wasted."""
+"""Slots in a block. Long texts take 16 and more; a spoken phrase is over after a dozen tokens, and
+each sequence wastes up to a block less one slot."""
 KV_SLOTS = 2_048
 """Room for more sequences than the cores can decode; 25 MB with Whisper tiny in fp32."""
 

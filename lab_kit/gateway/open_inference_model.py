@@ -18,7 +18,14 @@ from lab_kit.dialects.open_inference.messages import (
     ModelSpec,
 )
 from lab_kit.dialects.open_inference.sequence import place
-from lab_kit.dialects.open_inference.speech import is_urgent, read_audio, speech_model, transcript
+from lab_kit.dialects.open_inference.speech import (
+    is_urgent,
+    read_audio,
+    read_context,
+    read_draft,
+    speech_model,
+    transcript,
+)
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.errors import InvalidParameter, LabError, ModelNotFound
 from lab_kit.gateway.lease import Lease
@@ -92,7 +99,8 @@ async def infer(
     """Run the model once; whoever stops waiting takes the request out of the engine.
 
     A request's ``priority`` parameter of 1 has it decoded like a live stream's final, before
-    interims; without one it is decoded when the streams leave room.
+    interims; without one it is decoded when the streams leave room. ``draft`` holds tokens that
+    the answer probably begins with, ``context`` words that steer a model which takes such a prompt.
 
     Args:
         read: makes the request of what arrived, on the thread that prepares uploads.
@@ -132,7 +140,12 @@ def _prepared(
 ) -> tuple[InferRequest, DecodeRequest]:
     request = read()
     priority = Priority.FINAL if is_urgent(request) else Priority.BATCH
-    return request, DecodeRequest(read_audio(request, longest_s), priority)
+    return request, DecodeRequest(
+        read_audio(request, longest_s),
+        priority,
+        draft=read_draft(request),
+        context=read_context(request),
+    )
 
 
 def _response(
@@ -146,6 +159,12 @@ def _response(
         parameters={
             "queue_ns": hypothesis.started_ns - hypothesis.submitted_ns,
             "compute_ns": hypothesis.compute_ns,
+            "tokens": " ".join(map(str, hypothesis.tokens)),
+            "steps": hypothesis.steps,
+            "drafted": hypothesis.drafted,
+            "accepted": hypothesis.accepted,
+            "reused": hypothesis.reused,
+            "preempted": hypothesis.preempted,
         },
     )
 

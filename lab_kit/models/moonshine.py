@@ -111,6 +111,11 @@ class Moonshine:
             share = share_on_cpu(files["decoder_model_merged.ort"], device, self._prefill_silence)
             self.device = session_device(self._decoder.get_providers(), device, share)
 
+    @property
+    def words(self) -> int:
+        """Entries of the vocabulary."""
+        return len(self._pieces)
+
     def _prefill_silence(self, decoder: onnxruntime.InferenceSession) -> None:
         """One pass of ``decoder``, for a profile."""
         frames = self.encode(np.zeros(SAMPLE_RATE_HZ, np.float32)).frames

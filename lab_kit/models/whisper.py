@@ -92,6 +92,12 @@ class Whisper:
         return CacheShape(config.decoder_layers, heads, width, weights.dtype, weights.device)
 
     @property
+    def words(self) -> int:
+        """Entries of the vocabulary."""
+        words: int = self._network.config.vocab_size
+        return words
+
+    @property
     def bytes_per_clip(self) -> int:
         """What the decoder attends to of one clip, whatever the clip's length."""
         frames: int = self._network.config.max_source_positions

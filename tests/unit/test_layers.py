@@ -32,7 +32,13 @@ DRAWING = {"IPython", "plotly", "ipywidgets", "anywidget", "matplotlib"}
 FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "websockets", "httpx", "aiohttp", "grpc"}
 
 FORBIDDEN_IN_LOW = {"asyncio", *FRAMEWORKS, *RUNTIMES, *DRAWING}
-MAY_RUN_MODELS = ("models/", "runtimes/", "engine/runner.py", "coldstart/memory_worker.py", "doctor.py")
+MAY_RUN_MODELS = (
+    "models/",
+    "runtimes/",
+    "engine/runner.py",
+    "coldstart/memory_worker.py",
+    "doctor.py",
+)
 MAY_DRAW = ("show/", "course/")
 FORBIDDEN_PAIRS = {
     "client": {"gateway", "stream", "engine"},

@@ -87,6 +87,35 @@ def is_urgent(request: InferRequest) -> bool:
     return priority == URGENT
 
 
+def read_draft(request: InferRequest) -> tuple[int, ...]:
+    """The tokens that the answer probably begins with: the ``draft`` parameter, ``"17 4 9"``.
+
+    Raises:
+        InvalidParameter: it is no text of whole numbers.
+    """
+    draft = request.parameters.get("draft", "")
+    parts = draft.split() if isinstance(draft, str) else [""]
+    if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
+        raise InvalidParameter(
+            f"draft {draft!r}",
+            "token numbers with a space between",
+            "send what an answer's tokens were",
+        )
+    return tuple(int(part) for part in parts)
+
+
+def read_context(request: InferRequest) -> str:
+    """What was said before, or is likely to be: the ``context`` parameter.
+
+    Raises:
+        InvalidParameter: it is no text.
+    """
+    context = request.parameters.get("context", "")
+    if not isinstance(context, str):
+        raise InvalidParameter(f"context {context!r}", "a text", "correct it")
+    return context
+
+
 def transcript(text: str) -> Tensor:
     """The output that says ``text``."""
     return texts("TRANSCRIPT", text)

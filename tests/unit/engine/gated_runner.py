@@ -20,6 +20,7 @@ class GatedRunner:
     """Stands for the model's runner; says of itself what it was asked to do."""
 
     traits = Traits(lockstep=True)
+    words = 1_000
     bytes_per_token = 10
     bytes_per_audio_s = 1_000
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from dataclasses import replace
 
 import pytest
 from gated_runner import HANG_S, STEPS, GatedRunner, request
@@ -12,7 +13,7 @@ from lab_kit.engine.batching import Continuous, Dynamic, Static
 from lab_kit.engine.kv import PagedKv
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.scheduler import Stage
-from lab_kit.errors import PayloadTooLarge, SystemOverloaded
+from lab_kit.errors import InvalidParameter, PayloadTooLarge, SystemOverloaded
 from lab_kit.events import ModelInfo
 
 MODEL = ModelInfo("double", "1", "none", "nowhere")
@@ -185,6 +186,11 @@ def test_cancelling_the_last_of_a_closed_batch_answers_the_others(runner: GatedR
     engine.cancel(going)
     assert done.future.result(HANG_S).text == "text 1"
     engine.stop()
+
+
+def test_a_draft_with_a_word_that_the_model_does_not_know_is_refused(engine: EngineLoop) -> None:
+    with pytest.raises(InvalidParameter, match="token 1000; 0 to 999"):
+        engine.submit(replace(request(1), draft=(5, 1_000)))
 
 
 def test_what_can_never_fit_the_cache_is_refused(runner: GatedRunner) -> None:
