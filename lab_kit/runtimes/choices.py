@@ -92,7 +92,7 @@ def available(device: Device | None = None) -> list[Runtime]:
         Runtime(
             "pytorch-compiled-fp32",
             "float32",
-            "torch.compile of the encoder, decoder eager",
+            "torch.compile of the encoder's layers, the rest eager",
             place,
             no_compiler,
             _compiled,

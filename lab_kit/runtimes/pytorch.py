@@ -1,8 +1,8 @@
-"""Whisper's graphs in PyTorch: eager in any precision, or with the encoder compiled.
+"""Whisper's graphs in PyTorch: eager in any precision, or with the encoder's layers compiled.
 
-The encoder is what is compiled: it is most of a clip's time and has one shape. The decoder's
-steps have a past that grows, so they take longer to compile, and gain nothing afterwards, because
-reading the weights is what they wait for.
+The encoder is most of a clip's time and has one shape; its layers are alike, so one compilation
+serves all of them. The decoder's steps have a past that grows, so they take longer to compile, and
+gain nothing afterwards, because reading the weights is what they wait for.
 """
 
 import os
@@ -38,7 +38,7 @@ class TorchNetwork:
         self.device = device
         self._place, self._dtype = torch_place(device), torch_dtype(dtype)
         network = load_whisper(weights, self._dtype, self._place)
-        self._encoder: torch.nn.Module = EncoderGraph(network).eval()
+        self._encoder = EncoderGraph(network).eval()
         self._decoder = DecoderGraph(network).eval()
         config = network.config
         heads = config.decoder_attention_heads
@@ -47,8 +47,9 @@ class TorchNetwork:
         self.size_bytes = sum(parameter.nbytes for parameter in network.parameters())
 
     def compile_encoder(self, folder: Path, mel: FloatArray) -> None:
-        """Compile the encoder for the shape of ``mel``; what was compiled is kept in ``folder``."""
-        self._encoder.compile(dynamic=False)
+        """Compile what runs for the shape of ``mel``; what was compiled is kept in ``folder``."""
+        for layer in self._encoder.encoder.layers:
+            layer.compile(dynamic=False)
         with _compiler_cache(folder):
             self.encode(mel)
 
