@@ -7,7 +7,7 @@ the manifest; ``clips()`` gives all that can be built here; ``table()`` says wha
 from lab_kit.datasets import builder
 from lab_kit.datasets.clips import Clip, Kind, Utterance, Word
 from lab_kit.datasets.manifest import ClipSpec, manifest_path, read_manifest
-from lab_kit.errors import DatasetError
+from lab_kit.errors import DatasetError, InvalidParameter
 from lab_kit.units import SAMPLE_RATE_HZ
 
 __all__ = ["Clip", "Kind", "Utterance", "Word", "clip", "clips", "table"]
@@ -30,23 +30,26 @@ def clip(clip_id: str) -> Clip:
     return builder.load_clip(specs[clip_id], builder.cache_folder())
 
 
-def clips(kind: Kind | None = None, *, is_held_out: bool | None = None) -> tuple[Clip, ...]:
+def clips(kind: Kind | str | None = None, *, is_held_out: bool | None = None) -> tuple[Clip, ...]:
     """Every clip that can be built here, in the manifest's order.
 
     Clips from a Debian package that is not installed are left out; ``table()`` shows them.
 
     Args:
-        kind: only real or only synthesized ones.
+        kind: only ``"real"`` or only ``"synthesized"`` ones.
         is_held_out: only those that benchmarks use (True) or only the others (False).
 
     Raises:
+        InvalidParameter: there is no such kind.
         DatasetError, ModelStoreError: as ``clip``.
     """
+    if kind is not None and kind not in list(Kind):
+        raise InvalidParameter(f"kind {kind!r}", f"one of {', '.join(Kind)}", "correct it")
     wanted = [
         spec
         for spec in _specs().values()
         if builder.is_available(spec)
-        and (kind is None or spec.kind is kind)
+        and (kind is None or spec.kind == kind)
         and (is_held_out is None or spec.is_held_out is is_held_out)
     ]
     return tuple(builder.load_clip(spec, builder.cache_folder()) for spec in wanted)

@@ -211,7 +211,7 @@ class Scheduler:
     # --- who joins
 
     def _admit(self, priority: Priority, now_ns: int) -> int | None:
-        """Let those join whom the policy and the cache have room for; returns when to ask again."""
+        """Let those join whom the policy has room for; returns when to ask it again."""
         waiting = self._in_turn(s for s in self._of(priority) if s.batch is None)
         running = [b for b in self._batches if b.priority is priority]
         queue = Queue(
