@@ -42,6 +42,7 @@ INPUTS = (
     "packaging/onnxruntime-shim/pyproject.toml",
 )
 INDEX_ANSWER_S = 3.0  # a healthy index answers in well under a second
+DRIVER_BINDINGS = "nvidia-ml-py"  # pure Python that asks a driver; without one it says so
 DRIVER_ANSWER_S = 20.0  # nvidia-smi wakes a sleeping card first
 
 # Run inside `.venv`, isolated (-I), so that only what is installed there is seen.
@@ -330,9 +331,8 @@ def faults(flavour: str, cuda: str | None, versions: dict[str, str]) -> list[str
         versions: installed distributions by normalized name.
     """
     if flavour == "cpu":
-        alien = sorted(
-            name for name in versions if name.startswith("nvidia-") or name == "onnxruntime-gpu"
-        )
+        cuda_parts = {name for name in versions if name.startswith("nvidia-")} - {DRIVER_BINDINGS}
+        alien = sorted(cuda_parts | ({"onnxruntime-gpu"} & versions.keys()))
         found = [f"{name} is installed, which the CPU flavour must not have" for name in alien]
         return found + ([f"torch is built for CUDA {cuda}"] if cuda else [])
     found = [] if cuda else ["torch is a CPU build"]

@@ -217,7 +217,7 @@ def test_no_gpu_flavour_without_its_wheels(
         install.choose_flavour("1", None)
 
 
-CPU_SET = {"torch": "2.13.0+cpu", "onnxruntime": "1.31.1"}
+CPU_SET = {"torch": "2.13.0+cpu", "onnxruntime": "1.31.1", "nvidia-ml-py": "13.6"}
 GPU_SET = {
     "torch": "2.13.0",
     "onnxruntime-gpu": "1.31.1",
