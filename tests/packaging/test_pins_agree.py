@@ -168,9 +168,9 @@ def test_images_do_not_run_as_root(flavour: str) -> None:
 @pytest.mark.parametrize("flavour", DOCKERFILES)
 def test_health_check_asks_the_served_port_for_readiness(flavour: str) -> None:
     command = instructions(flavour, "CMD")[0].words()
-    port = command[command.index("--port") + 1]
+    port, grpc_port = (command[command.index(name) + 1] for name in ("--port", "--grpc-port"))
     assert f"http://127.0.0.1:{port}/readyz" in instructions(flavour, "HEALTHCHECK")[0].text
-    assert [one.text for one in instructions(flavour, "EXPOSE")] == [port]
+    assert [one.text for one in instructions(flavour, "EXPOSE")] == [f"{port} {grpc_port}"]
 
 
 def test_images_differ_in_flavour_alone() -> None:
