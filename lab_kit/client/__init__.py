@@ -5,11 +5,20 @@ It sees wires and dialects only, so it works against any server that speaks them
 
 from lab_kit.client.inference import InferCall, Inference
 from lab_kit.client.live import LiveClient, connect
-from lab_kit.client.operations import Operator, ShadowPair, ShadowReport, VersionState
+from lab_kit.client.operations import (
+    CacheFrame,
+    CacheUse,
+    Operator,
+    ShadowPair,
+    ShadowReport,
+    VersionState,
+)
 from lab_kit.client.requests import probe_clock, transcribe
 from lab_kit.client.streaming import stream
 
 __all__ = [
+    "CacheFrame",
+    "CacheUse",
     "InferCall",
     "Inference",
     "LiveClient",

@@ -1,10 +1,29 @@
-"""Everything that draws: waterfalls, delays and transcripts against the 300 ms line."""
+"""Everything that draws: waterfalls, delays, transcripts, load and versions against 300 ms."""
 
+from lab_kit.show.cache import cache
 from lab_kit.show.delays import delays
+from lab_kit.show.frontier import frontier
 from lab_kit.show.live import live
+from lab_kit.show.offered import offered
 from lab_kit.show.sound import sound
+from lab_kit.show.starts import cold_starts
 from lab_kit.show.transcript import transcript
 from lab_kit.show.turns import turns
+from lab_kit.show.versions import shadow, versions
 from lab_kit.show.waterfall import waterfall, waterfalls
 
-__all__ = ["delays", "live", "sound", "transcript", "turns", "waterfall", "waterfalls"]
+__all__ = [
+    "cache",
+    "cold_starts",
+    "delays",
+    "frontier",
+    "live",
+    "offered",
+    "shadow",
+    "sound",
+    "transcript",
+    "turns",
+    "versions",
+    "waterfall",
+    "waterfalls",
+]

@@ -57,6 +57,17 @@ class Scale:
         return [index * step for index in range(first, last + 1)]
 
 
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A filled rectangle of a frame."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    color: str
+
+
 def text_width_px(text: str, size_px: float) -> float:
     """About how wide ``text`` comes out; enough to decide whether it fits."""
     return len(text) * size_px * _CHAR_WIDTH
@@ -110,6 +121,28 @@ class Svg:
         self._hatch(color)
         box = {**_box(left, top, width, height), "fill": f"url(#{_hatch_id(color)})"}
         self._titled("rect", {**box, "stroke": color, "stroke-width": "0.8"}, title)
+
+    def frames(self, pictures: Sequence[Sequence[Rectangle]], still: int, loop_s: float) -> None:
+        """Pictures that follow each other for ever; ``still`` is seen where nothing moves."""
+        count = len(pictures)
+        for index, rectangles in enumerate(pictures):
+            group = self._add("g", {"visibility": "visible" if index == still else "hidden"})
+            shown = [("visible", index / count), ("hidden", (index + 1) / count)]
+            states = shown if index == 0 else [("hidden", 0.0), *shown]
+            states = states[:-1] if index == count - 1 else states
+            timing = {
+                "attributeName": "visibility",
+                "calcMode": "discrete",
+                "dur": f"{_number(loop_s)}s",
+                "repeatCount": "indefinite",
+                "values": ";".join(state for state, _ in states),
+                "keyTimes": ";".join(_number(at) for _, at in states),
+            }
+            if count > 1:
+                ElementTree.SubElement(group, "animate", timing)
+            for r in rectangles:
+                box = {**_box(r.left, r.top, r.width, r.height), "fill": r.color}
+                ElementTree.SubElement(group, "rect", box)
 
     def points(
         self, where: Iterable[Point], color: str, radius_px: float = 3, opacity: float = 1

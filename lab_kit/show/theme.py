@@ -26,11 +26,31 @@ STAGE_COLORS = {
 }
 """A color for each of `slo.calls.STAGES`. Source: Okabe and Ito, Color Universal Design, 2008."""
 
+_SERIES = (
+    INFERENCE,
+    NETWORK_OUT,
+    NETWORK_BACK,
+    QUEUE_WAIT,
+    ENDPOINTING,
+    POSTPROCESSING,
+    PREPROCESSING,
+)
+
 STAGE_TEXT_COLORS = {
     stage: "#ffffff" if stage in (INFERENCE, QUEUE_WAIT, NETWORK_BACK) else "#1a1a1a"
     for stage in STAGE_COLORS
 }
 """What can be read on top of a stage's color."""
+
+PHASE_COLORS = ("#8c8c8c", "#b5a27f", "#7fa8b5", "#a47fb5", "#b57f8c")
+"""What happens before a server can answer: muted, for none of it is a request's stage."""
+
+
+def series_colors(count: int | None = None) -> tuple[str, ...]:
+    """Colors for things that are compared and are no stages; they repeat after seven."""
+    colors = tuple(STAGE_COLORS[stage] for stage in _SERIES)
+    return colors if count is None else tuple(colors[n % len(colors)] for n in range(count))
+
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Arial, sans-serif"
 TITLE_PX = 15

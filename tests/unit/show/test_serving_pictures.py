@@ -1,0 +1,149 @@
+"""Load, versions, caches and cold starts as pictures: what must be in them, and in their tables."""
+
+import math
+from xml.etree import ElementTree
+
+import pytest
+
+from lab_kit.client import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionState
+from lab_kit.coldstart import RECIPES, ColdStart
+from lab_kit.load import (
+    Constant,
+    DeviceRecord,
+    DeviceSample,
+    GpuSample,
+    Offered,
+    OfferedRequest,
+    Source,
+)
+from lab_kit.show.cache import draw_cache, tabulate_cache
+from lab_kit.show.frontier import draw_frontier, tabulate_frontier
+from lab_kit.show.offered import draw_offered, tabulate_offered
+from lab_kit.show.starts import cold_starts, draw_cold_starts, tabulate_cold_starts
+from lab_kit.show.versions import tabulate_shadow, tabulate_versions
+from lab_kit.trace import Stage
+
+MS = 1_000_000
+
+
+def offered(waits_ms: list[float | None], rate_per_s: float = 10.0) -> Offered:
+    """Requests of one second of audio each, answered after so long, or never."""
+    seconds = len(waits_ms) / rate_per_s
+    requests = []
+    for number, wait_ms in enumerate(waits_ms):
+        due_ns = round(number / rate_per_s * 1e9)
+        received_ns = None if wait_ms is None else due_ns + round(wait_ms * MS)
+        error = "no answer" if wait_ms is None else None
+        requests.append(OfferedRequest(due_ns, due_ns, received_ns, 1.0, "", error))
+    return Offered(Constant(rate_per_s, seconds), tuple(requests), 0, 0.0, 0.1)
+
+
+def circles(svg: str) -> list[ElementTree.Element]:
+    return ElementTree.fromstring(svg).findall("{http://www.w3.org/2000/svg}circle")
+
+
+def test_a_frontier_has_a_point_a_run_and_the_line() -> None:
+    runs = {"naive": [offered([100] * 10), offered([900] * 10)], "engine": [offered([50] * 10)]}
+    svg = draw_frontier(runs)
+    assert len(circles(svg)) == 3 + len(runs), "the points, and one in the legend for each name"
+    assert "300 ms after the intended send" in svg
+    rows = tabulate_frontier(runs).splitlines()
+    assert len(rows) == 4
+    assert rows[1].split()[:2] == ["naive", "10.0"]
+    assert "indicative" in rows[1]
+
+
+def test_what_is_never_answered_is_late_beyond_the_picture_and_counted() -> None:
+    runs = {"full": [offered([100] * 5 + [None] * 5)]}
+    assert "never" in tabulate_frontier(runs)
+    assert " 5 " in tabulate_frontier(runs)
+    heights = [float(circle.attrib["cy"]) for circle in circles(draw_frontier(runs))]
+    assert all(math.isfinite(height) for height in heights)
+
+
+def sample(at_s: float, gpu: GpuSample | None = None) -> DeviceSample:
+    return DeviceSample(at_s, (0.5, 0.25), at_s, 400_000_000, gpu)
+
+
+def test_the_strip_says_whose_figures_it_shows() -> None:
+    run = offered([100, 400, None])
+    system = DeviceRecord(
+        Source.OPERATING_SYSTEM, "2 cores", tuple(sample(t / 10) for t in range(4))
+    )
+    svg = draw_offered(run, system, "A run")
+    assert "strip: operating system" in svg
+    assert "cores that the server kept busy, of 2" in svg
+    assert "1.00 of 2" in tabulate_offered(run, system)
+    gpu = GpuSample(0.4, 2_000_000_000, 50.0)
+    nvml = DeviceRecord(Source.NVML, "A GPU", tuple(sample(t / 10, gpu) for t in range(4)))
+    svg = draw_offered(run, nvml, "A run")
+    assert "strip: NVML" in svg
+    assert "cores" not in svg
+    assert "0.40 of 1" in tabulate_offered(run, nvml)
+
+
+def test_a_cold_start_is_cut_into_phases_that_end_at_the_answer() -> None:
+    phases = (Stage("process start", 0, 0.2), Stage("imports", 0.2, 3.2), Stage("session", 3.2, 4))
+    start = ColdStart(RECIPES[3], (*phases, Stage("first inference", 4, 4.5)), 0.25)
+    waiting = ColdStart(RECIPES[-1], (Stage("first inference", 0, 0.25),), 0.25)
+    svg = draw_cold_starts([start, waiting])
+    assert "imports: 3.00 s" in svg
+    assert "4.50 s" in svg
+    head, first, second = tabulate_cold_starts([start, waiting]).splitlines()
+    assert "imports" in head
+    assert first.split()[-2:] == ["4.50", "250"]
+    assert second.split()[-2:] == ["0.25", "250"]
+    with pytest.raises(ValueError, match="no starts"):
+        cold_starts([])
+
+
+def cache_use() -> CacheUse:
+    frames = (
+        CacheFrame(1, 0, 0, ((0, 8),)),
+        CacheFrame(2, 6, 3, ((1, 4), (2, 2), (0, 2))),
+        CacheFrame(3, 2, 2, ((-2, 4), (-1, 2), (0, 2))),
+    )
+    return CacheUse(12_288, 614_400, 8, frames)
+
+
+def test_a_cache_moves_through_its_frames_and_stands_at_the_fullest() -> None:
+    root = ElementTree.fromstring(draw_cache({"paged": cache_use()}))
+    groups = root.findall("{http://www.w3.org/2000/svg}g")
+    assert [group.attrib["visibility"] for group in groups] == ["hidden", "visible", "hidden"]
+    shown = [g.find("{http://www.w3.org/2000/svg}animate").attrib for g in groups]
+    assert [a["values"] for a in shown] == [
+        "visible;hidden",
+        "hidden;visible;hidden",
+        "hidden;visible",
+    ]
+    assert [a["keyTimes"] for a in shown] == ["0;0.333", "0;0.333;0.667", "0;0.667"]
+
+
+def test_the_waste_is_what_was_reserved_over_all_frames_and_held_nothing() -> None:
+    use = cache_use()
+    assert use.waste == pytest.approx(3 / 8)
+    assert use.fullest is use.frames[1]
+    assert tabulate_cache({"paged": use}).splitlines()[1].split() == [
+        "paged", "8", "12.3", "3", "6", "3", "38%",
+    ]  # fmt: skip
+
+
+def test_versions_are_listed_with_what_they_are_to_callers_and_why_they_failed() -> None:
+    states = [
+        VersionState(1, "ready", ("production",), None, "", {}, "", 4),
+        VersionState(2, "ready", ("canary",), 0.2, "", {"tokens_per_audio_s": 3.0}, "", 1),
+        VersionState(3, "failed", (), None, "its weights are damaged", {}, "", 0),
+    ]
+    _, first, second, third = tabulate_versions(states).splitlines()
+    assert first.split() == ["1", "ready", "production", "4"]
+    assert "canary of 20%" in second
+    assert "tokens_per_audio_s=3.0" in second
+    assert "its weights are damaged" in third
+
+
+def test_a_shadow_is_told_with_the_pairs_that_differ() -> None:
+    pair = ShadowPair(2.0, "the age of wisdom", "the age of", 0.25)
+    told = tabulate_shadow(ShadowReport(2, 3, 1, 0, 0, 0.0625, (pair,)))
+    assert "4 answers compared, 1 differ" in told
+    assert "6.2%" in told
+    assert "'the age of'" in told
