@@ -16,6 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+# The compiler imports this in the middle of its work, and with it setuptools, which then replaces
+# distutils; in a process that has come far, that was seen to fail. Early, it never was.
+import torch.utils.cpp_extension
+
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.models.device import Device
 from lab_kit.models.whisper import torch_dtype, torch_place

@@ -91,7 +91,8 @@ async def loaded(bench: Bench, tokens_per_audio_s: float | None = None) -> int:
 async def test_a_swap_under_live_streams_loses_and_doubles_no_word(calm: Bench) -> None:
     """Four streams at the pace of speech; production moves away and back while they talk.
 
-    The other version cuts every sentence, so that a decode of it would be seen.
+    The other version cuts every sentence, and two of the three end while it is in production, so
+    that a final of it would be seen.
     """
     clip = datasets.clip(CLIP)
     undisturbed, _ = await quickly(calm, CLIP)
@@ -105,11 +106,11 @@ async def test_a_swap_under_live_streams_loses_and_doubles_no_word(calm: Bench) 
     async def swap() -> None:
         await asyncio.sleep(1.5)
         await calm.operator.label("production", hasty)
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(4.5)
         await calm.operator.label("production", 1)
 
     streams = [asyncio.create_task(calm.stream(clip)) for _ in range(4)]
-    during, after = asyncio.create_task(late(2.0)), asyncio.create_task(late(4.0))
+    during, after = asyncio.create_task(late(2.0)), asyncio.create_task(late(6.5))
     await swap()
     for call in await asyncio.gather(*streams):
         assert words(call) == undisturbed
