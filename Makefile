@@ -33,6 +33,8 @@ bench:
 	$(BIN)/python tests/benchmarks/live.py --streams 8
 	$(BIN)/python tests/benchmarks/drafts.py
 	$(BIN)/python tests/benchmarks/engine.py
+	$(BIN)/python tests/benchmarks/batching.py
+	$(BIN)/python tests/benchmarks/frameworks.py
 
 # Runs the notebooks and keeps the outputs that `make test` compares with.
 outputs:

@@ -4,6 +4,7 @@ It sees the client only, so it can load any server the client can talk to.
 """
 
 from lab_kit.load.arrivals import Arrivals, Constant, Poisson
+from lab_kit.load.company import Company, alone_and_together
 from lab_kit.load.distance import far_away
 from lab_kit.load.open_loop import Offered, OfferedRequest, offer, sweep
 from lab_kit.load.telemetry import DeviceRecord, DeviceSample, GpuSample, Source, watch_device
@@ -13,6 +14,7 @@ from lab_kit.load.utilisation import Busy, watch
 __all__ = [
     "Arrivals",
     "Busy",
+    "Company",
     "Constant",
     "DeviceRecord",
     "DeviceSample",
@@ -22,6 +24,7 @@ __all__ = [
     "Poisson",
     "Source",
     "Turns",
+    "alone_and_together",
     "at_once",
     "far_away",
     "in_turn",
