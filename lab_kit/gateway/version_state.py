@@ -8,7 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from lab_kit.errors import VersionConflict
-from lab_kit.models.repository import Label, Settings
+from lab_kit.models.repository import Label, Labels, Settings
 
 
 class State(StrEnum):
@@ -28,6 +28,26 @@ _MOVES = {
     State.DRAINING: {State.UNLOADED},
     State.FAILED: {State.LOADING, State.UNLOADED},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """One version as an operator sees it.
+
+    Attributes:
+        share: the canary's share of new streams; None for every other version.
+        reason: why it failed; empty otherwise.
+        in_flight: streams and requests that it serves.
+    """
+
+    number: int
+    state: State
+    labels: tuple[Label, ...]
+    share: float | None
+    reason: str
+    settings: Settings
+    published: str
+    in_flight: int
 
 
 @dataclass(slots=True)
@@ -63,25 +83,18 @@ class Progress:
             )
         self.state, self.reason = to, reason
 
-
-@dataclass(frozen=True, slots=True)
-class VersionStatus:
-    """One version as an operator sees it.
-
-    Attributes:
-        share: the canary's share of new streams; None for every other version.
-        reason: why it failed; empty otherwise.
-        in_flight: streams and requests that it serves.
-    """
-
-    number: int
-    state: State
-    labels: tuple[Label, ...]
-    share: float | None
-    reason: str
-    settings: Settings
-    published: str
-    in_flight: int
+    def status(self, labels: Labels, settings: Settings, published: str) -> VersionStatus:
+        """As an operator sees it, with what the repository says of it."""
+        return VersionStatus(
+            number=self.number,
+            state=self.state,
+            labels=labels.of(self.number),
+            share=labels.share if labels.canary == self.number else None,
+            reason=self.reason,
+            settings=settings,
+            published=published,
+            in_flight=self.in_flight,
+        )
 
 
 class Turns:

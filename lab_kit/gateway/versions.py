@@ -17,6 +17,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 from lab_kit.engine.api import CacheView, DecodeRequest, Hypothesis, Priority
@@ -134,17 +135,8 @@ class Versions:
         except LabError as error:  # listed all the same, with what is wrong with it
             unreadable = str(error)
         with self._lock:
-            progress, labels = self._known(number), self._labels
-            return VersionStatus(
-                number=number,
-                state=progress.state,
-                labels=labels.of(number),
-                share=labels.share if labels.canary == number else None,
-                reason=progress.reason or unreadable,
-                settings=settings,
-                published=published,
-                in_flight=progress.in_flight,
-            )
+            status = self._known(number).status(self._labels, settings, published)
+        return status if status.reason else replace(status, reason=unreadable)
 
     def shadow_report(self) -> ShadowReport:
         """What the shadow's answers were like.
