@@ -18,7 +18,7 @@ from lab_kit.engine.batching import Batching, Continuous
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import Runner
 from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Wait, Work
-from lab_kit.errors import InvalidParameter, PayloadTooLarge, SystemOverloaded
+from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
 from lab_kit.events import ModelInfo
 
 DEFAULT_BATCHING = Continuous(max_batch=4)
@@ -186,6 +186,27 @@ class EngineLoop:
             sequence.audio_key = sha256(request.audio.tobytes()).digest()
 
     def _work(self) -> None:
+        try:
+            self._work_on()
+        except BaseException:  # a defect of scheduler or policy; raised again for the log
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """Nobody may wait for an engine that has lost a worker: fail all, and take no more."""
+        with self._changed:
+            self._stopping = True
+            futures, self._futures = list(self._futures.values()), {}
+            self._changed.notify_all()
+        for future in futures:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(
+                    LabError(
+                        "the engine broke", "an answer", "see the server's log, and restart it"
+                    )
+                )
+
+    def _work_on(self) -> None:
         while True:
             with self._changed:
                 work = self._next()

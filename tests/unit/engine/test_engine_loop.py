@@ -9,11 +9,11 @@ import pytest
 from gated_runner import HANG_S, STEPS, GatedRunner, request
 
 from lab_kit.engine.api import Load, Priority, Ticket
-from lab_kit.engine.batching import Continuous, Dynamic, Static
+from lab_kit.engine.batching import Admission, Continuous, Dynamic, Queue, Static
 from lab_kit.engine.kv import PagedKv
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.scheduler import Stage
-from lab_kit.errors import InvalidParameter, PayloadTooLarge, SystemOverloaded
+from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
 from lab_kit.events import ModelInfo
 
 MODEL = ModelInfo("double", "1", "none", "nowhere")
@@ -274,3 +274,24 @@ def test_many_submitted_and_cancelled_from_many_threads_leave_nothing_behind(
     engine.stop()
     assert engine.load() == Load(0, 0)
     assert len(set(runner.forgotten)) == 200
+
+
+class BrokenPolicy(Continuous):
+    """A policy with a defect that shows when a second request waits."""
+
+    def admit(self, queue: Queue) -> Admission:
+        if len(queue.submitted_ns) > 1:
+            raise ZeroDivisionError("a defect")
+        return Admission(0)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_an_engine_that_broke(runner: GatedRunner) -> None:
+    engine = EngineLoop(runner, MODEL, workers=1, batching=BrokenPolicy(2))
+    tickets = [engine.submit(request(name)) for name in (1, 2)]
+    for ticket in tickets:
+        with pytest.raises(LabError, match="the engine broke"):
+            ticket.future.result(HANG_S)
+    with pytest.raises(SystemOverloaded, match="stops"):
+        engine.submit(request(3))
+    engine.stop()
