@@ -21,7 +21,7 @@ class Recipe:
         is_disk_cold: the weights are dropped from the operating system's page cache before.
         is_build_new: nothing that was exported or compiled before may be used.
         is_waiting: it was started beforehand, answered once and waits: a warm pool of one.
-        takes_long: left out of short runs.
+        takes_long: left out of short runs, which keep one of each model.
     """
 
     name: str
@@ -36,11 +36,11 @@ RECIPES = (
     Recipe("compiled on the spot", COMPILED, is_build_new=True, takes_long=True),
     Recipe("compiled before", COMPILED, takes_long=True),
     Recipe("exported on the spot", ONNX, is_build_new=True, takes_long=True),
-    Recipe("PyTorch, weights on a cold disk", PYTORCH, is_disk_cold=True),
+    Recipe("PyTorch, weights on a cold disk", PYTORCH, is_disk_cold=True, takes_long=True),
     Recipe("PyTorch, weights in the page cache", PYTORCH),
-    Recipe("exported before, graph kept", ONNX),
+    Recipe("exported before, graph kept", ONNX, takes_long=True),
     Recipe("smaller model, lighter runtime", MOONSHINE),
-    Recipe("waiting in a warm pool", PYTORCH, is_waiting=True),
+    Recipe("waiting in a warm pool", PYTORCH, is_waiting=True, takes_long=True),
 )
 
 

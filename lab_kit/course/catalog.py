@@ -116,6 +116,8 @@ LABS = (
         _FOUNDATIONS,
         90,
         ("01", "02"),
+        ("03.1", "03.2", "03.3"),
+        is_available=True,
     ),
     Lab(
         "04",

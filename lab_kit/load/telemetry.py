@@ -83,6 +83,16 @@ class DeviceRecord:
         """Processor time that the server used from the first sample to the last."""
         return self.samples[-1].server_cpu_s - self.samples[0].server_cpu_s if self.samples else 0.0
 
+    @property
+    def busy_share(self) -> float:
+        """Share of the device that was busy, in [0, 1]: of the GPU's time, or of all cores'."""
+        if self.source is Source.NVML:
+            seen = [sample.gpu.busy for sample in self.samples if sample.gpu is not None]
+            return sum(seen) / len(seen) if seen else 0.0
+        lasted_s = self.samples[-1].at_s if self.samples else 0.0
+        cores_s = lasted_s * len(self.samples[0].cores) if lasted_s else 0.0
+        return self.server_cpu_s / cores_s if cores_s else 0.0
+
 
 class Gpu:
     """The first GPU of the machine, through NVML."""

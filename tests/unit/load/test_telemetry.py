@@ -18,7 +18,15 @@ import psutil
 import pynvml
 import pytest
 
-from lab_kit.load import Source, telemetry, watch, watch_device
+from lab_kit.load import (
+    DeviceRecord,
+    DeviceSample,
+    GpuSample,
+    Source,
+    telemetry,
+    watch,
+    watch_device,
+)
 
 WORK = "while True: sum(range(10_000))"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORK!r}])"
@@ -155,3 +163,14 @@ def test_a_process_that_is_not_there_is_refused() -> None:
         pass
     with pytest.raises(psutil.NoSuchProcess), watch_device(pid):
         pass
+
+
+def test_the_busy_share_is_of_all_cores_or_of_the_gpu() -> None:
+    def sample(at_s: float, cpu_s: float, gpu: GpuSample | None = None) -> DeviceSample:
+        return DeviceSample(at_s, (0.5, 0.5), cpu_s, 1, gpu)
+
+    on_cores = (sample(0.0, 3.0), sample(2.0, 4.0))
+    assert DeviceRecord(Source.OPERATING_SYSTEM, "2 cores", on_cores).busy_share == 0.25
+    on_gpu = (sample(0.0, 3.0, GpuSample(0.2, 1, None)), sample(2.0, 4.0, GpuSample(0.6, 1, None)))
+    assert DeviceRecord(Source.NVML, "NVIDIA L4", on_gpu).busy_share == pytest.approx(0.4)
+    assert DeviceRecord(Source.OPERATING_SYSTEM, "2 cores", ()).busy_share == 0.0

@@ -1,0 +1,342 @@
+"""Lab 03: form batches, size a card's streams, pick a precision under a limit on words.
+
+The batch former is watched in single moments, then while it replays the arrivals that the reader
+measured. The other two are judged by the reader's own figures: what a token and a second of audio
+take on their server, and their own table of runtimes.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lab_kit.client import CacheUse
+from lab_kit.course.exercises.exercise import Exercise
+from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
+from lab_kit.datasets import Clip, Kind
+from lab_kit.load import Offered
+from lab_kit.slo.accuracy import bare_words
+from lab_kit.units import ms
+
+if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a check can do without
+    from lab_kit.runtimes import Figures, RuntimeReport
+
+MAX_BATCH, MAX_WAIT_MS = 4, 20
+CARD_BYTES = 24_000_000_000
+"""Of the card in exercise 03.2, in the decimal gigabytes that memory is sold in."""
+KEPT_FREE = 0.1
+CLIP_S = 30
+"""Whisper's encoder always sees so much, however little was said."""
+TOKENS = 75
+"""Of text that each stream in exercise 03.2 may hold."""
+REFERENCE = "pytorch-fp32"
+WER_LIMIT = 0.005
+SLOWER = 1.1
+"""Times of one clip differ by a tenth from run to run; that much slower is not slower."""
+
+Former = Callable[[Sequence[int], int, int, int], object]
+
+
+def take(waiting_ms: Sequence[int], now_ms: int, max_batch: int, max_wait_ms: int) -> int:
+    """What a batch former has to answer; `engine.batching.Dynamic` decides the same way."""
+    full = len(waiting_ms) >= max_batch
+    due = bool(waiting_ms) and now_ms - min(waiting_ms) >= max_wait_ms
+    return min(len(waiting_ms), max_batch) if full or due else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a batch former is asked once."""
+
+    what: str
+    waiting_ms: tuple[int, ...]
+    now_ms: int
+    max_batch: int = MAX_BATCH
+    max_wait_ms: int = MAX_WAIT_MS
+
+    @property
+    def expected(self) -> int:
+        """How many go."""
+        return take(self.waiting_ms, self.now_ms, self.max_batch, self.max_wait_ms)
+
+    def asked(self, former: Former) -> object:
+        """What the reader's function answers; it gets a list of its own."""
+        return former(list(self.waiting_ms), self.now_ms, self.max_batch, self.max_wait_ms)
+
+
+MOMENTS = (
+    Moment("nobody waits", (), 100),
+    Moment("one waits, not yet for long", (90,), 100),
+    Moment("one has waited exactly as long as allowed", (80,), 100),
+    Moment("one has waited too long, others just came", (70, 97, 99), 100),
+    Moment("a full batch, just come", (97, 98, 99, 100), 100),
+    Moment("more than fit", (60, 70, 80, 90, 95, 99), 100),
+    Moment("the first in line is not the one who came first", (98, 75), 100),
+    Moment("a batch of one", (100, 100), 100, max_batch=1),
+    Moment("no window at all", (100, 100), 100, max_wait_ms=0),
+)
+
+
+def judge_former(answer: Any, measured: object) -> Outcome:
+    """03.1: a function that takes a batch when it is full or its first request has waited."""
+    if not isinstance(measured, Offered):
+        return not_yet(
+            "no run to replay", "what load.offer returned", 'check("03.1", take, runs["none"][-1])'
+        )
+    if not _takes_four(answer):
+        return not_yet(repr(answer), "a function of four arguments", "its definition")
+    told = [(moment, moment.asked(answer)) for moment in MOMENTS]
+    if all(said is ... or said is None for _, said in told):
+        return not_yet("no answer yet", "implement the batch former", "the cell above")
+    wrong = [w for moment, said in told if (w := _wrong_count(moment, said))]
+    if wrong:
+        return not_yet("\n".join(wrong), _RULE, f"{len(wrong)} of {len(MOMENTS)} moments")
+    return _replayed(answer, measured)
+
+
+def judge_sizing(answer: Any, measured: object) -> Outcome:
+    """03.2: how many streams fit into a card's memory, by the reader's own bytes."""
+    sizes = _sizes(measured)
+    if sizes is None:
+        return not_yet(
+            "no measured bytes", "the cache's use and the table of runtimes", "(text_cache, table)"
+        )
+    is_number = isinstance(answer, int | float) and not isinstance(answer, bool)
+    if not is_number or answer != answer // 1:
+        return not_yet(repr(answer), "a whole number of streams", "its type")
+    fits = streams(*sizes)
+    if abs(answer - fits) <= 1:
+        return _fits(fits, *sizes)
+    named = [why for count, why in _misreckoned(*sizes) if abs(answer - count) <= 1]
+    return not_yet(
+        f"{answer:,.0f} streams",
+        "memory that is left, divided by what one stream keeps, rounded down",
+        named[0] if named else "the bytes that you measured: what does one stream keep, and where?",
+    )
+
+
+def judge_precision(answer: Any, measured: object) -> Outcome:
+    """03.3: the smallest runtime within the limits on words and time."""
+    read = _read_table(measured)
+    if read is None:
+        return not_yet(
+            "no table with the reference in it", "the runtimes and the clips", "(table, speech)"
+        )
+    figures, words = read
+    if not isinstance(answer, str) or answer not in figures:
+        return not_yet(repr(answer), f"one of {', '.join(figures)}", "the table's first column")
+    if words * WER_LIMIT < 1:
+        return inconclusive(
+            f"{words} words of real speech: one wrong word is {1 / words:.1%}, more than the limit",
+            f"compare with at least {round(1 / WER_LIMIT)} words: the full profile has them",
+        )
+    return _weighed(answer, figures)
+
+
+EXERCISES = (
+    Exercise(
+        "03.1",
+        "Implement the batch former",
+        judge_former,
+        (
+            "Two reasons to go: enough are there, or somebody has waited long enough.",
+            "Whose waiting counts? Not the last one's, or a trickle would postpone the batch for"
+            " ever. And the line's order is by turns, not by arrival.",
+            "full = len(waiting_ms) >= max_batch; due = the oldest has waited max_wait_ms or more."
+            " Either: as many as wait, at most max_batch. Neither: 0.",
+        ),
+    ),
+    Exercise(
+        "03.2",
+        "Size a card's streams from its memory",
+        judge_sizing,
+        (
+            "What is in memory once, what is there for each stream?",
+            "Once: the weights. For each stream: every second that the encoder sees, and every"
+            " token. How many seconds does Whisper's encoder see of a short phrase?",
+            f"(0.9 * card - weights) // ({CLIP_S} * bytes_per_audio_s + {TOKENS} *"
+            " bytes_per_token).",
+        ),
+    ),
+    Exercise(
+        "03.3",
+        "Pick a precision under a limit on words",
+        judge_precision,
+        (
+            "Strike out what breaks a limit first; compare sizes only then.",
+            f"The limits are relative to {REFERENCE}: its word error rate on real speech plus half"
+            " a point, and its median time.",
+            "Of the rows that are left, the one with the fewest MB.",
+        ),
+    ),
+)
+
+_RULE = "as many as wait, at most max_batch, when they fill it or the oldest waited max_wait_ms"
+
+
+def streams(card_bytes: float, weights_bytes: int, audio_bytes: float, text_bytes: float) -> int:
+    """How many fit: what the weights leave, by what one stream keeps."""
+    return int((card_bytes - weights_bytes) // (audio_bytes + text_bytes))
+
+
+def _takes_four(answer: object) -> bool:
+    if not callable(answer):
+        return False
+    try:
+        inspect.signature(answer).bind([], 0, MAX_BATCH, MAX_WAIT_MS)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _wrong_count(moment: Moment, said: object) -> str | None:
+    """What is wrong with an answer, and why; None if it is right."""
+    if not isinstance(said, int) or isinstance(said, bool):
+        return f"{moment.what}: {said!r} is not a whole number"
+    if said == moment.expected:
+        return None
+    return f"{moment.what}: took {said} instead of {moment.expected}. {_why(moment, said)}"
+
+
+def _why(moment: Moment, said: int) -> str:
+    waiting = len(moment.waiting_ms)
+    if said > moment.max_batch:
+        return "A batch holds no more than max_batch"
+    if said > waiting or said < 0:
+        return f"Only {waiting} are there"
+    if moment.expected == 0:
+        return "Neither full nor due: the window of the oldest is still open"
+    if said:
+        return "Who stays behind waits for another batch without need"
+    if waiting >= moment.max_batch:
+        return "A full batch gains nothing by waiting"
+    return "The oldest has waited max_wait_ms; later arrivals do not open its window again"
+
+
+def _replayed(former: Former, run: Offered) -> Outcome:
+    """Let it serve the arrivals that were measured, one batch at a time, every millisecond."""
+    batches, waits_ms = [], []
+    for moment in _moments(run):
+        if wrong := _wrong_count(moment, moment.asked(former)):
+            return not_yet(wrong, _RULE, f"your own run, {moment.now_ms} ms after it began")
+        if moment.expected:
+            batches.append(moment.expected)
+            gone = moment.waiting_ms[: moment.expected]
+            waits_ms += [moment.now_ms - came_ms for came_ms in gone]
+    return passed(
+        f"{len(MOMENTS)} moments, then {sum(batches)} arrivals of your run replayed.",
+        f"They left in {len(batches)} batches of {sum(batches) / len(batches):.1f} on average;"
+        f" nobody waited for more than {max(waits_ms)} ms, a busy device included.",
+    )
+
+
+def _moments(run: Offered) -> Iterator[Moment]:
+    """Each millisecond in which a free device could take a batch, with who waits then."""
+    due_ms = [round(ms((r.intended_ns - run.began_ns) / 1e9)) for r in run.requests]
+    busy_ms = _median_ms(run)
+    waiting: tuple[int, ...] = ()
+    free_ms = now_ms = 0
+    while due_ms or waiting:
+        while due_ms and due_ms[0] <= now_ms:
+            waiting += (due_ms.pop(0),)
+        if waiting and now_ms >= free_ms:
+            moment = Moment("replay", waiting, now_ms)
+            yield moment
+            waiting = waiting[moment.expected :]
+            free_ms = now_ms + busy_ms if moment.expected else free_ms
+        now_ms += 1
+
+
+def _median_ms(run: Offered) -> int:
+    answered = sorted(r.latency_s for r in run.requests if r.received_ns is not None)
+    return round(ms(answered[len(answered) // 2])) if answered else MAX_WAIT_MS
+
+
+def _sizes(measured: object) -> tuple[float, int, float, float] | None:
+    """Memory to use, weights, audio and text of one stream, in bytes; None if something lacks."""
+    if not isinstance(measured, tuple) or len(measured) != 2:
+        return None
+    cache, table = measured
+    reference = _figures(table).get(REFERENCE)
+    if not isinstance(cache, CacheUse) or reference is None:
+        return None
+    audio, text = cache.bytes_per_audio_s * CLIP_S, cache.bytes_per_token * TOKENS
+    return CARD_BYTES * (1 - KEPT_FREE), reference.size_bytes, audio, text
+
+
+def _misreckoned(card: float, weights: int, audio: float, text: float) -> Iterator[tuple[int, str]]:
+    """Counts that a plausible mistake leads to, each with what was overlooked."""
+    whole = card / (1 - KEPT_FREE)
+    yield (
+        streams(card, weights, 0, text),
+        "only the text was counted; the encoded audio stays as long as its stream, and is larger",
+    )
+    yield streams(card, weights, audio, 0), "the tokens of text were left out"
+    yield streams(whole, weights, audio, text), "nothing was kept free"
+    yield streams(card, 0, audio, text), "the weights are in the same memory"
+    yield (
+        streams(card, weights, audio / CLIP_S, text),
+        f"one second of audio was counted; the encoder sees {CLIP_S} of every clip",
+    )
+
+
+def _fits(count: int, card: float, weights: int, audio: float, text: float) -> Outcome:
+    share = audio / (audio + text)
+    return passed(
+        f"{count:,} streams: {(card - weights) / 1e9:.1f} GB left by the weights,"
+        f" {(audio + text) / 1e6:.1f} MB each.",
+        f"{share:.0%} of that is encoded audio. Paging the text saves in the rest only.",
+        "That is what memory allows. How many a device can compute in time is another number:"
+        " measure it, and plan with the smaller.",
+    )
+
+
+def _figures(table: object) -> "dict[str, Figures]":
+    """What was measured, by the runtime's name; empty if this is no table."""
+    rows: Sequence[RuntimeReport] = table if isinstance(table, list | tuple) else ()
+    named = ((getattr(row, "name", ""), getattr(row, "figures", None)) for row in rows)
+    return {name: figures for name, figures in named if figures is not None}
+
+
+def _read_table(measured: object) -> "tuple[dict[str, Figures], int] | None":
+    """The figures, and how many words of real speech they rest on; None if something lacks."""
+    if not isinstance(measured, tuple) or len(measured) != 2:
+        return None
+    table, clips = measured
+    figures = _figures(table)
+    if REFERENCE not in figures or not isinstance(clips, list | tuple):
+        return None
+    real = [clip for clip in clips if isinstance(clip, Clip) and clip.kind is Kind.REAL]
+    words = sum(len(bare_words(clip.text)) for clip in real)
+    return (figures, words) if words else None
+
+
+def _weighed(answer: str, figures: "dict[str, Figures]") -> Outcome:
+    broken = {name: _breach(each, figures[REFERENCE]) for name, each in figures.items()}
+    if broken[answer]:
+        return not_yet(f"{answer}: {broken[answer]}", "a runtime within both limits", "its row")
+    allowed = [name for name, breach in broken.items() if breach is None]
+    least = min(figures[name].size_bytes for name in allowed)
+    smaller = [name for name in allowed if figures[name].size_bytes < figures[answer].size_bytes]
+    if smaller:
+        return not_yet(
+            f"{answer}: {figures[answer].size_bytes / 1e6:.0f} MB",
+            f"the smallest within both limits: {least / 1e6:.0f} MB",
+            f"the row of {min(smaller, key=lambda name: figures[name].size_bytes)}",
+        )
+    struck = [f"{name}: {breach}" for name, breach in broken.items() if breach]
+    return passed(f"{answer}: {least / 1e6:.0f} MB, within both limits on this machine.", *struck)
+
+
+def _breach(each: "Figures", reference: "Figures") -> str | None:
+    """Which limit it breaks; None if none."""
+    if each.wer_real is None or reference.wer_real is None:
+        return "no word error rate on real speech"
+    if each.wer_real > reference.wer_real + WER_LIMIT:
+        return (
+            f"word error rate {each.wer_real:.1%}, over {reference.wer_real + WER_LIMIT:.1%}:"
+            " half a point above the reference"
+        )
+    if each.clip_ms_p50 > reference.clip_ms_p50 * SLOWER:
+        return f"{each.clip_ms_p50:.0f} ms a clip, the reference {reference.clip_ms_p50:.0f} ms"
+    return None
