@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from lab_kit import client, load
 from lab_kit.audio.sources import DEFAULT_CHUNK_S, PacedRecording, Source
-from lab_kit.child import HOST, LOG_TAIL_LINES, Child
+from lab_kit.child import HOST, LOG_TAIL_LINES, Child, Probe
 from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Batching
 from lab_kit.events import StreamOptions
@@ -132,6 +132,11 @@ class Bench(Caller):
     def pid(self) -> int:
         """The server's process id."""
         return self._child.pid
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What ``/readyz`` said while the server started, each change once."""
+        return tuple(self._child.probes)
 
     @contextmanager
     def far_away(self, one_way_s: float) -> Iterator["Caller"]:

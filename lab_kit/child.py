@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -33,6 +34,21 @@ _STOP_TIMEOUT_S = 10.0
 LOG_TAIL_LINES = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a readiness probe was told, from one moment until the next probe that differs.
+
+    Attributes:
+        at_s: since the process was started.
+        status: the HTTP status; None while nobody answered.
+        body: of the answer; empty without one.
+    """
+
+    at_s: float
+    status: int | None
+    body: str
+
+
 class Child:
     """A server process of ours, from the parent's side.
 
@@ -41,6 +57,9 @@ class Child:
             that listens already, so that no port can be lost between choosing and binding it.
         arguments: its other options.
         environment: variables to add to our own.
+
+    Attributes:
+        probes: what the readiness probes were told while it started.
     """
 
     def __init__(
@@ -53,6 +72,8 @@ class Child:
         self.url = f"http://{HOST}:{listener.getsockname()[1]}"
         descriptor, name = tempfile.mkstemp(prefix="lab-server-", suffix=".log")
         self._log = Path(name)
+        self.probes: list[Probe] = []
+        self._started_s = time.monotonic()
         with listener, os.fdopen(descriptor, "wb") as log:
             given = ["--with-parent", "--fd", str(listener.fileno()), *arguments]
             self._process = subprocess.Popen(
@@ -92,6 +113,7 @@ class Child:
         with httpx.Client(base_url=self.url, timeout=2.0, trust_env=False) as probe:
             while self.alive and time.monotonic() < deadline:
                 answer = _asked(probe, path)
+                self._note(answer)
                 if answer is not None and answer.status_code == 200:
                     return answer
                 if answer is not None and (reason := _failure(answer)) is not None:
@@ -112,6 +134,12 @@ class Child:
         self._process.wait()
         self._log.unlink(missing_ok=True)
         atexit.unregister(self.stop)
+
+    def _note(self, answer: httpx.Response | None) -> None:
+        status, body = (None, "") if answer is None else (answer.status_code, answer.text)
+        last = self.probes[-1] if self.probes else None
+        if last is None or (status, body) != (last.status, last.body):
+            self.probes.append(Probe(time.monotonic() - self._started_s, status, body))
 
     def _kill_group(self) -> None:
         """Whatever is left: a child that will not stop, or one that its own parent forgot."""

@@ -6,10 +6,13 @@ Notebook text never changes between the two; what a run repeats or waits for doe
 import os
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 from lab_kit.errors import InvalidParameter
 
 VARIABLE = "LAB_PROFILE"
+
+T = TypeVar("T")
 
 
 class Profile(StrEnum):
@@ -37,3 +40,12 @@ def profile(environ: Mapping[str, str] | None = None) -> Profile:
             f"one of {', '.join(Profile)}",
             f"correct {VARIABLE}, or remove it for full runs",
         ) from error
+
+
+def by_profile(full: T, ci: T) -> T:
+    """``full`` for a reader, ``ci`` where runs are shortened.
+
+    Raises:
+        InvalidParameter: ``LAB_PROFILE`` holds an unknown word.
+    """
+    return ci if profile() is Profile.CI else full
