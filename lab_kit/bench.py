@@ -27,6 +27,7 @@ from lab_kit.models.repository import Repository, Settings
 from lab_kit.models.store import ModelStore
 from lab_kit.trace import Received, RequestCall, Spoken, StreamCall
 
+READY_PATH = "/readyz"
 _DAMAGE_BYTES = 64
 
 
@@ -114,7 +115,7 @@ class Bench(Caller):
             return known
         bench = cls._launch(key, model)
         try:
-            ready = bench._child.wait_until_ready("/readyz").json()
+            ready = bench._child.wait_until_ready(READY_PATH).json()
         except BaseException:  # also an interrupt: leave no server behind
             bench.stop()
             raise
@@ -137,6 +138,10 @@ class Bench(Caller):
     def probes(self) -> tuple[Probe, ...]:
         """What ``/readyz`` said while the server started, each change once."""
         return tuple(self._child.probes)
+
+    def readiness(self) -> Probe:
+        """What ``/readyz`` says now."""
+        return self._child.probe(READY_PATH)
 
     @contextmanager
     def far_away(self, one_way_s: float) -> Iterator["Caller"]:

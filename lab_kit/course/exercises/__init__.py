@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lab_kit.course.exercises import lab00, lab01
+from lab_kit.course.exercises import lab00, lab01, lab02
 from lab_kit.course.exercises.exercise import Exercise
 
 EXERCISES: Mapping[str, Exercise] = MappingProxyType(
-    {exercise.id: exercise for exercise in (*lab00.EXERCISES, *lab01.EXERCISES)}
+    {exercise.id: exercise for exercise in (*lab00.EXERCISES, *lab01.EXERCISES, *lab02.EXERCISES)}
 )
 """Every exercise by its id."""
 
