@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from lab_kit import client, load
 from lab_kit.audio.sources import DEFAULT_CHUNK_S, PacedRecording, Source
-from lab_kit.child import HOST, LOG_TAIL_LINES, Child
+from lab_kit.child import HOST, LOG_TAIL_LINES, Child, Probe
 from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Batching
 from lab_kit.events import StreamOptions
@@ -27,6 +27,7 @@ from lab_kit.models.repository import Repository, Settings
 from lab_kit.models.store import ModelStore
 from lab_kit.trace import Received, RequestCall, Spoken, StreamCall
 
+READY_PATH = "/readyz"
 _DAMAGE_BYTES = 64
 
 
@@ -114,7 +115,7 @@ class Bench(Caller):
             return known
         bench = cls._launch(key, model)
         try:
-            ready = bench._child.wait_until_ready("/readyz").json()
+            ready = bench._child.wait_until_ready(READY_PATH).json()
         except BaseException:  # also an interrupt: leave no server behind
             bench.stop()
             raise
@@ -132,6 +133,15 @@ class Bench(Caller):
     def pid(self) -> int:
         """The server's process id."""
         return self._child.pid
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What ``/readyz`` said while the server started, each change once."""
+        return tuple(self._child.probes)
+
+    def readiness(self) -> Probe:
+        """What ``/readyz`` says now."""
+        return self._child.probe(READY_PATH)
 
     @contextmanager
     def far_away(self, one_way_s: float) -> Iterator["Caller"]:

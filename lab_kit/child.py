@@ -18,19 +18,41 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from lab_kit.errors import ServerFailed
+from lab_kit.units import ms
 
 HOST = "127.0.0.1"
 READY_TIMEOUT_S = 60.0
 """Weights are read and warm in about a second; a cold disk or a busy machine may take longer."""
 _POLL_S = 0.05
+_PROBE_TIMEOUT_S = 2.0
 _PARENT_CHECK_S = 0.5
 _STOP_TIMEOUT_S = 10.0
 LOG_TAIL_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a readiness probe was told, from one moment until the next probe that differs.
+
+    Attributes:
+        at_s: since the process was started.
+        status: the HTTP status; None while nobody answered.
+        body: of the answer; empty without one.
+    """
+
+    at_s: float
+    status: int | None
+    body: str
+
+    def __str__(self) -> str:
+        said = "nobody answers" if self.status is None else f"{self.status}  {self.body}"
+        return f"{ms(self.at_s):7.0f} ms  {said}"
 
 
 class Child:
@@ -41,6 +63,9 @@ class Child:
             that listens already, so that no port can be lost between choosing and binding it.
         arguments: its other options.
         environment: variables to add to our own.
+
+    Attributes:
+        probes: what the readiness probes were told while it started.
     """
 
     def __init__(
@@ -53,6 +78,8 @@ class Child:
         self.url = f"http://{HOST}:{listener.getsockname()[1]}"
         descriptor, name = tempfile.mkstemp(prefix="lab-server-", suffix=".log")
         self._log = Path(name)
+        self.probes: list[Probe] = []
+        self._started_s = time.monotonic()
         with listener, os.fdopen(descriptor, "wb") as log:
             given = ["--with-parent", "--fd", str(listener.fileno()), *arguments]
             self._process = subprocess.Popen(
@@ -89,9 +116,10 @@ class Child:
                 log is in the error.
         """
         deadline = time.monotonic() + READY_TIMEOUT_S
-        with httpx.Client(base_url=self.url, timeout=2.0, trust_env=False) as probe:
+        with httpx.Client(base_url=self.url, timeout=_PROBE_TIMEOUT_S, trust_env=False) as probe:
             while self.alive and time.monotonic() < deadline:
                 answer = _asked(probe, path)
+                self._note(self._told(answer))
                 if answer is not None and answer.status_code == 200:
                     return answer
                 if answer is not None and (reason := _failure(answer)) is not None:
@@ -99,6 +127,11 @@ class Child:
                 time.sleep(_POLL_S)
         what = "is not ready" if self.alive else f"ended with code {self._process.returncode}"
         raise self._failed(f"the server {what}")
+
+    def probe(self, path: str) -> Probe:
+        """Ask ``path`` once, now."""
+        with httpx.Client(base_url=self.url, timeout=_PROBE_TIMEOUT_S, trust_env=False) as probe:
+            return self._told(_asked(probe, path))
 
     def stop(self) -> None:
         """Stop the process, wait for it, and kill what it left; harmless if it is gone already."""
@@ -112,6 +145,17 @@ class Child:
         self._process.wait()
         self._log.unlink(missing_ok=True)
         atexit.unregister(self.stop)
+
+    def _note(self, told: Probe) -> None:
+        last = self.probes[-1] if self.probes else None
+        if last is None or (told.status, told.body) != (last.status, last.body):
+            self.probes.append(told)
+
+    def _told(self, answer: httpx.Response | None) -> Probe:
+        at_s = time.monotonic() - self._started_s
+        if answer is None:
+            return Probe(at_s, None, "")
+        return Probe(at_s, answer.status_code, answer.text)
 
     def _kill_group(self) -> None:
         """Whatever is left: a child that will not stop, or one that its own parent forgot."""

@@ -7,7 +7,7 @@ monotonic clock unless they say ``remote``.
 from dataclasses import dataclass
 
 from lab_kit.clock import ClockOffset
-from lab_kit.events import Event
+from lab_kit.events import Event, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,12 @@ class StreamCall:
         """The model's versions that answered, in the order of their first result."""
         named = (received.version for received in self.received)
         return tuple(dict.fromkeys(version for version in named if version is not None))
+
+    @property
+    def text(self) -> str:
+        """What its finals say, in order."""
+        finals = (r.event for r in self.received if isinstance(r.event, Final))
+        return " ".join(final.text for final in finals)
 
     def due_ns(self, audio_s: float) -> int:
         """When that moment of the audio sounded."""

@@ -107,6 +107,8 @@ LABS = (
         _FOUNDATIONS,
         75,
         ("01",),
+        ("02.1", "02.2"),
+        is_available=True,
     ),
     Lab(
         "03",

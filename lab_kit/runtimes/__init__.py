@@ -4,7 +4,7 @@
 ``compare(clips)`` runs clips through them and reports. Knows no engine and no server.
 """
 
-from lab_kit.runtimes.choices import REFERENCE, Runtime, available
+from lab_kit.runtimes.choices import REFERENCE, Runtime, available, same_precision
 from lab_kit.runtimes.network import Loaded, Transcript
 from lab_kit.runtimes.report import THREADS, Figures, RuntimeReport, compare, table
 
@@ -18,5 +18,6 @@ __all__ = [
     "Transcript",
     "available",
     "compare",
+    "same_precision",
     "table",
 ]

@@ -12,6 +12,7 @@ from lab_kit.errors import ModelNotLoaded
 from lab_kit.models.device import Device, choose_device
 from lab_kit.models.store import ModelStore
 from lab_kit.models.whisper_rules import WhisperRules
+from lab_kit.profile import by_profile
 from lab_kit.runtimes import exporting, pytorch
 from lab_kit.runtimes.network import Loaded, Network
 from lab_kit.runtimes.onnx_runtime import OnnxNetwork
@@ -21,6 +22,9 @@ from lab_kit.units import seconds
 MODEL = "whisper-tiny-en"
 REFERENCE = "pytorch-fp32"
 """What all others are compared with."""
+
+_COMPILED = "pytorch-compiled-fp32"
+_EXPORTED = "onnxruntime-fp32"
 
 T = TypeVar("T")
 
@@ -90,7 +94,7 @@ def available(device: Device | None = None) -> list[Runtime]:
     return [
         Runtime(REFERENCE, "float32", "eager", place, no_gpu, _eager("float32")),
         Runtime(
-            "pytorch-compiled-fp32",
+            _COMPILED,
             "float32",
             "torch.compile of the encoder's layers, the rest eager",
             place,
@@ -98,7 +102,7 @@ def available(device: Device | None = None) -> list[Runtime]:
             _compiled,
         ),
         Runtime(
-            "onnxruntime-fp32",
+            _EXPORTED,
             "float32",
             "exported",
             place,
@@ -116,6 +120,17 @@ def available(device: Device | None = None) -> list[Runtime]:
         Runtime("pytorch-bf16", "bfloat16", "eager", place, no_bfloat16, _eager("bfloat16")),
         Runtime("pytorch-fp16", "float16", "eager", place, no_gpu or no_half, _eager("float16")),
     ]
+
+
+def same_precision() -> tuple[str, ...]:
+    """Names of the runtimes that change nothing but who computes: all in float32.
+
+    Compilation is left out where runs are shortened.
+    """
+    return by_profile(
+        full=(REFERENCE, _COMPILED, _EXPORTED),
+        ci=(REFERENCE, _EXPORTED),
+    )
 
 
 def _eager(dtype: str) -> Build:

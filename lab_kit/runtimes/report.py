@@ -106,10 +106,10 @@ def compare(
 def table(reports: Sequence[RuntimeReport]) -> str:
     """The comparison as text, one runtime a line."""
     head = (
-        f"{'runtime':22}{'MB':>6}{'prepare s':>11}{'load s':>8}{'p50 ms':>8}{'p95 ms':>8}"
-        f"{'tokens/s':>10}{'WER real':>10}{'synth.':>8}{'drift':>9}{'agrees':>8}  device"
+        f"{'runtime':22}{'MB':>5}{'prepare s':>10}{'load s':>7}{'p50 ms':>7}{'p95 ms':>7}"
+        f"{'tokens/s':>9}{'WER real':>9}{'synth.':>7}{'drift':>8}{'agrees':>7}"
     )
-    how = [f"{report.name}: {report.how}" for report in reports]
+    how = [f"{report.name}: {report.how}; {report.device}" for report in reports]
     return "\n".join([head, *map(_line, reports), f"CPU threads: {THREADS} each", *how])
 
 
@@ -167,10 +167,10 @@ def _line(report: RuntimeReport) -> str:
         return f"{report.name:22}not run: {report.why_not}"
     f = report.figures
     return (
-        f"{report.name:22}{f.size_bytes / 1e6:6.0f}{f.prepare_s:11.1f}{f.load_s:8.2f}"
-        f"{f.clip_ms_p50:8.0f}{f.clip_ms_p95:8.0f}{f.tokens_per_s:10.0f}"
-        f"{_percent(f.wer_real):>10}{_percent(f.wer_synthesized):>8}"
-        f"{f.largest_score_difference:9.2g}{f.agrees:8.0%}  {report.device}"
+        f"{report.name:22}{f.size_bytes / 1e6:5.0f}{f.prepare_s:10.1f}{f.load_s:7.2f}"
+        f"{f.clip_ms_p50:7.0f}{f.clip_ms_p95:7.0f}{f.tokens_per_s:9.0f}"
+        f"{_percent(f.wer_real):>9}{_percent(f.wer_synthesized):>7}"
+        f"{f.largest_score_difference:8.2g}{f.agrees:7.0%}"
     )
 
 

@@ -5,7 +5,7 @@ import html
 from collections.abc import Sequence
 
 from lab_kit.client import ShadowReport, VersionState
-from lab_kit.show.display import columns, show_html
+from lab_kit.show.display import columns, show_html, wrapped
 
 _MARKED = "background:rgba(213,94,0,.25)"
 
@@ -19,16 +19,15 @@ def versions(states: Sequence[VersionState]) -> None:
 
 
 def tabulate_versions(states: Sequence[VersionState]) -> str:
-    """One line a version."""
-    rows = [("version", "state", "is", "settings", "serves", "why")]
+    """One line a version, and why some failed beneath."""
+    rows = [("version", "state", "is", "settings", "serves")]
     for state in states:
         share = "" if state.share is None else f" of {state.share:.0%}"
         settings = ", ".join(f"{name}={value}" for name, value in state.settings.items())
         labels = ", ".join(state.labels) + share
-        rows.append(
-            (str(state.number), state.state, labels, settings, str(state.in_flight), state.reason)
-        )
-    return columns(rows, left=len(rows[0]))
+        rows.append((str(state.number), state.state, labels, settings, str(state.in_flight)))
+    why = [wrapped(f"{state.number}: {state.reason}") for state in states if state.reason]
+    return "\n".join([columns(rows, left=len(rows[0])), *why])
 
 
 def shadow(report: ShadowReport) -> None:

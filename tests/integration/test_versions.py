@@ -29,7 +29,6 @@ from lab_kit.errors import (
     VersionConflict,
     VersionFailed,
 )
-from lab_kit.events import Final
 from lab_kit.models.repository import Settings
 from lab_kit.models.store import ModelStore
 from lab_kit.slo.accuracy import bare_words, word_error_rate
@@ -65,8 +64,7 @@ async def state_of(bench: Bench, version: int) -> VersionState:
 
 def words(call: StreamCall) -> list[str]:
     """What the stream's finals say, in order; punctuation may depend on who shared a step."""
-    finals = [r.event.text for r in call.received if isinstance(r.event, Final)]
-    return bare_words(" ".join(finals))
+    return bare_words(call.text)
 
 
 async def quickly(bench: Bench, clip: str) -> tuple[list[str], set[str]]:
@@ -154,6 +152,17 @@ async def test_a_damaged_version_says_why_and_the_old_one_serves_on(calm: Bench)
     assert "decoder_model_merged.ort" in state.reason
     assert (await calm.transcribe(datasets.clip(SHORT))).version == "1"
     assert httpx.get(f"{calm.url}/readyz").json()["version"] == "1"
+
+
+async def test_readiness_is_told_while_it_starts_and_later(calm: Bench) -> None:
+    told = [(probe.status, probe.body) for probe in calm.probes]
+    assert told[-1][0] == 200
+    assert 200 not in [status for status, _ in told[:-1]]
+    assert len(set(told)) == len(told)
+    now = calm.readiness()
+    assert now.status == 200
+    assert now.at_s > calm.probes[-1].at_s
+    assert '200  {"status":"ready"' in str(now)
 
 
 async def test_weights_that_the_runtime_refuses_are_named_in_its_words(

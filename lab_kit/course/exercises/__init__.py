@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lab_kit.course.exercises import lab00, lab01, lab03
+from lab_kit.course.exercises import lab00, lab01, lab02, lab03
 from lab_kit.course.exercises.exercise import Exercise
 
+_LABS = (lab00, lab01, lab02, lab03)
+
 EXERCISES: Mapping[str, Exercise] = MappingProxyType(
-    {exercise.id: exercise for exercise in (*lab00.EXERCISES, *lab01.EXERCISES, *lab03.EXERCISES)}
+    {exercise.id: exercise for lab in _LABS for exercise in lab.EXERCISES}
 )
 """Every exercise by its id."""
 

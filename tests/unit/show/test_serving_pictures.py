@@ -134,11 +134,12 @@ def test_versions_are_listed_with_what_they_are_to_callers_and_why_they_failed()
         VersionState(2, "ready", ("canary",), 0.2, "", {"tokens_per_audio_s": 3.0}, "", 1),
         VersionState(3, "failed", (), None, "its weights are damaged", {}, "", 0),
     ]
-    _, first, second, third = tabulate_versions(states).splitlines()
+    _, first, second, third, why = tabulate_versions(states).splitlines()
     assert first.split() == ["1", "ready", "production", "4"]
     assert "canary of 20%" in second
     assert "tokens_per_audio_s=3.0" in second
-    assert "its weights are damaged" in third
+    assert third.split() == ["3", "failed", "0"]
+    assert why == "3: its weights are damaged"
 
 
 def test_a_shadow_is_told_with_the_pairs_that_differ() -> None:
