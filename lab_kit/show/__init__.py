@@ -2,6 +2,7 @@
 
 from lab_kit.show.cache import cache
 from lab_kit.show.delays import delays
+from lab_kit.show.explorer import batching_explorer
 from lab_kit.show.frontier import frontier
 from lab_kit.show.live import live
 from lab_kit.show.offered import offered
@@ -13,6 +14,7 @@ from lab_kit.show.versions import shadow, versions
 from lab_kit.show.waterfall import waterfall, waterfalls
 
 __all__ = [
+    "batching_explorer",
     "cache",
     "cold_starts",
     "delays",
