@@ -16,9 +16,11 @@ from lab_kit.load import (
     OfferedRequest,
     Source,
 )
+from lab_kit.runtimes import Figures, RuntimeReport
 from lab_kit.show.cache import draw_cache, tabulate_cache
 from lab_kit.show.frontier import draw_frontier, tabulate_frontier
 from lab_kit.show.offered import draw_offered, tabulate_offered
+from lab_kit.show.runtimes import draw_runtimes, runtimes, tabulate_runtimes
 from lab_kit.show.starts import cold_starts, draw_cold_starts, tabulate_cold_starts
 from lab_kit.show.versions import tabulate_shadow, tabulate_versions
 from lab_kit.trace import Stage
@@ -148,3 +150,25 @@ def test_a_shadow_is_told_with_the_pairs_that_differ() -> None:
     assert "4 answers compared, 1 differ" in told
     assert "6.2%" in told
     assert "'the age of'" in told
+
+
+def ran(name: str, size_bytes: int, wer: float | None) -> RuntimeReport:
+    figures = Figures(size_bytes, 0.1, 0.2, 300.0, 400.0, 90.0, wer, None, 0.1, 0.9)
+    return RuntimeReport(name, "int8", "quantized", "cpu (2 cores)", figures, None)
+
+
+def test_a_runtime_is_drawn_with_its_size_time_and_errors_or_says_why_not() -> None:
+    reports = [
+        ran("fp32", 151_000_000, 0.036),
+        ran("int8", 61_000_000, None),
+        RuntimeReport("fp16", "float16", "eager", "cpu (2 cores)", None, "a GPU's affair"),
+    ]
+    svg = draw_runtimes(reports)
+    assert all(told in svg for told in ("151", "61", "300", "3.6%", "fp32", "int8"))
+    assert "fp16" not in svg
+    table = tabulate_runtimes(reports)
+    assert "fp16: a GPU's affair" in table
+    assert table.count("cpu (2 cores)") == 1
+    assert max(map(len, table.splitlines())) < 100, "it fits beside an open side bar"
+    with pytest.raises(ValueError, match="no runtime ran"):
+        runtimes(reports[2:])
