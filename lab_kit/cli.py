@@ -117,8 +117,8 @@ def _models_verify(options: argparse.Namespace) -> int:
     from lab_kit.models.store import ModelStore, State
 
     store = ModelStore()
-    needed = [item.entry.name for item in store.listing() if item.entry.is_default]
-    found = [store.verify(name) for name in options.names or needed]
+    known = [item.entry.name for item in store.listing()]
+    found = [store.verify(name) for name in options.names or known]
     for item in found:
         print(f"{item.entry.name:22}{item.state:12}{item.detail}")
     return int(any(item.state in (State.MISSING, State.CORRUPT) for item in found))

@@ -121,7 +121,7 @@ def weights_finding() -> Finding:
     """Whether every model that labs need is here and has the catalog's hash."""
     from lab_kit.models import store
 
-    needed = [listing for listing in store.ModelStore().listing() if listing.entry.is_default]
+    needed = store.ModelStore().listing()
     bad = [
         f"{item.entry.name} is {item.state}"
         for item in needed

@@ -16,6 +16,9 @@ FRAME_SAMPLES = 128
 MARGIN_DB = 9.0
 """A frame this much above the noise floor is loud. With it the end by level lies within -40 to
 +30 ms of the true end for eight in ten utterances of the clips that settings may be chosen by."""
+DIGITAL_SILENCE_DB = -95.0
+"""Below the smallest 16-bit sample: a muted line or a codec's gap, and no room. A floor down there
+would make the room that follows count as loud for half a minute."""
 FLOOR_RISE_DB = 0.016
 """The floor follows falling levels at once and rising ones at 2 dB a second, slower than speech."""
 CLEAR_DB = 20.0
@@ -54,6 +57,9 @@ class Loudness:
 
     def _follow(self, level_db: float) -> None:
         self._sample += FRAME_SAMPLES
+        if level_db < DIGITAL_SILENCE_DB:
+            self._was_loud = False
+            return
         if math.isinf(self._floor_db):
             self._floor_db = self._smooth_db = level_db
         self._smooth_db = (self._smooth_db + level_db) / 2

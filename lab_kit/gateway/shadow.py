@@ -146,7 +146,8 @@ class Shadow:
         self._lock = threading.Lock()
         self._waiting = 0
         self._counts = dict.fromkeys(Comparison, 0)
-        self._rates: list[float] = []
+        self._rated = 0
+        self._rates_sum = 0.0
         self._pairs: deque[Pair] = deque(maxlen=KEPT_PAIRS)
 
     def ask(self, request: DecodeRequest, production: str) -> None:
@@ -167,14 +168,13 @@ class Shadow:
     def report(self) -> ShadowReport:
         """The comparison so far."""
         with self._lock:
-            rates = self._rates
             return ShadowReport(
                 version=self.version,
                 same=self._counts[Comparison.SAME],
                 different=self._counts[Comparison.DIFFERENT],
                 skipped=self._counts[Comparison.SKIPPED],
                 failed=self._counts[Comparison.FAILED],
-                word_error_rate=sum(rates) / len(rates) if rates else None,
+                word_error_rate=self._rates_sum / self._rated if self._rated else None,
                 pairs=tuple(self._pairs),
             )
 
@@ -203,7 +203,8 @@ class Shadow:
         is_same = bare_words(production) == bare_words(shadow)
         with self._lock:
             if rate is not None:
-                self._rates.append(rate)
+                self._rated += 1
+                self._rates_sum += rate
             if not is_same:
                 audio_s = len(request.audio) / SAMPLE_RATE_HZ
                 self._pairs.append(Pair(audio_s, production, shadow, rate))

@@ -6,8 +6,15 @@ It sees the client only, so it can load any server the client can talk to.
 from lab_kit.load.arrivals import Arrivals, Constant, Poisson
 from lab_kit.load.company import Company, alone_and_together
 from lab_kit.load.distance import far_away
-from lab_kit.load.open_loop import Offered, OfferedRequest, offer, sweep
-from lab_kit.load.telemetry import DeviceRecord, DeviceSample, GpuSample, Source, watch_device
+from lab_kit.load.open_loop import Offered, OfferedRequest, Transcribe, offer, sweep
+from lab_kit.load.telemetry import (
+    DeviceRecord,
+    DeviceSample,
+    DeviceWatch,
+    GpuSample,
+    Source,
+    watch_device,
+)
 from lab_kit.load.turns import Turns, at_once, in_turn, neighbours
 from lab_kit.load.utilisation import Busy, watch
 
@@ -18,11 +25,13 @@ __all__ = [
     "Constant",
     "DeviceRecord",
     "DeviceSample",
+    "DeviceWatch",
     "GpuSample",
     "Offered",
     "OfferedRequest",
     "Poisson",
     "Source",
+    "Transcribe",
     "Turns",
     "alone_and_together",
     "at_once",

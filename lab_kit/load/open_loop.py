@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol, TypeAlias
 
 from lab_kit.datasets import Clip
@@ -69,6 +69,9 @@ class OfferedRequest:
         if self.received_ns is None:
             return math.inf
         return (self.received_ns - self.intended_ns) / 1e9
+
+
+OnEnd: TypeAlias = Callable[[float, OfferedRequest], None]
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ async def offer(
     *,
     warm_up_s: float = 0.0,
     patience_s: float = PATIENCE_S,
+    on_end: OnEnd | None = None,
 ) -> Offered:
     """Make the plan's requests, one clip after the other; returns when all have ended.
 
@@ -178,6 +182,8 @@ async def offer(
             raises becomes part of the record; another exception is a defect, and is raised.
         warm_up_s: leave out what happens before, so that cold caches are not measured.
         patience_s: give up on an answer this long after the intended send.
+        on_end: called with each request when it has ended, and with how many seconds after the
+            plan's zero it was due.
 
     Raises:
         InvalidParameter: no clips, or the plan has nothing after the warm-up.
@@ -198,6 +204,8 @@ async def offer(
             await asyncio.sleep(max(0, due_ns - time.perf_counter_ns()) / 1e9)
             asked = _ask(transcribe, clips[number % len(clips)], due_ns, patience_s)
             made.append(group.create_task(asked))
+            if on_end is not None:
+                made[-1].add_done_callback(partial(_tell, on_end, at_s))
     wall_ns = time.perf_counter_ns() - began_ns
     return Offered(
         arrivals=arrivals,
@@ -220,6 +228,11 @@ async def sweep(
     Put the rates in rising order: a server may go on working for callers who hung up.
     """
     return [await offer(transcribe, clips, plan, warm_up_s=warm_up_s) for plan in plans]
+
+
+def _tell(on_end: OnEnd, due_s: float, ended: "asyncio.Task[OfferedRequest]") -> None:
+    if not ended.cancelled() and ended.exception() is None:
+        on_end(due_s, ended.result())
 
 
 async def _ask(

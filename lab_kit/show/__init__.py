@@ -6,6 +6,7 @@ from lab_kit.show.explorer import batching_explorer
 from lab_kit.show.frontier import frontier
 from lab_kit.show.live import live
 from lab_kit.show.offered import offered
+from lab_kit.show.offering import offering
 from lab_kit.show.runtimes import runtimes
 from lab_kit.show.sound import sound
 from lab_kit.show.starts import cold_starts
@@ -22,6 +23,7 @@ __all__ = [
     "frontier",
     "live",
     "offered",
+    "offering",
     "runtimes",
     "shadow",
     "sound",

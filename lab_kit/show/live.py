@@ -78,6 +78,12 @@ def can_click() -> bool:
     return hasattr(get_ipython(), "kernel")
 
 
+def draw_period_s() -> float:
+    """How long a picture stands still while something is measured."""
+    few = usable_cores() <= _FEW_CORES
+    return 1 / (_DRAWS_PER_S_ON_FEW_CORES if few else _DRAWS_PER_S)
+
+
 def unattended_limit_s(source: Source, seconds: float | None) -> float | None:
     """How much to stream where nobody can stop it; None where the source ends by itself."""
     if source.waits_itself:
@@ -263,8 +269,7 @@ class LiveRun:
             self._screen.end(self._state, self.error)
 
     def _draw_while(self, streaming: Thread) -> None:
-        few = usable_cores() <= _FEW_CORES
-        period_s = 1 / (_DRAWS_PER_S_ON_FEW_CORES if few else _DRAWS_PER_S)
+        period_s = draw_period_s()
         is_last = False
         while not is_last:
             # asked before the news is read, so that the last of it is read too

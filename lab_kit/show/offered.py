@@ -25,8 +25,8 @@ def offered(run: Offered, device: DeviceRecord, title: str) -> None:
 
 def draw_offered(run: Offered, device: DeviceRecord, title: str) -> str:
     """The picture as SVG."""
-    strips = _strips(device)
-    bottom = _BOTTOM_PX + len(strips) * (_STRIP_PX + _STRIP_GAP_PX)
+    lines = strips(device)
+    bottom = _BOTTOM_PX + len(lines) * (_STRIP_PX + _STRIP_GAP_PX)
     svg = Svg(bottom + 50, title)
     svg.text((22, 28), title, size_px=theme.TITLE_PX, bold=True)
     svg.text((22, 46), f"{device.device}; strip: {device.source}", role=FAINT)
@@ -43,7 +43,7 @@ def draw_offered(run: Offered, device: DeviceRecord, title: str) -> str:
     label = theme.budget_label(ZERO)
     svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, 64, label)
     top = float(_BOTTOM_PX + _STRIP_GAP_PX)
-    for name, most, line in strips:
+    for name, most, line in lines:
         scale = Scale(0, most, top + _STRIP_PX, top)
         svg.text((_LEFT_PX, top - 6), name, role=FAINT, size_px=theme.SMALL_PX)
         drawn = [(across.px(min(t, across.high)), scale.px(min(v, most))) for t, v in line]
@@ -56,7 +56,7 @@ def draw_offered(run: Offered, device: DeviceRecord, title: str) -> str:
 def tabulate_offered(run: Offered, device: DeviceRecord) -> str:
     """What was offered, what came of it, and what the device did, by whose account."""
     waits_s = [r.latency_s for r in run.counted]
-    busiest = max((value for _, _, line in _strips(device)[:1] for _, value in line), default=0.0)
+    busiest = max((value for _, _, line in strips(device)[:1] for _, value in line), default=0.0)
     rows = [
         ("requests", str(len(run.counted))),
         ("offered per s", f"{run.offered_per_s:.1f}"),
@@ -65,13 +65,13 @@ def tabulate_offered(run: Offered, device: DeviceRecord) -> str:
         ("p95 ms", f"{percentile_ms(waits_s, 0.95)} {standing(len(waits_s))}".strip()),
         ("refused, failed", f"{run.refused}, {run.failed}"),
         ("sent late, p99 ms", f"{ms(run.lateness_s):.0f}"),
-        (f"busiest moment ({device.source})", f"{busiest:.2f} of {_strips(device)[0][1]:g}"),
+        (f"busiest moment ({device.source})", f"{busiest:.2f} of {strips(device)[0][1]:g}"),
     ]
     return columns([("", ""), *rows])
 
 
-def _strips(device: DeviceRecord) -> list[tuple[str, float, list[tuple[float, float]]]]:
-    """For each strip its name, its full scale, and its line over seconds."""
+def strips(device: DeviceRecord) -> list[tuple[str, float, list[tuple[float, float]]]]:
+    """For each strip of the device its name, its full scale, and its line over seconds."""
     if device.source is Source.NVML:
         seen = [(s.at_s, s.gpu) for s in device.samples if s.gpu is not None]
         memory = max((gpu.memory_bytes for _, gpu in seen), default=1) / 1e9

@@ -38,6 +38,9 @@ from lab_kit.stream.segment import (
 from lab_kit.stream.stability import EARLY_S, EARLY_TOKENS, shown
 from lab_kit.units import samples
 
+MOST_HASTE_SAMPLES = samples(0.025)
+"""Silence is judged when a chunk arrives, so an endpoint is off by up to half a chunk; by no more
+than this too early, which is less than the place of speech's end is uncertain by."""
 DRAFT_DROPS_TOKENS = 2
 """The end of the last hypothesis is where it changes: its final punctuation above all."""
 
@@ -82,7 +85,9 @@ class StreamSession:
             self._mark(self._endpointer.heard_until(self._now_sample), trigger)
             self._cut_if_too_long(trigger)
         self._now_sample = self._buffer.end_sample
-        self._mark(self._endpointer.heard_until(self._now_sample), trigger)
+        # the next chunk comes a chunk later: an endpoint belongs to the nearer of the two
+        nearer = min(len(audio) // 2, MOST_HASTE_SAMPLES)
+        self._mark(self._endpointer.heard_until(self._now_sample + nearer), trigger)
         self._ask_for_interim(trigger)
         self._announce_utterance_end()
         self._forget_audio()

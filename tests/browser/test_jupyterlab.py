@@ -110,6 +110,38 @@ def test_running_the_cell_again_ends_the_former_run(lab: Lab, open_notebook: Ope
     assert "stopped True" in done.cells[4].outputs[0].text
 
 
+def test_a_plan_is_drawn_while_it_is_carried_out(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(
+        lab,
+        "offering.ipynb",
+        "from lab_kit import Bench, client, datasets, load, show\nbench = Bench.start()",
+        """clips, plan = [datasets.clip("two-cities-best")], load.Constant(4, 12)
+async with client.Inference(bench.url) as door:
+    run = await show.offering(door.transcribe, clips, plan, bench.pid, "Four a second")""",
+        "print(len(run.requests), 'requests')",
+    )
+    notebook = open_notebook("offering.ipynb")
+    notebook.run_all()
+    page = notebook.page
+    page.locator(PLOT).wait_for(state="attached", timeout=180_000)
+    page.evaluate(COUNT_DRAWS)
+    eventually("first answers", lambda: page.evaluate(LOOK)["points"] > 4, 30)
+    before = page.evaluate(LOOK)
+    page.wait_for_timeout(2_000)
+    after = page.evaluate(LOOK)
+    notebook.screenshot("moving")
+    assert after["points"] > before["points"]
+    assert after["line"] == 300
+    assert "cores that the server kept busy, of " in after["words"]
+    assert_plot_is_whole(page)
+    done = notebook.finish()
+    assert errors_of(done) == []
+    assert page.locator(PLOT).count() == 0, "the still picture has taken its place"
+    assert any("image/svg+xml" in output.data for output in done.cells[1].outputs)
+    assert "48 requests" in done.cells[2].outputs[0].text
+    notebook.screenshot("still")
+
+
 def test_interrupt_ends_a_bounded_run_cleanly(lab: Lab, open_notebook: Open) -> None:
     write_notebook(
         lab,

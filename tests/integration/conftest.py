@@ -1,6 +1,7 @@
 """What the server tests share: one running server, and others with limits that a test can reach."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from server_process import KEY, ServerProcess
@@ -14,6 +15,16 @@ def _no_server_outlives_the_tests() -> Iterator[None]:
     yield
     for bench in tuple(Bench._running.values()):
         bench.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, Any, Any]:
+    """Show, under a failure, what the servers that the test was given had to say."""
+    report = yield
+    if report.failed:
+        given = [value for value in item.funcargs.values() if isinstance(value, Bench)]
+        report.sections += [(f"log of {bench.url}", bench.log_tail(80)) for bench in given]
+    return report
 
 
 @pytest.fixture

@@ -37,6 +37,16 @@ def test_steady_sound_of_any_level_is_not_loud() -> None:
         assert followed(noise(2.0, level_db)).loud_until_sample == 0
 
 
+def test_digital_silence_says_nothing_of_the_room() -> None:
+    """A line that was muted at first is heard as well as one that was not."""
+    muted = np.zeros(WINDOW * 60, np.float32)
+    room, burst, after = noise(0.5, -60.0), noise(1.0, -20.0, seed=2), noise(0.5, -60.0, seed=3)
+    loudness = followed(muted, room, burst, after)
+    end = len(muted) + len(room) + len(burst)
+    assert loudness.loud_until_sample == pytest.approx(end, abs=3 * FRAME_SAMPLES)
+    assert loudness.is_clear
+
+
 def test_a_single_click_is_not_loud() -> None:
     room = noise(1.0, -70.0)
     room[8_000:8_010] = 0.9

@@ -88,6 +88,26 @@ def test_the_generator_says_when_it_was_in_the_way() -> None:
 # -- running -------------------------------------------------------------------------------------
 
 
+async def test_each_request_is_told_of_when_it_ends() -> None:
+    """The first is answered last; the second is turned away at once."""
+    told: list[tuple[float, bool]] = []
+
+    async def ask(clip: Clip) -> Said:
+        if clip is OTHER:
+            raise SystemOverloaded("full", "room", "wait")
+        await asyncio.sleep(0.1)
+        return Said("so")
+
+    run = await offer(
+        ask,
+        [CLIP, OTHER],
+        Constant(50.0, 0.04),
+        on_end=lambda due_s, request: told.append((due_s, request.refused)),
+    )
+    first, second = run.arrivals.times_s()
+    assert told == [(second, True), (first, False)]
+
+
 async def test_requests_leave_when_planned_and_not_when_answered() -> None:
     """All six are under way before the first is answered: nobody waited for anybody."""
     under_way, everybody = [], asyncio.Event()

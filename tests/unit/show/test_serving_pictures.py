@@ -20,6 +20,7 @@ from lab_kit.runtimes import Figures, RuntimeReport
 from lab_kit.show.cache import draw_cache, tabulate_cache
 from lab_kit.show.frontier import draw_frontier, tabulate_frontier
 from lab_kit.show.offered import draw_offered, tabulate_offered
+from lab_kit.show.offering import HIGHEST_MS, Moving
 from lab_kit.show.runtimes import draw_runtimes, runtimes, tabulate_runtimes
 from lab_kit.show.starts import cold_starts, draw_cold_starts, tabulate_cold_starts
 from lab_kit.show.versions import tabulate_shadow, tabulate_versions
@@ -82,6 +83,32 @@ def test_the_strip_says_whose_figures_it_shows() -> None:
     assert "strip: NVML" in svg
     assert "cores" not in svg
     assert "0.40 of 1" in tabulate_offered(run, nvml)
+
+
+class Watched:
+    """A device watch whose looks are given."""
+
+    def __init__(self) -> None:
+        self.samples: tuple[DeviceSample, ...] = (sample(0.0),)
+
+    def taken(self) -> DeviceRecord:
+        return DeviceRecord(Source.OPERATING_SYSTEM, "2 cores", self.samples)
+
+
+def test_a_moving_picture_follows_answers_and_device() -> None:
+    run, watched = offered([100, 5_000, None]), Watched()
+    moving = Moving(run.arrivals, watched, "A run")  # type: ignore[arg-type]
+    moving.stop()
+    for due_s, request in zip((0.0, 0.1, 0.2), run.requests, strict=True):
+        moving.hear(due_s, request)
+    watched.samples = tuple(sample(t / 10) for t in range(4))
+    moving.draw()
+    dots, cores, memory = moving.figure.data
+    assert list(dots.y) == [100, HIGHEST_MS, HIGHEST_MS]
+    assert list(dots.marker.symbol) == ["circle", "triangle-up", "x"]
+    assert list(cores.y) == pytest.approx([0.5] * 3), "one of two cores"
+    assert len(memory.y) == 4
+    assert moving.figure.layout.shapes[0].y0 == 300
 
 
 def test_a_cold_start_is_cut_into_phases_that_end_at_the_answer() -> None:
