@@ -199,13 +199,16 @@ class Scheduler:
                 self._free(sequence)
 
     def ended(self) -> list[Sequence]:
-        """Who is done and may be answered: from a closed batch nobody before everybody."""
+        """Who is done and may be answered: from a closed batch nobody before everybody.
+
+        Whom a worker still holds is not: it is the worker who tells that they are done.
+        """
         return [
             s
             for batch in self._batches
-            if batch.is_open or all(s.stage is Stage.DONE for s in batch.members)
+            if batch.is_open or all(_is_over(s) for s in batch.members)
             for s in batch.members
-            if s.stage is Stage.DONE
+            if _is_over(s)
         ]
 
     # --- who joins
@@ -354,3 +357,7 @@ class Scheduler:
 
     def _of(self, priority: Priority) -> list[Sequence]:
         return [s for s in self._sequences.values() if s.priority is priority]
+
+
+def _is_over(sequence: Sequence) -> bool:
+    return sequence.stage is Stage.DONE and not sequence.busy

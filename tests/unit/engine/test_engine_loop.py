@@ -6,13 +6,13 @@ from concurrent.futures import CancelledError
 from dataclasses import replace
 
 import pytest
-from gated_runner import HANG_S, STEPS, GatedRunner, request
+from gated_runner import HANG_S, STEPS, GatedRunner, name_of, request
 
 from lab_kit.engine.api import Load, Priority, Ticket
 from lab_kit.engine.batching import Admission, Continuous, Dynamic, Queue, Static
 from lab_kit.engine.kv import PagedKv
 from lab_kit.engine.loop import EngineLoop
-from lab_kit.engine.scheduler import Stage
+from lab_kit.engine.scheduler import Stage, Work
 from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
 from lab_kit.events import ModelInfo
 
@@ -232,6 +232,33 @@ def test_two_workers_compute_at_once_and_never_the_same(runner: GatedRunner) -> 
     runner.gate.set()
     texts = {ticket.future.result(HANG_S).text for ticket in tickets}
     assert texts == {"text 1", "text 2"}
+    engine.stop()
+
+
+class LingeringRunner(GatedRunner):
+    """Advances request 1 to its end, but does not come back before it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lingers, self.come_back = threading.Event(), threading.Event()
+
+    def run(self, work: Work) -> None:
+        super().run(work)
+        if any(name_of(s) == 1 and s.stage is Stage.DONE for s in work.sequences):
+            self.lingers.set()
+            assert self.come_back.wait(HANG_S)
+
+
+def test_what_a_worker_still_holds_is_not_answered_by_another() -> None:
+    runner = LingeringRunner()
+    engine = EngineLoop(runner, MODEL, workers=2)
+    first = engine.submit(request(1))
+    assert runner.lingers.wait(HANG_S)
+    assert engine.submit(request(2)).future.result(HANG_S).text == "text 2"
+    assert not first.future.done()
+    runner.come_back.set()
+    assert first.future.result(HANG_S).text == "text 1"
+    assert engine.submit(request(3)).future.result(HANG_S).text == "text 3"
     engine.stop()
 
 
