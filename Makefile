@@ -6,6 +6,8 @@ BIN := .venv/bin
 SETUP := $(PYTHON) packaging/install.py --gpu $(GPU)
 SCRIPTS := packaging/install.py packaging/lock.py packaging/start_lab.py
 NOTEBOOKS := $(wildcard labs/*.ipynb)
+NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+	--nbval-cell-timeout=120 -p leftovers
 
 .PHONY: lab setup test bench outputs lock clean
 
@@ -22,8 +24,7 @@ test:
 	$(BIN)/mypy lab_kit $(SCRIPTS)
 	$(BIN)/python -m pytest tests
 ifneq ($(NOTEBOOKS),)
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-		--nbval-cell-timeout=120 labs
+	PYTHONPATH=tests/notebooks $(BIN)/python -m pytest $(NBVAL) labs
 endif
 
 # Prints measurements of this machine; they pass or fail nothing.

@@ -1,5 +1,6 @@
 """What is kept of a run, and what nbval makes of it: the verdict counts, its reasons do not."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 import refresh_outputs
 from nbformat.v4 import new_code_cell, new_notebook
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 STARTER = '# NBVAL_CHECK_OUTPUT\nfrom lab_kit import course\ncourse.check("01.1", ...)'
 OPENING = '# NBVAL_CHECK_OUTPUT\nfrom lab_kit import course\ncourse.opening("01")'
 
@@ -34,13 +36,25 @@ def edit(path: Path, cell: int, old: str, new: str) -> None:
     nbformat.write(notebook, path)
 
 
-def nbval(path: Path) -> str:
+def nbval(path: Path, *more: str) -> str:
     """nbval's summary line, run as `make test` runs it."""
     options = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120"]
     config = ["--nbval-sanitize-with", str(ROOT / "tests" / "nbval.cfg")]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", *options, *config, path.name],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-c",
+            "/dev/null",
+            *options,
+            *config,
+            *more,
+            path.name,
+        ],
         cwd=path.parent,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])},
         capture_output=True,
         text=True,
     )
@@ -74,6 +88,19 @@ def test_reasons_machines_and_profiles_may_differ(written: Path) -> None:
 def test_a_verdict_may_not_differ(written: Path) -> None:
     edit(written, 2, "NOT YET", "PASS")
     assert "1 failed, 3 passed" in nbval(written)
+
+
+def test_a_process_that_outlives_its_notebook_is_found(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
+        " start_new_session=True)"
+    )
+    path = tmp_path / "leaving.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(code), new_code_cell("1")]), path)
+    assert "2 passed, 1 error" in nbval(path, "-p", "leftovers")
+    nbformat.write(new_notebook(cells=[new_code_cell(f"{code}\nchild.kill()")]), path)
+    assert nbval(path, "-p", "leftovers").startswith("1 passed in")
 
 
 def test_a_notebook_that_fails_is_left_as_it_was(
