@@ -42,6 +42,7 @@ class Microphone:
     """
 
     waits_itself = True
+    encoding = "linear16"
     rate_hz = SAMPLE_RATE_HZ
 
     def __init__(
