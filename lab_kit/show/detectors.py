@@ -10,7 +10,7 @@ from lab_kit.soundcheck import Detection, Din
 from lab_kit.units import SAMPLE_RATE_HZ
 
 _WINDOWS_PER_S = SAMPLE_RATE_HZ / WINDOW_SAMPLES
-_LEFT_PX, _SIDE_PX, _GAP_PX, _TOP_PX = 66, 262, 96, 98
+_LEFT_PX, _SIDE_PX, _GAP_PX, _TOP_PX = 66, 262, 96, 108
 
 
 def detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -> None:
@@ -65,7 +65,9 @@ def tabulate_detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -
             )
         )
     return columns(rows) + (
-        f"\n\nfound, believed, skipped: at the threshold in use, {found[0].at.threshold:g}"
+        "\n\nfound: of speech; believed: of silence, taken for speech; at the threshold in use,"
+        f" {found[0].at.threshold:g}"
+        "\nskipped: silent windows that the recognizer is spared, of all"
         f"\nsaves: of {recognizer_ms_per_s:.0f} ms that the recognizer needs for a second of sound"
     )
 

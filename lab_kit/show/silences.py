@@ -39,7 +39,9 @@ def draw_silences(reports: Sequence[SilenceReport], prediction: float | None = N
     svg.axis_below(
         across, _TOP_PX, _BOTTOM_PX, "ms from the speaker's end until it is declared, p50"
     )
-    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "pauses cut")
+    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "")
+    what = "upwards: share of the pauses inside sentences that were taken for the sentence's end"
+    svg.text((22, 48), what, role=FAINT)
     line = theme.budget_label("the speaker stops")
     svg.budget_upright(across.px(ms(BUDGET_S)), _TOP_PX, _BOTTOM_PX, line)
     color = theme.STAGE_COLORS["endpointing"]

@@ -6,7 +6,7 @@ likely as not. Read as PCM16, a header is a click, and an odd cut moves every la
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,12 +66,12 @@ class Pieces:
             yield SourceChunk(piece, given / (2 * self.rate_hz))
 
 
-def clicking(clip: Clip) -> list[bytes]:
-    """The clip as the broken relay sends it."""
+def clicking(clip: Clip, piece_bytes: Sequence[int] = PIECE_BYTES) -> list[bytes]:
+    """The clip as the broken relay sends it, in pieces of these lengths by turns."""
     pieces: list[bytes] = []
     pcm16, start = clip.pcm16, 0
     while start < len(pcm16):
-        piece = pcm16[start : start + PIECE_BYTES[len(pieces) % 2]]
+        piece = pcm16[start : start + piece_bytes[len(pieces) % len(piece_bytes)]]
         pieces.append(_wav_header(len(piece)) + piece)
         start += len(piece)
     return pieces
@@ -90,7 +90,7 @@ def as_pcm16(pieces: Sequence[bytes]) -> FloatArray:
     return to_float(joined[: len(joined) // 2 * 2], "linear16")
 
 
-async def hear(caller: Streams, pieces: Sequence[bytes]) -> Heard:
+async def hear(caller: Streams, pieces: Iterable[bytes]) -> Heard:
     """Stream the pieces to a server as PCM16; a refusal is part of the answer."""
     try:
         call = await caller.stream(Pieces("a relayed stream", tuple(pieces)))

@@ -53,7 +53,8 @@ class Detection:
         points: from the strictest threshold to the laxest.
         area: under the curve; 1 tells speech from noise always, 0.5 by chance.
         at: the point of the threshold that is really used.
-        skipped: share of windows that threshold would keep from the recognizer.
+        skipped: share of windows, silent and found to be so, that the recognizer is spared. What is
+            skipped of speech is no saving.
         us_per_window: what scoring 32 ms took.
     """
 
@@ -156,7 +157,7 @@ def _judge(
         points=points,
         area=area_under(points),
         at=RocPoint(ONSET_PROBABILITY, float(said[truth].mean()), float(said[~truth].mean())),
-        skipped=float(1 - said.mean()),
+        skipped=float((~said & ~truth).mean()),
         us_per_window=1e6 * took_s / len(scores),
     )
 
