@@ -11,10 +11,12 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from lab_kit import client, load
+from lab_kit.audio.codecs import PCM16, Codec
 from lab_kit.audio.sources import DEFAULT_CHUNK_S, PacedRecording, Source
 from lab_kit.child import HOST, LOG_TAIL_LINES, Child, Probe
 from lab_kit.datasets import Clip
@@ -49,16 +51,23 @@ class Caller:
         clip: Clip | Source,
         *,
         chunk_s: float = DEFAULT_CHUNK_S,
+        codec: Codec = PCM16,
         options: StreamOptions | None = None,
         on_event: Callable[[int, Received], None] | None = None,
     ) -> StreamCall:
         """Stream a clip at the pace of speech, or a microphone, and return what was seen.
 
+        Args:
+            chunk_s, codec: how a clip is cut and written down; a source knows that itself.
+            options: all but the encoding and the rate, which are the source's.
+
         Raises:
             ConnectionFailed: the stream broke; the reason is in the error.
         """
-        source: Source = paced(clip, chunk_s) if isinstance(clip, Clip) else clip
-        chosen = options or StreamOptions(sample_rate_hz=source.rate_hz)
+        source: Source = paced(clip, chunk_s, codec) if isinstance(clip, Clip) else clip
+        chosen = replace(
+            options or StreamOptions(), encoding=source.encoding, sample_rate_hz=source.rate_hz
+        )
         return await client.stream(self.url, source, chosen, self._key, on_event, self.device)
 
     async def transcribe(self, clip: Clip, *, streamed: bool = False) -> RequestCall:
@@ -243,7 +252,7 @@ class Bench(Caller):
         return bench
 
 
-def paced(clip: Clip, chunk_s: float = DEFAULT_CHUNK_S) -> PacedRecording:
+def paced(clip: Clip, chunk_s: float = DEFAULT_CHUNK_S, codec: Codec = PCM16) -> PacedRecording:
     """A clip as a source that hands it out at the pace of speech, with what is said in it."""
     spoken = tuple(Spoken(u.text, u.start_s, u.end_s) for u in clip.utterances())
-    return PacedRecording(clip.id, clip.samples, spoken, chunk_s)
+    return PacedRecording(clip.id, clip.samples, spoken, chunk_s, codec=codec)

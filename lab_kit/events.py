@@ -12,7 +12,8 @@ class StreamOptions:
     """What a client may choose when it opens a stream.
 
     Attributes:
-        encoding: name of the sample encoding, as `audio.pcm.ENCODINGS` lists them.
+        encoding: how the audio is written down, one of `audio.codecs.LIVE_ENCODINGS`; for Opus
+            each message is one packet.
         sample_rate_hz: rate of the audio that arrives.
         channels: interleaved channels; they are averaged to mono.
         interim_results: whether interims are wanted at all.

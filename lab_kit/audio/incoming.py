@@ -2,7 +2,8 @@
 
 import hashlib
 
-from lab_kit.audio.pcm import FloatArray, frame_bytes, to_float
+from lab_kit.audio.codecs import Codec, check_encoding
+from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.resample import StreamResampler
 from lab_kit.errors import PayloadTooLarge
 
@@ -14,23 +15,22 @@ class IncomingAudio:
         longest_s: refuse to take more audio than this.
 
     Raises:
-        InvalidParameter: unknown encoding.
+        InvalidParameter: unknown encoding, or more channels than it has.
         UnsupportedSampleRate: rate outside what the resampler accepts.
     """
 
     def __init__(self, encoding: str, rate_hz: int, channels: int, longest_s: float) -> None:
-        self._encoding = encoding
-        self._channels = channels
-        self._bytes_per_s = frame_bytes(encoding, channels) * rate_hz
+        check_encoding(encoding, rate_hz, channels)
+        self._decoder = Codec(encoding, rate_hz).decoder(channels)
         self._longest_s = longest_s
-        self._resampler = StreamResampler(rate_hz)
+        self._resampler = StreamResampler(self._decoder.rate_hz)
         self._hash = hashlib.sha256()
-        self._bytes = 0
+        self._samples = 0
 
     @property
     def audio_s(self) -> float:
         """Audio received."""
-        return self._bytes / self._bytes_per_s
+        return self._samples / self._decoder.rate_hz
 
     @property
     def sha256(self) -> str:
@@ -41,17 +41,17 @@ class IncomingAudio:
         """Decode a chunk to (samples,) float32 in [-1, 1] at 16 kHz.
 
         Raises:
-            InvalidAudioFormat: not whole samples; nothing of the chunk is kept.
+            InvalidAudioFormat: not whole samples or no packet; nothing of the chunk is kept.
             PayloadTooLarge: the stream would be longer than it may be.
         """
-        audio = to_float(data, self._encoding, self._channels)
-        if (self._bytes + len(data)) / self._bytes_per_s > self._longest_s:
+        audio = self._decoder.push(data)
+        if (self._samples + len(audio)) / self._decoder.rate_hz > self._longest_s:
             raise PayloadTooLarge(
                 f"the stream has more than {self._longest_s:,.0f} s of audio",
                 f"one stream takes at most {self._longest_s:,.0f} s",
                 "close it and open another",
             )
-        self._bytes += len(data)
+        self._samples += len(audio)
         self._hash.update(data)
         return self._resampler.push(audio)
 

@@ -1,17 +1,17 @@
-"""The microphone as a source: PortAudio's callback fills a queue, iterating empties it.
+"""The microphone as a source: PortAudio's callback fills a ring, iterating empties it.
 
 The callback runs on PortAudio's own thread and does nothing but copy; sound that it could not
 take, or that nobody fetched in time, is counted, and warned of at the end. sounddevice is imported
 when a microphone is asked for, because importing it fails where there is no PortAudio.
 """
 
-import contextlib
-import queue
+import threading
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
+from lab_kit.audio.ring import CaptureRing, Overflow
 from lab_kit.audio.sources import Source, SourceChunk
 from lab_kit.errors import AudioDeviceUnavailable, InvalidParameter
 from lab_kit.trace import Spoken
@@ -22,7 +22,7 @@ DEFAULT_CHUNK_S = 0.02
 LONGEST_WAIT_S = 2.0
 """A hundred callbacks that did not come: the device is gone or has no clock."""
 MOST_UNFETCHED_S = 30.0
-"""Sound kept for a consumer that is slow; what comes after is dropped and counted."""
+"""Sound kept for a consumer that is slow; then the oldest makes room, and is counted."""
 
 
 class Microphone:
@@ -34,7 +34,8 @@ class Microphone:
 
     Attributes:
         name: what is streamed, for titles.
-        overflows: callbacks before which sound was lost, because this process was too slow.
+        overflows: callbacks at which sound was lost, because this process was too slow.
+        losses: what the ring had to overwrite, each time.
 
     Raises:
         InvalidParameter: a chunk would hold no sample.
@@ -42,6 +43,7 @@ class Microphone:
     """
 
     waits_itself = True
+    encoding = "linear16"
     rate_hz = SAMPLE_RATE_HZ
 
     def __init__(
@@ -59,8 +61,9 @@ class Microphone:
         self.overflows = 0
         self._seconds = seconds
         self._device = device
-        most_chunks = max(1, round(MOST_UNFETCHED_S / chunk_s))
-        self._heard: queue.Queue[bytes | None] = queue.Queue(most_chunks)
+        self.losses: list[Overflow] = []
+        self._ring = CaptureRing(chunk_s, MOST_UNFETCHED_S)
+        self._changed = threading.Condition()
         self._stopped = False
 
     @property
@@ -70,9 +73,9 @@ class Microphone:
 
     def stop(self) -> None:
         """End the iteration after what was heard; harmless from another thread or twice."""
-        self._stopped = True
-        with contextlib.suppress(queue.Full):  # a full queue does not wait, so needs no waking
-            self._heard.put_nowait(None)
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
 
     def chunks(self) -> Iterator[SourceChunk]:
         """Sound as it is heard, in chunks of ``chunk_s``; takes as long as the sound.
@@ -83,9 +86,10 @@ class Microphone:
         with self._open():
             yield from self._pieces()
         if self.overflows:
+            alarm = " (more than 1 % of a minute)" if any(o.is_alarm for o in self.losses) else ""
             warnings.warn(
-                f"{self.name}: sound was lost {self.overflows} times, because this process was"
-                " too slow; what was measured on it does not count",
+                f"{self.name}: sound was lost {self.overflows} times{alarm}, because this process"
+                " was too slow; what was measured on it does not count",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -100,14 +104,14 @@ class Microphone:
             yield SourceChunk(pcm16, end_s)
 
     def _next(self) -> bytes | None:
-        try:
-            return self._heard.get(timeout=LONGEST_WAIT_S)
-        except queue.Empty as error:
-            raise AudioDeviceUnavailable(
-                f"{self.name} delivered nothing for {LONGEST_WAIT_S:.0f} s",
-                f"a chunk every {self.chunk_s} s",
-                "check that it is plugged in and not muted, then: lab doctor",
-            ) from error
+        with self._changed:
+            if self._changed.wait_for(lambda: self._stopped or len(self._ring), LONGEST_WAIT_S):
+                return self._ring.pop()
+        raise AudioDeviceUnavailable(
+            f"{self.name} delivered nothing for {LONGEST_WAIT_S:.0f} s",
+            f"a chunk every {self.chunk_s} s",
+            "check that it is plugged in and not muted, then: lab doctor",
+        )
 
     def _open(self) -> Any:
         sounddevice = _sounddevice()
@@ -129,11 +133,12 @@ class Microphone:
 
     def _take(self, data: Any, frames: int, when: Any, status: Any) -> None:
         """Copy what was heard; runs on PortAudio's thread."""
-        self.overflows += bool(status.input_overflow)
-        try:
-            self._heard.put_nowait(bytes(data))
-        except queue.Full:
-            self.overflows += 1
+        with self._changed:
+            loss = self._ring.push(bytes(data))
+            self._changed.notify()
+        self.overflows += bool(status.input_overflow) + (loss is not None)
+        if loss is not None:
+            self.losses.append(loss)
 
 
 def microphone_or(clip_source: Source, seconds: float | None = None) -> Source:

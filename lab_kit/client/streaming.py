@@ -72,7 +72,7 @@ async def _speak(
             raise ConnectionFailed(
                 "the server ended the stream early", "an open stream", "see the server's log"
             )
-        sent.append(Sent(piece.end_s, due_ns, await client.send(piece.pcm16)))
+        sent.append(Sent(piece.end_s, due_ns, await client.send(piece.data)))
     await client.finish()
     return sent
 

@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from lab_kit.audio.pcm import ENCODINGS, frame_bytes
-from lab_kit.audio.resample import check_rate
+from lab_kit.audio.codecs import LIVE_ENCODINGS, check_encoding
 from lab_kit.errors import (
     InvalidAudioFormat,
     InvalidMessage,
@@ -38,6 +37,7 @@ from lab_kit.events import (
     Timing,
     UtteranceEnd,
 )
+from lab_kit.units import SAMPLE_RATE_HZ
 
 PATH = "/v1/listen"
 DEFAULT_ENDPOINT_MS = 200
@@ -65,22 +65,23 @@ def parse_query(query: Mapping[str, str]) -> StreamOptions:
 
     Raises:
         InvalidParameter: a value has no meaning, or the encoding is missing or not spoken here.
-        UnsupportedSampleRate: see `audio.resample.check_rate`.
+        UnsupportedSampleRate: see `audio.codecs.check_encoding`.
     """
     encoding = query.get("encoding")
     if encoding is None:
         raise InvalidParameter(
             "no encoding, which announces a container file",
-            f"live audio here is raw: one of {', '.join(sorted(ENCODINGS))}",
+            f"live audio here is raw: one of {', '.join(sorted(LIVE_ENCODINGS))}",
             "add encoding and sample_rate, or upload the file to /v1/audio:transcribe",
         )
-    frame_bytes(encoding, 1)
+    check_encoding(encoding, SAMPLE_RATE_HZ)  # before its rate: an unknown one has none
     rate_hz = _integer(query, "sample_rate", None)
-    check_rate(rate_hz)
+    channels = _integer(query, "channels", 1, lowest=1, highest=MAX_CHANNELS)
+    check_encoding(encoding, rate_hz, channels)
     return StreamOptions(
         encoding=encoding,
         sample_rate_hz=rate_hz,
-        channels=_integer(query, "channels", 1, lowest=1, highest=MAX_CHANNELS),
+        channels=channels,
         interim_results=_boolean(query, "interim_results"),
         endpoint_silence_s=_endpointing(query),
         utterance_end_s=_utterance_end(query),

@@ -12,7 +12,7 @@ from lab_kit.load import Offered
 from lab_kit.show import theme
 from lab_kit.show.display import columns, show_drawing
 from lab_kit.show.figures import percentile_ms, standing
-from lab_kit.show.svg import FAINT, Point, Scale, Svg
+from lab_kit.show.svg import Point, Scale, Svg
 from lab_kit.slo.percentiles import percentile
 from lab_kit.units import BUDGET_S, ms
 
@@ -50,7 +50,7 @@ def draw_frontier(runs: Mapping[str, Sequence[Offered]], share: float = 0.95) ->
         where = [_place(o, share, across, up) for o in each]
         svg.polyline(where, color)
         svg.points(where, color, radius_px=5)
-    _legend(svg, list(runs))
+    svg.legend(zip(runs, theme.series_colors(len(runs)), strict=True), 64)
     return svg.render()
 
 
@@ -93,11 +93,3 @@ def _place(offered: Offered, share: float, across: Scale, up: Scale) -> Point:
     wait_ms = _wait_ms(offered, share)
     level = up.high if math.isinf(wait_ms) else min(wait_ms, up.high)
     return across.px(offered.audio_s_per_s), up.px(level)
-
-
-def _legend(svg: Svg, names: Sequence[str]) -> None:
-    x = 22.0
-    for color, name in zip(theme.series_colors(len(names)), names, strict=True):
-        svg.points([(x + 5, 60)], color, radius_px=5)
-        svg.text((x + 15, 64), name, role=FAINT)
-        x += 34 + 7 * len(name)

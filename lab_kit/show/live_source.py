@@ -34,6 +34,11 @@ class LiveSource:
         return self._source.name
 
     @property
+    def encoding(self) -> str:
+        """How its chunks are written down."""
+        return self._source.encoding
+
+    @property
     def rate_hz(self) -> int:
         """Its sample rate."""
         return self._source.rate_hz

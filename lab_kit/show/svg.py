@@ -238,6 +238,14 @@ class Svg:
         sample = (end - 28, label_y - 4), (end, label_y - 4)
         self.rule(*sample, BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
 
+    def legend(self, named: Iterable[tuple[str, str]], y: float, left: float = 22) -> float:
+        """A disc and a name for each (name, color), in a row; returns where the row ends."""
+        for name, color in named:
+            self.points([(left + 5, y - 4)], color, radius_px=5)
+            self.text((left + 15, y), name, role=FAINT)
+            left += 34 + 7 * len(name)
+        return left
+
     def axis_below(self, scale: Scale, top: float, bottom: float, name: str) -> None:
         """Grid lines from ``top`` to ``bottom`` with their values beneath, and the axis' name."""
         for value in scale.ticks():

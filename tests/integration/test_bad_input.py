@@ -65,7 +65,8 @@ async def refused(url: str, **query: str) -> AsyncIterator[InvalidStatus]:
 @pytest.mark.parametrize(
     ("query", "named"),
     [
-        ({"encoding": "mulaw"}, "mulaw"),
+        ({"encoding": "speex"}, "speex"),
+        ({"encoding": "opus", "sample_rate": "44100"}, "44,100 Hz"),
         ({"encoding": "\x00\r\nx-evil: 1"}, "encoding"),
         ({"encoding": "x" * 5_000}, "encoding"),
         ({"sample_rate": "fast"}, "sample_rate"),
@@ -138,6 +139,27 @@ async def test_odd_bytes_end_the_stream_after_what_was_said_before(beside: Serve
     assert "3,201 bytes" in reason
     assert "best of times" in plain(said(messages))
     assert messages[-1]["type"] == "Metadata"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "channels", "data", "named"),
+    [
+        ("linear32", 1, bytes(3_202), "3,202 bytes"),
+        ("linear16", 2, bytes(3_202), "3,202 bytes"),
+        ("mulaw", 2, bytes(801), "801 bytes"),
+        ("opus", 1, bytes(3_201), "3,201 bytes is no opus packet"),
+        ("opus", 1, b"RIFF", "4 bytes is no opus packet"),
+    ],
+)
+async def test_a_message_that_is_not_whole_ends_its_stream_by_name(
+    beside: ServerProcess, encoding: str, channels: int, data: bytes, named: str
+) -> None:
+    async with raw_stream(beside.url, encoding=encoding, channels=str(channels)) as socket:
+        await socket.send(data)
+        messages, code, reason = await rest_of(socket)
+    assert (code, reason.split(":")[0]) == (1008, "DATA-0000")
+    assert named in reason
+    assert [message["type"] for message in messages] == ["Metadata"]
 
 
 async def test_text_where_audio_belongs_is_answered_and_the_stream_goes_on(

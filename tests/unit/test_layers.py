@@ -19,7 +19,7 @@ LEVELS = (
     ("models", "scale", "wires", "dialects"),
     ("engine", "datasets"),
     ("stream", "client", "child", "runtimes"),
-    ("gateway", "load", "peers", "coldstart"),
+    ("gateway", "load", "peers", "coldstart", "soundcheck"),
     ("bench", "doctor"),
     ("show", "course"),
     ("cli",),

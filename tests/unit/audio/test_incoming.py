@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from lab_kit.audio.codecs import Codec
 from lab_kit.audio.incoming import IncomingAudio
 from lab_kit.errors import (
     InvalidAudioFormat,
@@ -52,6 +53,32 @@ def test_too_much_audio_is_refused_at_the_chunk_that_crosses_the_limit() -> None
 
 def test_what_no_chunk_could_satisfy_is_refused_at_once() -> None:
     with pytest.raises(InvalidParameter):
-        IncomingAudio("opus", 16_000, 1, longest_s=2)
+        IncomingAudio("speex", 16_000, 1, longest_s=2)
+    with pytest.raises(InvalidParameter, match="3 channels"):
+        IncomingAudio("opus", 16_000, 3, longest_s=2)
+    with pytest.raises(UnsupportedSampleRate, match="Opus at 44,100"):
+        IncomingAudio("opus", 44_100, 1, longest_s=2)
     with pytest.raises(UnsupportedSampleRate):
         IncomingAudio("linear16", 1_000, 1, longest_s=2)
+
+
+def test_a_telephones_stream_is_a_byte_a_sample() -> None:
+    incoming = IncomingAudio("mulaw", 8_000, 1, longest_s=10)
+    out = [incoming.push(b"\xff" * 400) for _ in range(20)]  # 0xff is silence
+    assert incoming.audio_s == 1.0
+    assert sum(map(len, out)) + len(incoming.flush()) == 16_000
+    assert not np.concatenate(out).any()
+
+
+def test_each_opus_message_is_one_packet_and_no_other_bytes_are() -> None:
+    tone = np.sin(np.arange(16_000) / 20).astype(np.float32) / 2
+    packets = Codec("opus", 16_000).encoder(0.02).push(tone)
+    incoming = IncomingAudio("opus", 16_000, 1, longest_s=10)
+    out = [incoming.push(packet) for packet in packets]
+    assert incoming.audio_s == 1.0
+    before = (incoming.audio_s, incoming.sha256)
+    for bad in (b"", b"\xff" * 3, bytes(3_201)):
+        with pytest.raises(InvalidAudioFormat, match="no opus packet"):
+            incoming.push(bad)
+    assert (incoming.audio_s, incoming.sha256) == before
+    assert sum(map(len, out)) + len(incoming.flush()) == 16_000

@@ -73,7 +73,7 @@ def test_sound_arrives_in_order_as_16_khz_mono(sound: PretendedSound) -> None:
     sound.blocks = [(block(value), Status()) for value in range(3)]
     mic = Microphone(seconds=0.06)
     heard = list(mic.chunks())
-    assert [chunk.pcm16 for chunk in heard] == [data for data, _ in sound.blocks]
+    assert [chunk.data for chunk in heard] == [data for data, _ in sound.blocks]
     assert [chunk.end_s for chunk in heard] == pytest.approx([0.02, 0.04, 0.06])
     assert (sound.asked["samplerate"], sound.asked["channels"]) == (16_000, 1)
     assert (sound.asked["blocksize"], sound.asked["dtype"]) == (320, "int16")

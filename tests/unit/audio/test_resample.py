@@ -39,14 +39,47 @@ def test_a_tone_inside_the_band_keeps_its_level(frequency_hz: int) -> None:
     assert level_db(to_model_rate(sound, 48_000)) == pytest.approx(level_db(sound), abs=0.1)
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000, 96_000])
-@pytest.mark.parametrize("chunk_s", [0.02, 0.1])
+@pytest.mark.parametrize("rate_hz", [8_000, 12_000, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("chunk_s", [0.0025, 0.02, 0.1])
 def test_chunks_give_what_the_whole_gives(rate_hz: int, chunk_s: float) -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, rate_hz).astype(np.float32)
-    whole = to_model_rate(noise, rate_hz)
+    whole = in_chunks(noise, rate_hz, rate_hz)
     chunked = in_chunks(noise, rate_hz, round(rate_hz * chunk_s))
-    assert len(chunked) == len(whole) == 16_000
+    assert len(chunked) == len(whole) == len(to_model_rate(noise, rate_hz)) == 16_000
     assert np.abs(chunked - whole).max() < 1e-4
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100, 48_000])
+def test_a_stream_and_a_recording_sound_alike_and_at_the_same_time(rate_hz: int) -> None:
+    """Two filters: inside the band of speech they agree, without a shift."""
+    sound = tone(440, rate_hz) + tone(2_500, rate_hz)
+    whole, chunked = to_model_rate(sound, rate_hz), in_chunks(sound, rate_hz, rate_hz // 50)
+    assert level_db(whole - chunked) < -60
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 24_000, 44_100, 48_000, 96_000])
+def test_a_stream_is_held_back_by_no_more_than_two_milliseconds(rate_hz: int) -> None:
+    resampler, given = StreamResampler(rate_hz), 0
+    for number in range(1, 51):
+        given += len(resampler.push(np.zeros(rate_hz // 50, np.float32)))
+        assert number * 0.02 - given / 16_000 <= 0.0021
+
+
+def test_a_telephones_band_leaves_no_image_above_it() -> None:
+    """3 kHz at 8 kHz, each sample doubled, would also sound as 5 kHz."""
+    low = tone(3_000, 8_000)
+    naive = np.repeat(low, 2)
+    for sound, most_db in ((to_model_rate(low, 8_000), -80), (in_chunks(low, 8_000, 160), -80)):
+        assert level_above_db(sound, 4_000) < most_db
+    assert level_above_db(naive, 4_000) > -25
+
+
+def level_above_db(audio: FloatArray, frequency_hz: float) -> float:
+    """Power above a frequency, of the middle."""
+    middle = audio[len(audio) // 4 : -len(audio) // 4]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle)))) ** 2
+    above = np.fft.rfftfreq(len(middle), 1 / 16_000) > frequency_hz
+    return float(10 * np.log10(spectrum[above].sum() / len(middle) ** 2 * 4 + 1e-20))
 
 
 def test_the_models_own_rate_is_handed_through() -> None:

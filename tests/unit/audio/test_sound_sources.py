@@ -14,7 +14,7 @@ RAMP = np.linspace(-0.5, 0.5, 16_100, dtype=np.float32)
 @pytest.mark.parametrize("chunk_s", [0.02, 0.05, 0.07, 2.0])
 def test_chunks_are_the_recording_in_order_and_due_when_spoken(chunk_s: float) -> None:
     pieces = list(PacedRecording("ramp", RAMP, chunk_s=chunk_s).chunks())
-    assert b"".join(p.pcm16 for p in pieces) == to_pcm16(RAMP)
+    assert b"".join(p.data for p in pieces) == to_pcm16(RAMP)
     # no rounding adds up: chunk n ends at n chunks exactly
     for number, piece in enumerate(pieces[:-1], 1):
         assert piece.end_s == pytest.approx(number * chunk_s, abs=1e-9)
@@ -23,7 +23,7 @@ def test_chunks_are_the_recording_in_order_and_due_when_spoken(chunk_s: float) -
 
 def test_a_tail_of_silence_follows() -> None:
     pieces = list(PacedRecording("ramp", RAMP, tail_s=0.5).chunks())
-    data = b"".join(p.pcm16 for p in pieces)
+    data = b"".join(p.data for p in pieces)
     assert data == to_pcm16(RAMP) + bytes(16_000)
 
 

@@ -112,7 +112,8 @@ def test_names_that_mean_nothing_here_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("said", "named"),
     [
-        ({"encoding": "mulaw"}, "mulaw"),
+        ({"encoding": "speex"}, "speex"),
+        ({"encoding": "opus", "channels": "3"}, "3 channels"),
         ({"encoding": ""}, "encoding"),
         ({"sample_rate": "fast"}, "sample_rate is 'fast'"),
         ({"sample_rate": "16000.0"}, "sample_rate is '16000.0'"),

@@ -1,0 +1,33 @@
+"""Voice activity by level alone: the cheapest scorer there is, to compare the neural one with.
+
+It has the interface of `vad.SpeechScorer`. It hears that something is louder than the quiet it
+knows; whether that is a voice, a door or the neighbour's radio it cannot tell.
+"""
+
+import math
+
+import numpy as np
+
+from lab_kit.audio.pcm import FloatArray
+
+FLOOR_RISE_DB = 0.064
+"""A window: 2 dB a second, slower than speech rises, so that a long word is not taken for quiet."""
+MARGIN_DB = 9.0
+"""A window this far above the quiet gets a probability of one half."""
+STEP_DB = 2.0
+"""How fast the probability rises around that: softer than any difference that matters."""
+_SILENCE_DB = -100.0
+
+
+class EnergyScorer:
+    """Scores the windows of one stream in order, by their level above the quietest of late."""
+
+    def __init__(self) -> None:
+        self._floor_db = math.inf
+
+    def score(self, window: FloatArray) -> float:
+        """Probability in [0, 1] that ``window`` holds speech, if whatever is loud is speech."""
+        power = max(float(np.mean(window * window)), 10 ** (_SILENCE_DB / 10))
+        level_db = 10 * math.log10(power)
+        self._floor_db = min(self._floor_db + FLOOR_RISE_DB, level_db)
+        return 1 / (1 + math.exp((MARGIN_DB - (level_db - self._floor_db)) / STEP_DB))

@@ -1,0 +1,40 @@
+"""Header bytes: what a wire adds to every message, whatever is in it.
+
+Arithmetic from the standards, for one message that fits a packet of Ethernet's size, without
+options and without acknowledgements.
+"""
+
+from dataclasses import dataclass
+
+PACKET_BYTES = 1_460
+"""TCP's share of an Ethernet frame over IPv4: 1,500 less two headers of 20."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A stack of headers.
+
+    Attributes:
+        per_message: bytes around each message.
+        per_packet: bytes around each packet; a large message takes several.
+    """
+
+    name: str
+    per_message: int
+    per_packet: int
+
+    def message_bytes(self, payload_bytes: float) -> float:
+        """A message with all its headers."""
+        packets = max(1, -(-(payload_bytes + self.per_message) // PACKET_BYTES))
+        return payload_bytes + self.per_message + packets * self.per_packet
+
+    def bytes_per_s(self, payload_bytes_per_s: float, chunk_s: float) -> float:
+        """A second of sound in messages of ``chunk_s``, headers included."""
+        return self.message_bytes(payload_bytes_per_s * chunk_s) / chunk_s
+
+
+WEBSOCKET = Wire("WebSocket over TLS", per_message=8 + 22, per_packet=20 + 20)
+"""Source: RFC 6455, section 5.2 (a masked frame of 126 bytes to 64 kB has 8, a smaller one 6);
+RFC 8446, section 5.2 (a TLS 1.3 record adds 5 + 1 + 16); RFC 9293 and RFC 791 (20 each)."""
+RTP = Wire("RTP over UDP", per_message=12, per_packet=8 + 20)
+"""Source: RFC 3550, section 5.1; RFC 768; RFC 791. WebRTC encrypts as well, with a few bytes."""

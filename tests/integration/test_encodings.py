@@ -1,0 +1,43 @@
+"""A clip sent live in every encoding and rate, to the real model: it is heard, and in time."""
+
+import asyncio
+
+import pytest
+
+from lab_kit import Bench, datasets
+from lab_kit.audio.codecs import Codec
+from lab_kit.events import StreamEnded
+from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.slo.calls import transcript
+
+CLIP = "two-cities-best-and-worst"
+CODECS = (
+    Codec("linear16", 8_000),
+    Codec("linear32", 48_000),
+    Codec("mulaw", 8_000),
+    Codec("alaw", 8_000),
+    Codec("mulaw", 16_000),
+    Codec("opus", 8_000, 12_000),
+    Codec("opus", 16_000, 20_000),
+    Codec("opus", 24_000),
+    Codec("opus", 48_000, 32_000),
+)
+
+
+async def test_every_encoding_is_transcribed_live(bench: Bench) -> None:
+    clip = datasets.clip(CLIP)
+    calls = await asyncio.gather(
+        *(bench.stream(clip, chunk_s=0.02, codec=codec) for codec in CODECS)
+    )
+    for codec, call in zip(CODECS, calls, strict=True):
+        assert word_error_rate(clip.text, transcript(call)) <= 0.1, (codec.name, transcript(call))
+        ended = call.received[-1].event
+        assert isinstance(ended, StreamEnded)
+        assert ended.audio_s == pytest.approx(clip.duration_s, abs=0.05)
+
+
+@pytest.mark.parametrize("frame_s", [0.0025, 0.06])
+async def test_opus_frames_of_any_length_are_heard(bench: Bench, frame_s: float) -> None:
+    clip = datasets.clip("two-cities-best")
+    call = await bench.stream(clip, chunk_s=frame_s, codec=Codec("opus", 48_000))
+    assert word_error_rate(clip.text, transcript(call)) <= 0.2, transcript(call)
