@@ -17,6 +17,7 @@ from typing import Any
 from lab_kit.audio.pcm import ENCODINGS, frame_bytes
 from lab_kit.audio.resample import check_rate
 from lab_kit.errors import (
+    GoingAway,
     InvalidAudioFormat,
     InvalidMessage,
     InvalidParameter,
@@ -245,6 +246,8 @@ def closure(error: LabError) -> Closure:
 
     1008 blames what the client sent, 1011 says that the server gave up.
     """
+    if isinstance(error, GoingAway):
+        return GOING_AWAY
     codes: dict[type[LabError], tuple[int, str]] = {
         InvalidAudioFormat: (1008, "DATA-0000"),
         PayloadTooLarge: (1008, "DATA-0000"),
