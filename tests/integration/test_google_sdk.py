@@ -1,5 +1,6 @@
 """Google's own Python SDK, unmodified, against our server: StreamingRecognize of v1 and of v2."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -203,7 +204,7 @@ def hear2(bench: Bench, data: bytes, size: int = CHUNK) -> list[Any]:
         ),
     )
     audio = (speech_v2.StreamingRecognizeRequest(audio=c) for c in paced(data, size))
-    requests = iter([first, *audio])
+    requests = itertools.chain([first], audio)
     return list(caller.streaming_recognize(requests=requests, retry=None))
 
 
