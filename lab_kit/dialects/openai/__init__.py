@@ -1,0 +1,1 @@
+"""OpenAI's dialect for speech to text: uploads with streamed answers, and Realtime transcription."""
