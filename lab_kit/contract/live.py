@@ -58,6 +58,10 @@ class Dialect(Protocol):
         """What the client has chosen; asked for when the first audio comes."""
         ...
 
+    def greet(self) -> Sequence[Any]:
+        """What is said before anything is heard."""
+        ...
+
     def hear(self, message: Any) -> Sequence[Heard]:
         """What a message means.
 

@@ -10,6 +10,7 @@ from lab_kit.gateway.health import health_routes
 from lab_kit.gateway.http_api import error_response, http_routes
 from lab_kit.gateway.listen import listen_routes
 from lab_kit.gateway.open_inference import open_inference_routes
+from lab_kit.gateway.openai_realtime import openai_realtime_routes
 from lab_kit.gateway.openai_upload import openai_upload_routes
 from lab_kit.gateway.operations import operator_routes
 from lab_kit.gateway.serving import Serving
@@ -25,6 +26,7 @@ def create_app(serving: Serving) -> FastAPI:
         operator_routes(serving),
         open_inference_routes(serving),
         openai_upload_routes(serving),
+        openai_realtime_routes(serving),
     ):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)

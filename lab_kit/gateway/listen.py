@@ -62,6 +62,10 @@ class Deepgram:
         self.options = options
         self._speaker = deepgram.Speaker(request_id, model, wall_clock_iso())
 
+    def greet(self) -> Sequence[str]:
+        """Nothing: the client speaks first."""
+        return []
+
     def hear(self, message: bytes | str) -> Sequence[Heard]:
         """Bytes are audio, none of them the old-style end; text is a command."""
         if isinstance(message, bytes):

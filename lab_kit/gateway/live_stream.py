@@ -134,6 +134,7 @@ class LiveStream:
 
     async def _read(self) -> LabError | None:
         """Take what the client sends until it closes the stream or the server drains."""
+        await self._take([Reply(message) for message in self._dialect.greet()])
         drained = asyncio.create_task(self._drained.wait())
         incoming: asyncio.Task[Any] | None = None
         try:

@@ -80,6 +80,10 @@ class GoogleStream:
         """What the first message chose."""
         return self._asked.options
 
+    def greet(self) -> Sequence[bytes]:
+        """Nothing: the client speaks first."""
+        return []
+
     def hear(self, message: bytes | None) -> Sequence[Heard]:
         """Audio, or None where the client has half-closed."""
         if message is None:
