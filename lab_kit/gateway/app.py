@@ -13,6 +13,7 @@ from lab_kit.gateway.open_inference import open_inference_routes
 from lab_kit.gateway.openai_realtime import openai_realtime_routes
 from lab_kit.gateway.openai_upload import openai_upload_routes
 from lab_kit.gateway.operations import operator_routes
+from lab_kit.gateway.rtc import rtc_routes
 from lab_kit.gateway.serving import Serving
 
 
@@ -27,6 +28,7 @@ def create_app(serving: Serving) -> FastAPI:
         open_inference_routes(serving),
         openai_upload_routes(serving),
         openai_realtime_routes(serving),
+        rtc_routes(serving),
     ):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)

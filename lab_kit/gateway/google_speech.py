@@ -84,7 +84,8 @@ class GrpcWire:
         self._context = context
 
     async def open(self) -> None:
-        """Nothing: the call is open when its handler runs."""
+        """Send the headers, which tell the client that the call is taken."""
+        await self._context.send_initial_metadata(())
 
     async def receive(self) -> bytes | None:
         """The next message; None once the client has half-closed."""
