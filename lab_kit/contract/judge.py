@@ -5,6 +5,7 @@ what it says must be in order, and a final is final.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamEnded, UtteranceEnd
 
@@ -33,14 +34,14 @@ def _after_the_end(events: Sequence[Event]) -> list[str]:
 
 def _sequence(events: Sequence[Event]) -> list[str]:
     numbers = [event.sequence for event in events if isinstance(event, Interim | Final)]
-    pairs = zip(numbers, numbers[1:], strict=False)
+    pairs = pairwise(numbers)
     return [f"sequence {later} after {earlier}" for earlier, later in pairs if later <= earlier]
 
 
 def _finals(events: Sequence[Event]) -> list[str]:
     """Finals follow one another in time, and none begins inside another."""
     finals = [event for event in events if isinstance(event, Final)]
-    pairs = zip(finals, finals[1:], strict=False)
+    pairs = pairwise(finals)
     wrong = [
         f"a final ends before it begins ({f.start_s} s)" for f in finals if f.end_s < f.start_s
     ]
