@@ -37,29 +37,37 @@ class Caller:
     """Someone who talks to a server.
 
     Attributes:
-        url: the address they use, such as ``http://127.0.0.1:41234``.
+        place: the server's addresses as they use them, and their key.
         device: where the server's model runs.
     """
 
-    def __init__(self, url: str, key: str | None, device: str) -> None:
-        self.url = url
+    def __init__(self, place: client.Place, device: str) -> None:
+        self.place = place
         self.device = device
-        self._key = key
+
+    @property
+    def url(self) -> str:
+        """The server's HTTP address, such as ``http://127.0.0.1:41234``."""
+        return self.place.url
 
     async def stream(
         self,
         clip: Clip | Source,
         *,
+        wire: client.Wire = client.Wire.WEBSOCKET,
         chunk_s: float = DEFAULT_CHUNK_S,
         codec: Codec = PCM16,
         options: StreamOptions | None = None,
         on_event: Callable[[int, Received], None] | None = None,
+        hold_s: float = 0.0,
+        keep_alive_s: float | None = None,
     ) -> StreamCall:
         """Stream a clip at the pace of speech, or a microphone, and return what was seen.
 
         Args:
             chunk_s, codec: how a clip is cut and written down; a source knows that itself.
             options: all but the encoding and the rate, which are the source's.
+            hold_s, keep_alive_s: see `client.stream_over`.
 
         Raises:
             ConnectionFailed: the stream broke; the reason is in the error.
@@ -68,7 +76,16 @@ class Caller:
         chosen = replace(
             options or StreamOptions(), encoding=source.encoding, sample_rate_hz=source.rate_hz
         )
-        return await client.stream(self.url, source, chosen, self._key, on_event, self.device)
+        return await client.stream_over(
+            wire,
+            self.place,
+            source,
+            chosen,
+            on_event=on_event,
+            device=self.device,
+            hold_s=hold_s,
+            keep_alive_s=keep_alive_s,
+        )
 
     async def transcribe(self, clip: Clip, *, streamed: bool = False) -> RequestCall:
         """Have a clip transcribed in one request; ``streamed`` sends segments as they are done.
@@ -78,7 +95,7 @@ class Caller:
         """
         kind = f"audio/l16;rate={clip.sample_rate_hz}"
         return await client.transcribe(
-            self.url, clip.pcm16, kind, clip.id, key=self._key, streamed=streamed
+            self.url, clip.pcm16, kind, clip.id, key=self.place.key, streamed=streamed
         )
 
 
@@ -89,10 +106,8 @@ class Bench(Caller):
         operator: loads, frees and labels the versions that the server serves.
         repository: the versions on disk, of this server alone.
         model: the catalog's name of what it serves.
-        grpc_address: where it speaks gRPC, such as ``127.0.0.1:41235``.
     """
 
-    grpc_address: str
     _running: ClassVar["dict[tuple[str | None, str], Bench]"] = {}
 
     def __init__(
@@ -103,7 +118,7 @@ class Bench(Caller):
         repository: Repository,
         model: str,
     ) -> None:
-        super().__init__(child.url, key, device="unknown")
+        super().__init__(client.Place(child.url, key), device="unknown")
         self.operator = operator
         self.repository = repository
         self.model = model
@@ -129,7 +144,7 @@ class Bench(Caller):
             bench.stop()
             raise
         bench.device = ready["device"]
-        bench.grpc_address = f"{HOST}:{ready['grpc_port']}"
+        bench.place = replace(bench.place, grpc=f"{HOST}:{ready['grpc_port']}")
         cls._running[key, model] = bench
         return bench
 
@@ -152,15 +167,26 @@ class Bench(Caller):
         """What ``/readyz`` says now."""
         return self._child.probe(READY_PATH)
 
+    @property
+    def grpc_address(self) -> str:
+        """Where it speaks gRPC, such as ``127.0.0.1:41235``."""
+        return self.place.grpc or ""
+
+    @contextmanager
+    def behind(self, network: load.Network) -> Iterator["Caller"]:
+        """The same server, seen through a network; what passes is counted."""
+        with load.between(self.place, network) as place:
+            yield Caller(place, self.device)
+
     @contextmanager
     def far_away(self, one_way_s: float) -> Iterator["Caller"]:
         """The same server, seen from behind ``one_way_s`` of network each way.
 
         Raises:
-            InvalidParameter: see `load.far_away`.
+            InvalidParameter: see `load.Network`.
         """
-        with load.far_away(self.url, one_way_s) as url:
-            yield Caller(url, self._key, self.device)
+        with self.behind(load.Network(one_way_s)) as caller:
+            yield caller
 
     async def in_turn(self, clip: Clip, requests: int) -> load.Turns:
         """Transcribe the clip ``requests`` times, one after the other."""

@@ -120,6 +120,14 @@ class SlowConsumer(LabError):
     http_status = 408
 
 
+class GoingAway(LabError):
+    """The server stops and ends an open stream, after everything that was owed."""
+
+    code = "GOING_AWAY"
+    http_status = 503
+    retryable = True
+
+
 class ModelNotLoaded(LabError):
     """The weights are missing, or the server is not ready yet."""
 

@@ -53,6 +53,17 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes seen on the wire between client and server, whatever they were for.
+
+    Payload of TCP and of UDP, without the headers of IP beneath them.
+    """
+
+    up_bytes: int
+    down_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamCall:
     """One live stream, from the caller's side.
 
@@ -62,6 +73,9 @@ class StreamCall:
         spoken: the utterances in it; empty where nobody knows, as with a microphone.
         clock: how the server's clock relates to ours.
         device: where the model ran.
+        wire: how it travelled.
+        opening_ns, opened_ns: when connecting began, and when audio could be sent.
+        traffic: bytes from the first of the set-up to the last; None where nobody counted.
     """
 
     name: str
@@ -73,6 +87,15 @@ class StreamCall:
     received: tuple[Received, ...]
     clock: ClockOffset
     device: str
+    wire: str = "WebSocket"
+    opening_ns: int = 0
+    opened_ns: int = 0
+    traffic: Traffic | None = None
+
+    @property
+    def setup_s(self) -> float:
+        """From the first step of connecting until audio could be sent."""
+        return (self.opened_ns - self.opening_ns) / 1e9
 
     @property
     def versions(self) -> tuple[str, ...]:

@@ -13,21 +13,28 @@ from lab_kit.client.operations import (
     ShadowReport,
     VersionState,
 )
+from lab_kit.client.place import Place, Wire
 from lab_kit.client.requests import probe_clock, transcribe
-from lab_kit.client.streaming import stream
+from lab_kit.client.streaming import stream, stream_over
+from lab_kit.client.wires import WIRES, connect_over
 
 __all__ = [
+    "WIRES",
     "CacheFrame",
     "CacheUse",
     "InferCall",
     "Inference",
     "LiveClient",
     "Operator",
+    "Place",
     "ShadowPair",
     "ShadowReport",
     "VersionState",
+    "Wire",
     "connect",
+    "connect_over",
     "probe_clock",
     "stream",
+    "stream_over",
     "transcribe",
 ]

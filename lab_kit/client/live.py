@@ -1,8 +1,10 @@
 """A live stream to a server: send audio, iterate over what comes back."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 from urllib.parse import urlencode
 
 from lab_kit.dialects import deepgram
@@ -14,18 +16,59 @@ from lab_kit.wires.websocket import WebSocketWire, open_websocket
 DEFAULT_MODEL = "moonshine-tiny-en"
 
 
-class LiveClient:
-    """An open stream."""
+class LiveEnd(Protocol):
+    """The client's end of a stream on any wire.
 
-    def __init__(self, wire: WebSocketWire) -> None:
-        self._wire = wire
+    Attributes:
+        opening_ns, opened_ns: when connecting began, and when audio could be sent.
+        is_live: whether audio leaves as it is sent, rather than all of it at the end.
+    """
+
+    @property
+    def opening_ns(self) -> int: ...
+    @property
+    def opened_ns(self) -> int: ...
+    @property
+    def is_live(self) -> bool: ...
 
     async def send(self, pcm: bytes) -> int:
-        """Send audio; returns when it was handed to the socket, in nanoseconds.
+        """Send PCM16; returns when it was handed to the wire, in nanoseconds.
 
         Raises:
             ConnectionFailed: the stream is gone.
         """
+        ...
+
+    async def keep_alive(self) -> None:
+        """Keep the stream open while there is no audio."""
+        ...
+
+    async def finish(self) -> None:
+        """Say that no more audio will come; the iteration ends when everything was said."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Received]:
+        """Events as they arrive, until the stream has ended.
+
+        Raises:
+            ConnectionFailed: the stream ended for another reason; it is in the error.
+            InvalidMessage: the server said something that is not of the dialect.
+        """
+        ...
+
+
+class LiveClient:
+    """An open stream in Deepgram's dialect: binary audio, JSON back."""
+
+    is_live = True
+
+    def __init__(self, wire: WebSocketWire, opening_ns: int) -> None:
+        self._wire = wire
+        self.opening_ns = opening_ns
+        self.opened_ns = time.perf_counter_ns()
+
+    async def send(self, pcm: bytes) -> int:
+        """Send audio; returns when it was handed to the socket, in nanoseconds."""
         return await self._wire.send(pcm)
 
     async def finalize(self) -> None:
@@ -41,12 +84,7 @@ class LiveClient:
         await self._command(Command.CLOSE_STREAM)
 
     async def __aiter__(self) -> AsyncIterator[Received]:
-        """Events as they arrive, until the stream has ended.
-
-        Raises:
-            ConnectionFailed: the server closed the stream for another reason; it is in the error.
-            InvalidMessage: the server said something that is not of the dialect.
-        """
+        """Events as they arrive, until the stream has ended."""
         async for arrived in self._wire.messages():
             told = deepgram.parse_message(arrived.text)
             yield Received(told.event, arrived.received_ns, told.sent_ns, told.version)
@@ -67,5 +105,6 @@ async def connect(
     query = urlencode(deepgram.query_for(options, DEFAULT_MODEL))
     address = url.replace("http", "ws", 1) + f"{deepgram.PATH}?{query}"
     headers = {} if key is None else {"Authorization": f"Token {key}"}
+    opening_ns = time.perf_counter_ns()
     async with open_websocket(address, headers) as wire:
-        yield LiveClient(wire)
+        yield LiveClient(wire, opening_ns)

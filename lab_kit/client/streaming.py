@@ -1,18 +1,22 @@
-"""Streams a source at the pace of speech and keeps every stamp."""
+"""Streams a source at the pace of speech, over any wire, and keeps every stamp."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
 
 from lab_kit.audio.sources import Source, SourceChunk
-from lab_kit.client.live import LiveClient, connect
+from lab_kit.client.live import LiveEnd
+from lab_kit.client.place import Place, Wire
 from lab_kit.client.requests import probe_clock
-from lab_kit.errors import ConnectionFailed
+from lab_kit.client.wires import connect_over
+from lab_kit.errors import ConnectionFailed, InvalidParameter
 from lab_kit.events import StreamOptions
-from lab_kit.trace import Received, Sent, StreamCall
+from lab_kit.trace import Received, Sent, StreamCall, Traffic
 
 LEAD_S = 0.02
 """The first chunk is planned this long after the stream is open, so that none starts late."""
+
+OnEvent = Callable[[int, Received], None]
 
 
 async def stream(
@@ -20,26 +24,57 @@ async def stream(
     source: Source,
     options: StreamOptions,
     key: str | None = None,
-    on_event: Callable[[int, Received], None] | None = None,
+    on_event: OnEvent | None = None,
     device: str = "unknown",
+) -> StreamCall:
+    """Stream ``source`` over a WebSocket; see `stream_over`."""
+    return await stream_over(
+        Wire.WEBSOCKET, Place(url, key), source, options, on_event=on_event, device=device
+    )
+
+
+async def stream_over(
+    wire: Wire,
+    place: Place,
+    source: Source,
+    options: StreamOptions,
+    *,
+    on_event: OnEvent | None = None,
+    device: str = "unknown",
+    hold_s: float = 0.0,
+    keep_alive_s: float | None = None,
 ) -> StreamCall:
     """Stream ``source`` and return once its last result has arrived.
 
-    Chunk n leaves at start + n x chunk by the plan, however late the chunk before it was.
+    Chunk n leaves at start + n x chunk by the plan, however late the chunk before it was. A wire
+    that is not live gets everything at once, as if it had been recorded until that moment.
 
     Args:
         on_event: called with the stream's start stamp and each event, as it arrives.
         device: where the model runs, for titles.
+        hold_s: say nothing for so long after the last audio, as someone who was put on hold.
+        keep_alive_s: meanwhile keep the stream open by a message so often; None leaves it silent.
 
     Raises:
         Unauthenticated, ConnectionFailed: the stream could not be opened, or broke.
+        InvalidParameter: the source is encoded already, for a wire that does that itself.
     """
-    clock = await probe_clock(url, key)
-    async with connect(url, options, key) as client:
-        started_ns = time.perf_counter_ns() + round(LEAD_S * 1e9)
-        hearing = asyncio.create_task(_hear(client, started_ns, on_event))
+    if source.encoding != "linear16" and wire is not Wire.WEBSOCKET:
+        raise InvalidParameter(
+            f"{source.encoding} over {wire}",
+            "linear16: this client writes sound down as that wire wants it",
+            f"stream PCM16, or use {Wire.WEBSOCKET}",
+        )
+    clock = await probe_clock(place.url, place.key)
+    before = None if place.meter is None else place.meter.traffic()
+    async with connect_over(wire, place, options) as end:
+        lead_ns = round(LEAD_S * 1e9) if end.is_live else -round(_length_s(source) * 1e9)
+        started_ns = time.perf_counter_ns() + lead_ns
+        hearing = asyncio.create_task(_hear(end, started_ns, on_event))
         try:
-            sent = await _speak(client, source, started_ns, hearing)
+            sent = await _speak(end, source, started_ns, hearing)
+            await _hold(end, hold_s, keep_alive_s, hearing)
+            await end.finish()
             received = await hearing
         finally:
             hearing.cancel()
@@ -53,11 +88,15 @@ async def stream(
         received=tuple(received),
         clock=clock,
         device=device,
+        wire=wire.value,
+        opening_ns=end.opening_ns,
+        opened_ns=end.opened_ns,
+        traffic=None if before is None else _passed(place, before),
     )
 
 
 async def _speak(
-    client: LiveClient, source: Source, started_ns: int, hearing: asyncio.Task[list[Received]]
+    end: LiveEnd, source: Source, started_ns: int, hearing: asyncio.Task[list[Received]]
 ) -> list[Sent]:
     sent = []
     pieces = source.chunks()
@@ -67,14 +106,29 @@ async def _speak(
             await asyncio.sleep(max(0, due_ns - time.perf_counter_ns()) / 1e9)
         else:
             due_ns = time.perf_counter_ns()
-        if hearing.done():
-            hearing.result()  # raises what ended the stream
-            raise ConnectionFailed(
-                "the server ended the stream early", "an open stream", "see the server's log"
-            )
-        sent.append(Sent(piece.end_s, due_ns, await client.send(piece.data)))
-    await client.finish()
+        _check(hearing)
+        sent.append(Sent(piece.end_s, due_ns, await end.send(piece.data)))
     return sent
+
+
+async def _hold(
+    end: LiveEnd, hold_s: float, keep_alive_s: float | None, hearing: asyncio.Task[list[Received]]
+) -> None:
+    """Be silent for a while, but for what keeps the stream open."""
+    until_ns = time.perf_counter_ns() + round(hold_s * 1e9)
+    while (left_s := (until_ns - time.perf_counter_ns()) / 1e9) > 0:
+        await asyncio.sleep(min(left_s, keep_alive_s or left_s))
+        _check(hearing)
+        if keep_alive_s is not None:
+            await end.keep_alive()
+
+
+def _check(hearing: asyncio.Task[list[Received]]) -> None:
+    if hearing.done():
+        hearing.result()  # raises what ended the stream
+        raise ConnectionFailed(
+            "the server ended the stream early", "an open stream", "see the server's log"
+        )
 
 
 async def _next(pieces: Iterator[SourceChunk], blocks: bool) -> SourceChunk | None:
@@ -84,15 +138,25 @@ async def _next(pieces: Iterator[SourceChunk], blocks: bool) -> SourceChunk | No
     return next(pieces, None)
 
 
-async def _hear(
-    client: LiveClient, started_ns: int, on_event: Callable[[int, Received], None] | None
-) -> list[Received]:
+async def _hear(end: LiveEnd, started_ns: int, on_event: OnEvent | None) -> list[Received]:
     received = []
-    async for event in client:
+    async for event in end:
         received.append(event)
         if on_event is not None:
             on_event(started_ns, event)
     return received
+
+
+def _length_s(source: Source) -> float:
+    """How long a recording is; a microphone's end is not known, and it waits by itself."""
+    return 0.0 if source.waits_itself else max(piece.end_s for piece in source.chunks())
+
+
+def _passed(place: Place, before: Traffic) -> Traffic | None:
+    if place.meter is None:
+        return None
+    now = place.meter.traffic()
+    return Traffic(now.up_bytes - before.up_bytes, now.down_bytes - before.down_bytes)
 
 
 def _first_sound(sent: list[Sent]) -> int:

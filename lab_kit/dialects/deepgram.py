@@ -16,6 +16,7 @@ from typing import Any
 
 from lab_kit.audio.codecs import LIVE_ENCODINGS, check_encoding
 from lab_kit.errors import (
+    GoingAway,
     InvalidAudioFormat,
     InvalidMessage,
     InvalidParameter,
@@ -246,6 +247,8 @@ def closure(error: LabError) -> Closure:
 
     1008 blames what the client sent, 1011 says that the server gave up.
     """
+    if isinstance(error, GoingAway):
+        return GOING_AWAY
     codes: dict[type[LabError], tuple[int, str]] = {
         InvalidAudioFormat: (1008, "DATA-0000"),
         PayloadTooLarge: (1008, "DATA-0000"),

@@ -10,7 +10,10 @@ from lab_kit.gateway.health import health_routes
 from lab_kit.gateway.http_api import error_response, http_routes
 from lab_kit.gateway.listen import listen_routes
 from lab_kit.gateway.open_inference import open_inference_routes
+from lab_kit.gateway.openai_realtime import openai_realtime_routes
+from lab_kit.gateway.openai_upload import openai_upload_routes
 from lab_kit.gateway.operations import operator_routes
+from lab_kit.gateway.rtc import rtc_routes
 from lab_kit.gateway.serving import Serving
 
 
@@ -23,6 +26,9 @@ def create_app(serving: Serving) -> FastAPI:
         listen_routes(serving),
         operator_routes(serving),
         open_inference_routes(serving),
+        openai_upload_routes(serving),
+        openai_realtime_routes(serving),
+        rtc_routes(serving),
     ):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)

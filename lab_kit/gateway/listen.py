@@ -1,35 +1,29 @@
-"""The streaming endpoint: a WebSocket in Deepgram's dialect.
+"""The streaming endpoint in Deepgram's dialect: a WebSocket with binary frames."""
 
-Three tasks a stream: one reads the client, one writes to it, and the pipeline between them hears
-from the engine. Whichever ends first decides how the stream ends; the others are then released.
-"""
-
-import asyncio
 import json
-import time
 import uuid
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
-from starlette.types import Message
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from lab_kit.clock import wall_clock_iso
+from lab_kit.contract.live import Ask, Audio, Ending, Heard, Reply
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
-from lab_kit.errors import (
-    InvalidAudioFormat,
-    InvalidMessage,
-    LabError,
-    PayloadTooLarge,
-    SlowConsumer,
-    StreamIdle,
-)
-from lab_kit.gateway.lease import Lease
+from lab_kit.errors import InvalidMessage, LabError
+from lab_kit.events import Event, ModelInfo, StreamOptions
+from lab_kit.gateway.live_stream import LiveStream
 from lab_kit.gateway.serving import Serving
-from lab_kit.stream.pipeline import StreamPipeline
+from lab_kit.gateway.socket_wire import SocketWire, subprotocols
+
+_ASKS = {
+    Command.KEEP_ALIVE: Ask.STAY,
+    Command.FINALIZE: Ask.FINALIZE,
+    Command.CLOSE_STREAM: Ask.END,
+}
 
 
 def listen_routes(serving: Serving) -> APIRouter:
@@ -39,12 +33,18 @@ def listen_routes(serving: Serving) -> APIRouter:
     @router.websocket(deepgram.PATH)
     async def listen(socket: WebSocket) -> None:
         request_id = str(uuid.uuid4())
+        offered = subprotocols(socket)
         with ExitStack() as held:
             try:
-                serving.check_key(socket.headers.get("authorization"), _subprotocols(socket))
+                serving.check_key(socket.headers.get("authorization"), offered)
                 serving.admit()
                 lease = held.enter_context(serving.lease())
-                stream = LiveStream(socket, serving, lease, request_id)
+                options = deepgram.parse_query(dict(socket.query_params))
+                dialect = Deepgram(options, request_id, lease.engine.model)
+                header = (b"dg-request-id", request_id.encode())
+                wire = SocketWire(socket, offered[0] if offered else None, [header])
+                stream = LiveStream(serving, lease, wire, dialect)
+                stream.begin()
             except LabError as error:
                 refusal = deepgram.refusal(error, request_id)
                 denial = JSONResponse(refusal.body, refusal.status, refusal.headers)
@@ -55,167 +55,33 @@ def listen_routes(serving: Serving) -> APIRouter:
     return router
 
 
-class LiveStream:
-    """One open stream, on one version from its first word to its last.
+class Deepgram:
+    """The dialect as a live stream speaks it; WebRTC's data channel speaks it too."""
 
-    Raises:
-        InvalidParameter, UnsupportedSampleRate: the query cannot be met.
-    """
+    def __init__(self, options: StreamOptions, request_id: str, model: ModelInfo) -> None:
+        self.options = options
+        self._speaker = deepgram.Speaker(request_id, model, wall_clock_iso())
 
-    def __init__(self, socket: WebSocket, serving: Serving, lease: Lease, request_id: str) -> None:
-        self._socket = socket
-        self._serving = serving
-        self._version = lease.version
-        self._request_id = request_id
-        options = deepgram.parse_query(dict(socket.query_params))
-        self._speaker = deepgram.Speaker(request_id, lease.engine.model, wall_clock_iso())
-        self._pipeline = StreamPipeline(
-            lease.engine, lease.new_scorer(), options, serving.limits.stream_audio_s
-        )
-        self._drained = asyncio.Event()
+    def greet(self) -> Sequence[str]:
+        """Nothing: the client speaks first."""
+        return []
 
-    def drain(self) -> None:
-        """Finish: send the finals that are owed, then close."""
-        self._drained.set()
-
-    async def run(self) -> None:
-        """Serve the stream until it ends, however it ends."""
-        self._serving.streams.add(self)
-        self._serving.metrics.streams.labels(self._version).inc()
+    def hear(self, message: bytes | str) -> Sequence[Heard]:
+        """Bytes are audio, none of them the old-style end; text is a command."""
+        if isinstance(message, bytes):
+            return [Audio(message) if message else Ask.END]
         try:
-            await self._accept()
-            closure = await self._serve()
-            await self._close(closure)
-            self._count_end(closure.code)
-        except (WebSocketDisconnect, OSError):
-            # the client vanished; there is nobody to tell
-            self._count_end(1006)
-        finally:
-            self._pipeline.abandon()
-            self._serving.metrics.streams.labels(self._version).dec()
-            self._serving.metrics.audio.labels("stream").inc(self._pipeline.audio_s)
-            # last: who finds the stream gone finds everything of it released and accounted for
-            self._serving.streams.discard(self)
-
-    def _count_end(self, code: int) -> None:
-        self._serving.metrics.stream_ends.labels(code, self._version).inc()
-
-    async def _accept(self) -> None:
-        offered = _subprotocols(self._socket)
-        await self._socket.accept(
-            subprotocol=offered[0] if offered else None,
-            headers=[(b"dg-request-id", self._request_id.encode())],
-        )
-
-    async def _serve(self) -> deepgram.Closure:
-        reader = asyncio.create_task(self._read())
-        writer = asyncio.create_task(self._write())
-        try:
-            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-            if writer.done():  # only a failure ends it before the reader
-                writer.result()
-            closure = reader.result()
-            await writer
-        except LabError as error:
-            return deepgram.closure(error)
-        finally:
-            reader.cancel()
-            writer.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
-        return closure
-
-    async def _read(self) -> deepgram.Closure:
-        """Take what the client sends until it closes the stream or the server drains."""
-        drained = asyncio.create_task(self._drained.wait())
-        incoming: asyncio.Task[Message] | None = None
-        try:
-            while not self._drained.is_set():
-                incoming = asyncio.create_task(self._socket.receive())
-                await asyncio.wait(
-                    {incoming, drained},
-                    timeout=self._serving.limits.idle_s,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if not incoming.done():
-                    return await self._end_early()
-                message = incoming.result()
-                if message["type"] == "websocket.disconnect":
-                    raise WebSocketDisconnect(message.get("code", 1006))
-                try:
-                    closing = await self._take(message.get("bytes"), message.get("text"))
-                except (InvalidAudioFormat, PayloadTooLarge) as error:
-                    # what was said before the bad chunk is still owed
-                    await self._pipeline.finish()
-                    return deepgram.closure(error)
-                if closing:
-                    await self._pipeline.finish()
-                    return deepgram.NORMAL
-            # a client that sends without a pause would never be found waiting
-            return await self._end_early()
-        finally:
-            drained.cancel()
-            if incoming is not None:
-                incoming.cancel()
-
-    async def _end_early(self) -> deepgram.Closure:
-        """The client is silent or the server stops: deliver what is owed, then say which."""
-        await self._pipeline.finish()
-        if self._drained.is_set():
-            return deepgram.GOING_AWAY
-        idle_s = self._serving.limits.idle_s
-        return deepgram.closure(
-            StreamIdle(
-                f"no audio and no KeepAlive for {idle_s:.0f} s",
-                f"one of them at least every {idle_s:.0f} s",
-                "send KeepAlive while there is no audio",
-            )
-        )
-
-    async def _take(self, data: bytes | None, text: str | None) -> bool:
-        """Act on one message; True once the client has said that it is done."""
-        if data:
-            await self._pipeline.feed(data)
-            return False
-        if data == b"":
-            return True
-        try:
-            command = deepgram.parse_command(text or "")
+            return [_ASKS[deepgram.parse_command(message)]]
         except InvalidMessage as error:
-            await self._send(deepgram.error_message(error, text or ""))
-            return False
-        if command is Command.FINALIZE:
-            self._pipeline.finalize()
-        return command is Command.CLOSE_STREAM
+            return [Reply(json.dumps(deepgram.error_message(error, message)))]
 
-    async def _write(self) -> None:
-        """Send events until the pipeline has ended."""
-        while (event := await self._pipeline.outbox.take()) is not None:
-            await self._send(self._speaker.message(event))
-            self._serving.metrics.count(event, time.perf_counter_ns(), self._version)
+    def say(self, event: Event, sent_ns: int) -> Sequence[str]:
+        """One message an event, stamped."""
+        message = self._speaker.message(event)
+        deepgram.stamp(message, sent_ns)
+        return [json.dumps(message)]
 
-    async def _send(self, message: dict[str, Any]) -> None:
-        deepgram.stamp(message, time.perf_counter_ns())
-        unsent_s = self._serving.limits.unsent_s
-        try:
-            await asyncio.wait_for(self._socket.send_text(json.dumps(message)), unsent_s)
-        except TimeoutError as error:
-            raise SlowConsumer(
-                f"the client took no result for {unsent_s:.0f} s",
-                "a client that reads while it sends",
-                "read results as they come",
-            ) from error
-        except RuntimeError as error:
-            # how the framework says that the connection was closed while we were about to send
-            raise WebSocketDisconnect(1006) from error
-
-    async def _close(self, closure: deepgram.Closure) -> None:
-        """Close, but do not wait for ever for a client that does not read."""
-        unsent_s = self._serving.limits.unsent_s
-        try:
-            await asyncio.wait_for(self._socket.close(closure.code, closure.reason), unsent_s)
-        except RuntimeError as error:  # as above
-            raise WebSocketDisconnect(1006) from error
-
-
-def _subprotocols(socket: WebSocket) -> list[str]:
-    return list(socket.scope.get("subprotocols") or [])
+    def end(self, error: LabError | None) -> tuple[Sequence[str], Ending]:
+        """No last words: the close frame says it all."""
+        closure = deepgram.NORMAL if error is None else deepgram.closure(error)
+        return [], Ending(closure.code, closure.reason)

@@ -11,6 +11,7 @@ from tritonclient.grpc import service_pb2_grpc
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.errors import LabError, ServerFailed
 from lab_kit.gateway import open_inference_model as bare
+from lab_kit.gateway.google_speech import google_handlers
 from lab_kit.gateway.open_inference_stream import FAILED, InferStream
 from lab_kit.gateway.serving import Serving
 
@@ -39,9 +40,14 @@ async def start_grpc(serving: Serving, host: str, port: int) -> tuple[Any, int]:
             ("grpc.max_receive_message_length", MESSAGE_BYTES),
             ("grpc.max_send_message_length", MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
+            # a quiet stream may be kept open by pings, as often as some proxy needs
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 100),
+            ("grpc.http2.max_ping_strikes", 0),
         ]
     )
     service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(Service(serving), server)
+    server.add_generic_rpc_handlers(google_handlers(serving))
     try:
         chosen = server.add_insecure_port(f"{host}:{port}")
     except RuntimeError as error:

@@ -164,6 +164,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve as the parsed options say."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aioice").setLevel(logging.WARNING)  # it tells of every packet it tries
     try:
         listener = _inherited(options.fd) or bind(options.host, options.port)
     except ServerFailed as error:

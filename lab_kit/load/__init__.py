@@ -5,7 +5,8 @@ It sees the client only, so it can load any server the client can talk to.
 
 from lab_kit.load.arrivals import Arrivals, Constant, Poisson
 from lab_kit.load.company import Company, alone_and_together
-from lab_kit.load.distance import far_away
+from lab_kit.load.fault_proxy import between, far_away
+from lab_kit.load.network import Network
 from lab_kit.load.open_loop import Offered, OfferedRequest, Transcribe, offer, sweep
 from lab_kit.load.telemetry import (
     DeviceRecord,
@@ -27,6 +28,7 @@ __all__ = [
     "DeviceSample",
     "DeviceWatch",
     "GpuSample",
+    "Network",
     "Offered",
     "OfferedRequest",
     "Poisson",
@@ -35,6 +37,7 @@ __all__ = [
     "Turns",
     "alone_and_together",
     "at_once",
+    "between",
     "far_away",
     "in_turn",
     "neighbours",

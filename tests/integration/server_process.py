@@ -190,3 +190,8 @@ async def healthy(url: str, pace: float = 2.0) -> str:
 async def _talk_and_close(socket: ClientConnection, pace: float) -> None:
     await talk(socket, speech(), pace)
     await socket.send('{"type":"CloseStream"}')
+
+
+def stop_softly(server: ServerProcess) -> None:
+    """Tell it to stop, as an operator would."""
+    server.process.send_signal(signal.SIGTERM)

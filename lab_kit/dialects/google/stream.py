@@ -1,0 +1,216 @@
+"""One StreamingRecognize call, the server's side: requests to audio, events to responses.
+
+A response carries what is ours in a field that the provider's messages do not have: every parser
+of protobuf skips a field that it does not know, so its SDK never sees it.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lab_kit.contract.live import Ask, Audio, Ending, Heard, Reply
+from lab_kit.contract.record import described
+from lab_kit.dialects.google.spelling import Asked, Spelling, audio_of
+from lab_kit.errors import (
+    GoingAway,
+    LabError,
+    ModelNotLoaded,
+    PayloadTooLarge,
+    SlowConsumer,
+    StreamIdle,
+    SystemOverloaded,
+    Unauthenticated,
+)
+from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+
+LAB_FIELD = 1000
+STABLE, UNSTABLE = 0.9, 0.1
+"""Two passes agreed on it, or not: we have no finer scale. Zero would read as "not set"."""
+END_OF_SINGLE_UTTERANCE, BEGIN, END, TIMEOUT = 1, 2, 3, 4
+
+_STATUSES: dict[type[LabError], str] = {
+    Unauthenticated: "UNAUTHENTICATED",
+    SystemOverloaded: "RESOURCE_EXHAUSTED",
+    ModelNotLoaded: "FAILED_PRECONDITION",
+    SlowConsumer: "ABORTED",
+    GoingAway: "ABORTED",
+    StreamIdle: "OUT_OF_RANGE",
+}
+"""Never UNAVAILABLE: the provider's client would try again for over an hour."""
+_IDLE = (
+    "Audio Timeout Error: Long duration elapsed without audio. Audio should be sent close to real"
+    " time."
+)
+
+
+def ending(spelling: Spelling, error: LabError) -> Ending:
+    """The status that a refused or broken stream ends with."""
+    default = "INVALID_ARGUMENT" if error.http_status < 500 else "INTERNAL"
+    code = _STATUSES.get(type(error), default)
+    text = f"{error.received} ({error.expected}; {error.next_step})"
+    if isinstance(error, StreamIdle):
+        text = _IDLE
+    if isinstance(error, PayloadTooLarge):
+        code, text = spelling.too_long, f"Exceeded maximum allowed stream duration: {text}"
+    return Ending(code, text)
+
+
+class GoogleStream:
+    """One call's state.
+
+    Args:
+        version: the model's, for our own client.
+        bytes_per_s: of the audio, to know how long nobody has spoken.
+    """
+
+    def __init__(self, spelling: Spelling, asked: Asked, version: str, bytes_per_s: float) -> None:
+        self._spelling = spelling
+        self._asked = asked
+        self._version = version
+        self._bytes_per_s = bytes_per_s
+        self._heard_s = 0.0
+        self._quiet_since_s: float | None = 0.0
+        self._has_spoken = False
+        self._is_over = False
+        self._pieces: list[str] = []
+        self._is_first = True
+
+    @property
+    def options(self) -> StreamOptions:
+        """What the first message chose."""
+        return self._asked.options
+
+    def greet(self) -> Sequence[bytes]:
+        """Nothing: the client speaks first."""
+        return []
+
+    def hear(self, message: bytes | None) -> Sequence[Heard]:
+        """Audio, or None where the client has half-closed."""
+        if message is None:
+            return [Ask.END]
+        audio = audio_of(self._spelling, message)
+        if self._is_over or not audio:
+            return [Ask.STAY]
+        self._heard_s += len(audio) / self._bytes_per_s
+        if self._is_silent_too_long():
+            return [Audio(audio), Reply(self._speech_event(TIMEOUT, self._heard_s)), Ask.END]
+        return [Audio(audio)]
+
+    def say(self, event: Event, sent_ns: int) -> Sequence[bytes]:
+        """The responses that tell an event; the last one carries what is ours."""
+        responses = self._responses(event)
+        if not responses:
+            return []
+        note = json.dumps(described(event, sent_ns, self._version)).encode()
+        return [*responses[:-1], responses[-1] + _unknown_field(LAB_FIELD, note)]
+
+    def end(self, error: LabError | None) -> tuple[Sequence[bytes], Ending]:
+        """No last words: the status says it all."""
+        return [], Ending("OK", "") if error is None else ending(self._spelling, error)
+
+    def _responses(self, event: Event) -> list[bytes]:
+        match event:
+            case SpeechStarted():
+                self._quiet_since_s, self._has_spoken = None, True
+                return self._voice(BEGIN, event.at_s)
+            case Interim():
+                return [] if self._is_over else [self._interim(event)]
+            case Final():
+                return self._final(event)
+            case StreamEnded():
+                return [self._billed(event.audio_s)]
+            case _:
+                return []
+
+    def _voice(self, kind: int, at_s: float) -> list[bytes]:
+        return [self._speech_event(kind, at_s)] if self._asked.voice_events else []
+
+    def _interim(self, event: Interim) -> bytes:
+        """What is stable and what may change, as two results; together they are the text."""
+        text = self._spaced(" ".join([*self._pieces, event.text]))
+        border = len(text) - len(event.text) + event.stable_chars
+        pieces = [(text[:border], STABLE), (text[border:], UNSTABLE)]
+        results = [self._result(piece, event.end_s, stable=s) for piece, s in pieces if piece]
+        return bytes(self._spelling.response(results=results).SerializeToString())
+
+    def _final(self, event: Final) -> list[bytes]:
+        """One result; in single_utterance what was cut for its length waits for the rest."""
+        if event.endpoint:
+            self._quiet_since_s = event.end_s
+        if self._is_over:
+            return []
+        if self._asked.single_utterance and not event.endpoint:
+            self._pieces.append(event.text)
+            return []
+        marks = self._voice(END, event.end_s) if event.endpoint else []
+        text = " ".join([*self._pieces, event.text])
+        self._pieces = []
+        if self._asked.single_utterance:
+            self._is_over = True
+            marks.append(self._speech_event(END_OF_SINGLE_UTTERANCE, event.end_s))
+        return [*marks, self._told(text, event)] if text else marks
+
+    def _told(self, text: str, event: Final) -> bytes:
+        result = self._result(self._spaced(text), event.end_s, confidence=event.confidence)
+        self._is_first = False
+        return bytes(self._spelling.response(results=[result]).SerializeToString())
+
+    def _billed(self, audio_s: float) -> bytes:
+        """The last response; in single_utterance it also says what was never ended by silence."""
+        left = " ".join(self._pieces)
+        results = [self._result(self._spaced(left), audio_s, confidence=0.0)] if left else []
+        response = self._spelling.response(results=results)
+        if "total_billed_time" in response.DESCRIPTOR.fields_by_name:
+            _set_s(response.total_billed_time, audio_s)
+        else:
+            _set_s(response.metadata.total_billed_duration, audio_s)
+        return bytes(response.SerializeToString())
+
+    def _result(
+        self, text: str, end_s: float, stable: float | None = None, confidence: float | None = None
+    ) -> dict[str, Any]:
+        alternative: dict[str, Any] = {"transcript": text}
+        if confidence is not None:
+            alternative["confidence"] = confidence
+        result = {
+            "alternatives": [alternative],
+            "is_final": stable is None,
+            "language_code": self._asked.language,
+            self._spelling.end_time: _duration(end_s),
+        }
+        return result if stable is None else result | {"stability": stable}
+
+    def _speech_event(self, kind: int, at_s: float) -> bytes:
+        values = {"speech_event_type": kind, self._spelling.event_time: _duration(at_s)}
+        return bytes(self._spelling.response(**values).SerializeToString())
+
+    def _spaced(self, text: str) -> str:
+        """Texts are joined as they are, so all but the first begin with a space."""
+        return text if self._is_first else f" {text}"
+
+    def _is_silent_too_long(self) -> bool:
+        asked = self._asked
+        allowed_s = asked.end_timeout_s if self._has_spoken else asked.start_timeout_s
+        if allowed_s is None or self._quiet_since_s is None:
+            return False
+        return self._heard_s - self._quiet_since_s > allowed_s
+
+
+def _duration(seconds: float) -> dict[str, int]:
+    whole = int(seconds)
+    return {"seconds": whole, "nanos": round((seconds - whole) * 1e6) * 1000}
+
+
+def _set_s(field: Any, seconds: float) -> None:
+    values = _duration(seconds)
+    field.seconds, field.nanos = values["seconds"], values["nanos"]
+
+
+def _unknown_field(number: int, content: bytes) -> bytes:
+    """A length-delimited field as protobuf writes it."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    low = value & 0x7F
+    return bytes([low | 0x80]) + _varint(value >> 7) if value > 0x7F else bytes([low])

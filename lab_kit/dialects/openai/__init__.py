@@ -1,0 +1,1 @@
+"""OpenAI's dialect for speech to text: uploads, streamed answers, Realtime transcription."""

@@ -1,0 +1,358 @@
+"""OpenAI's Realtime API as a transcription session: JSON both ways, audio in it as base64.
+
+The server's side. Deltas can only be appended, so a delta is what two passes of the recognizer
+agree on; what may still change is not told. `completed` has the last word. A session's sound and
+turns are chosen before its first audio and then stay.
+
+Source: OpenAI (2025), API reference, "Realtime", as openai 3.57 sends and parses it.
+"""
+
+import base64
+import binascii
+import copy
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from lab_kit.contract.live import Ask, Audio, Ending, Heard, Reply
+from lab_kit.contract.record import described
+from lab_kit.dialects.openai.errors import error_object
+from lab_kit.errors import GoingAway, InvalidMessage, InvalidParameter, LabError
+from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+
+PATH = "/v1/realtime"
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
+LEAST_COMMIT_S = 0.1
+MIN_SILENCE_MS = 100
+_FORMATS = {
+    "audio/pcm": ("linear16", 24_000, 2),
+    "audio/pcmu": ("mulaw", 8_000, 1),
+    "audio/pcma": ("alaw", 8_000, 1),
+}
+"""Encoding, samples a second, bytes a sample."""
+_DEFAULTS: dict[str, Any] = {
+    "format": {"type": "audio/pcm", "rate": 24_000},
+    "transcription": {"model": "moonshine-tiny-en"},
+    "noise_reduction": None,
+    "turn_detection": {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 200,
+    },
+}
+_SETTLED = ("format", "turn_detection")
+
+
+class RealtimeSession:
+    """One session's state.
+
+    Args:
+        version: the model's, for our own client.
+        now_s: Unix time, for the session's expiry.
+    """
+
+    def __init__(self, version: str, now_s: int) -> None:
+        self._version = version
+        self._id = f"sess_{uuid.uuid4().hex}"
+        self._expires_at = now_s + 3_600
+        self._input = copy.deepcopy(_DEFAULTS)
+        self._heard_s = self._committed_s = 0.0
+        self._is_clearing = False
+        self._item = _Item(None)
+        self._numbers = 0
+
+    @property
+    def options(self) -> StreamOptions:
+        """What the session has chosen."""
+        encoding, rate_hz, _ = _FORMATS[self._input["format"]["type"]]
+        turns = self._input["turn_detection"]
+        silence_s = None
+        if turns is not None:
+            silence_s = max(MIN_SILENCE_MS, turns.get("silence_duration_ms", 500)) / 1000
+        return StreamOptions(encoding, rate_hz, endpoint_silence_s=silence_s)
+
+    def greet(self) -> Sequence[str]:
+        """The first event tells the session."""
+        return [self._event("session.created", session=self._session())]
+
+    def hear(self, message: bytes | str) -> Sequence[Heard]:
+        """Act on a client's event; most errors are told and leave the session open."""
+        event: dict[str, Any] = {}
+        try:
+            event = _parsed(message)
+            return self._heard(event)
+        except LabError as error:
+            return [Reply(self._error(error, event))]
+
+    def say(self, event: Event, sent_ns: int) -> Sequence[str]:
+        """The events that tell one of ours."""
+        match event:
+            case SpeechStarted():
+                return self._speech_started(event)
+            case Interim():
+                return self._interim(event, sent_ns)
+            case Final():
+                return self._final(event, sent_ns)
+            case StreamEnded() if self._item.last is not None:
+                return self._complete(self._item.last, sent_ns)
+            case _:
+                return []
+
+    def end(self, error: LabError | None) -> tuple[Sequence[str], Ending]:
+        """An error is told before the connection closes."""
+        if error is None:
+            return [], Ending(1000, "")
+        if isinstance(error, GoingAway):
+            return [], Ending(1001, "server stops")
+        code = 1011 if error.http_status >= 500 else 1008
+        reason = f"{error.code}: {error.received}".encode()[:123].decode(errors="ignore")
+        return [self._error(error, {})], Ending(code, reason)
+
+    # -- what the client says ------------------------------------------------------------------
+
+    def _heard(self, event: dict[str, Any]) -> Sequence[Heard]:
+        match event["type"]:
+            case "input_audio_buffer.append":
+                return [Audio(self._appended(event))]
+            case "input_audio_buffer.commit":
+                return self._commit()
+            case "input_audio_buffer.clear":
+                # the engine's answer to what was heard until now is thrown away
+                self._is_clearing, self._committed_s = True, self._heard_s
+                cleared = Reply(self._event("input_audio_buffer.cleared"))
+                return [cleared, Ask.FINALIZE] if self._heard_s else [cleared]
+            case "session.update":
+                self._update(event.get("session"))
+                return [Reply(self._event("session.updated", session=self._session()))]
+            case other:
+                raise InvalidMessage(
+                    f"event type '{other}'",
+                    "session.update, or input_audio_buffer.append, .commit or .clear",
+                    "this server only transcribes",
+                )
+
+    def _appended(self, event: dict[str, Any]) -> bytes:
+        try:
+            audio = base64.b64decode(event.get("audio", ""), validate=True)
+        except (binascii.Error, TypeError, ValueError) as error:
+            raise InvalidMessage(
+                f"audio that is no base64 ({error})", "base64 of raw samples", "encode it"
+            ) from error
+        _, rate_hz, sample_bytes = _FORMATS[self._input["format"]["type"]]
+        self._heard_s += len(audio) / (rate_hz * sample_bytes)
+        return audio
+
+    def _commit(self) -> Sequence[Heard]:
+        held_s = self._heard_s - self._committed_s
+        if held_s < LEAST_COMMIT_S:
+            raise CommitEmpty(
+                f"a commit of {held_s * 1000:.0f} ms of audio",
+                f"at least {LEAST_COMMIT_S * 1000:.0f} ms",
+                "append more audio first",
+            )
+        self._committed_s = self._heard_s
+        return [Ask.FINALIZE]
+
+    def _update(self, session: Any) -> None:
+        if not isinstance(session, dict) or "type" not in session:
+            raise InvalidMessage("session.update without session.type", "transcription", "add it")
+        if session["type"] != "transcription":
+            raise InvalidParameter(
+                f"session.type '{session['type']}'", "transcription", "this server does not speak"
+            )
+        audio = session.get("audio") or {}
+        changes = audio.get("input") or {} if isinstance(audio, dict) else {}
+        wanted = _merged(self._input, changes)
+        if self._heard_s and any(wanted[name] != self._input[name] for name in _SETTLED):
+            raise InvalidParameter(
+                "another format or turn_detection after the first audio",
+                "a choice before it",
+                "open another session",
+            )
+        self._input = wanted
+
+    # -- what the server says ------------------------------------------------------------------
+
+    def _speech_started(self, event: SpeechStarted) -> Sequence[str]:
+        if self._is_clearing or self._input["turn_detection"] is None:
+            return []
+        return [
+            self._event(
+                "input_audio_buffer.speech_started",
+                audio_start_ms=round(event.at_s * 1000),
+                item_id=self._item.id,
+            )
+        ]
+
+    def _interim(self, event: Interim, sent_ns: int) -> Sequence[str]:
+        if self._is_clearing:
+            return []
+        known = self._item.with_text(event.text[: event.stable_chars])
+        return self._delta(known, event, sent_ns)
+
+    def _final(self, event: Final, sent_ns: int) -> Sequence[str]:
+        if self._is_clearing and not event.endpoint:
+            if event.requested:
+                self._is_clearing = False
+                self._item = _Item(self._item.previous)
+            return []
+        if event.endpoint:
+            self._committed_s = max(self._committed_s, event.end_s)
+        self._item.add(event)
+        if event.endpoint or event.requested:
+            return self._complete(event, sent_ns)
+        return self._delta(self._item.text, event, sent_ns)
+
+    def _delta(self, known: str, event: Interim | Final, sent_ns: int) -> list[str]:
+        """What is new, if what was told still holds; else `completed` will correct it."""
+        item = self._item
+        if self._input["transcription"] is None or not known.startswith(item.told):
+            return []
+        news = known[len(item.told) :]
+        item.told = known
+        if not news:
+            return []
+        return [
+            self._event(
+                "conversation.item.input_audio_transcription.delta",
+                item_id=item.id,
+                content_index=0,
+                delta=news,
+                lab=described(event, sent_ns, self._version),
+            )
+        ]
+
+    def _complete(self, event: Final, sent_ns: int) -> Sequence[str]:
+        item, self._item = self._item, _Item(self._item.id)
+        whole = replace(event, start_s=item.start_s)
+        content = {"type": "input_audio", "transcript": None}
+        message = {
+            "id": item.id,
+            "object": "realtime.item",
+            "type": "message",
+            "status": "completed",
+            "role": "user",
+            "content": [content],
+        }
+        place = {"item": message, "previous_item_id": item.previous}
+        events = [
+            self._event(
+                "input_audio_buffer.committed", item_id=item.id, previous_item_id=item.previous
+            ),
+            self._event("conversation.item.added", **place),
+            self._event("conversation.item.done", **place),
+        ]
+        if event.endpoint:
+            ended_ms = round(event.end_s * 1000)
+            stopped = "input_audio_buffer.speech_stopped"
+            events.insert(0, self._event(stopped, audio_end_ms=ended_ms, item_id=item.id))
+        if self._input["transcription"] is None:
+            return events
+        self._item, latest = item, self._item
+        events += self._delta(item.text, whole, sent_ns)
+        self._item = latest
+        completed = self._event(
+            "conversation.item.input_audio_transcription.completed",
+            item_id=item.id,
+            content_index=0,
+            transcript=item.text,
+            usage={"type": "duration", "seconds": whole.end_s - whole.start_s},
+            lab=described(whole, sent_ns, self._version),
+        )
+        return [*events, completed]
+
+    def _session(self) -> dict[str, Any]:
+        return {
+            "type": "transcription",
+            "id": self._id,
+            "object": "realtime.transcription_session",
+            "expires_at": self._expires_at,
+            "audio": {"input": self._input},
+            "include": None,
+        }
+
+    def _error(self, error: LabError, event: dict[str, Any]) -> str:
+        body = error_object(error) | {"event_id": event.get("event_id")}
+        return self._event("error", error=body)
+
+    def _event(self, kind: str, **fields: Any) -> str:
+        self._numbers += 1
+        return json.dumps({"type": kind, "event_id": f"event_{self._numbers}", **fields})
+
+
+class CommitEmpty(InvalidMessage):
+    """A commit with nothing worth it in the buffer."""
+
+    code = "INPUT_AUDIO_BUFFER_COMMIT_EMPTY"
+
+
+class _Item:
+    """One turn on its way.
+
+    Attributes:
+        told: what the deltas have said so far.
+        last: the newest of its finals.
+    """
+
+    def __init__(self, previous: str | None) -> None:
+        self.id = f"item_{uuid.uuid4().hex}"
+        self.previous = previous
+        self.told = ""
+        self.start_s = 0.0
+        self.last: Final | None = None
+        self._pieces: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """What its finals say: more than one where it was cut for its length."""
+        return " ".join(self._pieces)
+
+    def with_text(self, piece: str) -> str:
+        """Its text if ``piece`` were said next."""
+        return " ".join([*self._pieces, piece]) if piece else self.told
+
+    def add(self, final: Final) -> None:
+        """Take another final."""
+        if self.last is None:
+            self.start_s = final.start_s
+        self.last = final
+        if final.text:
+            self._pieces.append(final.text)
+
+
+def _parsed(message: bytes | str) -> dict[str, Any]:
+    try:
+        event = json.loads(message) if isinstance(message, str) else None
+        if not isinstance(event, dict) or not isinstance(event["type"], str):
+            raise KeyError("type")
+        return event
+    except (ValueError, KeyError, RecursionError) as error:
+        raise InvalidMessage(
+            f"message {message[:80]!r}", 'JSON text such as {"type": ...}', "send an event"
+        ) from error
+
+
+def _merged(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Only what is named changes; null clears.
+
+    Raises:
+        InvalidParameter: a value has no meaning here.
+    """
+    merged = current | {name: changes[name] for name in current if name in changes}
+    kind = (merged["format"] or {}).get("type")
+    if kind not in _FORMATS:
+        raise InvalidParameter(f"format '{kind}'", f"one of {', '.join(_FORMATS)}", "choose one")
+    rate_hz = _FORMATS[kind][1]
+    if merged["format"].get("rate", rate_hz) != rate_hz:
+        raise InvalidParameter(
+            f"{kind} at {merged['format']['rate']} Hz", f"{rate_hz} Hz", "resample it"
+        )
+    turns = merged["turn_detection"]
+    if turns is not None and turns.get("type") != "server_vad":
+        raise InvalidParameter(
+            f"turn_detection '{turns.get('type')}'", "server_vad or null", "choose one"
+        )
+    return merged

@@ -1,0 +1,111 @@
+"""Google's StreamingRecognize, version 1 and 2, on the gRPC server: a live stream like others."""
+
+import asyncio
+from contextlib import ExitStack
+from typing import Any
+
+import grpc
+
+from lab_kit.audio.pcm import frame_bytes
+from lab_kit.contract.live import Ending
+from lab_kit.dialects.google.spelling import V1, V2, Spelling, malordered, parse_first
+from lab_kit.dialects.google.stream import GoogleStream, ending
+from lab_kit.errors import LabError, StreamIdle
+from lab_kit.gateway.live_stream import ClientGone, LiveStream
+from lab_kit.gateway.serving import Serving
+
+
+def google_handlers(serving: Serving) -> tuple[Any, ...]:
+    """Both versions' services; messages stay bytes, the dialect reads them."""
+    return tuple(
+        grpc.method_handlers_generic_handler(
+            spelling.service,
+            {
+                "StreamingRecognize": grpc.stream_stream_rpc_method_handler(
+                    StreamingRecognize(serving, spelling).serve
+                )
+            },
+        )
+        for spelling in (V1, V2)
+    )
+
+
+class StreamingRecognize:
+    """The method of one version."""
+
+    def __init__(self, serving: Serving, spelling: Spelling) -> None:
+        self._serving = serving
+        self._spelling = spelling
+
+    async def serve(self, _: Any, context: Any) -> None:
+        """Serve one call from its first message to its status."""
+        wire = GrpcWire(context)
+        with ExitStack() as held:
+            try:
+                stream = await self._admitted(wire, context, held)
+            except LabError as error:
+                await wire.close(ending(self._spelling, error))
+                return
+            except ClientGone:
+                return
+            await stream.run()
+
+    async def _admitted(self, wire: "GrpcWire", context: Any, held: ExitStack) -> LiveStream:
+        """Check who calls, then hear what they want.
+
+        Raises:
+            LabError: the call is refused.
+        """
+        self._serving.check_key(_key(context), [])
+        self._serving.admit()
+        asked = parse_first(self._spelling, await self._first(wire))
+        lease = held.enter_context(self._serving.lease())
+        options = asked.options
+        per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
+        dialect = GoogleStream(self._spelling, asked, lease.engine.model.version, per_s)
+        stream = LiveStream(self._serving, lease, wire, dialect)
+        stream.begin()
+        return stream
+
+    async def _first(self, wire: "GrpcWire") -> bytes:
+        try:
+            data = await asyncio.wait_for(wire.receive(), self._serving.limits.idle_s)
+        except TimeoutError as error:
+            raise StreamIdle("no config", "a config at once", "send it first") from error
+        if data is None:
+            raise malordered("expected the streaming_config first")
+        return data
+
+
+class GrpcWire:
+    """One call as the server holds it; HTTP/2's windows hold back who sends too fast."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    async def open(self) -> None:
+        """Send the headers, which tell the client that the call is taken."""
+        await self._context.send_initial_metadata(())
+
+    async def receive(self) -> bytes | None:
+        """The next message; None once the client has half-closed."""
+        message = await self._context.read()
+        return None if message is grpc.aio.EOF else bytes(message)
+
+    async def send(self, message: bytes) -> None:
+        """Send; waits while the client's window is full."""
+        try:
+            await self._context.write(message)
+        except (grpc.RpcError, asyncio.InvalidStateError) as error:
+            raise ClientGone from error
+
+    async def close(self, ending: Ending) -> None:
+        """Set the status that the call ends with when its handler returns."""
+        self._context.set_code(grpc.StatusCode[str(ending.code)])
+        self._context.set_details(ending.reason)
+
+
+def _key(context: Any) -> str | None:
+    """From where Google's clients put it."""
+    metadata = dict(context.invocation_metadata() or ())
+    return metadata.get("x-goog-api-key") or metadata.get("authorization")

@@ -1,0 +1,114 @@
+"""A bidirectional gRPC call as a client holds it: messages out, stamped messages in."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from lab_kit.errors import ConnectionFailed, Unauthenticated
+
+OPEN_TIMEOUT_S = 5.0
+PING_S = 20.0
+"""Proxies close what is silent for a minute or so; HTTP/2's own pings are not silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message and when it arrived, on this process's monotonic clock."""
+
+    data: bytes
+    received_ns: int
+
+
+class GrpcCall:
+    """An open call; messages are bytes."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    async def send(self, message: bytes) -> int:
+        """Send one message; returns when it was handed to HTTP/2, which may make us wait.
+
+        Raises:
+            ConnectionFailed: the call is over.
+        """
+        handed_ns = time.perf_counter_ns()
+        try:
+            await self._call.write(message)
+        except (grpc.RpcError, grpc.aio.UsageError) as error:
+            raise await self._broken() from error
+        return handed_ns
+
+    async def half_close(self) -> None:
+        """Say that no more will come."""
+        await self._call.done_writing()
+
+    async def messages(self) -> AsyncIterator[Arrived]:
+        """Messages until the server ends the call well.
+
+        Raises:
+            Unauthenticated, ConnectionFailed: it ended otherwise; its status is in the error.
+        """
+        try:
+            while (data := await self._call.read()) is not grpc.aio.EOF:
+                yield Arrived(bytes(data), time.perf_counter_ns())
+        except grpc.RpcError as error:
+            raise await self._broken() from error
+        if await self._call.code() is not grpc.StatusCode.OK:
+            raise await self._broken()
+
+    async def _broken(self) -> ConnectionFailed | Unauthenticated:
+        code, details = await self._call.code(), await self._call.details()
+        kind = Unauthenticated if code is grpc.StatusCode.UNAUTHENTICATED else ConnectionFailed
+        return kind(f"the call ended: {code.name}: {details}", "OK", "see the reason")
+
+
+@asynccontextmanager
+async def open_grpc_call(
+    address: str,
+    method: str,
+    first: bytes,
+    metadata: Sequence[tuple[str, str]],
+    ping_s: float = PING_S,
+) -> AsyncIterator[GrpcCall]:
+    """Connect, call ``method``, send ``first``; open once the server has taken the call.
+
+    Raises:
+        Unauthenticated, ConnectionFailed: nobody listens, or the call was refused.
+    """
+    options = [
+        ("grpc.keepalive_time_ms", round(ping_s * 1000)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.enable_http_proxy", 0),
+    ]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        call = channel.stream_stream(method)(metadata=metadata, wait_for_ready=True)
+        opened = GrpcCall(call)
+        try:
+            async with _timeout(address):
+                await opened.send(first)
+                await call.initial_metadata()
+            if call.done():
+                raise await opened._broken()
+            yield opened
+        finally:
+            call.cancel()
+
+
+@asynccontextmanager
+async def _timeout(address: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            yield
+    except TimeoutError as error:
+        raise ConnectionFailed(
+            f"no answer from {address} within {OPEN_TIMEOUT_S:.0f} s",
+            "a server that speaks gRPC there",
+            "start one, or check the address",
+        ) from error

@@ -1,0 +1,222 @@
+"""Google's own Python SDK, unmodified, against our server: StreamingRecognize of v1 and of v2."""
+
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from google.api_core import exceptions
+from google.cloud import speech_v1, speech_v2
+from google.cloud.speech_v1.services.speech import SpeechClient as GeneratedClient
+from google.cloud.speech_v1.services.speech.transports import SpeechGrpcTransport
+from google.cloud.speech_v2.services.speech.transports import (
+    SpeechGrpcTransport as SpeechGrpcTransport2,
+)
+from google.protobuf.duration_pb2 import Duration
+from server_process import KEY, eventually, is_at_rest, plain, speech
+
+from lab_kit.bench import Bench
+
+CHUNK = 3_200
+EVENT = speech_v1.StreamingRecognizeResponse.SpeechEventType
+CONFIG = {
+    "encoding": speech_v1.RecognitionConfig.AudioEncoding.LINEAR16,
+    "sample_rate_hertz": 16_000,
+    "language_code": "en-US",
+}
+SAID = "it was the best of times"
+
+
+def client(bench: Bench) -> speech_v1.SpeechClient:
+    channel = grpc.insecure_channel(bench.grpc_address)
+    return speech_v1.SpeechClient(transport=SpeechGrpcTransport(channel=channel))
+
+
+def chunks(data: bytes, size: int = CHUNK) -> Iterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def paced(data: bytes, size: int = CHUNK) -> Iterator[bytes]:
+    """Five times as fast as it was spoken: fast enough for a test, slow enough for interims."""
+    for chunk in chunks(data, size):
+        time.sleep(size / 32_000 / 5)
+        yield chunk
+
+
+def hear(bench: Bench, data: bytes, config: Any = CONFIG, **streaming: Any) -> list[Any]:
+    """Everything that the hand-written v1 helper yields."""
+    asked = speech_v1.StreamingRecognitionConfig(config=config, **streaming)
+    requests = (speech_v1.StreamingRecognizeRequest(audio_content=c) for c in paced(data))
+    return list(client(bench).streaming_recognize(asked, requests, retry=None))
+
+
+def finals(responses: list[Any]) -> list[str]:
+    return [r.alternatives[0].transcript for m in responses for r in m.results if r.is_final]
+
+
+CLIP = speech("two-cities-best")
+TAIL = bytes(32_000)
+
+
+def test_a_stream_says_what_was_said_and_each_result_where_it_ends(bench: Bench) -> None:
+    heard = hear(bench, speech() + TAIL, interim_results=True)
+    texts = finals(heard)
+    assert plain("".join(texts)).startswith(SAID)
+    assert [text.startswith(" ") for text in texts] == [False] + [True] * (len(texts) - 1)
+    ends = [r.result_end_time.total_seconds() for m in heard for r in m.results]
+    assert ends == sorted(ends)
+    assert ends[-1] > 0
+    interims = [r for m in heard for r in m.results if not r.is_final]
+    assert interims
+    assert all(0 < r.stability < 1 for r in interims)
+    assert all(r.language_code == "en-us" for m in heard for r in m.results)
+    assert heard[-1].total_billed_time.total_seconds() == pytest.approx(
+        len(speech() + TAIL) / 32_000, abs=0.01
+    )
+
+
+def test_interims_come_only_where_they_are_asked_for(bench: Bench) -> None:
+    heard = hear(bench, CLIP + TAIL)
+    assert all(r.is_final for m in heard for r in m.results)
+    assert not any(m.speech_event_type for m in heard)
+
+
+def test_voice_events_tell_when_speech_begins_and_ends(bench: Bench) -> None:
+    heard = hear(bench, CLIP + TAIL, enable_voice_activity_events=True)
+    kinds = [m.speech_event_type for m in heard if m.speech_event_type]
+    assert kinds[0] == EVENT.SPEECH_ACTIVITY_BEGIN
+    assert kinds[-1] == EVENT.SPEECH_ACTIVITY_END
+    assert all(m.speech_event_time.total_seconds() > 0 for m in heard if m.speech_event_type)
+
+
+def test_one_utterance_is_ended_by_its_silence_and_the_rest_ignored(bench: Bench) -> None:
+    heard = hear(bench, CLIP + TAIL + CLIP + TAIL, single_utterance=True)
+    assert len(finals(heard)) == 1
+    marks = [m.speech_event_type for m in heard if m.speech_event_type]
+    assert marks == [EVENT.END_OF_SINGLE_UTTERANCE]
+    assert plain(finals(heard)[0]).count("best of times") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "named"), [(bytes(96_000), "speech_start_timeout"), (CLIP, "speech_end_timeout")]
+)
+def test_silence_past_the_timeout_ends_the_stream(bench: Bench, data: bytes, named: str) -> None:
+    timeout = speech_v1.StreamingRecognitionConfig.VoiceActivityTimeout(
+        **{named: Duration(seconds=1)}
+    )
+    heard = hear(
+        bench, data + TAIL * 3, enable_voice_activity_events=True, voice_activity_timeout=timeout
+    )
+    assert EVENT.SPEECH_ACTIVITY_TIMEOUT in [m.speech_event_type for m in heard]
+    assert heard[-1].total_billed_time.total_seconds() < len(data + TAIL * 3) / 32_000
+
+
+def test_silence_is_a_stream_without_results_that_ends_well(bench: Bench) -> None:
+    assert not any(m.results for m in hear(bench, TAIL))
+
+
+# -- refusals ------------------------------------------------------------------------------------
+
+
+def called(bench: Bench, requests: list[Any], **options: Any) -> Iterator[Any]:
+    """The generated v1 client, which sends what it is given."""
+    channel = grpc.insecure_channel(bench.grpc_address)
+    caller = GeneratedClient(transport=SpeechGrpcTransport(channel=channel))
+    yield from caller.streaming_recognize(iter(requests), retry=None, **options)
+
+
+def generated(bench: Bench, requests: list[Any], **options: Any) -> list[Any]:
+    """All that it yields."""
+    return list(called(bench, requests, **options))
+
+
+Request = speech_v1.StreamingRecognizeRequest
+CONFIGURED = Request(streaming_config={"config": CONFIG})
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [[Request(audio_content=TAIL)], [CONFIGURED, CONFIGURED], []],
+    ids=["audio first", "config twice", "nothing"],
+)
+async def test_messages_out_of_order_are_refused_in_the_providers_words(
+    bench: Bench, requests: list[Any]
+) -> None:
+    with pytest.raises(exceptions.InvalidArgument, match=r"Malordered Data Received\."):
+        generated(bench, requests)
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"language_code": ""}, "language_code"),
+        ({"encoding": 4}, "encoding number 4"),
+        ({"sample_rate_hertz": 4_000}, "4,000 Hz"),
+    ],
+)
+def test_a_config_that_cannot_be_met_is_an_invalid_argument(
+    bench: Bench, change: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(exceptions.InvalidArgument, match=named):
+        hear(bench, TAIL, config=CONFIG | change)
+
+
+def test_half_a_sample_ends_the_call_after_what_was_said(bench: Bench) -> None:
+    requests = [CONFIGURED, *(Request(audio_content=c) for c in chunks(CLIP)), Request(
+        audio_content=bytes(3)
+    )]  # fmt: skip
+    heard: list[Any] = []
+    with pytest.raises(exceptions.InvalidArgument, match="3 bytes"):
+        heard.extend(called(bench, requests))
+    assert SAID in plain("".join(finals(heard)))
+
+
+def test_the_key_travels_as_metadata(keyed_bench: Bench) -> None:
+    requests = [CONFIGURED, Request(audio_content=TAIL)]
+    for key in ([("x-goog-api-key", KEY)], [("authorization", f"Bearer {KEY}")]):
+        generated(keyed_bench, requests, metadata=key)
+    for key in ([], [("x-goog-api-key", "wrong")]):
+        with pytest.raises(exceptions.Unauthenticated):
+            generated(keyed_bench, requests, metadata=key)
+
+
+# -- version 2 -----------------------------------------------------------------------------------
+
+
+def hear2(bench: Bench, data: bytes, size: int = CHUNK) -> list[Any]:
+    channel = grpc.insecure_channel(bench.grpc_address)
+    caller = speech_v2.SpeechClient(transport=SpeechGrpcTransport2(channel=channel))
+    explicit = speech_v2.ExplicitDecodingConfig(
+        encoding=1, sample_rate_hertz=16_000, audio_channel_count=1
+    )
+    config = speech_v2.RecognitionConfig(
+        explicit_decoding_config=explicit, language_codes=["en-US"], model="long"
+    )
+    first = speech_v2.StreamingRecognizeRequest(
+        recognizer="projects/lab/locations/global/recognizers/_",
+        streaming_config=speech_v2.StreamingRecognitionConfig(
+            config=config,
+            streaming_features=speech_v2.StreamingRecognitionFeatures(interim_results=True),
+        ),
+    )
+    audio = (speech_v2.StreamingRecognizeRequest(audio=c) for c in paced(data, size))
+    requests = itertools.chain([first], audio)
+    return list(caller.streaming_recognize(requests=requests, retry=None))
+
+
+def test_version_2_hears_the_same_stream(bench: Bench) -> None:
+    heard = hear2(bench, CLIP + TAIL)
+    assert SAID in plain("".join(finals(heard)))
+    assert any(r.stability > 0 for m in heard for r in m.results)
+    assert heard[-1].metadata.total_billed_duration.total_seconds() > 0
+
+
+def test_version_2_refuses_a_chunk_of_more_than_25600_bytes(bench: Bench) -> None:
+    said = "Audio chunk can be of a maximum of 25600 bytes. Received audio of 25602 bytes instead."
+    assert SAID in plain("".join(finals(hear2(bench, CLIP, size=25_600))))
+    with pytest.raises(exceptions.InvalidArgument, match=said):
+        hear2(bench, CLIP + TAIL, size=25_602)

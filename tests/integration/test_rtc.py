@@ -1,0 +1,158 @@
+"""WebRTC: a plain aiortc peer, as any client would have one, against a real server."""
+
+import asyncio
+import fractions
+import inspect
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+from aiortc import (
+    AudioStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+)
+from aiortc.jitterbuffer import JitterBuffer
+from av import AudioFrame
+from server_process import HANG_S, KEY, eventually, is_at_rest, metrics, plain
+
+from lab_kit import datasets
+from lab_kit.audio.pcm import to_pcm16
+from lab_kit.bench import Bench
+from lab_kit.gateway import rtc
+from lab_kit.wires.webrtc import local_peer
+
+SAID = "it was the best of times"
+SDP = {"content-type": "application/sdp"}
+
+
+class Speaker(AudioStreamTrack):  # type: ignore[misc]
+    """A microphone's track: speech, then silence for ever, 20 ms at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pcm = to_pcm16(datasets.clip("two-cities-best").samples)
+        self.is_done = asyncio.Event()
+
+    async def recv(self) -> AudioFrame:
+        silence = await super().recv()  # paces us, 8 kHz
+        piece, self._pcm = self._pcm[:640], self._pcm[640:]
+        if not self._pcm:
+            self.is_done.set()
+        sound = np.frombuffer(piece.ljust(640, b"\0"), "<i2").reshape(1, -1)
+        frame = AudioFrame.from_ndarray(sound, format="s16", layout="mono")
+        frame.sample_rate, frame.time_base = 16_000, fractions.Fraction(1, 16_000)
+        frame.pts = silence.pts * 2
+        return frame
+
+
+async def offered(peer: RTCPeerConnection, url: str, key: str = "any", **query: str) -> Any:
+    await peer.setLocalDescription(await peer.createOffer())
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return await http.post(
+            f"{url}/v1/rtc",
+            content=peer.localDescription.sdp,
+            params=query,
+            headers=SDP | {"authorization": f"Bearer {key}"},
+        )
+
+
+async def talk(peer: RTCPeerConnection, url: str) -> list[dict[str, Any]]:
+    """Speak the clip, ask for the end, and return what was said to that."""
+    speaker, heard, closed = Speaker(), [], asyncio.Event()
+    opened = asyncio.Event()
+    peer.addTrack(speaker)
+    channel = peer.createDataChannel("anything")
+    channel.on("open", opened.set)
+
+    @channel.on("message")
+    def hear(text: str) -> None:
+        heard.append(json.loads(text))
+        if heard[-1]["type"] == "Close":
+            closed.set()
+
+    answer = await offered(peer, url, interim_results="true", vad_events="true")
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["content-type"] == "application/sdp"
+    await peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    async with asyncio.timeout(HANG_S):
+        await opened.wait()
+        await speaker.is_done.wait()
+        channel.send(json.dumps({"type": "Finalize"}))
+        channel.send(json.dumps({"type": "CloseStream"}))
+        await closed.wait()
+    return heard
+
+
+@pytest.mark.parametrize("make", [local_peer, lambda: RTCPeerConnection(RTCConfiguration([]))])
+async def test_a_peer_speaks_and_reads_along(bench: Bench, make: Any) -> None:
+    before = descriptors(bench)
+    peer = make()
+    try:
+        heard = await talk(peer, bench.url)
+    finally:
+        await peer.close()
+    kinds = [message["type"] for message in heard]
+    assert kinds[0] == "SpeechStarted"
+    assert kinds[-2:] == ["Metadata", "Close"]
+    assert heard[-1]["code"] == 1000
+    results = [m for m in heard if m["type"] == "Results"]
+    assert any(not m["is_final"] for m in results)
+    text = " ".join(m["channel"]["alternatives"][0]["transcript"] for m in results if m["is_final"])
+    assert SAID in plain(text)
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+    await eventually(lambda: descriptors(bench) <= before + 1, "back to its sockets")
+
+
+async def test_a_peer_that_vanishes_is_reclaimed(bench: Bench) -> None:
+    peer = local_peer()
+    peer.addTrack(AudioStreamTrack())
+    peer.createDataChannel("x")
+    answer = await offered(peer, bench.url)
+    await peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    await eventually(lambda: metrics(bench.url)["lab_streams"] == 1, "open")
+    await peer.close()
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
+async def test_a_peer_that_never_connects_is_reclaimed(bench: Bench) -> None:
+    peer = local_peer()
+    peer.addTrack(AudioStreamTrack())
+    peer.createDataChannel("x")
+    assert (await offered(peer, bench.url)).status_code == 201
+    await peer.close()
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
+@pytest.mark.parametrize("body", [b"", b"v=0\r\n", b"{}", b"v=0\r\nm=audio nonsense"])
+async def test_what_is_no_offer_is_refused(bench: Bench, body: bytes) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(f"{bench.url}/v1/rtc", content=body, headers=SDP)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "INVALID_MESSAGE"
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
+async def test_a_wrong_key_is_refused(keyed_bench: Bench) -> None:
+    peer = local_peer()
+    peer.addTrack(AudioStreamTrack())
+    peer.createDataChannel("x")
+    assert (await offered(peer, keyed_bench.url, "wrong")).status_code == 401
+    await peer.close()
+    assert KEY not in keyed_bench.log_tail()
+
+
+def test_the_library_still_has_the_jitter_buffer_that_we_shorten() -> None:
+    source = inspect.getsource(RTCRtpReceiver.__init__)
+    assert "self.__jitter_buffer = JitterBuffer(" in source
+    assert rtc.JITTER_BUFFER == "_RTCRtpReceiver__jitter_buffer"
+    assert JitterBuffer(rtc.JITTER_PACKETS, prefetch=1).capacity == rtc.JITTER_PACKETS
+
+
+def descriptors(bench: Bench) -> int:
+    return int(psutil.Process(bench.pid).num_fds())

@@ -1,0 +1,232 @@
+"""One suite over every wire: the same words in the same order, the same ends, the same limits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from server_process import ServerProcess, eventually, is_at_rest, metrics, plain, stop_softly
+
+from lab_kit import client, datasets
+from lab_kit.bench import Bench, paced
+from lab_kit.client import WIRES, Place, Wire, connect_over
+from lab_kit.client.live import LiveEnd
+from lab_kit.contract.judge import breaches
+from lab_kit.errors import ConnectionFailed, InvalidMessage, LabError
+from lab_kit.events import Event, Final, Interim, StreamEnded, StreamOptions
+from lab_kit.gateway.limits import Limits
+from lab_kit.load import Network, between
+from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.trace import StreamCall
+
+CLIP = datasets.clip("two-cities-best")
+SAID = "it was the best of times"
+LIVE = tuple(wire for wire in WIRES if wire is not Wire.UPLOAD)
+SPEECH = datasets.clip("two-cities-best").pcm16
+HANG_S = 30.0
+
+over_each = pytest.mark.parametrize("wire", WIRES, ids=[wire.name for wire in WIRES])
+over_each_live = pytest.mark.parametrize("wire", LIVE, ids=[wire.name for wire in LIVE])
+
+
+def events(call: StreamCall) -> list[Event]:
+    return [received.event for received in call.received]
+
+
+async def spoken(bench: Bench, wire: Wire, options: StreamOptions | None = None) -> StreamCall:
+    async with asyncio.timeout(HANG_S):
+        return await bench.stream(CLIP, wire=wire, options=options)
+
+
+@over_each
+async def test_the_same_words_in_order_and_everything_released(bench: Bench, wire: Wire) -> None:
+    call = await spoken(bench, wire)
+    assert breaches(events(call)) == []
+    assert word_error_rate(CLIP.text, call.text) <= 0.1, call.text
+    assert call.versions == ("1",) or len(call.versions) == 1
+    assert call.wire == wire.value
+    assert call.setup_s > 0
+    assert all(b >= a for a, b in zip(stamps(call), stamps(call)[1:], strict=False))
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
+def stamps(call: StreamCall) -> list[int]:
+    return [received.received_ns for received in call.received]
+
+
+@over_each_live
+async def test_interims_come_before_finals_where_the_wire_is_live(bench: Bench, wire: Wire) -> None:
+    heard = events(await spoken(bench, wire))
+    kinds = [type(event) for event in heard if isinstance(event, Interim | Final)]
+    assert kinds[0] is Interim
+    assert kinds[-1] is Final
+
+
+@over_each_live
+async def test_a_stream_that_ends_at_once_ends_well(bench: Bench, wire: Wire) -> None:
+    heard: list[Event] = []
+    async with asyncio.timeout(HANG_S), opened(bench, wire) as end:
+        await end.finish()
+        heard = [received.event async for received in end]
+    assert not any(isinstance(event, Final) and event.text for event in heard)
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
+def opened(place: "Bench | Place", wire: Wire, **changes: object):  # type: ignore[no-untyped-def]
+    chosen = StreamOptions(**changes)  # type: ignore[arg-type]
+    return connect_over(wire, place.place if isinstance(place, Bench) else place, chosen)
+
+
+async def say(end: LiveEnd) -> None:
+    """The clip, as fast as it goes."""
+    for start in range(0, len(SPEECH), 3_200):
+        await end.send(SPEECH[start : start + 3_200])
+
+
+async def collect(end: LiveEnd, texts: list[str]) -> None:
+    """Finals until the stream ends, however it does."""
+    async for received in end:
+        if isinstance(received.event, Final):
+            texts.append(received.event.text)
+
+
+async def said_until_it_broke(end: LiveEnd) -> tuple[str, LabError]:
+    """What was said before the stream was ended by the other side, and why it says it was."""
+    texts: list[str] = []
+    with pytest.raises(LabError) as broken:
+        await collect(end, texts)
+    return plain(" ".join(texts)), broken.value
+
+
+@pytest.mark.parametrize("wire", [Wire.WEBSOCKET, Wire.GRPC])
+async def test_a_bad_chunk_is_refused_by_name_after_what_was_said(bench: Bench, wire: Wire) -> None:
+    """The others cannot send one: base64 is resampled by our client, WebRTC sends packets."""
+    async with asyncio.timeout(HANG_S), opened(bench, wire) as end:
+        await say(end)
+        await end.send(bytes(3_201))
+        said, why = await said_until_it_broke(end)
+    assert SAID in said
+    assert "3,201 bytes" in str(why)
+
+
+# -- limits of a strict server -------------------------------------------------------------------
+
+
+async def place_of(server: ServerProcess) -> Place:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        port = (await http.get(f"{server.url}/readyz")).json()["grpc_port"]
+    return Place(server.url, grpc=f"127.0.0.1:{port}")
+
+
+@over_each_live
+async def test_who_says_nothing_is_let_go_with_a_reason(
+    strict_server: ServerProcess, wire: Wire
+) -> None:
+    """The limit is 1.5 s here."""
+    place = await place_of(strict_server)
+    async with asyncio.timeout(HANG_S), opened(place, wire) as end:
+        await say(end)
+        said, why = await said_until_it_broke(end)
+    assert SAID in said
+    assert any(
+        word in str(why) for word in ("NET-0001", "STREAM_IDLE", "no audio", "without audio")
+    )
+    await eventually(lambda: is_at_rest(strict_server.url), "at rest")
+
+
+@over_each_live
+async def test_who_keeps_the_stream_alive_is_not(strict_server: ServerProcess, wire: Wire) -> None:
+    place = await place_of(strict_server)
+    async with asyncio.timeout(HANG_S):
+        call = await client.stream_over(
+            wire, place, paced(CLIP), StreamOptions(), hold_s=3.0, keep_alive_s=0.5
+        )
+    assert plain(call.text).startswith(SAID)
+
+
+@over_each_live
+async def test_a_server_that_stops_says_what_it_owes_first(wire: Wire) -> None:
+    with ServerProcess(Limits()) as server:
+        place = await place_of(server)
+        async with asyncio.timeout(HANG_S), opened(place, wire) as end:
+            await say(end)
+            await eventually(lambda: metrics(server.url)["lab_streams"] == 1, "open")
+            await asyncio.sleep(0.5)
+            stop_softly(server)
+            said, why = await said_until_it_broke(end)
+    assert SAID in said
+    assert any(word in str(why) for word in ("1001", "stops"))
+
+
+# -- through a network ---------------------------------------------------------------------------
+
+
+@over_each
+async def test_a_rough_network_changes_when_but_not_what(bench: Bench, wire: Wire) -> None:
+    rough = Network(one_way_s=0.03, jitter_s=0.02, loss=0.01 if wire is not Wire.WEBRTC else 0.0)
+    with bench.behind(rough) as caller:
+        call = await spoken(caller, wire)
+    assert breaches(events(call)) == []
+    assert word_error_rate(CLIP.text, call.text) <= 0.1, call.text
+    assert call.traffic is not None
+    assert call.traffic.up_bytes > 0
+    assert call.traffic.down_bytes > 0
+
+
+async def test_a_lost_packet_of_webrtc_costs_at_most_words_and_time_stays_true(
+    bench: Bench,
+) -> None:
+    with bench.behind(Network(one_way_s=0.01, loss=0.05, seed=3)) as caller:
+        call = await spoken(caller, Wire.WEBRTC)
+    assert breaches(events(call)) == []
+    ended = [event for event in events(call) if isinstance(event, StreamEnded)]
+    assert ended[0].audio_s == pytest.approx(call.audio_s, abs=0.4)
+    assert call.text
+
+
+async def test_bytes_are_counted_and_base64_costs_a_third_more(bench: Bench) -> None:
+    with bench.behind(Network()) as caller:
+        plain_, coded = [await spoken(caller, w) for w in (Wire.WEBSOCKET, Wire.REALTIME)]
+    assert plain_.traffic is not None
+    assert coded.traffic is not None
+    pcm16, pcm24 = 32_000 * plain_.audio_s, 48_000 * coded.audio_s
+    assert pcm16 < plain_.traffic.up_bytes < pcm16 * 1.05
+    assert pcm24 * 4 / 3 < coded.traffic.up_bytes < pcm24 * 4 / 3 * 1.08
+
+
+@pytest.mark.parametrize("wire", [Wire.WEBSOCKET, Wire.REALTIME, Wire.GRPC])
+async def test_a_proxy_that_closes_idle_connections_is_survived_by_keeping_alive(
+    bench: Bench, wire: Wire
+) -> None:
+    """UDP has no connection that a proxy could close."""
+    with bench.behind(Network(idle_close_s=1.0)) as caller:
+        kept = await caller.stream(CLIP, wire=wire, hold_s=2.5, keep_alive_s=0.4)
+        assert plain(kept.text).startswith(SAID)
+        with pytest.raises((ConnectionFailed, InvalidMessage)):
+            await caller.stream(CLIP, wire=wire, hold_s=2.5)
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
+@over_each_live
+async def test_a_peer_that_goes_deaf_is_reclaimed(strict_server: ServerProcess, wire: Wire) -> None:
+    """Half-open: nothing passes any more and nobody says so; the server's own limit ends it."""
+    place = await place_of(strict_server)
+    with between(place, Network(deaf_after_s=0.8)) as far:
+        async with hung(far, wire) as speaking:
+            await eventually(lambda: metrics(strict_server.url)["lab_streams"] == 1, "open")
+            await eventually(lambda: is_at_rest(strict_server.url), "at rest")
+            speaking.cancel()
+
+
+@asynccontextmanager
+async def hung(place: Place, wire: Wire) -> AsyncIterator["asyncio.Task[StreamCall]"]:
+    """A stream that says nothing more after its clip and waits; cancelled at the end."""
+    task = asyncio.create_task(
+        client.stream_over(wire, place, paced(CLIP), StreamOptions(), hold_s=20.0)
+    )
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
