@@ -36,13 +36,14 @@ class Caller:
 
     Attributes:
         url: the address they use, such as ``http://127.0.0.1:41234``.
+        key: what they show to be let in; None where nobody asks.
         device: where the server's model runs.
     """
 
     def __init__(self, url: str, key: str | None, device: str) -> None:
         self.url = url
         self.device = device
-        self._key = key
+        self.key = key
 
     async def stream(
         self,
@@ -59,7 +60,7 @@ class Caller:
         """
         source: Source = paced(clip, chunk_s) if isinstance(clip, Clip) else clip
         chosen = options or StreamOptions(sample_rate_hz=source.rate_hz)
-        return await client.stream(self.url, source, chosen, self._key, on_event, self.device)
+        return await client.stream(self.url, source, chosen, self.key, on_event, self.device)
 
     async def transcribe(self, clip: Clip, *, streamed: bool = False) -> RequestCall:
         """Have a clip transcribed in one request; ``streamed`` sends segments as they are done.
@@ -69,7 +70,7 @@ class Caller:
         """
         kind = f"audio/l16;rate={clip.sample_rate_hz}"
         return await client.transcribe(
-            self.url, clip.pcm16, kind, clip.id, key=self._key, streamed=streamed
+            self.url, clip.pcm16, kind, clip.id, key=self.key, streamed=streamed
         )
 
 
@@ -151,7 +152,7 @@ class Bench(Caller):
             InvalidParameter: see `load.far_away`.
         """
         with load.far_away(self.url, one_way_s) as url:
-            yield Caller(url, self._key, self.device)
+            yield Caller(url, self.key, self.device)
 
     async def in_turn(self, clip: Clip, requests: int) -> load.Turns:
         """Transcribe the clip ``requests`` times, one after the other."""

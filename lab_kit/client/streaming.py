@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from lab_kit.audio.sources import Source, SourceChunk
 from lab_kit.client.live import LiveClient, connect
 from lab_kit.client.requests import probe_clock
+from lab_kit.clock import ClockOffset
 from lab_kit.errors import ConnectionFailed
 from lab_kit.events import StreamOptions
 from lab_kit.trace import Received, Sent, StreamCall
@@ -22,6 +23,7 @@ async def stream(
     key: str | None = None,
     on_event: Callable[[int, Received], None] | None = None,
     device: str = "unknown",
+    clock: ClockOffset | None = None,
 ) -> StreamCall:
     """Stream ``source`` and return once its last result has arrived.
 
@@ -30,11 +32,12 @@ async def stream(
     Args:
         on_event: called with the stream's start stamp and each event, as it arrives.
         device: where the model runs, for titles.
+        clock: how the server's clock relates to ours, where that is known; None finds out.
 
     Raises:
         Unauthenticated, ConnectionFailed: the stream could not be opened, or broke.
     """
-    clock = await probe_clock(url, key)
+    clock = clock or await probe_clock(url, key)
     async with connect(url, options, key) as client:
         started_ns = time.perf_counter_ns() + round(LEAD_S * 1e9)
         hearing = asyncio.create_task(_hear(client, started_ns, on_event))

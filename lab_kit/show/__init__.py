@@ -5,6 +5,8 @@ from lab_kit.show.delays import delays
 from lab_kit.show.explorer import batching_explorer
 from lab_kit.show.frontier import frontier
 from lab_kit.show.live import live
+from lab_kit.show.live_load import live_load
+from lab_kit.show.load import load, loads
 from lab_kit.show.offered import offered
 from lab_kit.show.runtimes import runtimes
 from lab_kit.show.sound import sound
@@ -21,6 +23,9 @@ __all__ = [
     "delays",
     "frontier",
     "live",
+    "live_load",
+    "load",
+    "loads",
     "offered",
     "runtimes",
     "shadow",
