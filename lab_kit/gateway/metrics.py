@@ -7,7 +7,7 @@ have the label empty.
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from lab_kit.engine.api import Engine, Hypothesis, Priority
+from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis
 from lab_kit.errors import SystemOverloaded
 from lab_kit.events import Event, Final, Interim
 
@@ -39,7 +39,8 @@ class Metrics:
             "lab_decodes",
             "Decodes that ended: whole, truncated at the token limit, refused or failed.",
             "outcome",
-            "priority",
+            "kind",
+            "priority_class",
             "version",
         )
         self._comparisons = self._counter(
@@ -69,10 +70,11 @@ class Metrics:
             self.final_wait.labels(version).observe(wait_s)
 
     def count_decode(
-        self, version: int, priority: Priority, outcome: Hypothesis | BaseException
+        self, version: int, request: DecodeRequest, outcome: Hypothesis | BaseException
     ) -> None:
         """Account for a decode that was not cancelled."""
-        self._decodes.labels(_word(outcome), priority.name.lower(), version).inc()
+        kind, urgency = request.priority.name.lower(), request.priority_class.value
+        self._decodes.labels(_word(outcome), kind, urgency, version).inc()
 
     def count_comparison(self, outcome: str) -> None:
         """Account for one decode that the shadow should have repeated."""

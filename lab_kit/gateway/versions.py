@@ -363,7 +363,7 @@ class Versions:
 
     def _heard(self, number: int, request: DecodeRequest, outcome: Outcome) -> None:
         """A decode of version ``number`` has ended; called on its engine's threads."""
-        self._metrics.count_decode(number, request.priority, outcome)
+        self._metrics.count_decode(number, request, outcome)
         shadow = self._shadow
         if shadow is None or shadow.version == number or self._labels.production != number:
             return

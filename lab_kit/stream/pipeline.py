@@ -138,8 +138,8 @@ class StreamPipeline:
             self._session.renewed(renew.asked)
 
     def _ours(self, request: DecodeRequest) -> DecodeRequest:
-        """The request with our name on it, so that streams can take turns."""
-        return replace(request, stream=id(self))
+        """The request with our name and class on it, so that streams can take turns."""
+        return replace(request, stream=id(self), priority_class=self._options.priority_class)
 
     def _drop(self, drop: Drop) -> None:
         ticket = self._tickets.pop(drop.number, None)

@@ -408,7 +408,7 @@ def test_decodes_are_counted_by_version_and_outcome(fleet: Fleet) -> None:
     fleet.loaded(2)
     decode(fleet)
     fleet.engines[1].answer = heard("cut", truncated=True)
-    decode(fleet, Priority.BATCH)
+    decode(fleet, Priority.INTERIM)
     fleet.engines[1].answer = RuntimeError("device lost")
     with pytest.raises(RuntimeError):
         decode(fleet)
@@ -418,12 +418,13 @@ def test_decodes_are_counted_by_version_and_outcome(fleet: Fleet) -> None:
     fleet.versions.set_label(Label.PRODUCTION, 2)
     decode(fleet)
     text = fleet.metrics.exposition().decode()
-    for outcome, priority, version in (
+    for outcome, kind, version in (
         ("whole", "final", 1),
-        ("truncated", "batch", 1),
+        ("truncated", "interim", 1),
         ("failed", "final", 1),
         ("refused", "final", 1),
         ("whole", "final", 2),
     ):
-        labels = f'outcome="{outcome}",priority="{priority}",version="{version}"'
+        labels = f'kind="{kind}",outcome="{outcome}",priority_class="interactive"'
+        labels += f',version="{version}"'
         assert f"lab_decodes_total{{{labels}}} 1.0" in text
