@@ -32,6 +32,7 @@ class StreamOptions:
         utterance_end_s: gap after the last final that is announced as the utterance's end.
         speech_events: whether `SpeechStarted` is wanted.
         priority_class: how urgent the stream is, against others'.
+        postprocess: optional steps that results go through, as `stream.postprocess.STEPS` lists.
     """
 
     encoding: str = "linear16"
@@ -42,6 +43,7 @@ class StreamOptions:
     utterance_end_s: float | None = None
     speech_events: bool = True
     priority_class: PriorityClass = PriorityClass.INTERACTIVE
+    postprocess: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ PRIORITY = "lab_priority"
 """A query parameter of ours: `events.PriorityClass` by name."""
 MAX_HEADER_CHARACTERS = 500
 """Clients give up on header lines of some thousand bytes; the body holds the whole sentence."""
+_STEPS = {"punctuate": "true", "numerals": "true", "redact": "pii"}
 MODEL_UUID = "6d6f6f6e-7368-696e-6500-74696e79656e"
 """A fixed made-up identifier: the SDK demands one."""
 
@@ -89,6 +90,7 @@ def parse_query(query: Mapping[str, str]) -> StreamOptions:
         utterance_end_s=_utterance_end(query),
         speech_events=_boolean(query, "vad_events"),
         priority_class=_priority(query),
+        postprocess=_postprocess(query),
     )
 
 
@@ -277,6 +279,7 @@ def query_for(options: StreamOptions, model: str) -> dict[str, str]:
     }
     if options.priority_class is not PriorityClass.INTERACTIVE:
         query[PRIORITY] = options.priority_class
+    query |= {name: wanted for name, wanted in _STEPS.items() if name in options.postprocess}
     if gap_s is not None:
         query["utterance_end_ms"] = str(round(gap_s * 1000))
     return query
@@ -399,6 +402,12 @@ def _priority(query: Mapping[str, str]) -> PriorityClass:
         raise InvalidParameter(
             f"{PRIORITY} is '{asked}'", f"one of {known}", "correct it"
         ) from error
+
+
+def _postprocess(query: Mapping[str, str]) -> tuple[str, ...]:
+    """The steps that are asked for; ``redact`` names kinds of data, and any of them means all."""
+    steps = [name for name in ("punctuate", "numerals") if _boolean(query, name)]
+    return (*steps, *(["redact"] if query.get("redact", "false").lower() != "false" else []))
 
 
 def _spelled(value: bool) -> str:
