@@ -42,7 +42,6 @@ def listen_routes(serving: Serving) -> APIRouter:
         with ExitStack() as held:
             try:
                 serving.check_key(socket.headers.get("authorization"), _subprotocols(socket))
-                serving.admit()
                 lease = held.enter_context(serving.lease())
                 stream = LiveStream(socket, serving, lease, request_id)
             except LabError as error:
@@ -68,11 +67,22 @@ class LiveStream:
         self._version = lease.version
         self._request_id = request_id
         options = deepgram.parse_query(dict(socket.query_params))
+        serving.admit(options.priority_class)
         self._speaker = deepgram.Speaker(request_id, lease.engine.model, wall_clock_iso())
-        self._pipeline = StreamPipeline(
-            lease.engine, lease.new_scorer(), options, serving.limits.stream_audio_s
+        self.pipeline = StreamPipeline(
+            lease.engine,
+            lease.new_scorer(),
+            options,
+            serving.limits.stream_audio_s,
+            serving.around(),
         )
         self._drained = asyncio.Event()
+        self._reason: LabError | None = None
+
+    def close_early(self, reason: LabError) -> None:
+        """Finish as `drain` does, and tell the client why."""
+        self._reason = reason
+        self._drained.set()
 
     def drain(self) -> None:
         """Finish: send the finals that are owed, then close."""
@@ -91,9 +101,9 @@ class LiveStream:
             # the client vanished; there is nobody to tell
             self._count_end(1006)
         finally:
-            self._pipeline.abandon()
+            self.pipeline.abandon()
             self._serving.metrics.streams.labels(self._version).dec()
-            self._serving.metrics.audio.labels("stream").inc(self._pipeline.audio_s)
+            self._serving.metrics.audio.labels("stream").inc(self.pipeline.audio_s)
             # last: who finds the stream gone finds everything of it released and accounted for
             self._serving.streams.discard(self)
 
@@ -145,10 +155,10 @@ class LiveStream:
                     closing = await self._take(message.get("bytes"), message.get("text"))
                 except (InvalidAudioFormat, PayloadTooLarge) as error:
                     # what was said before the bad chunk is still owed
-                    await self._pipeline.finish()
+                    await self.pipeline.finish()
                     return deepgram.closure(error)
                 if closing:
-                    await self._pipeline.finish()
+                    await self.pipeline.finish()
                     return deepgram.NORMAL
             # a client that sends without a pause would never be found waiting
             return await self._end_early()
@@ -159,7 +169,9 @@ class LiveStream:
 
     async def _end_early(self) -> deepgram.Closure:
         """The client is silent or the server stops: deliver what is owed, then say which."""
-        await self._pipeline.finish()
+        await self.pipeline.finish()
+        if self._reason is not None:
+            return deepgram.closure(self._reason)
         if self._drained.is_set():
             return deepgram.GOING_AWAY
         idle_s = self._serving.limits.idle_s
@@ -174,7 +186,7 @@ class LiveStream:
     async def _take(self, data: bytes | None, text: str | None) -> bool:
         """Act on one message; True once the client has said that it is done."""
         if data:
-            await self._pipeline.feed(data)
+            await self.pipeline.feed(data)
             return False
         if data == b"":
             return True
@@ -184,14 +196,14 @@ class LiveStream:
             await self._send(deepgram.error_message(error, text or ""))
             return False
         if command is Command.FINALIZE:
-            self._pipeline.finalize()
+            self.pipeline.finalize()
         return command is Command.CLOSE_STREAM
 
     async def _write(self) -> None:
         """Send events until the pipeline has ended."""
-        while (event := await self._pipeline.outbox.take()) is not None:
+        while (event := await self.pipeline.outbox.take()) is not None:
             await self._send(self._speaker.message(event))
-            self._serving.metrics.count(event, time.perf_counter_ns(), self._version)
+            self._serving.sent(event, self.pipeline, self._version)
 
     async def _send(self, message: dict[str, Any]) -> None:
         deepgram.stamp(message, time.perf_counter_ns())

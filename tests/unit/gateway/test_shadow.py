@@ -180,4 +180,4 @@ def test_a_new_shadow_starts_from_nothing(pair: Pair) -> None:
 
 
 def exposed(pair: Pair) -> str:
-    return pair.metrics.exposition().decode()
+    return pair.metrics.exposition()[0].decode()

@@ -328,7 +328,7 @@ def test_an_unloaded_version_drains_until_its_last_lease_ends(fleet: Fleet) -> N
     leases[1].release()
     assert fleet.engines[2].stopped.wait(HANG_S)
     wait_until(lambda: fleet.status(2).state is State.UNLOADED)
-    assert b'lab_engine_waiting{version="2"}' not in fleet.metrics.exposition()
+    assert b'lab_engine_waiting{version="2"}' not in fleet.metrics.exposition()[0]
     fleet.engines[2] = ScriptedEngine("heard again")
     fleet.loaded(2)
     assert fleet.status(2).state is State.READY
@@ -417,7 +417,7 @@ def test_decodes_are_counted_by_version_and_outcome(fleet: Fleet) -> None:
         decode(fleet)
     fleet.versions.set_label(Label.PRODUCTION, 2)
     decode(fleet)
-    text = fleet.metrics.exposition().decode()
+    text = fleet.metrics.exposition()[0].decode()
     for outcome, kind, version in (
         ("whole", "final", 1),
         ("truncated", "interim", 1),
