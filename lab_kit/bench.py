@@ -4,12 +4,13 @@ The server lives in a process of its own and dies with this one, however this on
 told by a closing pipe, it looks whether its parent is still there, and at a normal exit we stop it.
 """
 
+import asyncio
 import atexit
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +26,16 @@ from lab_kit.events import StreamOptions
 from lab_kit.gateway.operations import policy_body
 from lab_kit.gateway.process import DEFAULT_MODEL, KEY_VARIABLE
 from lab_kit.gateway.serving import OPERATOR_KEY_VARIABLE
+from lab_kit.gateway.tracing import FILE_VARIABLE, SHARE_VARIABLE
 from lab_kit.models.repository import Repository, Settings
 from lab_kit.models.store import ModelStore
+from lab_kit.spans import Trace, read_traces
 from lab_kit.trace import Received, RequestCall, Spoken, StreamCall
 
 READY_PATH = "/readyz"
+TRACES = "traces.jsonl"
+FLUSH_S = 0.6
+"""A few times what the server takes to write its spans."""
 _DAMAGE_BYTES = 64
 
 
@@ -49,6 +55,11 @@ class Caller:
     def url(self) -> str:
         """The server's HTTP address, such as ``http://127.0.0.1:41234``."""
         return self.place.url
+
+    @property
+    def key(self) -> str | None:
+        """What they show to be let in; None where nobody asks."""
+        return self.place.key
 
     async def stream(
         self,
@@ -244,6 +255,29 @@ class Bench(Caller):
         largest.unlink()
         largest.write_bytes(content)
 
+    async def traces(self, name: str = "stream") -> list[Trace]:
+        """The server's traces of streams (or ``request``), in the order in which they ended.
+
+        Waits until the server has written what it has.
+        """
+        await asyncio.sleep(FLUSH_S)
+        return [t for t in read_traces(self.repository.root / TRACES) if t.root.name == name]
+
+    async def load(
+        self,
+        plan: load.CallPlan,
+        clips: Sequence[Clip],
+        *,
+        options: StreamOptions | None = None,
+        warm_up_s: float = 0.0,
+    ) -> load.LiveLoad:
+        """Have callers speak as the plan says, and return what each of them saw.
+
+        Raises:
+            ConnectionFailed, InvalidParameter: see `load.call_all`.
+        """
+        return await load.call_all(self, plan, clips, options=options, warm_up_s=warm_up_s)
+
     async def use(self, batching: Batching) -> None:
         """Change the batching policy while the server runs, for all its versions.
 
@@ -271,7 +305,12 @@ class Bench(Caller):
             "lab_kit.gateway.process",
             ("--model", model, "--repository", str(repository.root), "--passing"),
             # keys in our own environment are meant for servers started by hand
-            {KEY_VARIABLE: key or "", OPERATOR_KEY_VARIABLE: operator_key},
+            {
+                KEY_VARIABLE: key or "",
+                OPERATOR_KEY_VARIABLE: operator_key,
+                FILE_VARIABLE: str(repository.root / TRACES),
+                SHARE_VARIABLE: "1",  # a lab looks at all of them
+            },
         )
         bench = cls(child, key, client.Operator(child.url, operator_key), repository, model)
         atexit.register(bench.stop)

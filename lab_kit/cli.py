@@ -7,6 +7,7 @@ error; any other is a defect and keeps its traceback.
 
 import argparse
 import asyncio
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab_kit.errors import InvalidParameter, LabError
+from lab_kit.events import PriorityClass
 
 if TYPE_CHECKING:
+    from lab_kit.load import CallPlan
     from lab_kit.trace import Received
 
 LIVE_TAIL_S = 1.0
@@ -48,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands.add_parser("models", help="list, fetch and verify the weights"))
     commands.add_parser("serve", help="start the inference server (lab serve --help)")
     _add_call(commands.add_parser("call", help="transcribe a file"))
+    _add_load(commands.add_parser("load", help="call a server, many at once, and measure"))
     progress = commands.add_parser("progress", help="show which exercises were passed")
     progress.add_argument("--markdown", type=Path, metavar="FILE", help="write it there instead")
     progress.set_defaults(run=_progress)
@@ -76,6 +80,24 @@ def _add_call(call: argparse.ArgumentParser) -> None:
     call.add_argument("--url", help="a running server; without it one is started for this call")
     call.add_argument("--key", help="the server's key")
     call.set_defaults(run=_call)
+
+
+def _add_load(load: argparse.ArgumentParser) -> None:
+    plans = load.add_mutually_exclusive_group(required=True)
+    plans.add_argument("--streams", type=int, metavar="N", help="N callers, until the end")
+    plans.add_argument("--rate", type=float, metavar="R", help="R calls a second, at random")
+    plans.add_argument("--every", type=float, metavar="S", help="a call every S seconds")
+    plans.add_argument("--closed", type=int, metavar="N", help="N callers, call after call")
+    load.add_argument("--seconds", type=float, default=30.0, help="default %(default)s")
+    load.add_argument("--call-s", type=float, default=12.0, help="length of a call")
+    load.add_argument("--think-s", type=float, default=0.8, help="mean pause between sentences")
+    load.add_argument("--warm-up-s", type=float, default=5.0, help="is not counted")
+    load.add_argument("--seed", type=int, default=6, help="of arrivals and of what is said")
+    load.add_argument("--priority", choices=list(PriorityClass), default=PriorityClass.INTERACTIVE)
+    load.add_argument("--json", type=Path, metavar="FILE", help="write figures and raw turns there")
+    load.add_argument("--url", help="a running server; without it one is started for this run")
+    load.add_argument("--key", help="the server's key")
+    load.set_defaults(run=_load)
 
 
 def _serve(arguments: Sequence[str]) -> int:
@@ -159,6 +181,44 @@ async def _call_live(url: str, data: bytes, file: Path, key: str | None) -> None
     await client.stream(url, source, StreamOptions(), key, _print_event)
 
 
+def _load(options: argparse.Namespace) -> int:
+    from lab_kit import client, datasets, load
+    from lab_kit.bench import Caller
+    from lab_kit.events import StreamOptions
+    from lab_kit.load.report import as_json
+    from lab_kit.show.load import tabulate_load
+
+    plan, speech = _call_plan(options), datasets.clips(is_held_out=False)
+    with _server(options.url, options.key) as url:
+        run = asyncio.run(
+            load.call_all(
+                Caller(client.Place(url, options.key), "its own choice"),
+                plan,
+                [clip for clip in speech if clip.duration_s < options.seconds],
+                options=StreamOptions(priority_class=PriorityClass(options.priority)),
+                think_s=options.think_s,
+                warm_up_s=options.warm_up_s,
+                seed=options.seed,
+            )
+        )
+    print(tabulate_load([run]))
+    if options.json is not None:
+        _write(options.json, json.dumps(as_json(run), indent=1))
+    return 0
+
+
+def _call_plan(options: argparse.Namespace) -> "CallPlan":
+    from lab_kit.load import ClosedCalls, Constant, OpenCalls, Poisson, Stairs
+
+    if options.streams is not None:
+        return Stairs((options.streams,), options.seconds)
+    if options.closed is not None:
+        return ClosedCalls(options.closed, options.call_s, options.seconds)
+    if options.every is not None:
+        return OpenCalls(Constant(1 / options.every, options.seconds), options.call_s)
+    return OpenCalls(Poisson(options.rate, options.seconds, options.seed), options.call_s)
+
+
 def _print_event(started_ns: int, received: "Received") -> None:
     """One line for each result: when it came, whether it may still change, what it says."""
     from lab_kit.events import Final, Interim
@@ -202,16 +262,20 @@ def _progress(options: argparse.Namespace) -> int:
     if options.markdown is None:
         print(report, end="")
         return 0
+    _write(options.markdown, report)
+    return 0
+
+
+def _write(file: Path, text: str) -> None:
     try:
-        options.markdown.write_text(report, encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidParameter(
-            f"{options.markdown} cannot be written ({error.strerror})",
+            f"{file} cannot be written ({error.strerror})",
             "a file you may write",
             "choose another place",
         ) from error
-    print(f"wrote {options.markdown}")
-    return 0
+    print(f"wrote {file}")
 
 
 def _path(options: argparse.Namespace) -> int:

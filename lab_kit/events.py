@@ -5,6 +5,18 @@ the server's monotonic clock. A dialect turns these into its provider's messages
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PriorityClass(StrEnum):
+    """How urgent somebody's work is; the most urgent first.
+
+    Members share the device by weight (`engine.fairness`); none of them starves.
+    """
+
+    INTERACTIVE = "interactive"
+    STANDARD = "standard"
+    BATCH = "batch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +32,8 @@ class StreamOptions:
         endpoint_silence_s: silence that ends an utterance; None switches endpointing off.
         utterance_end_s: gap after the last final that is announced as the utterance's end.
         speech_events: whether `SpeechStarted` is wanted.
+        priority_class: how urgent the stream is, against others'.
+        postprocess: optional steps that results go through, as `stream.postprocess.STEPS` lists.
     """
 
     encoding: str = "linear16"
@@ -29,6 +43,8 @@ class StreamOptions:
     endpoint_silence_s: float | None = 0.2
     utterance_end_s: float | None = None
     speech_events: bool = True
+    priority_class: PriorityClass = PriorityClass.INTERACTIVE
+    postprocess: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,45 @@ class ShadowReport:
         return self.same + self.different
 
 
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """A step of the service level.
+
+    Attributes:
+        at_s: on the server's monotonic clock.
+        before, after: 0 is full service; see ``lab_kit.stream.degradation.Level``.
+        pressure: that decided it; 1 is exactly at a limit.
+    """
+
+    at_s: float
+    before: int
+    after: int
+    pressure: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLevel:
+    """How far the service is reduced, and why.
+
+    Attributes:
+        level, name: 0 is ``full``.
+        signals, thresholds: what is seen, and what of it counts as too much.
+        workers_a_stream: of the engine's, that a stream keeps busy on average.
+        capacity: streams that fit; None in the server's first moment.
+        changes: the last steps, oldest first.
+    """
+
+    level: int
+    name: str
+    pressure: float
+    signals: Mapping[str, Any]
+    thresholds: Mapping[str, float]
+    open_streams: int
+    workers_a_stream: float
+    capacity: int | None
+    changes: tuple[LevelChange, ...]
+
+
 class Operator:
     """Whoever holds a server's operator key.
 
@@ -227,6 +266,30 @@ class Operator:
         """Change it, in the form in which `batching` tells it."""
         await self._ask("PUT", "/batching", policy)
 
+    async def service_level(self) -> ServiceLevel:
+        """How far the service is reduced, and why."""
+        return _service_level(await self._ask("GET", "/degradation"))
+
+    async def set_thresholds(self, **thresholds: float) -> ServiceLevel:
+        """Change what counts as pressure, by name; what is left out is as at the start.
+
+        Raises:
+            InvalidParameter: no such threshold, or a value that has no meaning.
+        """
+        return _service_level(await self._ask("PUT", "/degradation", thresholds))
+
+    async def fail_step(self, name: str, fails: bool = True) -> None:
+        """Make an optional step of postprocessing fail, or mend it.
+
+        Raises:
+            InvalidParameter: there is no such step.
+        """
+        await self._ask("PUT", f"/steps/{name}", {"fails": fails})
+
+    async def dead_letters(self) -> list[dict[str, Any]]:
+        """Decodes that failed for good, oldest first."""
+        return list((await self._ask("GET", "/dead-letters"))["letters"])
+
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
@@ -252,6 +315,11 @@ def _refusal(answer: httpx.Response) -> LabError:
         return kinds[error["code"]](received, expected, next_step)
     except (ValueError, KeyError, TypeError):  # not in our envelope, or a name of no use here
         return refused(answer)
+
+
+def _service_level(told: Mapping[str, Any]) -> ServiceLevel:
+    changes = tuple(LevelChange(**change) for change in told["changes"])
+    return ServiceLevel(**{**told, "changes": changes})
 
 
 def _version(told: Mapping[str, Any]) -> VersionState:

@@ -9,6 +9,7 @@ from lab_kit.client.live import LiveEnd
 from lab_kit.client.place import Place, Wire
 from lab_kit.client.requests import probe_clock
 from lab_kit.client.wires import connect_over
+from lab_kit.clock import ClockOffset
 from lab_kit.errors import ConnectionFailed, InvalidParameter
 from lab_kit.events import StreamOptions
 from lab_kit.trace import Received, Sent, StreamCall, Traffic
@@ -26,10 +27,17 @@ async def stream(
     key: str | None = None,
     on_event: OnEvent | None = None,
     device: str = "unknown",
+    clock: ClockOffset | None = None,
 ) -> StreamCall:
     """Stream ``source`` over a WebSocket; see `stream_over`."""
     return await stream_over(
-        Wire.WEBSOCKET, Place(url, key), source, options, on_event=on_event, device=device
+        Wire.WEBSOCKET,
+        Place(url, key),
+        source,
+        options,
+        on_event=on_event,
+        device=device,
+        clock=clock,
     )
 
 
@@ -43,6 +51,7 @@ async def stream_over(
     device: str = "unknown",
     hold_s: float = 0.0,
     keep_alive_s: float | None = None,
+    clock: ClockOffset | None = None,
 ) -> StreamCall:
     """Stream ``source`` and return once its last result has arrived.
 
@@ -54,6 +63,7 @@ async def stream_over(
         device: where the model runs, for titles.
         hold_s: say nothing for so long after the last audio, as someone who was put on hold.
         keep_alive_s: meanwhile keep the stream open by a message so often; None leaves it silent.
+        clock: how the server's clock relates to ours, where that is known; None finds out.
 
     Raises:
         Unauthenticated, ConnectionFailed: the stream could not be opened, or broke.
@@ -65,7 +75,7 @@ async def stream_over(
             "linear16: this client writes sound down as that wire wants it",
             f"stream PCM16, or use {Wire.WEBSOCKET}",
         )
-    clock = await probe_clock(place.url, place.key)
+    clock = clock or await probe_clock(place.url, place.key)
     before = None if place.meter is None else place.meter.traffic()
     async with connect_over(wire, place, options) as end:
         lead_ns = round(LEAD_S * 1e9) if end.is_live else -round(_length_s(source) * 1e9)

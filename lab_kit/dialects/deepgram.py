@@ -32,6 +32,7 @@ from lab_kit.events import (
     Final,
     Interim,
     ModelInfo,
+    PriorityClass,
     SpeechStarted,
     StreamEnded,
     StreamOptions,
@@ -47,8 +48,11 @@ MIN_ENDPOINT_S = 0.1
 """Shorter silences lie inside words; a smaller ``endpointing`` is raised to this."""
 MIN_UTTERANCE_END_S = 1.0
 MAX_CHANNELS = 8
+PRIORITY = "lab_priority"
+"""A query parameter of ours: `events.PriorityClass` by name."""
 MAX_HEADER_CHARACTERS = 500
 """Clients give up on header lines of some thousand bytes; the body holds the whole sentence."""
+_STEPS = {"punctuate": "true", "numerals": "true", "redact": "pii"}
 MODEL_UUID = "6d6f6f6e-7368-696e-6500-74696e79656e"
 """A fixed made-up identifier: the SDK demands one."""
 
@@ -87,6 +91,8 @@ def parse_query(query: Mapping[str, str]) -> StreamOptions:
         endpoint_silence_s=_endpointing(query),
         utterance_end_s=_utterance_end(query),
         speech_events=_boolean(query, "vad_events"),
+        priority_class=_priority(query),
+        postprocess=_postprocess(query),
     )
 
 
@@ -275,6 +281,9 @@ def query_for(options: StreamOptions, model: str) -> dict[str, str]:
         "vad_events": _spelled(options.speech_events),
         "endpointing": "false" if silence_s is None else str(round(silence_s * 1000)),
     }
+    if options.priority_class is not PriorityClass.INTERACTIVE:
+        query[PRIORITY] = options.priority_class
+    query |= {name: wanted for name, wanted in _STEPS.items() if name in options.postprocess}
     if gap_s is not None:
         query["utterance_end_ms"] = str(round(gap_s * 1000))
     return query
@@ -386,6 +395,23 @@ def _utterance_end(query: Mapping[str, str]) -> float | None:
             "add interim_results=true",
         )
     return value_s
+
+
+def _priority(query: Mapping[str, str]) -> PriorityClass:
+    asked = query.get(PRIORITY, PriorityClass.INTERACTIVE)
+    try:
+        return PriorityClass(asked)
+    except ValueError as error:
+        known = ", ".join(PriorityClass)
+        raise InvalidParameter(
+            f"{PRIORITY} is '{asked}'", f"one of {known}", "correct it"
+        ) from error
+
+
+def _postprocess(query: Mapping[str, str]) -> tuple[str, ...]:
+    """The steps that are asked for; ``redact`` names kinds of data, and any of them means all."""
+    steps = [name for name in ("punctuate", "numerals") if _boolean(query, name)]
+    return (*steps, *(["redact"] if query.get("redact", "false").lower() != "false" else []))
 
 
 def _spelled(value: bool) -> str:

@@ -6,15 +6,14 @@ from enum import IntEnum
 from typing import Protocol
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.events import ModelInfo
+from lab_kit.events import ModelInfo, PriorityClass
 
 
 class Priority(IntEnum):
-    """Lower runs first. Finals go before interims: someone waits for them."""
+    """Lower runs first, within a class. Finals go before interims: someone waits for them."""
 
     FINAL = 0
     INTERIM = 1
-    BATCH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,7 @@ class DecodeRequest:
         context: what was said before, or is likely to be said: it steers the model, which must be
             one that takes such a prompt.
         stream: whose request it is; within a class streams take turns. None is nobody's.
+        priority_class: which class's share of the device it is done with (`fairness`).
     """
 
     audio: FloatArray
@@ -38,6 +38,7 @@ class DecodeRequest:
     draft: tuple[int, ...] = ()
     context: str = ""
     stream: int | None = None
+    priority_class: PriorityClass = PriorityClass.INTERACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,17 @@ class Load:
     Attributes:
         waiting: requests not started.
         running: requests started and not finished.
+        longest_wait_s: how long the oldest of those that wait has waited, batch work left out:
+            waiting is what that is for.
+        busy_s: time that all workers together have computed, since the engine began.
+        workers: how many there are.
     """
 
     waiting: int
     running: int
+    longest_wait_s: float = 0.0
+    busy_s: float = 0.0
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from lab_kit.engine.runner import Runner
 from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Wait, Work
 from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
 from lab_kit.events import ModelInfo
+from lab_kit.units import seconds
 
 DEFAULT_BATCHING = Continuous(max_batch=4)
 """Two workers that step four sequences each get more done than one that steps eight while the
@@ -59,6 +60,7 @@ class EngineLoop:
         self._frames: deque[CacheFrame] = deque(maxlen=FRAMES)
         self._changed = threading.Condition()
         self._stopping = False
+        self._busy_ns = 0
         self._threads = [
             threading.Thread(target=self._work, name=f"engine-{n}", daemon=True)
             for n in range(workers)
@@ -143,6 +145,9 @@ class EngineLoop:
             return Load(
                 waiting=self._scheduler.count(Stage.WAITING),
                 running=self._scheduler.count(Stage.ENCODED, Stage.DECODING),
+                longest_wait_s=seconds(self._scheduler.longest_wait_ns(time.perf_counter_ns())),
+                busy_s=seconds(self._busy_ns),
+                workers=len(self._threads),
             )
 
     def stop(self) -> None:
@@ -225,9 +230,12 @@ class EngineLoop:
         return None
 
     def _run(self, work: Work) -> None:
+        began_ns = time.perf_counter_ns()
         failures = self._tried(work)
+        spent_ns = time.perf_counter_ns() - began_ns
         with self._changed:
-            self._scheduler.settle(work)
+            self._busy_ns += spent_ns
+            self._scheduler.settle(work, spent_ns)
             self._picture()
             cancelled = [s for s in work.sequences if self._futures[s.number].cancelled()]
             gone = {s.number: s for s in (*cancelled, *failures)}

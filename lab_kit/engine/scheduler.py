@@ -3,8 +3,9 @@
 A sequence waits, is admitted to a batch, is encoded, starts, then takes decoder steps until it is
 done. Workers ask for work and report back. The rules, in this order:
 
-1. The most urgent class goes first, between any two steps.
-2. The batching policy says who of a class may join (`batching`); within the class streams take
+1. Between any two steps the class goes whose turn it is by weight (`fairness`), and in it finals
+   before interims.
+2. The batching policy says who may join (`batching`); within a class streams take
    turns, so that one with much to say does not keep the others waiting.
 3. In a batch, audio is encoded before decoding goes on, so that sequences start close together.
 4. Of those that decode, a step takes as many as it may. Where the decoder needs them to stand at
@@ -17,12 +18,20 @@ done. Workers ask for work and report back. The rules, in this order:
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from itertools import product
+from typing import TypeAlias
 
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Batching, Queue
+from lab_kit.engine.fairness import FairShares
 from lab_kit.engine.kv import KvCache
+from lab_kit.events import PriorityClass
+
+Lane: TypeAlias = tuple[PriorityClass, Priority]
+"""A class's finals or its interims."""
+_CLASSES = tuple(PriorityClass)
 
 
 class Stage(Enum):
@@ -76,16 +85,21 @@ class Sequence:
     preempted: int = 0
 
     @property
-    def priority(self) -> Priority:
-        """Its request's class."""
-        return self.request.priority
+    def lane(self) -> Lane:
+        """Whom it may share a batch with."""
+        return self.request.priority_class, self.request.priority
+
+    @property
+    def urgency(self) -> tuple[int, Priority]:
+        """Its place when somebody has to give way; the lowest is the most urgent."""
+        return _CLASSES.index(self.request.priority_class), self.request.priority
 
 
 @dataclass(slots=True, eq=False)
 class Batch:
     """Sequences that share steps; an open one takes others in while it runs."""
 
-    priority: Priority
+    lane: Lane
     is_open: bool
     max_batch: int = 1
     members: list[Sequence] = field(default_factory=list)
@@ -93,10 +107,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One call of the runner: encode, start or step these sequences together."""
+    """One call of the runner: encode, start or step these sequences together.
+
+    Attributes:
+        charged_ns: what their class was charged when it was taken.
+    """
 
     stage: Stage
     sequences: tuple[Sequence, ...]
+    charged_ns: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +163,7 @@ class Scheduler:
         self._kv = kv
         self._sequences: OrderedDict[int, Sequence] = OrderedDict()
         self._batches: list[Batch] = []
+        self._shares = FairShares()
 
     def has_room(self) -> bool:
         """Whether another request may wait."""
@@ -155,6 +175,9 @@ class Scheduler:
 
     def add(self, sequence: Sequence) -> None:
         """Let a sequence wait."""
+        joining = sequence.request.priority_class
+        if all(s.request.priority_class is not joining for s in self._sequences.values()):
+            self._shares.join(joining)
         self._sequences[sequence.number] = sequence
 
     def get(self, number: int) -> Sequence | None:
@@ -177,20 +200,33 @@ class Scheduler:
     def take(self, now_ns: int) -> Work | Wait:
         """The next work, its sequences marked busy; or how long there will be none."""
         look_again = []
-        for priority in Priority:
-            due_ns = self._admit(priority, now_ns)
+        present = {s.request.priority_class for s in self._sequences.values()}
+        for lane in product(self._shares.order(present), Priority):
+            due_ns = self._admit(lane, now_ns)
             if due_ns is not None:
                 look_again.append(due_ns)
-            for batch in [b for b in self._batches if b.priority is priority]:
+            for batch in [b for b in self._batches if b.lane == lane]:
                 work = self._next(batch)
                 if work is not None:
                     for sequence in work.sequences:
                         sequence.busy = True
-                    return work
+                    return replace(work, charged_ns=self._shares.begin(lane[0]))
         return Wait(min(look_again, default=None))
 
-    def settle(self, work: Work) -> None:
-        """Take the work's sequences back from the worker."""
+    def longest_wait_ns(self, now_ns: int) -> int:
+        """How long the oldest that nothing was done for has waited, batch work left out."""
+        came = [
+            s.submitted_ns
+            for s in self._sequences.values()
+            if s.stage is Stage.WAITING
+            and not s.busy
+            and s.request.priority_class is not PriorityClass.BATCH
+        ]
+        return now_ns - min(came, default=now_ns)
+
+    def settle(self, work: Work, spent_ns: int = 0) -> None:
+        """Take the work's sequences back from the worker, who computed for ``spent_ns``."""
+        self._shares.end(work.sequences[0].request.priority_class, work.charged_ns, spent_ns)
         for sequence in work.sequences:
             sequence.busy = False
             if self._kv is not None and sequence.is_placed:
@@ -213,10 +249,10 @@ class Scheduler:
 
     # --- who joins
 
-    def _admit(self, priority: Priority, now_ns: int) -> int | None:
+    def _admit(self, lane: Lane, now_ns: int) -> int | None:
         """Let those join whom the policy has room for; returns when to ask it again."""
-        waiting = self._in_turn(s for s in self._of(priority) if s.batch is None)
-        running = [b for b in self._batches if b.priority is priority]
+        waiting = self._in_turn(s for s in self._of(lane) if s.batch is None)
+        running = [b for b in self._batches if b.lane == lane]
         queue = Queue(
             [s.submitted_ns for s in waiting],
             sum(len(batch.members) for batch in running),
@@ -227,7 +263,7 @@ class Scheduler:
         )
         admission = self.batching.admit(queue)
         if admission.count:
-            self._form(priority, waiting[: admission.count])
+            self._form(lane, waiting[: admission.count])
         return admission.look_again_ns
 
     def _in_turn(self, waiting: Iterable[Sequence]) -> list[Sequence]:
@@ -240,18 +276,18 @@ class Scheduler:
             had[stream] += 1
         return [sequence for _, sequence in sorted(turns, key=lambda turn: turn[0])]
 
-    def _form(self, priority: Priority, joining: list[Sequence]) -> None:
-        batch = self._open(priority) if self.batching.stays_open else None
+    def _form(self, lane: Lane, joining: list[Sequence]) -> None:
+        batch = self._open(lane) if self.batching.stays_open else None
         if batch is None:
-            batch = Batch(priority, self.batching.stays_open)
+            batch = Batch(lane, self.batching.stays_open)
             self._batches.append(batch)
         batch.max_batch = self.batching.max_batch
         for sequence in joining:
             sequence.batch = batch
             batch.members.append(sequence)
 
-    def _open(self, priority: Priority) -> Batch | None:
-        return next((b for b in self._batches if b.is_open and b.priority is priority), None)
+    def _open(self, lane: Lane) -> Batch | None:
+        return next((b for b in self._batches if b.is_open and b.lane == lane), None)
 
     # --- what they do next
 
@@ -297,9 +333,7 @@ class Scheduler:
         while not self._has_slots(sequence, self._kv):
             # who begins takes from the less urgent only; who goes on, from the youngest
             victim = self._victim(
-                lambda s: (
-                    s not in fitting and (sequence.is_placed or s.priority > sequence.priority)
-                )
+                lambda s: s not in fitting and (sequence.is_placed or s.urgency > sequence.urgency)
             )
             if victim is None:
                 return False
@@ -330,7 +364,7 @@ class Scheduler:
         """The youngest of the least urgent that holds something and is not being computed."""
         holding = [s for s in self._sequences.values() if s.is_placed and not s.busy]
         willing = [s for s in holding if may(s)]
-        return max(willing, key=lambda s: (s.priority, s.number), default=None)
+        return max(willing, key=lambda s: (s.urgency, s.number), default=None)
 
     def _preempt(self, sequence: Sequence) -> None:
         """Send a sequence back to wait; it keeps its tokens, and its frames if it has them."""
@@ -355,8 +389,8 @@ class Scheduler:
             self._kv.free(sequence.number)
             sequence.is_placed = False
 
-    def _of(self, priority: Priority) -> list[Sequence]:
-        return [s for s in self._sequences.values() if s.priority is priority]
+    def _of(self, lane: Lane) -> list[Sequence]:
+        return [s for s in self._sequences.values() if s.lane == lane]
 
 
 def _is_over(sequence: Sequence) -> bool:

@@ -3,17 +3,18 @@
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab_kit.errors import InvalidParameter, LabError
 from lab_kit.gateway.health import health_routes
 from lab_kit.gateway.http_api import error_response, http_routes
 from lab_kit.gateway.listen import listen_routes
+from lab_kit.gateway.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.open_inference import open_inference_routes
 from lab_kit.gateway.openai_realtime import openai_realtime_routes
 from lab_kit.gateway.openai_upload import openai_upload_routes
 from lab_kit.gateway.operations import operator_routes
 from lab_kit.gateway.rtc import rtc_routes
+from lab_kit.gateway.service_level import service_level_routes
 from lab_kit.gateway.serving import Serving
 
 
@@ -25,6 +26,7 @@ def create_app(serving: Serving) -> FastAPI:
         http_routes(serving),
         listen_routes(serving),
         operator_routes(serving),
+        service_level_routes(serving),
         open_inference_routes(serving),
         openai_upload_routes(serving),
         openai_realtime_routes(serving),
@@ -34,7 +36,9 @@ def create_app(serving: Serving) -> FastAPI:
     app.add_exception_handler(LabError, _refuse)
     app.add_exception_handler(RequestValidationError, _correct)
     app.add_exception_handler(Exception, _fail)
-    app.add_middleware(CountRequests, serving=serving)
+    # the last one added is the outermost: durations need the trace that is around them
+    app.add_middleware(TimeRequests, metrics=serving.metrics)
+    app.add_middleware(TraceRequests, tracer=serving.spans.tracer)
     return app
 
 
@@ -58,31 +62,3 @@ async def _fail(_: Request, __: Exception) -> Response:
     """What nobody foresaw, in the same envelope; the framework raises it again for the log."""
     received = "the server failed while it answered"
     return error_response(LabError(received, "an answer", "read the server's log"))
-
-
-class CountRequests:
-    """Pure ASGI middleware: counts HTTP answers by route, status and the version that served.
-
-    Starlette's convenience base class would buffer between tasks; this sees each message as it
-    leaves.
-    """
-
-    def __init__(self, app: ASGIApp, serving: Serving) -> None:
-        self._app = app
-        self._serving = serving
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; note the status when the answer starts."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "none")
-                version = scope.get("state", {}).get("version", "")
-                requests = self._serving.metrics.requests
-                requests.labels(route, message["status"], version).inc()
-            await send(message)
-
-        await self._app(scope, receive, counted)

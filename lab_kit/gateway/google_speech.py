@@ -57,8 +57,8 @@ class StreamingRecognize:
             LabError: the call is refused.
         """
         self._serving.check_key(_key(context), [])
-        self._serving.admit()
         asked = parse_first(self._spelling, await self._first(wire))
+        self._serving.admit(asked.options.priority_class)
         lease = held.enter_context(self._serving.lease())
         options = asked.options
         per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz

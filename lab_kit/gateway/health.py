@@ -3,8 +3,7 @@
 import time
 from typing import Any
 
-from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from lab_kit.gateway.serving import Serving
@@ -32,6 +31,7 @@ def health_routes(serving: Serving) -> APIRouter:
                     "version": model.version,
                     "device": model.device,
                     "grpc_port": serving.grpc_port,
+                    "degradation": serving.watch.level,
                 }
             )
         if serving.versions.failure is not None:
@@ -40,8 +40,9 @@ def health_routes(serving: Serving) -> APIRouter:
         return JSONResponse({"status": state}, 503, {"retry-after": "1"})
 
     @router.get("/metrics")
-    def metrics() -> Response:
-        """Everything measured, in Prometheus' text format."""
-        return Response(serving.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+    def metrics(request: Request) -> Response:
+        """Everything measured, as Prometheus' text, or as OpenMetrics with exemplars if asked."""
+        body, content_type = serving.metrics.exposition(request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
 
     return router

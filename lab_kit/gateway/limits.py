@@ -8,21 +8,24 @@ class Limits:
     """The server's limits.
 
     Attributes:
-        streams: live streams at once; the next is refused with 503 and Retry-After.
+        streams: live streams at once, whatever they cost; the next is refused with 503 and
+            Retry-After.
         stream_audio_s: audio one stream may send.
         recording_audio_s: audio of one upload.
         upload_bytes: bytes of one upload, whatever it claims to hold.
         message_bytes: one WebSocket message; a larger one is closed with 1009 unread.
         idle_s: silence on the wire (no audio, no KeepAlive) after which a stream is closed.
+        no_audio_s: KeepAlive alone keeps a stream open for so long; then its place is reclaimed.
         unsent_s: how long a client may refuse to take a result before its stream is closed.
         drain_s: how long open streams get to finish when the server stops.
     """
 
-    streams: int = 64
+    streams: int = 256
     stream_audio_s: float = 1_800.0
     recording_audio_s: float = 600.0
     upload_bytes: int = 64_000_000
     message_bytes: int = 1_000_000
     idle_s: float = 10.0
+    no_audio_s: float = 300.0
     unsent_s: float = 10.0
     drain_s: float = 8.0

@@ -37,9 +37,9 @@ def listen_routes(serving: Serving) -> APIRouter:
         with ExitStack() as held:
             try:
                 serving.check_key(socket.headers.get("authorization"), offered)
-                serving.admit()
                 lease = held.enter_context(serving.lease())
                 options = deepgram.parse_query(dict(socket.query_params))
+                serving.admit(options.priority_class)
                 dialect = Deepgram(options, request_id, lease.engine.model)
                 header = (b"dg-request-id", request_id.encode())
                 wire = SocketWire(socket, offered[0] if offered else None, [header])

@@ -21,6 +21,7 @@ from lab_kit.errors import (
     SlowConsumer,
     StreamIdle,
 )
+from lab_kit.events import PriorityClass
 from lab_kit.gateway.lease import Lease
 from lab_kit.gateway.serving import Serving
 from lab_kit.stream.pipeline import StreamPipeline
@@ -73,6 +74,18 @@ class LiveStream:
         self._begun = asyncio.Event()
         self._drained = asyncio.Event()
         self._pipeline: StreamPipeline | None = None
+        self._reason: LabError | None = None
+        self.opened_ns = time.perf_counter_ns()
+
+    @property
+    def priority_class(self) -> PriorityClass:
+        """How urgent the client says that it is."""
+        return self._dialect.options.priority_class
+
+    @property
+    def last_audio_ns(self) -> int:
+        """When sound last came; the opening, if none has."""
+        return self.opened_ns if self._pipeline is None else self._pipeline.last_audio_ns
 
     def begin(self) -> StreamPipeline:
         """The pipeline, with the options that are chosen by now; later calls give the same one.
@@ -86,12 +99,18 @@ class LiveStream:
                 self._lease.new_scorer(),
                 self._dialect.options,
                 self._serving.limits.stream_audio_s,
+                self._serving.around(),
             )
             self._begun.set()
         return self._pipeline
 
     def drain(self) -> None:
         """Finish: send the finals that are owed, then close."""
+        self.close_early(GoingAway("the server stops", "another server", "connect again"))
+
+    def close_early(self, reason: LabError) -> None:
+        """Finish in the same way, and tell the client why."""
+        self._reason = reason
         self._drained.set()
 
     async def run(self) -> None:
@@ -167,8 +186,8 @@ class LiveStream:
     async def _end_early(self) -> LabError:
         """The client is silent or the server stops: deliver what is owed, then say which."""
         await self.begin().finish()
-        if self._drained.is_set():
-            return GoingAway("the server stops", "another server", "connect again")
+        if self._reason is not None:
+            return self._reason
         idle_s = self._serving.limits.idle_s
         return StreamIdle(
             f"no audio and no KeepAlive for {idle_s:.0f} s",
@@ -193,11 +212,11 @@ class LiveStream:
     async def _write(self) -> None:
         """Send events until the pipeline has ended."""
         await self._begun.wait()
-        outbox, metrics = self.begin().outbox, self._serving.metrics
-        while (event := await outbox.take()) is not None:
+        pipeline = self.begin()
+        while (event := await pipeline.outbox.take()) is not None:
             for message in self._dialect.say(event, time.perf_counter_ns()):
                 await self._send(message)
-            metrics.count(event, time.perf_counter_ns(), self._lease.version)
+            self._serving.sent(event, pipeline, self._lease.version)
 
     async def _send(self, message: Any) -> None:
         unsent_s = self._serving.limits.unsent_s

@@ -28,6 +28,7 @@ from lab_kit.dialects.open_inference.speech import (
 )
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.errors import InvalidParameter, LabError, ModelNotFound
+from lab_kit.events import PriorityClass
 from lab_kit.gateway.lease import Lease
 from lab_kit.gateway.serving import Serving
 from lab_kit.gateway.version_state import State, VersionStatus
@@ -139,12 +140,13 @@ def _prepared(
     read: Callable[[], InferRequest], longest_s: float
 ) -> tuple[InferRequest, DecodeRequest]:
     request = read()
-    priority = Priority.FINAL if is_urgent(request) else Priority.BATCH
+    urgent = is_urgent(request)
     return request, DecodeRequest(
         read_audio(request, longest_s),
-        priority,
+        Priority.FINAL,
         draft=read_draft(request),
         context=read_context(request),
+        priority_class=PriorityClass.INTERACTIVE if urgent else PriorityClass.BATCH,
     )
 
 

@@ -39,7 +39,7 @@ class LabelBody(BaseModel):
 
 def operator_routes(serving: Serving) -> APIRouter:
     """The routes, bound to the server's state."""
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(_operator_of(serving))])
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator_only(serving))])
     versions = serving.versions
 
     @router.get("/versions")
@@ -119,7 +119,9 @@ def _policy(body: dict[str, Any]) -> Batching:
         raise InvalidParameter(str(error), f"the numbers of {name}", "correct them") from error
 
 
-def _operator_of(serving: Serving) -> Callable[[Request], None]:
+def operator_only(serving: Serving) -> Callable[[Request], None]:
+    """A dependency: the operator's key is checked."""
+
     def check(request: Request) -> None:
         serving.check_operator_key(request.headers.get("authorization"))
 

@@ -27,8 +27,17 @@ from lab_kit.gateway.metrics import Metrics
 from lab_kit.gateway.open_inference_grpc import start_grpc
 from lab_kit.gateway.releasing import releasing_protocol
 from lab_kit.gateway.serving import OPERATOR_KEY_VARIABLE, Serving
+from lab_kit.gateway.tracing import (
+    DEFAULT_SHARE,
+    FILE_VARIABLE,
+    SHARE_VARIABLE,
+    Spans,
+    TraceFile,
+)
 from lab_kit.gateway.versions import Versions
+from lab_kit.gateway.watching import keep_watch
 from lab_kit.models.repository import Repository, default_root
+from lab_kit.stream.dead_letters import DeadLetters
 
 DEFAULT_PORT = 8300
 DEFAULT_MODEL = "moonshine-tiny-en"
@@ -45,6 +54,8 @@ class Offer:
         key, operator_key: see `Serving`.
         is_passing: remove the repository at the end; it was made for this server alone.
         grpc_port: where gRPC is spoken; 0 takes any free port.
+        traces: where sampled traces go; None for nowhere.
+        dead_letters: where decodes that failed for good are written, with their sound.
     """
 
     repository: Path
@@ -53,6 +64,8 @@ class Offer:
     operator_key: str | None = None
     is_passing: bool = False
     grpc_port: int = 0
+    traces: TraceFile | None = None
+    dead_letters: Path | None = None
 
 
 def serve(
@@ -62,7 +75,15 @@ def serve(
     metrics = Metrics()
     repository = Repository(offer.repository)
     versions = Versions(repository, offer.model, open_recognizer, metrics)
-    serving = Serving(limits or Limits(), versions, metrics, offer.key, offer.operator_key)
+    serving = Serving(
+        limits or Limits(),
+        versions,
+        metrics,
+        offer.key,
+        offer.operator_key,
+        spans=Spans(offer.traces),
+        dead_letters=DeadLetters(offer.dead_letters),
+    )
     server = DrainingServer(_configuration(serving), serving, offer.grpc_port)
     if with_parent:
         # not as a signal: whoever closes the pipe may send one too, and that is no second request
@@ -98,10 +119,12 @@ class DrainingServer(uvicorn.Server):
         self._grpc, port = await start_grpc(self._serving, host, self._grpc_port)
         self._serving.grpc_port = port
         print(f"gRPC on {host}:{port}", flush=True)
+        self._watching = asyncio.create_task(keep_watch(self._serving))
         await super().startup(sockets=sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
+        self._watching.cancel()
         grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown
         await asyncio.gather(self._grpc.stop(grace_s), super().shutdown(sockets=sockets))
 
@@ -156,6 +179,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder of versions (default: among the user's data, or LAB_REPOSITORY)",
     )
+    parser.add_argument(
+        "--trace-file",
+        type=Path,
+        help=f"JSON lines of sampled traces (default: beside the versions, or {FILE_VARIABLE})",
+    )
+    parser.add_argument(
+        "--trace-share", type=float, help=f"of streams and requests (default {DEFAULT_SHARE})"
+    )
+    parser.add_argument(
+        "--dead-letters",
+        type=Path,
+        help="folder for decodes that failed for good, WITH their sound (default: none is kept)",
+    )
     parser.add_argument("--passing", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
@@ -180,6 +216,8 @@ def run(options: argparse.Namespace) -> int:
         options.operator_key or os.environ.get(OPERATOR_KEY_VARIABLE) or None,
         options.passing,
         options.grpc_port,
+        _traces(options),
+        options.dead_letters,
     )
     try:
         serve(listener, offer, options.with_parent)
@@ -201,6 +239,16 @@ def _configuration(serving: Serving) -> uvicorn.Config:
         timeout_graceful_shutdown=3,
         lifespan="off",
     )
+
+
+def _traces(options: argparse.Namespace) -> TraceFile:
+    """Which traces go where: the option, the environment, or one in a hundred beside the data."""
+    beside = default_root(os.environ).parent / "traces.jsonl"
+    path = options.trace_file or os.environ.get(FILE_VARIABLE) or beside
+    share = options.trace_share
+    if share is None:
+        share = float(os.environ.get(SHARE_VARIABLE) or DEFAULT_SHARE)
+    return TraceFile(Path(path), share)
 
 
 def _inherited(descriptor: int | None) -> socket.socket | None:

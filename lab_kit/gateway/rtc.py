@@ -64,13 +64,13 @@ def rtc_routes(serving: Serving) -> APIRouter:
     async def offer(request: Request) -> Response:
         """Answer an offer; the stream runs until one side ends it. The query is Deepgram's."""
         serving.check_key(request.headers.get("authorization"), [])
-        serving.admit()
         described = await _offered(request)
         held = ExitStack()
         request_id = str(uuid.uuid4())
         peer = local_peer()
         try:
             options = deepgram.parse_query(dict(request.query_params) | _SOUND)
+            serving.admit(options.priority_class)
             lease = held.enter_context(serving.lease())
             wire = RtcWire(peer)
             dialect = Deepgram(options, request_id, lease.engine.model)

@@ -1,25 +1,29 @@
 """What the routes share: the versions, the limits, the keys, the open streams."""
 
+import time
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hmac import compare_digest
-from typing import Protocol
 
 from lab_kit.errors import OperatorLocked, SystemOverloaded, Unauthenticated
+from lab_kit.events import Event, PriorityClass
 from lab_kit.gateway.lease import Lease
 from lab_kit.gateway.limits import Limits
 from lab_kit.gateway.metrics import Metrics
+from lab_kit.gateway.tracing import Spans
 from lab_kit.gateway.versions import Versions
+from lab_kit.gateway.watching import OpenStream, Watch
+from lab_kit.stream.dead_letters import DeadLetters
+from lab_kit.stream.pipeline import StreamPipeline, Surroundings
+from lab_kit.stream.postprocess import STEPS, Step
+from lab_kit.stream.tracing import Tracing
+
+
+class StepSwitchedOff(Exception):
+    """An operator wanted to see an optional step fail."""
+
 
 OPERATOR_KEY_VARIABLE = "LAB_OPERATOR_KEY"
-
-
-class OpenStream(Protocol):
-    """A stream that the server can ask to come to its end."""
-
-    def drain(self) -> None:
-        """Finish: send what is owed, then close."""
-        ...
 
 
 @dataclass(slots=True)
@@ -32,6 +36,10 @@ class Serving:
         key: the only key that is accepted from callers; None accepts any, and none.
         operator_key: the only key that moves versions; None lets nobody.
         grpc_port: where gRPC is spoken, once it is.
+        spans: where traces go.
+        dead_letters: decodes that failed for good.
+        failing_steps: optional steps that are made to fail, to see that they fail alone.
+        watch: the level of service, and what a stream costs.
     """
 
     limits: Limits
@@ -41,8 +49,15 @@ class Serving:
     operator_key: str | None = None
     draining: bool = False
     grpc_port: int | None = None
+    spans: Spans = field(default_factory=Spans)
+    dead_letters: DeadLetters = field(default_factory=DeadLetters)
+    failing_steps: set[str] = field(default_factory=set)
     streams: set[OpenStream] = field(default_factory=set)
     preparation: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "preparation"))
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.metrics, self.limits)
 
     @property
     def ready(self) -> bool:
@@ -82,23 +97,54 @@ class Serving:
             )
         _require(self.operator_key, authorization or "")
 
-    def admit(self) -> None:
+    def admit(self, priority_class: PriorityClass = PriorityClass.INTERACTIVE) -> None:
         """Make sure that one more stream may open.
 
         Raises:
-            SystemOverloaded: the server is full or stopping.
+            SystemOverloaded: the server is full, reduces its service, or is stopping.
         """
-        if self.draining or len(self.streams) >= self.limits.streams:
+        if self.draining:
             raise SystemOverloaded(
-                "the server stops" if self.draining else f"{len(self.streams)} streams are open",
-                f"at most {self.limits.streams}",
-                "try again after the stated delay",
+                "the server stops", "one that goes on", "try again after the stated delay"
             )
+        self.watch.admit(priority_class, len(self.streams))
+
+    def around(self) -> Surroundings:
+        """What each stream's pipeline is given."""
+        return Surroundings(
+            tracing=Tracing(self.spans.tracer, self.metrics.time_stage),
+            interim_stretch=self.watch.interim_stretch,
+            steps={name: self._step(name, step) for name, step in STEPS.items()},
+            on_skipped=self.metrics.count_skipped,
+            dead_letters=self.dead_letters,
+        )
+
+    def sent(self, event: Event, pipeline: StreamPipeline, version: int) -> None:
+        """A live stream's event was handed to the socket: account for it everywhere."""
+        sent_ns = time.perf_counter_ns()
+        pipeline.sent(event, sent_ns)
+        self.metrics.count(event, sent_ns, version, pipeline.trace_id)
+        self.watch.sent(event, sent_ns, pipeline.options.priority_class)
+
+    def look(self) -> None:
+        """See how the server does, and act on it; called a few times a second."""
+        load = self.versions.load_now()
+        if load is not None:
+            self.watch.look(load, self.streams, time.perf_counter_ns())
+
+    def _step(self, name: str, step: Step) -> Step:
+        def apply(text: str) -> str:
+            if name in self.failing_steps:
+                raise StepSwitchedOff(name)
+            return step.apply(text)
+
+        return replace(step, apply=apply)
 
     def stop(self) -> None:
         """Free the versions and the thread that prepares uploads."""
         self.preparation.shutdown(wait=False, cancel_futures=True)
         self.versions.stop()
+        self.spans.stop()
 
 
 def _require(key: str, offered: str) -> None:

@@ -16,9 +16,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Load, Priority, Ticket
+from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Load, Ticket
 from lab_kit.errors import LabError, ModelNotLoaded, SystemOverloaded
-from lab_kit.events import ModelInfo
+from lab_kit.events import ModelInfo, PriorityClass
 from lab_kit.gateway.lease import Lease
 from lab_kit.slo.accuracy import bare_words, word_error_rate
 from lab_kit.units import SAMPLE_RATE_HZ
@@ -185,7 +185,8 @@ class Shadow:
 
         try:
             # a draft is tokens of production's vocabulary and of its opinion
-            ticket = lease.engine.submit(replace(request, priority=Priority.BATCH, draft=()))
+            waits = replace(request, priority_class=PriorityClass.BATCH, draft=())
+            ticket = lease.engine.submit(waits)
         except LabError as refusal:
             is_full = isinstance(refusal, SystemOverloaded)
             self._done(Comparison.SKIPPED if is_full else Comparison.FAILED)

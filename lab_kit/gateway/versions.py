@@ -20,7 +20,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from lab_kit.engine.api import CacheView, DecodeRequest, Hypothesis, Priority
+from lab_kit.engine.api import CacheView, DecodeRequest, Hypothesis, Load, Priority
 from lab_kit.engine.batching import Batching
 from lab_kit.engine.loop import DEFAULT_BATCHING
 from lab_kit.errors import (
@@ -90,6 +90,24 @@ class Versions:
         """
         with self._lock:
             return self._recognizers[self._answering().number].engine.model
+
+    def load_now(self) -> Load | None:
+        """How busy the engines are that answer callers, the shadow's left out; None before any.
+
+        They have the same cores, so their work adds up and their workers do not.
+        """
+        with self._lock:
+            shadow = self._shadow.version if self._shadow is not None else None
+            loads = [r.engine.load() for n, r in self._recognizers.items() if n != shadow]
+        if not loads:
+            return None
+        return Load(
+            waiting=sum(load.waiting for load in loads),
+            running=sum(load.running for load in loads),
+            longest_wait_s=max(load.longest_wait_s for load in loads),
+            busy_s=sum(load.busy_s for load in loads),
+            workers=max(load.workers for load in loads),
+        )
 
     def lease(self, number: int | None = None) -> Lease:
         """A version for one stream or request: ``number``, or the one whose turn it is.
@@ -363,7 +381,7 @@ class Versions:
 
     def _heard(self, number: int, request: DecodeRequest, outcome: Outcome) -> None:
         """A decode of version ``number`` has ended; called on its engine's threads."""
-        self._metrics.count_decode(number, request.priority, outcome)
+        self._metrics.count_decode(number, request, outcome)
         shadow = self._shadow
         if shadow is None or shadow.version == number or self._labels.production != number:
             return

@@ -24,7 +24,7 @@ def open_warm(
     """
     recognizer = open_recognizer(files)
     try:
-        silence = DecodeRequest(np.zeros(SAMPLE_RATE_HZ, np.float32), Priority.BATCH)
+        silence = DecodeRequest(np.zeros(SAMPLE_RATE_HZ, np.float32), Priority.FINAL)
         recognizer.engine.submit(silence).future.result(WARM_UP_TIMEOUT_S)
     except BaseException:
         recognizer.stop()

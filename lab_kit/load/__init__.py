@@ -4,8 +4,11 @@ It sees the client only, so it can load any server the client can talk to.
 """
 
 from lab_kit.load.arrivals import Arrivals, Constant, Poisson
+from lab_kit.load.call_plans import CallPlan, ClosedCalls, OpenCalls, PlannedCall, Stairs
+from lab_kit.load.calling import Watcher, call_all
 from lab_kit.load.company import Company, alone_and_together
 from lab_kit.load.fault_proxy import between, far_away
+from lab_kit.load.live_load import Ending, Limits, LiveLoad, OfferedCall, Turn
 from lab_kit.load.network import Network
 from lab_kit.load.open_loop import Offered, OfferedRequest, Transcribe, offer, sweep
 from lab_kit.load.telemetry import (
@@ -22,22 +25,34 @@ from lab_kit.load.utilisation import Busy, watch
 __all__ = [
     "Arrivals",
     "Busy",
+    "CallPlan",
+    "ClosedCalls",
     "Company",
     "Constant",
     "DeviceRecord",
     "DeviceSample",
     "DeviceWatch",
+    "Ending",
     "GpuSample",
+    "Limits",
+    "LiveLoad",
     "Network",
     "Offered",
+    "OfferedCall",
     "OfferedRequest",
+    "OpenCalls",
+    "PlannedCall",
     "Poisson",
     "Source",
+    "Stairs",
     "Transcribe",
+    "Turn",
     "Turns",
+    "Watcher",
     "alone_and_together",
     "at_once",
     "between",
+    "call_all",
     "far_away",
     "in_turn",
     "neighbours",

@@ -8,6 +8,8 @@ from lab_kit.show.detectors import detectors
 from lab_kit.show.explorer import batching_explorer
 from lab_kit.show.frontier import frontier
 from lab_kit.show.live import live
+from lab_kit.show.live_load import live_load
+from lab_kit.show.load import load, loads
 from lab_kit.show.networks import buffers
 from lab_kit.show.offered import offered
 from lab_kit.show.offering import offering
@@ -32,6 +34,9 @@ __all__ = [
     "detectors",
     "frontier",
     "live",
+    "live_load",
+    "load",
+    "loads",
     "offered",
     "offering",
     "runtimes",

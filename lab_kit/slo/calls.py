@@ -6,6 +6,7 @@ result. Definitions: the glossary of the README.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from lab_kit.events import Final, Interim
 from lab_kit.slo.accuracy import bare_words
@@ -70,6 +71,22 @@ def freshness_s(call: StreamCall, step_s: float = 0.1) -> list[float]:
             ages.append(moment_s - max([spoken.start_s, *covered]))
             moment_s += step_s
     return ages
+
+
+def result_gaps_s(call: StreamCall) -> list[float]:
+    """How long nothing new was heard while someone spoke: gaps between results, within utterances.
+
+    The first gap of an utterance begins with its first result, the last ends when its sound does;
+    an utterance without any result is one gap as long as itself.
+    """
+    results = [r for r in call.received if isinstance(r.event, Interim | Final) and r.event.text]
+    gaps: list[float] = []
+    for spoken in call.spoken:
+        from_ns, to_ns = call.due_ns(spoken.start_s), call.due_ns(spoken.end_s)
+        moments = [r.received_ns for r in results if from_ns <= r.received_ns <= to_ns]
+        borders = [*(moments or [from_ns]), to_ns]
+        gaps += [(b - a) / 1e9 for a, b in pairwise(borders)]
+    return gaps
 
 
 def rtf(call: StreamCall) -> float:

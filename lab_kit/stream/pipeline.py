@@ -1,10 +1,16 @@
-"""One live stream from bytes to events, its stages in order.
+"""One live stream from bytes to events, its stages in order, all on this page.
 
-    receive  -> the caller hands over bytes
-    decode   -> IncomingAudio: encoding, channels, rate
-    segment  -> StreamSession: voice activity, endpointing, what to decode
-    infer    -> Engine, on its own threads
-    send     -> Outbox, which the caller empties
+    receive      the wire hands over bytes               feed
+    decode       encoding, channels, rate                IncomingAudio
+    segment      voice activity, endpointing, chunking   StreamSession
+    batch        a place beside other streams            Engine: weighted, finals first
+    infer        encoder and decoder, on other threads   Engine
+    postprocess  optional steps, each failing alone      Postprocess
+    send         what waits for the client to read       Outbox
+
+`stages.RULES` says what each waits in, what it may take and what happens when it cannot. Within a
+stream everything keeps its order: segments close in order, and a final leaves only after those
+before it. Across streams nothing is ordered but by the engine's scheduler.
 
 Runs on the event loop; only inference happens elsewhere. Whatever ends the stream, everything it
 held in the engine is given back.
@@ -13,16 +19,24 @@ held in the engine is given back.
 import asyncio
 import logging
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from opentelemetry.trace import INVALID_SPAN, Span
 
 from lab_kit.audio.incoming import IncomingAudio
 from lab_kit.audio.vad import SpeechScorer
+from lab_kit.clock import wall_clock_iso
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
 from lab_kit.errors import LabError, SystemOverloaded
-from lab_kit.events import StreamEnded, StreamOptions
+from lab_kit.events import Event, Final, Interim, StreamEnded, StreamOptions
 from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
+from lab_kit.stream.dead_letters import DeadLetters
 from lab_kit.stream.outbox import Outbox
+from lab_kit.stream.postprocess import STEPS, Postprocess, Skipped, Step
 from lab_kit.stream.session import StreamSession
+from lab_kit.stream.stages import Stage
+from lab_kit.stream.tracing import StreamTrace, Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +44,45 @@ MAX_OWED_FINALS = 8
 """Audio sent faster than it is recognized waits in the socket once this many segments wait."""
 SLICE_SAMPLES = 8_192
 """Half a second is judged at a time, so that one large message does not hold up others."""
+TRIES = 2
+"""A final that fails is tried again once; what fails twice will fail again."""
+
+
+def _full_quality() -> float:
+    return 1.0
+
+
+def _unheard(skipped: Skipped) -> None:
+    """Nobody counts what was left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a server gives each of its streams; by default nothing.
+
+    Attributes:
+        tracing: where spans and durations go.
+        interim_stretch: by how much the interval between interims is stretched now.
+        steps: what postprocessing there is.
+        on_skipped: told of a step that was left out of a result.
+        dead_letters: where decodes go that failed for good.
+    """
+
+    tracing: Tracing = field(default_factory=Tracing)
+    interim_stretch: Callable[[], float] = _full_quality
+    steps: dict[str, Step] = field(default_factory=lambda: dict(STEPS))
+    on_skipped: Callable[[Skipped], None] = _unheard
+    dead_letters: DeadLetters = field(default_factory=DeadLetters)
+
+
+@dataclass(slots=True)
+class Asked:
+    """A decode in the engine, the chunk that caused it, and how often it was tried."""
+
+    request: DecodeRequest
+    chunk: Span
+    ticket: Ticket
+    tries: int = 1
 
 
 class StreamPipeline:
@@ -38,29 +91,52 @@ class StreamPipeline:
     Args:
         longest_s: audio the stream may hold in all.
 
+    Attributes:
+        last_audio_ns: when the stream last got sound; at first, when it was opened.
+
     Raises:
         InvalidParameter, UnsupportedSampleRate: the options cannot be met.
     """
 
     def __init__(
-        self, engine: Engine, scorer: SpeechScorer, options: StreamOptions, longest_s: float
+        self,
+        engine: Engine,
+        scorer: SpeechScorer,
+        options: StreamOptions,
+        longest_s: float,
+        around: Surroundings | None = None,
     ) -> None:
+        self.options = options
+        self._around = around or Surroundings()
         self._engine = engine
-        self._options = options
         self._incoming = IncomingAudio(
             options.encoding, options.sample_rate_hz, options.channels, longest_s
         )
         self._session = StreamSession(options, scorer)
-        self._tickets: dict[int, Ticket] = {}
+        self._postprocess = Postprocess(options.postprocess, self._around.steps)
+        self._asked: dict[int, Asked] = {}
+        self._unsent: dict[int, tuple[Span, int]] = {}
         self._loop = asyncio.get_running_loop()
         self._answered = asyncio.Event()
         self._failure: Exception | None = None
         self.outbox = Outbox()
+        self.last_audio_ns = time.perf_counter_ns()
+        self._trace = StreamTrace(
+            self._around.tracing,
+            {"stream": id(self), "priority_class": options.priority_class.value},
+        )
 
     @property
     def audio_s(self) -> float:
         """Audio received so far."""
         return self._incoming.audio_s
+
+    @property
+    def trace_id(self) -> str:
+        """The stream's trace; empty where it is not sampled."""
+        return self._trace.trace_id
+
+    # -- receive, decode, segment --------------------------------------------------------------
 
     async def feed(self, data: bytes) -> None:
         """Take a chunk; waits while the engine is too far behind.
@@ -71,14 +147,22 @@ class StreamPipeline:
             SlowConsumer: results were not read.
         """
         received_ns = time.perf_counter_ns()
-        audio = self._incoming.push(data)
-        for start in range(0, len(audio), SLICE_SAMPLES):
-            self._carry_out(
-                self._session.push(
-                    audio[start : start + SLICE_SAMPLES], received_ns, time.perf_counter_ns()
-                )
-            )
-            await asyncio.sleep(0)
+        self.last_audio_ns = received_ns
+        chunk = self._trace.chunk(received_ns, len(data))
+        try:
+            audio = self._incoming.push(data)
+            decoded_ns = time.perf_counter_ns()
+            self._trace.stage(chunk, Stage.DECODE, received_ns, decoded_ns)
+            self._session.interim_stretch = self._around.interim_stretch()
+            for start in range(0, len(audio), SLICE_SAMPLES):
+                began_ns = time.perf_counter_ns()
+                piece = audio[start : start + SLICE_SAMPLES]
+                actions = self._session.push(piece, received_ns, began_ns)
+                self._trace.stage(chunk, Stage.SEGMENT, began_ns, time.perf_counter_ns())
+                self._carry_out(actions, chunk)
+                await asyncio.sleep(0)
+        finally:
+            chunk.end()
         while self._session.owed_finals > MAX_OWED_FINALS:
             await self._next_answer()
         self._raise_failure()
@@ -97,71 +181,113 @@ class StreamPipeline:
         while self._session.owed_finals:
             await self._next_answer()
         self._raise_failure()
-        ended = StreamEnded(self._incoming.audio_s, self._incoming.sha256, self._options.channels)
+        ended = StreamEnded(self._incoming.audio_s, self._incoming.sha256, self.options.channels)
         self.outbox.put(ended)
         self.outbox.close()
 
     def abandon(self) -> None:
         """The client is gone: give back what the engine holds for this stream."""
         self._carry_out(self._session.abandon())
-        for ticket in self._tickets.values():
-            self._engine.cancel(ticket)
-        self._tickets.clear()
+        for asked in self._asked.values():
+            self._engine.cancel(asked.ticket)
+        self._asked.clear()
         self.outbox.close()
+        self._trace.end()
 
-    def _carry_out(self, actions: list[Action]) -> None:
+    def _carry_out(self, actions: list[Action], chunk: Span = INVALID_SPAN) -> None:
         for action in actions:
             if isinstance(action, Emit):
-                self.outbox.put(action.event)
+                self._emit(action.event, chunk)
             elif isinstance(action, Ask):
-                self._ask(action)
+                self._ask(action, chunk)
             elif isinstance(action, Renew):
-                self._renew(action)
+                self._renew(action, chunk)
             else:
                 self._drop(action)
 
-    def _ask(self, ask: Ask) -> None:
+    # -- batch, infer --------------------------------------------------------------------------
+
+    def _ask(self, ask: Ask, chunk: Span) -> None:
+        request = self._ours(ask.request)
         try:
-            ticket = self._engine.submit(self._ours(ask.request))
+            ticket = self._engine.submit(request)
         except SystemOverloaded as error:
             if not self._session.refused(ask.number):
                 self._failure = error
             return
-        self._tickets[ask.number] = ticket
-        ticket.future.add_done_callback(
-            lambda _: self._loop.call_soon_threadsafe(self._answer, ask.number)
+        self._await(ask.number, Asked(request, chunk, ticket))
+
+    def _await(self, number: int, asked: Asked) -> None:
+        self._asked[number] = asked
+        asked.ticket.future.add_done_callback(
+            lambda _: self._loop.call_soon_threadsafe(self._answer, number)
         )
 
-    def _renew(self, renew: Renew) -> None:
-        ticket = self._tickets.get(renew.asked.number)
-        if ticket is not None and self._engine.refresh(ticket, self._ours(renew.request)):
+    def _renew(self, renew: Renew, chunk: Span) -> None:
+        asked, request = self._asked.get(renew.asked.number), self._ours(renew.request)
+        if asked is not None and self._engine.refresh(asked.ticket, request):
+            asked.request, asked.chunk = request, chunk
             self._session.renewed(renew.asked)
 
     def _ours(self, request: DecodeRequest) -> DecodeRequest:
-        """The request with our name on it, so that streams can take turns."""
-        return replace(request, stream=id(self))
+        """The request with our name and class on it, so that streams can take turns."""
+        return replace(request, stream=id(self), priority_class=self.options.priority_class)
 
     def _drop(self, drop: Drop) -> None:
-        ticket = self._tickets.pop(drop.number, None)
-        if ticket is not None:
-            self._engine.cancel(ticket)
+        asked = self._asked.pop(drop.number, None)
+        if asked is not None:
+            self._engine.cancel(asked.ticket)
 
     def _answer(self, number: int) -> None:
-        ticket = self._tickets.pop(number, None)
-        if ticket is None or ticket.future.cancelled():
+        asked = self._asked.pop(number, None)
+        if asked is None or asked.ticket.future.cancelled():
             return
         try:
-            hypothesis: Hypothesis = ticket.future.result()
-            self._carry_out(self._session.answer(number, hypothesis))
+            hypothesis = asked.ticket.future.result()
+            self._note(asked, hypothesis)
+            self._carry_out(self._session.answer(number, hypothesis), asked.chunk)
         except LabError as error:  # the outbox's, or one the engine names; feed or finish raises it
             self._failure = error
         except Exception as error:  # whatever the runtime raised
-            self._failure = LabError(
-                f"a decode failed ({error})", "an answer from the engine", "see the server's log"
-            )
-            self._failure.__cause__ = error
-            _log.error("a decode failed", exc_info=error)
+            self._decode_failed(number, asked, error)
         self._answered.set()
+
+    def _note(self, asked: Asked, heard: Hypothesis) -> None:
+        kind = asked.request.priority.name.lower()
+        submitted_ns, started_ns = heard.submitted_ns, heard.started_ns
+        self._trace.stage(asked.chunk, Stage.BATCH, submitted_ns, started_ns, kind=kind)
+        self._trace.stage(
+            asked.chunk, Stage.INFER, started_ns, heard.finished_ns, kind=kind, steps=heard.steps
+        )
+
+    def _decode_failed(self, number: int, asked: Asked, error: Exception) -> None:
+        """What is not owed is left out; a final is tried again, and kept if that fails too."""
+        _log.error("a decode failed", exc_info=error)
+        self._trace.note("decode failed", error=str(error), tries=asked.tries)
+        if self._session.refused(number):
+            return
+        if asked.tries < TRIES:
+            try:
+                ticket = self._engine.submit(asked.request)
+            except SystemOverloaded as refusal:
+                self._failure = refusal
+                return
+            self._await(number, Asked(asked.request, asked.chunk, ticket, asked.tries + 1))
+            return
+        self._failure = LabError(
+            f"a decode failed ({error})", "an answer from the engine", "see the server's log"
+        )
+        self._failure.__cause__ = error
+        self._bury(asked, error)
+
+    def _bury(self, asked: Asked, error: Exception) -> None:
+        told = wall_clock_iso(), id(self), self.trace_id, asked.request.audio, asked.tries
+        try:
+            letter = self._around.dead_letters.keep(*told, f"{type(error).__name__}: {error}")
+        except OSError as trouble:
+            _log.error("a dead letter could not be written", exc_info=trouble)
+            return
+        _log.error("dead letter %d: %.1f s of sound", letter.number, letter.audio_s)
 
     async def _next_answer(self) -> None:
         self._raise_failure()
@@ -171,3 +297,26 @@ class StreamPipeline:
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+    # -- postprocess, send ---------------------------------------------------------------------
+
+    def _emit(self, event: Event, chunk: Span) -> None:
+        if isinstance(event, Interim | Final):
+            began_ns = time.perf_counter_ns()
+            event, skipped = self._postprocess(event)
+            ended_ns = time.perf_counter_ns()
+            self._trace.stage(chunk, Stage.POSTPROCESS, began_ns, ended_ns)
+            for one in skipped:
+                self._around.on_skipped(one)
+                self._trace.note("step skipped", step=one.step, reason=one.reason)
+            self._unsent[event.sequence] = chunk, ended_ns
+        self.outbox.put(event)
+
+    def sent(self, event: Event, sent_ns: int) -> None:
+        """An event taken from the outbox was handed to the socket."""
+        if not isinstance(event, Interim | Final):
+            return
+        chunk, since_ns = self._unsent[event.sequence]
+        self._trace.stage(chunk, Stage.SEND, since_ns, sent_ns, sequence=event.sequence)
+        # interims that a newer one replaced were never sent
+        self._unsent = {n: kept for n, kept in self._unsent.items() if n > event.sequence}

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.vad import SpeechScorer
-from lab_kit.engine.api import Engine, Priority, Ticket
-from lab_kit.events import Final, StreamOptions
+from lab_kit.engine.api import Engine, Ticket
+from lab_kit.events import Final, PriorityClass, StreamOptions
 from lab_kit.stream.actions import Action, Ask, Drop, Emit
 from lab_kit.stream.session import StreamSession
 
@@ -47,7 +47,9 @@ async def recognize(
         while asks or ahead:
             while asks and len(ahead) < MOST_AHEAD:
                 ask = asks.popleft()
-                request = replace(ask.request, priority=Priority.BATCH, stream=id(session))
+                request = replace(
+                    ask.request, priority_class=PriorityClass.BATCH, stream=id(session)
+                )
                 ahead.append((ask.number, engine.submit(request)))
             number, ticket = ahead[0]
             hypothesis = await asyncio.wrap_future(ticket.future)

@@ -24,6 +24,7 @@ QUIETEST_PEAK = 0.02
 """Audio below this is not amplified further: it would be noise."""
 EARLY_TAIL_SAMPLES = samples(0.1)
 _SHORTEST_INTERVAL_SAMPLES = samples(0.05)
+"""The debounce: two interims closer than this cannot be read as two, whatever was said between."""
 _LONGEST_INTERVAL_SAMPLES = samples(0.5)
 _INTERVAL_SHARE = 0.2
 

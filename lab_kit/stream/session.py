@@ -51,6 +51,9 @@ class StreamSession:
     Args:
         options: what the client chose.
         scorer: voice activity's network, with this stream's state.
+
+    Attributes:
+        interim_stretch: interims are asked for less often by this factor; more than 1 under load.
     """
 
     def __init__(self, options: StreamOptions, scorer: SpeechScorer) -> None:
@@ -67,6 +70,7 @@ class StreamSession:
         self._utterance_end_due: int | None = None
         self._numbers = 0
         self._sequence = 0
+        self.interim_stretch = 1.0
         self._actions: list[Action] = []
 
     @property
@@ -237,14 +241,17 @@ class StreamSession:
             # interims of one stream never queue behind each other: the newer replaces the waiting
             self._actions.append(Renew(Asked(segment.interim.number, end, trigger), request))
             return
-        segment.next_interim_sample = end + interim_interval_samples(speech)
+        segment.next_interim_sample = end + self._interval_samples(speech)
         segment.interim = self._ask(request, end, trigger)
+
+    def _interval_samples(self, speech_samples: int) -> int:
+        return round(interim_interval_samples(speech_samples) * self.interim_stretch)
 
     def _ask_for_final(self, segment: Segment, trigger: Trigger) -> None:
         self._drop_interim(segment)
         # what is heard now will be shown, so the next interim can wait as after any other
         speech = self._now_sample - segment.onset_sample
-        segment.next_interim_sample = self._now_sample + interim_interval_samples(speech)
+        segment.next_interim_sample = self._now_sample + self._interval_samples(speech)
         request = self._final_request(segment, self._now_sample)
         segment.final = self._ask(request, self._now_sample, trigger)
 

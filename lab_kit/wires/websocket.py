@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
 
-from lab_kit.errors import ConnectionFailed, Unauthenticated
+from lab_kit.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
 
 OPEN_TIMEOUT_S = 5.0
 MAX_MESSAGE_BYTES = 4_000_000
@@ -65,6 +65,7 @@ async def open_websocket(url: str, headers: Mapping[str, str]) -> AsyncIterator[
 
     Raises:
         Unauthenticated: the server refused the key.
+        SystemOverloaded: it takes no more streams now; the error says when to come back.
         ConnectionFailed: nobody listens, or the upgrade was refused; the server's reason is in it.
     """
     try:
@@ -90,9 +91,17 @@ async def open_websocket(url: str, headers: Mapping[str, str]) -> AsyncIterator[
         await connection.close()
 
 
-def _refused(error: InvalidStatus) -> ConnectionFailed | Unauthenticated:
+def _refused(error: InvalidStatus) -> LabError:
     status = error.response.status_code
     reason = (error.response.body or b"").decode(errors="replace")[:300]
+    if status == 503:
+        wait_s = error.response.headers.get("retry-after", "")
+        return SystemOverloaded(
+            f"the server refused the stream for now: {reason}",
+            "a place for one more",
+            "try again after the stated delay",
+            retry_after_s=float(wait_s) if wait_s.isdecimal() else 1.0,
+        )
     kind = Unauthenticated if status == 401 else ConnectionFailed
     return kind(
         f"the server refused the stream with {status}: {reason}",

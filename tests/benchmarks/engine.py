@@ -93,7 +93,7 @@ def through_engine(model: Moonshine, speech: Sequence[Clip], batch: int) -> None
         Continuous(batch),
         max_waiting=len(speech),
     )
-    tickets = [engine.submit(DecodeRequest(clip.samples, Priority.BATCH)) for clip in speech]
+    tickets = [engine.submit(DecodeRequest(clip.samples, Priority.FINAL)) for clip in speech]
     for ticket in tickets:
         ticket.future.result()
     engine.stop()

@@ -60,7 +60,7 @@ def decoded(
 ) -> list[Hypothesis]:
     """Everything at once, so that whatever may share a pass does."""
     tickets = [
-        engine.submit(DecodeRequest(clip.samples, Priority.BATCH, LONGEST, draft, context))
+        engine.submit(DecodeRequest(clip.samples, Priority.FINAL, LONGEST, draft, context))
         for clip, draft in zip(speech, drafts or [()] * len(speech), strict=True)
     ]
     return [ticket.future.result(HANG_S) for ticket in tickets]

@@ -197,8 +197,8 @@ async def test_the_canary_answers_its_share_and_shows_its_trouble(calm: Bench) -
     requests = "lab_requests_total|/v1/audio:transcribe|200"
     assert trouble[requests] == 2
     assert rest[requests] - before.get(requests, 0) == 6
-    assert trouble["lab_decodes_total|truncated|batch"] == 2
-    cut = "lab_decodes_total|truncated|batch"
+    assert trouble["lab_decodes_total|final|truncated|batch"] == 2
+    cut = "lab_decodes_total|final|truncated|batch"
     assert rest.get(cut, 0) == before.get(cut, 0)
     _, (version,) = await quickly(calm, SHORT)
     assert version in ("1", str(hasty))

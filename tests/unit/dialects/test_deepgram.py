@@ -105,7 +105,7 @@ def test_endpointing_is_milliseconds_or_false_and_has_a_floor(
 
 
 def test_names_that_mean_nothing_here_are_ignored() -> None:
-    extra = {"model": "nova-3", "language": "en", "punctuate": "true", "keyterm": "x", "odd": ""}
+    extra = {"model": "nova-3", "language": "en", "smart_format": "true", "keyterm": "x", "odd": ""}
     assert parse_query(RAW | extra) == parse_query(RAW)
 
 

@@ -6,6 +6,7 @@ from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
 from lab_kit.engine.kv import KvCache, PagedKv
 from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Traits, Wait, Work
+from lab_kit.events import PriorityClass
 
 AUDIO = np.zeros(160, np.float32)
 SECOND_NS = 1_000_000_000
@@ -36,9 +37,12 @@ class Desk:
         stream: int | None = None,
         length: int = 0,
         prompt: tuple[int, ...] = (),
+        priority_class: PriorityClass = PriorityClass.INTERACTIVE,
     ) -> Sequence:
         self._numbers += 1
-        request = DecodeRequest(AUDIO, priority, draft=draft, stream=stream)
+        request = DecodeRequest(
+            AUDIO, priority, draft=draft, stream=stream, priority_class=priority_class
+        )
         sequence = Sequence(self._numbers, request, self.now_ns, draft=draft)
         sequence.length, sequence.limit, sequence.prompt = length, 8, prompt
         self.scheduler.add(sequence)
@@ -136,7 +140,7 @@ def test_a_final_passes_every_interim_between_any_two_steps() -> None:
 
 def test_recordings_come_after_what_is_live() -> None:
     desk = Desk()
-    desk.add(Priority.BATCH)
+    desk.add(priority_class=PriorityClass.BATCH)
     desk.add(Priority.INTERIM)
     desk.add(Priority.FINAL)
     assert [desk.take() for _ in range(3)] == [

@@ -17,6 +17,7 @@ from tritonclient.grpc import service_pb2 as pb
 
 from lab_kit.dialects.open_inference import messages, speech
 from lab_kit.engine.api import Priority
+from lab_kit.events import PriorityClass
 from lab_kit.gateway.app import create_app
 from lab_kit.gateway.open_inference_model import SERVER_VERSION
 from lab_kit.gateway.open_inference_stream import InferStream
@@ -61,7 +62,7 @@ def test_the_audio_reaches_the_engine_as_it_was_sent(serving_with: ServingWith) 
     assert answer.json()["outputs"][0]["data"] == ["so"]
     (request,) = engine.requests
     np.testing.assert_array_equal(request.audio, TONE)
-    assert request.priority is Priority.BATCH
+    assert request.priority_class is PriorityClass.BATCH
     assert in_flight(serving) == 0
 
 
@@ -70,6 +71,7 @@ def test_an_urgent_request_goes_before_interims(serving_with: ServingWith) -> No
     with TestClient(create_app(serving_with(engine))) as client:
         client.post(INFER, **asked(priority=1))
     assert engine.requests[0].priority is Priority.FINAL
+    assert engine.requests[0].priority_class is PriorityClass.INTERACTIVE
 
 
 @pytest.mark.parametrize(
@@ -247,9 +249,9 @@ async def test_each_piece_is_answered_with_everything_since_the_first(
             assert answer.infer_response.parameters["triton_final_response"].bool_param
         assert in_flight(serving) == 1  # sequence 6 is open
     assert [len(request.audio) for request in engine.requests] == [100, 30, 150, 70, 170]
-    assert [request.priority for request in engine.requests[-2:]] == [
-        Priority.BATCH,
-        Priority.FINAL,
+    assert [request.priority_class for request in engine.requests[-2:]] == [
+        PriorityClass.BATCH,
+        PriorityClass.INTERACTIVE,
     ]
     assert in_flight(serving) == 0
 

@@ -61,6 +61,10 @@ ROUTES = [
     ("GET", "/operator/shadow"),
     ("GET", "/operator/batching"),
     ("PUT", "/operator/batching"),
+    ("GET", "/operator/degradation"),
+    ("PUT", "/operator/degradation"),
+    ("PUT", "/operator/steps/redact"),
+    ("GET", "/operator/dead-letters"),
 ]
 
 
@@ -88,6 +92,7 @@ def test_these_are_all_the_routes(start: Start) -> None:
     there = {(m.upper(), p) for p, methods in schema.items() for m in methods if "operator" in p}
     tried = {(m, p.replace("/2/", "/{number}/")) for m, p in ROUTES}
     tried = {(m, "/operator/labels/{label}" if "labels" in p else p) for m, p in tried}
+    tried = {(m, "/operator/steps/{name}" if "steps" in p else p) for m, p in tried}
     assert there == tried
 
 

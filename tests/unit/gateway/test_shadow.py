@@ -11,6 +11,7 @@ from scripted_engine import MODEL as NAME
 
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.errors import VersionNotFound
+from lab_kit.events import PriorityClass
 from lab_kit.gateway.metrics import Metrics
 from lab_kit.gateway.shadow import KEPT_PAIRS, MOST_WAITING, ShadowReport
 from lab_kit.gateway.version_state import State
@@ -68,7 +69,7 @@ def test_what_differs_is_kept_and_production_is_what_callers_get(pair: Pair) -> 
     pair.shadow.answer = "it was"
     assert pair.ask() == "it was the best"
     pair.shadow.answer = "it was the best"
-    pair.ask(Priority.BATCH)
+    pair.ask()
     report = pair.report()
     assert (report.same, report.different) == (1, 1)
     assert report.word_error_rate == pytest.approx(0.25)
@@ -88,7 +89,7 @@ def test_the_shadow_hears_the_same_audio_last_and_without_anothers_draft(pair: P
     pair.ask(Priority.FINAL, draft=(5, 6))
     (asked,) = pair.shadow.requests
     assert asked.audio is pair.engines[1].requests[0].audio
-    assert (asked.priority, asked.draft) == (Priority.BATCH, ())
+    assert (asked.priority_class, asked.draft) == (PriorityClass.BATCH, ())
 
 
 def test_interims_are_not_repeated(pair: Pair) -> None:
@@ -179,4 +180,4 @@ def test_a_new_shadow_starts_from_nothing(pair: Pair) -> None:
 
 
 def exposed(pair: Pair) -> str:
-    return pair.metrics.exposition().decode()
+    return pair.metrics.exposition()[0].decode()

@@ -328,7 +328,7 @@ def test_an_unloaded_version_drains_until_its_last_lease_ends(fleet: Fleet) -> N
     leases[1].release()
     assert fleet.engines[2].stopped.wait(HANG_S)
     wait_until(lambda: fleet.status(2).state is State.UNLOADED)
-    assert b'lab_engine_waiting{version="2"}' not in fleet.metrics.exposition()
+    assert b'lab_engine_waiting{version="2"}' not in fleet.metrics.exposition()[0]
     fleet.engines[2] = ScriptedEngine("heard again")
     fleet.loaded(2)
     assert fleet.status(2).state is State.READY
@@ -408,7 +408,7 @@ def test_decodes_are_counted_by_version_and_outcome(fleet: Fleet) -> None:
     fleet.loaded(2)
     decode(fleet)
     fleet.engines[1].answer = heard("cut", truncated=True)
-    decode(fleet, Priority.BATCH)
+    decode(fleet, Priority.INTERIM)
     fleet.engines[1].answer = RuntimeError("device lost")
     with pytest.raises(RuntimeError):
         decode(fleet)
@@ -417,13 +417,14 @@ def test_decodes_are_counted_by_version_and_outcome(fleet: Fleet) -> None:
         decode(fleet)
     fleet.versions.set_label(Label.PRODUCTION, 2)
     decode(fleet)
-    text = fleet.metrics.exposition().decode()
-    for outcome, priority, version in (
+    text = fleet.metrics.exposition()[0].decode()
+    for outcome, kind, version in (
         ("whole", "final", 1),
-        ("truncated", "batch", 1),
+        ("truncated", "interim", 1),
         ("failed", "final", 1),
         ("refused", "final", 1),
         ("whole", "final", 2),
     ):
-        labels = f'outcome="{outcome}",priority="{priority}",version="{version}"'
+        labels = f'kind="{kind}",outcome="{outcome}",priority_class="interactive"'
+        labels += f',version="{version}"'
         assert f"lab_decodes_total{{{labels}}} 1.0" in text

@@ -9,9 +9,8 @@ from hand_engine import HandEngine
 from scripted import LoudnessScorer, sound
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.engine.api import Priority
 from lab_kit.errors import SystemOverloaded
-from lab_kit.events import Final
+from lab_kit.events import Final, PriorityClass
 from lab_kit.stream.recording import recognize
 
 HANG_S = 20.0
@@ -43,7 +42,8 @@ async def test_silence_is_never_decoded() -> None:
 async def test_an_upload_never_stands_in_front_of_someone_who_speaks() -> None:
     engine = HandEngine(lambda request: "x")
     await read(engine, sound(8.0, SENTENCES[:4]))
-    assert {request.priority for request, _ in engine.asked} == {Priority.BATCH}
+    classes = {request.priority_class for request, _ in engine.asked}
+    assert classes == {PriorityClass.BATCH}
 
 
 async def test_a_long_recording_takes_few_places_in_the_queue() -> None:

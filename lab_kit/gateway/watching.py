@@ -1,0 +1,232 @@
+"""What the server looks at four times a second: its load, and streams that nobody uses.
+
+The decisions are `stream.degradation`'s and `stream.admission`'s; here they are given what is to be
+seen and carried out. Every step of the level is logged, counted and kept for the operator.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+from weakref import WeakSet
+
+from lab_kit.engine.api import Load
+from lab_kit.errors import InvalidParameter, LabError, StreamIdle, SystemOverloaded
+from lab_kit.events import Event, Final, PriorityClass
+from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.metrics import Metrics
+from lab_kit.stream.admission import FILL, StreamCost
+from lab_kit.stream.degradation import (
+    Change,
+    Degradation,
+    RecentWaits,
+    Signals,
+    Thresholds,
+    to_close,
+)
+
+_log = logging.getLogger(__name__)
+
+LOOK_S = 0.25
+TELLING_BUSY = 0.5
+"""Below it streams cost more than they will in company: their steps are their own, and every
+interim is granted."""
+KEPT_CHANGES = 256
+RETRY_AFTER_S = 2.0
+"""A conversation ends, or a burst passes, in about that; sooner, the same answer would be given."""
+
+
+class OpenStream(Protocol):
+    """A stream that the server can ask to come to its end."""
+
+    @property
+    def priority_class(self) -> PriorityClass:
+        """How urgent it is."""
+        ...
+
+    @property
+    def opened_ns(self) -> int:
+        """When it was opened."""
+        ...
+
+    @property
+    def last_audio_ns(self) -> int:
+        """When it last got sound; its opening, if it got none."""
+        ...
+
+    def drain(self) -> None:
+        """Finish: send what is owed, then close."""
+        ...
+
+    def close_early(self, reason: LabError) -> None:
+        """Finish in the same way, and tell the client why."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One look: when, and what the workers had done by then."""
+
+    at_s: float
+    busy_s: float
+    workers: int
+
+
+class Watch:
+    """The level of service, what led to it, and what a stream costs.
+
+    Attributes:
+        changes: the last steps, oldest first.
+        signals: as last seen.
+    """
+
+    def __init__(self, metrics: Metrics, limits: Limits) -> None:
+        self.degradation = Degradation()
+        self.cost = StreamCost()
+        self.changes: deque[Change] = deque(maxlen=KEPT_CHANGES)
+        self.signals = Signals()
+        self._metrics = metrics
+        self._limits = limits
+        self._waits = RecentWaits()
+        self._before: Looked | None = None
+        self._ending: WeakSet[OpenStream] = WeakSet()
+
+    @property
+    def level(self) -> str:
+        """The level's name, in lower case."""
+        return self.degradation.level.name.lower()
+
+    @property
+    def capacity(self) -> int | None:
+        """Streams that fit; None before the first look."""
+        return None if self._before is None else self.cost.capacity(self._before.workers)
+
+    def use(self, thresholds: Thresholds, fill: float | None) -> None:
+        """Change what counts as pressure, and how much may be promised; None as at the start.
+
+        Raises:
+            InvalidParameter: a share that is not above 0.
+        """
+        if fill is not None and not fill > 0:
+            raise InvalidParameter(f"a fill of {fill}", "more than 0", "correct it")
+        self.degradation.thresholds = thresholds
+        self.cost.fill = FILL if fill is None else fill
+
+    def interim_stretch(self) -> float:
+        """By how much streams ask for interims less often now."""
+        return self.degradation.interim_stretch
+
+    def sent(self, event: Event, sent_ns: int, priority_class: PriorityClass) -> None:
+        """A result was sent; batch work waits by design and says nothing of the load."""
+        if isinstance(event, Final) and priority_class is not PriorityClass.BATCH:
+            wait_s = (sent_ns - event.timing.decided_ns) / 1e9
+            self._waits.add(wait_s, sent_ns / 1e9)
+
+    def admit(self, priority_class: PriorityClass, open_streams: int) -> None:
+        """Make sure that one more stream may open.
+
+        Raises:
+            SystemOverloaded: the level forbids it, or there is no place.
+        """
+        if self.degradation.refuses(priority_class):
+            self._refuse(priority_class, "level", f"the service is at level {self.level}")
+        if open_streams >= self._limits.streams:
+            self._refuse(priority_class, "limit", f"{open_streams} streams are open")
+        if self.capacity is not None and open_streams >= self.capacity:
+            costs = f"each costs {self.cost.workers:.3f} of a worker"
+            self._refuse(priority_class, "capacity", f"{open_streams} streams are open, {costs}")
+
+    def look(self, load: Load, streams: set[OpenStream], now_ns: int) -> None:
+        """Take in the load, move the level, end what has to end."""
+        looked = Looked(now_ns / 1e9, load.busy_s, load.workers)
+        before, self._before = self._before, looked
+        if before is None:
+            return
+        elapsed_s = looked.at_s - before.at_s
+        spent_s = max(0.0, looked.busy_s - before.busy_s)
+        busy = min(1.0, spent_s / (elapsed_s * looked.workers)) if elapsed_s > 0 else 0.0
+        if busy >= TELLING_BUSY:
+            self.cost.observe(spent_s, len(streams), elapsed_s)
+        final_wait_s = self._waits.p95_s(looked.at_s)
+        self.signals = Signals(final_wait_s, load.longest_wait_s, busy)
+        change = self.degradation.observe(self.signals, looked.at_s)
+        if change is not None:
+            self._note(change)
+        going_on = [stream for stream in streams if stream not in self._ending]
+        if self.degradation.closes:
+            self._close_one(going_on, now_ns)
+        self._reclaim(going_on, now_ns)
+
+    def _note(self, change: Change) -> None:
+        self.changes.append(change)
+        self._metrics.level.set(change.after)
+        direction = "up" if change.after > change.before else "down"
+        self._metrics.level_changes.labels(change.after.name.lower(), direction).inc()
+        _log.warning(
+            "service level %s -> %s at pressure %.2f (%s)",
+            change.before.name,
+            change.after.name,
+            change.pressure,
+            self.signals,
+        )
+
+    def _close_one(self, streams: list[OpenStream], now_ns: int) -> None:
+        ages = [(s.priority_class, (now_ns - s.opened_ns) / 1e9) for s in streams]
+        chosen = to_close(ages)
+        if chosen is not None:
+            self._end(
+                streams[chosen],
+                "overload",
+                SystemOverloaded(
+                    f"a stream of class {ages[chosen][0]} gives way to others",
+                    "room for those who speak",
+                    "come back after the stated delay",
+                    RETRY_AFTER_S,
+                ),
+            )
+
+    def _reclaim(self, streams: list[OpenStream], now_ns: int) -> None:
+        silent_s = self._limits.no_audio_s
+        for stream in streams:
+            if (now_ns - stream.last_audio_ns) / 1e9 > silent_s:
+                self._end(
+                    stream,
+                    "no audio",
+                    StreamIdle(
+                        f"no audio for {silent_s:.0f} s, whatever else was sent",
+                        "sound, be it silence, now and then",
+                        "close a stream that is not used",
+                    ),
+                )
+
+    def _end(self, stream: OpenStream, reason: str, error: LabError) -> None:
+        kind = stream.priority_class
+        self._metrics.closed_early.labels(kind.value, reason).inc()
+        _log.warning("a stream of class %s is closed: %s", kind, error)
+        self._ending.add(stream)  # asked once; it may take a moment to deliver what it owes
+        stream.close_early(error)
+
+    def _refuse(self, priority_class: PriorityClass, reason: str, received: str) -> None:
+        self._metrics.refusals.labels(priority_class.value, reason).inc()
+        raise SystemOverloaded(
+            received,
+            f"room for one more of class {priority_class}",
+            "try again after the stated delay",
+            RETRY_AFTER_S,
+        )
+
+
+async def keep_watch(serving: "Watched") -> None:
+    """Look for as long as the server runs."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        serving.look()
+
+
+class Watched(Protocol):
+    """What can be looked at."""
+
+    def look(self) -> None:
+        """Look once."""
+        ...

@@ -1,0 +1,89 @@
+"""What the engine could not do, kept for somebody to look at instead of lost.
+
+A letter says whose it was, what was asked and how it failed. The sound itself is somebody's voice:
+it is kept only where a folder was configured for it, and then only the newest letters', as WAV
+files beside the JSON. In memory there is never any.
+"""
+
+import json
+import wave
+from collections import deque
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab_kit.audio.pcm import FloatArray, to_pcm16
+from lab_kit.units import SAMPLE_RATE_HZ
+
+MOST_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One decode that failed for good.
+
+    Attributes:
+        number: counts letters, from 1.
+        at: when, in UTC, as ISO 8601.
+        stream: names the stream within this server's life, as traces and logs do.
+        trace_id: of its trace; empty where it was not sampled.
+        audio_s: length of the sound.
+        tries: how often it was tried.
+        error: what the last try raised.
+    """
+
+    number: int
+    at: str
+    stream: int
+    trace_id: str
+    audio_s: float
+    tries: int
+    error: str
+
+
+class DeadLetters:
+    """The newest of them.
+
+    Args:
+        folder: where letters and their sound are written; None writes nothing.
+
+    Attributes:
+        total: how many there ever were.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._letters: deque[DeadLetter] = deque(maxlen=MOST_KEPT)
+        self.total = 0
+
+    def keep(
+        self, at: str, stream: int, trace_id: str, audio: FloatArray, tries: int, error: str
+    ) -> DeadLetter:
+        """Keep one; the oldest goes if there are too many.
+
+        Raises:
+            OSError: the folder cannot be written; the letter is kept in memory all the same.
+        """
+        self.total += 1
+        audio_s = len(audio) / SAMPLE_RATE_HZ
+        letter = DeadLetter(self.total, at, stream, trace_id, audio_s, tries, error)
+        self._letters.append(letter)
+        if self._folder is not None:
+            self._write(self._folder, letter, audio)
+        return letter
+
+    def letters(self) -> tuple[DeadLetter, ...]:
+        """Those kept, oldest first."""
+        return tuple(self._letters)
+
+    def _write(self, folder: Path, letter: DeadLetter, audio: FloatArray) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = f"{letter.at.replace(chr(58), chr(45))}-{letter.number:06}"
+        (folder / f"{name}.json").write_text(json.dumps(asdict(letter)), "utf-8")
+        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SAMPLE_RATE_HZ)
+            file.writeframes(to_pcm16(audio))
+        for old in sorted(folder.glob("*.json"))[:-MOST_KEPT]:
+            old.unlink()
+            old.with_suffix(".wav").unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+"""The pipeline's stages: what each waits in, what it may take, and what happens when it cannot.
+
+A budget is not a timeout. It is what a stage is allowed of the 300 ms, so that one that takes more
+is seen before the sum is.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """A stage that is timed."""
+
+    DECODE = "decode"
+    SEGMENT = "segment"
+    BATCH = "batch"
+    INFER = "infer"
+    POSTPROCESS = "postprocess"
+    SEND = "send"
+
+
+@dataclass(frozen=True, slots=True)
+class StageRule:
+    """What a stage promises.
+
+    Attributes:
+        does: in a few words.
+        queue: where work waits for it, and how much may.
+        budget_s: what one piece of work may take in it, waiting for the next stage left out.
+        failure: what happens to a piece of work that it cannot do.
+    """
+
+    does: str
+    queue: str
+    budget_s: float
+    failure: str
+
+
+RULES: dict[Stage, StageRule] = {
+    Stage.DECODE: StageRule(
+        "bytes to 16 kHz mono",
+        "the socket; nothing is read while finals are owed",
+        0.005,
+        "the chunk is refused whole, by name",
+    ),
+    Stage.SEGMENT: StageRule(
+        "voice activity, endpointing, what to ask",
+        "none: half a second of sound at a time",
+        0.010,
+        "a defect: the stream ends, with its finals",
+    ),
+    Stage.BATCH: StageRule(
+        "wait for a place beside others",
+        "the engine's, 256 requests; a newer interim replaces the one that waits",
+        0.050,
+        "an interim is left out; a final ends the stream with SYSTEM_OVERLOADED",
+    ),
+    Stage.INFER: StageRule(
+        "encoder and decoder",
+        "places in the running batch",
+        0.200,
+        "a final is tried again, then kept as a dead letter; an interim is left out",
+    ),
+    Stage.POSTPROCESS: StageRule(
+        "optional: punctuation, numerals, redaction",
+        "none",
+        0.005,
+        "that step is left out of that result; the result goes on",
+    ),
+    Stage.SEND: StageRule(
+        "event to message to socket",
+        "64 events a stream; a newer interim replaces the last, finals never go",
+        0.020,
+        "the stream ends with SLOW_CONSUMER",
+    ),
+}
+"""In the order in which a piece of sound meets them."""
+
+
+def table() -> str:
+    """The rules as text."""
+    lines = []
+    for stage, rule in RULES.items():
+        lines += [f"{stage:12} {rule.budget_s * 1e3:4.0f} ms  {rule.does}"]
+        lines += [f"{'':12} {'waits in':>9}: {rule.queue}", f"{'':12} {'fails':>9}: {rule.failure}"]
+    return "\n".join(lines)

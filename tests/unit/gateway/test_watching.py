@@ -1,0 +1,184 @@
+"""What the server does about its load: refuses, closes, reclaims, says so; on real streams."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from scripted_engine import ScriptedEngine, recognizer, serving_at, wait_until
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+from test_app import QUERY, speech
+
+from lab_kit.engine.api import Load
+from lab_kit.errors import SystemOverloaded
+from lab_kit.events import PriorityClass
+from lab_kit.gateway.app import create_app
+from lab_kit.gateway.serving import Serving
+from lab_kit.gateway.watching import RETRY_AFTER_S
+from lab_kit.stream.degradation import Level
+
+SECOND_NS = 1_000_000_000
+BATCH = QUERY + "&lab_priority=batch"
+CALM, BUSY = Load(0, 0, workers=2), Load(9, 4, longest_wait_s=2.0, workers=2)
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    made = serving_at(tmp_path, lambda _: recognizer(ScriptedEngine("so")))
+    wait_until(lambda: made.ready)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def client(serving: Serving) -> Iterator[TestClient]:
+    with TestClient(create_app(serving)) as client:
+        yield client
+
+
+def look(serving: Serving, load: Load, seconds: float, from_s: float = 0.0) -> None:
+    """So many seconds of looks at that load, in no time."""
+    for n in range(round(seconds * 4)):
+        serving.watch.look(load, serving.streams, round((from_s + n / 4) * SECOND_NS))
+
+
+def refusal(client: TestClient, query: str) -> WebSocketDenialResponse:
+    with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect(query):
+        pass
+    return refused.value
+
+
+def ends(receive: Callable[[], object]) -> WebSocketDisconnect:
+    """Read until the stream is closed."""
+    try:
+        while True:
+            receive()
+    except WebSocketDisconnect as closed:
+        return closed
+
+
+def test_low_priority_is_refused_first_and_told_when_to_come_back(
+    serving: Serving, client: TestClient
+) -> None:
+    serving.watch.degradation.level = Level.REFUSE_LOW
+    refused = refusal(client, BATCH)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == str(round(RETRY_AFTER_S))
+    assert refused.json()["err_code"] == "TOO_MANY_REQUESTS"
+    with client.websocket_connect(QUERY):
+        pass
+    serving.watch.degradation.level = Level.REFUSE_ALL
+    assert refusal(client, QUERY).status_code == 503
+    told = client.get("/metrics").text
+    assert 'lab_streams_refused_total{priority_class="batch",reason="level"} 1.0' in told
+    assert 'lab_streams_refused_total{priority_class="interactive",reason="level"} 1.0' in told
+
+
+def test_what_is_not_a_class_is_refused_by_name(client: TestClient) -> None:
+    refused = refusal(client, QUERY + "&lab_priority=urgent")
+    assert refused.status_code == 400
+    assert "interactive, standard, batch" in refused.json()["err_msg"]
+
+
+def test_the_level_follows_the_load_and_every_step_is_seen(
+    serving: Serving, client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    look(serving, BUSY, 8)
+    assert client.get("/readyz").json()["degradation"] == "close_low"
+    assert "lab_degradation_level 4.0" in client.get("/metrics").text
+    look(serving, CALM, 20, from_s=8)
+    assert client.get("/readyz").json()["degradation"] == "full"
+    told = client.get("/metrics").text
+    assert 'lab_degradation_changes_total{direction="up",level="close_low"} 1.0' in told
+    assert 'lab_degradation_changes_total{direction="down",level="full"} 1.0' in told
+    assert len(serving.watch.changes) == 8
+    assert "service level FULL -> FEWER_INTERIMS" in caplog.text
+
+
+def test_the_longest_stream_of_low_priority_is_closed_with_its_finals_and_a_reason(
+    serving: Serving, client: TestClient
+) -> None:
+    with client.websocket_connect(QUERY) as urgent, client.websocket_connect(BATCH) as low:
+        low.send_bytes(speech()[:-16_000])  # its final is not due yet
+        wait_until(lambda: any(s.begin().audio_s > 1 for s in serving.streams))
+        look(serving, BUSY, 8)
+        heard = []
+        closed = ends(lambda: heard.append(low.receive_json()))
+        assert closed.code == 1011
+        assert closed.reason.startswith("SYSTEM_OVERLOADED: a stream of class batch gives way")
+        finals = [m for m in heard if m["type"] == "Results" and m["is_final"]]
+        assert [f["channel"]["alternatives"][0]["transcript"] for f in finals] == ["so"]
+        urgent.send_text('{"type":"CloseStream"}')
+        assert ends(urgent.receive_json).code == 1000
+    told = client.get("/metrics").text
+    assert 'lab_streams_closed_early_total{priority_class="batch",reason="overload"} 1.0' in told
+
+
+def test_a_stream_that_is_only_kept_alive_is_reclaimed(
+    serving: Serving, client: TestClient
+) -> None:
+    with client.websocket_connect(QUERY) as socket:
+        wait_until(lambda: len(serving.streams) == 1)
+        socket.send_text('{"type":"KeepAlive"}')
+        later_ns = time.perf_counter_ns() + round(serving.limits.no_audio_s + 1) * SECOND_NS
+        for n in range(2):
+            serving.watch.look(CALM, serving.streams, later_ns + n)
+        closed = ends(socket.receive_json)
+    assert (closed.code, closed.reason.split(":")[0]) == (1011, "NET-0001")
+    assert "no audio for 300 s" in closed.reason
+    wait_until(lambda: not serving.streams)
+    told = client.get("/metrics").text
+    assert 'lab_streams_closed_early_total{priority_class="interactive",reason="no audio"}' in told
+
+
+def test_a_stream_costs_from_the_moment_it_is_admitted(serving: Serving) -> None:
+    look(serving, CALM, 1)
+    capacity = serving.watch.capacity
+    assert capacity is not None
+    serving.watch.admit(PriorityClass.INTERACTIVE, capacity - 1)
+    with pytest.raises(SystemOverloaded, match=f"{capacity} streams are open"):
+        serving.watch.admit(PriorityClass.INTERACTIVE, capacity)
+
+
+def test_an_operator_sees_the_level_and_moves_its_thresholds(
+    serving: Serving, client: TestClient
+) -> None:
+    serving.operator_key = "op"
+    headers = {"authorization": "Token op"}
+    moved = client.put("/operator/degradation", json={"busy": 0.3, "fill": 0.5}, headers=headers)
+    assert (moved.json()["thresholds"]["busy"], moved.json()["thresholds"]["fill"]) == (0.3, 0.5)
+    for wrong in ({"busy": -1}, {"fill": 0}, {"speed": 1}):
+        answer = client.put("/operator/degradation", json=wrong, headers=headers)
+        assert answer.status_code == 400
+    assert client.get("/operator/degradation").status_code == 401
+    assert client.get("/operator/degradation", headers=headers).json()["name"] == "full"
+
+
+def test_a_step_that_an_operator_makes_fail_fails_alone(
+    serving: Serving, client: TestClient
+) -> None:
+    serving.operator_key = "op"
+    headers = {"authorization": "Token op"}
+    client.put("/operator/steps/numerals", json={"fails": True}, headers=headers)
+    with client.websocket_connect(QUERY + "&numerals=true") as socket:
+        socket.send_bytes(speech())
+        socket.send_text('{"type":"CloseStream"}')
+        assert socket.receive_json()["is_final"]
+        assert ends(socket.receive_json).code == 1000
+    told = client.get("/metrics").text
+    assert 'lab_steps_skipped_total{reason="raised StepSwitchedOff",step="numerals"} 1.0' in told
+    assert client.put("/operator/steps/x", json={"fails": True}, headers=headers).status_code == 400
+
+
+def test_a_dead_letter_can_be_read_by_the_operator(serving: Serving, client: TestClient) -> None:
+    serving.operator_key = "op"
+    serving.watch.degradation.level = Level.FULL
+    for engine in [r.engine for r in serving.versions._recognizers.values()]:
+        engine.answer = RuntimeError("device lost")  # type: ignore[attr-defined]
+    with client.websocket_connect(QUERY) as socket:
+        socket.send_bytes(speech())
+        assert ends(socket.receive_json).code == 1011
+    told = client.get("/operator/dead-letters", headers={"authorization": "Token op"}).json()
+    assert told["total"] == 1
+    assert told["letters"][0]["error"] == "RuntimeError: device lost"

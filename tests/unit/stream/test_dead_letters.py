@@ -1,0 +1,43 @@
+"""What the engine could not do is kept, bounded, and its sound only where that was asked for."""
+
+import json
+import stat
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from lab_kit.stream.dead_letters import MOST_KEPT, DeadLetters
+
+AUDIO = np.full(16_000, 0.5, np.float32)
+
+
+def keep(letters: DeadLetters, count: int) -> None:
+    for _ in range(count):
+        letters.keep("2026-01-01T00:00:00Z", 7, "abc", AUDIO, 2, "RuntimeError: device lost")
+
+
+def test_only_the_newest_are_kept_and_all_are_counted() -> None:
+    letters = DeadLetters()
+    keep(letters, MOST_KEPT + 5)
+    assert letters.total == MOST_KEPT + 5
+    assert [letter.number for letter in letters.letters()] == list(range(6, MOST_KEPT + 6))
+    letter = letters.letters()[-1]
+    assert (letter.stream, letter.trace_id, letter.audio_s, letter.tries) == (7, "abc", 1.0, 2)
+
+
+def test_a_folder_gets_letter_and_sound_for_nobody_else_to_read(tmp_path: Path) -> None:
+    folder = tmp_path / "letters"
+    keep(DeadLetters(folder), MOST_KEPT + 3)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    written, sounds = sorted(folder.glob("*.json")), sorted(folder.glob("*.wav"))
+    assert len(written) == len(sounds) == MOST_KEPT
+    assert json.loads(written[-1].read_text())["error"] == "RuntimeError: device lost"
+    audio, rate = soundfile.read(sounds[-1], dtype="float32")
+    assert rate == 16_000
+    np.testing.assert_allclose(audio, AUDIO, atol=1e-4)
+
+
+def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
+    keep(DeadLetters(), 3)
+    assert list(tmp_path.iterdir()) == []
