@@ -118,10 +118,14 @@ class Watch:
         return self.degradation.interim_stretch
 
     def sent(self, event: Event, sent_ns: int, priority_class: PriorityClass) -> None:
-        """A result was sent; batch work waits by design and says nothing of the load."""
+        """A result was sent; how long it waited for the engine counts.
+
+        What it waited for its reader does not, or one who does not read would reduce everybody's
+        service; nor does batch work, which waits by design.
+        """
         if isinstance(event, Final) and priority_class is not PriorityClass.BATCH:
-            wait_s = (sent_ns - event.timing.decided_ns) / 1e9
-            self._waits.add(wait_s, sent_ns / 1e9)
+            wait_ns = max(0, event.timing.finished_ns - event.timing.decided_ns)
+            self._waits.add(wait_ns / 1e9, sent_ns / 1e9)
 
     def admit(self, priority_class: PriorityClass, open_streams: int) -> None:
         """Make sure that one more stream may open.

@@ -55,21 +55,21 @@ def draw_frontier(runs: Mapping[str, Sequence[Offered]], share: float = 0.95) ->
 
 
 def tabulate_frontier(runs: Mapping[str, Sequence[Offered]], share: float = 0.95) -> str:
-    """One line a point."""
+    """One line a point; where the generator was the bottleneck, the last column names it."""
     head = (
         "served by",
         "offered/s",
         "answered/s",
-        "audio s per s",
+        "audio s/s",
         "p50 ms",
         f"p{share * 100:g} ms",
     )
-    rows = [(*head, "not answered", "")]
+    rows = [(*head, "unanswered", "")]
     for name, each in runs.items():
         for offered in each:
             waits_s = [r.latency_s for r in offered.counted]
             notes = [standing(len(waits_s), share)]
-            notes += ["the generator was the bottleneck"] * offered.generator_was_bottleneck
+            notes += ["generator"] * offered.generator_was_bottleneck
             rows.append(
                 (
                     name,
