@@ -263,7 +263,8 @@ def closure(error: LabError) -> Closure:
     }
     code, name = codes.get(type(error), (1011, error.code))
     # a close frame's reason holds at most 123 bytes (RFC 6455, 5.5)
-    return Closure(code, f"{name}: {error.received}".encode()[:123].decode(errors="ignore"))
+    reason = f"{name}: {error.received}; {error.expected}"
+    return Closure(code, reason.encode()[:123].decode(errors="ignore"))
 
 
 # -- the client's side ---------------------------------------------------------------------------

@@ -5,7 +5,7 @@ packets, and a relay that makes a stream click. Truth comes from the clips' alig
 comes from a real model behind a door that is passed in. Nothing here starts a server.
 """
 
-from lab_kit.soundcheck.clicking import Heard, clicking, clicks, hear
+from lab_kit.soundcheck.clicking import Heard, as_pcm16, clicking, clicks, hear
 from lab_kit.soundcheck.codec_costs import LADDER, CodecReport, compare_codecs
 from lab_kit.soundcheck.detectors import Detection, Din, RocPoint, compare_detectors
 from lab_kit.soundcheck.networks import NetworkReport, carried, compare_buffers
@@ -24,6 +24,7 @@ __all__ = [
     "RocPoint",
     "SilenceReport",
     "Wire",
+    "as_pcm16",
     "carried",
     "clicking",
     "clicks",

@@ -144,10 +144,20 @@ async def test_odd_bytes_end_the_stream_after_what_was_said_before(beside: Serve
 @pytest.mark.parametrize(
     ("encoding", "channels", "data", "named"),
     [
-        ("linear32", 1, bytes(3_202), "3,202 bytes"),
-        ("linear16", 2, bytes(3_202), "3,202 bytes"),
-        ("mulaw", 2, bytes(801), "801 bytes"),
-        ("opus", 1, bytes(3_201), "3,201 bytes is no opus packet"),
+        (
+            "linear32",
+            1,
+            bytes(3_202),
+            "3,202 bytes; linear32 with 1 channel(s) needs a multiple of 4",
+        ),
+        (
+            "linear16",
+            2,
+            bytes(3_202),
+            "3,202 bytes; linear16 with 2 channel(s) needs a multiple of 4",
+        ),
+        ("mulaw", 2, bytes(801), "801 bytes; mulaw with 2 channel(s) needs a multiple of 2"),
+        ("opus", 1, bytes(3_201), "3,201 bytes is no opus packet; opus needs exactly one whole"),
         ("opus", 1, b"RIFF", "4 bytes is no opus packet"),
     ],
 )

@@ -15,6 +15,14 @@ BY_LAB: dict[str, dict[str, str]] = {
     },
     "02": {"20 ms": "the time that brief C of exercise 02.1 allows"},
     "03": {"24 GB": "the card of exercise 03.2"},
+    "04": {
+        "4 kHz": "half of the telephone's rate: nothing higher fits into it",
+        "8 kHz": "a rate of the cell's table",
+        "15 kHz": "the tone of the cell",
+        "16 kHz": "the rate of everything behind the wire",
+        "100 ms": "the shortest silence of the cell's table",
+        "2,000 ms": "the longest silence of the cell's table",
+    },
 }
 
 

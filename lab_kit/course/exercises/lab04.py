@@ -17,10 +17,10 @@ from lab_kit.soundcheck import (
     CodecReport,
     Heard,
     SilenceReport,
+    as_pcm16,
     clicking,
     clicks,
 )
-from lab_kit.soundcheck.clicking import as_pcm16
 from lab_kit.units import BUDGET_S, ms
 
 STREAMS = 10_000

@@ -332,12 +332,12 @@ def test_what_a_client_says_cannot_break_the_headers(said: str) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "reason"),
     [
-        (InvalidAudioFormat(*WORDS), 1008, "DATA-0000: it came"),
-        (PayloadTooLarge(*WORDS), 1008, "DATA-0000: it came"),
-        (StreamIdle(*WORDS), 1011, "NET-0001: it came"),
-        (SlowConsumer(*WORDS), 1008, "SLOW-CONSUMER: it came"),
-        (SystemOverloaded(*WORDS), 1011, "SYSTEM_OVERLOADED: it came"),
-        (LabError(*WORDS), 1011, "INTERNAL: it came"),
+        (InvalidAudioFormat(*WORDS), 1008, "DATA-0000: it came; it should"),
+        (PayloadTooLarge(*WORDS), 1008, "DATA-0000: it came; it should"),
+        (StreamIdle(*WORDS), 1011, "NET-0001: it came; it should"),
+        (SlowConsumer(*WORDS), 1008, "SLOW-CONSUMER: it came; it should"),
+        (SystemOverloaded(*WORDS), 1011, "SYSTEM_OVERLOADED: it came; it should"),
+        (LabError(*WORDS), 1011, "INTERNAL: it came; it should"),
     ],
 )
 def test_a_close_says_who_is_to_blame(error: LabError, code: int, reason: str) -> None:
