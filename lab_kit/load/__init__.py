@@ -10,6 +10,7 @@ from lab_kit.load.network import Network
 from lab_kit.load.open_loop import Offered, OfferedRequest, offer, sweep
 from lab_kit.load.telemetry import DeviceRecord, DeviceSample, GpuSample, Source, watch_device
 from lab_kit.load.turns import Turns, at_once, in_turn, neighbours
+from lab_kit.load.unread import Unread, never_read
 from lab_kit.load.utilisation import Busy, watch
 
 __all__ = [
@@ -26,12 +27,14 @@ __all__ = [
     "Poisson",
     "Source",
     "Turns",
+    "Unread",
     "alone_and_together",
     "at_once",
     "between",
     "far_away",
     "in_turn",
     "neighbours",
+    "never_read",
     "offer",
     "sweep",
     "watch",

@@ -13,6 +13,7 @@ from lab_kit.show.transcript import transcript
 from lab_kit.show.turns import turns
 from lab_kit.show.versions import shadow, versions
 from lab_kit.show.waterfall import waterfall, waterfalls
+from lab_kit.show.wires import lags, wires
 
 __all__ = [
     "batching_explorer",
@@ -20,6 +21,7 @@ __all__ = [
     "cold_starts",
     "delays",
     "frontier",
+    "lags",
     "live",
     "offered",
     "runtimes",
@@ -30,4 +32,5 @@ __all__ = [
     "versions",
     "waterfall",
     "waterfalls",
+    "wires",
 ]
