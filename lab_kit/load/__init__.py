@@ -20,6 +20,7 @@ from lab_kit.load.telemetry import (
     watch_device,
 )
 from lab_kit.load.turns import Turns, at_once, in_turn, neighbours
+from lab_kit.load.unread import Unread, never_read
 from lab_kit.load.utilisation import Busy, watch
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Transcribe",
     "Turn",
     "Turns",
+    "Unread",
     "Watcher",
     "alone_and_together",
     "at_once",
@@ -56,6 +58,7 @@ __all__ = [
     "far_away",
     "in_turn",
     "neighbours",
+    "never_read",
     "offer",
     "sweep",
     "watch",

@@ -32,6 +32,7 @@ class Network:
         bytes_per_s: what the line carries each way; None is no limit.
         idle_close_s: TCP connections are closed when nothing has passed for so long.
         deaf_after_s: a connection so old passes nothing more, and is not closed either.
+        calm_s: a connection so young loses nothing, so that its set-up is not what is measured.
         seed: of the chance in jitter and loss.
 
     Raises:
@@ -44,9 +45,12 @@ class Network:
     bytes_per_s: float | None = None
     idle_close_s: float | None = None
     deaf_after_s: float | None = None
+    calm_s: float = 0.0
     seed: int = 1
 
     def __post_init__(self) -> None:
+        if self.calm_s < 0:
+            raise InvalidParameter(f"calm of {self.calm_s} s", "0 s or more", "correct it")
         for name, value in (("a delay", self.one_way_s), ("jitter", self.jitter_s)):
             if not 0 <= value <= LONGEST_S:
                 raise InvalidParameter(
@@ -80,16 +84,19 @@ class Lane:
         self._chance = chance
         self._free_s = opens_s
         self._last_s = 0.0
+        self._began_s: float | None = None
 
     def arrival_s(self, now_s: float, size_bytes: int) -> float | None:
         """When what is sent at ``now_s`` arrives; None if it never does."""
         network = self._network
+        self._began_s = now_s if self._began_s is None else self._began_s
         begun_s = max(now_s, self._free_s)
         if not self._is_reliable and begun_s - now_s > LONGEST_QUEUE_S:
             return None
         self._free_s = begun_s + (size_bytes / network.bytes_per_s if network.bytes_per_s else 0.0)
         arrives_s = self._free_s + network.one_way_s + network.jitter_s * self._chance()
-        is_lost = self._chance() < self._lost_share(size_bytes)
+        is_calm = now_s - self._began_s < network.calm_s
+        is_lost = self._chance() < self._lost_share(size_bytes) and not is_calm
         if not self._is_reliable:
             return None if is_lost else arrives_s
         if is_lost:

@@ -22,6 +22,7 @@ from lab_kit.show.transcript import transcript
 from lab_kit.show.turns import turns
 from lab_kit.show.versions import shadow, versions
 from lab_kit.show.waterfall import waterfall, waterfalls
+from lab_kit.show.wires import lags, wires
 
 __all__ = [
     "batching_explorer",
@@ -33,6 +34,7 @@ __all__ = [
     "delays",
     "detectors",
     "frontier",
+    "lags",
     "live",
     "live_load",
     "load",
@@ -49,4 +51,5 @@ __all__ = [
     "versions",
     "waterfall",
     "waterfalls",
+    "wires",
 ]

@@ -47,6 +47,17 @@ def test_a_lost_packet_is_gone_on_udp_and_holds_up_the_rest_on_tcp() -> None:
     assert tcp.arrival_s(1.02, 100) == pytest.approx(held_up_s)
 
 
+def test_a_young_connection_loses_nothing_if_that_is_asked() -> None:
+    always = scripted(*[0.0] * 8)
+    lane = Lane(Network(loss=0.5, calm_s=1.0), False, always)
+    assert [lane.arrival_s(at, 10) is None for at in (5.0, 5.9, 6.0, 7.0)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
 def test_a_large_piece_is_many_packets_and_is_lost_more_often() -> None:
     network = Network(loss=0.02)
     share = {}
@@ -80,6 +91,7 @@ def test_a_narrow_line_queues_and_drops_only_where_it_may() -> None:
         {"bytes_per_s": 0.0},
         {"idle_close_s": 0.0},
         {"deaf_after_s": -1.0},
+        {"calm_s": -1.0},
     ],
 )
 def test_a_network_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
