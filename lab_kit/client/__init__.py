@@ -15,7 +15,7 @@ from lab_kit.client.operations import (
     ShadowReport,
     VersionState,
 )
-from lab_kit.client.requests import probe_clock, transcribe
+from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.streaming import stream
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "ShadowReport",
     "VersionState",
     "connect",
+    "exemplars",
     "probe_clock",
     "stream",
     "transcribe",

@@ -10,6 +10,7 @@ from lab_kit.show.load import load, loads
 from lab_kit.show.offered import offered
 from lab_kit.show.runtimes import runtimes
 from lab_kit.show.sound import sound
+from lab_kit.show.stages import stages
 from lab_kit.show.starts import cold_starts
 from lab_kit.show.transcript import transcript
 from lab_kit.show.turns import turns
@@ -30,6 +31,7 @@ __all__ = [
     "runtimes",
     "shadow",
     "sound",
+    "stages",
     "transcript",
     "turns",
     "versions",
