@@ -38,13 +38,18 @@ def load(
     show_drawing(draw_load(run, title, level), tabulate_load([run]))
 
 
-def loads(runs: Sequence[LiveLoad], labels: Sequence[str]) -> None:
+def loads(
+    runs: Sequence[LiveLoad], labels: Sequence[str], level: ServiceLevel | None = None
+) -> None:
     """Compare loads: a picture of the first as it was, a column of figures for each.
+
+    Args:
+        level: see `load`.
 
     Raises:
         ValueError: not one label each.
     """
-    show_drawing(draw_load(runs[0], labels[0]), tabulate_load(runs, labels))
+    show_drawing(draw_load(runs[0], labels[0], level), tabulate_load(runs, labels))
 
 
 def draw_load(run: LiveLoad, title: str, level: ServiceLevel | None = None) -> str:

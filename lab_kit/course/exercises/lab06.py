@@ -113,8 +113,8 @@ def judge_controller(answer: Any, measured: object) -> Outcome:
     if all(said is ... or said is None for _, said in told):
         return not_yet("no answer yet", "write the controller", "the cell above")
     wrong = [
-        f"{m.what}: level {m.level} at pressure {m.pressure:g} for {m.lasted_s:g} s became {said!r},"
-        f" not {m.expected}"
+        f"{m.what}: level {m.level} at pressure {m.pressure:g} for {m.lasted_s:g} s"
+        f" became {said!r}, not {m.expected}"
         for m, said in told
         if said != m.expected or isinstance(said, bool)
     ]
@@ -221,9 +221,7 @@ def judge_queue(answer: Any, measured: object) -> Outcome:
     longest = _flood(answer)
     if isinstance(longest, str):
         return not_yet(longest, _QUEUE_RULE, "a client that does not read for a minute")
-    return passed(
-        f"{len(QUEUES)} cases, then a minute of interims that nobody read: {longest} waited at most."
-    )
+    return passed(f"{len(QUEUES)} cases, then a minute that nobody read: {longest} waited at most.")
 
 
 EXERCISES = (
@@ -262,8 +260,8 @@ EXERCISES = (
 )
 
 _RULE = (
-    f"up one at {HIGH:g} or more for {RISE_S:g} s, down one below {LOW:g} for {FALL_S:g} s, from 0 to"
-    f" {HIGHEST}"
+    f"up one at {HIGH:g} or more for {RISE_S:g} s, down one below {LOW:g} for {FALL_S:g} s,"
+    f" from 0 to {HIGHEST}"
 )
 _QUEUE_RULE = "at most limit wait, the newest interim at most once, every final in its order"
 
