@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -262,6 +263,28 @@ class Bench(Caller):
         """
         await asyncio.sleep(FLUSH_S)
         return [t for t in read_traces(self.repository.root / TRACES) if t.root.name == name]
+
+    async def exemplars(self, metric: str) -> dict[str, float]:
+        """Traces that a metric's buckets point to, each with the value seen there, longest first.
+
+        Args:
+            metric: a histogram's name, such as ``lab_final_wait_seconds``.
+        """
+        found = await client.exemplars(self.url, metric)
+        return dict(sorted(found.items(), key=lambda one: one[1], reverse=True))
+
+    async def full_service(self, patience_s: float = 60.0) -> client.ServiceLevel:
+        """Wait until the service is full again; returns how it got there, or how far it is.
+
+        Args:
+            patience_s: give up waiting after so long.
+        """
+        until_s = time.perf_counter() + patience_s
+        while (level := await self.operator.service_level()).level:
+            if time.perf_counter() > until_s:
+                break
+            await asyncio.sleep(0.25)
+        return level
 
     async def load(
         self,

@@ -16,7 +16,7 @@ from lab_kit.client.operations import (
     VersionState,
 )
 from lab_kit.client.place import Place, Wire
-from lab_kit.client.requests import probe_clock, transcribe
+from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.streaming import stream, stream_over
 from lab_kit.client.wires import WIRES, connect_over
 
@@ -37,6 +37,7 @@ __all__ = [
     "Wire",
     "connect",
     "connect_over",
+    "exemplars",
     "probe_clock",
     "stream",
     "stream_over",

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import httpx
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from lab_kit.clock import ClockOffset, ClockProbe, best_offset
 from lab_kit.errors import ConnectionFailed, InvalidMessage, LabError, Unauthenticated
@@ -15,6 +16,7 @@ PROBES = 8
 """The fastest of a few exchanges bounds the clock error; more hardly improve it on one machine."""
 _TIMEOUT_S = 120.0
 _JSON = "application/json"
+_OPEN_METRICS = "application/openmetrics-text"
 _LINES = "application/x-ndjson"
 
 
@@ -96,6 +98,26 @@ async def transcribe(
         raise InvalidMessage(
             f"an answer without {error}", "the lab's own API", "check the server's address"
         ) from error
+
+
+async def exemplars(url: str, metric: str) -> dict[str, float]:
+    """Traces that a histogram's buckets point to, with the value that each was seen at.
+
+    Raises:
+        ConnectionFailed: the server cannot be reached.
+    """
+    async with _client(url, None) as client:
+        try:
+            answer = await client.get("/metrics", headers={"accept": _OPEN_METRICS})
+        except httpx.HTTPError as error:
+            raise unreachable(url, error) from error
+    families = text_string_to_metric_families(answer.text)  # type: ignore[no-untyped-call]
+    samples = (sample for family in families if family.name == metric for sample in family.samples)
+    return {
+        sample.exemplar.labels["trace_id"]: sample.exemplar.value
+        for sample in samples
+        if sample.exemplar is not None
+    }
 
 
 async def _probe(client: httpx.AsyncClient) -> ClockProbe:

@@ -90,7 +90,8 @@ class Load:
         running: requests started and not finished.
         longest_wait_s: how long the oldest of those that wait has waited, batch work left out:
             waiting is what that is for.
-        busy_s: time that all workers together have computed, since the engine began.
+        busy_s: time that all workers together have computed since the engine began, batch work left
+            out again: it fills what others leave.
         workers: how many there are.
     """
 

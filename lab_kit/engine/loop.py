@@ -19,7 +19,7 @@ from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import Runner
 from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Wait, Work
 from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
-from lab_kit.events import ModelInfo
+from lab_kit.events import ModelInfo, PriorityClass
 from lab_kit.units import seconds
 
 DEFAULT_BATCHING = Continuous(max_batch=4)
@@ -234,7 +234,8 @@ class EngineLoop:
         failures = self._tried(work)
         spent_ns = time.perf_counter_ns() - began_ns
         with self._changed:
-            self._busy_ns += spent_ns
+            if work.sequences[0].request.priority_class is not PriorityClass.BATCH:
+                self._busy_ns += spent_ns
             self._scheduler.settle(work, spent_ns)
             self._picture()
             cancelled = [s for s in work.sequences if self._futures[s.number].cancelled()]

@@ -53,6 +53,9 @@ class Metrics:
             "route",
             "until",
         )
+        self.tasks = Gauge(
+            "lab_tasks", "Tasks on the event loop, streams' and others'.", registry=self.registry
+        )
         self.level = Gauge(
             "lab_degradation_level",
             "0 full service, 1 fewer interims, 2 no new low priority, 3 no new, 4 closing low.",

@@ -51,20 +51,25 @@ class TimeRequests:
             await self._app(scope, receive, send)
             return
         began_ns = time.perf_counter_ns()
+        ended_ns: int | None = None
 
         async def timed(message: Message) -> None:
+            nonlocal ended_ns
             if message["type"] == "http.response.start":
                 version = scope.get("state", {}).get("version", "")
                 self._metrics.requests.labels(route_of(scope), message["status"], version).inc()
-                self._note(scope, HEADERS, began_ns)
+                self._note(scope, HEADERS, time.perf_counter_ns() - began_ns)
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
-                self._note(scope, WHOLE, began_ns)
+                ended_ns = time.perf_counter_ns()
 
-        await self._app(scope, receive, timed)
+        try:
+            await self._app(scope, receive, timed)
+        finally:  # an answer that broke off lasted too; what runs after the last byte did not
+            self._note(scope, WHOLE, (ended_ns or time.perf_counter_ns()) - began_ns)
 
-    def _note(self, scope: Scope, until: str, began_ns: int) -> None:
-        seconds = (time.perf_counter_ns() - began_ns) / 1e9
+    def _note(self, scope: Scope, until: str, lasted_ns: int) -> None:
+        seconds = lasted_ns / 1e9
         self._metrics.time_request(route_of(scope), until, seconds, current_trace_id())
 
 

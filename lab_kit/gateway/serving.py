@@ -107,7 +107,7 @@ class Serving:
             raise SystemOverloaded(
                 "the server stops", "one that goes on", "try again after the stated delay"
             )
-        self.watch.admit(priority_class, len(self.streams))
+        self.watch.admit(priority_class, self.streams)
 
     def around(self) -> Surroundings:
         """What each stream's pipeline is given."""

@@ -7,6 +7,7 @@ seen and carried out. Every step of the level is logged, counted and kept for th
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakSet
@@ -127,19 +128,24 @@ class Watch:
             wait_ns = max(0, event.timing.finished_ns - event.timing.decided_ns)
             self._waits.add(wait_ns / 1e9, sent_ns / 1e9)
 
-    def admit(self, priority_class: PriorityClass, open_streams: int) -> None:
+    def admit(self, priority_class: PriorityClass, streams: Collection[OpenStream]) -> None:
         """Make sure that one more stream may open.
+
+        Batch streams take what others leave, so they need no place and take none.
 
         Raises:
             SystemOverloaded: the level forbids it, or there is no place.
         """
         if self.degradation.refuses(priority_class):
             self._refuse(priority_class, "level", f"the service is at level {self.level}")
-        if open_streams >= self._limits.streams:
-            self._refuse(priority_class, "limit", f"{open_streams} streams are open")
-        if self.capacity is not None and open_streams >= self.capacity:
+        if len(streams) >= self._limits.streams:
+            self._refuse(priority_class, "limit", f"{len(streams)} streams are open")
+        if priority_class is PriorityClass.BATCH or self.capacity is None:
+            return
+        live = _live(streams)
+        if live >= self.capacity:
             costs = f"each costs {self.cost.workers:.3f} of a worker"
-            self._refuse(priority_class, "capacity", f"{open_streams} streams are open, {costs}")
+            self._refuse(priority_class, "capacity", f"{live} streams are open, {costs}")
 
     def look(self, load: Load, streams: set[OpenStream], now_ns: int) -> None:
         """Take in the load, move the level, end what has to end."""
@@ -151,7 +157,7 @@ class Watch:
         spent_s = max(0.0, looked.busy_s - before.busy_s)
         busy = min(1.0, spent_s / (elapsed_s * looked.workers)) if elapsed_s > 0 else 0.0
         if busy >= TELLING_BUSY:
-            self.cost.observe(spent_s, len(streams), elapsed_s)
+            self.cost.observe(spent_s, _live(streams), elapsed_s)
         final_wait_s = self._waits.p95_s(looked.at_s)
         self.signals = Signals(final_wait_s, load.longest_wait_s, busy)
         change = self.degradation.observe(self.signals, looked.at_s)
@@ -164,6 +170,7 @@ class Watch:
 
     def _note(self, change: Change) -> None:
         self.changes.append(change)
+        self._waits.clear()
         self._metrics.level.set(change.after)
         direction = "up" if change.after > change.before else "down"
         self._metrics.level_changes.labels(change.after.name.lower(), direction).inc()
@@ -221,15 +228,27 @@ class Watch:
         )
 
 
+def _live(streams: Collection[OpenStream]) -> int:
+    """How many of them are not batch work."""
+    kinds = [stream.pipeline.options.priority_class for stream in streams]
+    return len(kinds) - kinds.count(PriorityClass.BATCH)
+
+
 async def keep_watch(serving: "Watched") -> None:
     """Look for as long as the server runs."""
     while True:
         await asyncio.sleep(LOOK_S)
         serving.look()
+        serving.metrics.tasks.set(len(asyncio.all_tasks()))
 
 
 class Watched(Protocol):
     """What can be looked at."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """Where it is told."""
+        ...
 
     def look(self) -> None:
         """Look once."""

@@ -17,6 +17,7 @@ from lab_kit.show.runtimes import runtimes
 from lab_kit.show.silences import silences
 from lab_kit.show.sound import sound
 from lab_kit.show.spectrum import spectrum
+from lab_kit.show.stages import stages
 from lab_kit.show.starts import cold_starts
 from lab_kit.show.transcript import transcript
 from lab_kit.show.turns import turns
@@ -46,6 +47,7 @@ __all__ = [
     "silences",
     "sound",
     "spectrum",
+    "stages",
     "transcript",
     "turns",
     "versions",

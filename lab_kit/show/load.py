@@ -6,7 +6,9 @@ diamond on the upper edge.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from lab_kit.client import ServiceLevel
 from lab_kit.load import Ending, LiveLoad
 from lab_kit.show import theme
 from lab_kit.show.display import columns, show_drawing
@@ -23,26 +25,41 @@ _TOP_PX, _BOTTOM_PX = 84, 280
 _STRIP_PX, _STRIP_GAP_PX = 46, 34
 
 
-def load(run: LiveLoad, title: str = "Every turn of every caller") -> None:
-    """Draw the turns of a load and the streams that were open, and list its figures."""
-    show_drawing(draw_load(run, title), tabulate_load([run]))
+def load(
+    run: LiveLoad,
+    title: str = "Every turn of every caller",
+    level: ServiceLevel | None = None,
+) -> None:
+    """Draw the turns of a load and the streams that were open, and list its figures.
+
+    Args:
+        level: what the operator was told afterwards; its steps are drawn beneath.
+    """
+    show_drawing(draw_load(run, title, level), tabulate_load([run]))
 
 
-def loads(runs: Sequence[LiveLoad], labels: Sequence[str]) -> None:
+def loads(
+    runs: Sequence[LiveLoad], labels: Sequence[str], level: ServiceLevel | None = None
+) -> None:
     """Compare loads: a picture of the first as it was, a column of figures for each.
+
+    Args:
+        level: see `load`.
 
     Raises:
         ValueError: not one label each.
     """
-    show_drawing(draw_load(runs[0], labels[0]), tabulate_load(runs, labels))
+    show_drawing(draw_load(runs[0], labels[0], level), tabulate_load(runs, labels))
 
 
-def draw_load(run: LiveLoad, title: str) -> str:
+def draw_load(run: LiveLoad, title: str, level: ServiceLevel | None = None) -> str:
     """The picture as SVG."""
-    svg = Svg(_BOTTOM_PX + _STRIP_GAP_PX + _STRIP_PX + 50, title)
+    strips = [_open_streams(run), *([_levels(run, level)] if level is not None else [])]
+    bottom = _BOTTOM_PX + (_STRIP_GAP_PX + _STRIP_PX) * len(strips)
+    svg = Svg(bottom + 50, title)
     svg.text((22, 28), title, size_px=theme.TITLE_PX, bold=True)
     svg.text((22, 46), run.calls[0].call.device if run.calls else "", role=FAINT)
-    last_s = max([run.plan.seconds, *(at_s for at_s, _ in run.open_streams)])
+    last_s = max([run.plan.seconds, *(at_s for strip in strips for at_s, _ in strip.line)])
     across = Scale(0, last_s, _LEFT_PX, _RIGHT_PX)
     seen_ms = [ms(d) for d in run.final_delays_s if not math.isinf(d)]
     up = Scale(0, _highest_ms(seen_ms), _BOTTOM_PX, _TOP_PX)
@@ -56,12 +73,13 @@ def draw_load(run: LiveLoad, title: str) -> str:
             svg.points([(x, y)], theme.STAGE_COLORS[INFERENCE], radius_px=3, opacity=0.8)
     label = theme.budget_label(ZERO)
     svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, 64, label)
-    bottom = _BOTTOM_PX + _STRIP_GAP_PX + _STRIP_PX
-    scale = Scale(0, max(1, run.peak_streams), bottom, bottom - _STRIP_PX)
-    name = f"streams open, up to {run.peak_streams}"
-    svg.text((_LEFT_PX, bottom - _STRIP_PX - 6), name, role=FAINT, size_px=theme.SMALL_PX)
-    line = [(across.px(t), scale.px(n)) for t, n in _steps(run.open_streams)]
-    svg.polyline(line, theme.STAGE_COLORS[QUEUE_WAIT])
+    top = float(_BOTTOM_PX + _STRIP_GAP_PX)
+    for strip in strips:
+        scale = Scale(0, strip.most, top + _STRIP_PX, top)
+        svg.text((_LEFT_PX, top - 6), strip.name, role=FAINT, size_px=theme.SMALL_PX)
+        line = [(across.px(t), scale.px(n)) for t, n in _steps(strip.line)]
+        svg.polyline(line, theme.STAGE_COLORS[QUEUE_WAIT])
+        top += _STRIP_PX + _STRIP_GAP_PX
     svg.axis_below(across, _TOP_PX, bottom, "seconds since the plan began")
     return svg.render()
 
@@ -73,6 +91,33 @@ def tabulate_load(runs: Sequence[LiveLoad], labels: Sequence[str] | None = None)
     names = [name for name, _ in table[0]]
     rows = [[name, *(column[i][1] for column in table)] for i, name in enumerate(names)]
     return columns(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Strip:
+    """A line beneath the picture that holds each value until the next."""
+
+    name: str
+    most: float
+    line: Sequence[tuple[float, int]]
+
+
+def _open_streams(run: LiveLoad) -> _Strip:
+    most = run.peak_streams
+    return _Strip(f"streams open, up to {most}", max(1, most), run.open_streams)
+
+
+def _levels(run: LiveLoad, level: ServiceLevel) -> _Strip:
+    """The steps that were made since the load began, on the client's clock."""
+    clock = run.calls[0].call.clock
+    placed = [
+        ((clock.to_local(round(change.at_s * 1e9)) - run.began_ns) / 1e9, change)
+        for change in level.changes
+    ]
+    seen = [(at_s, change) for at_s, change in placed if at_s >= 0]
+    start = [(0.0, seen[0][1].before if seen else level.level)]
+    line = [*start, *((at_s, change.after) for at_s, change in seen)]
+    return _Strip("level of service: 0 full, 4 closing streams of low priority", 4, line)
 
 
 def _column(run: LiveLoad, head: str) -> list[tuple[str, str]]:
@@ -112,7 +157,8 @@ def _highest_ms(seen_ms: Sequence[float]) -> float:
 
 def _steps(line: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
     """Corners of a line that holds each value until the next."""
-    corners, before = [], 0
+    corners: list[tuple[float, int]] = []
+    before = line[0][1] if line else 0
     for at_s, value in line:
         corners += [(at_s, before), (at_s, value)]
         before = value

@@ -159,11 +159,16 @@ class Degradation:
         return change
 
 
+LEAST_FINALS = 8
+"""One late final in a quiet moment is no load; with so few streams, the queue tells more."""
+
+
 class RecentWaits:
     """What the finals of the last few seconds waited."""
 
-    def __init__(self, window_s: float = 5.0) -> None:
+    def __init__(self, window_s: float = 5.0, least: int = LEAST_FINALS) -> None:
         self._window_s = window_s
+        self._least = least
         self._waits: deque[tuple[float, float]] = deque()
 
     def add(self, wait_s: float, now_s: float) -> None:
@@ -171,10 +176,16 @@ class RecentWaits:
         self._waits.append((now_s, wait_s))
 
     def p95_s(self, now_s: float) -> float | None:
-        """Of those in the window; None without any."""
+        """Of those in the window; None if they are too few to say."""
         while self._waits and self._waits[0][0] < now_s - self._window_s:
             self._waits.popleft()
-        return percentile([wait_s for _, wait_s in self._waits], 0.95) if self._waits else None
+        if len(self._waits) < self._least:
+            return None
+        return percentile([wait_s for _, wait_s in self._waits], 0.95)
+
+    def clear(self) -> None:
+        """A step was made: what came before it says nothing of how it works."""
+        self._waits.clear()
 
 
 def to_close(streams: list[tuple[PriorityClass, float]]) -> int | None:

@@ -11,8 +11,8 @@ from starlette.websockets import WebSocketDisconnect
 from test_app import QUERY, speech
 
 from lab_kit.engine.api import Load
-from lab_kit.errors import SystemOverloaded
-from lab_kit.events import PriorityClass
+from lab_kit.errors import LabError, SystemOverloaded
+from lab_kit.events import PriorityClass, StreamOptions
 from lab_kit.gateway.app import create_app
 from lab_kit.gateway.serving import Serving
 from lab_kit.gateway.watching import RETRY_AFTER_S
@@ -35,6 +35,18 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 def client(serving: Serving) -> Iterator[TestClient]:
     with TestClient(create_app(serving)) as client:
         yield client
+
+
+class Speaker:
+    """An open stream, of which only its class is asked."""
+
+    def __init__(self, priority_class: PriorityClass = PriorityClass.INTERACTIVE) -> None:
+        self.pipeline = self
+        self.options = StreamOptions(priority_class=priority_class)
+
+    def drain(self) -> None: ...
+
+    def close_early(self, reason: LabError) -> None: ...
 
 
 def look(serving: Serving, load: Load, seconds: float, from_s: float = 0.0) -> None:
@@ -136,9 +148,19 @@ def test_a_stream_costs_from_the_moment_it_is_admitted(serving: Serving) -> None
     look(serving, CALM, 1)
     capacity = serving.watch.capacity
     assert capacity is not None
-    serving.watch.admit(PriorityClass.INTERACTIVE, capacity - 1)
+    crowd = [Speaker() for _ in range(capacity)]
+    serving.watch.admit(PriorityClass.INTERACTIVE, crowd[1:])
     with pytest.raises(SystemOverloaded, match=f"{capacity} streams are open"):
-        serving.watch.admit(PriorityClass.INTERACTIVE, capacity)
+        serving.watch.admit(PriorityClass.INTERACTIVE, crowd)
+
+
+def test_batch_streams_need_no_place_and_take_none(serving: Serving) -> None:
+    look(serving, CALM, 1)
+    capacity = serving.watch.capacity
+    assert capacity is not None
+    serving.watch.admit(PriorityClass.BATCH, [Speaker() for _ in range(capacity)])
+    many = [Speaker(PriorityClass.BATCH) for _ in range(capacity)]
+    serving.watch.admit(PriorityClass.INTERACTIVE, many)
 
 
 def test_an_operator_sees_the_level_and_moves_its_thresholds(

@@ -115,10 +115,17 @@ def test_thresholds_without_meaning_are_refused(wrong: dict[str, float]) -> None
 
 
 def test_waits_are_those_of_the_last_seconds() -> None:
-    recent = RecentWaits(window_s=5)
+    recent = RecentWaits(window_s=5, least=20)
     recent.add(0.9, now_s=0)
     for n in range(20):
         recent.add(0.01 * n, now_s=4)
     assert recent.p95_s(5) == pytest.approx(0.19)
     assert recent.p95_s(5.1) == pytest.approx(0.18)
-    assert recent.p95_s(20) is None
+    recent.clear()
+    assert recent.p95_s(5.1) is None
+
+
+def test_a_few_finals_say_nothing() -> None:
+    recent = RecentWaits()
+    recent.add(9.0, now_s=1)
+    assert recent.p95_s(1) is None

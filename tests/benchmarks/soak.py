@@ -1,0 +1,153 @@
+"""A long overload: every admitted stream ends as promised, and the server is as it was before.
+
+    .venv/bin/python tests/benchmarks/soak.py [--minutes 10] [--times 2.0] [--capacity 24]
+                                              [--url http://127.0.0.1:PORT] [--json FILE]
+
+Calls of a few sentences arrive at random at ``--times`` the rate that ``--capacity`` streams would
+fill (Little's law), for so many minutes; some are of class batch. ``--url`` is where callers go, if
+that is not the server itself: put a fault proxy between. After it the server gets time to come to
+rest, and what it holds is compared with what it held before: memory, descriptors, threads, tasks
+(by open streams and leases), queue.
+
+Exits with 1 if an admitted stream got neither its finals nor a documented error.
+"""
+
+import argparse
+import asyncio
+import json
+import math
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from lab_kit.bench import Bench, Caller
+from lab_kit.datasets import clips
+from lab_kit.events import PriorityClass, StreamOptions
+from lab_kit.load import Ending, LiveLoad, OpenCalls, Poisson, call_all
+from lab_kit.load.live_load import turns_of
+from lab_kit.show.load import tabulate_load
+
+CALL_S = 12.0
+BATCH_SHARE = 0.25
+REST_S = 15.0
+DOCUMENTED = ("SYSTEM_OVERLOADED", "NET-0001", "SLOW-CONSUMER", "server stops", "DATA-0000")
+"""What a stream's end may be called; the README lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a server holds."""
+
+    resident_mb: float
+    descriptors: int
+    threads: int
+    tasks: int
+    streams: int
+    waiting: float
+
+    def line(self) -> str:
+        """For people."""
+        return (
+            f"{self.resident_mb:.0f} MB resident, {self.descriptors} descriptors,"
+            f" {self.threads} threads, {self.tasks} tasks, {self.streams} streams,"
+            f" {self.waiting:.0f} requests waiting"
+        )
+
+
+async def held(bench: Bench) -> Held:
+    """Look at the server from outside and through its own metrics."""
+    server = psutil.Process(bench.pid)
+    level = await bench.operator.service_level()
+    async with httpx.AsyncClient(base_url=bench.url, trust_env=False) as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    told = {
+        line.split("{")[0].split(" ")[0]: float(line.rsplit(" ", 1)[1])
+        for line in lines
+        if line[:1] != "#"
+    }
+    return Held(
+        server.memory_info().rss / 1e6,
+        server.num_fds(),
+        server.num_threads(),
+        round(told.get("lab_tasks", math.nan)),
+        level.open_streams,
+        told.get("lab_engine_waiting", math.nan),
+    )
+
+
+def outcome(load: LiveLoad) -> Counter[str]:
+    """How each call ended; an admitted one without finals or a documented reason is a fault."""
+    counted: Counter[str] = Counter()
+    for call in load.calls:
+        if call.ending is Ending.COMPLETE:
+            lost = sum(math.isinf(turn.final_delay_s) for turn in turns_of(call.call))
+            counted["every final" if not lost else f"FAULT: complete, {lost} finals missing"] += 1
+        elif call.ending is Ending.REFUSED:
+            counted["refused at the door"] += 1
+        else:
+            name = next((name for name in DOCUMENTED if name in (call.error or "")), None)
+            counted[name or f"FAULT: {call.ending}: {(call.error or '')[:80]}"] += 1
+    return counted
+
+
+async def soak(options: argparse.Namespace) -> int:
+    """Run it; returns the exit code."""
+    bench = Bench.start()
+    try:
+        caller = bench if options.url is None else Caller(options.url, bench.key, bench.device)
+        speech = [clip for clip in clips(is_held_out=True) if clip.duration_s < CALL_S]
+        await call_all(bench, OpenCalls(Poisson(1.0, 5.0, 1), 4.0), speech)  # warm, and grown
+        await asyncio.sleep(REST_S / 3)
+        before = await held(bench)
+        rate = options.times * options.capacity / CALL_S
+        seconds = options.minutes * 60
+        print(f"before: {before.line()}")
+        print(f"{rate:.2f} calls/s of {CALL_S:.0f} s: {rate * CALL_S:.0f} streams offered")
+        batch = StreamOptions(priority_class=PriorityClass.BATCH)
+        plans = [
+            OpenCalls(Poisson(rate * share, seconds, seed), CALL_S)
+            for share, seed in ((1 - BATCH_SHARE, 2), (BATCH_SHARE, 3))
+        ]
+        live, work = await asyncio.gather(
+            call_all(caller, plans[0], speech, seed=2, warm_up_s=min(10, seconds / 4)),
+            call_all(caller, plans[1], speech, seed=3, options=batch),
+        )
+        level = await bench.full_service()
+        await asyncio.sleep(REST_S)
+        after = await held(bench)
+    finally:
+        bench.stop()
+    print(tabulate_load([live, work], ["interactive", "batch"]))
+    faults = 0
+    for name, load in (("interactive", live), ("batch", work)):
+        print(
+            f"{name}: " + ", ".join(f"{count} {how}" for how, count in outcome(load).most_common())
+        )
+        faults += sum(count for how, count in outcome(load).items() if how.startswith("FAULT"))
+    print("service level:", " ".join(f"{c.before}->{c.after}" for c in level.changes) or "full")
+    print(f"before: {before.line()}\nafter:  {after.line()}")
+    if options.json is not None:
+        told = {"faults": faults, "interactive": outcome(live), "batch": outcome(work)}
+        options.json.write_text(json.dumps(told, indent=1))
+    return int(faults > 0)
+
+
+def main() -> int:
+    """Parse and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--times", type=float, default=2.0, help="of capacity")
+    parser.add_argument("--capacity", type=int, default=24, help="streams, by concurrency.py")
+    parser.add_argument("--url", help="call here instead, such as at a proxy before the server")
+    parser.add_argument("--json", type=Path)
+    return asyncio.run(soak(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
