@@ -230,7 +230,7 @@ class Watch:
 
 def _live(streams: Collection[OpenStream]) -> int:
     """How many of them are not batch work."""
-    kinds = [stream.pipeline.options.priority_class for stream in streams]
+    kinds = [stream.priority_class for stream in streams]
     return len(kinds) - kinds.count(PriorityClass.BATCH)
 
 
