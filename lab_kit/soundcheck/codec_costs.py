@@ -23,6 +23,7 @@ from lab_kit.units import SAMPLE_RATE_HZ, samples
 
 LADDER = (
     Codec("linear16", 48_000),
+    Codec("linear16", 24_000),
     Codec("linear16", 16_000),
     Codec("linear16", 8_000),
     Codec("flac", 16_000),
