@@ -105,8 +105,8 @@ def judge_repair(answer: Any, measured: object) -> Outcome:
     return passed(
         "No click is left, no sample lost, in either way of cutting.",
         f"The server heard: {heard.text}",
-        "The server refused half samples instead of guessing. A client that had been told 'padded'"
-        " would have clicked for ever.",
+        "The server refused half a sample instead of guessing. Had it padded the odd byte, this"
+        " stream would click for ever.",
     )
 
 
