@@ -35,7 +35,7 @@ def draw_silences(reports: Sequence[SilenceReport], prediction: float | None = N
     across = Scale(
         0, max(ms(BUDGET_S) * 1.2, *(wait for wait, _ in drawn)) * 1.06, _LEFT_PX, _RIGHT_PX
     )
-    up = Scale(0, 1, _BOTTOM_PX, _TOP_PX)
+    up = Scale(0, 1.15, _BOTTOM_PX, _TOP_PX)
     svg.axis_below(
         across, _TOP_PX, _BOTTOM_PX, "ms from the speaker's end until it is declared, p50"
     )

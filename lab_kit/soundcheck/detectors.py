@@ -21,7 +21,7 @@ from lab_kit.audio.vad import WINDOW_SAMPLES, SpeechScorer
 from lab_kit.datasets import Clip
 from lab_kit.models.silero import SileroScorer, open_silero
 from lab_kit.models.store import ModelStore
-from lab_kit.units import SAMPLE_RATE_HZ, samples
+from lab_kit.units import samples
 
 SEED = 4
 
@@ -186,7 +186,3 @@ def _in_din(clip: Clip, din: Din, snr_db: float | None, voices: Sequence[Clip]) 
     else:
         noise = (signals.white if din is Din.WHITE else signals.pink)(count, SEED)
     return signals.in_noise(clip.samples, noise, snr_db, spoken_s)
-
-
-WINDOW_S = WINDOW_SAMPLES / SAMPLE_RATE_HZ
-"""A window's length in seconds."""

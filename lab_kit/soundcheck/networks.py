@@ -15,8 +15,7 @@ from lab_kit.audio.jitter import AdaptiveDelay, FixedDelay, JitterBuffer, Jitter
 from lab_kit.audio.packet_network import PacketNetwork
 from lab_kit.audio.pcm import FloatArray, to_float
 from lab_kit.datasets import Clip
-from lab_kit.slo.accuracy import word_error_rate
-from lab_kit.soundcheck.codec_costs import Recognizer
+from lab_kit.soundcheck.codec_costs import Recognizer, heard_wrong
 from lab_kit.units import SAMPLE_RATE_HZ
 
 FRAME_S = 0.02
@@ -73,11 +72,10 @@ async def compare_buffers(
         new_filler: what fills the gaps.
     """
     reports = []
-    truth = " ".join(clip.text for clip in clips)
     for name, delay in buffers.items():
         calls = [carried(clip.samples, network, delay, new_filler()) for clip in clips]
-        texts = [(await recognizer.infer(call.audio)).text for call in calls]
-        reports.append(_summed(name, calls, word_error_rate(truth, " ".join(texts))))
+        wer = await heard_wrong(recognizer, clips, [call.audio for call in calls])
+        reports.append(_summed(name, calls, wer))
     return reports
 
 

@@ -105,8 +105,8 @@ def judge_repair(answer: Any, measured: object) -> Outcome:
     return passed(
         "No click is left, no sample lost, in either way of cutting.",
         f"The server heard: {heard.text}",
-        "The server refused half samples instead of guessing. A client that had been told 'padded'"
-        " would have clicked for ever.",
+        "The server refused half a sample instead of guessing. Had it padded the odd byte, this"
+        " stream would click for ever.",
     )
 
 
@@ -118,7 +118,7 @@ EXERCISES = (
         (
             "Two questions, in this order: which codecs keep the words, and which of those is"
             " smallest on this wire?",
-            "A WebSocket adds 70 bytes to a small message, fifty times a second. For a small codec"
+            "A WebSocket adds 68 bytes to a small message, fifty times a second. For a small codec"
             " the headers are the larger part.",
             f"Of the rows within {WER_LIMIT:.0%} (in noise) of {REFERENCE}, the least in the column"
             f" 'in WebSocket'; times {STREAMS:,}; kbit to Mbit is a thousandth.",

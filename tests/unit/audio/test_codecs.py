@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lab_kit.audio.codecs import OPUS_FRAMES_S, OPUS_RATES_HZ, Codec
+from lab_kit.audio.codecs import Codec
+from lab_kit.audio.packets import OPUS_FRAMES_S, OPUS_RATES_HZ
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.errors import InvalidAudioFormat, InvalidParameter, UnsupportedSampleRate
 

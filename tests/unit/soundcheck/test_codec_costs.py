@@ -73,6 +73,8 @@ async def test_words_are_those_the_model_hears_of_what_is_left(tmp_path: Path) -
 
 def test_headers_weigh_more_the_smaller_the_message() -> None:
     assert WEBSOCKET.message_bytes(3_200) == 3_200 + 30 + 3 * 40
+    assert WEBSOCKET.message_bytes(125) == 125 + 28 + 40
+    assert WEBSOCKET.message_bytes(126) == 126 + 30 + 40
     assert RTP.message_bytes(40) == 40 + 40
     assert RTP.bytes_per_s(2_000, 0.02) == 4_000
     shares = [WEBSOCKET.bytes_per_s(32_000, s) / 32_000 for s in (0.02, 0.1, 0.5)]
