@@ -323,5 +323,17 @@ def test_our_client_asks_in_words_the_server_knows() -> None:
     assert opened.options.endpoint_silence_s is None
     assert opened.hear(realtime_client.append(bytes(4_800))) == [Audio(bytes(4_800))]
     assert opened.hear(realtime_client.commit()) == [Ask.FINALIZE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "error", "error": {"message": "no", "code": "x"}}',
+        "[]",
+        "{",
+        '{"type": "conversation.item.input_audio_transcription.completed", "transcript": ""}',
+    ],
+)
+def test_what_our_client_cannot_read_is_named(text: str) -> None:
     with pytest.raises(InvalidMessage):
-        realtime_client.kind_of('{"type": "error", "error": {"message": "no", "code": "x"}}')
+        RealtimeReader().read(text, 9)
