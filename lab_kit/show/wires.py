@@ -40,17 +40,18 @@ def draw_wires(figures: Sequence[WireFigures], title: str) -> str:
         most = max([v for v in known if v is not None], default=1.0) or 1.0
         if name in _DELAYS:
             most = min(most, _LONGEST_MS)
+        widths = [max(_BAR_PX * min((got or 0.0) / most, 1.0), 1.0) for got in known]
+        tops = [_TOP_PX + row * _ROW_PX for row in range(len(known))]
+        told = ["-" if got is None else f"{got:,.0f}" for got in known]
+        for top, width, label, each in zip(tops, widths, told, figures, strict=True):
+            color = theme.STAGE_COLORS[stage]
+            svg.bar(left, top, width, _HEIGHT_PX, color, f"{each.wire}: {label}")
         if name in _IN_THE_BUDGET and most >= ms(BUDGET_S):
             x = left + _BAR_PX * ms(BUDGET_S) / most
             ends = (x, _TOP_PX - 6), (x, bottom)
             svg.rule(*ends, BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
-        for row, got in enumerate(known):
-            top = _TOP_PX + row * _ROW_PX
-            told = "-" if got is None else f"{got:,.0f}"
-            width = max(_BAR_PX * min((got or 0.0) / most, 1.0), 1.0)
-            told_of = f"{figures[row].wire}: {told}"
-            svg.bar(left, top, width, _HEIGHT_PX, theme.STAGE_COLORS[stage], told_of)
-            svg.text((left + width + 5, top + 13), told, size_px=theme.SMALL_PX)
+        for top, width, label in zip(tops, widths, told, strict=True):
+            svg.text((left + width + 5, top + 13), label, size_px=theme.SMALL_PX)
     label = theme.budget_label("the speaker stops")
     svg.text((theme.WIDTH_PX - 22, 50), label, role=BUDGET, anchor="end", bold=True)
     return svg.render()
