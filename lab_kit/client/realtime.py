@@ -38,7 +38,7 @@ class RealtimeClient:
         await anext(messages)
         self._options = realtime_client.update(options)
         await self._wire.send(self._options)
-        realtime_client.kind_of((await anext(messages)).text)
+        realtime_client.parse((await anext(messages)).text)
         self.opened_ns = time.perf_counter_ns()
 
     async def send(self, pcm: bytes) -> int:

@@ -47,10 +47,10 @@ class RtcClient:
     async def __aiter__(self) -> AsyncIterator[Received]:
         """Events as they arrive, until the server says that it closes."""
         async for arrived in self._call.messages():
-            message = json.loads(arrived.text)
-            if message["type"] == "Close":
-                if message["code"] != deepgram.NORMAL.code:
-                    raise _closed(f"{message['code']} {message['reason']}")
+            closing = _closing(arrived.text)
+            if closing is not None:
+                if closing.code != deepgram.NORMAL.code:
+                    raise _closed(f"{closing.code} {closing.reason}")
                 return
             told = deepgram.parse_message(arrived.text)
             yield Received(told.event, arrived.received_ns, told.sent_ns, told.version)
@@ -87,6 +87,17 @@ async def connect_rtc(place: Place, options: StreamOptions) -> AsyncIterator[Rtc
     opening_ns = time.perf_counter_ns()
     async with open_rtc_call(options.sample_rate_hz, exchange) as call:
         yield RtcClient(call, opening_ns)
+
+
+def _closing(text: str) -> deepgram.Closure | None:
+    """The server's last message, which says what a WebSocket's close frame would; else None."""
+    try:
+        message = json.loads(text)
+        if message["type"] == "Close":
+            return deepgram.Closure(message["code"], message["reason"])
+    except (ValueError, TypeError, KeyError):
+        return None  # `parse_message` will name what is wrong with it
+    return None
 
 
 def _closed(said: str) -> ConnectionFailed:

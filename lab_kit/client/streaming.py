@@ -60,7 +60,6 @@ async def stream_over(
 
     Args:
         on_event: called with the stream's start stamp and each event, as it arrives.
-        device: where the model runs, for titles.
         hold_s: say nothing for so long after the last audio, as someone who was put on hold.
         keep_alive_s: meanwhile keep the stream open by a message so often; None leaves it silent.
         clock: how the server's clock relates to ours, where that is known; None finds out.
@@ -78,19 +77,17 @@ async def stream_over(
     clock = clock or await probe_clock(place.url, place.key)
     before = None if place.meter is None else place.meter.traffic()
     async with connect_over(wire, place, options) as end:
-        lead_ns = round(LEAD_S * 1e9) if end.is_live else -round(_length_s(source) * 1e9)
-        started_ns = time.perf_counter_ns() + lead_ns
+        started_ns = _start_ns(end, source)
         hearing = asyncio.create_task(_hear(end, started_ns, on_event))
         try:
             sent = await _speak(end, source, started_ns, hearing)
             await _hold(end, hold_s, keep_alive_s, hearing)
-            await end.finish()
-            received = await hearing
+            received = await _finished(end, hearing)
         finally:
             hearing.cancel()
     return StreamCall(
         name=source.name,
-        started_ns=started_ns if not source.waits_itself else _first_sound(sent),
+        started_ns=_first_sound(sent) if source.waits_itself else started_ns,
         audio_s=sent[-1].audio_end_s,
         chunk_s=source.chunk_s,
         spoken=source.spoken,
@@ -157,9 +154,18 @@ async def _hear(end: LiveEnd, started_ns: int, on_event: OnEvent | None) -> list
     return received
 
 
-def _length_s(source: Source) -> float:
-    """How long a recording is; a microphone's end is not known, and it waits by itself."""
-    return 0.0 if source.waits_itself else max(piece.end_s for piece in source.chunks())
+async def _finished(end: LiveEnd, hearing: asyncio.Task[list[Received]]) -> list[Received]:
+    """Say that no more will come, and hear what is left."""
+    await end.finish()
+    return await hearing
+
+
+def _start_ns(end: LiveEnd, source: Source) -> int:
+    """When the first sample is due: soon, or so long ago that a recording ends now."""
+    now_ns = time.perf_counter_ns()
+    if end.is_live or source.waits_itself:
+        return now_ns + round(LEAD_S * 1e9)
+    return now_ns - round(max(piece.end_s for piece in source.chunks()) * 1e9)
 
 
 def _passed(place: Place, before: Traffic) -> Traffic | None:

@@ -1,16 +1,22 @@
 """The same stream over any wire."""
 
 from contextlib import AbstractAsyncContextManager
+from importlib import import_module
+from typing import cast
 
-from lab_kit.client.google import connect_google
 from lab_kit.client.live import LiveEnd, connect
 from lab_kit.client.place import Place, Wire
-from lab_kit.client.realtime import connect_realtime
-from lab_kit.client.rtc import connect_rtc
-from lab_kit.client.upload import connect_upload
 from lab_kit.events import StreamOptions
 
 WIRES = tuple(Wire)
+_CONNECT = {
+    Wire.REALTIME: ("lab_kit.client.realtime", "connect_realtime"),
+    Wire.GRPC: ("lab_kit.client.google", "connect_google"),
+    Wire.UPLOAD: ("lab_kit.client.upload", "connect_upload"),
+    Wire.WEBRTC: ("lab_kit.client.rtc", "connect_rtc"),
+}
+"""Imported when they are asked for: WebRTC and Google's messages take most of a second, which
+nobody should pay who only wants a WebSocket."""
 
 
 def connect_over(
@@ -21,14 +27,8 @@ def connect_over(
     Raises:
         Unauthenticated, ConnectionFailed: it could not be opened.
     """
-    match wire:
-        case Wire.WEBSOCKET:
-            return connect(place.url, options, place.key)
-        case Wire.REALTIME:
-            return connect_realtime(place, options)
-        case Wire.GRPC:
-            return connect_google(place, options)
-        case Wire.UPLOAD:
-            return connect_upload(place, options)
-        case Wire.WEBRTC:
-            return connect_rtc(place, options)
+    if wire is Wire.WEBSOCKET:
+        return connect(place.url, options, place.key)
+    module, name = _CONNECT[wire]
+    opened = getattr(import_module(module), name)(place, options)
+    return cast(AbstractAsyncContextManager[LiveEnd], opened)

@@ -13,13 +13,15 @@ from lab_kit.gateway.open_inference import open_inference_routes
 from lab_kit.gateway.openai_realtime import openai_realtime_routes
 from lab_kit.gateway.openai_upload import openai_upload_routes
 from lab_kit.gateway.operations import operator_routes
-from lab_kit.gateway.rtc import rtc_routes
 from lab_kit.gateway.service_level import service_level_routes
 from lab_kit.gateway.serving import Serving
 
 
 def create_app(serving: Serving) -> FastAPI:
     """Build the application on the server's state; nothing is loaded or started here."""
+    # whoever only wants this package's names should not wait for a WebRTC library
+    from lab_kit.gateway.rtc import rtc_routes
+
     app = FastAPI(title="lab_kit", docs_url=None, redoc_url=None)
     for router in (
         health_routes(serving),

@@ -221,7 +221,9 @@ class LiveStream:
     async def _send(self, message: Any) -> None:
         unsent_s = self._serving.limits.unsent_s
         try:
-            await asyncio.wait_for(self._wire.send(message), unsent_s)
+            # not wait_for: until Python 3.12 it can swallow a cancellation
+            async with asyncio.timeout(unsent_s):
+                await self._wire.send(message)
         except TimeoutError as error:
             raise SlowConsumer(
                 f"the client took no result for {unsent_s:.0f} s",
@@ -233,7 +235,8 @@ class LiveStream:
         """Say last words and close, but do not wait for ever for a client that does not read."""
         unsent_s = self._serving.limits.unsent_s
         last_words, ending = self._dialect.end(why)
-        for message in () if isinstance(why, SlowConsumer) else last_words:
-            await asyncio.wait_for(self._wire.send(message), unsent_s)
-        await asyncio.wait_for(self._wire.close(ending), unsent_s)
+        async with asyncio.timeout(unsent_s):
+            for message in () if isinstance(why, SlowConsumer) else last_words:
+                await self._wire.send(message)
+            await self._wire.close(ending)
         return ending.code

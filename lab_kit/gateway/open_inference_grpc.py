@@ -11,7 +11,6 @@ from tritonclient.grpc import service_pb2_grpc
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.errors import LabError, ServerFailed
 from lab_kit.gateway import open_inference_model as bare
-from lab_kit.gateway.google_speech import google_handlers
 from lab_kit.gateway.open_inference_stream import FAILED, InferStream
 from lab_kit.gateway.serving import Serving
 
@@ -35,6 +34,9 @@ async def start_grpc(serving: Serving, host: str, port: int) -> tuple[Any, int]:
     Raises:
         ServerFailed: the port is taken.
     """
+    # whoever only wants this package's names should not wait for Google's messages
+    from lab_kit.gateway.google_speech import google_handlers
+
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", MESSAGE_BYTES),

@@ -82,8 +82,7 @@ def rtc_routes(serving: Serving) -> APIRouter:
         task = asyncio.create_task(_run(serving, lease, wire, dialect, held))
         _running.add(task)
         task.add_done_callback(_running.discard)
-        place = {"location": f"{PATH}/{request_id}", "dg-request-id": request_id}
-        return Response(answer, 201, place, media_type=SDP)
+        return Response(answer, 201, {"dg-request-id": request_id}, media_type=SDP)
 
     return router
 

@@ -113,3 +113,11 @@ class Lane:
 def chances(network: Network) -> Callable[[], float]:
     """The network's chance, the same each time for the same seed."""
     return Random(network.seed).random
+
+
+@dataclass(slots=True)
+class Counter:
+    """Bytes that passed, each way."""
+
+    up_bytes: int = 0
+    down_bytes: int = 0

@@ -14,6 +14,8 @@ from lab_kit.units import BUDGET_S, ms
 _NAME_PX, _LEFT_PX = 22, 148
 _BAR_PX, _GAP_PX = 92, 60
 _TOP_PX, _ROW_PX, _HEIGHT_PX = 90, 30, 16
+_LONGEST_MS = 900.0
+"""A longer bar would make the others too short to compare; its figure stands beside it."""
 _LAG_LEFT_PX, _LAG_RIGHT_PX = 84, theme.WIDTH_PX - 30
 _LAG_TOP_PX, _LAG_BOTTOM_PX = 96, 320
 
@@ -36,20 +38,22 @@ def draw_wires(figures: Sequence[WireFigures], title: str) -> str:
         svg.text((left, _TOP_PX - 12), name, role=FAINT)
         known = [value(each) for each in figures]
         most = max([v for v in known if v is not None], default=1.0) or 1.0
-        for row, got in enumerate(known):
-            top = _TOP_PX + row * _ROW_PX
-            told = "-" if got is None else f"{got:,.0f}"
-            width = max(_BAR_PX * (got or 0.0) / most, 1.0)
-            told_of = f"{figures[row].wire}: {told}"
-            svg.bar(left, top, width, _HEIGHT_PX, theme.STAGE_COLORS[stage], told_of)
-            svg.text((left + width + 5, top + 13), told, size_px=theme.SMALL_PX)
+        if name in _DELAYS:
+            most = min(most, _LONGEST_MS)
+        widths = [max(_BAR_PX * min((got or 0.0) / most, 1.0), 1.0) for got in known]
+        tops = [_TOP_PX + row * _ROW_PX for row in range(len(known))]
+        told = ["-" if got is None else f"{got:,.0f}" for got in known]
+        for top, width, label, each in zip(tops, widths, told, figures, strict=True):
+            color = theme.STAGE_COLORS[stage]
+            svg.bar(left, top, width, _HEIGHT_PX, color, f"{each.wire}: {label}")
         if name in _IN_THE_BUDGET and most >= ms(BUDGET_S):
             x = left + _BAR_PX * ms(BUDGET_S) / most
-            svg.rule(
-                (x, _TOP_PX - 6), (x, bottom), BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX
-            )
-    last = _LEFT_PX + 3 * (_BAR_PX + _GAP_PX)
-    svg.text((last, 50), theme.budget_label("the speaker stops"), role=BUDGET, bold=True)
+            ends = (x, _TOP_PX - 6), (x, bottom)
+            svg.rule(*ends, BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
+        for top, width, label in zip(tops, widths, told, strict=True):
+            svg.text((left + width + 5, top + 13), label, size_px=theme.SMALL_PX)
+    label = theme.budget_label("the speaker stops")
+    svg.text((theme.WIDTH_PX - 22, 50), label, role=BUDGET, anchor="end", bold=True)
     return svg.render()
 
 
@@ -146,4 +150,5 @@ _MEASURES: tuple[tuple[str, str, Callable[[WireFigures], float | None]], ...] = 
     ("first result ms", INFERENCE, lambda f: _milliseconds(f.first_result_s)),
     ("final delay ms", ENDPOINTING, lambda f: _milliseconds(f.final_delay_s)),
 )
+_DELAYS = ("first result ms", "final delay ms")
 _IN_THE_BUDGET = ("final delay ms",)

@@ -11,6 +11,8 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidS
 from lab_kit.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
 
 OPEN_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 1.0
+"""For the server's goodbye; one that cannot write it, because we did not read, never says it."""
 MAX_MESSAGE_BYTES = 4_000_000
 
 
@@ -75,6 +77,7 @@ async def open_websocket(url: str, headers: Mapping[str, str]) -> AsyncIterator[
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
             open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
             proxy=None,
         )
     except InvalidStatus as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from google.api_core import exceptions
 from google.cloud import speech_v1, speech_v2
@@ -15,7 +16,7 @@ from google.cloud.speech_v2.services.speech.transports import (
     SpeechGrpcTransport as SpeechGrpcTransport2,
 )
 from google.protobuf.duration_pb2 import Duration
-from server_process import KEY, eventually, is_at_rest, plain, speech
+from server_process import KEY, ServerProcess, eventually, is_at_rest, metrics, plain, speech
 
 from lab_kit.bench import Bench
 
@@ -220,3 +221,32 @@ def test_version_2_refuses_a_chunk_of_more_than_25600_bytes(bench: Bench) -> Non
     assert SAID in plain("".join(finals(hear2(bench, CLIP, size=25_600))))
     with pytest.raises(exceptions.InvalidArgument, match=said):
         hear2(bench, CLIP + TAIL, size=25_602)
+
+
+# -- flow control --------------------------------------------------------------------------------
+
+
+def narrow_channel(address: str) -> grpc.Channel:
+    """A channel whose streams may receive a few hundred bytes ahead of being read."""
+    return grpc.insecure_channel(
+        address, options=[("grpc.http2.lookahead_bytes", 256), ("grpc.http2.bdp_probe", 0)]
+    )
+
+
+async def test_a_client_that_does_not_read_is_held_back_by_http2_and_then_let_go(
+    strict_server: ServerProcess,
+) -> None:
+    """HTTP/2's window stops the server's writes, which a WebSocket would have buffered."""
+    port = httpx.get(f"{strict_server.url}/readyz").json()["grpc_port"]
+    channel = narrow_channel(f"127.0.0.1:{port}")
+    caller = GeneratedClient(transport=SpeechGrpcTransport(channel=channel))
+    config = {"config": CONFIG, "interim_results": True, "enable_voice_activity_events": True}
+    first = Request(streaming_config=config)
+    audio = (Request(audio_content=chunk) for chunk in paced((CLIP + TAIL) * 3))
+    responses = caller.streaming_recognize(itertools.chain([first], audio), retry=None)
+    ended = "lab_stream_ends_total|ABORTED"
+    before = metrics(strict_server.url).get(ended, 0)
+    await eventually(lambda: metrics(strict_server.url).get(ended, 0) > before, "let go")
+    with pytest.raises(exceptions.Aborted, match="took no result"):
+        list(responses)
+    await eventually(lambda: is_at_rest(strict_server.url), "at rest")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
 import pytest
@@ -117,6 +117,31 @@ async def place_of(server: ServerProcess) -> Place:
     async with httpx.AsyncClient(trust_env=False) as http:
         port = (await http.get(f"{server.url}/readyz")).json()["grpc_port"]
     return Place(server.url, grpc=f"127.0.0.1:{port}")
+
+
+async def test_a_full_server_refuses_on_every_wire_and_recovers(
+    strict_server: ServerProcess,
+) -> None:
+    place = await place_of(strict_server)
+    for wire in LIVE:  # and whatever is imported on the way, which takes longer than silence may
+        await one_stream(place, wire)
+    await eventually(lambda: is_at_rest(strict_server.url), "at rest")
+    async with AsyncExitStack() as held, asyncio.timeout(HANG_S):
+        full = [await held.enter_async_context(opened(place, Wire.WEBSOCKET)) for _ in range(6)]
+        for wire in LIVE:
+            for one in full:
+                await one.keep_alive()
+            with pytest.raises(ConnectionFailed, match=r"503|RESOURCE_EXHAUSTED"):
+                await one_stream(place, wire)
+    await eventually(lambda: is_at_rest(strict_server.url), "at rest")
+    await one_stream(place, Wire.GRPC)
+
+
+async def one_stream(place: Place, wire: Wire) -> None:
+    """Open a stream, end it, and hear it out."""
+    async with opened(place, wire) as end:
+        await end.finish()
+        await collect(end, [])
 
 
 @over_each_live

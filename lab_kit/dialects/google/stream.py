@@ -129,6 +129,7 @@ class GoogleStream:
         """What is stable and what may change, as two results; together they are the text."""
         text = self._spaced(" ".join([*self._pieces, event.text]))
         border = len(text) - len(event.text) + event.stable_chars
+        border = border if text[:border].strip() else 0
         pieces = [(text[:border], STABLE), (text[border:], UNSTABLE)]
         results = [self._result(piece, event.end_s, stable=s) for piece, s in pieces if piece]
         return bytes(self._spelling.response(results=results).SerializeToString())

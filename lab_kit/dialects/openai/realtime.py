@@ -146,7 +146,7 @@ class RealtimeSession:
         return audio
 
     def _commit(self) -> Sequence[Heard]:
-        held_s = self._heard_s - self._committed_s
+        held_s = round(self._heard_s - self._committed_s, 6)
         if held_s < LEAST_COMMIT_S:
             raise CommitEmpty(
                 f"a commit of {held_s * 1000:.0f} ms of audio",

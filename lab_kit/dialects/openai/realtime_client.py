@@ -7,10 +7,10 @@ from typing import Any
 
 from lab_kit.contract.record import event_of
 from lab_kit.errors import InvalidMessage
-from lab_kit.events import Event, Interim, SpeechStarted, StreamOptions
+from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamOptions
 
 RATE_HZ = 24_000
-_TRANSCRIPT = "conversation.item.input_audio_transcription."
+_NOTHING_LEFT = "input_audio_buffer_commit_empty"
 
 
 def update(options: StreamOptions) -> str:
@@ -36,18 +36,24 @@ def commit() -> str:
     return json.dumps({"type": "input_audio_buffer.commit"})
 
 
-def kind_of(text: str) -> str:
-    """What an event of the server is.
+def parse(text: str) -> dict[str, Any]:
+    """An event of the server.
 
     Raises:
-        InvalidMessage: it is an error that no later event will mend.
+        InvalidMessage: it is none, or an error that no later event will mend.
     """
-    message = json.loads(text)
-    if message["type"] == "error" and message["error"]["code"] != "input_audio_buffer_commit_empty":
+    try:
+        message: dict[str, Any] = json.loads(text)
+        kind, error = message["type"], message.get("error") or {}
+    except (ValueError, TypeError, KeyError, AttributeError) as wrong:
         raise InvalidMessage(
-            f"the server's error: {message['error']['message']}", "none", "correct what it names"
+            f"server message {text[:200]!r}", "a Realtime event", "check the address"
+        ) from wrong
+    if kind == "error" and error.get("code") != _NOTHING_LEFT:
+        raise InvalidMessage(
+            f"the server's error: {error.get('message')}", "none", "correct what it names"
         )
-    return str(message["type"])
+    return message
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +78,23 @@ class RealtimeReader:
         Args:
             received_ns: stands in for the moment of sending where the event names none.
         """
-        kind, message = kind_of(text), json.loads(text)
-        match kind:
+        message = parse(text)
+        match message["type"]:
             case "input_audio_buffer.speech_started":
                 started = SpeechStarted(message["audio_start_ms"] / 1000)
                 return Told(started, received_ns, None)
             case "error":  # nothing was left to commit
                 self.is_finished = True
-            case _ if kind == _TRANSCRIPT + "delta":
+            case "conversation.item.input_audio_transcription.delta":
                 return self._delta(message)
-            case _ if kind == _TRANSCRIPT + "completed":
-                event, sent_ns, version = event_of(message["lab"], message["transcript"])
-                self.is_finished = message["lab"]["requested"]
+            case "conversation.item.input_audio_transcription.completed":
+                event, sent_ns, version = event_of(message.get("lab", {}), message["transcript"])
+                self.is_finished = isinstance(event, Final) and event.requested
                 return Told(event, sent_ns, version)
         return None
 
     def _delta(self, message: dict[str, Any]) -> Told | None:
         item = message["item_id"]
         self._text[item] = self._text.get(item, "") + message["delta"]
-        if message["lab"]["kind"] != "Interim":
-            return None
-        event, sent_ns, version = event_of(message["lab"], self._text[item])
-        assert isinstance(event, Interim)
-        return Told(event, sent_ns, version)
+        event, sent_ns, version = event_of(message.get("lab", {}), self._text[item])
+        return Told(event, sent_ns, version) if isinstance(event, Interim) else None

@@ -1,0 +1,205 @@
+"""Google's StreamingRecognize without a socket: what each message means and each event becomes."""
+
+from typing import Any
+
+import pytest
+from google.cloud.speech_v1.types import cloud_speech as v1
+from google.cloud.speech_v2.types import cloud_speech as v2
+
+from lab_kit.contract.live import Ask, Audio, Reply
+from lab_kit.dialects.google import client
+from lab_kit.dialects.google.spelling import V1, V2, Asked, Spelling, audio_of, parse_first
+from lab_kit.dialects.google.stream import GoogleStream, ending
+from lab_kit.errors import (
+    GoingAway,
+    InvalidMessage,
+    InvalidParameter,
+    LabError,
+    ModelNotLoaded,
+    PayloadTooLarge,
+    SlowConsumer,
+    StreamIdle,
+    SystemOverloaded,
+    Unauthenticated,
+)
+from lab_kit.events import (
+    Event,
+    Final,
+    Interim,
+    SpeechStarted,
+    StreamEnded,
+    StreamOptions,
+    Timing,
+)
+
+TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
+SECOND = bytes(32_000)
+
+
+def interim(text: str, stable: int, end_s: float = 1.0) -> Interim:
+    return Interim(1, 0.4, end_s, text, stable, 0.8, TIMING)
+
+
+def final(text: str, end_s: float = 2.0, endpoint: bool = True) -> Final:
+    return Final(2, 0.4, end_s, text, 0.9, endpoint, False, TIMING)
+
+
+def stream(**changes: Any) -> GoogleStream:
+    asked = {
+        "options": StreamOptions(),
+        "language": "en-us",
+        "single_utterance": False,
+        "voice_events": False,
+        "start_timeout_s": None,
+        "end_timeout_s": None,
+    }
+    return GoogleStream(V1, Asked(**asked | changes), "1", 32_000)
+
+
+def told(spoken: GoogleStream, event: Event, spelling: Spelling = V1) -> list[Any]:
+    return [spelling.response.FromString(bytes(m)) for m in spoken.say(event, 7)]
+
+
+def audio(data: bytes) -> bytes:
+    return client.audio_message(data)
+
+
+def test_what_our_client_asks_for_is_what_the_server_hears() -> None:
+    options = StreamOptions(sample_rate_hz=8_000, channels=2, interim_results=False)
+    asked = parse_first(V1, client.first_message(options))
+    assert asked.options == options
+    assert asked.voice_events
+    assert asked.language == "en-us"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        SpeechStarted(0.4),
+        interim("it was the", 6),
+        final("It was."),
+        StreamEnded(4.0, "ab", 1),
+    ],
+)
+def test_an_event_comes_back_as_it_was(event: Event) -> None:
+    spoken = stream(voice_events=True)
+    (message,) = spoken.say(event, 7)[-1:]
+    assert client.parse_response(message) == (event, 7, "1")
+
+
+def test_stable_and_unstable_text_are_two_results_that_join() -> None:
+    (response,) = told(stream(), interim("it was the", 6))
+    assert [r.alternatives[0].transcript for r in response.results] == ["it was", " the"]
+    first, second = (r.stability for r in response.results)
+    assert first > second > 0
+    assert response.results[0].result_end_time.seconds == 1
+
+
+def test_finals_after_the_first_begin_with_a_space() -> None:
+    spoken = stream()
+    texts = [told(spoken, final(text))[0].results[0].alternatives[0] for text in ("It was.", "So.")]
+    assert [one.transcript for one in texts] == ["It was.", " So."]
+    assert all(one.confidence > 0 for one in texts)
+    assert told(spoken, interim("and", 0))[0].results[0].alternatives[0].transcript == " and"
+
+
+def test_one_utterance_joins_what_was_cut_and_then_hears_nothing() -> None:
+    spoken = stream(single_utterance=True)
+    assert told(spoken, final("It was the", endpoint=False)) == []
+    mark, result = told(spoken, final("best."))
+    assert mark.speech_event_type == 1
+    assert result.results[0].alternatives[0].transcript == "It was the best."
+    assert spoken.hear(audio(SECOND)) == [Ask.STAY]
+    assert told(spoken, final("More.")) == []
+
+
+def test_one_utterance_that_never_ended_is_told_at_the_end() -> None:
+    spoken = stream(single_utterance=True)
+    told(spoken, final("It was", endpoint=False))
+    (last,) = told(spoken, StreamEnded(4.0, "", 1))
+    assert last.results[0].alternatives[0].transcript == "It was"
+    assert last.total_billed_time.seconds == 4
+
+
+def test_silence_before_speech_ends_the_stream_and_speech_stops_that_clock() -> None:
+    spoken = stream(voice_events=True, start_timeout_s=1.5)
+    assert spoken.hear(audio(SECOND)) == [Audio(SECOND)]
+    heard = spoken.hear(audio(SECOND))
+    assert heard[0] == Audio(SECOND)
+    assert isinstance(heard[1], Reply)
+    assert V1.response.FromString(heard[1].message).speech_event_type == 4
+    assert heard[2] is Ask.END
+    speaking = stream(voice_events=True, start_timeout_s=1.5)
+    speaking.say(SpeechStarted(0.4), 7)
+    for _ in range(5):
+        assert speaking.hear(audio(SECOND)) == [Audio(SECOND)]
+
+
+def test_silence_after_speech_counts_from_where_it_ended() -> None:
+    spoken = stream(voice_events=True, end_timeout_s=1.0)
+    spoken.hear(audio(SECOND * 2))
+    spoken.say(SpeechStarted(0.4), 7)
+    spoken.say(final("It was.", end_s=2.0), 7)
+    assert spoken.hear(audio(SECOND)) == [Audio(SECOND)]
+    assert spoken.hear(audio(SECOND))[-1] is Ask.END
+
+
+def test_a_message_without_sound_only_keeps_the_call_open() -> None:
+    assert stream().hear(audio(b"")) == [Ask.STAY]
+    assert stream().hear(None) == [Ask.END]
+
+
+def test_each_version_has_its_own_limit_and_its_own_words_for_it() -> None:
+    chunk = v2.StreamingRecognizeRequest.pb()(audio=bytes(25_601)).SerializeToString()
+    with pytest.raises(InvalidMessage) as refused:
+        audio_of(V2, chunk)
+    said = "Audio chunk can be of a maximum of 25600 bytes. Received audio of 25601 bytes instead."
+    assert refused.value.received == said
+    assert len(audio_of(V1, audio(bytes(25_601)))) == 25_601
+    with pytest.raises(InvalidMessage, match="10485760"):
+        audio_of(V1, audio(bytes(10_485_761)))
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff", audio(SECOND), b""])
+def test_a_first_message_that_is_no_config_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidMessage):
+        parse_first(V1, data)
+
+
+def test_version_2_needs_raw_sound_and_a_language() -> None:
+    request = v2.StreamingRecognizeRequest.pb()
+    for config in ({}, {"explicit_decoding_config": {"encoding": 1, "sample_rate_hertz": 16_000}}):
+        data = request(streaming_config={"config": config}).SerializeToString()
+        with pytest.raises(InvalidParameter):
+            parse_first(V2, data)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Unauthenticated("a", "b", "c"), "UNAUTHENTICATED"),
+        (SystemOverloaded("a", "b", "c"), "RESOURCE_EXHAUSTED"),
+        (ModelNotLoaded("a", "b", "c"), "FAILED_PRECONDITION"),
+        (InvalidParameter("a", "b", "c"), "INVALID_ARGUMENT"),
+        (StreamIdle("a", "b", "c"), "OUT_OF_RANGE"),
+        (PayloadTooLarge("a", "b", "c"), "OUT_OF_RANGE"),
+        (SlowConsumer("a", "b", "c"), "ABORTED"),
+        (GoingAway("a", "b", "c"), "ABORTED"),
+        (LabError("a", "b", "c"), "INTERNAL"),
+    ],
+)
+def test_no_refusal_makes_the_providers_client_come_back_for_an_hour(
+    error: LabError, code: str
+) -> None:
+    assert ending(V1, error).code == code
+    assert ending(V1, error).code != "UNAVAILABLE"
+    if isinstance(error, PayloadTooLarge):
+        assert ending(V2, error).code == "ABORTED"
+
+
+def test_the_providers_own_parser_reads_every_response() -> None:
+    spoken = stream(voice_events=True)
+    events = (SpeechStarted(0.4), interim("it was", 2), final("It was."), StreamEnded(4.0, "", 1))
+    for event in events:
+        for message in spoken.say(event, 7):
+            assert v1.StreamingRecognizeResponse.deserialize(message) is not None

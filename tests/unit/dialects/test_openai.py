@@ -1,0 +1,339 @@
+"""OpenAI's dialects without a socket: forms, subtitles, events, and a session's state."""
+
+import base64
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from lab_kit.contract.live import Ask, Audio, Reply
+from lab_kit.dialects.openai import realtime_client, transcription
+from lab_kit.dialects.openai.realtime import RealtimeSession
+from lab_kit.dialects.openai.realtime_client import RealtimeReader
+from lab_kit.errors import (
+    GoingAway,
+    InvalidMessage,
+    InvalidParameter,
+    LabError,
+    PayloadTooLarge,
+    StreamIdle,
+    SystemOverloaded,
+)
+from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions, Timing
+
+TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
+DELTA = "conversation.item.input_audio_transcription.delta"
+COMPLETED = "conversation.item.input_audio_transcription.completed"
+
+
+def interim(text: str, stable: int) -> Interim:
+    return Interim(1, 0.4, 1.0, text, stable, 0.8, TIMING)
+
+
+def final(text: str, start_s: float = 0.4, endpoint: bool = True, requested: bool = False) -> Final:
+    return Final(2, start_s, start_s + 1.5, text, 0.9, endpoint, requested, TIMING)
+
+
+# -- uploads -------------------------------------------------------------------------------------
+
+
+def form(file: bytes | None = b"sound", **fields: Any) -> tuple[str, bytes]:
+    files = {} if file is None else {"file": ("a.wav", file, "audio/wav")}
+    request = httpx.Request("POST", "http://x", data=fields, files=files or {"x": b""})
+    return request.headers["content-type"], request.read()
+
+
+@pytest.mark.parametrize("file", [b"\r\n\r\n--", bytes(range(256)) * 9, b"\n", b"a\r\n"])
+def test_a_file_comes_out_of_its_form_byte_for_byte(file: bytes) -> None:
+    upload = transcription.parse_form(*form(file, model="m", stream="true", language="en"))
+    assert upload == transcription.Upload(file, "json", True)
+
+
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        (form(None, model="m"), "file"),
+        (form(), "model"),
+        (form(model="m", response_format="diarized_json"), "response_format"),
+        (form(model="m", **{"timestamp_granularities[]": ["segment", "word"]}), "words"),
+        (("application/json", b"{}"), "file"),
+        (("", b"\xff\xfe"), "file"),
+    ],
+)
+def test_a_form_that_asks_for_what_is_not_there_is_refused(
+    parts: tuple[str, bytes], named: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=named):
+        transcription.parse_form(*parts)
+
+
+SAID = [final("It was."), final("", 2.0), final("The best.", 3_661.0625)]
+
+
+def test_subtitles_count_their_cues_and_spell_their_times() -> None:
+    kind, srt = transcription.whole("srt", SAID, 4_000.0)
+    assert kind == "text/plain"
+    assert srt.startswith("1\n00:00:00,400 --> 00:00:01,900\nIt was.\n\n2\n01:01:01,062 --> ")
+    assert transcription.whole("vtt", SAID, 1.0)[1].startswith(
+        "WEBVTT\n\n00:00:00.400 --> 00:00:01.900\nIt was.\n"
+    )
+    assert transcription.whole("text", SAID, 1.0) == ("text/plain", "It was. The best.\n")
+
+
+def test_a_segment_says_what_is_known_and_no_word_times() -> None:
+    body = json.loads(transcription.whole("verbose_json", SAID, 9.0)[1])
+    assert [s["text"] for s in body["segments"]] == ["It was.", " The best."]
+    assert body["segments"][0]["avg_logprob"] == pytest.approx(-0.105, abs=1e-3)
+    assert "words" not in body
+
+
+def test_events_join_to_the_text_and_come_back_as_they_were() -> None:
+    lines = [transcription.delta(f, n == 0, 7, "1") for n, f in enumerate(SAID)]
+    deltas = "".join(json.loads(line.removeprefix("data: "))["delta"] for line in lines)
+    assert deltas == "It was. The best."
+    assert [transcription.parse_event(line) for line in lines] == [(f, 7, "1") for f in SAID]
+    ended = StreamEnded(4.0, "", 1)
+    last = transcription.done(SAID, ended, 8, "1")
+    assert transcription.parse_event(last) == (ended, 8, "1")
+    assert transcription.parse_event("") is None
+    failed = transcription.failed(SystemOverloaded("full", "a place", "wait"))
+    for line in (failed, "data: {", 'data: {"type": "x"}'):
+        with pytest.raises(InvalidMessage):
+            transcription.parse_event(line)
+
+
+# -- sessions ------------------------------------------------------------------------------------
+
+
+def session(**audio_input: Any) -> RealtimeSession:
+    opened = RealtimeSession("1", 1_000)
+    if audio_input:
+        said = update(opened, {"type": "transcription", "audio": {"input": audio_input}})
+        assert said["type"] == "session.updated", said
+    return opened
+
+
+def update(opened: RealtimeSession, changes: Any) -> dict[str, Any]:
+    return reply(opened, {"type": "session.update", "session": changes})
+
+
+def reply(opened: RealtimeSession, event: Any) -> dict[str, Any]:
+    (heard,) = opened.hear(json.dumps(event))
+    assert isinstance(heard, Reply)
+    return dict(json.loads(heard.message))
+
+
+def append(data: bytes) -> str:
+    return json.dumps(
+        {"type": "input_audio_buffer.append", "audio": base64.b64encode(data).decode()}
+    )
+
+
+def told(opened: RealtimeSession, event: Event) -> list[dict[str, Any]]:
+    return [json.loads(message) for message in opened.say(event, 7)]
+
+
+def kinds(events: list[dict[str, Any]]) -> list[str]:
+    return [event["type"] for event in events]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "options"),
+    [
+        ({}, StreamOptions("linear16", 24_000, endpoint_silence_s=0.2)),
+        ({"turn_detection": None}, StreamOptions("linear16", 24_000, endpoint_silence_s=None)),
+        (
+            {"format": {"type": "audio/pcmu"}},
+            StreamOptions("mulaw", 8_000, endpoint_silence_s=0.2),
+        ),
+        (
+            {"turn_detection": {"type": "server_vad", "silence_duration_ms": 400}},
+            StreamOptions("linear16", 24_000, endpoint_silence_s=0.4),
+        ),
+        (
+            {"turn_detection": {"type": "server_vad", "silence_duration_ms": 1}},
+            StreamOptions("linear16", 24_000, endpoint_silence_s=0.1),
+        ),
+    ],
+)
+def test_a_session_chooses_its_sound_and_its_turns(
+    chosen: dict[str, Any], options: StreamOptions
+) -> None:
+    assert session(**chosen).options == options
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        (None, "session.type"),
+        ({"audio": {}}, "session.type"),
+        ({"type": "realtime"}, "session.type"),
+        ({"type": "transcription", "audio": {"input": {"format": {"type": "mp3"}}}}, "format"),
+        (
+            {
+                "type": "transcription",
+                "audio": {"input": {"format": {"type": "audio/pcm", "rate": 16_000}}},
+            },
+            "24000 Hz",
+        ),
+        (
+            {"type": "transcription", "audio": {"input": {"turn_detection": {"type": "x"}}}},
+            "turn_detection",
+        ),
+    ],
+)
+def test_a_choice_that_cannot_be_is_told_and_changes_nothing(changes: Any, named: str) -> None:
+    opened = session()
+    before = opened.options
+    said = update(opened, changes)
+    assert said["type"] == "error"
+    assert named in said["error"]["message"]
+    assert opened.options == before
+
+
+@pytest.mark.parametrize("message", ["", "[]", "{}", '{"type": 3}', b"bytes", "[" * 50_000])
+def test_what_is_no_event_is_told_and_the_session_goes_on(message: str | bytes) -> None:
+    opened = session()
+    (heard,) = opened.hear(message)
+    assert isinstance(heard, Reply)
+    assert json.loads(heard.message)["type"] == "error"
+    assert opened.hear(append(bytes(4_800))) == [Audio(bytes(4_800))]
+
+
+def test_a_turn_is_told_in_order_and_its_deltas_only_grow() -> None:
+    opened = session()
+    events = told(opened, SpeechStarted(0.4))
+    events += told(opened, interim("it", 0))
+    events += told(opened, interim("it was", 2))
+    events += told(opened, interim("it was the", 6))
+    events += told(opened, final("it was the best."))
+    assert kinds(events) == [
+        "input_audio_buffer.speech_started",
+        DELTA,
+        DELTA,
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+        DELTA,
+        COMPLETED,
+    ]
+    assert "".join(e["delta"] for e in events if e["type"] == DELTA) == "it was the best."
+    assert events[-1]["transcript"] == "it was the best."
+
+
+def test_a_final_that_contradicts_its_deltas_has_the_last_word() -> None:
+    opened = session()
+    told(opened, interim("it was", 6))
+    events = told(opened, final("It was."))
+    assert DELTA not in kinds(events)
+    assert events[-1]["transcript"] == "It was."
+
+
+def test_what_was_cut_for_its_length_is_one_item() -> None:
+    opened = session()
+    first = told(opened, final("It was", endpoint=False))
+    assert kinds(first) == [DELTA]
+    events = told(opened, final("the best.", 2.0))
+    assert events[-1]["transcript"] == "It was the best."
+    assert events[-1]["usage"]["seconds"] == pytest.approx(3.1)
+    assert events[-1]["item_id"] == first[0]["item_id"]
+
+
+def test_what_was_never_ended_is_completed_when_the_stream_is() -> None:
+    opened = session()
+    told(opened, final("It was", endpoint=False))
+    assert told(opened, StreamEnded(4.0, "", 1))[-1]["transcript"] == "It was"
+    assert told(session(), StreamEnded(4.0, "", 1)) == []
+
+
+def test_a_commit_needs_a_tenth_of_a_second() -> None:
+    opened = session(turn_detection=None)
+    commit = {"type": "input_audio_buffer.commit", "event_id": "mine"}
+    opened.hear(append(bytes(4_798)))
+    said = reply(opened, commit)
+    assert said["error"]["code"] == "input_audio_buffer_commit_empty"
+    assert said["error"]["event_id"] == "mine"
+    opened.hear(append(bytes(2)))
+    assert opened.hear(json.dumps(commit)) == [Ask.FINALIZE]
+    assert reply(opened, commit)["type"] == "error"
+
+
+def test_what_is_cleared_is_not_told_but_what_ended_before_is() -> None:
+    opened = session()
+    opened.hear(append(bytes(48_000)))
+    heard = opened.hear('{"type": "input_audio_buffer.clear"}')
+    assert heard[1] is Ask.FINALIZE
+    assert told(opened, final("Before."))[-1]["transcript"] == "Before."
+    assert told(opened, interim("gone", 4)) == []
+    assert told(opened, final("gone", endpoint=False, requested=True)) == []
+    assert told(opened, final("After."))[-1]["transcript"] == "After."
+
+
+def test_without_transcription_turns_are_told_and_no_words() -> None:
+    opened = session(transcription=None)
+    assert told(opened, interim("it was", 6)) == []
+    assert COMPLETED not in kinds(told(opened, final("It was.")))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (None, 1000, 0),
+        (GoingAway("a", "b", "c"), 1001, 0),
+        (StreamIdle("a", "b", "c"), 1008, 1),
+        (PayloadTooLarge("a" * 500, "b", "c"), 1008, 1),
+        (LabError("a", "b", "c"), 1011, 1),
+    ],
+)
+def test_an_ending_has_a_code_and_says_its_error_first(
+    error: LabError | None, code: int, words: int
+) -> None:
+    last, ending = session().end(error)
+    assert (ending.code, len(last)) == (code, words)
+    assert len(ending.reason.encode()) <= 123
+
+
+def test_our_client_reads_what_the_server_says() -> None:
+    opened, reader = session(), RealtimeReader()
+    heard = []
+    for event in (
+        SpeechStarted(0.4),
+        interim("it was", 2),
+        interim("it was the", 6),
+        final("it was the best.", endpoint=False, requested=True),
+    ):
+        heard += [reader.read(message, 9) for message in opened.say(event, 7)]
+    events = [one.event for one in heard if one is not None]
+    assert [type(event) for event in events] == [SpeechStarted, Interim, Interim, Final]
+    assert [e.text for e in events[1:] if not isinstance(e, SpeechStarted)] == [
+        "it",
+        "it was",
+        "it was the best.",
+    ]
+    assert reader.is_finished
+
+
+def test_our_client_asks_in_words_the_server_knows() -> None:
+    opened = session()
+    asked = StreamOptions(endpoint_silence_s=None)
+    (heard,) = opened.hear(realtime_client.update(asked))
+    assert isinstance(heard, Reply)
+    assert opened.options.endpoint_silence_s is None
+    assert opened.hear(realtime_client.append(bytes(4_800))) == [Audio(bytes(4_800))]
+    assert opened.hear(realtime_client.commit()) == [Ask.FINALIZE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "error", "error": {"message": "no", "code": "x"}}',
+        "[]",
+        "{",
+        '{"type": "conversation.item.input_audio_transcription.completed", "transcript": ""}',
+    ],
+)
+def test_what_our_client_cannot_read_is_named(text: str) -> None:
+    with pytest.raises(InvalidMessage):
+        RealtimeReader().read(text, 9)
