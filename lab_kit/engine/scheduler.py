@@ -90,6 +90,11 @@ class Sequence:
         return self.request.priority_class, self.request.priority
 
     @property
+    def is_over(self) -> bool:
+        """It is done, and its worker has reported back."""
+        return self.stage is Stage.DONE and not self.busy
+
+    @property
     def urgency(self) -> tuple[int, Priority]:
         """Its place when somebody has to give way; the lowest is the most urgent."""
         return _CLASSES.index(self.request.priority_class), self.request.priority
@@ -235,13 +240,16 @@ class Scheduler:
                 self._free(sequence)
 
     def ended(self) -> list[Sequence]:
-        """Who is done and may be answered: from a closed batch nobody before everybody."""
+        """Who is done and may be answered: from a closed batch nobody before everybody.
+
+        A worker marks what it has done before it reports back; until then it holds it.
+        """
         return [
             s
             for batch in self._batches
-            if batch.is_open or all(s.stage is Stage.DONE for s in batch.members)
+            if batch.is_open or all(s.is_over for s in batch.members)
             for s in batch.members
-            if s.stage is Stage.DONE
+            if s.is_over
         ]
 
     # --- who joins
