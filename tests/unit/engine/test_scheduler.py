@@ -76,7 +76,7 @@ class Desk:
     def finish(self, *sequences: Sequence) -> list[int]:
         """These are done; who may be answered is, and leaves."""
         for sequence in sequences:
-            sequence.stage = Stage.DONE
+            sequence.stage, sequence.busy = Stage.DONE, False
         ended = self.scheduler.ended()
         for sequence in ended:
             self.scheduler.remove(sequence)
