@@ -156,7 +156,7 @@ def test_containers_are_sent_elsewhere() -> None:
     ],
 )
 def test_what_our_client_asks_for_is_what_our_server_understands(options: StreamOptions) -> None:
-    query = deepgram.deepgram.query_for(options, "any")
+    query = deepgram.query_for(options, "any")
     assert parse_query(query) == options
     assert query["model"] == "any"
 
