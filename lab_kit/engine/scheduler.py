@@ -90,6 +90,11 @@ class Sequence:
         return self.request.priority_class, self.request.priority
 
     @property
+    def is_over(self) -> bool:
+        """It is done, and its worker has reported back."""
+        return self.stage is Stage.DONE and not self.busy
+
+    @property
     def urgency(self) -> tuple[int, Priority]:
         """Its place when somebody has to give way; the lowest is the most urgent."""
         return _CLASSES.index(self.request.priority_class), self.request.priority
@@ -237,14 +242,14 @@ class Scheduler:
     def ended(self) -> list[Sequence]:
         """Who is done and may be answered: from a closed batch nobody before everybody.
 
-        Whom a worker still holds is not: it is the worker who tells that they are done.
+        A worker marks what it has done before it reports back; until then it holds it.
         """
         return [
             s
             for batch in self._batches
-            if batch.is_open or all(_is_over(s) for s in batch.members)
+            if batch.is_open or all(s.is_over for s in batch.members)
             for s in batch.members
-            if _is_over(s)
+            if s.is_over
         ]
 
     # --- who joins
@@ -391,7 +396,3 @@ class Scheduler:
 
     def _of(self, lane: Lane) -> list[Sequence]:
         return [s for s in self._sequences.values() if s.lane == lane]
-
-
-def _is_over(sequence: Sequence) -> bool:
-    return sequence.stage is Stage.DONE and not sequence.busy

@@ -30,9 +30,8 @@ from lab_kit.stream.degradation import (
 _log = logging.getLogger(__name__)
 
 LOOK_S = 0.25
-TELLING_BUSY = 0.5
-"""Below it streams cost more than they will in company: their steps are their own, and every
-interim is granted."""
+ACTIVE_S = 1.0
+"""A stream that sent no sound for so long costs nothing, and says nothing of those that do."""
 KEPT_CHANGES = 256
 RETRY_AFTER_S = 2.0
 """A conversation ends, or a burst passes, in about that; sooner, the same answer would be given."""
@@ -156,8 +155,8 @@ class Watch:
         elapsed_s = looked.at_s - before.at_s
         spent_s = max(0.0, looked.busy_s - before.busy_s)
         busy = min(1.0, spent_s / (elapsed_s * looked.workers)) if elapsed_s > 0 else 0.0
-        if busy >= TELLING_BUSY:
-            self.cost.observe(spent_s, _live(streams), elapsed_s)
+        active = [s for s in streams if now_ns - s.pipeline.last_audio_ns < ACTIVE_S * 1e9]
+        self.cost.observe(spent_s, _live(active), elapsed_s, looked.workers)
         final_wait_s = self._waits.p95_s(looked.at_s)
         self.signals = Signals(final_wait_s, load.longest_wait_s, busy)
         change = self.degradation.observe(self.signals, looked.at_s)

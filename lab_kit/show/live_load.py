@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 
 import ipywidgets as widgets
 import numpy as np
@@ -61,7 +62,7 @@ async def live_load(
             run = await running
             show_drawing(draw_load(run, title), tabulate_load([run]))
             return run
-        screen = _Screen(title, bench.device, plan.seconds)
+        screen = _Screen(title, bench.device, plan)
         while not running.done():
             screen.draw(*seen.now())
             await asyncio.wait({running}, timeout=_DRAW_S)
@@ -126,8 +127,8 @@ class Seen:
 class _Screen:
     """A moving plot under the cell, which a still one replaces at the end."""
 
-    def __init__(self, title: str, device: str, seconds: float) -> None:
-        self._figure = _figure(title, device, seconds)
+    def __init__(self, title: str, device: str, plan: CallPlan) -> None:
+        self._figure = _figure(title, device, plan)
         self._line = widgets.HTML()
         self._box = widgets.VBox([self._figure, self._line], layout=widgets.Layout(width="100%"))
         display(self._box)  # type: ignore[no-untyped-call]
@@ -158,7 +159,15 @@ class _Screen:
         self._table.fill({"text/plain": table})
 
 
-def _figure(title: str, device: str, seconds: float) -> go.FigureWidget:
+def _most(plan: CallPlan) -> int:
+    """Streams that would be open at one moment if all calls were served."""
+    begins = [(call.at_s, 1) for call in plan.calls()]
+    ends = [(call.at_s + call.seconds, -1) for call in plan.calls()]
+    return max(accumulate(change for _, change in sorted(begins + ends)))
+
+
+def _figure(title: str, device: str, plan: CallPlan) -> go.FigureWidget:
+    most = _most(plan)
     figure = go.FigureWidget(
         [
             go.Scatter(mode="markers", marker={"color": theme.STAGE_COLORS[INFERENCE], "size": 7}),
@@ -178,13 +187,15 @@ def _figure(title: str, device: str, seconds: float) -> go.FigureWidget:
         height=_HEIGHT_PX,
         margin={"l": 58, "r": 58, "t": 64, "b": 44},
         showlegend=False,
-        xaxis={"title": "seconds since the plan began", "range": (0, seconds + 2)},
+        xaxis={"title": "seconds since the plan began", "range": (0, plan.seconds + 2)},
         yaxis={"title": "● final delay, ms", "range": (0, HIGHEST_MS), "fixedrange": True},
         yaxis2={
             "title": "streams open",
             "overlaying": "y",
             "side": "right",
-            "rangemode": "tozero",
+            "range": (0, most + 1),
+            "tickmode": "linear",
+            "dtick": max(1, most // 5),
             "showgrid": False,
         },
     )

@@ -63,7 +63,7 @@ def draw_load(run: LiveLoad, title: str, level: ServiceLevel | None = None) -> s
     across = Scale(0, last_s, _LEFT_PX, _RIGHT_PX)
     seen_ms = [ms(d) for d in run.final_delays_s if not math.isinf(d)]
     up = Scale(0, _highest_ms(seen_ms), _BOTTOM_PX, _TOP_PX)
-    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "final delay ms")
+    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "delay ms")
     for turn in run.turns:
         x = across.px(min((turn.ended_ns - run.began_ns) / 1e9, last_s))
         if math.isinf(turn.final_delay_s):

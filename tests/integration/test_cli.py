@@ -1,5 +1,6 @@
 """The ``lab`` command as a process: what it prints, where, and with which exit code."""
 
+import json
 import os
 import re
 import subprocess
@@ -160,3 +161,20 @@ def test_serve_takes_the_servers_own_options() -> None:
     assert done.returncode == 0
     assert "--port" in done.stdout
     assert "--key" in done.stdout
+
+
+def test_load_calls_a_running_server_and_keeps_what_it_found(bench: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "load.json"
+    plan = ("--closed", "1", "--call-s", "3", "--seconds", "4", "--warm-up-s", "0")
+    ran = lab("load", *plan, "--url", bench.url, "--key", "cli-key", "--json", str(file))
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"refused, broken, stalled +0, 0, 0", ran.stdout)
+    told = json.loads(file.read_text())
+    assert told["calls"]["complete"] == told["calls"]["attempted"] >= 1
+    assert told["turns"] >= 1
+    assert told["turns_without_final"] == 0
+
+
+def test_load_takes_one_plan_at_a_time() -> None:
+    assert lab("load", "--streams", "2", "--rate", "1").returncode == 2
+    assert lab("load").returncode == 2

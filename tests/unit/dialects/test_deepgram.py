@@ -32,6 +32,7 @@ from lab_kit.events import (
     Final,
     Interim,
     ModelInfo,
+    PriorityClass,
     SpeechStarted,
     StreamEnded,
     StreamOptions,
@@ -349,3 +350,24 @@ def test_a_reason_fits_into_a_close_frame_whatever_it_says() -> None:
     closure = deepgram.closure(InvalidAudioFormat("é" * 200, "x", "y"))
     assert len(closure.reason.encode()) <= 123
     assert closure.reason.startswith("DATA-0000: é")
+
+
+@pytest.mark.parametrize("kind", list(PriorityClass))
+def test_the_priority_is_a_parameter_of_ours(kind: PriorityClass) -> None:
+    options = StreamOptions(priority_class=kind)
+    query = deepgram.query_for(options, "nova-3")
+    assert parse_query(query).priority_class is kind
+    assert ("lab_priority" in query) is (kind is not PriorityClass.INTERACTIVE)
+
+
+def test_a_priority_that_is_none_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InvalidParameter, match="interactive, standard, batch"):
+        parse_query(RAW | {"lab_priority": "urgent"})
+
+
+def test_optional_steps_are_asked_for_as_the_provider_names_them() -> None:
+    said = RAW | {"punctuate": "true", "numerals": "true", "redact": "pci"}
+    assert parse_query(said).postprocess == ("punctuate", "numerals", "redact")
+    options = StreamOptions(postprocess=("numerals", "redact"))
+    assert parse_query(deepgram.query_for(options, "nova-3")).postprocess == ("numerals", "redact")
+    assert parse_query(RAW | {"redact": "false"}).postprocess == ()

@@ -504,3 +504,17 @@ def test_a_cancelled_sequence_frees_its_blocks_at_once() -> None:
     assert kv.usage().reserved == 4
     desk.scheduler.remove(gone)
     assert kv.usage().reserved == 0
+
+
+def test_what_another_worker_still_holds_is_not_answered_yet() -> None:
+    """Its worker marks it as done while it computes, and only then waits for its turn to report."""
+    desk = Desk(workers=2)
+    first, second = desk.standing(1, 2)
+    mine, others = desk.scheduler.take(0), desk.scheduler.take(0)
+    assert isinstance(mine, Work)
+    assert isinstance(others, Work)
+    first.stage = second.stage = Stage.DONE
+    desk.scheduler.settle(mine)
+    assert desk.scheduler.ended() == list(mine.sequences)
+    desk.scheduler.settle(others)
+    assert desk.scheduler.ended() == [first, second]
