@@ -155,7 +155,7 @@ class Watch:
         elapsed_s = looked.at_s - before.at_s
         spent_s = max(0.0, looked.busy_s - before.busy_s)
         busy = min(1.0, spent_s / (elapsed_s * looked.workers)) if elapsed_s > 0 else 0.0
-        active = [s for s in streams if now_ns - s.pipeline.last_audio_ns < ACTIVE_S * 1e9]
+        active = [s for s in streams if now_ns - s.last_audio_ns < ACTIVE_S * 1e9]
         self.cost.observe(spent_s, _live(active), elapsed_s, looked.workers)
         final_wait_s = self._waits.p95_s(looked.at_s)
         self.signals = Signals(final_wait_s, load.longest_wait_s, busy)
