@@ -180,7 +180,7 @@ async def test_a_client_that_vanishes_is_counted_and_leaves_nothing(
     wire = Hands(WORD, ClientGone)
     await served(serving, wire)
     assert wire.ending is None
-    ends = serving.metrics.exposition().decode()
+    ends = serving.metrics.exposition()[0].decode()
     assert f'lab_stream_ends_total{{code="{GONE}",version="1"}} 1.0' in ends
     assert serving.versions.status(1).in_flight == 0
     assert serving.versions.production.name == MODEL

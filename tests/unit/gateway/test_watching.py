@@ -12,7 +12,7 @@ from test_app import QUERY, speech
 
 from lab_kit.engine.api import Load
 from lab_kit.errors import LabError, SystemOverloaded
-from lab_kit.events import PriorityClass, StreamOptions
+from lab_kit.events import PriorityClass
 from lab_kit.gateway.app import create_app
 from lab_kit.gateway.serving import Serving
 from lab_kit.gateway.watching import RETRY_AFTER_S
@@ -41,8 +41,8 @@ class Speaker:
     """An open stream, of which only its class is asked."""
 
     def __init__(self, priority_class: PriorityClass = PriorityClass.INTERACTIVE) -> None:
-        self.pipeline = self
-        self.options = StreamOptions(priority_class=priority_class)
+        self.priority_class = priority_class
+        self.opened_ns = self.last_audio_ns = 0
 
     def drain(self) -> None: ...
 
