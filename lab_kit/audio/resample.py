@@ -5,8 +5,9 @@ band from filling the new one. They differ in what they cost a listener. A recor
 soxr's "HQ" recipe, which passes 91 % of the band with more than 100 dB of rejection. Fed with 20 ms
 at a time, the same recipe works in blocks and holds back up to 37 ms of a 48 kHz stream and up to
 115 ms of a telephone's: more than a third of the whole budget. A stream therefore goes through
-FFmpeg's filter, which is shorter: it holds back 1 to 2 ms and passes 90 % of the band within half a
-decibel.
+FFmpeg's filter, which is shorter: it holds back 1 to 2 ms, passes 87 % of the band within half a
+decibel, and rejects what is 1 kHz above it by 60 dB, 2 kHz above by 98; speech has next to nothing
+in between. It takes some 3 ms of CPU for a second of sound, the other one less than 1.
 """
 
 import av

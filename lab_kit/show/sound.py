@@ -13,4 +13,4 @@ def sound(heard: Clip | FloatArray) -> None:
     It plays in the reader's browser.
     """
     samples = heard.samples if isinstance(heard, Clip) else heard
-    display(Audio(samples, rate=SAMPLE_RATE_HZ, normalize=False))  # type: ignore[no-untyped-call]
+    display(Audio(samples, rate=SAMPLE_RATE_HZ))  # type: ignore[no-untyped-call]

@@ -54,6 +54,8 @@ def test_too_much_audio_is_refused_at_the_chunk_that_crosses_the_limit() -> None
 def test_what_no_chunk_could_satisfy_is_refused_at_once() -> None:
     with pytest.raises(InvalidParameter):
         IncomingAudio("speex", 16_000, 1, longest_s=2)
+    with pytest.raises(InvalidParameter, match="alaw, linear16, linear32, mulaw, opus"):
+        IncomingAudio("flac", 16_000, 1, longest_s=2)  # for recordings: its frames are long
     with pytest.raises(InvalidParameter, match="3 channels"):
         IncomingAudio("opus", 16_000, 3, longest_s=2)
     with pytest.raises(UnsupportedSampleRate, match="Opus at 44,100"):
