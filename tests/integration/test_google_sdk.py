@@ -18,6 +18,9 @@ from google.cloud.speech_v2.services.speech.transports import (
 from google.protobuf.duration_pb2 import Duration
 from server_process import KEY, ServerProcess, eventually, is_at_rest, metrics, plain, speech
 
+from lab_kit import datasets
+from lab_kit.audio.codecs import Codec
+from lab_kit.audio.sources import PacedRecording
 from lab_kit.bench import Bench
 
 CHUNK = 3_200
@@ -99,6 +102,19 @@ def test_one_utterance_is_ended_by_its_silence_and_the_rest_ignored(bench: Bench
     marks = [m.speech_event_type for m in heard if m.speech_event_type]
     assert marks == [EVENT.END_OF_SINGLE_UTTERANCE]
     assert plain(finals(heard)[0]).count("best of times") == 1
+
+
+def test_a_telephone_is_understood(bench: Bench) -> None:
+    codec = Codec("mulaw", 8_000)
+    spoken = datasets.clip("two-cities-best").samples
+    called = PacedRecording("telephone", spoken, tail_s=0.5, chunk_s=0.1, codec=codec).chunks()
+    config = speech_v1.RecognitionConfig(
+        encoding=speech_v1.RecognitionConfig.AudioEncoding.MULAW,
+        sample_rate_hertz=8_000,
+        language_code="en-US",
+    )
+    (said,) = finals(hear(bench, b"".join(chunk.data for chunk in called), config))
+    assert SAID in plain(said)
 
 
 @pytest.mark.parametrize(

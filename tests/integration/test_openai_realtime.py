@@ -14,7 +14,9 @@ from server_process import HANG_S, KEY, eventually, is_at_rest, plain
 from websockets.exceptions import InvalidStatus
 
 from lab_kit import datasets
+from lab_kit.audio.codecs import Codec
 from lab_kit.audio.pcm import to_pcm16
+from lab_kit.audio.sources import PacedRecording
 from lab_kit.bench import Bench
 
 SAID = "it was the best of times"
@@ -87,6 +89,22 @@ async def test_a_turn_is_told_in_the_order_that_the_provider_documents(bench: Be
         assert heard[-1].transcript.startswith(deltas)
         assert heard[-1].usage.type == "duration"
         assert len({e.event_id for e in heard}) == len(heard)
+
+
+@pytest.mark.parametrize(
+    ("format_type", "encoding"), [("audio/pcmu", "mulaw"), ("audio/pcma", "alaw")]
+)
+async def test_a_telephone_is_understood(bench: Bench, format_type: str, encoding: str) -> None:
+    silence = np.zeros(16_000, np.float32)
+    audio = np.concatenate([datasets.clip("two-cities-best").samples, silence])
+    chunks = PacedRecording("telephone", audio, chunk_s=0.1, codec=Codec(encoding, 8_000)).chunks()
+    async with session(bench) as connection:
+        updated = await update(connection, format={"type": format_type})
+        assert updated.session.audio.input.format.type == format_type
+        for chunk in chunks:
+            await append(connection, chunk.data)
+        heard = await until(connection, TRANSCRIPT + "completed")
+    assert SAID in plain(heard[-1].transcript)
 
 
 async def test_turns_follow_one_another(bench: Bench) -> None:
