@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from weakref import WeakSet
 
 from lab_kit.engine.api import Load
@@ -42,8 +42,8 @@ class OpenStream(Protocol):
     """A stream that the server can ask to come to its end."""
 
     @property
-    def pipeline(self) -> StreamPipeline:
-        """Its stages."""
+    def pipeline(self) -> StreamPipeline | None:
+        """Its stages; None while the client has not said yet what it wants."""
         ...
 
     def drain(self) -> None:
@@ -53,6 +53,10 @@ class OpenStream(Protocol):
     def close_early(self, reason: LabError) -> None:
         """Finish in the same way, and tell the client why."""
         ...
+
+
+Begun: TypeAlias = tuple[OpenStream, StreamPipeline]
+"""A stream and its stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +146,14 @@ class Watch:
         elapsed_s = looked.at_s - before.at_s
         spent_s = max(0.0, looked.busy_s - before.busy_s)
         busy = min(1.0, spent_s / (elapsed_s * looked.workers)) if elapsed_s > 0 else 0.0
-        active = [s for s in streams if now_ns - s.pipeline.last_audio_ns < ACTIVE_S * 1e9]
+        active = [s for s, p in _begun(streams) if now_ns - p.last_audio_ns < ACTIVE_S * 1e9]
         self.cost.observe(spent_s, _live(active), elapsed_s, looked.workers)
         final_wait_s = self._waits.p95_s(looked.at_s)
         self.signals = Signals(final_wait_s, load.longest_wait_s, busy)
         change = self.degradation.observe(self.signals, looked.at_s)
         if change is not None:
             self._note(change)
-        going_on = [stream for stream in streams if stream not in self._ending]
+        going_on = [(s, p) for s, p in _begun(streams) if s not in self._ending]
         if self.degradation.closes:
             self._close_one(going_on, now_ns)
         self._reclaim(going_on, now_ns)
@@ -168,15 +172,12 @@ class Watch:
             self.signals,
         )
 
-    def _close_one(self, streams: list[OpenStream], now_ns: int) -> None:
-        ages = [
-            (s.pipeline.options.priority_class, (now_ns - s.pipeline.opened_ns) / 1e9)
-            for s in streams
-        ]
+    def _close_one(self, begun: list[Begun], now_ns: int) -> None:
+        ages = [(p.options.priority_class, (now_ns - p.opened_ns) / 1e9) for _, p in begun]
         chosen = to_close(ages)
         if chosen is not None:
             self._end(
-                streams[chosen],
+                begun[chosen],
                 "overload",
                 SystemOverloaded(
                     f"a stream of class {ages[chosen][0]} gives way to others",
@@ -186,12 +187,12 @@ class Watch:
                 ),
             )
 
-    def _reclaim(self, streams: list[OpenStream], now_ns: int) -> None:
+    def _reclaim(self, begun: list[Begun], now_ns: int) -> None:
         silent_s = self._limits.no_audio_s
-        for stream in streams:
-            if (now_ns - stream.pipeline.last_audio_ns) / 1e9 > silent_s:
+        for stream, pipeline in begun:
+            if (now_ns - pipeline.last_audio_ns) / 1e9 > silent_s:
                 self._end(
-                    stream,
+                    (stream, pipeline),
                     "no audio",
                     StreamIdle(
                         f"no audio for {silent_s:.0f} s, whatever else was sent",
@@ -200,8 +201,9 @@ class Watch:
                     ),
                 )
 
-    def _end(self, stream: OpenStream, reason: str, error: LabError) -> None:
-        kind = stream.pipeline.options.priority_class
+    def _end(self, ending: Begun, reason: str, error: LabError) -> None:
+        stream, pipeline = ending
+        kind = pipeline.options.priority_class
         self._metrics.closed_early.labels(kind.value, reason).inc()
         _log.warning("a stream of class %s is closed: %s", kind, error)
         self._ending.add(stream)  # asked once; it may take a moment to deliver what it owes
@@ -218,9 +220,13 @@ class Watch:
 
 
 def _live(streams: Collection[OpenStream]) -> int:
-    """How many of them are not batch work."""
-    kinds = [stream.pipeline.options.priority_class for stream in streams]
-    return len(kinds) - kinds.count(PriorityClass.BATCH)
+    """How many of them are not batch work, as far as they have said."""
+    kinds = [pipeline.options.priority_class for _, pipeline in _begun(streams)]
+    return len(streams) - kinds.count(PriorityClass.BATCH)
+
+
+def _begun(streams: Collection[OpenStream]) -> list[Begun]:
+    return [(s, pipeline) for s in streams if (pipeline := s.pipeline) is not None]
 
 
 async def keep_watch(serving: "Watched") -> None:

@@ -41,7 +41,7 @@ class Speaker:
     """An open stream, of which only its class is asked."""
 
     def __init__(self, priority_class: PriorityClass = PriorityClass.INTERACTIVE) -> None:
-        self.pipeline = self
+        self.pipeline: Speaker | None = self
         self.options = StreamOptions(priority_class=priority_class)
 
     def drain(self) -> None: ...
@@ -113,7 +113,7 @@ def test_the_longest_stream_of_low_priority_is_closed_with_its_finals_and_a_reas
 ) -> None:
     with client.websocket_connect(QUERY) as urgent, client.websocket_connect(BATCH) as low:
         low.send_bytes(speech()[:-16_000])  # its final is not due yet
-        wait_until(lambda: any(s.pipeline.audio_s > 1 for s in serving.streams))
+        wait_until(lambda: any(s.pipeline and s.pipeline.audio_s > 1 for s in serving.streams))
         look(serving, BUSY, 8)
         heard = []
         closed = ends(lambda: heard.append(low.receive_json()))
@@ -161,6 +161,21 @@ def test_batch_streams_need_no_place_and_take_none(serving: Serving) -> None:
     serving.watch.admit(PriorityClass.BATCH, [Speaker() for _ in range(capacity)])
     many = [Speaker(PriorityClass.BATCH) for _ in range(capacity)]
     serving.watch.admit(PriorityClass.INTERACTIVE, many)
+
+
+def test_who_has_not_said_what_they_want_takes_a_place_and_is_left_alone(
+    serving: Serving,
+) -> None:
+    look(serving, CALM, 1)
+    capacity = serving.watch.capacity
+    assert capacity is not None
+    crowd = [Speaker() for _ in range(capacity)]
+    for speaker in crowd:
+        speaker.pipeline = None
+    with pytest.raises(SystemOverloaded):
+        serving.watch.admit(PriorityClass.INTERACTIVE, crowd)
+    serving.watch.degradation.level = Level.CLOSE_LOW
+    serving.watch.look(BUSY, set(crowd), 10**15)
 
 
 def test_an_operator_sees_the_level_and_moves_its_thresholds(
