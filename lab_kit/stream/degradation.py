@@ -44,7 +44,8 @@ class Thresholds:
             200 ms of silence it is what the 300 ms leave.
         queue_wait_s: what the oldest live request may wait; interims are due twice a second.
         busy: share of the workers' time. Beyond it a queue grows with every burst.
-        rise_s: pressure of 1 for so long is a step up.
+        rise_s: pressure of 1 for so long is a step up. Admission keeps crowds out, so a step can
+            wait until it is sure that this is no burst.
         fall: pressure must be below this,
         fall_s: for so long, for a step down.
     """
@@ -52,7 +53,7 @@ class Thresholds:
     final_wait_s: float = 0.1
     queue_wait_s: float = 0.5
     busy: float = 0.95
-    rise_s: float = 0.5
+    rise_s: float = 1.5
     fall: float = 0.7
     fall_s: float = 3.0
 

@@ -71,7 +71,7 @@ def test_pressure_that_comes_and_goes_moves_nothing() -> None:
 def test_any_signal_at_its_limit_is_pressure(signals: Signals) -> None:
     assert signals.pressure(Thresholds()) == pytest.approx(1)
     controller = Degradation()
-    assert run(controller, lambda at_s: signals, 1) != []
+    assert run(controller, lambda at_s: signals, 3) != []
 
 
 def test_an_idle_server_without_finals_recovers() -> None:
