@@ -266,14 +266,18 @@ def test_the_first_words_are_asked_for_louder_with_air_behind_and_few_tokens() -
     assert request.draft == ()
 
 
-def test_the_last_hypothesis_is_the_draft_of_the_next_interim_but_never_of_a_final() -> None:
+@pytest.mark.parametrize(("until_s", "final_draft"), [(2.5, ()), (3.8, (10, 11))])
+def test_the_last_hypothesis_is_the_draft_of_the_next_interim_and_of_a_long_final(
+    until_s: float, final_draft: tuple[int, ...]
+) -> None:
+    """A short final needs none: the silence hides all of its work."""
     talk = Talk(answer_with=lambda ask: "one two three four five six")
-    talk.hear(sound(3.5, ((0.5, 2.5),)))
+    talk.hear(sound(until_s + 1.0, ((0.5, until_s),)))
     interims = [a.request for a in talk.asks if a.request.priority is Priority.INTERIM]
     finals = [a.request for a in talk.asks if a.request.priority is Priority.FINAL]
     assert interims[-1].draft == (10, 11, 12, 13)  # all tokens but the last two
     assert finals
-    assert all(request.draft == () for request in finals)
+    assert all(request.draft == final_draft for request in finals)
     assert all(request.max_tokens is None for request in finals)
 
 
