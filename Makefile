@@ -22,7 +22,7 @@ test:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy lab_kit $(SCRIPTS)
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --durations=25
 ifneq ($(NOTEBOOKS),)
 	PYTHONPATH=tests/notebooks $(BIN)/python -m pytest $(NBVAL) labs
 endif
