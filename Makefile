@@ -36,6 +36,8 @@ bench:
 	$(BIN)/python tests/benchmarks/engine.py
 	$(BIN)/python tests/benchmarks/batching.py
 	$(BIN)/python tests/benchmarks/frameworks.py
+	$(BIN)/python tests/benchmarks/concurrency.py
+	$(BIN)/python tests/benchmarks/soak.py
 
 # Runs the notebooks and keeps the outputs that `make test` compares with.
 outputs:

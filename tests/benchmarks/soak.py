@@ -1,13 +1,12 @@
 """A long overload: every admitted stream ends as promised, and the server is as it was before.
 
     .venv/bin/python tests/benchmarks/soak.py [--minutes 10] [--times 2.0] [--capacity 24]
-                                              [--url http://127.0.0.1:PORT] [--json FILE]
+                                              [--json FILE]
 
 Calls of a few sentences arrive at random at ``--times`` the rate that ``--capacity`` streams would
-fill (Little's law), for so many minutes; some are of class batch. ``--url`` is where callers go, if
-that is not the server itself: put a fault proxy between. After it the server gets time to come to
-rest, and what it holds is compared with what it held before: memory, descriptors, threads, tasks
-(by open streams and leases), queue.
+fill (Little's law), for so many minutes; some are of class batch. Between them and the server is a
+network with distance, jitter and loss. After it the server gets time to come to rest, and what it
+holds is compared with what it held before: memory, descriptors, threads, tasks, open streams, queue.
 
 Exits with 1 if an admitted stream got neither its finals nor a documented error.
 """
@@ -24,16 +23,17 @@ from pathlib import Path
 import httpx
 import psutil
 
-from lab_kit.bench import Bench, Caller
+from lab_kit.bench import Bench
 from lab_kit.datasets import clips
 from lab_kit.events import PriorityClass, StreamOptions
-from lab_kit.load import Ending, LiveLoad, OpenCalls, Poisson, call_all
+from lab_kit.load import Ending, LiveLoad, Network, OpenCalls, Poisson, call_all
 from lab_kit.load.live_load import turns_of
 from lab_kit.show.load import tabulate_load
 
 CALL_S = 12.0
 BATCH_SHARE = 0.25
 REST_S = 15.0
+ROUGH = Network(one_way_s=0.02, jitter_s=0.01, loss=0.01)
 DOCUMENTED = ("SYSTEM_OVERLOADED", "NET-0001", "SLOW-CONSUMER", "server stops", "DATA-0000")
 """What a stream's end may be called; the README lists them."""
 
@@ -98,7 +98,6 @@ async def soak(options: argparse.Namespace) -> int:
     """Run it; returns the exit code."""
     bench = Bench.start()
     try:
-        caller = bench if options.url is None else Caller(options.url, bench.key, bench.device)
         speech = [clip for clip in clips(is_held_out=True) if clip.duration_s < CALL_S]
         await call_all(bench, OpenCalls(Poisson(1.0, 5.0, 1), 4.0), speech)  # warm, and grown
         await asyncio.sleep(REST_S / 3)
@@ -112,10 +111,11 @@ async def soak(options: argparse.Namespace) -> int:
             OpenCalls(Poisson(rate * share, seconds, seed), CALL_S)
             for share, seed in ((1 - BATCH_SHARE, 2), (BATCH_SHARE, 3))
         ]
-        live, work = await asyncio.gather(
-            call_all(caller, plans[0], speech, seed=2, warm_up_s=min(10, seconds / 4)),
-            call_all(caller, plans[1], speech, seed=3, options=batch),
-        )
+        with bench.behind(ROUGH) as caller:
+            live, work = await asyncio.gather(
+                call_all(caller, plans[0], speech, seed=2, warm_up_s=min(10, seconds / 4)),
+                call_all(caller, plans[1], speech, seed=3, options=batch),
+            )
         level = await bench.full_service()
         await asyncio.sleep(REST_S)
         after = await held(bench)
@@ -144,7 +144,6 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--times", type=float, default=2.0, help="of capacity")
     parser.add_argument("--capacity", type=int, default=24, help="streams, by concurrency.py")
-    parser.add_argument("--url", help="call here instead, such as at a proxy before the server")
     parser.add_argument("--json", type=Path)
     return asyncio.run(soak(parser.parse_args()))
 
