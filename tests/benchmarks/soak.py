@@ -6,7 +6,7 @@
 Calls of a few sentences arrive at random at ``--times`` the rate that ``--capacity`` streams would
 fill (Little's law), for so many minutes; some are of class batch. Between them and the server is a
 network with distance, jitter and loss. After it the server gets time to come to rest, and what it
-holds is compared with what it held before: memory, descriptors, threads, tasks, open streams, queue.
+holds is compared with what it held before: memory, descriptors, threads, tasks, streams, queue.
 
 Exits with 1 if an admitted stream got neither its finals nor a documented error.
 """
