@@ -8,7 +8,13 @@ import httpx
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from lab_kit.clock import ClockOffset, ClockProbe, best_offset
-from lab_kit.errors import ConnectionFailed, InvalidMessage, LabError, Unauthenticated
+from lab_kit.errors import (
+    ConnectionFailed,
+    InvalidMessage,
+    LabError,
+    SystemOverloaded,
+    Unauthenticated,
+)
 from lab_kit.trace import RequestCall
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
@@ -18,6 +24,7 @@ _TIMEOUT_S = 120.0
 _JSON = "application/json"
 _OPEN_METRICS = "application/openmetrics-text"
 _LINES = "application/x-ndjson"
+_KINDS: dict[int, type[LabError]] = {401: Unauthenticated, 503: SystemOverloaded}
 
 
 def _client(url: str, key: str | None) -> httpx.AsyncClient:
@@ -141,7 +148,7 @@ def unreachable(url: str, error: Exception) -> ConnectionFailed:
 
 def refused(response: httpx.Response) -> LabError:
     """The error for an answer that is a refusal; the reason is in it."""
-    kind = Unauthenticated if response.status_code == 401 else ConnectionFailed
+    kind = _KINDS.get(response.status_code, ConnectionFailed)
     return kind(
         f"the server refused with {response.status_code}: {response.text[:300]}",
         "200",

@@ -9,11 +9,15 @@ from typing import Any
 
 import grpc
 
-from lab_kit.errors import ConnectionFailed, Unauthenticated
+from lab_kit.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
 
 OPEN_TIMEOUT_S = 5.0
 PING_S = 20.0
 """Proxies close what is silent for a minute or so; HTTP/2's own pings are not silence."""
+_KINDS: dict[grpc.StatusCode, type[LabError]] = {
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: SystemOverloaded,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,9 @@ class GrpcCall:
         if await self._call.code() is not grpc.StatusCode.OK:
             raise await self._broken()
 
-    async def _broken(self) -> ConnectionFailed | Unauthenticated:
+    async def _broken(self) -> LabError:
         code, details = await self._call.code(), await self._call.details()
-        kind = Unauthenticated if code is grpc.StatusCode.UNAUTHENTICATED else ConnectionFailed
+        kind = _KINDS.get(code, ConnectionFailed)
         return kind(f"the call ended: {code.name}: {details}", "OK", "see the reason")
 
 
@@ -78,7 +82,9 @@ async def open_grpc_call(
     """Connect, call ``method``, send ``first``; open once the server has taken the call.
 
     Raises:
-        Unauthenticated, ConnectionFailed: nobody listens, or the call was refused.
+        Unauthenticated: the server refused the key.
+        SystemOverloaded: it takes no more calls now.
+        ConnectionFailed: nobody listens, or the call was refused for another reason.
     """
     options = [
         ("grpc.keepalive_time_ms", round(ping_s * 1000)),
