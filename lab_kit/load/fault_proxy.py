@@ -7,7 +7,7 @@ every byte each way. WebRTC's peers tell each other their addresses; the proxy p
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -87,9 +87,9 @@ class FaultProxy:
 
     def _listen(self, target: Address) -> int:
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await TcpCarrier(self._network, self._chance, self._counter).carry(
-                reader, writer, target
-            )
+            carrier = TcpCarrier(self._network, self._chance, self._counter)
+            with suppress(asyncio.CancelledError):  # asyncio would log it as a failure of ours
+                await carrier.carry(reader, writer, target)
 
         server = self._on_thread(asyncio.start_server(carry, HOST, 0))
         self._servers.append(server)
