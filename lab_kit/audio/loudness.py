@@ -18,7 +18,7 @@ MARGIN_DB = 9.0
 +30 ms of the true end for eight in ten utterances of the clips that settings may be chosen by."""
 DIGITAL_SILENCE_DB = -95.0
 """Below the smallest 16-bit sample: a muted line or a codec's gap, and no room. A floor down there
-would make the room that follows count as loud for half a minute."""
+would make the room that follows count as loud until it has risen there, at 2 dB a second."""
 FLOOR_RISE_DB = 0.016
 """The floor follows falling levels at once and rising ones at 2 dB a second, slower than speech."""
 CLEAR_DB = 20.0

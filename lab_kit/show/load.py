@@ -147,10 +147,6 @@ def _column(run: LiveLoad, head: str) -> list[tuple[str, str]]:
     ]
 
 
-def _p95(delays_s: Sequence[float]) -> str:
-    return f"{percentile_ms(delays_s, 0.95)} {standing(len(delays_s))}".strip()
-
-
 def _highest_ms(seen_ms: Sequence[float]) -> float:
     return min(HIGHEST_MS, max([ms(BUDGET_S) * 1.4, *(value * 1.05 for value in seen_ms)]))
 

@@ -12,7 +12,7 @@ from test_app import QUERY, speech
 
 from lab_kit.engine.api import Load
 from lab_kit.errors import LabError, SystemOverloaded
-from lab_kit.events import PriorityClass
+from lab_kit.events import Final, PriorityClass, Timing
 from lab_kit.gateway.app import create_app
 from lab_kit.gateway.serving import Serving
 from lab_kit.gateway.watching import RETRY_AFTER_S
@@ -204,3 +204,18 @@ def test_a_dead_letter_can_be_read_by_the_operator(serving: Serving, client: Tes
     told = client.get("/operator/dead-letters", headers={"authorization": "Token op"}).json()
     assert told["total"] == 1
     assert told["letters"][0]["error"] == "RuntimeError: device lost"
+
+
+@pytest.mark.parametrize(("finished_s", "reduced"), [(0.01, False), (0.4, True)])
+def test_who_reads_late_costs_nobody_service_and_a_late_engine_does(
+    serving: Serving, finished_s: float, reduced: bool
+) -> None:
+    """Both times every final leaves two seconds after its endpoint; only one engine was late."""
+    for n in range(20):
+        decided_ns = round((10 + n / 10) * SECOND_NS)
+        finished_ns = decided_ns + round(finished_s * SECOND_NS)
+        stamps = (decided_ns, decided_ns, decided_ns, finished_ns)
+        final = Final(n, 0.0, 1.0, "so", 1.0, True, False, Timing(1.0, decided_ns, *stamps, 0))
+        serving.watch.sent(final, decided_ns + 2 * SECOND_NS, PriorityClass.INTERACTIVE)
+    look(serving, CALM, 3.0, from_s=13.0)
+    assert (serving.watch.level != "full") is reduced
