@@ -78,8 +78,10 @@ def test_low_priority_is_refused_first_and_told_when_to_come_back(
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == str(round(RETRY_AFTER_S))
     assert refused.json()["err_code"] == "TOO_MANY_REQUESTS"
-    with client.websocket_connect(QUERY):
-        pass
+    with client.websocket_connect(QUERY) as admitted:
+        admitted.send_text('{"type":"CloseStream"}')
+        # ended before leaving: the test client cancels an application that still runs
+        assert ends(admitted.receive_json).code == 1000
     serving.watch.degradation.level = Level.REFUSE_ALL
     assert refusal(client, QUERY).status_code == 503
     told = client.get("/metrics").text
