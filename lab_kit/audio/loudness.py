@@ -18,7 +18,9 @@ MARGIN_DB = 9.0
 +30 ms of the true end for eight in ten utterances of the clips that settings may be chosen by."""
 DIGITAL_SILENCE_DB = -95.0
 """Below the smallest 16-bit sample: a muted line or a codec's gap, and no room. A floor down there
-would make the room that follows count as loud until it has risen there, at 2 dB a second."""
+would make the room that follows count as loud until it has risen there, at 2 dB a second. A frame
+that is muted for a quarter of its length or more says nothing of the room either."""
+_DIGITAL_SILENCE = 10 ** (DIGITAL_SILENCE_DB / 10)
 FLOOR_RISE_DB = 0.016
 """The floor follows falling levels at once and rising ones at 2 dB a second, slower than speech."""
 CLEAR_DB = 20.0
@@ -50,10 +52,11 @@ class Loudness:
 
     def push(self, window: FloatArray) -> None:
         """Take a window, a whole number of frames long."""
-        frames = window.reshape(-1, FRAME_SAMPLES)
-        power = np.maximum((frames * frames).mean(axis=1), 10 ** (_SILENCE_DB / 10))
-        for level_db in 10 * np.log10(power):
-            self._follow(float(level_db))
+        quarters = (window * window).reshape(-1, 4, FRAME_SAMPLES // 4).mean(axis=2)
+        levels = 10 * np.log10(np.maximum(quarters.mean(axis=1), 10 ** (_SILENCE_DB / 10)))
+        quietest = quarters.min(axis=1)
+        for level_db, quarter in zip(levels.tolist(), quietest.tolist(), strict=True):
+            self._follow(level_db if quarter > _DIGITAL_SILENCE else _SILENCE_DB)
 
     def _follow(self, level_db: float) -> None:
         self._sample += FRAME_SAMPLES

@@ -92,6 +92,7 @@ class Load:
             waiting is what that is for.
         busy_s: time that all workers together have computed since the engine began, batch work left
             out again: it fills what others leave.
+        interim_s: the part of it that went into interims, which can do with less.
         workers: how many there are.
     """
 
@@ -99,6 +100,7 @@ class Load:
     running: int
     longest_wait_s: float = 0.0
     busy_s: float = 0.0
+    interim_s: float = 0.0
     workers: int = 1
 
 

@@ -13,7 +13,15 @@ from concurrent.futures import Future
 from hashlib import sha256
 from itertools import count, groupby
 
-from lab_kit.engine.api import CacheFrame, CacheView, DecodeRequest, Hypothesis, Load, Ticket
+from lab_kit.engine.api import (
+    CacheFrame,
+    CacheView,
+    DecodeRequest,
+    Hypothesis,
+    Load,
+    Priority,
+    Ticket,
+)
 from lab_kit.engine.batching import Batching, Continuous
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import Runner
@@ -60,7 +68,7 @@ class EngineLoop:
         self._frames: deque[CacheFrame] = deque(maxlen=FRAMES)
         self._changed = threading.Condition()
         self._stopping = False
-        self._busy_ns = 0
+        self._busy_ns = dict.fromkeys(Priority, 0)
         self._threads = [
             threading.Thread(target=self._work, name=f"engine-{n}", daemon=True)
             for n in range(workers)
@@ -146,7 +154,8 @@ class EngineLoop:
                 waiting=self._scheduler.count(Stage.WAITING),
                 running=self._scheduler.count(Stage.ENCODED, Stage.DECODING),
                 longest_wait_s=seconds(self._scheduler.longest_wait_ns(time.perf_counter_ns())),
-                busy_s=seconds(self._busy_ns),
+                busy_s=seconds(sum(self._busy_ns.values())),
+                interim_s=seconds(self._busy_ns[Priority.INTERIM]),
                 workers=len(self._threads),
             )
 
@@ -234,8 +243,9 @@ class EngineLoop:
         failures = self._tried(work)
         spent_ns = time.perf_counter_ns() - began_ns
         with self._changed:
-            if work.sequences[0].request.priority_class is not PriorityClass.BATCH:
-                self._busy_ns += spent_ns
+            asked = work.sequences[0].request
+            if asked.priority_class is not PriorityClass.BATCH:
+                self._busy_ns[asked.priority] += spent_ns
             self._scheduler.settle(work, spent_ns)
             self._picture()
             cancelled = [s for s in work.sequences if self._futures[s.number].cancelled()]

@@ -20,6 +20,7 @@ class ThresholdsBody(BaseModel):
     final_wait_s: float = Thresholds().final_wait_s
     queue_wait_s: float = Thresholds().queue_wait_s
     busy: float = Thresholds().busy
+    saturated: float = Thresholds().saturated
     rise_s: float = Thresholds().rise_s
     fall: float = Thresholds().fall
     fall_s: float = Thresholds().fall_s

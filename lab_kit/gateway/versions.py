@@ -106,6 +106,7 @@ class Versions:
             running=sum(load.running for load in loads),
             longest_wait_s=max(load.longest_wait_s for load in loads),
             busy_s=sum(load.busy_s for load in loads),
+            interim_s=sum(load.interim_s for load in loads),
             workers=max(load.workers for load in loads),
         )
 

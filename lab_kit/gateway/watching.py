@@ -21,6 +21,7 @@ from lab_kit.stream.admission import FILL, StreamCost
 from lab_kit.stream.degradation import (
     Change,
     Degradation,
+    Level,
     RecentWaits,
     Signals,
     Thresholds,
@@ -70,6 +71,7 @@ class Looked:
 
     at_s: float
     busy_s: float
+    interim_s: float
     workers: int
 
 
@@ -148,7 +150,7 @@ class Watch:
 
     def look(self, load: Load, streams: set[OpenStream], now_ns: int) -> None:
         """Take in the load, move the level, end what has to end."""
-        looked = Looked(now_ns / 1e9, load.busy_s, load.workers)
+        looked = Looked(now_ns / 1e9, load.busy_s, load.interim_s, load.workers)
         before, self._before = self._before, looked
         if before is None:
             return
@@ -156,7 +158,9 @@ class Watch:
         spent_s = max(0.0, looked.busy_s - before.busy_s)
         busy = min(1.0, spent_s / (elapsed_s * looked.workers)) if elapsed_s > 0 else 0.0
         active = [s for s in streams if now_ns - s.last_audio_ns < ACTIVE_S * 1e9]
-        self.cost.observe(spent_s, _live(active), elapsed_s, looked.workers)
+        is_full = self.degradation.level is Level.FULL
+        spare_s = max(0.0, looked.interim_s - before.interim_s) if is_full else 0.0
+        self.cost.observe(spent_s, _live(active), elapsed_s, looked.workers, spare_s)
         final_wait_s = self._waits.p95_s(looked.at_s)
         self.signals = Signals(final_wait_s, load.longest_wait_s, busy)
         change = self.degradation.observe(self.signals, looked.at_s)

@@ -26,6 +26,8 @@ def speaking(
 ) -> PacedRecording:
     """Clips in an order drawn from ``seed``, as many whole ones as fit into ``seconds``, or one.
 
+    A caller is one voice in one room: all clips of a call come from the same source.
+
     Args:
         think_s: mean of the pauses between them, which are exponential above the shortest.
 
@@ -35,11 +37,13 @@ def speaking(
     if not clips:
         raise InvalidParameter("no clips", "something to say", "give the caller clips")
     chance = random.Random(seed)
+    voice = chance.choice(clips).source
+    own = [clip for clip in clips if clip.source == voice]
     pieces: list[np.ndarray] = []
     spoken: list[Spoken] = []
     at_s = 0.0
     while True:
-        clip = chance.choice(clips)
+        clip = chance.choice(own)
         if pieces and at_s + clip.duration_s + TAIL_S > seconds:
             break
         spoken += [Spoken(u.text, at_s + u.start_s, at_s + u.end_s) for u in clip.utterances()]

@@ -19,6 +19,10 @@ TELLING_BUSY = 0.5
 """Below it streams cost more than they will in company: their steps are their own, and every
 interim is granted. So a window below it can only show that they cost far less than was thought."""
 FAR_LESS = 0.5
+ELASTIC = 0.65
+"""What interims cost where the service level makes them fewer, in parts of their full cost; over
+an utterance of four seconds that is 12 passes for 19. Nobody is turned away for the sake of the
+others' last third of interims."""
 FILL = 0.85
 """Of the workers' time, so much may be promised; what is left takes up bursts."""
 
@@ -35,6 +39,7 @@ class StreamCost:
     _busy_s: float = PRIOR_COST * PRIOR_WEIGHT_S
     _stream_s: float = PRIOR_WEIGHT_S
     _window_busy_s: float = 0.0
+    _window_spare_s: float = 0.0
     _window_stream_s: float = 0.0
     _window_worker_s: float = 0.0
 
@@ -43,9 +48,21 @@ class StreamCost:
         """Workers that one stream keeps busy, on average over its speech and its pauses."""
         return self._busy_s / self._stream_s
 
-    def observe(self, busy_s: float, streams: int, elapsed_s: float, workers: int) -> None:
-        """The workers were busy for ``busy_s`` while so many streams sent sound for so long."""
+    def observe(
+        self,
+        busy_s: float,
+        streams: int,
+        elapsed_s: float,
+        workers: int,
+        spare_interim_s: float = 0.0,
+    ) -> None:
+        """The workers were busy for ``busy_s`` while so many streams sent sound for so long.
+
+        Args:
+            spare_interim_s: the part of it that went into interims at full service.
+        """
         self._window_busy_s += busy_s
+        self._window_spare_s += spare_interim_s * (1 - ELASTIC)
         self._window_stream_s += streams * elapsed_s
         self._window_worker_s += workers * elapsed_s
         if self._window_worker_s >= workers * WINDOW_S:
@@ -56,9 +73,11 @@ class StreamCost:
         return max(1, int(workers * self.fill / self.workers))
 
     def _close_window(self) -> None:
-        busy_s, stream_s = self._window_busy_s, self._window_stream_s
-        is_telling = busy_s / self._window_worker_s >= TELLING_BUSY
-        self._window_busy_s = self._window_stream_s = self._window_worker_s = 0.0
+        is_telling = self._window_busy_s / self._window_worker_s >= TELLING_BUSY
+        busy_s = self._window_busy_s - self._window_spare_s
+        stream_s = self._window_stream_s
+        self._window_busy_s = self._window_spare_s = 0.0
+        self._window_stream_s = self._window_worker_s = 0.0
         if stream_s <= 0 or not (is_telling or busy_s / stream_s < self.workers * FAR_LESS):
             return
         kept = min(1.0, MEMORY_S / (self._stream_s + stream_s))

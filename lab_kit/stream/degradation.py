@@ -31,7 +31,9 @@ class Level(IntEnum):
 
 
 INTERIM_STRETCH = 2.0
-"""Interims are most of a stream's cost, and half as many still read as live text."""
+"""Interims are most of a stream's cost, and fewer still read as live text."""
+_HOLDS = 0.99
+"""A pressure that leads neither up nor down, wherever down begins."""
 LOW = (PriorityClass.STANDARD, PriorityClass.BATCH)
 
 
@@ -43,7 +45,10 @@ class Thresholds:
         final_wait_s: what a final may come later than its endpoint, p95 of the last ones. With
             200 ms of silence it is what the 300 ms leave.
         queue_wait_s: what the oldest live request may wait; interims are due twice a second.
-        busy: share of the workers' time. Beyond it a queue grows with every burst.
+        busy: share of the workers' time. Beyond it a queue grows with every burst, so interims
+            become fewer.
+        saturated: share of their time beyond which fewer interims were not enough; up to here they
+            take whatever time there is, and nobody is late for it.
         rise_s: pressure of 1 for so long is a step up. Admission keeps crowds out, so a step can
             wait until it is sure that this is no burst.
         fall: pressure must be below this,
@@ -52,13 +57,15 @@ class Thresholds:
 
     final_wait_s: float = 0.1
     queue_wait_s: float = 0.5
-    busy: float = 0.95
+    busy: float = 0.85
+    saturated: float = 0.98
     rise_s: float = 1.5
     fall: float = 0.7
     fall_s: float = 3.0
 
     def __post_init__(self) -> None:
-        limits = (self.final_wait_s, self.queue_wait_s, self.busy, self.fall)
+        waits, shares = (self.final_wait_s, self.queue_wait_s), (self.busy, self.saturated)
+        limits = (*waits, *shares, self.fall)
         if not (all(limit > 0 for limit in limits) and self.fall < 1):
             raise InvalidParameter(
                 f"thresholds {limits}", "more than 0, and fall below 1", "correct them"
@@ -83,13 +90,19 @@ class Signals:
     queue_wait_s: float = 0.0
     busy: float = 0.0
 
-    def pressure(self, thresholds: Thresholds) -> float:
-        """The worst of them, in units of its limit."""
-        return max(
+    def pressure(self, thresholds: Thresholds, level: Level) -> float:
+        """The worst of those that count at that level, in units of its limit."""
+        late = max(
             (self.final_wait_s or 0.0) / thresholds.final_wait_s,
             self.queue_wait_s / thresholds.queue_wait_s,
-            self.busy / thresholds.busy,
         )
+        if level is Level.FULL:
+            return max(late, self.busy / thresholds.busy)
+        if self.busy >= thresholds.saturated:
+            return max(late, self.busy / thresholds.saturated)
+        if level is Level.FEWER_INTERIMS:  # with all of them the workers would be busy again
+            return max(late, min(self.busy / thresholds.busy, _HOLDS))
+        return late
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +137,7 @@ class Degradation:
 
     def observe(self, signals: Signals, now_s: float) -> Change | None:
         """Take the signals as of ``now_s``; the step that follows, at most one at a time."""
-        self.pressure = signals.pressure(self.thresholds)
+        self.pressure = signals.pressure(self.thresholds, self.level)
         is_high, is_low = self.pressure >= 1, self.pressure < self.thresholds.fall
         if not (is_high or is_low) or (self._since_s is not None and is_high != self._is_high):
             self._since_s = None  # in between, or turned: whatever began to last has ended

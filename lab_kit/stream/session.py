@@ -251,7 +251,7 @@ class StreamSession:
         segment.interim = self._ask(request, end, trigger)
 
     def _interval_samples(self, speech_samples: int) -> int:
-        return round(interim_interval_samples(speech_samples) * self.interim_stretch)
+        return interim_interval_samples(speech_samples, self.interim_stretch)
 
     def _ask_for_final(self, segment: Segment, trigger: Trigger) -> None:
         self._drop_interim(segment)

@@ -51,6 +51,8 @@ class StreamTrace:
 
     def chunk(self, received_ns: int, size_bytes: int) -> Span:
         """A chunk arrived; end the span when it has been dealt with."""
+        if not self.trace_id:
+            return trace.INVALID_SPAN
         return self._tracing.tracer.start_span(
             "chunk",
             self._context,
@@ -63,7 +65,7 @@ class StreamTrace:
     ) -> None:
         """A stage did its work for a chunk."""
         self._tracing.observe(stage, max(0, ended_ns - began_ns) / 1e9, self.trace_id)
-        if not chunk.is_recording() and not self.trace_id:
+        if not self.trace_id:
             return
         span = self._tracing.tracer.start_span(
             stage,

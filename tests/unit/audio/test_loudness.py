@@ -77,3 +77,14 @@ def test_digital_silence_is_finite() -> None:
     loudness = followed(np.zeros(WINDOW * 10, np.float32))
     assert loudness.loud_until_sample == 0
     assert not loudness.is_clear
+
+
+@pytest.mark.parametrize("unmuted_samples", [2, 3, 5])
+def test_a_frame_that_is_muted_in_part_says_nothing_of_the_room(unmuted_samples: int) -> None:
+    """A line is muted and opened in the middle of frames: what is left of them is no quiet room."""
+    room, after = noise(1.024, -55.0), noise(0.512, -55.0, seed=3)
+    burst = noise(0.256, -20.0, seed=2)
+    room[20 * FRAME_SAMPLES + unmuted_samples : 120 * FRAME_SAMPLES - unmuted_samples] = 0.0
+    loudness = followed(room, burst, after)
+    end = len(room) + len(burst)
+    assert loudness.loud_until_sample == pytest.approx(end, abs=3 * FRAME_SAMPLES)

@@ -1,5 +1,6 @@
 """Who calls when; and what they say, with its truth."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,13 @@ def test_the_same_seed_says_the_same_and_one_clip_is_always_said(clip: Clip) -> 
 def test_a_caller_without_clips_is_refused() -> None:
     with pytest.raises(InvalidParameter):
         speaking([], 9.0, 0.5, seed=1)
+
+
+def test_a_caller_is_one_voice_in_one_room(clip: Clip) -> None:
+    other = replace(clip, text="no", words=(Word("no", 0.5, 1.5),), source="somebody else")
+    said = [
+        {spoken.text for spoken in speaking([clip, other], 40.0, 0.1, seed=seed).spoken}
+        for seed in range(12)
+    ]
+    assert all(len(texts) == 1 for texts in said)
+    assert {"so", "no"} == set.union(*said)

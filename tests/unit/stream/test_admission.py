@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab_kit.stream.admission import PRIOR_COST, StreamCost
+from lab_kit.stream.admission import ELASTIC, PRIOR_COST, StreamCost
 
 LOOK_S = 0.25
 
@@ -23,6 +23,15 @@ def test_what_streams_cost_is_learnt_and_the_prior_forgotten() -> None:
     cost = watched(StreamCost(fill=0.8), a_stream=0.2, streams=8, seconds=900)
     assert cost.workers == pytest.approx(0.2, rel=0.01)
     assert cost.capacity(2) == 8
+
+
+def test_interims_that_can_be_fewer_take_nobodys_place() -> None:
+    spare, none = StreamCost(), StreamCost()
+    for _ in range(3_600):
+        spare.observe(0.8 * LOOK_S, 8, LOOK_S, workers=1, spare_interim_s=0.6 * LOOK_S)
+        none.observe(0.8 * LOOK_S, 8, LOOK_S, workers=1)
+    assert none.workers == pytest.approx(0.1, rel=0.02)
+    assert spare.workers == pytest.approx((0.2 + 0.6 * ELASTIC) / 8, rel=0.02)
 
 
 def test_one_stream_alone_costs_more_than_it_will_in_company_and_teaches_nothing() -> None:

@@ -58,6 +58,26 @@ def test_what_a_step_itself_relieves_does_not_bring_it_back() -> None:
     assert steps(changes) == [(Level.FULL, Level.FEWER_INTERIMS)]
 
 
+def test_busy_workers_cost_interims_and_turn_nobody_away() -> None:
+    """Interims take whatever time there is; as long as nobody is late, that is no overload."""
+    controller = Degradation()
+    changes = run(controller, lambda at_s: Signals(final_wait_s=0.02, busy=0.95), 120)
+    assert steps(changes) == [(Level.FULL, Level.FEWER_INTERIMS)]
+
+
+def test_workers_without_a_free_moment_are_an_overload() -> None:
+    controller = Degradation()
+    run(controller, lambda at_s: Signals(busy=1.0), 20)
+    assert controller.level is Level.CLOSE_LOW
+
+
+def test_after_an_overload_busy_workers_turn_nobody_away_any_more() -> None:
+    controller = Degradation()
+    run(controller, lambda at_s: waits(0.5), 20)
+    run(controller, lambda at_s: Signals(final_wait_s=0.02, busy=0.9), 60)
+    assert controller.level is Level.FEWER_INTERIMS
+
+
 def test_pressure_that_comes_and_goes_moves_nothing() -> None:
     controller = Degradation()
     changes = run(controller, lambda at_s: waits(0.3 if round(at_s / LOOK_S) % 2 else 0.0), 60)
@@ -66,10 +86,10 @@ def test_pressure_that_comes_and_goes_moves_nothing() -> None:
 
 @pytest.mark.parametrize(
     "signals",
-    [Signals(final_wait_s=0.1), Signals(queue_wait_s=0.5), Signals(busy=0.95)],
+    [Signals(final_wait_s=0.1), Signals(queue_wait_s=0.5), Signals(busy=0.85)],
 )
 def test_any_signal_at_its_limit_is_pressure(signals: Signals) -> None:
-    assert signals.pressure(Thresholds()) == pytest.approx(1)
+    assert signals.pressure(Thresholds(), Level.FULL) == pytest.approx(1)
     controller = Degradation()
     assert run(controller, lambda at_s: signals, 3) != []
 

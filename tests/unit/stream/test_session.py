@@ -158,12 +158,12 @@ def test_a_dip_before_that_settles_nothing() -> None:
 
 
 def test_speech_without_a_pause_is_cut_at_the_longest_and_where_it_is_quietest() -> None:
-    quiet_at_s = 7.2
-    probabilities = [0.9] * round(11.5 / WINDOW_S)
+    quiet_at_s = 4.4
+    probabilities = [0.9] * round(7.5 / WINDOW_S)
     probabilities[round(quiet_at_s / WINDOW_S)] = 0.6
     talk = Talk(StreamOptions(interim_results=False), TableScorer([*probabilities, 0.0]))
     talk.answer_with = lambda ask: f"part {ask.number}"
-    talk.hear(sound(13.0, ((0.0, 11.5),)))
+    talk.hear(sound(9.0, ((0.0, 7.5),)))
     first, second = talk.finals
     assert first.end_s == pytest.approx(quiet_at_s, abs=2 * WINDOW_S)
     assert second.start_s == first.end_s  # nothing is lost at the cut, nothing heard twice
@@ -172,7 +172,7 @@ def test_speech_without_a_pause_is_cut_at_the_longest_and_where_it_is_quietest()
     longest = MAX_SEGMENT_SAMPLES + WINDOW_SAMPLES
     assert all(len(ask.request.audio) <= longest for ask in talk.asks)
     assert len(talk.asks[-1].request.audio) == pytest.approx(
-        (11.5 - quiet_at_s) * RATE, abs=0.2 * RATE
+        (7.5 - quiet_at_s) * RATE, abs=0.2 * RATE
     )
     assert len(talk.asks) <= 5
 

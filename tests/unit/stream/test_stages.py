@@ -21,6 +21,7 @@ from lab_kit.stream.postprocess import Skipped, Step
 from lab_kit.stream.segment import interim_interval_samples
 from lab_kit.stream.stages import RULES, Stage, table
 from lab_kit.stream.tracing import Tracing
+from lab_kit.units import samples
 
 OPTIONS = StreamOptions(speech_events=False)
 QUIETLY = StreamOptions(interim_results=False, speech_events=False)
@@ -157,15 +158,20 @@ async def test_an_interim_that_fails_is_left_out_and_the_stream_goes_on() -> Non
     assert seen.letters.total == 0
 
 
-async def test_stretched_interims_are_asked_for_half_as_often() -> None:
+async def test_stretched_interims_are_fewer_where_they_are_dense() -> None:
     asked = []
     for stretch in (1.0, 2.0):
         seen, engine = Seen(), HandEngine(lambda request: "so far")
         seen.stretch = stretch
         stream = StreamPipeline(engine, LoudnessScorer(), OPTIONS, 600.0, seen.around)
-        await say(stream, sound(6.0, ((0.5, 6.0),)), chunk_s=0.05)
+        await say(stream, sound(2.0, ((0.5, 2.0),)), chunk_s=0.05)
         asked.append(len(engine.asked))
-    assert asked[1] == pytest.approx(asked[0] / 2, rel=0.25)
+    assert asked[1] == pytest.approx(asked[0] * 0.6, abs=1)
+
+
+def test_however_stretched_nobody_waits_longer_than_half_a_second() -> None:
+    assert interim_interval_samples(samples(6.0), 4.0) == samples(0.5)
+    assert interim_interval_samples(samples(1.0), 2.0) == samples(0.4)
 
 
 def test_interims_are_debounced_by_fifty_milliseconds() -> None:
