@@ -28,10 +28,13 @@ from lab_kit.engine.batching import Batching, Queue
 from lab_kit.engine.fairness import FairShares
 from lab_kit.engine.kv import KvCache
 from lab_kit.events import PriorityClass
+from lab_kit.units import SAMPLE_RATE_HZ
 
 Lane: TypeAlias = tuple[PriorityClass, Priority]
 """A class's finals or its interims."""
 _CLASSES = tuple(PriorityClass)
+INTERIM_SHARE = 0.2
+"""Streams ask again when so much more was said, in parts of what they had said."""
 
 
 class Stage(Enum):
@@ -88,6 +91,19 @@ class Sequence:
     def lane(self) -> Lane:
         """Whom it may share a batch with."""
         return self.request.priority_class, self.request.priority
+
+    @property
+    def due_ns(self) -> int:
+        """When it should be done, to be compared with others of its lane.
+
+        A final as soon as it came. An interim before the next one is wanted, which is the later the
+        more was said: a first word does not wait behind others' long sentences, and they wait no
+        longer than they can.
+        """
+        if self.request.priority is Priority.FINAL:
+            return self.submitted_ns
+        audio_s = len(self.request.audio) / SAMPLE_RATE_HZ
+        return self.submitted_ns + round(INTERIM_SHARE * audio_s * 1e9)
 
     @property
     def is_over(self) -> bool:
@@ -272,10 +288,13 @@ class Scheduler:
         return admission.look_again_ns
 
     def _in_turn(self, waiting: Iterable[Sequence]) -> list[Sequence]:
-        """Everyone's first request, then everyone's second: running ones count as had."""
+        """Everyone's first request, then everyone's second: running ones count as had.
+
+        Among equals whoever is due first.
+        """
         had = Counter(s.request.stream for s in self._sequences.values() if s.batch is not None)
         turns = []
-        for sequence in waiting:
+        for sequence in sorted(waiting, key=lambda each: each.due_ns):
             stream = sequence.request.stream
             turns.append((had[stream] if stream is not None else 0, sequence))
             had[stream] += 1
