@@ -31,6 +31,8 @@ from lab_kit.stream.degradation import (
 _log = logging.getLogger(__name__)
 
 LOOK_S = 0.25
+BUSY_LOOKS = 8
+"""Looks over which it is judged how busy the workers are: in one, somebody just fell silent."""
 ACTIVE_S = 1.0
 """A stream that sent no sound for so long costs nothing, and says nothing of those that do."""
 KEPT_CHANGES = 256
@@ -91,7 +93,7 @@ class Watch:
         self._metrics = metrics
         self._limits = limits
         self._waits = RecentWaits()
-        self._before: Looked | None = None
+        self._looks: deque[Looked] = deque(maxlen=BUSY_LOOKS)
         self._ending: WeakSet[OpenStream] = WeakSet()
 
     @property
@@ -102,7 +104,7 @@ class Watch:
     @property
     def capacity(self) -> int | None:
         """Streams that fit; None before the first look."""
-        return None if self._before is None else self.cost.capacity(self._before.workers)
+        return self.cost.capacity(self._looks[-1].workers) if self._looks else None
 
     def use(self, thresholds: Thresholds, fill: float | None) -> None:
         """Change what counts as pressure, and how much may be promised; None as at the start.
@@ -151,12 +153,14 @@ class Watch:
     def look(self, load: Load, streams: set[OpenStream], now_ns: int) -> None:
         """Take in the load, move the level, end what has to end."""
         looked = Looked(now_ns / 1e9, load.busy_s, load.interim_s, load.workers)
-        before, self._before = self._before, looked
-        if before is None:
+        if not self._looks:
+            self._looks.append(looked)
             return
-        elapsed_s = looked.at_s - before.at_s
-        spent_s = max(0.0, looked.busy_s - before.busy_s)
-        busy = min(1.0, spent_s / (elapsed_s * looked.workers)) if elapsed_s > 0 else 0.0
+        before, since = self._looks[-1], self._looks[0]
+        self._looks.append(looked)
+        elapsed_s, spent_s = looked.at_s - before.at_s, max(0.0, looked.busy_s - before.busy_s)
+        worker_s = (looked.at_s - since.at_s) * looked.workers
+        busy = min(1.0, max(0.0, looked.busy_s - since.busy_s) / worker_s) if worker_s > 0 else 0.0
         active = [s for s in streams if now_ns - s.last_audio_ns < ACTIVE_S * 1e9]
         is_full = self.degradation.level is Level.FULL
         spare_s = max(0.0, looked.interim_s - before.interim_s) if is_full else 0.0
