@@ -33,6 +33,7 @@ from lab_kit.show.load import tabulate_load
 CALL_S = 12.0
 BATCH_SHARE = 0.25
 REST_S = 15.0
+LOOK_S = 30.0
 ROUGH = Network(one_way_s=0.02, jitter_s=0.01, loss=0.01)
 DOCUMENTED = ("SYSTEM_OVERLOADED", "NET-0001", "SLOW-CONSUMER", "server stops", "DATA-0000")
 """What a stream's end may be called; the README lists them."""
@@ -79,6 +80,14 @@ async def held(bench: Bench) -> Held:
     )
 
 
+async def resident_mb(bench: Bench, seen: list[float]) -> None:
+    """Note the server's resident memory twice a minute, for as long as nobody stops it."""
+    server = psutil.Process(bench.pid)
+    while True:
+        await asyncio.sleep(LOOK_S)
+        seen.append(server.memory_info().rss / 1e6)
+
+
 def outcome(load: LiveLoad) -> Counter[str]:
     """How each call ended; an admitted one without finals or a documented reason is a fault."""
     counted: Counter[str] = Counter()
@@ -111,11 +120,14 @@ async def soak(options: argparse.Namespace) -> int:
             OpenCalls(Poisson(rate * share, seconds, seed), CALL_S)
             for share, seed in ((1 - BATCH_SHARE, 2), (BATCH_SHARE, 3))
         ]
+        memory: list[float] = []
+        looking = asyncio.create_task(resident_mb(bench, memory))
         with bench.behind(ROUGH) as caller:
             live, work = await asyncio.gather(
                 call_all(caller, plans[0], speech, seed=2, warm_up_s=min(10, seconds / 4)),
                 call_all(caller, plans[1], speech, seed=3, options=batch),
             )
+        looking.cancel()
         level = await bench.full_service()
         await asyncio.sleep(REST_S)
         after = await held(bench)
@@ -130,6 +142,7 @@ async def soak(options: argparse.Namespace) -> int:
         faults += sum(count for how, count in outcome(load).items() if how.startswith("FAULT"))
     print("service level:", " ".join(f"{c.before}->{c.after}" for c in level.changes) or "full")
     print(f"before: {before.line()}\nafter:  {after.line()}")
+    print("resident MB every half minute:", " ".join(f"{mb:.0f}" for mb in memory))
     if options.json is not None:
         told = {"faults": faults, "interactive": outcome(live), "batch": outcome(work)}
         options.json.write_text(json.dumps(told, indent=1))
