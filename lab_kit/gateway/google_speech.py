@@ -120,6 +120,7 @@ class Recognize:
     async def _answered(self, data: bytes, context: Any) -> bytes:
         serving, spelling = self._serving, self._spelling
         serving.check_key(_key(context), [])
+        serving.admit_recording()
         with serving.lease() as lease:
             longest_s = min(LONGEST_S, serving.limits.recording_audio_s)
             loop = asyncio.get_running_loop()
