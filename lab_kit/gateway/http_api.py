@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.clock import seconds_of
 from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
 from lab_kit.events import Final, ModelInfo
 from lab_kit.gateway.lease import Lease
@@ -21,6 +22,8 @@ from lab_kit.stream.recording import recognize
 from lab_kit.units import SAMPLE_RATE_HZ
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
+OWNER = "lab_kit"
+"""Of the versions that this server publishes; whose weights they hold is in the catalog."""
 _RAW = "audio/l16"
 _LINES = "application/x-ndjson"
 CLIENT_CLOSED = 499
@@ -35,12 +38,16 @@ def http_routes(serving: Serving) -> APIRouter:
 
     @router.get("/v1/models")
     def models(request: Request) -> dict[str, Any]:
-        """The models that can be asked for."""
+        """The models that can be asked for, as OpenAI lists its own; the rest is ours."""
         serving.check_key(request.headers.get("authorization"), [])
         model = serving.versions.production
+        published = serving.versions.status(int(model.version)).published
         entry = {
             "id": model.name,
             "object": "model",
+            # a version whose description was damaged since it was loaded has no date any more
+            "created": seconds_of(published) if published else None,
+            "owned_by": OWNER,
             "version": model.version,
             "architecture": model.architecture,
             "device": model.device,
