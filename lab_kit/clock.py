@@ -5,13 +5,25 @@ Pure code takes it as a number; the shells around it read it. What crosses proce
 through ``ClockOffset``, which is an estimate and carries its own error.
 """
 
+import calendar
 import time
 from dataclasses import dataclass
+
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def wall_clock_iso() -> str:
     """Now, in UTC, as ISO 8601; for people and records, never for measuring."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return time.strftime(_ISO, time.gmtime())
+
+
+def seconds_of(wall_clock: str) -> int:
+    """The Unix time that `wall_clock_iso` has written down.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    return calendar.timegm(time.strptime(wall_clock, _ISO))
 
 
 @dataclass(frozen=True, slots=True)

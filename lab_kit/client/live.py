@@ -1,5 +1,6 @@
 """A live stream to a server: send audio, iterate over what comes back."""
 
+import hashlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -9,9 +10,9 @@ from urllib.parse import urlencode
 
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
-from lab_kit.events import StreamOptions
+from lab_kit.events import StreamEnded, StreamOptions
 from lab_kit.trace import Received
-from lab_kit.wires.websocket import WebSocketWire, open_websocket
+from lab_kit.wires.websocket import GOING_AWAY, Closed, WebSocketWire, open_websocket
 
 DEFAULT_MODEL = "moonshine-tiny-en"
 
@@ -58,17 +59,23 @@ class LiveEnd(Protocol):
 
 
 class LiveClient:
-    """An open stream in Deepgram's dialect: binary audio, JSON back."""
+    """An open stream in Deepgram's dialect: binary audio, JSON back.
+
+    A server that stops says what it owes and goes away. That is a good end only if it owed nothing
+    more: if its last message accounts for every byte that was sent.
+    """
 
     is_live = True
 
     def __init__(self, wire: WebSocketWire, opening_ns: int) -> None:
         self._wire = wire
+        self._sent = hashlib.sha256()
         self.opening_ns = opening_ns
         self.opened_ns = time.perf_counter_ns()
 
     async def send(self, pcm: bytes) -> int:
         """Send audio; returns when it was handed to the socket, in nanoseconds."""
+        self._sent.update(pcm)
         return await self._wire.send(pcm)
 
     async def finalize(self) -> None:
@@ -85,9 +92,16 @@ class LiveClient:
 
     async def __aiter__(self) -> AsyncIterator[Received]:
         """Events as they arrive, until the stream has ended."""
-        async for arrived in self._wire.messages():
-            told = deepgram.parse_message(arrived.text)
-            yield Received(told.event, arrived.received_ns, told.sent_ns, told.version)
+        answered: str | None = None
+        try:
+            async for arrived in self._wire.messages():
+                told = deepgram.parse_message(arrived.text)
+                if isinstance(told.event, StreamEnded):
+                    answered = told.event.sha256
+                yield Received(told.event, arrived.received_ns, told.sent_ns, told.version)
+        except Closed as closed:
+            if closed.close_code != GOING_AWAY or answered != self._sent.hexdigest():
+                raise
 
     async def _command(self, command: Command) -> None:
         await self._wire.send(json.dumps({"type": command}))

@@ -1,18 +1,36 @@
-"""Google's StreamingRecognize, version 1 and 2, on the gRPC server: a live stream like others."""
+"""Google's two methods, version 1 and 2, on the gRPC server.
+
+StreamingRecognize is a live stream like others, Recognize a recording like others: batch work,
+which goes the way of an upload.
+"""
 
 import asyncio
+import logging
 from contextlib import ExitStack
 from typing import Any
 
 import grpc
 
-from lab_kit.audio.pcm import frame_bytes
+from lab_kit.audio.pcm import FloatArray, frame_bytes
 from lab_kit.contract.live import Ending
+from lab_kit.dialects.google.recording import (
+    LONGEST_S,
+    Recording,
+    answer,
+    parse_recording,
+    refusal,
+    samples_of,
+)
 from lab_kit.dialects.google.spelling import V1, V2, Spelling, malordered, parse_first
 from lab_kit.dialects.google.stream import GoogleStream, ending
 from lab_kit.errors import LabError, StreamIdle
 from lab_kit.gateway.live_stream import ClientGone, LiveStream
+from lab_kit.gateway.open_inference_stream import FAILED
 from lab_kit.gateway.serving import Serving
+from lab_kit.stream.recording import recognize
+from lab_kit.units import SAMPLE_RATE_HZ
+
+_log = logging.getLogger(__name__)
 
 
 def google_handlers(serving: Serving) -> tuple[Any, ...]:
@@ -23,7 +41,10 @@ def google_handlers(serving: Serving) -> tuple[Any, ...]:
             {
                 "StreamingRecognize": grpc.stream_stream_rpc_method_handler(
                     StreamingRecognize(serving, spelling).serve
-                )
+                ),
+                "Recognize": grpc.unary_unary_rpc_method_handler(
+                    Recognize(serving, spelling).serve
+                ),
             },
         )
         for spelling in (V1, V2)
@@ -31,7 +52,7 @@ def google_handlers(serving: Serving) -> tuple[Any, ...]:
 
 
 class StreamingRecognize:
-    """The method of one version."""
+    """The live method of one version."""
 
     def __init__(self, serving: Serving, spelling: Spelling) -> None:
         self._serving = serving
@@ -75,6 +96,46 @@ class StreamingRecognize:
         if data is None:
             raise malordered("expected the streaming_config first")
         return data
+
+
+class Recognize:
+    """The method of one version for recordings."""
+
+    def __init__(self, serving: Serving, spelling: Spelling) -> None:
+        self._serving = serving
+        self._spelling = spelling
+
+    async def serve(self, data: bytes, context: Any) -> bytes:
+        """Transcribe one recording; a caller who goes takes it out of the engine."""
+        try:
+            return await self._answered(data, context)
+        except LabError as error:
+            status = refusal(self._spelling, error)
+        except Exception:
+            _log.exception("a recording failed")
+            status = Ending("INTERNAL", FAILED)
+        await context.abort(grpc.StatusCode[str(status.code)], status.reason)
+        raise AssertionError("abort raises")
+
+    async def _answered(self, data: bytes, context: Any) -> bytes:
+        serving, spelling = self._serving, self._spelling
+        serving.check_key(_key(context), [])
+        serving.admit_recording()
+        with serving.lease() as lease:
+            longest_s = min(LONGEST_S, serving.limits.recording_audio_s)
+            loop = asyncio.get_running_loop()
+            recording, audio = await loop.run_in_executor(
+                serving.preparation, _read, spelling, data, longest_s
+            )
+            audio_s = len(audio) / SAMPLE_RATE_HZ
+            serving.metrics.audio.labels("recording").inc(audio_s)
+            finals = recognize(lease.engine, lease.new_scorer(), audio, serving.preparation)
+            return answer(spelling, recording, [final async for final in finals], audio_s)
+
+
+def _read(spelling: Spelling, data: bytes, longest_s: float) -> tuple[Recording, FloatArray]:
+    recording = parse_recording(spelling, data)
+    return recording, samples_of(recording, longest_s)
 
 
 class GrpcWire:

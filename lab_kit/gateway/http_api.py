@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any, TypeVar
@@ -11,7 +12,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge
+from lab_kit.clock import seconds_of
+from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
 from lab_kit.events import Final, ModelInfo
 from lab_kit.gateway.lease import Lease
 from lab_kit.gateway.limits import Limits
@@ -20,6 +22,8 @@ from lab_kit.stream.recording import recognize
 from lab_kit.units import SAMPLE_RATE_HZ
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
+OWNER = "lab_kit"
+"""Of the versions that this server publishes; whose weights they hold is in the catalog."""
 _RAW = "audio/l16"
 _LINES = "application/x-ndjson"
 CLIENT_CLOSED = 499
@@ -34,12 +38,16 @@ def http_routes(serving: Serving) -> APIRouter:
 
     @router.get("/v1/models")
     def models(request: Request) -> dict[str, Any]:
-        """The models that can be asked for."""
+        """The models that can be asked for, as OpenAI lists its own; the rest is ours."""
         serving.check_key(request.headers.get("authorization"), [])
         model = serving.versions.production
+        published = serving.versions.status(int(model.version)).published
         entry = {
             "id": model.name,
             "object": "model",
+            # a version whose description was damaged since it was loaded has no date any more
+            "created": seconds_of(published) if published else None,
+            "owned_by": OWNER,
             "version": model.version,
             "architecture": model.architecture,
             "device": model.device,
@@ -71,10 +79,14 @@ def http_routes(serving: Serving) -> APIRouter:
 
 
 def lease_for(serving: Serving) -> Callable[[Request], AsyncIterator[Lease]]:
-    """A dependency: a caller's key is checked, a version is theirs until the last byte is sent."""
+    """A dependency of routes that take a recording: a version until the last byte is sent.
+
+    Who may not be served is told so before a byte of the body is read.
+    """
 
     async def leased(request: Request) -> AsyncIterator[Lease]:
         serving.check_key(request.headers.get("authorization"), [])
+        serving.admit_recording()
         with serving.lease() as lease:
             request.state.version = lease.version  # for the count of requests
             yield lease
@@ -84,8 +96,15 @@ def lease_for(serving: Serving) -> Callable[[Request], AsyncIterator[Lease]]:
 
 def error_response(error: LabError) -> JSONResponse:
     """The envelope as an answer."""
-    headers = {"retry-after": "1"} if error.retryable else {}
-    return JSONResponse(envelope(error), error.http_status, headers)
+    return JSONResponse(envelope(error), error.http_status, retry_after(error))
+
+
+def retry_after(error: LabError) -> dict[str, str]:
+    """The header that says when to come back, in whole seconds; none where that would not help."""
+    if not error.retryable:
+        return {}
+    wait_s = error.retry_after_s if isinstance(error, SystemOverloaded) else 1.0
+    return {"retry-after": str(max(1, math.ceil(wait_s)))}
 
 
 def envelope(error: LabError) -> dict[str, Any]:

@@ -65,7 +65,10 @@ class Metrics:
             "lab_degradation_changes", "Steps of the level of service.", "level", "direction"
         )
         self.refusals = self._counter(
-            "lab_streams_refused", "Streams that were turned away.", "priority_class", "reason"
+            "lab_streams_refused",
+            "Streams and recordings that were turned away.",
+            "priority_class",
+            "reason",
         )
         self.closed_early = self._counter(
             "lab_streams_closed_early", "Streams that the server ended.", "priority_class", "reason"

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from lab_kit.dialects.open_inference import messages
 from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge
 from lab_kit.gateway import open_inference_model as bare
-from lab_kit.gateway.http_api import CLIENT_CLOSED, read_body, unless_gone
+from lab_kit.gateway.http_api import CLIENT_CLOSED, read_body, retry_after, unless_gone
 from lab_kit.gateway.serving import Serving
 
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
@@ -38,8 +38,8 @@ class PlainErrors(APIRoute):
             try:
                 return await handle(request)
             except LabError as error:
-                headers = {"retry-after": "1"} if error.retryable else {}
-                return JSONResponse({"error": str(error)}, error.http_status, headers)
+                body = {"error": str(error)}
+                return JSONResponse(body, error.http_status, retry_after(error))
             except ClientDisconnect:
                 return Response(status_code=CLIENT_CLOSED)
             except Exception:

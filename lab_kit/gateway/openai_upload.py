@@ -16,7 +16,7 @@ from lab_kit.dialects.openai import transcription
 from lab_kit.dialects.openai.errors import error_object
 from lab_kit.errors import LabError
 from lab_kit.events import Final, StreamEnded
-from lab_kit.gateway.http_api import CLIENT_CLOSED, lease_for, read_body, unless_gone
+from lab_kit.gateway.http_api import CLIENT_CLOSED, lease_for, read_body, retry_after, unless_gone
 from lab_kit.gateway.lease import Lease
 from lab_kit.gateway.limits import Limits
 from lab_kit.gateway.serving import Serving
@@ -44,8 +44,7 @@ class OpenAIErrors(APIRoute):
 
 def refusal(error: LabError) -> JSONResponse:
     """A request or an upgrade that is refused."""
-    headers = {"retry-after": "1"} if error.retryable else {}
-    return JSONResponse({"error": error_object(error)}, error.http_status, headers)
+    return JSONResponse({"error": error_object(error)}, error.http_status, retry_after(error))
 
 
 def openai_upload_routes(serving: Serving) -> APIRouter:

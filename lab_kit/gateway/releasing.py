@@ -2,8 +2,11 @@
 
 uvicorn closes a connection when the application has returned, but closing waits until everything
 written has been sent, and a client that does not read never lets that happen. The socket and its
-buffers would stay as long as the client does.
+buffers would stay as long as the client does. Nor would it ever write the close frame, so that who
+reads again a moment later would not learn why the stream is over.
 """
+
+from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -22,5 +25,11 @@ def releasing_protocol(unsent_s: float) -> type[WebSocketsSansIOProtocol]:
                 await super().run_asgi()
             finally:
                 self.loop.call_later(unsent_s, self.transport.abort)
+
+        async def send(self, message: Any) -> None:
+            """Hand a message over; the last one, a frame of 127 bytes at most, does not wait."""
+            if message["type"] == "websocket.close":
+                self.writable.set()
+            await super().send(message)
 
     return Releasing

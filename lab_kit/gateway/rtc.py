@@ -72,7 +72,7 @@ def rtc_routes(serving: Serving) -> APIRouter:
             options = deepgram.parse_query(dict(request.query_params) | _SOUND)
             serving.admit(options.priority_class)
             lease = held.enter_context(serving.lease())
-            wire = RtcWire(peer)
+            wire = RtcWire(peer, serving.limits.unsent_s)
             dialect = Deepgram(options, request_id, lease.engine.model)
             answer = await _answered(peer, described)
         except BaseException:
@@ -93,11 +93,13 @@ async def _run(
     """Serve the stream, then give everything back, whatever happened."""
     try:
         await LiveStream(serving, lease, wire, dialect).run()
+        held.close()  # nothing is decoded any more, while a client may still have to read
+        await wire.linger()
     except Exception:
         _log.exception("a WebRTC stream failed")
     finally:
-        await wire.release()
         held.close()
+        await wire.release()
 
 
 async def _offered(request: Request) -> RTCSessionDescription:
@@ -129,10 +131,15 @@ async def _answered(peer: RTCPeerConnection, offered: RTCSessionDescription) -> 
 
 
 class RtcWire:
-    """One peer as the server holds it."""
+    """One peer as the server holds it.
 
-    def __init__(self, peer: RTCPeerConnection) -> None:
+    Args:
+        unsent_s: time for the client to take what is left once the stream is over.
+    """
+
+    def __init__(self, peer: RTCPeerConnection, unsent_s: float) -> None:
         self._peer = peer
+        self._unsent_s = unsent_s
         self._inbox: asyncio.Queue[bytes | str | None] = asyncio.Queue()
         self._channel: asyncio.Future[RTCDataChannel] = asyncio.get_running_loop().create_future()
         self._hearing: asyncio.Task[None] | None = None
@@ -163,22 +170,51 @@ class RtcWire:
         channel = self._channel.result()
         while channel.readyState == "open" and channel.bufferedAmount > MAX_UNSENT_BYTES:
             await asyncio.sleep(0.02)
-        if channel.readyState != "open":
-            raise ClientGone
-        channel.send(message)
+        self._put(message)
 
     async def close(self, ending: Ending) -> None:
-        """Say how it ends, for a data channel has no word for it; then give the client a moment."""
+        """Say how it ends, for a data channel has no word for it; then give the client a moment.
+
+        It stands behind what was not taken yet and does not wait for that: who takes messages again
+        a moment later should learn why no more will come.
+        """
         last = {"type": "Close", "code": ending.code, "reason": ending.reason}
-        await self.send(json.dumps(last))
-        with suppress(TimeoutError):  # whoever stays connected is released all the same
-            await asyncio.wait_for(self._gone.wait(), CLOSE_S)
+        self._put(json.dumps(last))
+        await self._wait_for_goodbye()
+
+    async def linger(self) -> None:
+        """Stay until the client has taken what is left, if anything is; but not for ever."""
+        if not self._unsent_bytes:
+            return
+        with suppress(TimeoutError):  # whoever takes nothing is released all the same
+            async with asyncio.timeout(self._unsent_s):
+                while self._unsent_bytes:
+                    await asyncio.sleep(0.02)
+                await self._wait_for_goodbye()
 
     async def release(self) -> None:
         """Free the peer's sockets and threads."""
         if self._hearing is not None:
             self._hearing.cancel()
         await self._peer.close()
+
+    async def _wait_for_goodbye(self) -> None:
+        with suppress(TimeoutError):  # whoever stays connected is released all the same
+            await asyncio.wait_for(self._gone.wait(), CLOSE_S)
+
+    @property
+    def _unsent_bytes(self) -> int:
+        """What the library still holds for a client that could take it."""
+        if self._gone.is_set() or not self._channel.done():
+            return 0
+        channel = self._channel.result()
+        return int(channel.bufferedAmount) if channel.readyState == "open" else 0
+
+    def _put(self, message: str) -> None:
+        channel = self._channel.result()
+        if channel.readyState != "open":
+            raise ClientGone
+        channel.send(message)
 
     def _settled(self, close: str) -> bytes | str:
         """Sound that came after the command goes before it; then no bytes, the other end mark."""

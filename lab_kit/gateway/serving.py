@@ -103,11 +103,17 @@ class Serving:
         Raises:
             SystemOverloaded: the server is full, reduces its service, or is stopping.
         """
-        if self.draining:
-            raise SystemOverloaded(
-                "the server stops", "one that goes on", "try again after the stated delay"
-            )
+        self._check_going_on()
         self.watch.admit(priority_class, self.streams)
+
+    def admit_recording(self) -> None:
+        """Make sure that one more recording may be taken: batch work, and in no stream's place.
+
+        Raises:
+            SystemOverloaded: the server reduces its service, or is stopping.
+        """
+        self._check_going_on()
+        self.watch.admit(PriorityClass.BATCH, ())
 
     def around(self) -> Surroundings:
         """What each stream's pipeline is given."""
@@ -131,6 +137,12 @@ class Serving:
         load = self.versions.load_now()
         if load is not None:
             self.watch.look(load, self.streams, time.perf_counter_ns())
+
+    def _check_going_on(self) -> None:
+        if self.draining:
+            raise SystemOverloaded(
+                "the server stops", "one that goes on", "try again after the stated delay"
+            )
 
     def _step(self, name: str, step: Step) -> Step:
         def apply(text: str) -> str:

@@ -8,9 +8,10 @@
     postprocess  optional steps, each failing alone      Postprocess
     send         what waits for the client to read       Outbox
 
-`stages.RULES` says what each waits in, what it may take and what happens when it cannot. Within a
-stream everything keeps its order: segments close in order, and a final leaves only after those
-before it. Across streams nothing is ordered but by the engine's scheduler.
+`stages.RULES` says what each waits in, what it may take and what happens when it cannot, and why
+the first is not timed. Within a stream everything keeps its order: segments close in order, and a
+final leaves only after those before it. Across streams nothing is ordered but by the engine's
+scheduler.
 
 Runs on the event loop; only inference happens elsewhere. Whatever ends the stream, everything it
 held in the engine is given back.

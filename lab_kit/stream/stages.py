@@ -75,12 +75,18 @@ RULES: dict[Stage, StageRule] = {
     ),
 }
 """In the order in which a piece of sound meets them."""
+UNTIMED = """\
+receive comes before them and has neither budget nor timing: a stream takes a message off its wire
+when it is ready for one, so that who sends too fast is held back. What waits meanwhile lies in the
+kernel's buffers and the library's, where nobody stamps it; a clock of ours would start too late and
+show next to nothing just when most was waiting."""
+"""Why the first step of the pipeline is not among the stages."""
 
 
 def table() -> str:
-    """The rules as text."""
+    """The rules as text, and why the first step has none."""
     lines = []
     for stage, rule in RULES.items():
         lines += [f"{stage:12} {rule.budget_s * 1e3:4.0f} ms  {rule.does}"]
         lines += [f"{'':12} {'waits in':>9}: {rule.queue}", f"{'':12} {'fails':>9}: {rule.failure}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, UNTIMED])

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lab_kit.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
 
@@ -14,6 +14,26 @@ OPEN_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 1.0
 """For the server's goodbye; one that cannot write it, because we did not read, never says it."""
 MAX_MESSAGE_BYTES = 4_000_000
+NORMAL, GOING_AWAY = 1000, 1001
+"""Close codes (RFC 6455, 7.4.1): the purpose is fulfilled; an end that leaves before that."""
+
+
+class Closed(ConnectionFailed):
+    """The connection is gone, and not because the server had fulfilled its purpose.
+
+    Attributes:
+        close_code: the server's; None if it said none.
+    """
+
+    def __init__(self, error: ConnectionClosed) -> None:
+        closed = error.rcvd
+        self.close_code = None if closed is None else int(closed.code)
+        said = f"{closed.code} {closed.reason}".strip() if closed else "no close frame"
+        super().__init__(
+            f"the stream was closed: {said}",
+            f"{NORMAL} after CloseStream",
+            "see the reason, or the server's log if there is none",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +54,21 @@ class WebSocketWire:
         """Send one message; returns when it was handed to the socket.
 
         Raises:
-            ConnectionFailed: the connection is gone.
+            Closed: the connection is gone.
         """
         handed_ns = time.perf_counter_ns()
         try:
             await self._connection.send(message)
         except ConnectionClosed as error:
-            raise _broken(error) from error
+            raise Closed(error) from error
         return handed_ns
 
     async def messages(self) -> AsyncIterator[Arrived]:
         """Text messages until the server closes normally.
 
         Raises:
-            ConnectionFailed: it closed for another reason, which the error names.
+            Closed: it closed for another reason, which the error names. That the server goes away
+                is such a reason: whether anything was still owed, only the dialect can tell.
         """
         try:
             while True:
@@ -55,10 +76,10 @@ class WebSocketWire:
                 received_ns = time.perf_counter_ns()
                 if isinstance(message, str):
                     yield Arrived(message, received_ns)
-        except ConnectionClosedOK:
-            return
         except ConnectionClosed as error:
-            raise _broken(error) from error
+            closed = Closed(error)
+            if closed.close_code != NORMAL:
+                raise closed from error
 
 
 @asynccontextmanager
@@ -110,14 +131,4 @@ def _refused(error: InvalidStatus) -> LabError:
         f"the server refused the stream with {status}: {reason}",
         "101 Switching Protocols",
         "correct what the reason names" if status < 500 else "try again later",
-    )
-
-
-def _broken(error: ConnectionClosed) -> ConnectionFailed:
-    closed = error.rcvd
-    said = f"{closed.code} {closed.reason}".strip() if closed else "no close frame"
-    return ConnectionFailed(
-        f"the stream was closed: {said}",
-        "1000 after CloseStream",
-        "see the reason, or the server's log if there is none",
     )

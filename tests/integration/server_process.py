@@ -30,12 +30,14 @@ KEY = "correct-horse"
 CLIP = "two-cities-best-and-worst"
 RAW = {"encoding": "linear16", "sample_rate": "16000", "model": "nova-3"}
 _SERVE = (
-    "import json, sys, logging; logging.basicConfig(level=logging.INFO)\n"
+    "import json, socket, sys, logging; logging.basicConfig(level=logging.INFO)\n"
     "import pathlib, tempfile\n"
     "from lab_kit.child import HOST, bind\n"
     "from lab_kit.gateway.limits import Limits\n"
     "from lab_kit.gateway.process import Offer, serve\n"
     "listener = bind(HOST, 0)\n"
+    "small = json.loads(sys.argv[2])\n"
+    "small and listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, small)\n"
     "print(listener.getsockname()[1], flush=True)\n"
     "offer = Offer(pathlib.Path(tempfile.mkdtemp()), is_passing=True)\n"
     "serve(listener, offer, with_parent=True, limits=Limits(**json.loads(sys.argv[1])))\n"
@@ -43,13 +45,22 @@ _SERVE = (
 
 
 class ServerProcess:
-    """A server with its own limits; a context manager."""
+    """A server with its own limits; a context manager.
 
-    def __init__(self, limits: Limits) -> None:
+    Args:
+        send_buffer_bytes: what the kernel holds of each connection; None leaves it to the system.
+    """
+
+    def __init__(self, limits: Limits, send_buffer_bytes: int | None = None) -> None:
         self.log = Path(tempfile.mkstemp(prefix="lab-test-", suffix=".log")[1])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, json.dumps(asdict(limits))],
+                [
+                    sys.executable,
+                    "-c",
+                    _SERVE,
+                    *map(json.dumps, (asdict(limits), send_buffer_bytes)),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -1,5 +1,6 @@
-"""Google's own Python SDK, unmodified, against our server: StreamingRecognize of v1 and of v2."""
+"""Google's own Python SDK, unmodified: StreamingRecognize and Recognize, of v1 and of v2."""
 
+import io
 import itertools
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+import soundfile
 from google.api_core import exceptions
 from google.cloud import speech_v1, speech_v2
 from google.cloud.speech_v1.services.speech import SpeechClient as GeneratedClient
@@ -22,6 +24,7 @@ from lab_kit import datasets
 from lab_kit.audio.codecs import Codec
 from lab_kit.audio.sources import PacedRecording
 from lab_kit.bench import Bench
+from lab_kit.slo.accuracy import word_error_rate
 
 CHUNK = 3_200
 EVENT = speech_v1.StreamingRecognizeResponse.SpeechEventType
@@ -237,6 +240,119 @@ def test_version_2_refuses_a_chunk_of_more_than_25600_bytes(bench: Bench) -> Non
     assert SAID in plain("".join(finals(hear2(bench, CLIP, size=25_600))))
     with pytest.raises(exceptions.InvalidArgument, match=said):
         hear2(bench, CLIP + TAIL, size=25_602)
+
+
+# -- recordings ----------------------------------------------------------------------------------
+
+
+def recognized(bench: Bench, content: bytes, **config: Any) -> Any:
+    audio = speech_v1.RecognitionAudio(content=content)
+    return client(bench).recognize(config=CONFIG | config, audio=audio, retry=None)
+
+
+def recognized2(bench: Bench, content: bytes, **config: Any) -> Any:
+    channel = grpc.insecure_channel(bench.grpc_address)
+    caller = speech_v2.SpeechClient(transport=SpeechGrpcTransport2(channel=channel))
+    request = speech_v2.RecognizeRequest(
+        recognizer="projects/lab/locations/global/recognizers/_",
+        config=speech_v2.RecognitionConfig(language_codes=["en-US"], model="long", **config),
+        content=content,
+    )
+    return caller.recognize(request=request, retry=None)
+
+
+def text_of(answer: Any) -> str:
+    assert all(len(result.alternatives) == 1 for result in answer.results)
+    return "".join(result.alternatives[0].transcript for result in answer.results)
+
+
+def as_file(kind: str) -> bytes:
+    made = io.BytesIO()
+    soundfile.write(made, OPENING.samples, 16_000, format=kind)
+    return made.getvalue()
+
+
+OPENING = datasets.clip("two-cities-opening")
+
+
+def is_right(answer: Any) -> bool:
+    return word_error_rate(OPENING.text, text_of(answer)) <= 0.1
+
+
+def test_a_recording_comes_back_as_one_result_a_segment(bench: Bench) -> None:
+    answer = recognized(bench, speech("two-cities-opening"))
+    assert is_right(answer)
+    assert len(answer.results) > 1
+    ends = [result.result_end_time.total_seconds() for result in answer.results]
+    assert ends == sorted(ends)
+    assert 0 < ends[-1] <= OPENING.duration_s
+    assert all(0 < result.alternatives[0].confidence <= 1 for result in answer.results)
+    assert answer.total_billed_time.total_seconds() == pytest.approx(OPENING.duration_s, abs=0.01)
+
+
+def test_version_2_takes_a_file_or_bare_samples(bench: Bench) -> None:
+    auto = recognized2(bench, as_file("WAV"), auto_decoding_config={})
+    explicit = recognized2(
+        bench,
+        speech("two-cities-opening"),
+        explicit_decoding_config={"encoding": 1, "sample_rate_hertz": 16_000},
+    )
+    assert is_right(auto)
+    assert text_of(auto) == text_of(explicit)
+    assert auto.results[-1].result_end_offset.total_seconds() > 0
+    billed_s = auto.metadata.total_billed_duration.total_seconds()
+    assert billed_s == pytest.approx(OPENING.duration_s, abs=0.01)
+
+
+def test_a_flac_file_needs_no_rate(bench: Bench) -> None:
+    kind = speech_v1.RecognitionConfig.AudioEncoding.FLAC
+    assert is_right(recognized(bench, as_file("FLAC"), encoding=kind, sample_rate_hertz=0))
+
+
+def test_silence_is_a_recording_without_results(bench: Bench) -> None:
+    answer = recognized(bench, TAIL)
+    assert not answer.results
+    assert answer.total_billed_time.total_seconds() == 1
+
+
+def test_a_recording_is_counted_like_an_upload_and_leaves_nothing(bench: Bench) -> None:
+    counted = "lab_audio_seconds_total|recording"
+    before = metrics(bench.url).get(counted, 0.0)
+    recognized(bench, CLIP)
+    heard_s = metrics(bench.url)[counted] - before
+    assert heard_s == pytest.approx(len(CLIP) / 32_000, abs=0.01)
+    assert is_at_rest(bench.url)
+
+
+def test_more_than_a_minute_is_refused_and_a_minute_is_not(bench: Bench) -> None:
+    minute = bytes(60 * 32_000)
+    assert not recognized(bench, minute).results
+    with pytest.raises(exceptions.InvalidArgument, match=r"Sync input too long.*60\.1 s.*60 s"):
+        recognized(bench, minute + bytes(3_200))
+    with pytest.raises(exceptions.InvalidArgument, match="size exceeds the limit: 10485760"):
+        recognized(bench, bytes(10_485_762))
+
+
+def test_an_address_is_refused_by_name(bench: Bench) -> None:
+    audio = speech_v1.RecognitionAudio(uri="gs://cloud/brooklyn.flac")
+    with pytest.raises(exceptions.InvalidArgument, match=r"gs://cloud/brooklyn\.flac"):
+        client(bench).recognize(config=CONFIG, audio=audio, retry=None)
+
+
+def test_a_recording_needs_the_key(keyed_bench: Bench) -> None:
+    audio = speech_v1.RecognitionAudio(content=TAIL)
+    caller = client(keyed_bench)
+    with pytest.raises(exceptions.Unauthenticated):
+        caller.recognize(config=CONFIG, audio=audio, retry=None)
+    key = [("x-goog-api-key", KEY)]
+    assert not caller.recognize(config=CONFIG, audio=audio, retry=None, metadata=key).results
+
+
+async def test_a_caller_who_gives_up_takes_the_recording_out_of_the_engine(bench: Bench) -> None:
+    audio = speech_v1.RecognitionAudio(content=speech("two-cities"))
+    with pytest.raises(exceptions.DeadlineExceeded):
+        client(bench).recognize(config=CONFIG, audio=audio, retry=None, timeout=0.3)
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
 
 
 # -- flow control --------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 import io
 import re
+import time
 from typing import Any
 
 import openai
 import pytest
 import soundfile
+from openai.types import Model
 from openai.types.audio import Transcription, TranscriptionVerbose
 from server_process import KEY, ServerProcess, eventually, is_at_rest
 
@@ -76,6 +78,13 @@ def test_events_carry_the_text_piece_by_piece(bench: Bench) -> None:
     assert len(events) > 2
     assert "".join(e.delta for e in events[:-1]) == events[-1].text
     assert events[-1].text == asked(bench).text
+
+
+def test_the_models_are_listed_as_the_sdk_expects_them(bench: Bench) -> None:
+    (model,) = client(bench.url).models.list().data
+    Model.model_validate(model.model_dump(), strict=True)
+    assert (model.id, model.owned_by) == ("moonshine-tiny-en", "lab_kit")
+    assert 1_700_000_000 < model.created <= time.time()
 
 
 async def test_a_client_that_leaves_an_event_stream_leaves_nothing_behind(bench: Bench) -> None:

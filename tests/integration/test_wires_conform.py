@@ -180,7 +180,7 @@ async def test_a_server_that_stops_says_what_it_owes_first(wire: Wire) -> None:
             await asyncio.sleep(0.5)
             stop_softly(server)
             texts: list[str] = []
-            # a WebSocket that says 1001 has ended well; the others name it as the reason
+            # a WebSocket that goes away owing nothing has ended well; on others that is the reason
             with suppress(ConnectionFailed):
                 await collect(end, texts)
     assert SAID in plain(" ".join(texts))

@@ -45,10 +45,12 @@ class Spelling:
     """One version's names.
 
     Attributes:
-        service: the gRPC service that has the method StreamingRecognize.
+        service: the gRPC service that has the methods StreamingRecognize and Recognize.
+        request, response: of a stream; ``recording_`` ones those of Recognize.
         audio: the field of a request that holds audio.
         end_time, event_time: the fields of a result and of a response that hold a time.
         encodings: our names by the version's numbers.
+        files: the numbers of encodings whose files say themselves what they hold.
         most_bytes: of audio in one message.
         too_large: what the provider says of a larger one.
         too_long: the status of a stream that has lasted too long.
@@ -57,10 +59,13 @@ class Spelling:
     service: str
     request: Any
     response: Any
+    recording_request: Any
+    recording_response: Any
     audio: str
     end_time: str
     event_time: str
     encodings: Mapping[int, str]
+    files: frozenset[int]
     most_bytes: int
     too_large: str
     too_long: str
@@ -70,10 +75,13 @@ V1 = Spelling(
     service="google.cloud.speech.v1.Speech",
     request=v1.StreamingRecognizeRequest.pb(),
     response=v1.StreamingRecognizeResponse.pb(),
+    recording_request=v1.RecognizeRequest.pb(),
+    recording_response=v1.RecognizeResponse.pb(),
     audio="audio_content",
     end_time="result_end_time",
     event_time="speech_event_time",
     encodings={1: "linear16", 3: "mulaw"},
+    files=frozenset({0, 2, 6}),  # unspecified, FLAC, OGG_OPUS
     most_bytes=10_485_760,
     too_large="Request payload size exceeds the limit: {most} bytes.",
     too_long="OUT_OF_RANGE",
@@ -82,10 +90,13 @@ V2 = Spelling(
     service="google.cloud.speech.v2.Speech",
     request=v2.StreamingRecognizeRequest.pb(),
     response=v2.StreamingRecognizeResponse.pb(),
+    recording_request=v2.RecognizeRequest.pb(),
+    recording_response=v2.RecognizeResponse.pb(),
     audio="audio",
     end_time="result_end_offset",
     event_time="speech_event_offset",
     encodings={1: "linear16", 2: "mulaw", 3: "alaw"},
+    files=frozenset({6, 8}),  # FLAC, OGG_OPUS
     most_bytes=25_600,
     too_large="Audio chunk can be of a maximum of {most} bytes. Received audio of {got} bytes"
     " instead.",
@@ -147,13 +158,69 @@ def malordered(expected: str) -> InvalidMessage:
     )
 
 
+def needed_language(spelling: Spelling, config: Any) -> str:
+    """The language that a configuration names, as results repeat it.
+
+    Raises:
+        InvalidParameter: it names none.
+    """
+    field = "language_code" if spelling is V1 else "language_codes"
+    named = [config.language_code] if spelling is V1 else list(config.language_codes)
+    if not any(named):
+        raise InvalidParameter(f"no {field}", "one such as en-US", "add it to the config")
+    return str(named[0]).lower()
+
+
+def encoding_of(spelling: Spelling, decoding: Any) -> str:
+    """Our name of the encoding of bare samples.
+
+    Raises:
+        InvalidParameter: it is not spoken here.
+    """
+    if decoding.encoding not in spelling.encodings:
+        known = ", ".join(name.upper() for name in spelling.encodings.values())
+        raise InvalidParameter(
+            f"encoding number {decoding.encoding}",
+            f"bare audio here is one of {known}",
+            "convert it",
+        )
+    return spelling.encodings[decoding.encoding]
+
+
+def channels_of(decoding: Any) -> int:
+    """How many channels; 0 is the provider's way to leave it open.
+
+    Raises:
+        InvalidParameter: no such number.
+    """
+    channels = int(decoding.audio_channel_count)
+    if channels < 0:
+        raise InvalidParameter(f"audio_channel_count {channels}", "1 or more", "correct it")
+    return channels or 1
+
+
+def duration(seconds: float) -> dict[str, int]:
+    """A google.protobuf.Duration's fields, to the microsecond."""
+    whole, micros = divmod(round(seconds * 1e6), 1_000_000)
+    return {"seconds": whole, "nanos": micros * 1000}
+
+
+def set_billed(response: Any, audio_s: float) -> None:
+    """Say in a stream's last response, or in a recording's only one, how much audio it was."""
+    if "total_billed_time" in response.DESCRIPTOR.fields_by_name:
+        field = response.total_billed_time
+    else:
+        field = response.metadata.total_billed_duration
+    values = duration(audio_s)
+    field.seconds, field.nanos = values["seconds"], values["nanos"]
+
+
 def _asked_v1(streaming: Any) -> Asked:
     config = streaming.config
-    if not config.language_code:
-        raise InvalidParameter("no language_code", "one such as en-US", "add it to the config")
+    language = needed_language(V1, config)
     return Asked(
-        _options(V1, config.encoding, config, config.audio_channel_count, streaming),
-        config.language_code.lower(),
+        _options(V1, config, streaming),
+        language,
         streaming.single_utterance,
         streaming.enable_voice_activity_events,
         *_timeouts(streaming),
@@ -168,30 +235,21 @@ def _asked_v2(streaming: Any) -> Asked:
             "live audio here is raw",
             "give encoding, sample_rate_hertz and audio_channel_count",
         )
-    if not config.language_codes:
-        raise InvalidParameter("no language_codes", "one such as en-US", "add it to the config")
-    explicit = config.explicit_decoding_config
+    language = needed_language(V2, config)
     return Asked(
-        _options(V2, explicit.encoding, explicit, explicit.audio_channel_count, features),
-        config.language_codes[0].lower(),
+        _options(V2, config.explicit_decoding_config, features),
+        language,
         False,
         features.enable_voice_activity_events,
         *_timeouts(features),
     )
 
 
-def _options(
-    spelling: Spelling, encoding: int, rated: Any, channels: int, features: Any
-) -> StreamOptions:
-    if encoding not in spelling.encodings:
-        known = ", ".join(name.upper() for name in spelling.encodings.values())
-        raise InvalidParameter(
-            f"encoding number {encoding}", f"live audio here is one of {known}", "convert it"
-        )
+def _options(spelling: Spelling, decoding: Any, features: Any) -> StreamOptions:
     return StreamOptions(
-        encoding=spelling.encodings[encoding],
-        sample_rate_hz=rated.sample_rate_hertz,
-        channels=channels or 1,
+        encoding=encoding_of(spelling, decoding),
+        sample_rate_hz=decoding.sample_rate_hertz,
+        channels=channels_of(decoding),
         interim_results=features.interim_results,
         endpoint_silence_s=ENDPOINT_S,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from lab_kit.contract.live import Ask, Audio, Ending, Heard, Reply
 from lab_kit.contract.record import described
-from lab_kit.dialects.google.spelling import Asked, Spelling, audio_of
+from lab_kit.dialects.google.spelling import Asked, Spelling, audio_of, duration, set_billed
 from lab_kit.errors import (
     GoingAway,
     LabError,
@@ -161,10 +161,7 @@ class GoogleStream:
         left = " ".join(self._pieces)
         results = [self._result(self._spaced(left), audio_s, confidence=0.0)] if left else []
         response = self._spelling.response(results=results)
-        if "total_billed_time" in response.DESCRIPTOR.fields_by_name:
-            _set_s(response.total_billed_time, audio_s)
-        else:
-            _set_s(response.metadata.total_billed_duration, audio_s)
+        set_billed(response, audio_s)
         return bytes(response.SerializeToString())
 
     def _result(
@@ -177,12 +174,12 @@ class GoogleStream:
             "alternatives": [alternative],
             "is_final": stable is None,
             "language_code": self._asked.language,
-            self._spelling.end_time: _duration(end_s),
+            self._spelling.end_time: duration(end_s),
         }
         return result if stable is None else result | {"stability": stable}
 
     def _speech_event(self, kind: int, at_s: float) -> bytes:
-        values = {"speech_event_type": kind, self._spelling.event_time: _duration(at_s)}
+        values = {"speech_event_type": kind, self._spelling.event_time: duration(at_s)}
         return bytes(self._spelling.response(**values).SerializeToString())
 
     def _spaced(self, text: str) -> str:
@@ -195,16 +192,6 @@ class GoogleStream:
         if allowed_s is None or self._quiet_since_s is None:
             return False
         return self._heard_s - self._quiet_since_s > allowed_s
-
-
-def _duration(seconds: float) -> dict[str, int]:
-    whole = int(seconds)
-    return {"seconds": whole, "nanos": round((seconds - whole) * 1e6) * 1000}
-
-
-def _set_s(field: Any, seconds: float) -> None:
-    values = _duration(seconds)
-    field.seconds, field.nanos = values["seconds"], values["nanos"]
 
 
 def _unknown_field(number: int, content: bytes) -> bytes:

@@ -1,10 +1,11 @@
 """The estimate of how two processes' clocks relate."""
 
 import random
+import time
 
 import pytest
 
-from lab_kit.clock import ClockProbe, best_offset
+from lab_kit.clock import ClockProbe, best_offset, seconds_of, wall_clock_iso
 
 
 @pytest.mark.parametrize("skew_ns", [0, 7_000_000_000, -3_000_000_000])
@@ -30,3 +31,14 @@ def test_the_fastest_exchange_is_believed() -> None:
     slow = ClockProbe(0, 900, 900, 1_000)
     fast = ClockProbe(2_000, 2_051, 2_051, 2_100)
     assert best_offset([slow, fast, slow]) == fast.offset()
+
+
+def test_what_was_written_for_people_can_be_read_by_machines() -> None:
+    assert seconds_of("1970-01-02T00:00:01Z") == 86_401
+    before_s = int(time.time())
+    assert before_s <= seconds_of(wall_clock_iso()) <= time.time()
+
+
+def test_another_way_to_write_a_time_is_no_time() -> None:
+    with pytest.raises(ValueError, match="does not match"):
+        seconds_of("1970-01-02 00:00:01")

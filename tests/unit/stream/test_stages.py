@@ -92,6 +92,11 @@ def test_every_stage_has_a_rule_that_can_be_read() -> None:
     assert all(stage in table() for stage in Stage)
 
 
+def test_the_step_that_is_not_timed_says_why() -> None:
+    assert "receive" not in RULES
+    assert "receive comes before them and has neither budget nor timing" in table()
+
+
 async def test_a_step_that_fails_is_left_out_told_and_traced() -> None:
     def broken(text: str) -> str:
         raise ValueError

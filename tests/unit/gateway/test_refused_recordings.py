@@ -1,0 +1,115 @@
+"""Recordings are batch work: a reduced service refuses them, each in its provider's words."""
+
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import soundfile
+from google.api_core import exceptions
+from google.cloud import speech_v1
+from google.cloud.speech_v1.services.speech.transports import SpeechGrpcAsyncIOTransport
+from httpx import Response
+from scripted_engine import ScriptedEngine, recognizer, serving_at, wait_until
+from starlette.testclient import TestClient
+from test_app import speech
+
+from lab_kit.dialects.openai import transcription
+from lab_kit.gateway.app import create_app
+from lab_kit.gateway.http_api import TRANSCRIBE_PATH
+from lab_kit.gateway.open_inference_grpc import start_grpc
+from lab_kit.gateway.serving import Serving
+from lab_kit.gateway.watching import RETRY_AFTER_S
+from lab_kit.stream.degradation import Level
+
+REFUSED = 'lab_streams_refused_total{priority_class="batch",reason="level"}'
+REFUSING = [Level.REFUSE_LOW, Level.REFUSE_ALL, Level.CLOSE_LOW]
+CONFIG = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "en-US"}
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    made = serving_at(tmp_path, lambda _: recognizer(ScriptedEngine("so")))
+    wait_until(lambda: made.ready)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def client(serving: Serving) -> TestClient:
+    return TestClient(create_app(serving))
+
+
+def ours(client: TestClient) -> Response:
+    return client.post(TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"})
+
+
+def openais(client: TestClient) -> Response:
+    file = io.BytesIO()
+    soundfile.write(file, np.frombuffer(speech(), np.int16), 16_000, format="WAV")
+    form = {"file": ("a.wav", file.getvalue(), "audio/wav")}
+    return client.post(transcription.PATH, files=form, data={"model": "any"})
+
+
+@pytest.mark.parametrize(
+    ("upload", "code"), [(ours, "SYSTEM_OVERLOADED"), (openais, "server_overloaded")]
+)
+@pytest.mark.parametrize("level", REFUSING)
+def test_an_upload_is_refused_and_told_when_to_come_back(
+    serving: Serving,
+    client: TestClient,
+    level: Level,
+    upload: Callable[[TestClient], Response],
+    code: str,
+) -> None:
+    serving.watch.degradation.level = Level.FEWER_INTERIMS
+    assert upload(client).status_code == 200
+    serving.watch.degradation.level = level
+    refused = upload(client)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, code)
+    assert refused.headers["retry-after"] == f"{RETRY_AFTER_S:.0f}"
+    assert f"{REFUSED} 1.0" in client.get("/metrics").text
+    assert serving.versions.status(1).in_flight == 0
+
+
+@asynccontextmanager
+async def google(serving: Serving) -> AsyncIterator[speech_v1.SpeechAsyncClient]:
+    server, port = await start_grpc(serving, "127.0.0.1", 0)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield speech_v1.SpeechAsyncClient(transport=SpeechGrpcAsyncIOTransport(channel=channel))
+    await server.stop(None)
+
+
+async def recognized(caller: speech_v1.SpeechAsyncClient) -> Any:
+    return await caller.recognize(config=CONFIG, audio={"content": speech()}, retry=None)
+
+
+@pytest.mark.parametrize("level", REFUSING)
+async def test_googles_client_is_refused_with_a_status_that_it_does_not_repeat(
+    serving: Serving, level: Level
+) -> None:
+    async with google(serving) as caller:
+        assert (await recognized(caller)).results[0].alternatives[0].transcript == "so"
+        serving.watch.degradation.level = level
+        with pytest.raises(exceptions.ResourceExhausted, match=f"at level {level.name.lower()}"):
+            await recognized(caller)
+    assert f"{REFUSED} 1.0" in serving.metrics.exposition()[0].decode()
+
+
+def test_a_recording_takes_no_streams_place(serving: Serving, client: TestClient) -> None:
+    class Open:
+        priority_class, opened_ns, last_audio_ns = "interactive", 0, 0
+
+    serving.streams |= {Open() for _ in range(serving.limits.streams)}  # type: ignore[misc]
+    assert ours(client).status_code == 200
+
+
+def test_a_server_that_stops_takes_no_more_recordings(serving: Serving, client: TestClient) -> None:
+    serving.draining = True
+    refused = ours(client)
+    assert refused.status_code == 503
+    assert "the server stops" in refused.json()["error"]["message"]
