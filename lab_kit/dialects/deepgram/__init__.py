@@ -1,0 +1,63 @@
+"""Deepgram's live dialect: `GET /v1/listen` as a WebSocket.
+
+Both ends are here: what a stream is asked for (`query`), the server's side (`server`: client
+messages in, events and errors out) and the client's (`client`: server messages in). Fields named
+``lab`` are ours; the provider's SDK keeps unknown fields, so they do no harm there and carry
+timings to our own client.
+
+Source: Deepgram (2025), API reference "Live Audio", developers.deepgram.com; field names and
+strictness as the deepgram-sdk 7.17 parses them.
+"""
+
+from lab_kit.dialects.deepgram.client import Told, parse_message
+from lab_kit.dialects.deepgram.query import (
+    DEFAULT_ENDPOINT_MS,
+    MAX_CHANNELS,
+    MIN_ENDPOINT_S,
+    MIN_UTTERANCE_END_S,
+    PATH,
+    PRIORITY,
+    parse_query,
+    query_for,
+)
+from lab_kit.dialects.deepgram.server import (
+    GOING_AWAY,
+    MAX_HEADER_CHARACTERS,
+    MODEL_UUID,
+    NORMAL,
+    Closure,
+    Command,
+    Refusal,
+    Speaker,
+    closure,
+    error_message,
+    parse_command,
+    refusal,
+    stamp,
+)
+
+__all__ = [
+    "DEFAULT_ENDPOINT_MS",
+    "GOING_AWAY",
+    "MAX_CHANNELS",
+    "MAX_HEADER_CHARACTERS",
+    "MIN_ENDPOINT_S",
+    "MIN_UTTERANCE_END_S",
+    "MODEL_UUID",
+    "NORMAL",
+    "PATH",
+    "PRIORITY",
+    "Closure",
+    "Command",
+    "Refusal",
+    "Speaker",
+    "Told",
+    "closure",
+    "error_message",
+    "parse_command",
+    "parse_message",
+    "parse_query",
+    "query_for",
+    "refusal",
+    "stamp",
+]

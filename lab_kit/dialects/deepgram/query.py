@@ -1,0 +1,139 @@
+"""What a stream is asked for: options from the query of its address, and the query from options."""
+
+from collections.abc import Mapping
+
+from lab_kit.audio.codecs import LIVE_ENCODINGS, check_encoding
+from lab_kit.errors import InvalidParameter
+from lab_kit.events import PriorityClass, StreamOptions
+from lab_kit.units import SAMPLE_RATE_HZ
+
+PATH = "/v1/listen"
+DEFAULT_ENDPOINT_MS = 200
+"""The provider's own default is 10 ms, after a smoothing of its own."""
+MIN_ENDPOINT_S = 0.1
+"""Shorter silences lie inside words; a smaller ``endpointing`` is raised to this."""
+MIN_UTTERANCE_END_S = 1.0
+MAX_CHANNELS = 8
+PRIORITY = "lab_priority"
+"""A query parameter of ours: `events.PriorityClass` by name."""
+_STEPS = {"punctuate": "true", "numerals": "true", "redact": "pii"}
+
+
+def parse_query(query: Mapping[str, str]) -> StreamOptions:
+    """The options of a stream from its query; unknown names are ignored, as the provider does.
+
+    Raises:
+        InvalidParameter: a value has no meaning, or the encoding is missing or not spoken here.
+        UnsupportedSampleRate: see `audio.codecs.check_encoding`.
+    """
+    encoding = query.get("encoding")
+    if encoding is None:
+        raise InvalidParameter(
+            "no encoding, which announces a container file",
+            f"live audio here is raw: one of {', '.join(sorted(LIVE_ENCODINGS))}",
+            "add encoding and sample_rate, or upload the file to /v1/audio:transcribe",
+        )
+    check_encoding(encoding, SAMPLE_RATE_HZ)  # before its rate: an unknown one has none
+    rate_hz = _integer(query, "sample_rate", None)
+    channels = _integer(query, "channels", 1, lowest=1, highest=MAX_CHANNELS)
+    check_encoding(encoding, rate_hz, channels)
+    return StreamOptions(
+        encoding=encoding,
+        sample_rate_hz=rate_hz,
+        channels=channels,
+        interim_results=_boolean(query, "interim_results"),
+        endpoint_silence_s=_endpointing(query),
+        utterance_end_s=_utterance_end(query),
+        speech_events=_boolean(query, "vad_events"),
+        priority_class=_priority(query),
+        postprocess=_postprocess(query),
+    )
+
+
+def query_for(options: StreamOptions, model: str) -> dict[str, str]:
+    """The query that asks for ``options``."""
+    silence_s, gap_s = options.endpoint_silence_s, options.utterance_end_s
+    query = {
+        "model": model,
+        "encoding": options.encoding,
+        "sample_rate": str(options.sample_rate_hz),
+        "channels": str(options.channels),
+        "interim_results": _spelled(options.interim_results),
+        "vad_events": _spelled(options.speech_events),
+        "endpointing": "false" if silence_s is None else str(round(silence_s * 1000)),
+    }
+    if options.priority_class is not PriorityClass.INTERACTIVE:
+        query[PRIORITY] = options.priority_class
+    query |= {name: wanted for name, wanted in _STEPS.items() if name in options.postprocess}
+    if gap_s is not None:
+        query["utterance_end_ms"] = str(round(gap_s * 1000))
+    return query
+
+
+def _integer(
+    query: Mapping[str, str], name: str, default: int | None, lowest: int = 0, highest: int = 10**9
+) -> int:
+    text = query.get(name)
+    if text is None and default is not None:
+        return default
+    try:
+        value = int(text or "")
+    except ValueError:
+        value = lowest - 1
+    if not lowest <= value <= highest:
+        limits = f"{lowest:,} to {highest:,}" if highest < 10**9 else f"at least {lowest:,}"
+        got = "is missing" if text is None else f"is '{text}'"
+        raise InvalidParameter(f"{name} {got}", f"expected a whole number, {limits}", "correct it")
+    return value
+
+
+def _boolean(query: Mapping[str, str], name: str) -> bool:
+    text = query.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise InvalidParameter(f"{name} is '{text}'", "expected true or false", "correct it")
+    return text == "true"
+
+
+def _endpointing(query: Mapping[str, str]) -> float | None:
+    if query.get("endpointing", "").lower() == "false":
+        return None
+    asked_ms = _integer(query, "endpointing", DEFAULT_ENDPOINT_MS)
+    return max(MIN_ENDPOINT_S, asked_ms / 1000)
+
+
+def _utterance_end(query: Mapping[str, str]) -> float | None:
+    if "utterance_end_ms" not in query:
+        return None
+    value_s = _integer(query, "utterance_end_ms", None) / 1000
+    if value_s < MIN_UTTERANCE_END_S:
+        raise InvalidParameter(
+            f"utterance_end_ms is {value_s * 1000:.0f}", "expected at least 1000", "raise it"
+        )
+    if not _boolean(query, "interim_results"):
+        raise InvalidParameter(
+            "utterance_end_ms without interim_results",
+            "the gap is measured between results",
+            "add interim_results=true",
+        )
+    return value_s
+
+
+def _priority(query: Mapping[str, str]) -> PriorityClass:
+    asked = query.get(PRIORITY, PriorityClass.INTERACTIVE)
+    try:
+        return PriorityClass(asked)
+    except ValueError as error:
+        known = ", ".join(PriorityClass)
+        raise InvalidParameter(
+            f"{PRIORITY} is '{asked}'", f"one of {known}", "correct it"
+        ) from error
+
+
+def _postprocess(query: Mapping[str, str]) -> tuple[str, ...]:
+    """The steps that are asked for; ``redact`` names kinds of data, and any of them means all."""
+    steps = [name for name in ("punctuate", "numerals") if _boolean(query, name)]
+    return (*steps, *(["redact"] if query.get("redact", "false").lower() != "false" else []))
+
+
+def _spelled(value: bool) -> str:
+    return "true" if value else "false"
