@@ -163,10 +163,19 @@ class ServerFailed(LabError):
 
 
 class ConnectionFailed(LabError):
-    """The client could not reach the server, was refused, or lost the connection."""
+    """The client could not reach the server, was refused, or lost the connection.
+
+    ``close_code`` is what the server closed a socket with; None if it said none.
+    """
 
     code = "CONNECTION_FAILED"
     retryable = True
+
+    def __init__(
+        self, received: str, expected: str, next_step: str, close_code: int | None = None
+    ) -> None:
+        super().__init__(received, expected, next_step)
+        self.close_code = close_code
 
 
 class AudioDeviceUnavailable(LabError):

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
+from lab_kit.errors import ConnectionFailed
 from lab_kit.events import StreamEnded, StreamOptions
 from lab_kit.trace import Received
-from lab_kit.wires.websocket import GOING_AWAY, Closed, WebSocketWire, open_websocket
+from lab_kit.wires.websocket import GOING_AWAY, WebSocketWire, open_websocket
 
 DEFAULT_MODEL = "moonshine-tiny-en"
 
@@ -99,7 +100,7 @@ class LiveClient:
                 if isinstance(told.event, StreamEnded):
                     answered = told.event.sha256
                 yield Received(told.event, arrived.received_ns, told.sent_ns, told.version)
-        except Closed as closed:
+        except ConnectionFailed as closed:
             if closed.close_code != GOING_AWAY or answered != self._sent.hexdigest():
                 raise
 

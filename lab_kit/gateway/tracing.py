@@ -75,7 +75,9 @@ class FewAtOnce(Sampler, SpanProcessor):
         """Whether a trace that begins is sampled."""
         if self._open >= self._most:
             return SamplingResult(Decision.DROP)
-        return self._share.should_sample(parent_context, trace_id, name)
+        return self._share.should_sample(
+            parent_context, trace_id, name, kind, attributes, links, trace_state
+        )
 
     def get_description(self) -> str:
         """For whoever lists samplers."""

@@ -18,24 +18,6 @@ NORMAL, GOING_AWAY = 1000, 1001
 """Close codes (RFC 6455, 7.4.1): the purpose is fulfilled; an end that leaves before that."""
 
 
-class Closed(ConnectionFailed):
-    """The connection is gone, and not because the server had fulfilled its purpose.
-
-    Attributes:
-        close_code: the server's; None if it said none.
-    """
-
-    def __init__(self, error: ConnectionClosed) -> None:
-        closed = error.rcvd
-        self.close_code = None if closed is None else int(closed.code)
-        said = f"{closed.code} {closed.reason}".strip() if closed else "no close frame"
-        super().__init__(
-            f"the stream was closed: {said}",
-            f"{NORMAL} after CloseStream",
-            "see the reason, or the server's log if there is none",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """A text message and when it arrived, on this process's monotonic clock."""
@@ -54,21 +36,22 @@ class WebSocketWire:
         """Send one message; returns when it was handed to the socket.
 
         Raises:
-            Closed: the connection is gone.
+            ConnectionFailed: the connection is gone.
         """
         handed_ns = time.perf_counter_ns()
         try:
             await self._connection.send(message)
         except ConnectionClosed as error:
-            raise Closed(error) from error
+            raise _lost(error) from error
         return handed_ns
 
     async def messages(self) -> AsyncIterator[Arrived]:
         """Text messages until the server closes normally.
 
         Raises:
-            Closed: it closed for another reason, which the error names. That the server goes away
-                is such a reason: whether anything was still owed, only the dialect can tell.
+            ConnectionFailed: it closed for another reason, which the error names. That the server
+                goes away is such a reason: whether anything was still owed, only the dialect can
+                tell.
         """
         try:
             while True:
@@ -77,7 +60,7 @@ class WebSocketWire:
                 if isinstance(message, str):
                     yield Arrived(message, received_ns)
         except ConnectionClosed as error:
-            closed = Closed(error)
+            closed = _lost(error)
             if closed.close_code != NORMAL:
                 raise closed from error
 
@@ -131,4 +114,16 @@ def _refused(error: InvalidStatus) -> LabError:
         f"the server refused the stream with {status}: {reason}",
         "101 Switching Protocols",
         "correct what the reason names" if status < 500 else "try again later",
+    )
+
+
+def _lost(error: ConnectionClosed) -> ConnectionFailed:
+    """The connection is gone, and not because the server had fulfilled its purpose."""
+    closed = error.rcvd
+    said = f"{closed.code} {closed.reason}".strip() if closed else "no close frame"
+    return ConnectionFailed(
+        f"the stream was closed: {said}",
+        f"{NORMAL} after CloseStream",
+        "see the reason, or the server's log if there is none",
+        None if closed is None else int(closed.code),
     )

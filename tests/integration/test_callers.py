@@ -23,7 +23,9 @@ def speech() -> list[Clip]:
 @pytest.fixture
 async def touchy(bench: Bench) -> AsyncIterator[Bench]:
     """A server for which very little work is pressure already."""
-    await bench.operator.set_thresholds(busy=0.02, rise_s=0.25, fall=0.7, fall_s=0.5)
+    await bench.operator.set_thresholds(
+        busy=0.02, saturated=0.02, rise_s=0.25, fall=0.7, fall_s=0.5
+    )
     yield bench
     await bench.operator.set_thresholds()
     assert (await bench.full_service()).level == 0

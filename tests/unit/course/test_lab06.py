@@ -94,7 +94,7 @@ def test_what_is_no_controller_is_refused(answer: object) -> None:
 
 
 def test_the_servers_own_controller_takes_the_same_steps() -> None:
-    thresholds = Thresholds(busy=0.5, rise_s=0.5)
+    thresholds = Thresholds(busy=0.5, saturated=0.5, rise_s=0.5)
     own, level, since_s, side_before = Degradation(thresholds), 0, 0.0, ""
     for n in range(400):
         now_s = n * 0.25
