@@ -191,7 +191,10 @@ async def test_a_server_that_stops_says_what_it_owes_first(wire: Wire) -> None:
 
 @over_each
 async def test_a_rough_network_changes_when_but_not_what(bench: Bench, wire: Wire) -> None:
-    rough = Network(one_way_s=0.03, jitter_s=0.02, loss=0.01 if wire is not Wire.WEBRTC else 0.0)
+    # a late or lost packet of UDP is a gap, see below; a stream's bytes come, if later
+    rough = Network(one_way_s=0.03, jitter_s=0.02, loss=0.01)
+    if wire is Wire.WEBRTC:
+        rough = Network(one_way_s=0.03)
     with bench.behind(rough) as caller:
         call = await spoken(caller, wire)
     assert breaches(events(call)) == []
@@ -201,10 +204,11 @@ async def test_a_rough_network_changes_when_but_not_what(bench: Bench, wire: Wir
     assert call.traffic.down_bytes > 0
 
 
-async def test_a_lost_packet_of_webrtc_costs_at_most_words_and_time_stays_true(
+async def test_a_lost_or_late_packet_of_webrtc_costs_at_most_words_and_time_stays_true(
     bench: Bench,
 ) -> None:
-    with bench.behind(Network(one_way_s=0.01, loss=0.05, seed=3)) as caller:
+    """Packets that overtake each other leave the library's jitter buffer fuller, till it drops."""
+    with bench.behind(Network(one_way_s=0.01, jitter_s=0.02, loss=0.05, seed=3)) as caller:
         call = await spoken(caller, Wire.WEBRTC)
     assert breaches(events(call)) == []
     ended = [event for event in events(call) if isinstance(event, StreamEnded)]
