@@ -15,8 +15,8 @@ MIN_SPEECH_SAMPLES = samples(0.1)
 """Less voiced sound than this is a click or a breath, not a word."""
 MAX_SEGMENT_SAMPLES = samples(6.0)
 """What is decoded whole after speech has ended must not take longer than the silence hides, on busy
-cores too. Over the held-out clips a cut after six seconds changed no word; after five, one in
-forty."""
+cores too. Over the held-out clips a cut after six seconds left the word error rate at 7.3 %, as it
+was after ten; after five it was 9.7 %."""
 SETTLED_SEGMENT_SAMPLES = samples(4.0)
 """From this length on, any dip in voice activity ends a segment: shorter segments are decoded
 faster, and a dip is a better place to cut than the maximum length would be."""
