@@ -16,6 +16,10 @@ class Priority(IntEnum):
     INTERIM = 1
 
 
+INTERIM_SHARE = 0.2
+"""Interims are asked for again when so much more was said, in parts of what had been said."""
+
+
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
     """One decode.

@@ -23,7 +23,7 @@ from enum import Enum, auto
 from itertools import product
 from typing import TypeAlias
 
-from lab_kit.engine.api import DecodeRequest, Priority
+from lab_kit.engine.api import INTERIM_SHARE, DecodeRequest, Priority
 from lab_kit.engine.batching import Batching, Queue
 from lab_kit.engine.fairness import FairShares
 from lab_kit.engine.kv import KvCache
@@ -33,8 +33,6 @@ from lab_kit.units import SAMPLE_RATE_HZ
 Lane: TypeAlias = tuple[PriorityClass, Priority]
 """A class's finals or its interims."""
 _CLASSES = tuple(PriorityClass)
-INTERIM_SHARE = 0.2
-"""Streams ask again when so much more was said, in parts of what they had said."""
 
 
 class Stage(Enum):

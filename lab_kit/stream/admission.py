@@ -21,8 +21,8 @@ interim is granted. So a window below it can only show that they cost far less t
 FAR_LESS = 0.5
 ELASTIC = 0.65
 """What interims cost where the service level makes them fewer, in parts of their full cost; over
-an utterance of four seconds that is 12 passes for 19. Nobody is turned away for the sake of the
-others' last third of interims."""
+an utterance of four seconds that is 12 passes for 17, and in company more of them are replaced
+while they wait. With it 22 to 25 places were promised where 21 streams were served well."""
 FILL = 0.85
 """Of the workers' time, so much may be promised; what is left takes up bursts."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.engine.api import Hypothesis
+from lab_kit.engine.api import INTERIM_SHARE, Hypothesis
 from lab_kit.units import samples
 
 PRE_ROLL_SAMPLES = samples(0.2)
@@ -28,7 +28,6 @@ EARLY_TAIL_SAMPLES = samples(0.1)
 _SHORTEST_INTERVAL_SAMPLES = samples(0.05)
 """The debounce: two interims closer than this cannot be read as two, whatever was said between."""
 _LONGEST_INTERVAL_SAMPLES = samples(0.5)
-_INTERVAL_SHARE = 0.2
 
 
 def interim_interval_samples(speech_samples: int, stretch: float = 1.0) -> int:
@@ -39,7 +38,7 @@ def interim_interval_samples(speech_samples: int, stretch: float = 1.0) -> int:
     second of speech then stays bounded. With a ``stretch`` above 1 the early passes become fewer;
     nobody waits longer than half a second, however busy the server is.
     """
-    wanted = max(speech_samples * _INTERVAL_SHARE, _SHORTEST_INTERVAL_SAMPLES)
+    wanted = max(speech_samples * INTERIM_SHARE, _SHORTEST_INTERVAL_SAMPLES)
     return min(int(wanted * stretch), _LONGEST_INTERVAL_SAMPLES)
 
 

@@ -1,5 +1,7 @@
 """What runs next, as pure bookkeeping: no thread, no tensor, no time."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from lab_kit.engine.api import DecodeRequest, Priority
@@ -269,6 +271,23 @@ def test_streams_take_turns_within_a_class() -> None:
         order += work[1]
         desk.finish(desk.scheduler.get(work[1][0]))
     assert order == [3, 4, 5]
+
+
+def test_the_interim_that_is_due_first_goes_first_and_a_long_one_waits_no_longer_than_it_can() -> (
+    None
+):
+    def say(desk: Desk, seconds: float) -> Sequence:
+        sequence = desk.add(Priority.INTERIM, stream=desk._numbers)
+        audio = np.zeros(round(seconds * 16_000), np.float32)
+        assert desk.scheduler.refresh(sequence, replace(sequence.request, audio=audio))
+        return sequence
+
+    for later_s, first in ((0.5, [2]), (0.9, [1])):
+        desk = Desk(NoBatching())
+        say(desk, 4.0)  # due after 0.8 s
+        desk.now_ns = round(later_s * 1e9)
+        say(desk, 0.5)  # due 0.1 s after it came
+        assert desk.do() == (Stage.WAITING, first)
 
 
 def test_a_stream_with_much_to_say_does_not_fill_the_batch() -> None:
