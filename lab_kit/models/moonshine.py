@@ -4,7 +4,7 @@ The encoder turns samples into one frame per 384 samples; its cost grows with le
 windows are cheap. The decoder turns frames and tokens into the next token; ``DecodeBatch`` holds
 what it remembers, so that several sequences can share a step. The graph has no mask over past
 tokens, therefore only sequences of equal length can share one; frames of different number can,
-because the graph masks those.
+because the graph masks those. The graphs are `moonshine_graph`'s, from the published weights.
 
 This module computes; who is computed when is the engine's affair. Source of the architecture:
 Jeffries et al., "Moonshine: Speech Recognition for Live Transcription and Voice Commands", 2024,
@@ -22,8 +22,21 @@ import numpy.typing as npt
 import onnxruntime
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.errors import PayloadTooLarge
 from lab_kit.models.choice import Choice
 from lab_kit.models.device import Device, open_session, session_device
+from lab_kit.models.graph_writing import Weights, signed_sums_are_exact
+from lab_kit.models.moonshine_graph import (
+    CROSS_NAMES,
+    HEAD_WIDTH,
+    HEADS,
+    PAST_NAMES,
+    POSITIONS,
+    PRESENT_NAMES,
+    decoder_graph,
+    encoder_graph,
+    published_graph,
+)
 from lab_kit.models.placement import share_on_cpu
 from lab_kit.units import SAMPLE_RATE_HZ
 
@@ -35,15 +48,9 @@ TOKENS_PER_AUDIO_S = 6.5
 EXTRA_TOKENS = 3
 SHORTEST_SAMPLES = 2_048
 """The encoder's strided convolutions return nothing below this; shorter audio is padded."""
-
-_LAYERS = 6
-_HEADS = 8
-_HEAD_WIDTH = 36
-_DECODER_NAMES = [f"{n}.decoder.{kind}" for n in range(_LAYERS) for kind in ("key", "value")]
-_ENCODER_NAMES = [f"{n}.encoder.{kind}" for n in range(_LAYERS) for kind in ("key", "value")]
-_CACHE_NAMES = _DECODER_NAMES + _ENCODER_NAMES
-_OUTPUTS = ["logits"] + [f"present.{name}" for name in _CACHE_NAMES]
-_STEP_OUTPUTS = ["logits"] + [f"present.{name}" for name in _DECODER_NAMES]
+FRAME_SAMPLES = 384
+LONGEST_SAMPLES = POSITIONS * FRAME_SAMPLES
+_OUTPUTS = ["log_probabilities", *PRESENT_NAMES]
 
 OrtValue: TypeAlias = Any  # onnxruntime.OrtValue; the package has no types
 
@@ -53,12 +60,15 @@ class EncodedAudio:
     """One clip after the encoder.
 
     Attributes:
-        frames: (1, frames, 288) float32.
-        samples: length of the audio they came from, after padding.
+        cross: what the decoder attends to, by name, (1, 8, frames, 36) float32 each.
     """
 
-    frames: FloatArray
-    samples: int
+    cross: dict[str, OrtValue]
+
+    @property
+    def frames(self) -> int:
+        """How many there are, one for each 384 samples or so."""
+        return int(self.cross[CROSS_NAMES[0]].shape()[2])
 
 
 @dataclass(slots=True)
@@ -66,34 +76,33 @@ class DecodeBatch:
     """What the decoder remembers of sequences that move in lockstep.
 
     Attributes:
-        cache: keys and values by name, (sequences, 8, length, 36) float32 each.
-        frames: (sequences, frames, 288), zero-padded at the end.
-        mask: (sequences, samples), 1 where there is audio.
-        position: tokens in the cache, BEGIN included.
+        past: keys and values of its tokens by name, (sequences, 8, position, 36) float32 each.
+        cross: those of the audio, (sequences, 8, frames, 36) each, zero-padded at the end.
+        heard: (sequences, frames) int32, 1 where a frame is the sequence's own.
+        position: tokens in the past, BEGIN included.
     """
 
-    cache: dict[str, OrtValue]
-    frames: OrtValue
-    mask: OrtValue
+    past: dict[str, OrtValue]
+    cross: dict[str, OrtValue]
+    heard: OrtValue
     position: int
 
     @property
     def width(self) -> int:
         """Number of sequences."""
-        return int(self.mask.shape()[0])
-
-    def cache_bytes(self, names: Sequence[str]) -> int:
-        """Bytes of the keys and values of these names."""
-        return sum(self.cache[name].numpy().nbytes for name in names)
+        return int(self.heard.shape()[0])
 
 
 class Moonshine:
-    """The two graphs and the vocabulary.
+    """The two graphs, written anew for this device, and the vocabulary.
 
     Args:
         files: ``encoder_model.ort``, ``decoder_model_merged.ort`` and ``tokenizer.bin`` by name.
         device: where to run.
         tokens_per_audio_s: where decoding is cut off; less than speech holds loses its end.
+
+    Raises:
+        ModelStoreError: the files hold other graphs.
     """
 
     def __init__(
@@ -103,12 +112,16 @@ class Moonshine:
         tokens_per_audio_s: float = TOKENS_PER_AUDIO_S,
     ) -> None:
         self._tokens_per_audio_s = tokens_per_audio_s
-        self._encoder = open_session(files["encoder_model.ort"], device)
-        self._decoder = open_session(files["decoder_model_merged.ort"], device)
+        encoding = published_graph(files["encoder_model.ort"])
+        decoding = published_graph(files["decoder_model_merged.ort"])
+        weights = weights_for(device)
+        self._encoder = open_session(encoder_graph(encoding, decoding, weights), device)
+        decoder = decoder_graph(decoding, weights)
+        self._decoder = open_session(decoder, device)
         self._pieces = read_vocabulary(files["tokenizer.bin"].read_bytes())
         self.device = device
         if device.kind == "cuda":
-            share = share_on_cpu(files["decoder_model_merged.ort"], device, self._prefill_silence)
+            share = share_on_cpu(decoder, device, self._prefill_silence)
             self.device = session_device(self._decoder.get_providers(), device, share)
 
     @property
@@ -118,29 +131,25 @@ class Moonshine:
 
     def _prefill_silence(self, decoder: onnxruntime.InferenceSession) -> None:
         """One pass of ``decoder``, for a profile."""
-        frames = self.encode(np.zeros(SAMPLE_RATE_HZ, np.float32)).frames
-        empty = np.zeros((1, _HEADS, 0, _HEAD_WIDTH), np.float32)
-        batch = DecodeBatch(
-            {name: _value(empty) for name in _CACHE_NAMES},
-            _value(frames),
-            _value(np.ones((1, SAMPLE_RATE_HZ), np.int64)),
-            0,
-        )
-        feeds = self._feeds(batch, np.array([[BEGIN_TOKEN]], np.int64), cached=False)
-        decoder.run_with_ort_values(_OUTPUTS, feeds)
+        batch = _unsaid([self.encode(np.zeros(SAMPLE_RATE_HZ, np.float32))])
+        decoder.run_with_ort_values(_OUTPUTS, _feeds(batch, [[BEGIN_TOKEN]]))
 
     def encode(self, audio: FloatArray) -> EncodedAudio:
-        """Encode one clip, (samples,) float32 in [-1, 1] at 16 kHz."""
+        """Encode one clip, (samples,) float32 in [-1, 1] at 16 kHz.
+
+        Raises:
+            PayloadTooLarge: it is longer than `LONGEST_SAMPLES`.
+        """
+        if len(audio) > LONGEST_SAMPLES:
+            raise PayloadTooLarge(
+                f"a clip of {len(audio) / SAMPLE_RATE_HZ:.0f} s",
+                f"at most {LONGEST_SAMPLES / SAMPLE_RATE_HZ:.0f} s",
+                "cut it at pauses",
+            )
         if len(audio) < SHORTEST_SAMPLES:
             audio = np.pad(audio, (0, SHORTEST_SAMPLES - len(audio)))
-        (frames,) = self._encoder.run(
-            None,
-            {
-                "input_values": audio[None, :],
-                "attention_mask": np.ones((1, len(audio)), np.int64),
-            },
-        )
-        return EncodedAudio(frames, len(audio))
+        cross = self._encoder.run_with_ort_values(CROSS_NAMES, {"audio": _value(audio[None, :])})
+        return EncodedAudio(dict(zip(CROSS_NAMES, cross, strict=True)))
 
     def prefill(
         self, clips: Sequence[EncodedAudio], prompt: Sequence[int] = ()
@@ -150,28 +159,12 @@ class Moonshine:
         Returns:
             For each clip the choices after BEGIN and after each prompt token, and the batch.
         """
-        tokens = np.array([[BEGIN_TOKEN, *prompt]] * len(clips), np.int64)
-        frames, mask = _padded(clips)
-        empty = np.zeros((len(clips), _HEADS, 0, _HEAD_WIDTH), np.float32)
-        batch = DecodeBatch(
-            {name: _value(empty) for name in _CACHE_NAMES}, _value(frames), _value(mask), 0
-        )
-        outputs = self._decoder.run_with_ort_values(
-            _OUTPUTS, self._feeds(batch, tokens, cached=False)
-        )
-        batch.cache = dict(zip(_CACHE_NAMES, outputs[1:], strict=True))
-        batch.position = tokens.shape[1]
-        return _choices(outputs[0]), batch
+        batch = _unsaid(clips)
+        return self._advance(batch, [[BEGIN_TOKEN, *prompt]] * len(clips)), batch
 
     def step(self, batch: DecodeBatch, tokens: Sequence[int]) -> list[Choice]:
         """Append one token to each sequence of ``batch`` and choose the next."""
-        fed = np.array(tokens, np.int64)[:, None]  # (sequences, 1)
-        outputs = self._decoder.run_with_ort_values(
-            _STEP_OUTPUTS, self._feeds(batch, fed, cached=True)
-        )
-        batch.cache.update(zip(_DECODER_NAMES, outputs[1:], strict=True))
-        batch.position += 1
-        return [choices[0] for choices in _choices(outputs[0])]
+        return [choices[0] for choices in self._advance(batch, [[token] for token in tokens])]
 
     def cache_bytes(self) -> tuple[int, int]:
         """Bytes that the decoder keeps of one token, and of one second of audio; measured.
@@ -182,11 +175,17 @@ class Moonshine:
             self.prefill([self.encode(np.zeros(seconds * SAMPLE_RATE_HZ, np.float32))])[1]
             for seconds in (2, 3)
         )
-        token_bytes = -short.cache_bytes(_DECODER_NAMES)
+        token_bytes = -_bytes(short.past)
         self.step(short, [BEGIN_TOKEN])
-        token_bytes += short.cache_bytes(_DECODER_NAMES)
-        audio_bytes = long.cache_bytes(_ENCODER_NAMES) - short.cache_bytes(_ENCODER_NAMES)
-        return token_bytes, audio_bytes
+        token_bytes += _bytes(short.past)
+        return token_bytes, _bytes(long.cross) - _bytes(short.cross)
+
+    def _advance(self, batch: DecodeBatch, tokens: Sequence[Sequence[int]]) -> list[list[Choice]]:
+        """Append each sequence's tokens, and choose what comes after each of them."""
+        scores, *present = self._decoder.run_with_ort_values(_OUTPUTS, _feeds(batch, tokens))
+        batch.past = dict(zip(PAST_NAMES, present, strict=True))
+        batch.position += len(tokens[0])
+        return _choices(scores)
 
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""
@@ -197,16 +196,12 @@ class Moonshine:
         spelled = b"".join(self._pieces[token] for token in tokens if token > END_TOKEN)
         return tidy(spelled.decode("utf-8", errors="replace").replace("▁", " "))
 
-    @staticmethod
-    def _feeds(
-        batch: DecodeBatch, tokens: npt.NDArray[np.int64], cached: bool
-    ) -> dict[str, OrtValue]:
-        feeds = {f"past_key_values.{name}": value for name, value in batch.cache.items()}
-        feeds["input_ids"] = _value(tokens)
-        feeds["encoder_hidden_states"] = batch.frames
-        feeds["encoder_attention_mask"] = batch.mask
-        feeds["use_cache_branch"] = _value(np.array([cached]))
-        return feeds
+
+def weights_for(device: Device) -> Weights:
+    """As what to write the int8 matrices for this device."""
+    if device.kind == "cuda":
+        return Weights.FLOAT
+    return Weights.SIGNED if signed_sums_are_exact() else Weights.UNSIGNED
 
 
 def tidy(text: str) -> str:
@@ -226,38 +221,33 @@ def tidy(text: str) -> str:
 def select(batch: DecodeBatch, rows: Sequence[int]) -> DecodeBatch:
     """The batch with only ``rows`` left in it, in that order."""
     keep = np.array(rows)
-    return DecodeBatch(
-        {name: _value(value.numpy()[keep]) for name, value in batch.cache.items()},
-        _value(batch.frames.numpy()[keep]),
-        _value(batch.mask.numpy()[keep]),
-        batch.position,
+    past, cross = (
+        {name: _value(value.numpy()[keep]) for name, value in cache.items()}
+        for cache in (batch.past, batch.cross)
     )
+    return DecodeBatch(past, cross, _value(batch.heard.numpy()[keep]), batch.position)
 
 
 def join(batches: Sequence[DecodeBatch]) -> DecodeBatch:
     """Batches of equal position as one; frames are padded to the longest clip."""
     if len(batches) == 1:
         return batches[0]
-    cache = {
-        name: _value(np.concatenate([b.cache[name].numpy() for b in batches]))
-        for name in _DECODER_NAMES
+    past = {
+        name: _value(np.concatenate([batch.past[name].numpy() for batch in batches]))
+        for name in PAST_NAMES
     }
-    for name in _ENCODER_NAMES:
-        cache[name] = _value(_stack([b.cache[name].numpy() for b in batches], axis=2))
-    return DecodeBatch(
-        cache,
-        _value(_stack([b.frames.numpy() for b in batches], axis=1)),
-        _value(_stack([b.mask.numpy() for b in batches], axis=1)),
-        batches[0].position,
-    )
+    cross = _stacked([batch.cross for batch in batches])
+    heard = _value(_stack([batch.heard.numpy() for batch in batches], axis=1))
+    return DecodeBatch(past, cross, heard, batches[0].position)
 
 
 def truncate(batch: DecodeBatch, position: int) -> DecodeBatch:
     """The batch as it was when it held only ``position`` tokens."""
-    cache = dict(batch.cache)
-    for name in _DECODER_NAMES:
-        cache[name] = _value(np.ascontiguousarray(cache[name].numpy()[:, :, :position]))
-    return DecodeBatch(cache, batch.frames, batch.mask, position)
+    past = {
+        name: _value(np.ascontiguousarray(value.numpy()[:, :, :position]))
+        for name, value in batch.past.items()
+    }
+    return DecodeBatch(past, batch.cross, batch.heard, position)
 
 
 def read_vocabulary(data: bytes) -> list[bytes]:
@@ -289,11 +279,31 @@ def _value(array: npt.NDArray[np.generic]) -> OrtValue:
     return onnxruntime.OrtValue.ortvalue_from_numpy(array)
 
 
-def _padded(
-    clips: Sequence[EncodedAudio],
-) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
-    masks = [np.ones((1, clip.samples), np.int64) for clip in clips]
-    return _stack([clip.frames for clip in clips], axis=1), _stack(masks, axis=1)
+def _unsaid(clips: Sequence[EncodedAudio]) -> DecodeBatch:
+    """Nothing decoded yet."""
+    empty = np.zeros((len(clips), HEADS, 0, HEAD_WIDTH), np.float32)
+    heard = _stack([np.ones((1, clip.frames), np.int32) for clip in clips], axis=1)
+    cross = _stacked([clip.cross for clip in clips])
+    return DecodeBatch(dict.fromkeys(PAST_NAMES, _value(empty)), cross, _value(heard), 0)
+
+
+def _feeds(batch: DecodeBatch, tokens: Sequence[Sequence[int]]) -> dict[str, OrtValue]:
+    fed = _value(np.array(tokens, np.int64))  # (sequences, new)
+    return {"tokens": fed, "heard": batch.heard, **batch.past, **batch.cross}
+
+
+def _bytes(cache: Mapping[str, OrtValue]) -> int:
+    return sum(value.numpy().nbytes for value in cache.values())
+
+
+def _stacked(caches: Sequence[Mapping[str, OrtValue]]) -> dict[str, OrtValue]:
+    """Caches of audio as one, padded to the most frames."""
+    if len(caches) == 1:
+        return dict(caches[0])
+    return {
+        name: _value(_stack([cache[name].numpy() for cache in caches], axis=2))
+        for name in CROSS_NAMES
+    }
 
 
 def _stack(arrays: Sequence[npt.NDArray[np.generic]], axis: int) -> npt.NDArray[np.generic]:
@@ -307,13 +317,11 @@ def _stack(arrays: Sequence[npt.NDArray[np.generic]], axis: int) -> npt.NDArray[
     return np.concatenate(padded)
 
 
-def _choices(logits: OrtValue) -> list[list[Choice]]:
-    scores = logits.numpy()  # (sequences, positions, 32768)
+def _choices(log_probabilities: OrtValue) -> list[list[Choice]]:
+    scores = log_probabilities.numpy()  # (sequences, positions, 32768)
     best = scores.argmax(axis=-1)
-    top = scores.max(axis=-1)
-    # log-softmax at the best token: minus the log of the sum of exponentials relative to it
-    spread = np.log(np.exp(scores - top[..., None]).sum(axis=-1))
+    sure = np.take_along_axis(scores, best[..., None], axis=-1)[..., 0]
     return [
-        [Choice(int(token), -float(loss)) for token, loss in zip(row, losses, strict=True)]
-        for row, losses in zip(best, spread, strict=True)
+        [Choice(int(token), float(score)) for token, score in zip(*row, strict=True)]
+        for row in zip(best, sure, strict=True)
     ]
