@@ -86,7 +86,7 @@ class _Worker:
         environment = dict(os.environ)
         if build_folder is not None:
             # here and not above: the worker imports this module, and should not pay for that one
-            from lab_kit.runtimes.exporting import FOLDER_VARIABLE
+            from lab_kit.models.kept import FOLDER_VARIABLE
 
             environment[FOLDER_VARIABLE] = build_folder
         with tempfile.TemporaryDirectory() as folder:

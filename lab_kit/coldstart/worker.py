@@ -51,17 +51,22 @@ def main() -> None:
 def _start_moonshine(name: str) -> tuple[dict[str, int], Infer]:
     began_ns = time.perf_counter_ns()
     from lab_kit.models.device import choose_device
-    from lab_kit.models.moonshine import Moonshine
+    from lab_kit.models.moonshine import Moonshine, weights_for
+    from lab_kit.models.moonshine_graph import written
     from lab_kit.models.store import ModelStore
 
     imports_ns = time.perf_counter_ns() - began_ns
     began_ns = time.perf_counter_ns()
-    files = ModelStore().path(name).paths
+    files, device = ModelStore().path(name).paths, choose_device()
     _read(*files.values())
     weights_ns = time.perf_counter_ns() - began_ns
     began_ns = time.perf_counter_ns()
-    model = Moonshine(files, choose_device())
+    written(files, weights_for(device))
+    build_ns = time.perf_counter_ns() - began_ns
+    began_ns = time.perf_counter_ns()
+    model = Moonshine(files, device)
     session_ns = time.perf_counter_ns() - began_ns
+    phases = {IMPORTS: imports_ns, WEIGHTS: weights_ns, BUILD: build_ns, SESSION: session_ns}
     audio = _noise()
 
     def infer() -> None:
@@ -69,7 +74,7 @@ def _start_moonshine(name: str) -> tuple[dict[str, int], Infer]:
         for token in range(10, 16):
             model.step(batch, [token])
 
-    return {IMPORTS: imports_ns, WEIGHTS: weights_ns, SESSION: session_ns}, infer
+    return phases, infer
 
 
 def _start_runtime(name: str) -> tuple[dict[str, int], Infer]:

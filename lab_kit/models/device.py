@@ -60,11 +60,9 @@ def usable_cores() -> int:
 
 
 def open_session(
-    graph: Path | bytes, device: Device, profile_prefix: str | None = None
+    path: Path, device: Device, profile_prefix: str | None = None
 ) -> onnxruntime.InferenceSession:
-    """Open a graph, a file or its content, on ``device``.
-
-    With ``profile_prefix`` its runs are recorded to such a file.
+    """Open a graph on ``device``; with ``profile_prefix`` its runs are recorded to such a file.
 
     One runtime thread a session and no spinning: on shared cores two spinning threads took
     85 ms for a window that one thread did in 27 ms. Parallelism comes from calling the session
@@ -83,8 +81,7 @@ def open_session(
     providers = [CUDA, CPU] if device.kind == "cuda" else [CPU]
     if device.kind == "cuda":
         onnxruntime.preload_dlls()
-    source = graph if isinstance(graph, bytes) else str(graph)
-    return onnxruntime.InferenceSession(source, options, providers=providers)
+    return onnxruntime.InferenceSession(str(path), options, providers=providers)
 
 
 def session_device(providers: Sequence[str], asked: Device, share_on_cpu: float) -> Device:

@@ -28,14 +28,14 @@ from lab_kit.models.device import Device, open_session, session_device
 from lab_kit.models.graph_writing import Weights, signed_sums_are_exact
 from lab_kit.models.moonshine_graph import (
     CROSS_NAMES,
+    DECODER,
+    ENCODER,
     HEAD_WIDTH,
     HEADS,
     PAST_NAMES,
     POSITIONS,
     PRESENT_NAMES,
-    decoder_graph,
-    encoder_graph,
-    published_graph,
+    written,
 )
 from lab_kit.models.placement import share_on_cpu
 from lab_kit.units import SAMPLE_RATE_HZ
@@ -112,16 +112,13 @@ class Moonshine:
         tokens_per_audio_s: float = TOKENS_PER_AUDIO_S,
     ) -> None:
         self._tokens_per_audio_s = tokens_per_audio_s
-        encoding = published_graph(files["encoder_model.ort"])
-        decoding = published_graph(files["decoder_model_merged.ort"])
-        weights = weights_for(device)
-        self._encoder = open_session(encoder_graph(encoding, decoding, weights), device)
-        decoder = decoder_graph(decoding, weights)
-        self._decoder = open_session(decoder, device)
+        graphs = written(files, weights_for(device))
+        self._encoder = open_session(graphs / ENCODER, device)
+        self._decoder = open_session(graphs / DECODER, device)
         self._pieces = read_vocabulary(files["tokenizer.bin"].read_bytes())
         self.device = device
         if device.kind == "cuda":
-            share = share_on_cpu(decoder, device, self._prefill_silence)
+            share = share_on_cpu(graphs / DECODER, device, self._prefill_silence)
             self.device = session_device(self._decoder.get_providers(), device, share)
 
     @property

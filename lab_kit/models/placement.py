@@ -16,7 +16,7 @@ from lab_kit.models.device import CPU, Device, open_session
 
 
 def share_on_cpu(
-    graph: Path | bytes, device: Device, infer: Callable[[onnxruntime.InferenceSession], object]
+    graph: Path, device: Device, infer: Callable[[onnxruntime.InferenceSession], object]
 ) -> float:
     """Share of executed operators that ran on the CPU, in [0, 1].
 
@@ -36,5 +36,5 @@ def share_on_cpu(
         if event.get("cat") == "Node" and event.get("args", {}).get("provider")
     )
     if not providers:
-        raise ValueError("no operator of the graph was executed")
+        raise ValueError(f"no operator of {graph.name} was executed")
     return providers[CPU] / providers.total()

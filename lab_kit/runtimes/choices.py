@@ -10,6 +10,7 @@ import numpy as np
 
 from lab_kit.errors import ModelNotLoaded
 from lab_kit.models.device import Device, choose_device
+from lab_kit.models.kept import kept_folder
 from lab_kit.models.store import ModelStore
 from lab_kit.models.whisper_rules import WhisperRules
 from lab_kit.profile import by_profile
@@ -143,9 +144,9 @@ def _eager(dtype: str) -> Build:
 
 def _compiled(weights: Path, device: Device) -> Built:
     network, load_s = _timed(lambda: TorchNetwork(weights, device, "float32"))
-    kept = exporting.cache_folder() / "compiled"
+    compiled = kept_folder() / "compiled"
     silence = np.zeros((1, 80, 3000), np.float32)
-    _, prepare_s = _timed(lambda: network.compile_encoder(kept, silence))
+    _, prepare_s = _timed(lambda: network.compile_encoder(compiled, silence))
     return Built(network, prepare_s, load_s)
 
 

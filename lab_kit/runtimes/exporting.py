@@ -1,37 +1,29 @@
 """Exports Whisper's graphs to ONNX, quantizes them, and keeps both until anything changes.
 
-The folder's name holds what a graph depends on: the weights' SHA-256, the versions of the tools,
-and the code that describes the graphs. An export is compared with PyTorch, in another shape than
-it was traced with, before it gets that name.
+An export is compared with PyTorch, in another shape than it was traced with, before it is kept.
 """
 
 import logging
-import os
-import tempfile
+import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnxruntime.quantization import quantize_dynamic
-from platformdirs import user_cache_path
 from transformers import WhisperConfig
 
 from lab_kit.errors import ModelNotLoaded
+from lab_kit.models import kept
 from lab_kit.models.device import Device, open_session
-from lab_kit.models.files import file_sha256, publish_folder
 from lab_kit.models.whisper_weights import load_whisper
 from lab_kit.runtimes import graphs
 from lab_kit.runtimes.graphs import DecoderGraph, EncoderGraph, Tensors
 
-FOLDER_VARIABLE = "LAB_RUNTIMES"
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 TOLERANCE = 1e-3
 """Largest difference from PyTorch that rounding may make in the scores and states, which reach
@@ -43,51 +35,24 @@ _TRACED = {"clips": 2, "new": 3, "before": 5}
 _COMPARED = {"clips": 1, "new": 2, "before": 7}
 
 
-def cache_folder() -> Path:
-    """``LAB_RUNTIMES`` if set, else ``runtimes`` in the platform's user cache."""
-    if folder := os.environ.get(FOLDER_VARIABLE):
-        return Path(folder).expanduser()
-    return user_cache_path("lab_kit") / "runtimes"
-
-
 def exported(weights: Path) -> Path:
     """The folder with both graphs in float32; exported now if it is not there.
 
     Raises:
         ModelNotLoaded: the exported graphs compute something else than PyTorch.
     """
-    return _kept(f"whisper-{fingerprint(weights)}", lambda folder: _export(weights, folder))
+    return kept.kept(f"whisper-{fingerprint(weights)}", lambda folder: _export(weights, folder))
 
 
 def quantized(weights: Path) -> Path:
     """The folder with both graphs in int8; exported and quantized now if it is not there."""
     source = exported(weights)
-    return _kept(f"{source.name}-int8", lambda folder: _quantize(source, folder))
-
-
-def _kept(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder of that name, made under another one first: it is there whole or not at all."""
-    root = cache_folder()
-    if not (root / name).is_dir():
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".work-", dir=root) as work:
-            folder = Path(work) / name
-            folder.mkdir()
-            make(folder)
-            publish_folder(folder, root / name)
-    return root / name
+    return kept.kept(f"{source.name}-int8", lambda folder: _quantize(source, folder))
 
 
 def fingerprint(weights: Path) -> str:
-    """Twelve hexadecimal digits that change with anything the graphs are made from."""
-    versions = [f"{tool} {_version(tool)}" for tool in _TOOLS]
-    code = [Path(str(module)).read_text("utf-8") for module in (graphs.__file__, __file__)]
-    return sha256("\n".join([file_sha256(weights), *versions, *code]).encode()).hexdigest()[:12]
-
-
-def _version(tool: str) -> str:
-    # the GPU build of ONNX Runtime is another distribution of the same module
-    return onnxruntime.__version__ if tool == "onnxruntime" else metadata.version(tool)
+    """What the graphs of these weights depend on."""
+    return kept.fingerprint([weights], _TOOLS, [graphs, sys.modules[__name__]])
 
 
 def _export(weights: Path, folder: Path) -> None:

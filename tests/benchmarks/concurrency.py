@@ -12,7 +12,8 @@ Beside it stands what the bare runtimes could carry, computed in the same run: t
 callers' live text asks for, with interims as few as the limits allow, decoded as fast as the cores
 can, and their voice activity; that is a ceiling, since no caller's second can be computed whenever
 it suits. It is computed twice: over the graphs as they were published, which is what anybody's
-server starts with, and over the ones that this server runs. The p95 of fewer than 59 turns is indicative, and is marked so.
+server starts with, and over the ones that this server runs. The p95 of fewer than 59 turns is
+indicative, and is marked so.
 """
 
 import argparse

@@ -7,7 +7,7 @@ import pytest
 
 from lab_kit.coldstart import RECIPES, measure, shared_memory
 from lab_kit.coldstart.recipes import MOONSHINE
-from lab_kit.coldstart.worker import FIRST, IMPORTS, PROCESS, SESSION, WEIGHTS
+from lab_kit.coldstart.worker import BUILD, FIRST, IMPORTS, PROCESS, SESSION, WEIGHTS
 from lab_kit.errors import ServerFailed
 
 (LIGHT,) = (recipe for recipe in RECIPES if recipe.runtime == MOONSHINE)
@@ -15,7 +15,7 @@ from lab_kit.errors import ServerFailed
 
 def test_the_phases_of_a_start_follow_each_other_to_its_first_answer() -> None:
     start = measure(LIGHT)
-    assert [p.name for p in start.phases] == [PROCESS, IMPORTS, WEIGHTS, SESSION, FIRST]
+    assert [p.name for p in start.phases] == [PROCESS, IMPORTS, WEIGHTS, BUILD, SESSION, FIRST]
     assert start.phases[0].start_s == 0
     for before, after in zip(start.phases, start.phases[1:], strict=False):
         assert before.end_s == after.start_s

@@ -10,6 +10,7 @@ import tiny_whisper
 
 from lab_kit.errors import ModelNotLoaded
 from lab_kit.models.device import CUDA, Device
+from lab_kit.models.kept import FOLDER_VARIABLE
 from lab_kit.runtimes import exporting
 from lab_kit.runtimes.onnx_runtime import OnnxNetwork
 
@@ -27,7 +28,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _our_own_cache(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(exporting.FOLDER_VARIABLE, str(kept))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(kept))
 
 
 def test_what_differs_from_pytorch_is_not_kept(
