@@ -34,7 +34,7 @@ DEFAULT_BATCHING = Continuous(max_batch=4)
 """Two workers that step four sequences each get more done than one that steps eight while the
 other waits; a wider step also ends later for everybody in it."""
 MAX_WAITING = 256
-"""At 50 ms a decode and two workers this is over six seconds of backlog: later is never."""
+"""At 25 ms a decode and two workers this is over three seconds of backlog: later is never."""
 
 FRAMES = 1_024
 """Pictures of the cache that are kept: ten seconds or so of steps."""

@@ -15,6 +15,7 @@ from types import ModuleType
 import onnxruntime
 from platformdirs import user_cache_path
 
+from lab_kit.errors import ModelStoreError
 from lab_kit.models.files import file_sha256, publish_folder
 
 FOLDER_VARIABLE = "LAB_RUNTIMES"
@@ -28,16 +29,31 @@ def kept_folder() -> Path:
 
 
 def kept(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder of that name, made under another one first: it is there whole or not at all."""
+    """The folder of that name, made under another one first: it is there whole or not at all.
+
+    Raises:
+        ModelStoreError: it is not there, and cannot be written.
+    """
     root = kept_folder()
     if not (root / name).is_dir():
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".work-", dir=root) as work:
-            folder = Path(work) / name
-            folder.mkdir()
-            make(folder)
-            publish_folder(folder, root / name)
+        try:
+            _make(name, make, root)
+        except OSError as error:
+            raise ModelStoreError(
+                f"{root} takes no graphs: {error}",
+                "a folder that can be written",
+                f"set {FOLDER_VARIABLE} to one, or start once where it can be",
+            ) from error
     return root / name
+
+
+def _make(name: str, make: Callable[[Path], None], root: Path) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".work-", dir=root) as work:
+        folder = Path(work) / name
+        folder.mkdir()
+        make(folder)
+        publish_folder(folder, root / name)
 
 
 def fingerprint(weights: Iterable[Path], tools: Iterable[str], code: Iterable[ModuleType]) -> str:
