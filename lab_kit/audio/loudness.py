@@ -6,6 +6,7 @@ sound fades. The level falls at once. It cannot tell speech from other sound, so
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from lab_kit.audio.pcm import FloatArray
 
 FRAME_SAMPLES = 128
 """8 ms, a quarter of a voice-activity window."""
+_QUARTER_SAMPLES = FRAME_SAMPLES // 4
 MARGIN_DB = 9.0
 """A frame this much above the noise floor is loud. With it the end by level lies within -40 to
 +30 ms of the true end for eight in ten utterances of the clips that settings may be chosen by."""
@@ -28,6 +30,16 @@ CLEAR_DB = 20.0
 PEAK_FALL_DB = 0.04
 """The speech level is remembered for seconds: it falls by 5 dB a second."""
 _SILENCE_DB = -100.0
+
+
+def frame_levels_db(windows: FloatArray) -> list[list[float]]:
+    """The level of each frame of (n, samples), a whole number of frames a window: n lists."""
+    quarters = (windows * windows).reshape(len(windows), -1, 4, _QUARTER_SAMPLES).sum(axis=3)
+    power = quarters.sum(axis=2) / FRAME_SAMPLES
+    levels_db = 10 * np.log10(np.maximum(power, 10 ** (_SILENCE_DB / 10)))
+    levels_db[quarters.min(axis=2) <= _DIGITAL_SILENCE * _QUARTER_SAMPLES] = _SILENCE_DB
+    levels: list[list[float]] = levels_db.tolist()
+    return levels
 
 
 class Loudness:
@@ -50,13 +62,10 @@ class Loudness:
         """Whether speech stands out so far that a quiet spell needs no second witness."""
         return self._peak_db - self._floor_db >= CLEAR_DB
 
-    def push(self, window: FloatArray) -> None:
-        """Take a window, a whole number of frames long."""
-        quarters = (window * window).reshape(-1, 4, FRAME_SAMPLES // 4).mean(axis=2)
-        levels = 10 * np.log10(np.maximum(quarters.mean(axis=1), 10 ** (_SILENCE_DB / 10)))
-        quietest = quarters.min(axis=1)
-        for level_db, quarter in zip(levels.tolist(), quietest.tolist(), strict=True):
-            self._follow(level_db if quarter > _DIGITAL_SILENCE else _SILENCE_DB)
+    def push(self, levels_db: Sequence[float]) -> None:
+        """Take the levels of the next frames; see `frame_levels_db`."""
+        for level_db in levels_db:
+            self._follow(level_db)
 
     def _follow(self, level_db: float) -> None:
         self._sample += FRAME_SAMPLES
