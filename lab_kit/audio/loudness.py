@@ -8,8 +8,6 @@ sound fades. The level falls at once. It cannot tell speech from other sound, so
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from lab_kit.audio.pcm import FloatArray
 
 FRAME_SAMPLES = 128
@@ -22,7 +20,7 @@ DIGITAL_SILENCE_DB = -95.0
 """Below the smallest 16-bit sample: a muted line or a codec's gap, and no room. A floor down there
 would make the room that follows count as loud until it has risen there, at 2 dB a second. A frame
 that is muted for a quarter of its length or more says nothing of the room either."""
-_DIGITAL_SILENCE = 10 ** (DIGITAL_SILENCE_DB / 10)
+_MUTED_ENERGY = _QUARTER_SAMPLES * 10 ** (DIGITAL_SILENCE_DB / 10)
 FLOOR_RISE_DB = 0.016
 """The floor follows falling levels at once and rising ones at 2 dB a second, slower than speech."""
 CLEAR_DB = 20.0
@@ -34,12 +32,16 @@ _SILENCE_DB = -100.0
 
 def frame_levels_db(windows: FloatArray) -> list[list[float]]:
     """The level of each frame of (n, samples), a whole number of frames a window: n lists."""
-    quarters = (windows * windows).reshape(len(windows), -1, 4, _QUARTER_SAMPLES).sum(axis=3)
-    power = quarters.sum(axis=2) / FRAME_SAMPLES
-    levels_db = 10 * np.log10(np.maximum(power, 10 ** (_SILENCE_DB / 10)))
-    levels_db[quarters.min(axis=2) <= _DIGITAL_SILENCE * _QUARTER_SAMPLES] = _SILENCE_DB
-    levels: list[list[float]] = levels_db.tolist()
-    return levels
+    energies = (windows * windows).reshape(len(windows), -1, 4, _QUARTER_SAMPLES).sum(axis=3)
+    # a chunk has a handful of frames: for so few, plain numbers are faster than arrays
+    return [[_level_db(quarters) for quarters in frames] for frames in energies.tolist()]
+
+
+def _level_db(quarters: list[float]) -> float:
+    """Of a frame, from the energy of each of its quarters."""
+    if min(quarters) <= _MUTED_ENERGY:
+        return _SILENCE_DB
+    return 10 * math.log10(sum(quarters) / FRAME_SAMPLES)
 
 
 class Loudness:
