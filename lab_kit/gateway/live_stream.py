@@ -176,6 +176,7 @@ class LiveStream:
             if closing:
                 await self.begin().finish()
                 return None
+            await asyncio.sleep(0)  # others' turn, for the next message may be here already
         return await self._end_early()
 
     async def _end_early(self) -> LabError:
