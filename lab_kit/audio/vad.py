@@ -14,6 +14,8 @@ from lab_kit.audio.pcm import FloatArray
 
 WINDOW_SAMPLES = 512
 """32 ms at 16 kHz, the window Silero VAD was made for."""
+MOST_AT_ONCE = 16
+"""Half a second; more together is hardly faster, and a long recording's would take much memory."""
 
 
 class SpeechScorer(Protocol):
@@ -54,11 +56,13 @@ class VoiceActivity:
         pending = np.concatenate([self._rest, audio])
         count = len(pending) // WINDOW_SAMPLES
         self._rest = pending[count * WINDOW_SAMPLES :]
-        if count == 0:
-            return []
-        windows = pending[: count * WINDOW_SAMPLES].reshape(count, WINDOW_SAMPLES)
-        heard = zip(self._scorer.score(windows), frame_levels_db(windows), strict=True)
-        return [self._label(probability, levels_db) for probability, levels_db in heard]
+        whole = pending[: count * WINDOW_SAMPLES].reshape(count, WINDOW_SAMPLES)
+        labelled: list[Window] = []
+        for start in range(0, count, MOST_AT_ONCE):
+            windows = whole[start : start + MOST_AT_ONCE]
+            heard = zip(self._scorer.score(windows), frame_levels_db(windows), strict=True)
+            labelled += [self._label(probability, levels_db) for probability, levels_db in heard]
+        return labelled
 
     def _label(self, probability: float, levels_db: Sequence[float]) -> Window:
         start = self._start_sample

@@ -17,8 +17,6 @@ from lab_kit.models.device import Device, open_session
 WINDOW_SAMPLES = 512
 _CONTEXT_SAMPLES = 64
 _STATE_SHAPE = (1, 1, 128)
-_MOST_AT_ONCE = 16
-"""Half a second; more at once is hardly faster, and a long recording's would take much memory."""
 
 
 def open_silero(path: Path) -> onnxruntime.InferenceSession:
@@ -44,12 +42,6 @@ class SileroScorer:
 
     def score(self, windows: FloatArray) -> list[float]:
         """Probability in [0, 1] that each of ``windows``, (n, 512) float32 at 16 kHz, is speech."""
-        scores: list[float] = []
-        for start in range(0, len(windows), _MOST_AT_ONCE):
-            scores += self._score(windows[start : start + _MOST_AT_ONCE])
-        return scores
-
-    def _score(self, windows: FloatArray) -> list[float]:
         # every window is shown with the end of the one before
         padded = np.empty((len(windows), _CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
         padded[:, _CONTEXT_SAMPLES:] = windows
