@@ -106,7 +106,7 @@ def device_finding() -> Finding:
     if asked.kind == "cpu":
         return _cpu_finding(asked.label, shutil.which("nvidia-smi") is not None)
     try:
-        probe = ModelStore().path("silero-vad")["silero_vad.onnx"]
+        probe = ModelStore().path("silero-vad")["silero_vad_16k_sequence.onnx"]
     except LabError as error:
         return Finding("device", State.NOTE, f"{asked.label}, not tried: {error}")
     providers = open_session(probe, asked).get_providers()

@@ -25,8 +25,11 @@ class EnergyScorer:
     def __init__(self) -> None:
         self._floor_db = math.inf
 
-    def score(self, window: FloatArray) -> float:
-        """Probability in [0, 1] that ``window`` holds speech, if whatever is loud is speech."""
+    def score(self, windows: FloatArray) -> list[float]:
+        """Probability in [0, 1] that each window holds speech, if whatever is loud is speech."""
+        return [self._score(window) for window in windows]
+
+    def _score(self, window: FloatArray) -> float:
         power = max(float(np.mean(window * window)), 10 ** (_SILENCE_DB / 10))
         level_db = 10 * math.log10(power)
         self._floor_db = min(self._floor_db + FLOOR_RISE_DB, level_db)

@@ -6,13 +6,13 @@ sound fades. The level falls at once. It cannot tell speech from other sound, so
 """
 
 import math
-
-import numpy as np
+from collections.abc import Sequence
 
 from lab_kit.audio.pcm import FloatArray
 
 FRAME_SAMPLES = 128
 """8 ms, a quarter of a voice-activity window."""
+_QUARTER_SAMPLES = FRAME_SAMPLES // 4
 MARGIN_DB = 9.0
 """A frame this much above the noise floor is loud. With it the end by level lies within -40 to
 +30 ms of the true end for eight in ten utterances of the clips that settings may be chosen by."""
@@ -20,7 +20,7 @@ DIGITAL_SILENCE_DB = -95.0
 """Below the smallest 16-bit sample: a muted line or a codec's gap, and no room. A floor down there
 would make the room that follows count as loud until it has risen there, at 2 dB a second. A frame
 that is muted for a quarter of its length or more says nothing of the room either."""
-_DIGITAL_SILENCE = 10 ** (DIGITAL_SILENCE_DB / 10)
+_MUTED_ENERGY = _QUARTER_SAMPLES * 10 ** (DIGITAL_SILENCE_DB / 10)
 FLOOR_RISE_DB = 0.016
 """The floor follows falling levels at once and rising ones at 2 dB a second, slower than speech."""
 CLEAR_DB = 20.0
@@ -28,6 +28,20 @@ CLEAR_DB = 20.0
 PEAK_FALL_DB = 0.04
 """The speech level is remembered for seconds: it falls by 5 dB a second."""
 _SILENCE_DB = -100.0
+
+
+def frame_levels_db(windows: FloatArray) -> list[list[float]]:
+    """The level of each frame of (n, samples), a whole number of frames a window: n lists."""
+    energies = (windows * windows).reshape(len(windows), -1, 4, _QUARTER_SAMPLES).sum(axis=3)
+    # a chunk has a handful of frames: for so few, plain numbers are faster than arrays
+    return [[_level_db(quarters) for quarters in frames] for frames in energies.tolist()]
+
+
+def _level_db(quarters: list[float]) -> float:
+    """Of a frame, from the energy of each of its quarters."""
+    if min(quarters) <= _MUTED_ENERGY:
+        return _SILENCE_DB
+    return 10 * math.log10(sum(quarters) / FRAME_SAMPLES)
 
 
 class Loudness:
@@ -50,13 +64,10 @@ class Loudness:
         """Whether speech stands out so far that a quiet spell needs no second witness."""
         return self._peak_db - self._floor_db >= CLEAR_DB
 
-    def push(self, window: FloatArray) -> None:
-        """Take a window, a whole number of frames long."""
-        quarters = (window * window).reshape(-1, 4, FRAME_SAMPLES // 4).mean(axis=2)
-        levels = 10 * np.log10(np.maximum(quarters.mean(axis=1), 10 ** (_SILENCE_DB / 10)))
-        quietest = quarters.min(axis=1)
-        for level_db, quarter in zip(levels.tolist(), quietest.tolist(), strict=True):
-            self._follow(level_db if quarter > _DIGITAL_SILENCE else _SILENCE_DB)
+    def push(self, levels_db: Sequence[float]) -> None:
+        """Take the levels of the next frames; see `frame_levels_db`."""
+        for level_db in levels_db:
+            self._follow(level_db)
 
     def _follow(self, level_db: float) -> None:
         self._sample += FRAME_SAMPLES

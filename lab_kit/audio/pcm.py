@@ -70,17 +70,16 @@ def to_float(data: bytes, encoding: str, channels: int = 1) -> FloatArray:
     elif encoding in _LAWS:
         decoded = _law_levels(encoding)[np.frombuffer(data, np.uint8)]
     else:
-        decoded = np.frombuffer(data, "<f4").astype(np.float32)
-        if not np.isfinite(decoded).all():
+        floats = np.frombuffer(data, "<f4")
+        if not np.isfinite(floats).all():
             raise InvalidAudioFormat(
                 "a sample is infinite or not a number",
                 "linear32 samples are floats in [-1, 1]",
                 "check the byte order and the encoding's name",
             )
-    # clipped first: channels full of huge floats would add up to infinity
-    clipped = np.clip(decoded, -1.0, 1.0)
-    mono = clipped.reshape(-1, channels).mean(axis=1) if channels > 1 else clipped
-    return np.asarray(mono, np.float32)
+        # clipped first: channels full of huge floats would add up to infinity
+        decoded = np.clip(floats, -1.0, 1.0).astype(np.float32)
+    return decoded.reshape(-1, channels).mean(axis=1) if channels > 1 else decoded
 
 
 def to_bytes(audio: FloatArray, encoding: str) -> bytes:

@@ -72,7 +72,9 @@ class LiveStream:
         self._wire = wire
         self._dialect = dialect
         self._begun = asyncio.Event()
-        self._drained = asyncio.Event()
+        self._is_drained = False
+        # runs out when the client is silent for too long, or at once when the stream has to end
+        self._patience: asyncio.Timeout | None = None
         self._pipeline: StreamPipeline | None = None
         self._reason: LabError | None = None
         self.opened_ns = time.perf_counter_ns()
@@ -111,7 +113,9 @@ class LiveStream:
     def close_early(self, reason: LabError) -> None:
         """Finish in the same way, and tell the client why."""
         self._reason = reason
-        self._drained.set()
+        self._is_drained = True
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(0.0)
 
     async def run(self) -> None:
         """Serve the stream until it ends, however it ends."""
@@ -154,34 +158,26 @@ class LiveStream:
     async def _read(self) -> LabError | None:
         """Take what the client sends until it closes the stream or the server drains."""
         await self._take([Reply(message) for message in self._dialect.greet()])
-        drained = asyncio.create_task(self._drained.wait())
-        incoming: asyncio.Task[Any] | None = None
-        try:
-            while not self._drained.is_set():
-                incoming = asyncio.create_task(self._wire.receive())
-                await asyncio.wait(
-                    {incoming, drained},
-                    timeout=self._serving.limits.idle_s,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if not incoming.done():
-                    return await self._end_early()
-                message = incoming.result()
-                try:
-                    closing = await self._take(self._dialect.hear(message))
-                except _BLAMED_ON_A_MESSAGE as error:
-                    # what was said before the bad chunk is still owed
-                    await self.begin().finish()
-                    return error
-                if closing:
-                    await self.begin().finish()
-                    return None
-            # a client that sends without a pause would never be found waiting
-            return await self._end_early()
-        finally:
-            drained.cancel()
-            if incoming is not None:
-                incoming.cancel()
+        # asked every time: a client that sends without a pause would never be found waiting
+        while not self._is_drained:
+            try:
+                async with asyncio.timeout(self._serving.limits.idle_s) as self._patience:
+                    message = await self._wire.receive()
+            except TimeoutError:
+                break
+            finally:
+                self._patience = None
+            try:
+                closing = await self._take(self._dialect.hear(message))
+            except _BLAMED_ON_A_MESSAGE as error:
+                # what was said before the bad chunk is still owed
+                await self.begin().finish()
+                return error
+            if closing:
+                await self.begin().finish()
+                return None
+            await asyncio.sleep(0)  # others' turn, for the next message may be here already
+        return await self._end_early()
 
     async def _end_early(self) -> LabError:
         """The client is silent or the server stops: deliver what is owed, then say which."""

@@ -42,8 +42,8 @@ def open_recognizer(files: VersionFiles) -> Recognizer:
     Raises:
         ModelStoreError: voice activity's weights are missing or damaged.
     """
-    silero = open_silero(ModelStore().path("silero-vad")["silero_vad.onnx"])
-    SileroScorer(silero).score(np.zeros(WINDOW_SAMPLES, np.float32))
+    silero = open_silero(ModelStore().path("silero-vad")["silero_vad_16k_sequence.onnx"])
+    SileroScorer(silero).score(np.zeros((1, WINDOW_SAMPLES), np.float32))
     engine = open_engine(files.version, files.paths, choose_device())
     return Recognizer(engine, lambda: SileroScorer(silero), engine.use, engine.cache, engine.stop)
 

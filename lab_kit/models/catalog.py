@@ -238,9 +238,9 @@ _SILERO = ModelEntry(
     source=BundledSource(distribution="silero-vad", version="6.2.3", module="silero_vad"),
     members=(
         Member(
-            "silero_vad/data/silero_vad.onnx",
-            "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
-            2_327_524,
+            "silero_vad/data/silero_vad_16k_sequence.onnx",
+            "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
+            1_246_165,
         ),
     ),
 )

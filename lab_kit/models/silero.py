@@ -1,8 +1,9 @@
 """Silero VAD: the probability that a 32 ms window holds speech.
 
 The network carries a state from window to window, so every stream has a scorer of its own while
-all share one session. It runs on the CPU everywhere: a window costs about 0.15 ms there, less
-than the trip to a GPU.
+all share one session. It runs on the CPU everywhere: a window costs about 0.1 ms there, less
+than the trip to a GPU. Of the graphs in the package this is the one that takes windows in a row:
+two at once cost 0.15 ms, and the probabilities are those of the graph that takes them singly.
 """
 
 from pathlib import Path
@@ -15,7 +16,7 @@ from lab_kit.models.device import Device, open_session
 
 WINDOW_SAMPLES = 512
 _CONTEXT_SAMPLES = 64
-_RATE = np.array(16_000, np.int64)
+_STATE_SHAPE = (1, 1, 128)
 
 
 def open_silero(path: Path) -> onnxruntime.InferenceSession:
@@ -36,14 +37,18 @@ class SileroScorer:
 
     def reset(self) -> None:
         """Forget the stream so far."""
-        self._state = np.zeros((2, 1, 128), np.float32)
-        self._context = np.zeros((1, _CONTEXT_SAMPLES), np.float32)
+        self._hidden = self._cell = np.zeros(_STATE_SHAPE, np.float32)
+        self._context = np.zeros(_CONTEXT_SAMPLES, np.float32)
 
-    def score(self, window: FloatArray) -> float:
-        """Probability in [0, 1] that ``window``, (512,) float32 at 16 kHz, holds speech."""
-        padded = np.concatenate([self._context, window[None, :]], axis=1)  # (1, 576)
-        probability, self._state = self._session.run(
-            None, {"input": padded, "state": self._state, "sr": _RATE}
-        )
-        self._context = padded[:, -_CONTEXT_SAMPLES:]
-        return float(probability[0, 0])
+    def score(self, windows: FloatArray) -> list[float]:
+        """Probability in [0, 1] that each of ``windows``, (n, 512) float32 at 16 kHz, is speech."""
+        # every window is shown with the end of the one before
+        padded = np.empty((len(windows), _CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
+        padded[:, _CONTEXT_SAMPLES:] = windows
+        padded[0, :_CONTEXT_SAMPLES] = self._context
+        padded[1:, :_CONTEXT_SAMPLES] = windows[:-1, -_CONTEXT_SAMPLES:]
+        self._context = padded[-1, -_CONTEXT_SAMPLES:]
+        inputs = {"input": padded, "h": self._hidden, "c": self._cell}
+        probabilities, self._hidden, self._cell = self._session.run(None, inputs)
+        scores: list[float] = probabilities.tolist()
+        return scores

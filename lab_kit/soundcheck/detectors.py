@@ -98,7 +98,7 @@ def default_scorers() -> dict[str, Callable[[], SpeechScorer]]:
     Raises:
         ModelNotLoaded: Silero's graph is not installed.
     """
-    session = open_silero(ModelStore().path("silero-vad")["silero_vad.onnx"])
+    session = open_silero(ModelStore().path("silero-vad")["silero_vad_16k_sequence.onnx"])
     return {"energy": EnergyScorer, "silero": lambda: SileroScorer(session)}
 
 
@@ -171,7 +171,9 @@ def _scores(
         scorer = new_scorer()
         whole = len(audio) // WINDOW_SAMPLES * WINDOW_SAMPLES
         began = time.perf_counter()
-        scores += [scorer.score(window) for window in audio[:whole].reshape(-1, WINDOW_SAMPLES)]
+        # one at a time, as a live stream's windows come when its chunks are short
+        for window in audio[:whole].reshape(-1, 1, WINDOW_SAMPLES):
+            scores += scorer.score(window)
         took_s += time.perf_counter() - began
     return np.array(scores), took_s
 

@@ -156,12 +156,13 @@ class StreamPipeline:
             self._trace.stage(chunk, Stage.DECODE, received_ns, decoded_ns)
             self._session.interim_stretch = self._around.interim_stretch()
             for start in range(0, len(audio), SLICE_SAMPLES):
+                if start:
+                    await asyncio.sleep(0)
                 began_ns = time.perf_counter_ns()
                 piece = audio[start : start + SLICE_SAMPLES]
                 actions = self._session.push(piece, received_ns, began_ns)
                 self._trace.stage(chunk, Stage.SEGMENT, began_ns, time.perf_counter_ns())
                 self._carry_out(actions, chunk)
-                await asyncio.sleep(0)
         finally:
             chunk.end()
         while self._session.owed_finals > MAX_OWED_FINALS:

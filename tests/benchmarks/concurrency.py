@@ -213,7 +213,8 @@ def ceiling(speech: list[Clip]) -> Ceiling:
 def hear(engine: EngineLoop, audio: FloatArray) -> tuple[list[DecodeRequest], float]:
     """What a session asks for, interims as few as may be, each answered at once; and VAD's time."""
     asked: list[DecodeRequest] = []
-    scorer = SileroScorer(open_silero(ModelStore().path("silero-vad")["silero_vad.onnx"]))
+    graph = ModelStore().path("silero-vad")["silero_vad_16k_sequence.onnx"]
+    scorer = SileroScorer(open_silero(graph))
     session = StreamSession(OPTIONS, scorer)
     session.interim_stretch = INTERIM_STRETCH
 
@@ -227,7 +228,7 @@ def hear(engine: EngineLoop, audio: FloatArray) -> tuple[list[DecodeRequest], fl
     for start in range(0, len(audio), CHUNK_SAMPLES):
         carry_out(session.push(audio[start : start + CHUNK_SAMPLES], 0, 0))
     windows = audio[: len(audio) // WINDOW_SAMPLES * WINDOW_SAMPLES].reshape(-1, WINDOW_SAMPLES)
-    return asked, timed(lambda: [scorer.score(window) for window in windows])
+    return asked, timed(lambda: [scorer.score(window[None]) for window in windows])
 
 
 def decode(model: Moonshine, request: DecodeRequest) -> None:

@@ -98,7 +98,7 @@ def main() -> None:
     store = ModelStore()
     model = Moonshine(store.path("moonshine-tiny-en").paths, device)
     warm_up(model)
-    silero = open_silero(store.path("silero-vad")["silero_vad.onnx"])
+    silero = open_silero(store.path("silero-vad")["silero_vad_16k_sequence.onnx"])
     engine = EngineLoop(MoonshineRunner(model), ModelInfo("", "", "", ""), workers=1)
     plain, drafted = Tally(), Tally()
     for clip in clips():

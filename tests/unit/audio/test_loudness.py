@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lab_kit.audio.loudness import FRAME_SAMPLES, Loudness
+from lab_kit.audio.loudness import FRAME_SAMPLES, Loudness, frame_levels_db
 from lab_kit.audio.pcm import FloatArray
 
 WINDOW = 512
@@ -17,9 +17,8 @@ def noise(duration_s: float, level_db: float, seed: int = 1) -> FloatArray:
 
 def followed(*parts: FloatArray) -> Loudness:
     loudness = Loudness()
-    audio = np.concatenate(parts)
-    for start in range(0, len(audio), WINDOW):
-        loudness.push(audio[start : start + WINDOW])
+    for levels_db in frame_levels_db(np.concatenate(parts).reshape(-1, WINDOW)):
+        loudness.push(levels_db)
     return loudness
 
 

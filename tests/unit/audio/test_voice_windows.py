@@ -13,9 +13,10 @@ class Remembering:
     def __init__(self) -> None:
         self.shown: list[FloatArray] = []
 
-    def score(self, window: FloatArray) -> float:
-        self.shown.append(window.copy())
-        return float(len(self.shown)) / 1_000
+    def score(self, windows: FloatArray) -> list[float]:
+        before = len(self.shown)
+        self.shown += [window.copy() for window in windows]
+        return [n / 1_000 for n in range(before + 1, len(self.shown) + 1)]
 
 
 def windows_of(audio: FloatArray, chunk: int) -> tuple[list[Window], Remembering]:

@@ -27,8 +27,8 @@ MODEL = "scripted"
 class Scorer:
     """Stands for the detector: what is loud is speech."""
 
-    def score(self, window: FloatArray) -> float:
-        return float(np.abs(window).max() > 0.01)
+    def score(self, windows: FloatArray) -> list[float]:
+        return [float(np.abs(window).max() > 0.01) for window in windows]
 
 
 class ScriptedEngine:

@@ -162,6 +162,41 @@ async def test_a_server_that_stops_says_what_it_owes(serving_with: ServingWith) 
     assert wire.ending.code == "GOING_AWAY"
 
 
+async def test_a_client_with_much_to_say_does_not_hold_up_others(
+    serving_with: ServingWith,
+) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    wire = Hands(*[Ask.STAY] * 100, *[bytes(320)] * 100, Ask.END)
+    beside = asyncio.create_task(other())
+    await served(serving_with(), wire)
+    beside.cancel()
+    assert turns >= 200
+
+
+async def test_a_stream_may_be_told_to_end_more_than_once(serving_with: ServingWith) -> None:
+    """The server stops while it closes streams: the later reason is given, and nothing fails."""
+    serving = serving_with()
+    wire = Hands(to_pcm16(NOISE))
+    running = asyncio.create_task(served(serving, wire))
+    await asyncio.sleep(0.1)
+    (stream,) = serving.streams
+    stream.close_early(InvalidMessage("a", "b", "c"))
+    for _ in range(4):
+        stream.drain()
+        await asyncio.sleep(0)  # by the second time the reading has been broken off
+    events = await running
+    assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
+    assert wire.ending is not None
+    assert wire.ending.code == "GOING_AWAY"
+
+
 @pytest.mark.parametrize("bad", [b"odd", InvalidMessage("a", "b", "c")])
 async def test_what_was_said_before_a_bad_message_is_still_owed(
     serving_with: ServingWith, bad: Any

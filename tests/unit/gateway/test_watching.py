@@ -55,6 +55,12 @@ def look(serving: Serving, load: Load, seconds: float, from_s: float = 0.0) -> N
         serving.watch.look(load, serving.streams, round((from_s + n / 4) * SECOND_NS))
 
 
+def on_the_loop(client: TestClient, call: Callable[..., None], *arguments: object) -> None:
+    """Where the server looks: it closes streams, which only their own thread may do."""
+    assert client.portal is not None
+    client.portal.call(call, *arguments)
+
+
 def refusal(client: TestClient, query: str) -> WebSocketDenialResponse:
     with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect(query):
         pass
@@ -116,7 +122,7 @@ def test_the_longest_stream_of_low_priority_is_closed_with_its_finals_and_a_reas
     with client.websocket_connect(QUERY) as urgent, client.websocket_connect(BATCH) as low:
         low.send_bytes(speech()[:-16_000])  # its final is not due yet
         wait_until(lambda: any(s.begin().audio_s > 1 for s in serving.streams))
-        look(serving, BUSY, 8)
+        on_the_loop(client, look, serving, BUSY, 8)
         heard = []
         closed = ends(lambda: heard.append(low.receive_json()))
         assert closed.code == 1011
@@ -137,7 +143,7 @@ def test_a_stream_that_is_only_kept_alive_is_reclaimed(
         socket.send_text('{"type":"KeepAlive"}')
         later_ns = time.perf_counter_ns() + round(serving.limits.no_audio_s + 1) * SECOND_NS
         for n in range(2):
-            serving.watch.look(CALM, serving.streams, later_ns + n)
+            on_the_loop(client, serving.watch.look, CALM, serving.streams, later_ns + n)
         closed = ends(socket.receive_json)
     assert (closed.code, closed.reason.split(":")[0]) == (1011, "NET-0001")
     assert "no audio for 300 s" in closed.reason

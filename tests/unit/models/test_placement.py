@@ -23,11 +23,11 @@ def _fresh_choice() -> Iterator[None]:
 
 
 def test_a_profile_names_the_processor_of_every_operator() -> None:
-    path = ModelStore().path("silero-vad")["silero_vad.onnx"]
+    path = ModelStore().path("silero-vad")["silero_vad_16k_sequence.onnx"]
     window = {
         "input": np.zeros((1, 576), np.float32),
-        "state": np.zeros((2, 1, 128), np.float32),
-        "sr": np.array(16_000, np.int64),
+        "h": np.zeros((1, 1, 128), np.float32),
+        "c": np.zeros((1, 1, 128), np.float32),
     }
     cpu = Device("cpu", "this one", workers=1)
     assert share_on_cpu(path, cpu, lambda session: session.run(None, window)) == 1.0

@@ -37,8 +37,8 @@ def test_no_curve_without_both_kinds_of_windows() -> None:
 
 
 class AlwaysSilent:
-    def score(self, window: FloatArray) -> float:
-        return 0.0
+    def score(self, windows: FloatArray) -> list[float]:
+        return [0.0] * len(windows)
 
 
 def test_energy_is_sure_in_quiet_and_lost_in_noise_as_loud_as_speech(tmp_path: Path) -> None:

@@ -34,9 +34,10 @@ def sound(duration_s: float, spans: Spans) -> FloatArray:
 class LoudnessScorer:
     """Stands for the detector: a window of speech's level is speech, by half or more of it."""
 
-    def score(self, window: FloatArray) -> float:
-        frames = np.abs(window.reshape(-1, 64)).mean(axis=1)
-        return float(np.mean(frames > SPEECH_LEVEL / 4))
+    def score(self, windows: FloatArray) -> list[float]:
+        frames = np.abs(windows.reshape(len(windows), -1, 64)).mean(axis=2)
+        shares: list[float] = np.mean(frames > SPEECH_LEVEL / 4, axis=1).tolist()
+        return shares
 
 
 class TableScorer:
@@ -45,7 +46,10 @@ class TableScorer:
     def __init__(self, probabilities: Iterable[float]) -> None:
         self._probabilities = list(probabilities)
 
-    def score(self, window: FloatArray) -> float:
+    def score(self, windows: FloatArray) -> list[float]:
+        return [self._next() for _ in windows]
+
+    def _next(self) -> float:
         if len(self._probabilities) > 1:
             return self._probabilities.pop(0)
         return self._probabilities[0]

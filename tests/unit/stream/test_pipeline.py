@@ -34,6 +34,7 @@ async def say(stream: StreamPipeline, audio: FloatArray, chunk_s: float = 0.1) -
     data, size = to_pcm16(audio), round(chunk_s * RATE) * 2
     for start in range(0, len(data), size):
         await stream.feed(data[start : start + size])
+        await asyncio.sleep(0)  # as whoever reads the wire gives way between messages
 
 
 async def said(stream: StreamPipeline) -> list[Event]:
