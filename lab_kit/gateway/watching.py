@@ -1,5 +1,7 @@
 """What the server looks at four times a second: its load, and streams that nobody uses.
 
+And what it does every few seconds: give back the memory that nobody uses.
+
 The decisions are `stream.degradation`'s and `stream.admission`'s; here they are given what is to be
 seen and carried out. Every step of the level is logged, counted and kept for the operator.
 """
@@ -16,6 +18,7 @@ from lab_kit.engine.api import Load
 from lab_kit.errors import InvalidParameter, LabError, StreamIdle, SystemOverloaded
 from lab_kit.events import Event, Final, PriorityClass
 from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.memory import trimmer
 from lab_kit.gateway.metrics import Metrics
 from lab_kit.stream.admission import FILL, StreamCost
 from lab_kit.stream.degradation import (
@@ -35,6 +38,9 @@ BUSY_LOOKS = 8
 """Looks over which it is judged how busy the workers are: in one, somebody just fell silent."""
 ACTIVE_S = 1.0
 """A stream that sent no sound for so long costs nothing, and says nothing of those that do."""
+TRIM_S = 5.0
+"""A trim takes a core 4 ms under twice the load, and as long again to fault the pages in that were
+needed after all: together 0.2% of it. Half a minute between them left 80 MB more resident."""
 KEPT_CHANGES = 256
 RETRY_AFTER_S = 2.0
 """A conversation ends, or a burst passes, in about that; sooner, the same answer would be given."""
@@ -242,11 +248,17 @@ def _live(streams: Collection[OpenStream]) -> int:
 
 
 async def keep_watch(serving: "Watched") -> None:
-    """Look for as long as the server runs."""
+    """Look for as long as the server runs, and give free memory back now and then."""
+    trim = trimmer()
+    now_s = asyncio.get_running_loop().time
+    trimmed_s = now_s()
     while True:
         await asyncio.sleep(LOOK_S)
         serving.look()
         serving.metrics.tasks.set(len(asyncio.all_tasks()))
+        if now_s() - trimmed_s >= TRIM_S:
+            await asyncio.to_thread(trim)
+            trimmed_s = now_s()
 
 
 class Watched(Protocol):

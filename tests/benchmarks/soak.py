@@ -7,6 +7,8 @@ Calls of a few sentences arrive at random at ``--times`` the rate that ``--capac
 fill (Little's law), for so many minutes; some are of class batch. Between them and the server is a
 network with distance, jitter and loss. After it the server gets time to come to rest, and what it
 holds is compared with what it held before: memory, descriptors, threads, tasks, streams, queue.
+Before is after a minute of the same load and the same rest, so that what a server grows to once
+is not taken for what it keeps growing by; `memory_verdict` says whether memory was level.
 
 Exits with 1 if an admitted stream got neither its finals nor a documented error.
 """
@@ -17,23 +19,29 @@ import json
 import math
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
 import psutil
+from memory_verdict import PEAK_S, judge
 
 from lab_kit.bench import Bench
-from lab_kit.datasets import clips
+from lab_kit.client import ServiceLevel
+from lab_kit.datasets import Clip, clips
 from lab_kit.events import PriorityClass, StreamOptions
+from lab_kit.gateway.watching import TRIM_S
 from lab_kit.load import Ending, LiveLoad, Network, OpenCalls, Poisson, call_all
 from lab_kit.load.live_load import turns_of
 from lab_kit.show.load import tabulate_load
 
 CALL_S = 12.0
 BATCH_SHARE = 0.25
-REST_S = 15.0
-LOOK_S = 30.0
+GROW_S = 60.0
+"""Twice the load reaches the most streams that are let in within a few calls."""
+REST_S = 3 * TRIM_S
+"""Until the server has given back what it does not use."""
+LOOK_S = 1.0
 ROUGH = Network(one_way_s=0.02, jitter_s=0.01, loss=0.01)
 DOCUMENTED = ("SYSTEM_OVERLOADED", "NET-0001", "SLOW-CONSUMER", "server stops", "DATA-0000")
 """What a stream's end may be called; the README lists them."""
@@ -80,12 +88,38 @@ async def held(bench: Bench) -> Held:
     )
 
 
-async def resident_mb(bench: Bench, seen: list[float]) -> None:
-    """Note the server's resident memory twice a minute, for as long as nobody stops it."""
+async def note_peaks(bench: Bench, peaks_mb: list[float]) -> None:
+    """Note the server's highest resident memory of each `PEAK_S`, until somebody stops it."""
     server = psutil.Process(bench.pid)
     while True:
-        await asyncio.sleep(LOOK_S)
-        seen.append(server.memory_info().rss / 1e6)
+        peak_mb = 0.0
+        for _ in range(round(PEAK_S / LOOK_S)):
+            await asyncio.sleep(LOOK_S)
+            peak_mb = max(peak_mb, server.memory_info().rss / 1e6)
+        peaks_mb.append(peak_mb)
+
+
+async def overload(
+    bench: Bench, speech: list[Clip], rate: float, seconds: float
+) -> tuple[LiveLoad, LiveLoad]:
+    """Have so many calls a second arrive from behind a network; interactive ones and batch."""
+    batch = StreamOptions(priority_class=PriorityClass.BATCH)
+    plans = [
+        OpenCalls(Poisson(rate * share, seconds, seed), CALL_S)
+        for share, seed in ((1 - BATCH_SHARE, 2), (BATCH_SHARE, 3))
+    ]
+    with bench.behind(ROUGH) as caller:
+        return await asyncio.gather(
+            call_all(caller, plans[0], speech, seed=2, warm_up_s=min(10, seconds / 4)),
+            call_all(caller, plans[1], speech, seed=3, options=batch),
+        )
+
+
+async def rested(bench: Bench) -> tuple[ServiceLevel, Held]:
+    """Wait until the service is full and memory is given back; what is held then."""
+    level = await bench.full_service()
+    await asyncio.sleep(REST_S)
+    return level, await held(bench)
 
 
 def outcome(load: LiveLoad) -> Counter[str]:
@@ -108,29 +142,16 @@ async def soak(options: argparse.Namespace) -> int:
     bench = Bench.start()
     try:
         speech = [clip for clip in clips(is_held_out=True) if clip.duration_s < CALL_S]
-        await call_all(bench, OpenCalls(Poisson(1.0, 5.0, 1), 4.0), speech)  # warm, and grown
-        await asyncio.sleep(REST_S / 3)
-        before = await held(bench)
-        rate = options.times * options.capacity / CALL_S
-        seconds = options.minutes * 60
-        print(f"before: {before.line()}")
+        rate, seconds = options.times * options.capacity / CALL_S, options.minutes * 60
         print(f"{rate:.2f} calls/s of {CALL_S:.0f} s: {rate * CALL_S:.0f} streams offered")
-        batch = StreamOptions(priority_class=PriorityClass.BATCH)
-        plans = [
-            OpenCalls(Poisson(rate * share, seconds, seed), CALL_S)
-            for share, seed in ((1 - BATCH_SHARE, 2), (BATCH_SHARE, 3))
-        ]
-        memory: list[float] = []
-        looking = asyncio.create_task(resident_mb(bench, memory))
-        with bench.behind(ROUGH) as caller:
-            live, work = await asyncio.gather(
-                call_all(caller, plans[0], speech, seed=2, warm_up_s=min(10, seconds / 4)),
-                call_all(caller, plans[1], speech, seed=3, options=batch),
-            )
-        looking.cancel()
-        level = await bench.full_service()
-        await asyncio.sleep(REST_S)
-        after = await held(bench)
+        await overload(bench, speech, rate, GROW_S)
+        _, before = await rested(bench)
+        print(f"before: {before.line()}")
+        peaks_mb: list[float] = []
+        noting = asyncio.create_task(note_peaks(bench, peaks_mb))
+        live, work = await overload(bench, speech, rate, seconds)
+        noting.cancel()
+        level, after = await rested(bench)
     finally:
         bench.stop()
     print(tabulate_load([live, work], ["interactive", "batch"]))
@@ -142,9 +163,16 @@ async def soak(options: argparse.Namespace) -> int:
         faults += sum(count for how, count in outcome(load).items() if how.startswith("FAULT"))
     print("service level:", " ".join(f"{c.before}->{c.after}" for c in level.changes) or "full")
     print(f"before: {before.line()}\nafter:  {after.line()}")
-    print("resident MB every half minute:", " ".join(f"{mb:.0f}" for mb in memory))
+    verdict = judge(peaks_mb, before.resident_mb, after.resident_mb)
+    print("peak MB of each half minute:", " ".join(f"{mb:.0f}" for mb in peaks_mb))
+    print(verdict)
     if options.json is not None:
-        told = {"faults": faults, "interactive": outcome(live), "batch": outcome(work)}
+        told = {
+            "faults": faults,
+            "interactive": outcome(live),
+            "batch": outcome(work),
+            "memory": asdict(verdict),
+        }
         options.json.write_text(json.dumps(told, indent=1))
     return int(faults > 0)
 

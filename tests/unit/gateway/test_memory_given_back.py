@@ -1,0 +1,88 @@
+"""Memory freed between blocks in use goes back to the system, which glibc keeps it from."""
+
+import asyncio
+import ctypes
+import platform
+import sys
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+import pytest
+
+from lab_kit.gateway import watching
+from lab_kit.gateway.memory import trimmer
+from lab_kit.gateway.metrics import Metrics
+
+BLOCK_BYTES = 60_000
+"""Below what glibc maps by itself, so that it lies in an arena."""
+BLOCKS = 1_000
+KEPT_EACH = 20
+
+needs_glibc = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="only glibc has malloc_trim"
+)
+
+
+class Watched:
+    """A server of which nothing is seen but that it was looked at."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.looks = 0
+
+    def look(self) -> None:
+        self.looks += 1
+
+
+def resident_mb() -> float:
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def least_resident_mb() -> float:
+    """With nothing free left that new blocks could lie in unseen."""
+    trimmer()()
+    return resident_mb()
+
+
+def holes() -> list[npt.NDArray[np.uint8]]:
+    """57 MB of free memory with blocks in use all through it; returns those."""
+    blocks = [np.ones(BLOCK_BYTES, np.uint8) for _ in range(BLOCKS)]
+    return blocks[KEPT_EACH - 1 :: KEPT_EACH]
+
+
+@needs_glibc
+def test_freed_memory_stays_until_it_is_trimmed() -> None:
+    before_mb = least_resident_mb()
+    kept = holes()
+    assert resident_mb() - before_mb > 40, "glibc gave it back itself: no trim is needed"
+    trimmer()()
+    assert resident_mb() - before_mb < 20
+    assert all(block.all() for block in kept)
+
+
+@needs_glibc
+async def test_the_server_trims_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "LOOK_S", 0.01)
+    monkeypatch.setattr(watching, "TRIM_S", 0.05)
+    before_mb = least_resident_mb()
+    kept = holes()
+    serving = Watched()
+    watch = asyncio.create_task(watching.keep_watch(serving))
+    try:
+        async with asyncio.timeout(10):
+            while resident_mb() - before_mb > 20:
+                await asyncio.sleep(0.01)
+    finally:
+        watch.cancel()
+    assert serving.looks >= 2
+    assert len(kept) == BLOCKS // KEPT_EACH
+
+
+@pytest.mark.parametrize("absent", ["the platform", "the call"])
+def test_without_glibc_nothing_happens(absent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if absent == "the platform":
+        monkeypatch.setattr(sys, "platform", "darwin")
+    else:
+        monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    trimmer()()
