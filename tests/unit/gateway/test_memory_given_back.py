@@ -32,11 +32,9 @@ from lab_kit.gateway.memory import return_last_blocks, trimmer
 
 if sys.argv[1] == "bounded":
     return_last_blocks()
-else:  # what glibc comes to itself once a block of 32 MB was freed
-    ctypes.CDLL(None).mallopt(-3, 32 << 20)
-    ctypes.CDLL(None).mallopt(-1, 64 << 20)
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
+libc.free(ctypes.c_void_p(libc.malloc(30_000_000)))  # glibc now keeps twice that, if it may
 
 def work():
     blocks = [ctypes.c_void_p(libc.malloc(6_000_000)) for _ in range(5)]
