@@ -23,6 +23,7 @@ from lab_kit.errors import ServerFailed
 from lab_kit.gateway.app import create_app
 from lab_kit.gateway.limits import Limits
 from lab_kit.gateway.loading import open_recognizer, publish_first
+from lab_kit.gateway.memory import return_last_blocks
 from lab_kit.gateway.metrics import Metrics
 from lab_kit.gateway.open_inference_grpc import start_grpc
 from lab_kit.gateway.releasing import releasing_protocol
@@ -72,6 +73,7 @@ def serve(
     listener: socket.socket, offer: Offer, with_parent: bool, limits: Limits | None = None
 ) -> None:
     """Serve on ``listener`` until a signal or the parent's end; returns when all is released."""
+    return_last_blocks()
     metrics = Metrics()
     repository = Repository(offer.repository)
     versions = Versions(repository, offer.model, open_recognizer, metrics)

@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import platform
+import subprocess
 import sys
 
 import numpy as np
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from lab_kit.gateway import watching
-from lab_kit.gateway.memory import trimmer
+from lab_kit.gateway.memory import return_last_blocks, trimmer
 from lab_kit.gateway.metrics import Metrics
 
 BLOCK_BYTES = 60_000
@@ -22,6 +23,34 @@ KEPT_EACH = 20
 needs_glibc = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="only glibc has malloc_trim"
 )
+
+
+AT_A_THREADS_END = """
+import ctypes, sys, threading
+import psutil
+from lab_kit.gateway.memory import return_last_blocks, trimmer
+
+if sys.argv[1] == "bounded":
+    return_last_blocks()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free(ctypes.c_void_p(libc.malloc(30_000_000)))  # glibc now keeps twice that, if it may
+
+def work():
+    blocks = [ctypes.c_void_p(libc.malloc(6_000_000)) for _ in range(5)]
+    for block in blocks:
+        ctypes.memset(block, 1, 6_000_000)
+    for block in reversed(blocks):
+        libc.free(block)
+
+before = psutil.Process().memory_info().rss
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+trimmer()()
+print((psutil.Process().memory_info().rss - before) / 1e6)
+"""
+"""A thread of its own arena frees 30 MB at its end; prints how much of it stays, in MB."""
 
 
 class Watched:
@@ -62,6 +91,21 @@ def test_freed_memory_stays_until_it_is_trimmed() -> None:
 
 
 @needs_glibc
+def test_what_a_thread_frees_at_its_arenas_end_does_not_stay() -> None:
+    def left_mb(how: str) -> float:
+        told = subprocess.run(
+            [sys.executable, "-c", AT_A_THREADS_END, how],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return float(told.stdout)
+
+    assert left_mb("unbounded") > 20, "a trim is enough: no bound is needed"
+    assert left_mb("bounded") < 12
+
+
+@needs_glibc
 async def test_the_server_trims_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "LOOK_S", 0.01)
     monkeypatch.setattr(watching, "TRIM_S", 0.05)
@@ -85,4 +129,5 @@ def test_without_glibc_nothing_happens(absent: str, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(sys, "platform", "darwin")
     else:
         monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    return_last_blocks()
     trimmer()()
