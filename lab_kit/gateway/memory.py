@@ -7,11 +7,11 @@ thread has an arena; what is free in the middle stays resident. The server's liv
 to 99 MB. ``malloc_trim`` hands back the free pages of all arenas, but for the last block of any but
 the first arena: 31 MB of a worker's stayed. That is returned as it is freed, from a threshold on.
 
-glibc's own settings cost speed, and this does not. Two workers at once, six sequences a decoder
-step, against glibc's defaults: with one arena a step took 1.3 times as long; with blocks from
-128 KiB up always mapped and unmapped (what ends the growth as well), 2.4 times; trimmed before
-every few steps, 1.0. A trim took 1 to 3 ms, and 4 to 18 in a server at twice its load; meanwhile
-only those wait who need the arena it is at.
+Fewer arenas, or smaller blocks mapped, cost speed, and this does not. Two workers at once, six
+sequences a decoder step, against glibc's defaults: with one arena a step took 1.3 times as long;
+with blocks from 128 KiB up always mapped and unmapped (what ends the growth as well), 2.4 times;
+trimmed before every few steps, 1.0. A trim took 1 to 3 ms, and 4 to 18 in a server at twice its
+load; meanwhile only those wait who need the arena it is at.
 """
 
 import ctypes
