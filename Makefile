@@ -34,6 +34,7 @@ bench:
 	$(BIN)/python tests/benchmarks/live.py --streams 8
 	$(BIN)/python tests/benchmarks/drafts.py
 	$(BIN)/python tests/benchmarks/engine.py
+	$(BIN)/python tests/benchmarks/graphs.py
 	$(BIN)/python tests/benchmarks/batching.py
 	$(BIN)/python tests/benchmarks/frameworks.py
 	$(BIN)/python tests/benchmarks/concurrency.py
