@@ -1,7 +1,7 @@
 """Whether a server's memory stayed level under load, judged so that a short run cannot pass.
 
-Growth is the slope of a straight line through the second half of the peaks, so that what the server
-grows to once does not count. What a scatter of so few points could hide counts as growth: the
+Growth is the slope of a straight line through the second half of the levels, so that what the
+server grows to once does not count. What a scatter of so few points could hide counts as growth: the
 slope's double standard error is added to it. And what is left after a rest is compared with what
 was left after an earlier load of the same kind and the same rest.
 """
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PEAK_S = 30.0
-"""One peak for so long: the highest resident memory that was seen."""
-FEWEST_PEAKS = 6
+LEVEL_S = 30.0
+"""One level for so long: the median of the resident memory seen, which a single burst cannot lift."""
+FEWEST_LEVELS = 6
 GROWTH_MB_PER_MIN = 2.0
 """A server that fragmented grew by 4 in the second half of ten minutes, and seemed to flatten."""
 LEFT_MB = 10.0
@@ -26,8 +26,8 @@ class MemoryVerdict:
     """How memory grew, and what a load left behind.
 
     Attributes:
-        growth_mb_per_min: of the second half's peaks.
-        error_mb_per_min: twice its standard error; infinite for fewer than `FEWEST_PEAKS`.
+        growth_mb_per_min: of the second half's levels.
+        error_mb_per_min: twice its standard error; infinite for fewer than `FEWEST_LEVELS`.
         left_mb: resident after the rest, above that of the rest before.
     """
 
@@ -50,18 +50,18 @@ class MemoryVerdict:
         )
 
 
-def judge(peaks_mb: Sequence[float], before_mb: float, after_mb: float) -> MemoryVerdict:
+def judge(levels_mb: Sequence[float], before_mb: float, after_mb: float) -> MemoryVerdict:
     """Judge a load.
 
     Args:
-        peaks_mb: under load, one for each `PEAK_S`.
+        levels_mb: under load, one for each `LEVEL_S`.
         before_mb, after_mb: resident after the rest before it, and after the rest that followed.
     """
-    second = np.array(peaks_mb[len(peaks_mb) // 2 :])
+    second = np.array(levels_mb[len(levels_mb) // 2 :])
     left_mb = after_mb - before_mb
-    if len(second) < FEWEST_PEAKS:
+    if len(second) < FEWEST_LEVELS:
         return MemoryVerdict(math.nan, math.inf, left_mb)
-    minutes = np.arange(len(second)) * PEAK_S / 60
+    minutes = np.arange(len(second)) * LEVEL_S / 60
     slope, start = np.polyfit(minutes, second, 1)
     scatter = np.sum((second - start - slope * minutes) ** 2) / (len(second) - 2)
     error = math.sqrt(scatter / np.sum((minutes - minutes.mean()) ** 2))

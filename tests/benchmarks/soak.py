@@ -1,6 +1,6 @@
 """A long overload: every admitted stream ends as promised, and the server is as it was before.
 
-    .venv/bin/python tests/benchmarks/soak.py [--minutes 10] [--times 2.0] [--capacity 24]
+    .venv/bin/python tests/benchmarks/soak.py [--minutes 10] [--times 2.0] [--capacity 36]
                                               [--json FILE]
 
 Calls of a few sentences arrive at random at ``--times`` the rate that ``--capacity`` streams would
@@ -21,10 +21,11 @@ import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 import httpx
 import psutil
-from memory_verdict import PEAK_S, judge
+from memory_verdict import LEVEL_S, judge
 
 from lab_kit.bench import Bench
 from lab_kit.client import ServiceLevel
@@ -88,15 +89,16 @@ async def held(bench: Bench) -> Held:
     )
 
 
-async def note_peaks(bench: Bench, peaks_mb: list[float]) -> None:
-    """Note the server's highest resident memory of each `PEAK_S`, until somebody stops it."""
+async def note_memory(bench: Bench, levels_mb: list[float], peaks_mb: list[float]) -> None:
+    """Note the server's median and highest resident memory of each `LEVEL_S`, until stopped."""
     server = psutil.Process(bench.pid)
     while True:
-        peak_mb = 0.0
-        for _ in range(round(PEAK_S / LOOK_S)):
+        seen_mb = []
+        for _ in range(round(LEVEL_S / LOOK_S)):
             await asyncio.sleep(LOOK_S)
-            peak_mb = max(peak_mb, server.memory_info().rss / 1e6)
-        peaks_mb.append(peak_mb)
+            seen_mb.append(server.memory_info().rss / 1e6)
+        levels_mb.append(median(seen_mb))
+        peaks_mb.append(max(seen_mb))
 
 
 async def overload(
@@ -147,8 +149,9 @@ async def soak(options: argparse.Namespace) -> int:
         await overload(bench, speech, rate, GROW_S)
         _, before = await rested(bench)
         print(f"before: {before.line()}")
+        levels_mb: list[float] = []
         peaks_mb: list[float] = []
-        noting = asyncio.create_task(note_peaks(bench, peaks_mb))
+        noting = asyncio.create_task(note_memory(bench, levels_mb, peaks_mb))
         live, work = await overload(bench, speech, rate, seconds)
         noting.cancel()
         level, after = await rested(bench)
@@ -163,8 +166,9 @@ async def soak(options: argparse.Namespace) -> int:
         faults += sum(count for how, count in outcome(load).items() if how.startswith("FAULT"))
     print("service level:", " ".join(f"{c.before}->{c.after}" for c in level.changes) or "full")
     print(f"before: {before.line()}\nafter:  {after.line()}")
-    verdict = judge(peaks_mb, before.resident_mb, after.resident_mb)
-    print("peak MB of each half minute:", " ".join(f"{mb:.0f}" for mb in peaks_mb))
+    verdict = judge(levels_mb, before.resident_mb, after.resident_mb)
+    for name, seen_mb in (("median", levels_mb), ("peak", peaks_mb)):
+        print(f"{name} MB of each half minute:", " ".join(f"{mb:.0f}" for mb in seen_mb))
     print(verdict)
     if options.json is not None:
         told = {
@@ -184,7 +188,7 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--times", type=float, default=2.0, help="of capacity")
-    parser.add_argument("--capacity", type=int, default=24, help="streams, by concurrency.py")
+    parser.add_argument("--capacity", type=int, default=36, help="streams, by concurrency.py")
     parser.add_argument("--json", type=Path)
     return asyncio.run(soak(parser.parse_args()))
 

@@ -1,7 +1,7 @@
 """The soak's verdict on memory passes what is level, and neither growth nor a run too short."""
 
 import pytest
-from memory_verdict import FEWEST_PEAKS, judge
+from memory_verdict import FEWEST_LEVELS, judge
 
 FRAGMENTED_MB = [377, 402, 404, 404, 404, 412, 412, 414, 420, 420]
 FRAGMENTED_MB += [420, 420, 427, 433, 433, 433, 437, 438, 438, 438]
@@ -35,5 +35,5 @@ def test_what_does_not_come_back_is_not_level() -> None:
 
 
 def test_a_short_run_shows_nothing() -> None:
-    assert not judge([400.0] * (2 * FEWEST_PEAKS - 2), 320, 320).is_level
-    assert judge([400.0] * 2 * FEWEST_PEAKS, 320, 320).is_level
+    assert not judge([400.0] * (2 * FEWEST_LEVELS - 2), 320, 320).is_level
+    assert judge([400.0] * 2 * FEWEST_LEVELS, 320, 320).is_level
