@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,7 +132,18 @@ def _models_pull(options: argparse.Namespace) -> int:
 
     for files in ModelStore().pull_all(options.names or None, print, Origin(options.origin)):
         print(f"{files.name}: ready in {files.folder}")
+        if files.name == "moonshine-tiny-en":
+            # now, so that no server has to when it starts, and may find its folder read-only
+            print(f"{files.name}: graphs for this machine in {_written(files.paths)}")
     return 0
+
+
+def _written(paths: Mapping[str, Path]) -> Path:
+    from lab_kit.models.device import choose_device
+    from lab_kit.models.moonshine import weights_for
+    from lab_kit.models.moonshine_graph import written
+
+    return written(paths, weights_for(choose_device()))
 
 
 def _models_verify(options: argparse.Namespace) -> int:

@@ -63,8 +63,8 @@ class _Matrix:
 
     name: str
     values: npt.NDArray[Any]  # (rows, columns)
-    scale: npt.NDArray[Any]  # () or (columns,)
     middle: npt.NDArray[Any]  # ()
+    scale: npt.NDArray[Any]  # () or (columns,)
     bias: npt.NDArray[Any] | None  # (columns,)
 
 
@@ -160,8 +160,9 @@ class GraphWriter:
         width, step = kernel.shape[2], options["strides"][0]
         values = kernel.transpose(2, 1, 0).reshape(-1, kernel.shape[0])
         scale = (np.abs(values).max(axis=0) / 127).astype(np.float32)
-        signed = np.rint(values / scale).astype(np.int8)
-        matrix = _Matrix(output, signed, scale, np.array(0, np.int8), source.weight(node.input[2]))
+        signed, middle = np.rint(values / scale).astype(np.int8), np.array(0, np.int8)
+        bias = source.weight(node.input[2])
+        matrix = _Matrix(output, *self._as_written(signed, middle), scale, bias)
         windows = self._windows(hidden, width, step, kernel.shape[1])
         return self._multiplied(windows, [matrix])[0]
 
@@ -174,11 +175,19 @@ class GraphWriter:
             _, name, _, scale, _, zero, *bias = inputs
         values, scales, middle = (source.weight(each) for each in (name, scale, zero))
         added = source.weight(bias[0]) if bias and bias[0] else None
-        if self._form is Weights.SIGNED:
-            values, middle = (
-                (each.astype(np.int16) - 128).astype(np.int8) for each in (values, middle)
-            )
-        return _Matrix(output, values, scales, middle, added)
+        return _Matrix(output, *self._as_written(values, middle), scales, added)
+
+    def _as_written(
+        self, values: npt.NDArray[Any], middle: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Bytes of the wanted sign; between a value and the middle nothing changes."""
+        is_signed, wanted = values.dtype == np.int8, self._form is not Weights.UNSIGNED
+        if is_signed == wanted:
+            return values, middle
+        shift, kind = (-128, np.int8) if wanted else (128, np.uint8)
+        return (values.astype(np.int16) + shift).astype(kind), (middle + np.int16(shift)).astype(
+            kind
+        )
 
     def _multiplied(self, factor: str, matrices: Sequence[_Matrix]) -> list[str]:
         if self._form is Weights.FLOAT:

@@ -1,9 +1,9 @@
 """Whether a server's memory stayed level under load, judged so that a short run cannot pass.
 
 Growth is the slope of a straight line through the second half of the levels, so that what the
-server grows to once does not count. What a scatter of so few points could hide counts as growth: the
-slope's double standard error is added to it. And what is left after a rest is compared with what
-was left after an earlier load of the same kind and the same rest.
+server grows to once does not count. What a scatter of so few points could hide counts as growth:
+the slope's double standard error is added to it. And what is left after a rest is compared with
+what was left after an earlier load of the same kind and the same rest.
 """
 
 import math
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVEL_S = 30.0
-"""One level for so long: the median of the resident memory seen, which a single burst cannot lift."""
+"""One level for so long: the median of resident memory, which a single burst cannot lift."""
 FEWEST_LEVELS = 6
 GROWTH_MB_PER_MIN = 2.0
 """A server that fragmented grew by 4 in the second half of ten minutes, and seemed to flatten."""

@@ -125,7 +125,10 @@ def test_models_are_listed_and_verified(capsys: pytest.CaptureFixture[str]) -> N
     assert "moonshine-tiny-en     verified" in capsys.readouterr().out
     assert main(["models", "verify"]) == 0
     assert main(["models", "pull"]) == 0
-    assert "moonshine-tiny-en: ready" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "moonshine-tiny-en: ready" in told
+    (folder,) = re.findall("moonshine-tiny-en: graphs for this machine in (.+)", told)
+    assert sorted(path.name for path in Path(folder).iterdir()) == ["decoder.onnx", "encoder.onnx"]
 
 
 def test_missing_weights_fail_the_verification_and_the_doctor(
