@@ -112,14 +112,22 @@ class Moonshine:
         tokens_per_audio_s: float = TOKENS_PER_AUDIO_S,
     ) -> None:
         self._tokens_per_audio_s = tokens_per_audio_s
-        graphs = written(files, weights_for(device))
-        self._encoder = open_session(graphs / ENCODER, device)
-        self._decoder = open_session(graphs / DECODER, device)
         self._pieces = read_vocabulary(files["tokenizer.bin"].read_bytes())
         self.device = device
+        decoder = self._open(files)
         if device.kind == "cuda":
-            share = share_on_cpu(graphs / DECODER, device, self._prefill_silence)
+            share = share_on_cpu(decoder, device, self._prefill_silence)
             self.device = session_device(self._decoder.get_providers(), device, share)
+            if self.device.kind == "cpu":
+                # a GPU that the runtime lists and cannot reach; a CPU is slow with a GPU's graphs
+                self._open(files)
+
+    def _open(self, files: Mapping[str, Path]) -> Path:
+        """Both graphs as the device wants them; returns the decoder's file."""
+        graphs = written(files, weights_for(self.device))
+        self._encoder = open_session(graphs / ENCODER, self.device)
+        self._decoder = open_session(graphs / DECODER, self.device)
+        return graphs / DECODER
 
     @property
     def words(self) -> int:

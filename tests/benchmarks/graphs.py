@@ -24,16 +24,17 @@ from lab_kit.datasets import clips
 from lab_kit.models import moonshine
 from lab_kit.models.device import Device
 from lab_kit.models.graph_writing import Weights
-from lab_kit.models.moonshine import END_TOKEN, Moonshine
+from lab_kit.models.moonshine import Moonshine
 from lab_kit.models.published_moonshine import PublishedMoonshine
 from lab_kit.models.store import ModelStore
+from lab_kit.peers.decoding import transcribe_together
 from lab_kit.units import SAMPLE_RATE_HZ
 
 CPU = Device("cpu", "one thread", workers=1)
 PUBLISHED = "published"
 LOUDER = np.float32(1.001)
 
-Decode: TypeAlias = Callable[[FloatArray], list[int]]
+Decode: TypeAlias = Callable[[FloatArray], str]
 
 
 @dataclass(slots=True)
@@ -53,19 +54,6 @@ def opened(files: dict[str, Path], weights: Weights) -> Moonshine:
         moonshine.weights_for = chosen
 
 
-def greedy(model: Moonshine) -> Decode:
-    """Encode, then token by token."""
-
-    def decode(audio: FloatArray) -> list[int]:
-        (choices,), batch = model.prefill([model.encode(audio)])
-        tokens = [choices[-1].token]
-        while tokens[-1] != END_TOKEN and len(tokens) < model.token_limit(len(audio)):
-            tokens.append(model.step(batch, tokens[-1:])[0].token)
-        return tokens
-
-    return decode
-
-
 def changed(before: list[str], after: list[str]) -> float:
     """Share of words that are others."""
     return jiwer.wer([text or "-" for text in before], [text or "-" for text in after])
@@ -83,27 +71,27 @@ def main() -> None:
     sounds = whole + [audio[: SAMPLE_RATE_HZ * (1 + n % 4)] for n, audio in enumerate(whole)]
     published = PublishedMoonshine(files, CPU)
     models = {weights.name.lower(): opened(files, weights) for weights in Weights}
-    spell = models["signed"].text
+    rules = models["signed"]
 
-    def as_published(audio: FloatArray) -> list[int]:
-        return published.decode(audio, models["signed"].token_limit(len(audio)))
+    def as_published(audio: FloatArray) -> str:
+        return rules.text(published.decode(audio, rules.token_limit(len(audio))))
 
     ways: dict[str, Decode] = {PUBLISHED: as_published}
-    ways |= {name: greedy(model) for name, model in models.items()}
+    for name, model in models.items():
+        ways[name] = lambda audio, model=model: transcribe_together(model, [audio])[0]
     seen = {name: Seen() for name in ways}
     for _ in range(rounds):
         for name, decode in ways.items():
             spent_s, texts = [], []
             for audio in sounds:
                 began = time.perf_counter()
-                tokens = decode(audio)
+                texts.append(decode(audio))
                 spent_s.append(time.perf_counter() - began)
-                texts.append(spell(tokens))
             pairs = zip(seen[name].least_s or spent_s, spent_s, strict=True)
             seen[name].least_s = [min(pair) for pair in pairs]
             seen[name].texts = texts
     base = seen[PUBLISHED]
-    louder = [spell(as_published(audio * LOUDER)) for audio in sounds]
+    louder = [as_published(audio * LOUDER) for audio in sounds]
     audio_s = sum(len(audio) for audio in sounds) / SAMPLE_RATE_HZ
     print(f"{len(sounds)} sounds, {audio_s:.0f} s, {rounds} rounds")
     for name, each in seen.items():

@@ -1,13 +1,23 @@
 """Where a graph runs is found out, not believed. No GPU can be had here: its answers are given."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 
 from lab_kit.models import device as devices
-from lab_kit.models.device import CPU, CUDA, Device, choose_device, session_device
+from lab_kit.models import moonshine
+from lab_kit.models.device import (
+    CPU,
+    CUDA,
+    Device,
+    choose_device,
+    open_session,
+    session_device,
+)
 from lab_kit.models.moonshine import Moonshine
 from lab_kit.models.placement import share_on_cpu
 from lab_kit.models.store import ModelStore
@@ -50,9 +60,18 @@ def test_a_gpu_that_the_runtime_cannot_reach_is_not_claimed(
 ) -> None:
     """The real code asks for CUDA; this machine's runtime answers with the CPU, and so do we."""
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+    opened: list[str] = []
+
+    def noted(graph: Path, *options: Any) -> onnxruntime.InferenceSession:
+        opened.append(graph.parent.name.split("-")[1])
+        return open_session(graph, *options)
+
+    monkeypatch.setattr(moonshine, "open_session", noted)
     model = Moonshine(ModelStore().path("moonshine-tiny-en").paths, GPU)
     assert model.device.kind == "cpu"
     assert "asked for Test GPU" in model.device.label
+    served = moonshine.weights_for(model.device).name.lower()
+    assert opened == ["float", "float", served, served]
 
 
 @pytest.mark.usefixtures("_fresh_choice")
