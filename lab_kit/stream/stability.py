@@ -38,7 +38,8 @@ def shown(
         words = _first_of_repeated(words)
     if not words:
         return None
-    stable = len(" ".join(words[:agreed]))
+    # what ends a word depends on what follows it, which nobody has heard yet
+    stable = len(_bare_end(" ".join(words[:agreed])))
     return Shown(" ".join(words), stable)
 
 

@@ -80,3 +80,13 @@ def test_what_is_stable_is_a_prefix_of_what_is_shown() -> None:
         assert visible is not None
         assert 0 <= visible.stable_chars <= len(visible.text)
         assert not visible.text[: visible.stable_chars].endswith(" ")
+
+
+def test_what_ends_the_last_agreed_word_may_still_change() -> None:
+    """After "of" the model writes a full stop, until it has heard what follows."""
+    visible = shown("It was the best of.", "It was the best of.", 2.0, 0.0)
+    assert visible is not None
+    assert visible.text[: visible.stable_chars] == "It was the best of"
+    visible = shown("It was the best of times, it", "It was the best of times.", 2.0, 0.0)
+    assert visible is not None
+    assert visible.text[: visible.stable_chars] == "It was the best of times"
