@@ -184,10 +184,9 @@ class GraphWriter:
         is_signed, wanted = values.dtype == np.int8, self._form is not Weights.UNSIGNED
         if is_signed == wanted:
             return values, middle
-        shift, kind = (-128, np.int8) if wanted else (128, np.uint8)
-        return (values.astype(np.int16) + shift).astype(kind), (middle + np.int16(shift)).astype(
-            kind
-        )
+        kind, shift = (np.int8, -128) if wanted else (np.uint8, 128)
+        values, middle = ((each + np.int16(shift)).astype(kind) for each in (values, middle))
+        return values, middle
 
     def _multiplied(self, factor: str, matrices: Sequence[_Matrix]) -> list[str]:
         if self._form is Weights.FLOAT:
