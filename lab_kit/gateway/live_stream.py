@@ -89,6 +89,11 @@ class LiveStream:
         """When sound last came; the opening, if none has."""
         return self.opened_ns if self._pipeline is None else self._pipeline.last_audio_ns
 
+    @property
+    def owed_since_ns(self) -> int | None:
+        """When the oldest final that it owes was decided; None if it owes none."""
+        return None if self._pipeline is None else self._pipeline.owed_since_ns
+
     def begin(self) -> StreamPipeline:
         """The pipeline, with the options that are chosen by now; later calls give the same one.
 

@@ -20,7 +20,7 @@ from lab_kit.events import Event, Final, PriorityClass
 from lab_kit.gateway.limits import Limits
 from lab_kit.gateway.memory import trimmer
 from lab_kit.gateway.metrics import Metrics
-from lab_kit.stream.admission import FILL, StreamCost
+from lab_kit.stream.admission import FILL, StreamCost, batch_places
 from lab_kit.stream.degradation import (
     Change,
     Degradation,
@@ -38,6 +38,10 @@ BUSY_LOOKS = 8
 """Looks over which it is judged how busy the workers are: in one, somebody just fell silent."""
 ACTIVE_S = 1.0
 """A stream that sent no sound for so long costs nothing, and says nothing of those that do."""
+BEHIND_S = 4.0
+"""A batch stream that has been owed a final for so long gets less than it brings: what is left for
+batch work became less after it was admitted. With twice that it still ends before callers give up.
+"""
 TRIM_S = 5.0
 """At twice the server's load a trim took 4 ms of a core, and what faulted in again some 20 ms: half
 a percent of it. With half a minute between trims the peak was 435 MB resident instead of 400."""
@@ -62,6 +66,11 @@ class OpenStream(Protocol):
     @property
     def last_audio_ns(self) -> int:
         """When it last got sound; its opening, if it got none."""
+        ...
+
+    @property
+    def owed_since_ns(self) -> int | None:
+        """When the oldest final that it owes was decided; None if it owes none."""
         ...
 
     def drain(self) -> None:
@@ -140,7 +149,7 @@ class Watch:
     def admit(self, priority_class: PriorityClass, streams: Collection[OpenStream]) -> None:
         """Make sure that one more stream may open.
 
-        Batch streams take what others leave, so they need no place and take none.
+        Batch streams take what others leave: they need a place, and take none from a live one.
 
         Raises:
             SystemOverloaded: the level forbids it, or there is no place.
@@ -149,10 +158,15 @@ class Watch:
             self._refuse(priority_class, "level", f"the service is at level {self.level}")
         if len(streams) >= self._limits.streams:
             self._refuse(priority_class, "limit", f"{len(streams)} streams are open")
-        if priority_class is PriorityClass.BATCH or self.capacity is None:
+        if self.capacity is None:
             return
         live = _live(streams)
-        if live >= self.capacity:
+        if priority_class is PriorityClass.BATCH:
+            batch = len(streams) - live
+            if batch >= batch_places(self.capacity, live):
+                found = f"{batch} streams of class batch are open beside {live} others"
+                self._refuse(priority_class, "capacity", found)
+        elif live >= self.capacity:
             costs = f"each costs {self.cost.workers:.3f} of a worker"
             self._refuse(priority_class, "capacity", f"{live} streams are open, {costs}")
 
@@ -179,6 +193,7 @@ class Watch:
         going_on = [stream for stream in streams if stream not in self._ending]
         if self.degradation.closes:
             self._close_one(going_on, now_ns)
+        self._close_behind(going_on, now_ns)
         self._reclaim(going_on, now_ns)
 
     def _note(self, change: Change) -> None:
@@ -199,16 +214,23 @@ class Watch:
         ages = [(s.priority_class, (now_ns - s.opened_ns) / 1e9) for s in streams]
         chosen = to_close(ages)
         if chosen is not None:
-            self._end(
-                streams[chosen],
-                "overload",
-                SystemOverloaded(
-                    f"a stream of class {ages[chosen][0]} gives way to others",
-                    "room for those who speak",
-                    "come back after the stated delay",
-                    RETRY_AFTER_S,
-                ),
-            )
+            self._give_way(streams[chosen], "overload")
+
+    def _close_behind(self, streams: list[OpenStream], now_ns: int) -> None:
+        for stream in streams:
+            since_ns = stream.owed_since_ns
+            is_behind = since_ns is not None and now_ns - since_ns > BEHIND_S * 1e9
+            if is_behind and stream.priority_class is PriorityClass.BATCH:
+                self._give_way(stream, "behind")
+
+    def _give_way(self, stream: OpenStream, reason: str) -> None:
+        error = SystemOverloaded(
+            f"a stream of class {stream.priority_class} gives way to others",
+            "room for those who speak",
+            "come back after the stated delay",
+            RETRY_AFTER_S,
+        )
+        self._end(stream, reason, error)
 
     def _reclaim(self, streams: list[OpenStream], now_ns: int) -> None:
         silent_s = self._limits.no_audio_s
@@ -225,10 +247,12 @@ class Watch:
                 )
 
     def _end(self, stream: OpenStream, reason: str, error: LabError) -> None:
+        if stream in self._ending:  # asked once; it may take a moment to deliver what it owes
+            return
         kind = stream.priority_class
         self._metrics.closed_early.labels(kind.value, reason).inc()
         _log.warning("a stream of class %s is closed: %s", kind, error)
-        self._ending.add(stream)  # asked once; it may take a moment to deliver what it owes
+        self._ending.add(stream)
         stream.close_early(error)
 
     def _refuse(self, priority_class: PriorityClass, reason: str, received: str) -> None:

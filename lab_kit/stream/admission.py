@@ -6,6 +6,9 @@ alone lets in a crowd. Here each open stream counts with what streams have cost 
 
 from dataclasses import dataclass
 
+from lab_kit.engine.fairness import WEIGHTS
+from lab_kit.events import PriorityClass
+
 PRIOR_COST = 0.06
 """Workers that a stream of speech keeps busy before anything was seen; Moonshine tiny on a core of
 2023 takes about that."""
@@ -25,6 +28,19 @@ an utterance of four seconds that is 12 passes for 17, and in company more of th
 while they wait. With it 22 to 25 places were promised where 21 streams were served well."""
 FILL = 0.85
 """Of the workers' time, so much may be promised; what is left takes up bursts."""
+
+
+def batch_places(capacity: int, live: int) -> int:
+    """Batch streams that may be open beside so many live ones: what they leave.
+
+    However many they are, it is the share of the device that batch work gets beside them, one place
+    at least. More would be admitted only to wait: a batch stream's sound is read and judged as any
+    other's, on the cores that live streams need.
+    """
+    share = WEIGHTS[PriorityClass.BATCH] / (
+        WEIGHTS[PriorityClass.BATCH] + WEIGHTS[PriorityClass.INTERACTIVE]
+    )
+    return max(capacity - live, int(capacity * share), 1)
 
 
 @dataclass(slots=True)

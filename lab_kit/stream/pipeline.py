@@ -45,6 +45,9 @@ MAX_OWED_FINALS = 8
 """Audio sent faster than it is recognized waits in the socket once this many segments wait."""
 SLICE_SAMPLES = 8_192
 """Half a second is judged at a time, so that one large message does not hold up others."""
+OWED_S = 8.0
+"""Without any answer from the engine for so long while a final is owed, none is believed to come:
+a caller would have hung up, and is better told."""
 TRIES = 2
 """A final that fails is tried again once; what fails twice will fail again."""
 
@@ -137,6 +140,11 @@ class StreamPipeline:
         """The stream's trace; empty where it is not sampled."""
         return self._trace.trace_id
 
+    @property
+    def owed_since_ns(self) -> int | None:
+        """When the oldest final that is owed was decided; None if none is."""
+        return self._session.owed_since_ns
+
     # -- receive, decode, segment --------------------------------------------------------------
 
     async def feed(self, data: bytes) -> None:
@@ -144,7 +152,7 @@ class StreamPipeline:
 
         Raises:
             InvalidAudioFormat, PayloadTooLarge: the chunk is refused whole.
-            SystemOverloaded: the engine refused a final.
+            SystemOverloaded: the engine refused a final, or answers nothing for `OWED_S`.
             SlowConsumer: results were not read.
         """
         received_ns = time.perf_counter_ns()
@@ -175,7 +183,11 @@ class StreamPipeline:
         self._carry_out(self._session.finalize(now_ns, now_ns))
 
     async def finish(self) -> None:
-        """No more audio: wait for every final, then end the stream's events."""
+        """No more audio: wait for every final, then end the stream's events.
+
+        Raises:
+            SystemOverloaded: as `feed`.
+        """
         now_ns = time.perf_counter_ns()
         rest = self._incoming.flush()
         self._carry_out(self._session.push(rest, now_ns, now_ns))
@@ -294,7 +306,15 @@ class StreamPipeline:
     async def _next_answer(self) -> None:
         self._raise_failure()
         self._answered.clear()
-        await self._answered.wait()
+        try:
+            async with asyncio.timeout(OWED_S):
+                await self._answered.wait()
+        except TimeoutError as error:
+            raise SystemOverloaded(
+                f"a final is owed, and no answer came for {OWED_S:.0f} s",
+                "an engine that keeps up",
+                "send what has no final yet again, after the stated delay",
+            ) from error
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

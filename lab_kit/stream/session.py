@@ -84,6 +84,13 @@ class StreamSession:
         """Segments that are closed and wait for their text."""
         return len(self._closing)
 
+    @property
+    def owed_since_ns(self) -> int | None:
+        """When the oldest of them was decided; None if none waits."""
+        if not self._closing or (closing := self._closing[0].closing) is None:
+            return None
+        return closing.trigger.decided_ns
+
     def push(self, audio: FloatArray, received_ns: int, now_ns: int) -> list[Action]:
         """Take (samples,) float32 at 16 kHz that arrived at ``received_ns``."""
         self._buffer.push(audio)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from scripted_engine import ScriptedEngine, recognizer, serving_at, wait_until
+from scripted_engine import heard as answered
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 from test_app import QUERY, speech
@@ -15,7 +16,7 @@ from lab_kit.errors import LabError, SystemOverloaded
 from lab_kit.events import Final, PriorityClass, Timing
 from lab_kit.gateway.app import create_app
 from lab_kit.gateway.serving import Serving
-from lab_kit.gateway.watching import RETRY_AFTER_S
+from lab_kit.gateway.watching import BEHIND_S, RETRY_AFTER_S
 from lab_kit.stream.degradation import Level
 
 SECOND_NS = 1_000_000_000
@@ -38,15 +39,20 @@ def client(serving: Serving) -> Iterator[TestClient]:
 
 
 class Speaker:
-    """An open stream, of which only its class is asked."""
+    """An open stream that owes a final from its beginning, or none."""
 
-    def __init__(self, priority_class: PriorityClass = PriorityClass.INTERACTIVE) -> None:
+    def __init__(
+        self, priority_class: PriorityClass = PriorityClass.INTERACTIVE, owes: bool = False
+    ) -> None:
         self.priority_class = priority_class
         self.opened_ns = self.last_audio_ns = 0
+        self.owed_since_ns = 0 if owes else None
+        self.told: list[str] = []
 
     def drain(self) -> None: ...
 
-    def close_early(self, reason: LabError) -> None: ...
+    def close_early(self, reason: LabError) -> None:
+        self.told.append(reason.code)
 
 
 def look(serving: Serving, load: Load, seconds: float, from_s: float = 0.0) -> None:
@@ -162,13 +168,51 @@ def test_a_stream_costs_from_the_moment_it_is_admitted(serving: Serving) -> None
         serving.watch.admit(PriorityClass.INTERACTIVE, crowd)
 
 
-def test_batch_streams_need_no_place_and_take_none(serving: Serving) -> None:
+def test_batch_streams_take_the_places_that_live_ones_leave(serving: Serving) -> None:
     look(serving, CALM, 1)
     capacity = serving.watch.capacity
     assert capacity is not None
-    serving.watch.admit(PriorityClass.BATCH, [Speaker() for _ in range(capacity)])
     many = [Speaker(PriorityClass.BATCH) for _ in range(capacity)]
-    serving.watch.admit(PriorityClass.INTERACTIVE, many)
+    serving.watch.admit(PriorityClass.BATCH, many[1:])
+    with pytest.raises(SystemOverloaded, match=f"{capacity} streams of class batch are open"):
+        serving.watch.admit(PriorityClass.BATCH, many)
+    serving.watch.admit(PriorityClass.INTERACTIVE, many)  # no live one waits for a batch one's end
+    speaking = [Speaker() for _ in range(capacity)]
+    serving.watch.admit(PriorityClass.BATCH, speaking)
+    with pytest.raises(SystemOverloaded, match=f"beside {capacity} others"):
+        serving.watch.admit(PriorityClass.BATCH, [*speaking, *many])
+
+
+def test_only_batch_streams_that_are_behind_are_closed_for_it_and_once(serving: Serving) -> None:
+    late, prompt = Speaker(PriorityClass.BATCH, owes=True), Speaker(PriorityClass.BATCH)
+    speaking = Speaker(owes=True)
+    serving.streams.update((late, prompt, speaking))
+    look(serving, CALM, BEHIND_S)
+    assert not late.told
+    look(serving, CALM, 2, from_s=BEHIND_S)
+    assert (late.told, prompt.told, speaking.told) == (["SYSTEM_OVERLOADED"], [], [])
+
+
+def test_a_batch_stream_that_is_behind_gets_what_it_is_owed_and_a_reason(
+    serving: Serving, client: TestClient
+) -> None:
+    (engine,) = [r.engine for r in serving.versions._recognizers.values()]
+    engine.answer = None  # type: ignore[attr-defined]
+    with client.websocket_connect(BATCH) as low:
+        low.send_bytes(speech())
+        wait_until(lambda: any(s.owed_since_ns for s in serving.streams))
+        late_ns = time.perf_counter_ns() + round((BEHIND_S + 1) * SECOND_NS)
+        for n in range(2):
+            on_the_loop(client, serving.watch.look, CALM, serving.streams, late_ns + n)
+        for ticket in engine.tickets:  # type: ignore[attr-defined]
+            ticket.future.cancelled() or ticket.future.set_result(answered("so"))
+        heard = []
+        closed = ends(lambda: heard.append(low.receive_json()))
+    assert (closed.code, closed.reason.split(":")[0]) == (1011, "SYSTEM_OVERLOADED")
+    finals = [m for m in heard if m["type"] == "Results" and m["is_final"]]
+    assert [f["channel"]["alternatives"][0]["transcript"] for f in finals] == ["so"]
+    told = client.get("/metrics").text
+    assert 'lab_streams_closed_early_total{priority_class="batch",reason="behind"} 1.0' in told
 
 
 def test_an_operator_sees_the_level_and_moves_its_thresholds(

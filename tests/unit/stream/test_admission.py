@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab_kit.stream.admission import ELASTIC, PRIOR_COST, StreamCost
+from lab_kit.stream.admission import ELASTIC, PRIOR_COST, StreamCost, batch_places
 
 LOOK_S = 0.25
 
@@ -51,6 +51,17 @@ def test_sentences_and_pauses_are_averaged_before_anything_is_learnt() -> None:
     for n in range(4_000):
         cost.observe(0.2 * LOOK_S if n % 2 else 0.0, 1, LOOK_S, workers=2)
     assert cost.workers == pytest.approx(PRIOR_COST)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "live", "places"),
+    [(36, 0, 36), (36, 30, 6), (36, 36, 2), (36, 40, 2), (4, 4, 1), (1, 1, 1)],
+)
+def test_batch_streams_get_the_places_that_are_left_and_never_none(
+    capacity: int, live: int, places: int
+) -> None:
+    """Of 36, two are the seventeenth that batch work gets beside others who want all."""
+    assert batch_places(capacity, live) == places
 
 
 def test_a_crowd_is_not_let_in_because_it_has_cost_nothing_yet() -> None:

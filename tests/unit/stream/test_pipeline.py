@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from lab_kit.errors import (
     SystemOverloaded,
 )
 from lab_kit.events import Event, Final, StreamEnded, StreamOptions
+from lab_kit.stream import pipeline as pipeline_module
 from lab_kit.stream.pipeline import MAX_OWED_FINALS, TRIES, StreamPipeline
 
 HANG_S = 10.0
@@ -132,6 +134,36 @@ async def test_an_engine_that_refuses_a_final_ends_the_stream() -> None:
     stream = pipeline(HandEngine(most_open=0))
     with pytest.raises(SystemOverloaded):
         await say(stream, sound(3.0, ((0.5, 1.5),)))
+
+
+async def test_a_final_that_does_not_come_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "OWED_S", 0.05)
+    engine = HandEngine()
+    stream = pipeline(engine)
+    await say(stream, UTTERANCE)
+    assert stream.owed_since_ns is not None
+    with pytest.raises(SystemOverloaded, match="a final is owed"):
+        await asyncio.wait_for(stream.finish(), HANG_S)
+    stream.abandon()
+    assert engine.open == []
+
+
+async def test_what_is_owed_is_known_until_it_is_sent() -> None:
+    engine = HandEngine()
+    stream = pipeline(engine)
+    await say(stream, UTTERANCE[: RATE // 2])
+    assert stream.owed_since_ns is None
+    before_ns = time.perf_counter_ns()
+    await say(stream, UTTERANCE[RATE // 2 :])
+    first_ns = stream.owed_since_ns
+    await say(stream, UTTERANCE)
+    assert first_ns is not None
+    assert before_ns <= first_ns == stream.owed_since_ns
+    engine.answer_all("so")
+    await stream.finish()
+    assert stream.owed_since_ns is None
 
 
 async def test_an_engine_that_refuses_interims_only_does_not() -> None:
