@@ -193,6 +193,15 @@ def test_only_batch_streams_that_are_behind_are_closed_for_it_and_once(serving: 
     assert (late.told, prompt.told, speaking.told) == (["SYSTEM_OVERLOADED"], [], [])
 
 
+def test_who_has_two_reasons_to_give_way_is_closed_once(serving: Serving) -> None:
+    late = Speaker(PriorityClass.BATCH, owes=True)
+    serving.streams.add(late)
+    look(serving, CALM, BEHIND_S)
+    serving.watch.degradation.level = Level.CLOSE_LOW
+    look(serving, CALM, 0.5, from_s=BEHIND_S + 1)
+    assert late.told == ["SYSTEM_OVERLOADED"]
+
+
 def test_a_batch_stream_that_is_behind_gets_what_it_is_owed_and_a_reason(
     serving: Serving, client: TestClient
 ) -> None:
