@@ -198,7 +198,7 @@ def test_who_has_two_reasons_to_give_way_is_closed_once(serving: Serving) -> Non
     serving.streams.add(late)
     look(serving, CALM, BEHIND_S)
     serving.watch.degradation.level = Level.CLOSE_LOW
-    look(serving, CALM, 0.5, from_s=BEHIND_S + 1)
+    look(serving, BUSY, 0.5, from_s=BEHIND_S + 1)
     assert late.told == ["SYSTEM_OVERLOADED"]
 
 
