@@ -40,8 +40,7 @@ ACTIVE_S = 1.0
 """A stream that sent no sound for so long costs nothing, and says nothing of those that do."""
 BEHIND_S = 4.0
 """A batch stream that has been owed a final for so long gets less than it brings: what is left for
-batch work became less after it was admitted. With twice that it still ends before callers give up.
-"""
+batch work became less after it was admitted."""
 TRIM_S = 5.0
 """At twice the server's load a trim took 4 ms of a core, and what faulted in again some 20 ms: half
 a percent of it. With half a minute between trims the peak was 435 MB resident instead of 400."""

@@ -46,8 +46,8 @@ MAX_OWED_FINALS = 8
 SLICE_SAMPLES = 8_192
 """Half a second is judged at a time, so that one large message does not hold up others."""
 OWED_S = 8.0
-"""Without any answer from the engine for so long while a final is owed, none is believed to come:
-a caller would have hung up, and is better told."""
+"""A stream that waits for finals, at its end or because too many are owed, and gets no answer for
+so long, is believed to get none: a caller would have hung up, and is better told."""
 TRIES = 2
 """A final that fails is tried again once; what fails twice will fail again."""
 

@@ -192,6 +192,8 @@ class Bare:
 class _SimulatedCores:
     """The engine's scheduler and a real model, in simulated time.
 
+    What `EngineLoop` does with threads and a clock, without either.
+
     A pass takes what it takes here, alone, times what company makes it slower, times what voice
     activity takes from the cores meanwhile.
     """
