@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets.sound import FRAME_SAMPLES, Pcm, frame_levels_dbfs
-from lab_kit.units import SAMPLE_RATE_HZ
 
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
 # Three frames. The aligner's own window is 25.6 ms, so agreement closer than this means nothing.

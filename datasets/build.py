@@ -11,11 +11,11 @@ import json
 import sys
 from pathlib import Path
 
+from lab_kit.core.errors import LabError
 from lab_kit.datasets import builder
 from lab_kit.datasets.clips import Clip
 from lab_kit.datasets.manifest import ClipSpec, manifest_path, read_manifest
-from lab_kit.errors import LabError
-from lab_kit.models.store import ModelStore
+from lab_kit.models.store.store import ModelStore
 
 RECORDING = "librivox-two-cities"
 

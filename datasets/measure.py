@@ -10,10 +10,10 @@ from typing import Any
 
 from align import Aligned, Quiet, align, quiet_of, quietest_stretch
 
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import builder
 from lab_kit.datasets.manifest import CutRecipe, SpeechPart, SpeechRecipe
 from lab_kit.datasets.sound import Pcm, low_noise
-from lab_kit.units import SAMPLE_RATE_HZ
 
 # What every single-utterance clip has: enough quiet before for a VAD to settle and for pre-roll,
 # enough after for endpointing at 1 s.

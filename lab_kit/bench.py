@@ -17,21 +17,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from lab_kit import client, load
+from lab_kit import client
 from lab_kit.audio.codecs import PCM16, Codec
-from lab_kit.audio.sources import DEFAULT_CHUNK_S, PacedRecording, Source
-from lab_kit.child import HOST, LOG_TAIL_LINES, Child, Probe
+from lab_kit.audio.sources.recordings import DEFAULT_CHUNK_S, PacedRecording, Source
+from lab_kit.core.call_record import Received, RequestCall, Spoken, StreamCall
+from lab_kit.core.child_process import HOST, LOG_TAIL_LINES, Child, Probe
+from lab_kit.core.events import StreamOptions
+from lab_kit.core.spans import Trace, read_traces
 from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Batching
-from lab_kit.events import StreamOptions
-from lab_kit.gateway.operations import policy_body
-from lab_kit.gateway.process import DEFAULT_MODEL, KEY_VARIABLE
-from lab_kit.gateway.serving import OPERATOR_KEY_VARIABLE
-from lab_kit.gateway.tracing import FILE_VARIABLE, SHARE_VARIABLE
-from lab_kit.models.repository import Repository, Settings
-from lab_kit.models.store import ModelStore
-from lab_kit.spans import Trace, read_traces
-from lab_kit.trace import Received, RequestCall, Spoken, StreamCall
+from lab_kit.experiments import load
+from lab_kit.gateway.door.serving import OPERATOR_KEY_VARIABLE
+from lab_kit.gateway.observe.tracing import FILE_VARIABLE, SHARE_VARIABLE
+from lab_kit.gateway.operator.versions_api import policy_body
+from lab_kit.gateway.run.process import DEFAULT_MODEL, KEY_VARIABLE
+from lab_kit.models.store.repository import Repository, Settings
+from lab_kit.models.store.store import ModelStore
 
 READY_PATH = "/readyz"
 TRACES = "traces.jsonl"
@@ -225,7 +226,7 @@ class Bench(Caller):
         """Publish the verified weights as a new version on disk; returns its number.
 
         The server serves it once an operator has loaded and labelled it. What is None is the
-        model's own choice; see `models.repository.Settings`.
+        model's own choice; see `models.store.repository.Settings`.
 
         Args:
             tokens_per_audio_s: where decoding is cut off. Less than speech holds gives a version
@@ -325,7 +326,7 @@ class Bench(Caller):
         repository = Repository(Path(tempfile.mkdtemp(prefix="lab-repository-")))
         operator_key = secrets.token_urlsafe()
         child = Child(
-            "lab_kit.gateway.process",
+            "lab_kit.gateway.run.process",
             ("--model", model, "--repository", str(repository.root), "--passing"),
             # keys in our own environment are meant for servers started by hand
             {

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab_kit.errors import InvalidParameter, LabError
-from lab_kit.events import PriorityClass
+from lab_kit.core.errors import InvalidParameter, LabError
+from lab_kit.core.events import PriorityClass
 
 if TYPE_CHECKING:
-    from lab_kit.load import CallPlan
-    from lab_kit.trace import Received
+    from lab_kit.core.call_record import Received
+    from lab_kit.experiments.load import CallPlan
 
 LIVE_TAIL_S = 1.0
 """Silence sent after a file, so that its last word is followed by an endpoint."""
@@ -101,7 +101,7 @@ def _add_load(load: argparse.ArgumentParser) -> None:
 
 
 def _serve(arguments: Sequence[str]) -> int:
-    from lab_kit.gateway.process import main as serve
+    from lab_kit.gateway.run.process import main as serve
 
     return serve(arguments)
 
@@ -117,7 +117,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _models_list(options: argparse.Namespace) -> int:
-    from lab_kit.models.store import ModelStore
+    from lab_kit.models.store.store import ModelStore
 
     for item in ModelStore().listing():
         entry = item.entry
@@ -128,7 +128,7 @@ def _models_list(options: argparse.Namespace) -> int:
 
 
 def _models_pull(options: argparse.Namespace) -> int:
-    from lab_kit.models.store import ModelStore, Origin
+    from lab_kit.models.store.store import ModelStore, Origin
 
     for files in ModelStore().pull_all(options.names or None, print, Origin(options.origin)):
         print(f"{files.name}: ready in {files.folder}")
@@ -140,14 +140,14 @@ def _models_pull(options: argparse.Namespace) -> int:
 
 def _written(paths: Mapping[str, Path]) -> Path:
     from lab_kit.models.device import choose_device
-    from lab_kit.models.moonshine import weights_for
-    from lab_kit.models.moonshine_graph import written
+    from lab_kit.models.moonshine.graph import written
+    from lab_kit.models.moonshine.model import weights_for
 
     return written(paths, weights_for(choose_device()))
 
 
 def _models_verify(options: argparse.Namespace) -> int:
-    from lab_kit.models.store import ModelStore, State
+    from lab_kit.models.store.store import ModelStore, State
 
     store = ModelStore()
     known = [item.entry.name for item in store.listing()]
@@ -167,8 +167,8 @@ def _call(options: argparse.Namespace) -> int:
 
 async def _call_once(url: str, data: bytes, file: Path, key: str | None) -> None:
     from lab_kit import client
-    from lab_kit.slo.calls import request_waterfall
-    from lab_kit.units import ms
+    from lab_kit.core.units import ms
+    from lab_kit.measure.calls import request_waterfall
 
     kind = _KINDS.get(file.suffix.lower(), "application/octet-stream")
     call = await client.transcribe(url, data, kind, file.name, key=key)
@@ -184,8 +184,8 @@ async def _call_once(url: str, data: bytes, file: Path, key: str | None) -> None
 async def _call_live(url: str, data: bytes, file: Path, key: str | None) -> None:
     from lab_kit import client
     from lab_kit.audio.files import read_recording
-    from lab_kit.audio.sources import PacedRecording
-    from lab_kit.events import StreamOptions
+    from lab_kit.audio.sources.recordings import PacedRecording
+    from lab_kit.core.events import StreamOptions
 
     audio = read_recording(data, LONGEST_FILE_S)
     source = PacedRecording(file.name, audio, tail_s=LIVE_TAIL_S)
@@ -193,11 +193,12 @@ async def _call_live(url: str, data: bytes, file: Path, key: str | None) -> None
 
 
 def _load(options: argparse.Namespace) -> int:
-    from lab_kit import client, datasets, load
+    from lab_kit import client, datasets
     from lab_kit.bench import Caller
-    from lab_kit.events import StreamOptions
-    from lab_kit.load.report import as_json
-    from lab_kit.show.load import tabulate_load
+    from lab_kit.core.events import StreamOptions
+    from lab_kit.experiments import load
+    from lab_kit.experiments.load.report import as_json
+    from lab_kit.show.load.load import tabulate_load
 
     plan, speech = _call_plan(options), datasets.clips(is_held_out=False)
     with _server(options.url, options.key) as url:
@@ -219,7 +220,7 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _call_plan(options: argparse.Namespace) -> "CallPlan":
-    from lab_kit.load import ClosedCalls, Constant, OpenCalls, Poisson, Stairs
+    from lab_kit.experiments.load import ClosedCalls, Constant, OpenCalls, Poisson, Stairs
 
     if options.streams is not None:
         return Stairs((options.streams,), options.seconds)
@@ -232,8 +233,8 @@ def _call_plan(options: argparse.Namespace) -> "CallPlan":
 
 def _print_event(started_ns: int, received: "Received") -> None:
     """One line for each result: when it came, whether it may still change, what it says."""
-    from lab_kit.events import Final, Interim
-    from lab_kit.units import seconds
+    from lab_kit.core.events import Final, Interim
+    from lab_kit.core.units import seconds
 
     event = received.event
     if isinstance(event, Interim | Final) and event.text:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib import import_module, metadata
 from pathlib import Path
 
-from lab_kit.errors import AudioDeviceUnavailable, LabError, ServerFailed
+from lab_kit.core.errors import AudioDeviceUnavailable, LabError, ServerFailed
 
 LEAST_FREE_BYTES = 500_000_000
 """Weights, clips and what pip needs to fetch one more wheel."""
@@ -100,7 +100,7 @@ def runtime_finding(versions: dict[str, str]) -> Finding:
 def device_finding() -> Finding:
     """Where models run, found by opening a session and asking what it got."""
     from lab_kit.models.device import choose_device, open_session, session_device
-    from lab_kit.models.store import ModelStore
+    from lab_kit.models.store.store import ModelStore
 
     asked = choose_device()
     if asked.kind == "cpu":
@@ -119,7 +119,7 @@ def device_finding() -> Finding:
 
 def weights_finding() -> Finding:
     """Whether every model that labs need is here and has the catalog's hash."""
-    from lab_kit.models import store
+    from lab_kit.models.store import store
 
     needed = store.ModelStore().listing()
     bad = [
@@ -151,7 +151,7 @@ def clips_finding() -> Finding:
 
 def sound_finding() -> Finding:
     """Whether there is a microphone."""
-    from lab_kit.audio.microphone import input_device
+    from lab_kit.audio.sources.microphone import input_device
 
     try:
         return Finding("sound", State.OK, input_device())
@@ -166,8 +166,8 @@ def port_finding(port: int | None = None) -> Finding:
     Args:
         port: the server's default port if None.
     """
-    from lab_kit.child import HOST, bind
-    from lab_kit.gateway.process import DEFAULT_PORT
+    from lab_kit.core.child_process import HOST, bind
+    from lab_kit.gateway.run.process import DEFAULT_PORT
 
     wanted = DEFAULT_PORT if port is None else port
     try:
@@ -183,7 +183,7 @@ def disk_finding(usage: Callable[[Path], int] | None = None) -> Finding:
     Args:
         usage: gives a folder's free bytes; the disk's own figure by default.
     """
-    from lab_kit.models.store import ModelStore
+    from lab_kit.models.store.store import ModelStore
 
     root = ModelStore().root
     folder = next(path for path in (root, *root.parents) if path.exists())

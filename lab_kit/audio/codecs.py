@@ -22,8 +22,8 @@ from lab_kit.audio.packets import (
 )
 from lab_kit.audio.pcm import ENCODINGS, FloatArray, frame_bytes, to_bytes, to_float
 from lab_kit.audio.resample import check_rate
-from lab_kit.errors import InvalidParameter, UnsupportedSampleRate
-from lab_kit.units import SAMPLE_RATE_HZ, samples
+from lab_kit.core.errors import InvalidParameter, UnsupportedSampleRate
+from lab_kit.core.units import SAMPLE_RATE_HZ, samples
 
 OPUS = "opus"
 FLAC = "flac"

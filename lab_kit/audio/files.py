@@ -8,7 +8,7 @@ import soundfile
 
 from lab_kit.audio.pcm import FloatArray, to_float
 from lab_kit.audio.resample import check_rate, to_model_rate
-from lab_kit.errors import InvalidAudioFormat, PayloadTooLarge
+from lab_kit.core.errors import InvalidAudioFormat, PayloadTooLarge
 
 CONTAINERS = ("WAV", "FLAC", "OGG")
 """What libsndfile may find in an upload; it also reads formats we have no reason to accept."""

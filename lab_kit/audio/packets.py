@@ -13,7 +13,7 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.errors import InvalidAudioFormat, InvalidParameter
+from lab_kit.core.errors import InvalidAudioFormat, InvalidParameter
 
 OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 OPUS_FRAMES_S = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.06)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from lab_kit.errors import InvalidAudioFormat, InvalidParameter
+from lab_kit.core.errors import InvalidAudioFormat, InvalidParameter
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -15,8 +15,8 @@ import numpy as np
 import soxr
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.errors import UnsupportedSampleRate
-from lab_kit.units import SAMPLE_RATE_HZ
+from lab_kit.core.errors import UnsupportedSampleRate
+from lab_kit.core.units import SAMPLE_RATE_HZ
 
 LOWEST_RATE_HZ = 8_000
 """Telephone audio; below that the consonants are gone."""

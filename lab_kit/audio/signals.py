@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.units import SAMPLE_RATE_HZ, samples
+from lab_kit.core.units import SAMPLE_RATE_HZ, samples
 
 Spans = Sequence[tuple[float, float]]
 """Beginnings and ends in seconds."""

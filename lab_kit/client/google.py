@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from lab_kit.client.place import Place
+from lab_kit.core.call_record import Received
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.events import StreamOptions
 from lab_kit.dialects.google import client as dialect
-from lab_kit.errors import InvalidParameter
-from lab_kit.events import StreamOptions
-from lab_kit.trace import Received
 from lab_kit.wires.grpc_call import GrpcCall, open_grpc_call
 
 

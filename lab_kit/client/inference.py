@@ -12,9 +12,7 @@ from typing import Self
 import httpx
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.datasets import Clip
-from lab_kit.dialects.open_inference import messages, speech
-from lab_kit.errors import (
+from lab_kit.core.errors import (
     ConnectionFailed,
     InvalidMessage,
     InvalidParameter,
@@ -23,7 +21,9 @@ from lab_kit.errors import (
     SystemOverloaded,
     Unauthenticated,
 )
-from lab_kit.units import SAMPLE_RATE_HZ
+from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.datasets import Clip
+from lab_kit.dialects.open_inference import messages, speech
 
 DEFAULT_MODEL = "moonshine-tiny-en"
 _TIMEOUT_S = 120.0

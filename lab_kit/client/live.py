@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 from urllib.parse import urlencode
 
+from lab_kit.core.call_record import Received
+from lab_kit.core.errors import ConnectionFailed
+from lab_kit.core.events import StreamEnded, StreamOptions
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
-from lab_kit.errors import ConnectionFailed
-from lab_kit.events import StreamEnded, StreamOptions
-from lab_kit.trace import Received
 from lab_kit.wires.websocket import GOING_AWAY, WebSocketWire, open_websocket
 
 DEFAULT_MODEL = "moonshine-tiny-en"

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from lab_kit.client.requests import refused, unreachable
-from lab_kit.errors import (
+from lab_kit.core.errors import (
     InvalidParameter,
     LabError,
     OperatorLocked,
@@ -149,7 +149,7 @@ class LevelChange:
 
     Attributes:
         at_s: on the server's monotonic clock.
-        before, after: 0 is full service; see ``lab_kit.stream.degradation.Level``.
+        before, after: 0 is full service; see ``lab_kit.capacity.degradation.Level``.
         pressure: that decided it; 1 is exactly at a limit.
     """
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from lab_kit.trace import Traffic
+from lab_kit.core.call_record import Traffic
 
 
 class Wire(StrEnum):

@@ -9,10 +9,10 @@ import soxr
 
 from lab_kit.audio.pcm import FloatArray, to_float, to_pcm16
 from lab_kit.client.place import Place
+from lab_kit.core.call_record import Received
+from lab_kit.core.events import StreamOptions
 from lab_kit.dialects.openai import realtime, realtime_client
 from lab_kit.dialects.openai.realtime_client import RATE_HZ, RealtimeReader
-from lab_kit.events import StreamOptions
-from lab_kit.trace import Received
 from lab_kit.wires.websocket import WebSocketWire, open_websocket
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import httpx
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from lab_kit.clock import ClockOffset, ClockProbe, best_offset
-from lab_kit.errors import (
+from lab_kit.core.call_record import RequestCall
+from lab_kit.core.clock import ClockOffset, ClockProbe, best_offset
+from lab_kit.core.errors import (
     ConnectionFailed,
     InvalidMessage,
     LabError,
     SystemOverloaded,
     Unauthenticated,
 )
-from lab_kit.trace import RequestCall
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
 PROBES = 8

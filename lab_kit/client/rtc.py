@@ -10,11 +10,11 @@ import httpx
 from lab_kit.client.live import DEFAULT_MODEL
 from lab_kit.client.place import Place
 from lab_kit.client.requests import refused, unreachable
+from lab_kit.core.call_record import Received
+from lab_kit.core.errors import ConnectionFailed
+from lab_kit.core.events import StreamOptions
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
-from lab_kit.errors import ConnectionFailed
-from lab_kit.events import StreamOptions
-from lab_kit.trace import Received
 from lab_kit.wires.webrtc import RtcCall, open_rtc_call
 
 PATH = "/v1/rtc"

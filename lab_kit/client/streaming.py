@@ -4,15 +4,15 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 
-from lab_kit.audio.sources import Source, SourceChunk
+from lab_kit.audio.sources.recordings import Source, SourceChunk
 from lab_kit.client.live import LiveEnd
 from lab_kit.client.place import Place, Wire
 from lab_kit.client.requests import probe_clock
 from lab_kit.client.wires import connect_over
-from lab_kit.clock import ClockOffset
-from lab_kit.errors import ConnectionFailed, InvalidParameter
-from lab_kit.events import StreamOptions
-from lab_kit.trace import Received, Sent, StreamCall, Traffic
+from lab_kit.core.call_record import Received, Sent, StreamCall, Traffic
+from lab_kit.core.clock import ClockOffset
+from lab_kit.core.errors import ConnectionFailed, InvalidParameter
+from lab_kit.core.events import StreamOptions
 
 LEAD_S = 0.02
 """The first chunk is planned this long after the stream is open, so that none starts late."""

@@ -13,9 +13,9 @@ import soundfile
 
 from lab_kit.audio.pcm import to_float
 from lab_kit.client.place import Place
+from lab_kit.core.call_record import Received
+from lab_kit.core.events import StreamOptions
 from lab_kit.dialects.openai import transcription
-from lab_kit.events import StreamOptions
-from lab_kit.trace import Received
 from lab_kit.wires.event_stream import EventUpload
 
 _FORM = {"model": "whisper-1", "stream": "true"}

@@ -6,7 +6,7 @@ from typing import cast
 
 from lab_kit.client.live import LiveEnd, connect
 from lab_kit.client.place import Place, Wire
-from lab_kit.events import StreamOptions
+from lab_kit.core.events import StreamOptions
 
 WIRES = tuple(Wire)
 _CONNECT = {

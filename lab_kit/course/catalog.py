@@ -6,7 +6,7 @@ know what a lab teaches, nor how an exercise is judged.
 
 from dataclasses import dataclass
 
-from lab_kit.errors import InvalidParameter
+from lab_kit.core.errors import InvalidParameter
 
 FOUNDATIONS = ("00", "01", "02", "03")
 """Orientation and Part I, which every path begins with."""

@@ -12,11 +12,11 @@ from collections import Counter
 from pathlib import Path
 
 import lab_kit
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.course import progress
 from lab_kit.course.exercises import EXERCISES
 from lab_kit.course.exercises.exercise import Exercise, is_starter
 from lab_kit.course.outcome import Outcome, Verdict, error, not_yet
-from lab_kit.errors import InvalidParameter
 
 _hints_given: Counter[str] = Counter()
 _NOT_THE_READERS = (

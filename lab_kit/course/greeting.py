@@ -1,8 +1,8 @@
 """What a notebook says first: which lab this is, and which machine it runs on."""
 
+from lab_kit.core.profile import Profile, profile
 from lab_kit.course.catalog import find_lab
 from lab_kit.models.device import choose_device
-from lab_kit.profile import Profile, profile
 
 _ON_GPU = "Inference runs on the GPU; audio, network and postprocessing stay on the CPU."
 _ON_CPU = "No GPU is used: the model shares the processor's cores with everything else that runs."

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from lab_kit.clock import wall_clock_iso
+from lab_kit.core.clock import wall_clock_iso
 from lab_kit.course.catalog import LABS, Lab, find_role
 
 VARIABLE = "LAB_PROGRESS"

@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from lab_kit.errors import InvalidParameter
-from lab_kit.trace import Stage, Waterfall
+from lab_kit.core.call_record import Stage, Waterfall
+from lab_kit.core.errors import InvalidParameter
 
 
 @dataclass(frozen=True, slots=True)

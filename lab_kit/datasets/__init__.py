@@ -4,11 +4,11 @@
 the manifest; ``clips()`` gives all that can be built here; ``table()`` says what there is.
 """
 
+from lab_kit.core.errors import DatasetError, InvalidParameter
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import builder
 from lab_kit.datasets.clips import Clip, Kind, Utterance, Word
 from lab_kit.datasets.manifest import ClipSpec, manifest_path, read_manifest
-from lab_kit.errors import DatasetError, InvalidParameter
-from lab_kit.units import SAMPLE_RATE_HZ
 
 __all__ = ["Clip", "Kind", "Utterance", "Word", "clip", "clips", "table"]
 

@@ -18,14 +18,14 @@ import soxr
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from lab_kit.core.errors import DatasetError
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import sound
 from lab_kit.datasets.clips import Clip, Kind, read_pcm
 from lab_kit.datasets.manifest import ClipSpec, CutRecipe, SpeechPart, SpeechRecipe
 from lab_kit.datasets.sound import Pcm
-from lab_kit.errors import DatasetError
-from lab_kit.models.store import ModelStore
+from lab_kit.models.store.store import ModelStore
 from lab_kit.models.synthesizer import Synthesizer
-from lab_kit.units import SAMPLE_RATE_HZ
 
 DEBIAN_PREFIX = "debian:"
 DEBIAN_FOLDERS = {

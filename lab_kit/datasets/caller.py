@@ -8,9 +8,9 @@ from functools import cache
 
 import soxr
 
-from lab_kit.audio.sources import PacedRecording
+from lab_kit.audio.sources.recordings import PacedRecording
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.models.synthesizer import Synthesizer
-from lab_kit.units import SAMPLE_RATE_HZ
 
 TAIL_S = 1.0
 """Silence after the last word: more than any endpointing silence in the labs waits for."""

@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from lab_kit.errors import InvalidParameter
+from lab_kit.core.errors import InvalidParameter
 
 # a pause from this length on separates two utterances in ``Clip.speech_spans_s``;
 # it is the lab's default endpointing silence

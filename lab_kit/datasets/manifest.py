@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab_kit.core.errors import DatasetError
 from lab_kit.datasets.clips import Kind, Word
-from lab_kit.errors import DatasetError
 
 FORMAT = 1
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.events import ModelInfo, PriorityClass
+from lab_kit.core.events import ModelInfo, PriorityClass
 
 
 class Priority(IntEnum):

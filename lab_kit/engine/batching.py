@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from lab_kit.errors import InvalidParameter
+from lab_kit.core.errors import InvalidParameter
 
 
 @dataclass(frozen=True, slots=True)

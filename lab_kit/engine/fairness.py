@@ -14,7 +14,7 @@ Source: Demers, Keshav, Shenker, "Analysis and Simulation of a Fair Queueing Alg
 
 from collections.abc import Iterable, Mapping
 
-from lab_kit.events import PriorityClass
+from lab_kit.core.events import PriorityClass
 
 WEIGHTS: Mapping[PriorityClass, int] = {
     PriorityClass.INTERACTIVE: 16,

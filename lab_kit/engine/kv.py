@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
-from lab_kit.errors import InvalidParameter
+from lab_kit.core.errors import InvalidParameter
 
 SHARED = -1
 """In a picture: held by more than one sequence."""

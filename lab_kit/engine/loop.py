@@ -13,6 +13,9 @@ from concurrent.futures import Future
 from hashlib import sha256
 from itertools import count, groupby
 
+from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
+from lab_kit.core.events import ModelInfo, PriorityClass
+from lab_kit.core.units import seconds
 from lab_kit.engine.api import (
     CacheFrame,
     CacheView,
@@ -26,9 +29,6 @@ from lab_kit.engine.batching import Batching, Continuous
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import Runner
 from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Wait, Work
-from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
-from lab_kit.events import ModelInfo, PriorityClass
-from lab_kit.units import seconds
 
 DEFAULT_BATCHING = Continuous(max_batch=4)
 """Two workers that step four sequences each get more done than one that steps eight while the

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import Protocol
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
-from lab_kit.errors import InvalidParameter
 from lab_kit.models.choice import Choice
-from lab_kit.models.moonshine import (
+from lab_kit.models.moonshine.model import (
     BEGIN_TOKEN,
     END_TOKEN,
     DecodeBatch,

@@ -23,12 +23,12 @@ from enum import Enum, auto
 from itertools import product
 from typing import TypeAlias
 
+from lab_kit.core.events import PriorityClass
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import INTERIM_SHARE, DecodeRequest, Priority
 from lab_kit.engine.batching import Batching, Queue
 from lab_kit.engine.fairness import FairShares
 from lab_kit.engine.kv import KvCache
-from lab_kit.events import PriorityClass
-from lab_kit.units import SAMPLE_RATE_HZ
 
 Lane: TypeAlias = tuple[PriorityClass, Priority]
 """A class's finals or its interims."""

@@ -5,14 +5,14 @@ the cache does not hold of it yet. So sequences at any position share a pass, an
 place feeds all it has said so far and goes on.
 """
 
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.drafting import NgramDraft
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import accept, agreeing, count_draft
 from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
 from lab_kit.models.choice import Choice
 from lab_kit.models.kv_pool import KvPool
-from lab_kit.models.whisper import CLIP_S, DecodeRow, EncodedSpeech, Whisper
-from lab_kit.units import SAMPLE_RATE_HZ
+from lab_kit.models.whisper.model import CLIP_S, DecodeRow, EncodedSpeech, Whisper
 
 
 class WhisperRunner:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_kit.errors import InvalidParameter, ModelNotLoaded
+from lab_kit.core.errors import InvalidParameter, ModelNotLoaded
 
 VOICE_RATE_HZ = 24_000
 """What the voice produces; everything that listens works at 16,000."""

@@ -1,29 +1,29 @@
 """Everything that draws: waterfalls, delays, transcripts, load and versions against 300 ms."""
 
-from lab_kit.show.cache import cache
-from lab_kit.show.chunks import chunks
-from lab_kit.show.codecs import codecs
-from lab_kit.show.delays import delays
-from lab_kit.show.detectors import detectors
-from lab_kit.show.explorer import batching_explorer
-from lab_kit.show.frontier import frontier
-from lab_kit.show.live import live
-from lab_kit.show.live_load import live_load
-from lab_kit.show.load import load, loads
-from lab_kit.show.networks import buffers
-from lab_kit.show.offered import offered
-from lab_kit.show.offering import offering
-from lab_kit.show.runtimes import runtimes
-from lab_kit.show.silences import silences
-from lab_kit.show.sound import sound
-from lab_kit.show.spectrum import spectrum
-from lab_kit.show.stages import stages
-from lab_kit.show.starts import cold_starts
-from lab_kit.show.transcript import transcript
-from lab_kit.show.turns import turns
-from lab_kit.show.versions import shadow, versions
-from lab_kit.show.waterfall import waterfall, waterfalls
-from lab_kit.show.wires import lags, wires
+from lab_kit.show.latency.delays import delays
+from lab_kit.show.latency.stages import stages
+from lab_kit.show.latency.transcript import transcript
+from lab_kit.show.latency.turns import turns
+from lab_kit.show.latency.waterfall import waterfall, waterfalls
+from lab_kit.show.live.run import live
+from lab_kit.show.load.explorer import batching_explorer
+from lab_kit.show.load.frontier import frontier
+from lab_kit.show.load.live import live_load
+from lab_kit.show.load.load import load, loads
+from lab_kit.show.load.offered import offered
+from lab_kit.show.load.offering import offering
+from lab_kit.show.serving.cache import cache
+from lab_kit.show.serving.runtimes import runtimes
+from lab_kit.show.serving.starts import cold_starts
+from lab_kit.show.serving.versions import shadow, versions
+from lab_kit.show.serving.wires import lags, wires
+from lab_kit.show.sound.chunks import chunks
+from lab_kit.show.sound.codecs import codecs
+from lab_kit.show.sound.detectors import detectors
+from lab_kit.show.sound.listen import sound
+from lab_kit.show.sound.networks import buffers
+from lab_kit.show.sound.silences import silences
+from lab_kit.show.sound.spectrum import spectrum
 
 __all__ = [
     "batching_explorer",

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from lab_kit.core.events import Event
 from lab_kit.engine.api import DecodeRequest
-from lab_kit.events import Event
 from lab_kit.stream.segment import Asked
 
 

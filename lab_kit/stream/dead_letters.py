@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
-from lab_kit.units import SAMPLE_RATE_HZ
+from lab_kit.core.units import SAMPLE_RATE_HZ
 
 MOST_KEPT = 64
 

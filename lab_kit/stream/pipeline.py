@@ -25,17 +25,17 @@ from dataclasses import dataclass, field, replace
 
 from opentelemetry.trace import INVALID_SPAN, Span
 
-from lab_kit.audio.incoming import IncomingAudio
-from lab_kit.audio.vad import SpeechScorer
-from lab_kit.clock import wall_clock_iso
+from lab_kit.audio.detect.vad import SpeechScorer
+from lab_kit.audio.sources.incoming import IncomingAudio
+from lab_kit.core.clock import wall_clock_iso
+from lab_kit.core.errors import LabError, SystemOverloaded
+from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
-from lab_kit.errors import LabError, SystemOverloaded
-from lab_kit.events import Event, Final, Interim, StreamEnded, StreamOptions
 from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
 from lab_kit.stream.dead_letters import DeadLetters
-from lab_kit.stream.outbox import Outbox
-from lab_kit.stream.postprocess import STEPS, Postprocess, Skipped, Step
 from lab_kit.stream.session import StreamSession
+from lab_kit.stream.sink.outbox import Outbox
+from lab_kit.stream.sink.steps import STEPS, Postprocess, Skipped, Step
 from lab_kit.stream.stages import Stage
 from lab_kit.stream.tracing import StreamTrace, Tracing
 

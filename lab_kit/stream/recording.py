@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from dataclasses import replace
 
+from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.audio.vad import SpeechScorer
+from lab_kit.core.events import Final, PriorityClass, StreamOptions
 from lab_kit.engine.api import Engine, Ticket
-from lab_kit.events import Final, PriorityClass, StreamOptions
 from lab_kit.stream.actions import Action, Ask, Drop, Emit
 from lab_kit.stream.session import StreamSession
 

@@ -2,11 +2,11 @@
 
 import math
 
+from lab_kit.core.events import Final, Interim, Timing
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import Hypothesis
-from lab_kit.events import Final, Interim, Timing
 from lab_kit.stream.segment import Asked, Closing, Segment, Trigger
 from lab_kit.stream.stability import Shown, without_stutter
-from lab_kit.units import SAMPLE_RATE_HZ
 
 
 def at_s(sample: int) -> float:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.units import samples
 from lab_kit.engine.api import INTERIM_SHARE, Hypothesis
-from lab_kit.units import samples
 
 PRE_ROLL_SAMPLES = samples(0.2)
 """Audio kept from before the onset; the model hears a first word better with air before it

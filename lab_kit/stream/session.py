@@ -15,11 +15,12 @@ import math
 from collections import deque
 
 from lab_kit.audio.buffer import AudioBuffer
-from lab_kit.audio.endpointing import RELEASE_PROBABILITY, Endpointer, Mark, SpeechMark
+from lab_kit.audio.detect.endpointing import RELEASE_PROBABILITY, Endpointer, Mark, SpeechMark
+from lab_kit.audio.detect.vad import SpeechScorer, VoiceActivity, Window
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.audio.vad import SpeechScorer, VoiceActivity, Window
+from lab_kit.core.events import SpeechStarted, StreamOptions, UtteranceEnd
+from lab_kit.core.units import samples
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
-from lab_kit.events import SpeechStarted, StreamOptions, UtteranceEnd
 from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
 from lab_kit.stream.results import at_s, empty_final, final_of, interim_of
 from lab_kit.stream.segment import (
@@ -36,7 +37,6 @@ from lab_kit.stream.segment import (
     interim_interval_samples,
 )
 from lab_kit.stream.stability import EARLY_S, EARLY_TOKENS, shown
-from lab_kit.units import samples
 
 MOST_HASTE_SAMPLES = samples(0.025)
 """Silence is judged when a chunk arrives, so an endpoint is off by up to half a chunk; by no more

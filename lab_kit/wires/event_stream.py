@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from lab_kit.errors import ConnectionFailed, Unauthenticated
+from lab_kit.core.errors import ConnectionFailed, Unauthenticated
 
 _TIMEOUT_S = 120.0
 

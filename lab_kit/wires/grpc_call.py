@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from lab_kit.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
+from lab_kit.core.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
 
 OPEN_TIMEOUT_S = 5.0
 PING_S = 20.0

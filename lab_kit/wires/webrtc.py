@@ -15,7 +15,7 @@ from aioice import ice
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from av import AudioFrame
 
-from lab_kit.errors import ConnectionFailed
+from lab_kit.core.errors import ConnectionFailed
 
 OPEN_TIMEOUT_S = 10.0
 FRAME_S = 0.02

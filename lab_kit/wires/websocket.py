@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from lab_kit.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
+from lab_kit.core.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
 
 OPEN_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 1.0

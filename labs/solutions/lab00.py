@@ -4,7 +4,7 @@
 that you drew, whichever it is on your machine.
 """
 
-from lab_kit.trace import Waterfall
+from lab_kit.core.call_record import Waterfall
 
 ROLE = "backend"
 

@@ -9,7 +9,9 @@ endpointing, and that is what gives: less silence than the bench waits by defaul
 who pauses longer inside a sentence is cut.
 """
 
-from lab_kit.slo.calls import (
+from lab_kit.core.call_record import Waterfall
+from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.measure.calls import (
     ENDPOINTING,
     INFERENCE,
     NETWORK_BACK,
@@ -18,8 +20,6 @@ from lab_kit.slo.calls import (
     PREPROCESSING,
     QUEUE_WAIT,
 )
-from lab_kit.trace import Waterfall
-from lab_kit.units import BUDGET_S, ms
 
 CULPRITS = {"A": QUEUE_WAIT, "B": INFERENCE, "C": "network"}
 

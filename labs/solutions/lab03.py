@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lab_kit.client import CacheUse
 
 if TYPE_CHECKING:
-    from lab_kit.runtimes import RuntimeReport
+    from lab_kit.experiments.runtimes import RuntimeReport
 
 
 def take(waiting_ms: Sequence[int], now_ms: int, max_batch: int, max_wait_ms: int) -> int:

@@ -13,8 +13,8 @@ line. They are different numbers, which is why endpointing is a parameter in eve
 
 from collections.abc import Sequence
 
-from lab_kit.slo.percentiles import percentile
-from lab_kit.soundcheck import WEBSOCKET, CodecReport, SilenceReport
+from lab_kit.experiments.sound import WEBSOCKET, CodecReport, SilenceReport
+from lab_kit.measure.percentiles import percentile
 
 
 def plan(table: Sequence[CodecReport]) -> dict[str, object]:

@@ -13,10 +13,10 @@ less the usual one, which is the median; an average would hide a single packet.
 from collections.abc import Mapping
 
 from lab_kit.client import Wire
-from lab_kit.load import Network
-from lab_kit.slo.percentiles import percentile
-from lab_kit.slo.wires import audio_lags_s
-from lab_kit.trace import StreamCall
+from lab_kit.core.call_record import StreamCall
+from lab_kit.experiments.load import Network
+from lab_kit.measure.percentiles import percentile
+from lab_kit.measure.wires import audio_lags_s
 
 
 def decision() -> dict[str, Wire]:

@@ -12,8 +12,8 @@ wait and there is no room, the stream has to end and say why: memory that grows 
 other streams broken.
 """
 
-from lab_kit.slo.percentiles import percentile
-from lab_kit.spans import Trace
+from lab_kit.core.spans import Trace
+from lab_kit.measure.percentiles import percentile
 from lab_kit.stream.stages import RULES
 
 Item = tuple[str, str]

@@ -17,11 +17,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from lab_kit import Bench, datasets
-from lab_kit.clock import wall_clock_iso
+from lab_kit.core.call_record import Waterfall
+from lab_kit.core.clock import wall_clock_iso
+from lab_kit.core.units import BUDGET_S
 from lab_kit.course.exercises import lab01
-from lab_kit.slo.calls import INFERENCE, QUEUE_WAIT, request_waterfall
-from lab_kit.trace import Waterfall
-from lab_kit.units import BUDGET_S
+from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT, request_waterfall
 
 TARGET = Path(__file__).parents[2] / "lab_kit" / "course" / "traces" / "01.json"
 CROWD, HEAD_START_S = 8, 0.6

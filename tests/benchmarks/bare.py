@@ -19,26 +19,26 @@ from itertools import count
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.clock import ClockOffset
+from lab_kit.capacity.degradation import INTERIM_STRETCH
+from lab_kit.core.call_record import Received, StreamCall
+from lab_kit.core.clock import ClockOffset
+from lab_kit.core.events import ModelInfo, StreamOptions
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import Clip
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.engine.loop import DEFAULT_BATCHING, MAX_WAITING, EngineLoop
 from lab_kit.engine.runner import MoonshineRunner, agreeing
 from lab_kit.engine.scheduler import Scheduler, Sequence, Wait, Work
-from lab_kit.events import ModelInfo, StreamOptions
-from lab_kit.load import Stairs
-from lab_kit.load.speaking import speaking
+from lab_kit.experiments.load import Stairs
+from lab_kit.experiments.load.speaking import speaking
+from lab_kit.measure.percentiles import percentile
 from lab_kit.models.device import choose_device
-from lab_kit.models.moonshine import END_TOKEN, Moonshine, truncate, warm_up
-from lab_kit.models.published_moonshine import PublishedMoonshine
+from lab_kit.models.moonshine.model import END_TOKEN, Moonshine, truncate, warm_up
+from lab_kit.models.moonshine.published import PublishedMoonshine
 from lab_kit.models.silero import WINDOW_SAMPLES, SileroScorer, open_silero
-from lab_kit.models.store import ModelStore
-from lab_kit.slo.percentiles import percentile
+from lab_kit.models.store.store import ModelStore
 from lab_kit.stream.actions import Action, Ask, Drop, Emit
-from lab_kit.stream.degradation import INTERIM_STRETCH
 from lab_kit.stream.session import StreamSession
-from lab_kit.trace import Received, StreamCall
-from lab_kit.units import SAMPLE_RATE_HZ
 
 CALLERS, CALLER_S = 4, 30.0
 """Whose sound the ceiling is computed of."""

@@ -10,11 +10,11 @@ import asyncio
 
 from lab_kit.bench import Bench
 from lab_kit.client import Inference
+from lab_kit.core.units import ms
 from lab_kit.datasets import Clip, clips
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
-from lab_kit.load import Offered, Poisson, alone_and_together, offer
-from lab_kit.slo.percentiles import percentile
-from lab_kit.units import ms
+from lab_kit.experiments.load import Offered, Poisson, alone_and_together, offer
+from lab_kit.measure.percentiles import percentile
 
 POLICIES: tuple[Batching, ...] = (NoBatching(), Static(4), Dynamic(4, 0.02), Continuous(4))
 WARM_UP_S = 3.0

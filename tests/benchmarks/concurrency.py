@@ -27,13 +27,13 @@ import psutil
 from bare import Bare, Ceiling
 
 from lab_kit.bench import Bench
+from lab_kit.core.events import StreamOptions
 from lab_kit.datasets import Clip, clips
-from lab_kit.events import StreamOptions
-from lab_kit.load import Ending, LiveLoad, OfferedCall, Stairs, call_all
-from lab_kit.load.live_load import turns_of
-from lab_kit.load.report import as_json
-from lab_kit.show.load import tabulate_load
-from lab_kit.slo.percentiles import can_show, percentile
+from lab_kit.experiments.load import Ending, LiveLoad, OfferedCall, Stairs, call_all
+from lab_kit.experiments.load.live_load import turns_of
+from lab_kit.experiments.load.report import as_json
+from lab_kit.measure.percentiles import can_show, percentile
+from lab_kit.show.load.load import tabulate_load
 
 FINAL_S, FIRST_S, GAP_S = 0.30, 0.50, 0.60
 OPTIONS = StreamOptions(endpoint_silence_s=0.2)

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lab_kit.core.events import Final, Interim, ModelInfo, StreamOptions
 from lab_kit.datasets import Clip, clips
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.runner import MoonshineRunner
-from lab_kit.events import Final, Interim, ModelInfo, StreamOptions
+from lab_kit.measure.accuracy import bare_words
 from lab_kit.models.device import choose_device
-from lab_kit.models.moonshine import Moonshine, warm_up
+from lab_kit.models.moonshine.model import Moonshine, warm_up
 from lab_kit.models.silero import SileroScorer, open_silero
-from lab_kit.models.store import ModelStore
-from lab_kit.slo.accuracy import bare_words
+from lab_kit.models.store.store import ModelStore
 from lab_kit.stream.actions import Action, Ask, Emit
 from lab_kit.stream.session import StreamSession
 

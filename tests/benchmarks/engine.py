@@ -13,16 +13,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from lab_kit.core.events import ModelInfo
 from lab_kit.datasets import Clip, Kind, clips
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Continuous
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.runner import MoonshineRunner
-from lab_kit.events import ModelInfo
+from lab_kit.measure.percentiles import percentile
 from lab_kit.models.device import choose_device
-from lab_kit.models.moonshine import END_TOKEN, Moonshine, select, warm_up
-from lab_kit.models.store import ModelStore
-from lab_kit.slo.percentiles import percentile
+from lab_kit.models.moonshine.model import END_TOKEN, Moonshine, select, warm_up
+from lab_kit.models.store.store import ModelStore
 
 BATCHES = (1, 2, 4, 8)
 REPEATS = 3

@@ -16,11 +16,13 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab_kit import client, datasets, load, peers
+from lab_kit import client, datasets
 from lab_kit.bench import Bench
-from lab_kit.load import DeviceRecord, Offered, Poisson
-from lab_kit.load.open_loop import Transcribe
-from lab_kit.units import ms
+from lab_kit.core.units import ms
+from lab_kit.experiments import frameworks as peers
+from lab_kit.experiments import load
+from lab_kit.experiments.load import DeviceRecord, Offered, Poisson
+from lab_kit.experiments.load.open_loop import Transcribe
 
 SEED = 11
 MAX_BATCH = 4

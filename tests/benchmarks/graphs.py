@@ -20,15 +20,15 @@ import jiwer
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import clips
-from lab_kit.models import moonshine
+from lab_kit.experiments.frameworks.decoding import transcribe_together
 from lab_kit.models.device import Device
-from lab_kit.models.graph_writing import Weights
-from lab_kit.models.moonshine import Moonshine
-from lab_kit.models.published_moonshine import PublishedMoonshine
-from lab_kit.models.store import ModelStore
-from lab_kit.peers.decoding import transcribe_together
-from lab_kit.units import SAMPLE_RATE_HZ
+from lab_kit.models.moonshine import model as moonshine
+from lab_kit.models.moonshine.graph_writing import Weights
+from lab_kit.models.moonshine.model import Moonshine
+from lab_kit.models.moonshine.published import PublishedMoonshine
+from lab_kit.models.store.store import ModelStore
 
 CPU = Device("cpu", "one thread", workers=1)
 PUBLISHED = "published"

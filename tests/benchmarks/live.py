@@ -24,16 +24,16 @@ from deepgram.core.events import EventType
 from deepgram.environment import DeepgramClientEnvironment
 
 from lab_kit.bench import Bench
+from lab_kit.core.events import ModelInfo
 from lab_kit.datasets import Clip, clips
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.runner import MoonshineRunner
-from lab_kit.events import ModelInfo
+from lab_kit.measure.accuracy import bare_words
+from lab_kit.measure.percentiles import can_show, percentile
 from lab_kit.models.device import choose_device
-from lab_kit.models.moonshine import Moonshine, warm_up
-from lab_kit.models.store import ModelStore
-from lab_kit.slo.accuracy import bare_words
-from lab_kit.slo.percentiles import can_show, percentile
+from lab_kit.models.moonshine.model import Moonshine, warm_up
+from lab_kit.models.store.store import ModelStore
 
 CHUNK_S = 0.05
 SEED = 20

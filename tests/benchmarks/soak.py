@@ -29,12 +29,12 @@ from memory_verdict import LEVEL_S, judge
 
 from lab_kit.bench import Bench
 from lab_kit.client import ServiceLevel
+from lab_kit.core.events import PriorityClass, StreamOptions
 from lab_kit.datasets import Clip, clips
-from lab_kit.events import PriorityClass, StreamOptions
-from lab_kit.gateway.watching import TRIM_S
-from lab_kit.load import Ending, LiveLoad, Network, OpenCalls, Poisson, call_all
-from lab_kit.load.live_load import turns_of
-from lab_kit.show.load import tabulate_load
+from lab_kit.experiments.load import Ending, LiveLoad, Network, OpenCalls, Poisson, call_all
+from lab_kit.experiments.load.live_load import turns_of
+from lab_kit.gateway.door.watch import TRIM_S
+from lab_kit.show.load.load import tabulate_load
 
 CALL_S = 12.0
 BATCH_SHARE = 0.25

@@ -115,7 +115,7 @@ def test_a_plan_is_drawn_while_it_is_carried_out(lab: Lab, open_notebook: Open) 
     write_notebook(
         lab,
         "offering.ipynb",
-        "from lab_kit import Bench, client, datasets, load, show\nbench = Bench.start()",
+        "from lab_kit import Bench, client, datasets, show; from lab_kit.experiments import load\nbench = Bench.start()",
         """clips, plan = [datasets.clip("two-cities-best")], load.Constant(4, 12)
 async with client.Inference(bench.url) as door:
     run = await show.offering(door.transcribe, clips, plan, bench.pid, "Four a second")""",
@@ -281,6 +281,6 @@ def is_alive(pid: int) -> bool:
 
 def is_server_of(lab: Lab, process: psutil.Process) -> bool:
     """Whether it is a server that a notebook of this lab started."""
-    if "lab_kit.gateway.process" not in (process.info["cmdline"] or []):
+    if "lab_kit.gateway.run.process" not in (process.info["cmdline"] or []):
         return False
     return str(lab.folder) == process.cwd()

@@ -7,7 +7,7 @@ import pytest
 from server_process import KEY, ServerProcess
 
 from lab_kit.bench import Bench
-from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.door.limits import Limits
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
-from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.door.limits import Limits
 
 HANG_S = 30.0
 """Only reached when something hangs."""
@@ -32,9 +32,9 @@ RAW = {"encoding": "linear16", "sample_rate": "16000", "model": "nova-3"}
 _SERVE = (
     "import json, socket, sys, logging; logging.basicConfig(level=logging.INFO)\n"
     "import pathlib, tempfile\n"
-    "from lab_kit.child import HOST, bind\n"
-    "from lab_kit.gateway.limits import Limits\n"
-    "from lab_kit.gateway.process import Offer, serve\n"
+    "from lab_kit.core.child_process import HOST, bind\n"
+    "from lab_kit.gateway.door.limits import Limits\n"
+    "from lab_kit.gateway.run.process import Offer, serve\n"
     "listener = bind(HOST, 0)\n"
     "small = json.loads(sys.argv[2])\n"
     "small and listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, small)\n"

@@ -33,7 +33,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lab_kit import datasets
-from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.measure.accuracy import word_error_rate
 
 SECOND = bytes(32_000)
 

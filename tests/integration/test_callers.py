@@ -7,9 +7,9 @@ import pytest
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
+from lab_kit.core.events import PriorityClass, StreamOptions
 from lab_kit.datasets import Clip
-from lab_kit.events import PriorityClass, StreamOptions
-from lab_kit.load import ClosedCalls, Constant, Ending, OpenCalls, Stairs
+from lab_kit.experiments.load import ClosedCalls, Constant, Ending, OpenCalls, Stairs
 from lab_kit.stream.stages import Stage
 
 BATCH = StreamOptions(priority_class=PriorityClass.BATCH)

@@ -13,7 +13,7 @@ import pytest
 from lab_kit import datasets
 from lab_kit.bench import Bench
 from lab_kit.cli import main
-from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.measure.accuracy import word_error_rate
 
 CLIP = "two-cities-best"
 

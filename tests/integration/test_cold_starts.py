@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from lab_kit.coldstart import RECIPES, measure, shared_memory
-from lab_kit.coldstart.recipes import MOONSHINE
-from lab_kit.coldstart.worker import BUILD, FIRST, IMPORTS, PROCESS, SESSION, WEIGHTS
-from lab_kit.errors import ServerFailed
+from lab_kit.core.errors import ServerFailed
+from lab_kit.experiments.cold_start import RECIPES, measure, shared_memory
+from lab_kit.experiments.cold_start.recipes import MOONSHINE
+from lab_kit.experiments.cold_start.worker import BUILD, FIRST, IMPORTS, PROCESS, SESSION, WEIGHTS
 
 (LIGHT,) = (recipe for recipe in RECIPES if recipe.runtime == MOONSHINE)
 

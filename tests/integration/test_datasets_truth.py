@@ -19,8 +19,8 @@ import pytest
 from lab_kit import datasets
 from lab_kit.datasets import Clip, Kind, builder, manifest, sound
 from lab_kit.models.device import choose_device
-from lab_kit.models.moonshine import END_TOKEN, Moonshine
-from lab_kit.models.store import ModelStore
+from lab_kit.models.moonshine.model import END_TOKEN, Moonshine
+from lab_kit.models.store.store import ModelStore
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = json.loads((ROOT / "datasets" / "manifest.json").read_text(encoding="utf-8"))

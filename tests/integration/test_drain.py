@@ -23,7 +23,7 @@ from server_process import (
 from websockets.exceptions import InvalidStatus
 
 from lab_kit.bench import Bench
-from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.door.limits import Limits
 
 SAID = "it was the best of times"
 

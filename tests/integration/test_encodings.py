@@ -11,9 +11,9 @@ from test_live_sdk import ASKED, environment, text_of
 from lab_kit import Bench, datasets
 from lab_kit.audio.codecs import Codec
 from lab_kit.bench import paced
-from lab_kit.events import StreamEnded
-from lab_kit.slo.accuracy import word_error_rate
-from lab_kit.slo.calls import transcript
+from lab_kit.core.events import StreamEnded
+from lab_kit.measure.accuracy import word_error_rate
+from lab_kit.measure.calls import transcript
 
 CLIP = "two-cities-best-and-worst"
 CODECS = (

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from lab_kit.core.events import ModelInfo
 from lab_kit.datasets import Clip, Kind, clips
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
@@ -12,11 +13,10 @@ from lab_kit.engine.drafting import NgramDraft
 from lab_kit.engine.kv import ContiguousKv, KvCache, PagedKv
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.whisper_runner import WhisperRunner
-from lab_kit.events import ModelInfo
 from lab_kit.models.device import choose_device
 from lab_kit.models.kv_pool import KvPool
-from lab_kit.models.store import ModelStore
-from lab_kit.models.whisper import Whisper
+from lab_kit.models.store.store import ModelStore
+from lab_kit.models.whisper.model import Whisper
 
 HANG_S = 40.0
 ROOM = 512

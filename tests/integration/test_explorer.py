@@ -8,8 +8,8 @@ from server_process import CLIP
 from lab_kit import datasets
 from lab_kit.bench import Bench
 from lab_kit.engine.batching import Continuous, Dynamic
-from lab_kit.load import Constant
-from lab_kit.show.explorer import MOST_POINTS, Explorer, batching_explorer
+from lab_kit.experiments.load import Constant
+from lab_kit.show.load.explorer import MOST_POINTS, Explorer, batching_explorer
 
 PLAN = Constant(4.0, 0.5)
 

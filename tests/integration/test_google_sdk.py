@@ -22,9 +22,9 @@ from server_process import KEY, ServerProcess, eventually, is_at_rest, metrics, 
 
 from lab_kit import datasets
 from lab_kit.audio.codecs import Codec
-from lab_kit.audio.sources import PacedRecording
+from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.bench import Bench
-from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.measure.accuracy import word_error_rate
 
 CHUNK = 3_200
 EVENT = speech_v1.StreamingRecognizeResponse.SpeechEventType

@@ -16,8 +16,8 @@ from server_process import HANG_S, wait_until
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
-from lab_kit.child import bind
-from lab_kit.errors import ConnectionFailed
+from lab_kit.core.child_process import bind
+from lab_kit.core.errors import ConnectionFailed
 
 CLIP = "two-cities-best"
 PARENT = """\

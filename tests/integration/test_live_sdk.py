@@ -18,7 +18,7 @@ from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
 from lab_kit.datasets import Clip
-from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.measure.accuracy import word_error_rate
 
 CLIP = "two-cities-opening"
 CHUNK = 1_600

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from lab_kit.bench import Bench
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.datasets.caller import TAIL_S, caller
-from lab_kit.errors import InvalidParameter
-from lab_kit.slo.accuracy import word_error_rate
-from lab_kit.slo.calls import transcript
+from lab_kit.measure.accuracy import word_error_rate
+from lab_kit.measure.calls import transcript
 
 TEXT = "I would like to book a table for two people."
 

@@ -18,7 +18,7 @@ import pytest
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
-from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.measure.accuracy import word_error_rate
 
 CLIP = "two-cities-best-and-worst"
 SINKS = """\
@@ -32,9 +32,9 @@ ALSA = 'pcm.!default { type pulse hint { show on description "default" } }\n'
 LISTEN = """\
 import asyncio, json, subprocess, sys, threading
 from lab_kit import client
-from lab_kit.audio.microphone import Microphone, input_device
-from lab_kit.events import StreamOptions
-from lab_kit.slo.calls import transcript
+from lab_kit.audio.sources.microphone import Microphone, input_device
+from lab_kit.core.events import StreamOptions
+from lab_kit.measure.calls import transcript
 
 url, wav, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 mic = Microphone(seconds)
@@ -49,8 +49,8 @@ print(json.dumps({
 }))
 """
 FIND = """\
-from lab_kit.audio.microphone import input_device
-from lab_kit.errors import AudioDeviceUnavailable
+from lab_kit.audio.sources.microphone import input_device
+from lab_kit.core.errors import AudioDeviceUnavailable
 try:
     print("found", input_device())
 except AudioDeviceUnavailable as error:

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.errors import ModelStoreError, PayloadTooLarge
 from lab_kit.datasets import clips
-from lab_kit.errors import ModelStoreError, PayloadTooLarge
-from lab_kit.models import moonshine, moonshine_graph
 from lab_kit.models.device import Device
-from lab_kit.models.graph_writing import Weights, signed_sums_are_exact
-from lab_kit.models.moonshine import END_TOKEN, LONGEST_SAMPLES, Moonshine
-from lab_kit.models.moonshine_graph import decoder_graph, encoder_graph, published_graph
-from lab_kit.models.published_moonshine import PublishedMoonshine
-from lab_kit.models.store import ModelStore
+from lab_kit.models.moonshine import graph as moonshine_graph
+from lab_kit.models.moonshine import model as moonshine
+from lab_kit.models.moonshine.graph import decoder_graph, encoder_graph, published_graph
+from lab_kit.models.moonshine.graph_writing import Weights, signed_sums_are_exact
+from lab_kit.models.moonshine.model import END_TOKEN, LONGEST_SAMPLES, Moonshine
+from lab_kit.models.moonshine.published import PublishedMoonshine
+from lab_kit.models.store.store import ModelStore
 
 CPU = Device("cpu", "this one", workers=1)
 FILES = ModelStore().path("moonshine-tiny-en").paths

@@ -21,7 +21,7 @@ from tritonclient.utils import InferenceServerException
 
 from lab_kit import client, datasets
 from lab_kit.bench import Bench
-from lab_kit.errors import ConnectionFailed, ModelNotFound, Unauthenticated
+from lab_kit.core.errors import ConnectionFailed, ModelNotFound, Unauthenticated
 
 MODEL = "moonshine-tiny-en"
 SAID = plain(datasets.clip(CLIP).text)
@@ -223,7 +223,7 @@ async def test_our_client_names_what_went_wrong(keyed_bench: Bench) -> None:
 
 def test_lab_serve_tells_its_ports_and_stops_with_a_stream_open(tmp_path: Any) -> None:
     """An idle gRPC stream does not keep a process alive that was told to stop."""
-    command = [sys.executable, "-m", "lab_kit.gateway.process", "--port", "0"]
+    command = [sys.executable, "-m", "lab_kit.gateway.run.process", "--port", "0"]
     served = subprocess.Popen(
         [*command, "--grpc-port", "0", "--repository", str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -251,7 +251,7 @@ def test_lab_serve_tells_its_ports_and_stops_with_a_stream_open(tmp_path: Any) -
 def test_a_port_that_is_taken_is_named(tmp_path: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "lab_kit.gateway.process", "--port", "0"]
+        command = [sys.executable, "-m", "lab_kit.gateway.run.process", "--port", "0"]
         ended = subprocess.run(
             [*command, "--grpc-port", port, "--repository", str(tmp_path)],
             capture_output=True,

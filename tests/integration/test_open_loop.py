@@ -3,9 +3,10 @@
 import pytest
 from server_process import CLIP, eventually, is_at_rest, plain
 
-from lab_kit import client, datasets, load
+from lab_kit import client, datasets
 from lab_kit.bench import Bench
-from lab_kit.load import Constant, Poisson
+from lab_kit.experiments import load
+from lab_kit.experiments.load import Constant, Poisson
 
 
 async def test_a_plan_within_reach_is_answered_in_full(bench: Bench) -> None:

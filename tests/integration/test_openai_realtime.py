@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from lab_kit import datasets
 from lab_kit.audio.codecs import Codec
 from lab_kit.audio.pcm import to_pcm16
-from lab_kit.audio.sources import PacedRecording
+from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.bench import Bench
 
 SAID = "it was the best of times"

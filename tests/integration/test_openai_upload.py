@@ -14,7 +14,7 @@ from server_process import KEY, ServerProcess, eventually, is_at_rest
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
-from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.measure.accuracy import word_error_rate
 
 CLIP = datasets.clip("two-cities-opening")
 

@@ -11,8 +11,10 @@ import psutil
 import pytest
 from server_process import CLIP, HANG_S, eventually, plain, wait_until
 
-from lab_kit import datasets, load, peers
-from lab_kit.errors import ServerFailed
+from lab_kit import datasets
+from lab_kit.core.errors import ServerFailed
+from lab_kit.experiments import frameworks as peers
+from lab_kit.experiments import load
 
 BATCHED = {"max_batch": 4, "window_s": 0.02}
 
@@ -38,7 +40,7 @@ async def test_a_peer_answers_everybody_and_leaves_nothing_behind(
 
 async def test_litserve_dies_with_whoever_started_it() -> None:
     script = (
-        "import asyncio\nfrom lab_kit import peers\n"
+        "import asyncio\nfrom lab_kit.experiments import frameworks as peers\n"
         "async def main():\n"
         "    async with peers.start('litserve') as peer:\n"
         "        print(peer.pid, flush=True)\n"

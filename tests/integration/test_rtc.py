@@ -24,7 +24,7 @@ from server_process import HANG_S, KEY, eventually, is_at_rest, metrics, plain
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
-from lab_kit.gateway import rtc
+from lab_kit.gateway.providers.deepgram import rtc
 from lab_kit.wires.webrtc import local_peer
 
 SAID = "it was the best of times"

@@ -16,10 +16,10 @@ from server_process import HANG_S, healthy, is_at_rest, metrics, wait_until
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
-from lab_kit.child import bind
-from lab_kit.errors import ServerFailed
-from lab_kit.gateway.process import KEY_VARIABLE
-from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.core.child_process import bind
+from lab_kit.core.errors import ServerFailed
+from lab_kit.gateway.run.process import KEY_VARIABLE
+from lab_kit.measure.accuracy import word_error_rate
 
 CLIP = "two-cities-best-and-worst"
 
@@ -130,7 +130,7 @@ async def test_metrics_parse_and_count_what_happened(bench: Bench) -> None:
 
 def serve(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "lab_kit.gateway.process", *arguments],
+        [sys.executable, "-m", "lab_kit.gateway.run.process", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -143,7 +143,7 @@ def test_it_answers_while_it_loads_but_is_not_ready(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         slow = (
             "import sys, time\n"
-            "from lab_kit.gateway import process\n"
+            "from lab_kit.gateway.run import process\n"
             "load = process.open_recognizer\n"
             "process.open_recognizer = lambda files: (time.sleep(2), load(files))[1]\n"
             "sys.exit(process.main(['--fd', sys.argv[1], '--repository', sys.argv[2]]))\n"

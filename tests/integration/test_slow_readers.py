@@ -33,7 +33,7 @@ from test_openai_realtime import CHUNK, SAID, SPEECH, TAIL, TRANSCRIPT
 from test_rtc import offered
 from websockets.asyncio.client import ClientConnection, connect
 
-from lab_kit.gateway.limits import Limits
+from lab_kit.gateway.door.limits import Limits
 from lab_kit.wires.webrtc import local_peer
 
 UNSENT_S = 8.0

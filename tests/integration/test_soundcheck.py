@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from lab_kit import Bench, client, datasets, soundcheck
+from lab_kit import Bench, client, datasets
 from lab_kit.audio.codecs import Codec
-from lab_kit.audio.jitter import FixedDelay
-from lab_kit.audio.packet_network import PacketNetwork
-from lab_kit.slo.accuracy import word_error_rate
-from lab_kit.slo.calls import utterance_delays
-from lab_kit.soundcheck import Din
-from lab_kit.soundcheck.clicking import HEADER_BYTES
+from lab_kit.audio.network.jitter import FixedDelay
+from lab_kit.audio.network.packet_network import PacketNetwork
+from lab_kit.experiments import sound as soundcheck
+from lab_kit.experiments.sound import Din
+from lab_kit.experiments.sound.clicking import HEADER_BYTES
+from lab_kit.measure.accuracy import word_error_rate
+from lab_kit.measure.calls import utterance_delays
 
 
 async def test_read_speech_survives_a_call_and_a_browser(bench: Bench) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab_kit.errors import ModelStoreError
-from lab_kit.models.catalog import CATALOG, Kind, Member, ModelEntry, WheelSource
-from lab_kit.models.store import ModelStore, State
+from lab_kit.core.errors import ModelStoreError
+from lab_kit.models.store.catalog import CATALOG, Kind, Member, ModelEntry, WheelSource
+from lab_kit.models.store.store import ModelStore, State
 
 CONTENT = b"weights" * 1_000
 MEMBER = Member("labtestweights/model.bin", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))

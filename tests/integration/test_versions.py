@@ -22,17 +22,17 @@ from server_process import (
 from lab_kit import datasets
 from lab_kit.bench import Bench
 from lab_kit.client import Operator, VersionState
-from lab_kit.engine.batching import Dynamic
-from lab_kit.errors import (
+from lab_kit.core.call_record import StreamCall
+from lab_kit.core.errors import (
     OperatorLocked,
     Unauthenticated,
     VersionConflict,
     VersionFailed,
 )
-from lab_kit.models.repository import Settings
-from lab_kit.models.store import ModelStore
-from lab_kit.slo.accuracy import bare_words, word_error_rate
-from lab_kit.trace import StreamCall
+from lab_kit.engine.batching import Dynamic
+from lab_kit.measure.accuracy import bare_words, word_error_rate
+from lab_kit.models.store.repository import Settings
+from lab_kit.models.store.store import ModelStore
 
 KEY = "versions"
 CLIP = "two-cities-opening"

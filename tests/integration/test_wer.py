@@ -7,16 +7,16 @@ import pytest
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
+from lab_kit.core.events import ModelInfo
 from lab_kit.datasets import Clip
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.runner import MoonshineRunner
-from lab_kit.events import ModelInfo
+from lab_kit.measure.accuracy import word_error_rate
+from lab_kit.measure.calls import transcript
 from lab_kit.models.device import choose_device
-from lab_kit.models.moonshine import Moonshine
-from lab_kit.models.store import ModelStore
-from lab_kit.slo.accuracy import word_error_rate
-from lab_kit.slo.calls import transcript
+from lab_kit.models.moonshine.model import Moonshine
+from lab_kit.models.store.store import ModelStore
 
 NAMES = (
     "two-cities-best",

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from lab_kit import datasets
+from lab_kit.core.errors import PayloadTooLarge
 from lab_kit.datasets import Clip
-from lab_kit.errors import PayloadTooLarge
+from lab_kit.measure.accuracy import word_error_rate
 from lab_kit.models.device import Device, choose_device
 from lab_kit.models.kv_pool import KvPool
-from lab_kit.models.store import ModelFiles, ModelStore
-from lab_kit.models.whisper import DecodeRow, EncodedSpeech, Whisper, use_threads, warm_up
-from lab_kit.slo.accuracy import word_error_rate
+from lab_kit.models.store.store import ModelFiles, ModelStore
+from lab_kit.models.whisper.model import DecodeRow, EncodedSpeech, Whisper, use_threads, warm_up
 
 NAMES = ("two-cities-best", "two-cities-authorities", "speech-train-at")
 POSITIONS = 64

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from lab_kit import datasets, runtimes
+from lab_kit import datasets
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.datasets import Clip
-from lab_kit.errors import InvalidParameter
+from lab_kit.experiments import runtimes
+from lab_kit.experiments.runtimes import RuntimeReport
 from lab_kit.models.device import Device
-from lab_kit.runtimes import RuntimeReport
 
 CPU = Device("cpu", "the test's processor", workers=1)
 NAMES = ("two-cities-best", "speech-order-number")

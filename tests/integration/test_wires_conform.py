@@ -12,13 +12,13 @@ from lab_kit import client, datasets
 from lab_kit.bench import Bench, paced
 from lab_kit.client import WIRES, Place, Wire, connect_over
 from lab_kit.client.live import LiveEnd
-from lab_kit.contract.judge import breaches
-from lab_kit.errors import ConnectionFailed, InvalidMessage, LabError, SystemOverloaded
-from lab_kit.events import Event, Final, Interim, StreamEnded, StreamOptions
-from lab_kit.gateway.limits import Limits
-from lab_kit.load import Network, between
-from lab_kit.slo.accuracy import word_error_rate
-from lab_kit.trace import StreamCall
+from lab_kit.core.call_record import StreamCall
+from lab_kit.core.errors import ConnectionFailed, InvalidMessage, LabError, SystemOverloaded
+from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
+from lab_kit.experiments.load import Network, between
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.measure.accuracy import word_error_rate
+from lab_kit.protocol.judge import breaches
 
 CLIP = datasets.clip("two-cities-best")
 SAID = "it was the best of times"

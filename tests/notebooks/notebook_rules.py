@@ -192,7 +192,7 @@ def _cell_breaches(source: str) -> Iterator[str]:
     if INSTALL.search(source):
         yield "installs something"
     if PERCENTILE.search(source):
-        yield "computes a percentile; lab_kit.slo.percentiles has them"
+        yield "computes a percentile; lab_kit.measure.percentiles has them"
     python = "\n".join(line for line in source.splitlines() if line.lstrip()[:1] not in "!%")
     tree = compile(python, "cell", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     for node in ast.walk(tree):

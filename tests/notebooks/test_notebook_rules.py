@@ -163,8 +163,10 @@ def test_a_backed_figure_passes(text: str) -> None:
 
 
 def test_links_paths_and_names_lead_somewhere() -> None:
-    good = "[a](../README.md#start) [b](https://example.org) `lab_kit/trace.py` `lab_kit.slo.calls`"
+    good = "[a](../README.md#start) [b](https://example.org) `lab_kit/core/call_record.py` `lab_kit.measure.calls`"
     folder = Path(__file__).parents[2] / "labs"
     assert list(rules.link_breaches(book(good), folder)) == []
-    bad = "[a](nowhere.md) `lab_kit/nothing.py` `lab_kit.trace.Nothing` `lab_kit.nothing`"
+    bad = (
+        "[a](nowhere.md) `lab_kit/nothing.py` `lab_kit.core.call_record.Nothing` `lab_kit.nothing`"
+    )
     assert len(list(rules.link_breaches(book(bad), folder))) == 4

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from lab_kit import doctor
-from lab_kit.child import HOST, bind
+from lab_kit.core.child_process import HOST, bind
 from lab_kit.doctor import State
-from lab_kit.gateway.process import DEFAULT_PORT
+from lab_kit.gateway.run.process import DEFAULT_PORT
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ MAY_RUN_MODELS = (
     "models/",
     "runtimes/",
     "engine/runner.py",
-    "coldstart/memory_worker.py",
+    "experiments/cold_start/memory_worker.py",
     "doctor.py",
 )
 MAY_DRAW = ("show/", "course/")
@@ -82,7 +82,7 @@ def imports_of(source: str, file: str) -> Iterator[Import]:
                 yield Import(file, node.lineno, alias.name)
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, file)
-            # `from lab_kit import client` names a room, `from lab_kit.trace import Sent` does not
+            # `from lab_kit import client` names a room, `from lab_kit.core.call_record import Sent` does not
             names = [f"{base}.{a.name}" for a in node.names] if base == "lab_kit" else [base]
             for name in names:
                 yield Import(file, node.lineno, name)
@@ -152,8 +152,8 @@ def test_only_the_clock_and_the_edges_read_time() -> None:
 
 def test_sounddevice_is_imported_when_a_microphone_is_asked_for() -> None:
     users = {found.file for found in all_imports() if found.library == "sounddevice"}
-    assert users == {"audio/microphone.py"}
-    tree = ast.parse((ROOT / "lab_kit/audio/microphone.py").read_text("utf-8"))
+    assert users == {"audio/sources/microphone.py"}
+    tree = ast.parse((ROOT / "lab_kit/audio/sources/microphone.py").read_text("utf-8"))
     at_import = [node for node in tree.body if "sounddevice" in ast.unparse(node).split("def ")[0]]
     assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in at_import)
 
@@ -163,7 +163,7 @@ def test_sounddevice_is_imported_when_a_microphone_is_asked_for() -> None:
     [
         ("audio/x.py", "from lab_kit.engine import loop", "downward"),
         ("audio/x.py", "def f():\n    import asyncio", "level"),
-        ("audio/x.py", "from lab_kit.slo.calls import rtf", "same level"),
+        ("audio/x.py", "from lab_kit.measure.calls import rtf", "same level"),
         ("wires/x.py", "import lab_kit.dialects.deepgram", "same level"),
         ("slo/x.py", "from plotly import graph_objects", "level"),
         ("bench.py", "import plotly.graph_objects as go", "drawing"),
@@ -189,7 +189,7 @@ def test_each_rule_finds_its_breach(file: str, source: str, rule: str) -> None:
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("trace.py", "from lab_kit.events import Event"),
+        ("trace.py", "from lab_kit.core.events import Event"),
         ("engine/runner.py", "import torch"),
         ("models/x.py", "import onnxruntime"),
         ("course/x.py", "from IPython.display import display"),

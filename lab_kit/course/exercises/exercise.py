@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lab_kit.core.call_record import RequestCall, StreamCall, Waterfall
 from lab_kit.course.outcome import Outcome
-from lab_kit.slo.calls import final_waterfall, request_waterfall, utterance_delays
-from lab_kit.trace import RequestCall, StreamCall, Waterfall
+from lab_kit.measure.calls import final_waterfall, request_waterfall, utterance_delays
 
 Judge = Callable[[Any, Any], Outcome]
 """Takes the answer and what the reader measured (None where nothing was given)."""

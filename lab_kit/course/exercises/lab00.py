@@ -1,12 +1,12 @@
 """Lab 00: pick a role; read one number from a waterfall."""
 
+from lab_kit.core.call_record import Stage
+from lab_kit.core.units import ms
 from lab_kit.course import progress
 from lab_kit.course.catalog import ROLES, find_lab, find_role
 from lab_kit.course.exercises.exercise import Exercise, as_waterfall
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
-from lab_kit.slo.calls import STAGES
-from lab_kit.trace import Stage
-from lab_kit.units import ms
+from lab_kit.measure.calls import STAGES
 
 _KEYS = ", ".join(role.key for role in ROLES)
 

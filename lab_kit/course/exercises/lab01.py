@@ -4,11 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from lab_kit.core.call_record import Waterfall
+from lab_kit.core.events import StreamOptions
+from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.course.exercises.exercise import Exercise, as_waterfall
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
 from lab_kit.course.recorded import Recording, recordings
-from lab_kit.events import StreamOptions
-from lab_kit.slo.calls import (
+from lab_kit.measure.calls import (
     ENDPOINTING,
     INFERENCE,
     NETWORK_BACK,
@@ -18,8 +20,6 @@ from lab_kit.slo.calls import (
     QUEUE_WAIT,
     STAGES,
 )
-from lab_kit.trace import Waterfall
-from lab_kit.units import BUDGET_S, ms
 
 NETWORK = "network"
 OCEAN_KM = 14_000

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab_kit.client import CacheUse
+from lab_kit.core.units import ms
 from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
 from lab_kit.datasets import Clip, Kind
-from lab_kit.load import Offered
-from lab_kit.slo.accuracy import bare_words
-from lab_kit.units import ms
+from lab_kit.experiments.load import Offered
+from lab_kit.measure.accuracy import bare_words
 
 if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a check can do without
-    from lab_kit.runtimes import Figures, RuntimeReport
+    from lab_kit.experiments.runtimes import Figures, RuntimeReport
 
 MAX_BATCH, MAX_WAIT_MS = 4, 20
 CARD_BYTES = 24_000_000_000

@@ -7,12 +7,11 @@ does to a stream cut in two ways, by the clicks left in it, and by what the read
 from collections.abc import Sequence
 from typing import Any
 
+from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
 from lab_kit.datasets import Clip
-from lab_kit.slo.accuracy import bare_words, word_error_rate
-from lab_kit.slo.percentiles import percentile
-from lab_kit.soundcheck import (
+from lab_kit.experiments.sound import (
     WEBSOCKET,
     CodecReport,
     Heard,
@@ -21,7 +20,8 @@ from lab_kit.soundcheck import (
     clicking,
     clicks,
 )
-from lab_kit.units import BUDGET_S, ms
+from lab_kit.measure.accuracy import bare_words, word_error_rate
+from lab_kit.measure.percentiles import percentile
 
 STREAMS = 10_000
 LINK_MBIT_PER_S = 600

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab_kit.client import Wire
+from lab_kit.core.call_record import StreamCall
+from lab_kit.core.events import Final
+from lab_kit.core.units import ms
 from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
-from lab_kit.events import Final
-from lab_kit.load import Network
-from lab_kit.slo.percentiles import percentile
-from lab_kit.slo.wires import audio_lags_s, stall_s
-from lab_kit.trace import StreamCall
-from lab_kit.units import ms
+from lab_kit.experiments.load import Network
+from lab_kit.measure.percentiles import percentile
+from lab_kit.measure.wires import audio_lags_s, stall_s
 
 TOLERANCE_MS = 5.0
 FEWEST_MOMENTS = 5
@@ -155,7 +155,7 @@ EXERCISES = (
         judge_stall,
         (
             "Delay moves every lag by the same; a stall moves some. Which difference shows it?",
-            "lab_kit.slo.wires.audio_lags_s(call) gives (audio, lag) pairs, in seconds.",
+            "lab_kit.measure.wires.audio_lags_s(call) gives (audio, lag) pairs, in seconds.",
             "For each call: the largest lag less the median lag, times 1,000; or stall_s(call).",
         ),
     ),

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lab_kit.core.spans import Trace
+from lab_kit.core.units import ms
 from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
-from lab_kit.slo.percentiles import percentile
-from lab_kit.spans import Trace
+from lab_kit.measure.percentiles import percentile
 from lab_kit.stream.stages import RULES, Stage
-from lab_kit.units import ms
 
 HIGHEST = 4
 HIGH, LOW = 1.0, 0.7
@@ -30,7 +30,7 @@ Put = Callable[[list[Item], Item, int], object]
 
 
 def next_level(level: int, pressure: float, lasted_s: float) -> int:
-    """What the controller has to answer; `stream.degradation.Degradation` decides the same way."""
+    """What the controller has to answer; `capacity.degradation.Degradation` decides the same way."""
     if pressure >= HIGH and lasted_s >= RISE_S:
         return min(level + 1, HIGHEST)
     if pressure < LOW and lasted_s >= FALL_S:

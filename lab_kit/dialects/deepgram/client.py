@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from lab_kit.errors import InvalidMessage
-from lab_kit.events import (
+from lab_kit.core.errors import InvalidMessage
+from lab_kit.core.events import (
     Event,
     Final,
     Interim,

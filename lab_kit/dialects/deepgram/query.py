@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from lab_kit.audio.codecs import LIVE_ENCODINGS, check_encoding
-from lab_kit.errors import InvalidParameter
-from lab_kit.events import PriorityClass, StreamOptions
-from lab_kit.units import SAMPLE_RATE_HZ
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.events import PriorityClass, StreamOptions
+from lab_kit.core.units import SAMPLE_RATE_HZ
 
 PATH = "/v1/listen"
 DEFAULT_ENDPOINT_MS = 200

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from lab_kit.errors import (
+from lab_kit.core.errors import (
     GoingAway,
     InvalidAudioFormat,
     InvalidMessage,
@@ -17,7 +17,7 @@ from lab_kit.errors import (
     SystemOverloaded,
     Unauthenticated,
 )
-from lab_kit.events import (
+from lab_kit.core.events import (
     Event,
     Final,
     Interim,

@@ -6,11 +6,11 @@ from typing import Any
 from google.cloud.speech_v1.types import cloud_speech as v1
 from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-untyped]
 
-from lab_kit.contract.record import event_of
+from lab_kit.core.errors import InvalidMessage
+from lab_kit.core.events import Event, StreamOptions
 from lab_kit.dialects.google.spelling import V1, decoded
 from lab_kit.dialects.google.stream import LAB_FIELD
-from lab_kit.errors import InvalidMessage
-from lab_kit.events import Event, StreamOptions
+from lab_kit.protocol.record import event_of
 
 METHOD = f"/{V1.service}/StreamingRecognize"
 _NUMBERS = {name: number for number, name in V1.encodings.items()}

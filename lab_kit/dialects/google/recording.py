@@ -18,7 +18,8 @@ from lab_kit.audio.codecs import check_encoding
 from lab_kit.audio.files import read_recording
 from lab_kit.audio.pcm import FloatArray, frame_bytes, to_float
 from lab_kit.audio.resample import to_model_rate
-from lab_kit.contract.live import Ending
+from lab_kit.core.errors import InvalidMessage, InvalidParameter, LabError, PayloadTooLarge
+from lab_kit.core.events import Final
 from lab_kit.dialects.google.spelling import (
     V1,
     Spelling,
@@ -30,8 +31,7 @@ from lab_kit.dialects.google.spelling import (
     set_billed,
 )
 from lab_kit.dialects.google.stream import ending
-from lab_kit.errors import InvalidMessage, InvalidParameter, LabError, PayloadTooLarge
-from lab_kit.events import Final
+from lab_kit.protocol.live import Ending
 
 LONGEST_S = 60.0
 MOST_BYTES = 10_485_760

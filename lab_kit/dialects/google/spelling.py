@@ -15,8 +15,8 @@ from google.cloud.speech_v1.types import cloud_speech as v1
 from google.cloud.speech_v2.types import cloud_speech as v2
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from lab_kit.errors import InvalidMessage, InvalidParameter
-from lab_kit.events import StreamOptions
+from lab_kit.core.errors import InvalidMessage, InvalidParameter
+from lab_kit.core.events import StreamOptions
 
 ENDPOINT_S = 0.2
 """Silence that ends an utterance; the provider publishes none."""

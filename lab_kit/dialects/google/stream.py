@@ -8,10 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lab_kit.contract.live import Ask, Audio, Ending, Heard, Reply
-from lab_kit.contract.record import described
-from lab_kit.dialects.google.spelling import Asked, Spelling, audio_of, duration, set_billed
-from lab_kit.errors import (
+from lab_kit.core.errors import (
     GoingAway,
     LabError,
     ModelNotLoaded,
@@ -21,7 +18,10 @@ from lab_kit.errors import (
     SystemOverloaded,
     Unauthenticated,
 )
-from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+from lab_kit.dialects.google.spelling import Asked, Spelling, audio_of, duration, set_billed
+from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
+from lab_kit.protocol.record import described
 
 LAB_FIELD = 1000
 STABLE, UNSTABLE = 0.9, 0.1

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.dialects.open_inference.tensors import Tensor, from_list, from_raw, to_list, to_raw
-from lab_kit.errors import InvalidParameter
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ("binary_tensor_data", "model_repository", "sequence")

@@ -8,6 +8,7 @@ from typing import Any
 
 from tritonclient.grpc import service_pb2 as pb
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.dialects.open_inference.messages import (
     IndexEntry,
     InferRequest,
@@ -18,7 +19,6 @@ from lab_kit.dialects.open_inference.messages import (
     wanted,
 )
 from lab_kit.dialects.open_inference.tensors import Tensor, from_list, from_raw, to_raw
-from lab_kit.errors import InvalidParameter
 
 _CONTENTS = {
     "BYTES": "bytes_contents",

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.dialects.open_inference.messages import InferRequest, Parameter
 from lab_kit.dialects.open_inference.tensors import Tensor
-from lab_kit.errors import InvalidParameter
 
 
 @dataclass(frozen=True, slots=True)

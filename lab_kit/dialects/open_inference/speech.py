@@ -9,6 +9,7 @@ import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.resample import check_rate, to_model_rate
+from lab_kit.core.errors import InvalidAudioFormat, InvalidParameter, PayloadTooLarge
 from lab_kit.dialects.open_inference.messages import (
     InferRequest,
     InferResponse,
@@ -17,7 +18,6 @@ from lab_kit.dialects.open_inference.messages import (
     TensorSpec,
 )
 from lab_kit.dialects.open_inference.tensors import Tensor, texts
-from lab_kit.errors import InvalidAudioFormat, InvalidParameter, PayloadTooLarge
 
 INPUTS = (TensorSpec("AUDIO", "FP32", (-1,)), TensorSpec("SAMPLE_RATE", "INT32", (1,)))
 OUTPUTS = (TensorSpec("TRANSCRIPT", "BYTES", (1,)),)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lab_kit.errors import InvalidParameter
+from lab_kit.core.errors import InvalidParameter
 
 Array = npt.NDArray[Any]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lab_kit.errors import LabError, ModelNotFound, SystemOverloaded, Unauthenticated
+from lab_kit.core.errors import LabError, ModelNotFound, SystemOverloaded, Unauthenticated
 
 _CODES: dict[type[LabError], str] = {
     Unauthenticated: "invalid_api_key",

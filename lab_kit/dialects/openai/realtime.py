@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from lab_kit.contract.live import Ask, Audio, Ending, Heard, Reply
-from lab_kit.contract.record import described
+from lab_kit.core.errors import GoingAway, InvalidMessage, InvalidParameter, LabError
+from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
 from lab_kit.dialects.openai.errors import error_object
-from lab_kit.errors import GoingAway, InvalidMessage, InvalidParameter, LabError
-from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
+from lab_kit.protocol.record import described
 
 PATH = "/v1/realtime"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."

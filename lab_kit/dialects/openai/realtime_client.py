@@ -5,9 +5,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from lab_kit.contract.record import event_of
-from lab_kit.errors import InvalidMessage
-from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamOptions
+from lab_kit.core.errors import InvalidMessage
+from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamOptions
+from lab_kit.protocol.record import event_of
 
 RATE_HZ = 24_000
 _NOTHING_LEFT = "input_audio_buffer_commit_empty"

@@ -15,10 +15,10 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
 
-from lab_kit.contract.record import described, event_of
+from lab_kit.core.errors import InvalidMessage, InvalidParameter, LabError
+from lab_kit.core.events import Event, Final
 from lab_kit.dialects.openai.errors import error_object
-from lab_kit.errors import InvalidMessage, InvalidParameter, LabError
-from lab_kit.events import Event, Final
+from lab_kit.protocol.record import described, event_of
 
 PATH = "/v1/audio/transcriptions"
 FORMATS = ("json", "verbose_json", "text", "srt", "vtt")

@@ -6,7 +6,7 @@ import pytest
 from lab_kit.audio.codecs import Codec
 from lab_kit.audio.packets import OPUS_FRAMES_S, OPUS_RATES_HZ
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.errors import InvalidAudioFormat, InvalidParameter, UnsupportedSampleRate
+from lab_kit.core.errors import InvalidAudioFormat, InvalidParameter, UnsupportedSampleRate
 
 
 def chirp(rate_hz: int, seconds: float = 1.0) -> FloatArray:

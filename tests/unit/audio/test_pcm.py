@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lab_kit.audio.pcm import frame_bytes, to_bytes, to_float, to_pcm16
-from lab_kit.errors import InvalidAudioFormat, InvalidParameter
+from lab_kit.core.errors import InvalidAudioFormat, InvalidParameter
 
 
 def test_every_16_bit_value_survives_the_way_there_and_back() -> None:

@@ -9,7 +9,7 @@ import soundfile
 
 from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import to_pcm16
-from lab_kit.errors import InvalidAudioFormat, PayloadTooLarge, UnsupportedSampleRate
+from lab_kit.core.errors import InvalidAudioFormat, PayloadTooLarge, UnsupportedSampleRate
 
 LONGEST_S = 60.0
 TONE = (0.4 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)).astype(np.float32)

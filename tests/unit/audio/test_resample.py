@@ -5,7 +5,7 @@ import pytest
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.resample import StreamResampler, to_model_rate
-from lab_kit.errors import UnsupportedSampleRate
+from lab_kit.core.errors import UnsupportedSampleRate
 
 
 def tone(frequency_hz: float, rate_hz: int, duration_s: float = 1.0) -> FloatArray:

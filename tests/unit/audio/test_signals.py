@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lab_kit.audio import signals
-from lab_kit.audio.energy import EnergyScorer
+from lab_kit.audio.detect.energy import EnergyScorer
 from lab_kit.audio.pcm import FloatArray
 
 SPEECH = np.concatenate(

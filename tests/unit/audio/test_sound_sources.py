@@ -5,8 +5,8 @@ import pytest
 
 from lab_kit.audio.buffer import AudioBuffer
 from lab_kit.audio.pcm import to_pcm16
-from lab_kit.audio.sources import PacedRecording
-from lab_kit.errors import InvalidParameter
+from lab_kit.audio.sources.recordings import PacedRecording
+from lab_kit.core.errors import InvalidParameter
 
 RAMP = np.linspace(-0.5, 0.5, 16_100, dtype=np.float32)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from lab_kit.audio.detect.vad import WINDOW_SAMPLES, VoiceActivity, Window
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.audio.vad import WINDOW_SAMPLES, VoiceActivity, Window
 
 
 class Remembering:

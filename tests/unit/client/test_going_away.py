@@ -11,8 +11,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from lab_kit.client import Place, connect
 from lab_kit.client.realtime import connect_realtime
-from lab_kit.errors import ConnectionFailed
-from lab_kit.events import StreamEnded, StreamOptions
+from lab_kit.core.errors import ConnectionFailed
+from lab_kit.core.events import StreamEnded, StreamOptions
 
 SOUND = bytes(3_200)
 LEFT = "the stream was closed: 1001 server stops"

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from solutions import lab01 as solved01
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.course import check, checking, hint, progress
 from lab_kit.course.checking import judge
 from lab_kit.course.exercises import Exercise
 from lab_kit.course.outcome import MARGIN, Verdict, inconclusive, passed
-from lab_kit.errors import InvalidParameter
 
 
 def answer_that_raises() -> None:

@@ -6,13 +6,14 @@ import pytest
 from solutions import lab00 as solved00
 from solutions import lab01 as solved01
 
-from lab_kit.clock import ClockOffset
+from lab_kit.core.call_record import RequestCall, Spoken, Stage, StreamCall, Waterfall
+from lab_kit.core.clock import ClockOffset
 from lab_kit.course import check, progress, traces
 from lab_kit.course.catalog import LABS
 from lab_kit.course.checking import judge
 from lab_kit.course.exercises import EXERCISES, lab01
 from lab_kit.course.outcome import Outcome, Verdict
-from lab_kit.slo.calls import (
+from lab_kit.measure.calls import (
     ENDPOINTING,
     INFERENCE,
     NETWORK_BACK,
@@ -20,7 +21,6 @@ from lab_kit.slo.calls import (
     QUEUE_WAIT,
     STAGES,
 )
-from lab_kit.trace import RequestCall, Spoken, Stage, StreamCall, Waterfall
 
 
 def waterfall(clock_error_s: float = 0.001, **lengths_ms: float) -> Waterfall:

@@ -13,8 +13,8 @@ from lab_kit.course.exercises import EXERCISES
 from lab_kit.course.exercises.lab03 import MOMENTS
 from lab_kit.course.outcome import Outcome, Verdict
 from lab_kit.datasets import Clip, Kind
-from lab_kit.load import Offered, OfferedRequest, Poisson
-from lab_kit.runtimes import Figures, RuntimeReport
+from lab_kit.experiments.load import Offered, OfferedRequest, Poisson
+from lab_kit.experiments.runtimes import Figures, RuntimeReport
 
 MS = 1_000_000
 

@@ -14,7 +14,7 @@ from lab_kit.course.checking import judge
 from lab_kit.course.exercises import EXERCISES
 from lab_kit.course.outcome import Outcome, Verdict
 from lab_kit.datasets import Clip, Kind
-from lab_kit.soundcheck import CodecReport, Heard, SilenceReport
+from lab_kit.experiments.sound import CodecReport, Heard, SilenceReport
 
 
 def judged(exercise: str, answer: object, measured: object = None) -> Outcome:

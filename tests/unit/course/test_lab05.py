@@ -7,14 +7,14 @@ import pytest
 from solutions import lab05 as solved
 
 from lab_kit.client import Wire
-from lab_kit.clock import ClockOffset
+from lab_kit.core.call_record import Received, StreamCall
+from lab_kit.core.clock import ClockOffset
+from lab_kit.core.events import Final, Timing
 from lab_kit.course.checking import judge
 from lab_kit.course.exercises import EXERCISES
 from lab_kit.course.exercises.lab05 import HAS, NEEDS
 from lab_kit.course.outcome import Outcome, Verdict
-from lab_kit.events import Final, Timing
-from lab_kit.load import Network
-from lab_kit.trace import Received, StreamCall
+from lab_kit.experiments.load import Network
 
 MS = 1_000_000
 

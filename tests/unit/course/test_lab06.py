@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from solutions import lab06 as solved
 
+from lab_kit.capacity.degradation import Degradation, Level, Signals, Thresholds
+from lab_kit.core.spans import Span, Trace
 from lab_kit.course.checking import judge
 from lab_kit.course.exercises import EXERCISES
 from lab_kit.course.outcome import Outcome, Verdict
-from lab_kit.spans import Span, Trace
-from lab_kit.stream.degradation import Degradation, Level, Signals, Thresholds
 from lab_kit.stream.stages import RULES, Stage
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.profile import Profile, profile
 from lab_kit.course import opening, path, progress, progress_report
 from lab_kit.course.catalog import LABS, ROLES, find_lab
-from lab_kit.errors import InvalidParameter
-from lab_kit.profile import Profile, profile
 
 
 def test_nothing_is_done_at_first_and_nothing_is_written(progress_file: Path) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from lab_kit import datasets
+from lab_kit.core.errors import DatasetError
 from lab_kit.datasets import builder
 from lab_kit.datasets.clips import Kind
 from lab_kit.datasets.manifest import ClipSpec, manifest_path, read_manifest
-from lab_kit.errors import DatasetError
 
 SYNTHESIZED = "speech-book-table"
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.datasets.clips import Clip, Kind, Word
-from lab_kit.errors import InvalidParameter
 
 WORDS = (
     Word("One,", 0.50, 0.80),

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.datasets import Kind, clips
-from lab_kit.errors import InvalidParameter
 
 
 def test_a_kind_can_be_given_as_its_word() -> None:

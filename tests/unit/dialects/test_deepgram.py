@@ -12,9 +12,7 @@ from deepgram.listen.v1.types import (
     ListenV1UtteranceEnd,
 )
 
-from lab_kit.dialects import deepgram
-from lab_kit.dialects.deepgram import Command, Speaker, parse_command, parse_message, parse_query
-from lab_kit.errors import (
+from lab_kit.core.errors import (
     InvalidAudioFormat,
     InvalidMessage,
     InvalidParameter,
@@ -27,7 +25,7 @@ from lab_kit.errors import (
     Unauthenticated,
     UnsupportedSampleRate,
 )
-from lab_kit.events import (
+from lab_kit.core.events import (
     Event,
     Final,
     Interim,
@@ -39,6 +37,8 @@ from lab_kit.events import (
     Timing,
     UtteranceEnd,
 )
+from lab_kit.dialects import deepgram
+from lab_kit.dialects.deepgram import Command, Speaker, parse_command, parse_message, parse_query
 
 RAW = {"encoding": "linear16", "sample_rate": "16000"}
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)

@@ -6,11 +6,7 @@ import pytest
 from google.cloud.speech_v1.types import cloud_speech as v1
 from google.cloud.speech_v2.types import cloud_speech as v2
 
-from lab_kit.contract.live import Ask, Audio, Reply
-from lab_kit.dialects.google import client
-from lab_kit.dialects.google.spelling import V1, V2, Asked, Spelling, audio_of, parse_first
-from lab_kit.dialects.google.stream import GoogleStream, ending
-from lab_kit.errors import (
+from lab_kit.core.errors import (
     GoingAway,
     InvalidMessage,
     InvalidParameter,
@@ -22,7 +18,7 @@ from lab_kit.errors import (
     SystemOverloaded,
     Unauthenticated,
 )
-from lab_kit.events import (
+from lab_kit.core.events import (
     Event,
     Final,
     Interim,
@@ -31,6 +27,10 @@ from lab_kit.events import (
     StreamOptions,
     Timing,
 )
+from lab_kit.dialects.google import client
+from lab_kit.dialects.google.spelling import V1, V2, Asked, Spelling, audio_of, parse_first
+from lab_kit.dialects.google.stream import GoogleStream, ending
+from lab_kit.protocol.live import Ask, Audio, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
 SECOND = bytes(32_000)

@@ -9,6 +9,15 @@ import soundfile
 from google.cloud.speech_v1.types import cloud_speech as v1
 from google.cloud.speech_v2.types import cloud_speech as v2
 
+from lab_kit.core.errors import (
+    InvalidMessage,
+    InvalidParameter,
+    LabError,
+    PayloadTooLarge,
+    SystemOverloaded,
+    UnsupportedSampleRate,
+)
+from lab_kit.core.events import Final, Timing
 from lab_kit.dialects.google.recording import (
     MOST_BYTES,
     Recording,
@@ -18,15 +27,6 @@ from lab_kit.dialects.google.recording import (
     samples_of,
 )
 from lab_kit.dialects.google.spelling import V1, V2, duration
-from lab_kit.errors import (
-    InvalidMessage,
-    InvalidParameter,
-    LabError,
-    PayloadTooLarge,
-    SystemOverloaded,
-    UnsupportedSampleRate,
-)
-from lab_kit.events import Final, Timing
 
 CONFIG = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "en-US"}
 SECOND = bytes(32_000)

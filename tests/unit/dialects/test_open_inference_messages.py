@@ -10,6 +10,12 @@ import tritonclient.http as triton_http
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.utils import np_to_triton_dtype
 
+from lab_kit.core.errors import (
+    InvalidAudioFormat,
+    InvalidParameter,
+    PayloadTooLarge,
+    UnsupportedSampleRate,
+)
 from lab_kit.dialects.open_inference import messages, protobuf, speech
 from lab_kit.dialects.open_inference.messages import InferRequest, InferResponse
 from lab_kit.dialects.open_inference.tensors import (
@@ -20,12 +26,6 @@ from lab_kit.dialects.open_inference.tensors import (
     texts,
     to_list,
     to_raw,
-)
-from lab_kit.errors import (
-    InvalidAudioFormat,
-    InvalidParameter,
-    PayloadTooLarge,
-    UnsupportedSampleRate,
 )
 
 NUMBERS = [name for name in DATATYPES if name not in ("BYTES", "BF16")]

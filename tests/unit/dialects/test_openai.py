@@ -7,11 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab_kit.contract.live import Ask, Audio, Reply
-from lab_kit.dialects.openai import realtime_client, transcription
-from lab_kit.dialects.openai.realtime import RealtimeSession
-from lab_kit.dialects.openai.realtime_client import RealtimeReader
-from lab_kit.errors import (
+from lab_kit.core.errors import (
     GoingAway,
     InvalidMessage,
     InvalidParameter,
@@ -20,7 +16,19 @@ from lab_kit.errors import (
     StreamIdle,
     SystemOverloaded,
 )
-from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions, Timing
+from lab_kit.core.events import (
+    Event,
+    Final,
+    Interim,
+    SpeechStarted,
+    StreamEnded,
+    StreamOptions,
+    Timing,
+)
+from lab_kit.dialects.openai import realtime_client, transcription
+from lab_kit.dialects.openai.realtime import RealtimeSession
+from lab_kit.dialects.openai.realtime_client import RealtimeReader
+from lab_kit.protocol.live import Ask, Audio, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
 DELTA = "conversation.item.input_audio_transcription.delta"

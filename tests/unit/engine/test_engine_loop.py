@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from gated_runner import HANG_S, STEPS, GatedRunner, name_of, request
 
+from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
+from lab_kit.core.events import ModelInfo
 from lab_kit.engine.api import Priority, Ticket
 from lab_kit.engine.batching import Admission, Continuous, Dynamic, Queue, Static
 from lab_kit.engine.kv import PagedKv
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.scheduler import Stage, Work
-from lab_kit.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
-from lab_kit.events import ModelInfo
 
 MODEL = ModelInfo("double", "1", "none", "nowhere")
 

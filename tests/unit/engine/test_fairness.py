@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Continuous
 from lab_kit.engine.fairness import WEIGHTS, FairShares
 from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Traits, Wait, Work
-from lab_kit.events import PriorityClass
-from lab_kit.slo.percentiles import percentile
+from lab_kit.measure.percentiles import percentile
 
 INTERACTIVE, STANDARD, BATCH = PriorityClass
 MS = 1_000_000

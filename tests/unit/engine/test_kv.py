@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.engine.kv import FREE, KEPT, SHARED, ContiguousKv, KvCache, PagedKv
-from lab_kit.errors import InvalidParameter
 
 AUDIO = b"one clip"
 OTHER = b"another clip"

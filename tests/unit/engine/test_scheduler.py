@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
 from lab_kit.engine.kv import KvCache, PagedKv
 from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Traits, Wait, Work
-from lab_kit.events import PriorityClass
 
 AUDIO = np.zeros(160, np.float32)
 SECOND_NS = 1_000_000_000

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.errors import SystemOverloaded
+from lab_kit.core.events import ModelInfo
 from lab_kit.engine.api import CacheView, DecodeRequest, Hypothesis, Load, Ticket
 from lab_kit.engine.batching import Batching
-from lab_kit.errors import SystemOverloaded
-from lab_kit.events import ModelInfo
-from lab_kit.gateway.lease import Recognizer
-from lab_kit.gateway.limits import Limits
-from lab_kit.gateway.metrics import Metrics
-from lab_kit.gateway.serving import Serving
-from lab_kit.gateway.versions import Versions
-from lab_kit.models.repository import Repository, Settings, VersionFiles
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.versions.lease import Recognizer
+from lab_kit.gateway.versions.versions import Versions
+from lab_kit.models.store.repository import Repository, Settings, VersionFiles
 
 HANG_S = 10.0
 MODEL = "scripted"

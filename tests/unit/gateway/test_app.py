@@ -21,12 +21,12 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
-from lab_kit.errors import Unauthenticated
-from lab_kit.gateway import http_api
-from lab_kit.gateway.app import create_app
-from lab_kit.gateway.lease import Recognizer
-from lab_kit.gateway.serving import Serving
-from lab_kit.models.repository import VersionFiles
+from lab_kit.core.errors import Unauthenticated
+from lab_kit.gateway.api import recordings as http_api
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.run.app import create_app
+from lab_kit.gateway.versions.lease import Recognizer
+from lab_kit.models.store.repository import VersionFiles
 
 QUERY = "/v1/listen?encoding=linear16&sample_rate=16000"
 ServingWith = Callable[..., Serving]

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import psutil
 import pytest
 
-from lab_kit.gateway import watching
-from lab_kit.gateway.memory import return_last_blocks, trimmer
-from lab_kit.gateway.metrics import Metrics
+from lab_kit.core.memory import return_last_blocks, trimmer
+from lab_kit.gateway.door import watch as watching
+from lab_kit.gateway.observe.metrics import Metrics
 
 BLOCK_BYTES = 60_000
 """Below what glibc maps by itself, so that it lies in an arena."""
@@ -28,7 +28,7 @@ needs_glibc = pytest.mark.skipif(
 AT_A_THREADS_END = """
 import ctypes, sys, threading
 import psutil
-from lab_kit.gateway.memory import return_last_blocks, trimmer
+from lab_kit.core.memory import return_last_blocks, trimmer
 
 if sys.argv[1] == "bounded":
     return_last_blocks()

@@ -15,13 +15,13 @@ from scripted_engine import MODEL, ScriptedEngine, recognizer, serving_at, wait_
 from starlette.testclient import TestClient
 from tritonclient.grpc import service_pb2 as pb
 
+from lab_kit.core.events import PriorityClass
 from lab_kit.dialects.open_inference import messages, speech
 from lab_kit.engine.api import Priority
-from lab_kit.events import PriorityClass
-from lab_kit.gateway.app import create_app
-from lab_kit.gateway.open_inference_model import SERVER_VERSION
-from lab_kit.gateway.open_inference_stream import InferStream
-from lab_kit.gateway.serving import Serving
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.providers.open_inference.model import SERVER_VERSION
+from lab_kit.gateway.providers.open_inference.stream import InferStream
+from lab_kit.gateway.run.app import create_app
 
 INFER = f"/v2/models/{MODEL}/infer"
 TONE = np.full(1_600, 0.5, np.float32)

@@ -18,13 +18,13 @@ from scripted_engine import ScriptedEngine, recognizer, serving_at, wait_until
 from starlette.testclient import TestClient
 from test_app import speech
 
+from lab_kit.capacity.degradation import Level
 from lab_kit.dialects.openai import transcription
-from lab_kit.gateway.app import create_app
-from lab_kit.gateway.http_api import TRANSCRIBE_PATH
-from lab_kit.gateway.open_inference_grpc import start_grpc
-from lab_kit.gateway.serving import Serving
-from lab_kit.gateway.watching import RETRY_AFTER_S
-from lab_kit.stream.degradation import Level
+from lab_kit.gateway.api.recordings import TRANSCRIBE_PATH
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.door.watch import RETRY_AFTER_S
+from lab_kit.gateway.providers.open_inference.grpc import start_grpc
+from lab_kit.gateway.run.app import create_app
 
 REFUSED = 'lab_streams_refused_total{priority_class="batch",reason="level"}'
 REFUSING = [Level.REFUSE_LOW, Level.REFUSE_ALL, Level.CLOSE_LOW]

@@ -17,9 +17,7 @@ from scripted_engine import (
     wait_until,
 )
 
-from lab_kit.engine.api import DecodeRequest, Priority
-from lab_kit.engine.batching import Dynamic
-from lab_kit.errors import (
+from lab_kit.core.errors import (
     InvalidParameter,
     ModelNotLoaded,
     SystemOverloaded,
@@ -27,11 +25,13 @@ from lab_kit.errors import (
     VersionFailed,
     VersionNotFound,
 )
-from lab_kit.gateway.lease import Lease, Recognizer
-from lab_kit.gateway.metrics import Metrics
-from lab_kit.gateway.version_state import State, VersionStatus
-from lab_kit.gateway.versions import Versions
-from lab_kit.models.repository import Label, Labels, Repository, VersionFiles
+from lab_kit.engine.api import DecodeRequest, Priority
+from lab_kit.engine.batching import Dynamic
+from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.versions.lease import Lease, Recognizer
+from lab_kit.gateway.versions.state import State, VersionStatus
+from lab_kit.gateway.versions.versions import Versions
+from lab_kit.models.store.repository import Label, Labels, Repository, VersionFiles
 
 LOUD = np.ones(1_600, np.float32)
 
@@ -284,7 +284,7 @@ def test_labels_that_cannot_be_kept_are_not_taken_over(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lab_kit.models.repository._write_json", fail)
+    monkeypatch.setattr("lab_kit.models.store.repository._write_json", fail)
     with pytest.raises(Exception, match="No space left"):
         fleet.versions.set_label(Label.PRODUCTION, 2)
     assert fleet.asked(1) == [1]

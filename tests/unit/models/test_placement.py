@@ -9,7 +9,6 @@ import onnxruntime
 import pytest
 
 from lab_kit.models import device as devices
-from lab_kit.models import moonshine
 from lab_kit.models.device import (
     CPU,
     CUDA,
@@ -18,9 +17,10 @@ from lab_kit.models.device import (
     open_session,
     session_device,
 )
-from lab_kit.models.moonshine import Moonshine
+from lab_kit.models.moonshine import model as moonshine
+from lab_kit.models.moonshine.model import Moonshine
 from lab_kit.models.placement import share_on_cpu
-from lab_kit.models.store import ModelStore
+from lab_kit.models.store.store import ModelStore
 
 GPU = Device("cuda", "Test GPU", workers=1)
 

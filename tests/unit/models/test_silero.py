@@ -10,7 +10,7 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.datasets import clip
 from lab_kit.models.device import Device, open_session
 from lab_kit.models.silero import WINDOW_SAMPLES, SileroScorer, open_silero
-from lab_kit.models.store import ModelStore
+from lab_kit.models.store.store import ModelStore
 
 RATE = np.array(16_000, np.int64)
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from lab_kit.errors import InvalidParameter, ModelNotLoaded
+from lab_kit.core.errors import InvalidParameter, ModelNotLoaded
 from lab_kit.models.synthesizer import MAX_TEXT_CHARACTERS, Synthesizer
 
 
@@ -61,7 +61,7 @@ def test_without_hibari(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_import_and_construction_load_no_runtime() -> None:
     code = (
         "import sys; from lab_kit.models.synthesizer import Synthesizer; Synthesizer();"
-        "import lab_kit.models.store, lab_kit.models.catalog;"
+        "import lab_kit.models.store.store, lab_kit.models.store.catalog;"
         "print({'hibari', 'onnxruntime', 'silero_vad', 'torch'} & set(sys.modules))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

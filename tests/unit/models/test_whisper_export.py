@@ -8,11 +8,11 @@ import onnxruntime
 import pytest
 import tiny_whisper
 
-from lab_kit.errors import ModelNotLoaded
+from lab_kit.core.errors import ModelNotLoaded
+from lab_kit.experiments.runtimes import exporting
+from lab_kit.experiments.runtimes.onnx_runtime import OnnxNetwork
 from lab_kit.models.device import CUDA, Device
-from lab_kit.models.kept import FOLDER_VARIABLE
-from lab_kit.runtimes import exporting
-from lab_kit.runtimes.onnx_runtime import OnnxNetwork
+from lab_kit.models.store.kept import FOLDER_VARIABLE
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import pytest
 import tiny_whisper
 import torch
 
-from lab_kit.models import whisper_attention
 from lab_kit.models.kv_pool import CacheShape, KvPool
-from lab_kit.models.whisper_attention import DecodeRow, EncodedSpeech
+from lab_kit.models.whisper import attention as whisper_attention
+from lab_kit.models.whisper.attention import DecodeRow, EncodedSpeech
 
 SHAPE = CacheShape(layers=2, heads=2, head_width=4, dtype=torch.float32, device=torch.device("cpu"))
 

@@ -1,8 +1,8 @@
 """Calls made by hand, with round numbers, for the tests of what is drawn."""
 
-from lab_kit.clock import ClockOffset
-from lab_kit.events import Final, Interim, SpeechStarted, StreamEnded, Timing
-from lab_kit.trace import Received, RequestCall, Sent, Spoken, StreamCall
+from lab_kit.core.call_record import Received, RequestCall, Sent, Spoken, StreamCall
+from lab_kit.core.clock import ClockOffset
+from lab_kit.core.events import Final, Interim, SpeechStarted, StreamEnded, Timing
 
 MS = 1_000_000
 STARTED_NS = 5_000 * MS

@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 import pytest
 
 from lab_kit.client import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionState
-from lab_kit.coldstart import RECIPES, ColdStart
-from lab_kit.load import (
+from lab_kit.core.call_record import Stage
+from lab_kit.experiments.cold_start import RECIPES, ColdStart
+from lab_kit.experiments.load import (
     Constant,
     DeviceRecord,
     DeviceSample,
@@ -16,15 +17,14 @@ from lab_kit.load import (
     OfferedRequest,
     Source,
 )
-from lab_kit.runtimes import Figures, RuntimeReport
-from lab_kit.show.cache import draw_cache, tabulate_cache
-from lab_kit.show.frontier import draw_frontier, tabulate_frontier
-from lab_kit.show.offered import draw_offered, tabulate_offered
-from lab_kit.show.offering import HIGHEST_MS, Moving
-from lab_kit.show.runtimes import draw_runtimes, runtimes, tabulate_runtimes
-from lab_kit.show.starts import cold_starts, draw_cold_starts, tabulate_cold_starts
-from lab_kit.show.versions import tabulate_shadow, tabulate_versions
-from lab_kit.trace import Stage
+from lab_kit.experiments.runtimes import Figures, RuntimeReport
+from lab_kit.show.load.frontier import draw_frontier, tabulate_frontier
+from lab_kit.show.load.offered import draw_offered, tabulate_offered
+from lab_kit.show.load.offering import HIGHEST_MS, Moving
+from lab_kit.show.serving.cache import draw_cache, tabulate_cache
+from lab_kit.show.serving.runtimes import draw_runtimes, runtimes, tabulate_runtimes
+from lab_kit.show.serving.starts import cold_starts, draw_cold_starts, tabulate_cold_starts
+from lab_kit.show.serving.versions import tabulate_shadow, tabulate_versions
 
 MS = 1_000_000
 

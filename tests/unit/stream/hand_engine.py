@@ -5,9 +5,9 @@ from concurrent.futures import Future
 
 from scripted import hypothesis
 
+from lab_kit.core.errors import SystemOverloaded
+from lab_kit.core.events import ModelInfo
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Load, Ticket
-from lab_kit.errors import SystemOverloaded
-from lab_kit.events import ModelInfo
 
 
 class HandEngine:

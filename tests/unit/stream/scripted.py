@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamOptions, UtteranceEnd
 from lab_kit.engine.api import Hypothesis
-from lab_kit.events import Event, Final, Interim, SpeechStarted, StreamOptions, UtteranceEnd
 from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
 from lab_kit.stream.session import StreamSession
 

@@ -10,14 +10,14 @@ from hand_engine import HandEngine
 from scripted import RATE, LoudnessScorer, sound
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
-from lab_kit.errors import (
+from lab_kit.core.errors import (
     InvalidAudioFormat,
     LabError,
     PayloadTooLarge,
     SlowConsumer,
     SystemOverloaded,
 )
-from lab_kit.events import Event, Final, StreamEnded, StreamOptions
+from lab_kit.core.events import Event, Final, StreamEnded, StreamOptions
 from lab_kit.stream import pipeline as pipeline_module
 from lab_kit.stream.pipeline import MAX_OWED_FINALS, TRIES, StreamPipeline
 

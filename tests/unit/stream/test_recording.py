@@ -9,8 +9,8 @@ from hand_engine import HandEngine
 from scripted import LoudnessScorer, sound
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.errors import SystemOverloaded
-from lab_kit.events import Final, PriorityClass
+from lab_kit.core.errors import SystemOverloaded
+from lab_kit.core.events import Final, PriorityClass
 from lab_kit.stream.recording import recognize
 
 HANG_S = 20.0

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scripted import RATE, TableScorer, Talk, sound
 
-from lab_kit.audio.vad import WINDOW_SAMPLES
+from lab_kit.audio.detect.vad import WINDOW_SAMPLES
+from lab_kit.core.events import Final, Interim, SpeechStarted, StreamOptions
 from lab_kit.engine.api import Priority
-from lab_kit.events import Final, Interim, SpeechStarted, StreamOptions
 from lab_kit.stream.segment import MAX_SEGMENT_SAMPLES, PRE_ROLL_SAMPLES
 
 WINDOW_S = 0.032

@@ -13,15 +13,15 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from scripted import LoudnessScorer, sound
 from test_pipeline import UTTERANCE, said, say
 
-from lab_kit.errors import LabError
-from lab_kit.events import Final, StreamEnded, StreamOptions
+from lab_kit.core.errors import LabError
+from lab_kit.core.events import Final, StreamEnded, StreamOptions
+from lab_kit.core.units import samples
 from lab_kit.stream.dead_letters import DeadLetters
 from lab_kit.stream.pipeline import TRIES, StreamPipeline, Surroundings
-from lab_kit.stream.postprocess import Skipped, Step
 from lab_kit.stream.segment import interim_interval_samples
+from lab_kit.stream.sink.steps import Skipped, Step
 from lab_kit.stream.stages import RULES, Stage, table
 from lab_kit.stream.tracing import Tracing
-from lab_kit.units import samples
 
 OPTIONS = StreamOptions(speech_events=False)
 QUIETLY = StreamOptions(interim_results=False, speech_events=False)

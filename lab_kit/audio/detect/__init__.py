@@ -1,0 +1,1 @@
+"""Where speech is: loudness, energy, voice activity, and when somebody has finished."""

@@ -1,0 +1,1 @@
+"""Where sound comes from: a microphone, a recording at the pace of speech, a caller's bytes."""

@@ -1,0 +1,1 @@
+"""What every room knows: units, time, errors, events, records of calls, spans, processes."""

@@ -1,0 +1,72 @@
+"""Load and its surroundings: callers in turn, at once or by a plan; distance; busy devices.
+
+It sees the client only, so it can load any server the client can talk to.
+"""
+
+from lab_kit.experiments.device.telemetry import (
+    DeviceRecord,
+    DeviceSample,
+    DeviceWatch,
+    GpuSample,
+    Source,
+    watch_device,
+)
+from lab_kit.experiments.device.utilisation import Busy, watch
+from lab_kit.experiments.load.arrivals import Arrivals, Constant, Poisson
+from lab_kit.experiments.load.call_plans import (
+    CallPlan,
+    ClosedCalls,
+    OpenCalls,
+    PlannedCall,
+    Stairs,
+)
+from lab_kit.experiments.load.calling import Watcher, call_all
+from lab_kit.experiments.load.company import Company, alone_and_together
+from lab_kit.experiments.load.live_load import Ending, Limits, LiveLoad, OfferedCall, Turn
+from lab_kit.experiments.load.open_loop import Offered, OfferedRequest, Transcribe, offer, sweep
+from lab_kit.experiments.load.turns import Turns, at_once, in_turn, neighbours
+from lab_kit.experiments.load.unread import Unread, never_read
+from lab_kit.experiments.networks.fault_proxy import between, far_away
+from lab_kit.experiments.networks.network import Network
+
+__all__ = [
+    "Arrivals",
+    "Busy",
+    "CallPlan",
+    "ClosedCalls",
+    "Company",
+    "Constant",
+    "DeviceRecord",
+    "DeviceSample",
+    "DeviceWatch",
+    "Ending",
+    "GpuSample",
+    "Limits",
+    "LiveLoad",
+    "Network",
+    "Offered",
+    "OfferedCall",
+    "OfferedRequest",
+    "OpenCalls",
+    "PlannedCall",
+    "Poisson",
+    "Source",
+    "Stairs",
+    "Transcribe",
+    "Turn",
+    "Turns",
+    "Unread",
+    "Watcher",
+    "alone_and_together",
+    "at_once",
+    "between",
+    "call_all",
+    "far_away",
+    "in_turn",
+    "neighbours",
+    "never_read",
+    "offer",
+    "sweep",
+    "watch",
+    "watch_device",
+]

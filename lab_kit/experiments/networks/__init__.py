@@ -1,0 +1,1 @@
+"""Distance and trouble between caller and server: delay, jitter, loss, deafness."""

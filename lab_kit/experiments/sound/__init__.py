@@ -1,0 +1,36 @@
+"""What sound costs before a model hears it, each question answered from one run.
+
+Codecs and chunks on the wire, detectors in noise, silences that end a sentence, networks that lose
+packets, and a relay that makes a stream click. Truth comes from the clips' aligned words; text
+comes from a real model behind a door that is passed in. Nothing here starts a server.
+"""
+
+from lab_kit.experiments.sound.clicking import Heard, as_pcm16, clicking, clicks, hear
+from lab_kit.experiments.sound.codec_costs import LADDER, CodecReport, compare_codecs
+from lab_kit.experiments.sound.detectors import Detection, Din, RocPoint, compare_detectors
+from lab_kit.experiments.sound.networks import NetworkReport, carried, compare_buffers
+from lab_kit.experiments.sound.overhead import RTP, WEBSOCKET, Wire
+from lab_kit.experiments.sound.silences import SilenceReport, compare_silences
+
+__all__ = [
+    "LADDER",
+    "RTP",
+    "WEBSOCKET",
+    "CodecReport",
+    "Detection",
+    "Din",
+    "Heard",
+    "NetworkReport",
+    "RocPoint",
+    "SilenceReport",
+    "Wire",
+    "as_pcm16",
+    "carried",
+    "clicking",
+    "clicks",
+    "compare_buffers",
+    "compare_codecs",
+    "compare_detectors",
+    "compare_silences",
+    "hear",
+]

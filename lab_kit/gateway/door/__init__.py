@@ -1,0 +1,1 @@
+"""Who may come in, what they hold, and how they leave."""

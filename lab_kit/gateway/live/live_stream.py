@@ -1,0 +1,243 @@
+"""One live stream on any wire in any dialect.
+
+Three tasks a stream: one reads the client, one writes to it, and the pipeline between them hears
+from the engine. Whichever ends first decides how the stream ends; the others are then released.
+What is the same for all wires is here, once: order, silence, draining, clients that do not read.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from lab_kit.core.errors import (
+    GoingAway,
+    InvalidAudioFormat,
+    InvalidMessage,
+    InvalidParameter,
+    LabError,
+    PayloadTooLarge,
+    SlowConsumer,
+    StreamIdle,
+)
+from lab_kit.core.events import PriorityClass
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.versions.lease import Lease
+from lab_kit.protocol.live import Ask, Audio, Dialect, Ending, Heard, Reply
+from lab_kit.stream.pipeline import StreamPipeline
+
+GONE = 1006
+"""How a stream is counted whose client vanished: WebSocket's number for it, on every wire."""
+_BLAMED_ON_A_MESSAGE = (InvalidAudioFormat, InvalidMessage, InvalidParameter, PayloadTooLarge)
+
+
+class ClientGone(Exception):
+    """The client vanished; there is nobody to tell."""
+
+
+class Wire(Protocol):
+    """The server's end of one connection; it moves messages and knows no provider."""
+
+    async def open(self) -> None:
+        """Accept the connection."""
+        ...
+
+    async def receive(self) -> Any:
+        """The next message.
+
+        Raises:
+            ClientGone: none will come.
+        """
+        ...
+
+    async def send(self, message: Any) -> None:
+        """Hand a message over; waits while the client does not take what was sent before.
+
+        Raises:
+            ClientGone: nobody will take it.
+        """
+        ...
+
+    async def close(self, ending: Ending) -> None:
+        """End the connection."""
+        ...
+
+
+class LiveStream:
+    """One open stream, on one version from its first word to its last."""
+
+    def __init__(self, serving: Serving, lease: Lease, wire: Wire, dialect: Dialect) -> None:
+        self._serving = serving
+        self._lease = lease
+        self._wire = wire
+        self._dialect = dialect
+        self._begun = asyncio.Event()
+        self._is_drained = False
+        # runs out when the client is silent for too long, or at once when the stream has to end
+        self._patience: asyncio.Timeout | None = None
+        self._pipeline: StreamPipeline | None = None
+        self._reason: LabError | None = None
+        self.opened_ns = time.perf_counter_ns()
+
+    @property
+    def priority_class(self) -> PriorityClass:
+        """How urgent the client says that it is."""
+        return self._dialect.options.priority_class
+
+    @property
+    def last_audio_ns(self) -> int:
+        """When sound last came; the opening, if none has."""
+        return self.opened_ns if self._pipeline is None else self._pipeline.last_audio_ns
+
+    @property
+    def owed_since_ns(self) -> int | None:
+        """When the oldest final that it owes was decided; None if it owes none."""
+        return None if self._pipeline is None else self._pipeline.owed_since_ns
+
+    def begin(self) -> StreamPipeline:
+        """The pipeline, with the options that are chosen by now; later calls give the same one.
+
+        Raises:
+            InvalidParameter, UnsupportedSampleRate: the options cannot be met.
+        """
+        if self._pipeline is None:
+            self._pipeline = StreamPipeline(
+                self._lease.engine,
+                self._lease.new_scorer(),
+                self._dialect.options,
+                self._serving.limits.stream_audio_s,
+                self._serving.around(),
+            )
+            self._begun.set()
+        return self._pipeline
+
+    def drain(self) -> None:
+        """Finish: send the finals that are owed, then close."""
+        self.close_early(GoingAway("the server stops", "another server", "connect again"))
+
+    def close_early(self, reason: LabError) -> None:
+        """Finish in the same way, and tell the client why."""
+        self._reason = reason
+        self._is_drained = True
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(0.0)
+
+    async def run(self) -> None:
+        """Serve the stream until it ends, however it ends."""
+        version, metrics = self._lease.version, self._serving.metrics
+        self._serving.streams.add(self)
+        metrics.streams.labels(version).inc()
+        code: int | str = GONE
+        try:
+            await self._wire.open()
+            code = await self._close(await self._serve())
+        except (ClientGone, OSError):
+            code = GONE
+        finally:
+            metrics.stream_ends.labels(code, version).inc()
+            metrics.streams.labels(version).dec()
+            if self._pipeline is not None:
+                self._pipeline.abandon()
+                metrics.audio.labels("stream").inc(self._pipeline.audio_s)
+            # last: who finds the stream gone finds everything of it released and accounted for
+            self._serving.streams.discard(self)
+
+    async def _serve(self) -> LabError | None:
+        """Why the stream ends; None if the client said so."""
+        reader = asyncio.create_task(self._read())
+        writer = asyncio.create_task(self._write())
+        try:
+            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            if writer.done():  # only a failure ends it before the reader
+                writer.result()
+            why = reader.result()
+            await writer
+        except LabError as error:
+            return error
+        finally:
+            reader.cancel()
+            writer.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+        return why
+
+    async def _read(self) -> LabError | None:
+        """Take what the client sends until it closes the stream or the server drains."""
+        await self._take([Reply(message) for message in self._dialect.greet()])
+        # asked every time: a client that sends without a pause would never be found waiting
+        while not self._is_drained:
+            try:
+                async with asyncio.timeout(self._serving.limits.idle_s) as self._patience:
+                    message = await self._wire.receive()
+            except TimeoutError:
+                break
+            finally:
+                self._patience = None
+            try:
+                closing = await self._take(self._dialect.hear(message))
+            except _BLAMED_ON_A_MESSAGE as error:
+                # what was said before the bad chunk is still owed
+                await self.begin().finish()
+                return error
+            if closing:
+                await self.begin().finish()
+                return None
+            await asyncio.sleep(0)  # others' turn, for the next message may be here already
+        return await self._end_early()
+
+    async def _end_early(self) -> LabError:
+        """The client is silent or the server stops: deliver what is owed, then say which."""
+        await self.begin().finish()
+        if self._reason is not None:
+            return self._reason
+        idle_s = self._serving.limits.idle_s
+        return StreamIdle(
+            f"no audio and no KeepAlive for {idle_s:.0f} s",
+            f"one of them at least every {idle_s:.0f} s",
+            "send KeepAlive while there is no audio",
+        )
+
+    async def _take(self, heard: Sequence[Heard]) -> bool:
+        """Act on one message; True once the client has said that it is done."""
+        for one in heard:
+            match one:
+                case Audio():
+                    await self.begin().feed(one.data)
+                case Reply():
+                    await self._send(one.message)
+                case Ask.FINALIZE:
+                    self.begin().finalize()
+                case Ask.END:
+                    return True
+        return False
+
+    async def _write(self) -> None:
+        """Send events until the pipeline has ended."""
+        await self._begun.wait()
+        pipeline = self.begin()
+        while (event := await pipeline.outbox.take()) is not None:
+            for message in self._dialect.say(event, time.perf_counter_ns()):
+                await self._send(message)
+            self._serving.sent(event, pipeline, self._lease.version)
+
+    async def _send(self, message: Any) -> None:
+        unsent_s = self._serving.limits.unsent_s
+        try:
+            # not wait_for: until Python 3.12 it can swallow a cancellation
+            async with asyncio.timeout(unsent_s):
+                await self._wire.send(message)
+        except TimeoutError as error:
+            raise SlowConsumer(
+                f"the client took no result for {unsent_s:.0f} s",
+                "a client that reads while it sends",
+                "read results as they come",
+            ) from error
+
+    async def _close(self, why: LabError | None) -> int | str:
+        """Say last words and close, but do not wait for ever for a client that does not read."""
+        unsent_s = self._serving.limits.unsent_s
+        last_words, ending = self._dialect.end(why)
+        async with asyncio.timeout(unsent_s):
+            for message in () if isinstance(why, SlowConsumer) else last_words:
+                await self._wire.send(message)
+            await self._wire.close(ending)
+        return ending.code

@@ -1,0 +1,167 @@
+"""What Prometheus scrapes: counters, gauges and histograms in base units.
+
+Whatever a version can do well or badly is labelled with its number, so that a canary's trouble
+shows beside production's rest; sum over the label for the whole. Requests that no version served
+have the label empty.
+"""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+
+from lab_kit.core.errors import SystemOverloaded
+from lab_kit.core.events import Event, Final, Interim
+from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis
+from lab_kit.stream.sink.steps import Skipped
+from lab_kit.stream.stages import RULES, Stage
+
+_STAGE_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5)
+_LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """The server's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.streams = self._gauge("lab_streams", "Live streams open.", "version")
+        self.stream_ends = self._counter(
+            "lab_stream_ends", "Streams by how they ended.", "code", "version"
+        )
+        self.audio = self._counter("lab_audio_seconds", "Audio received.", "kind")
+        self.results = self._counter("lab_results", "Results sent.", "kind", "version")
+        self.final_wait = self._histogram(
+            "lab_final_wait_seconds",
+            "From the decision that a segment ended to its final.",
+            _LATENCY_BUCKETS_S,
+            "version",
+        )
+        stages = self._histogram(
+            "lab_stage_seconds", "What a stage of the pipeline took.", _STAGE_BUCKETS_S, "stage"
+        )
+        # looked up once: two stages of every chunk are timed
+        self._stages = {stage: stages.labels(stage) for stage in Stage}
+        self._over_budget = self._counter(
+            "lab_stage_over_budget", "Times that a stage took more than its budget.", "stage"
+        )
+        self._skipped = self._counter(
+            "lab_steps_skipped", "Results that an optional step was left out of.", "step", "reason"
+        )
+        self._request_seconds = self._histogram(
+            "lab_request_seconds",
+            "From a request's arrival to its answer's headers, and to its last byte.",
+            _LATENCY_BUCKETS_S,
+            "route",
+            "until",
+        )
+        self.tasks = Gauge(
+            "lab_tasks", "Tasks on the event loop, streams' and others'.", registry=self.registry
+        )
+        self.level = Gauge(
+            "lab_degradation_level",
+            "0 full service, 1 fewer interims, 2 no new low priority, 3 no new, 4 closing low.",
+            registry=self.registry,
+        )
+        self.level_changes = self._counter(
+            "lab_degradation_changes", "Steps of the level of service.", "level", "direction"
+        )
+        self.refusals = self._counter(
+            "lab_streams_refused",
+            "Streams and recordings that were turned away.",
+            "priority_class",
+            "reason",
+        )
+        self.closed_early = self._counter(
+            "lab_streams_closed_early", "Streams that the server ended.", "priority_class", "reason"
+        )
+        self.requests = self._counter(
+            "lab_requests", "HTTP requests.", "route", "status", "version"
+        )
+        self._decodes = self._counter(
+            "lab_decodes",
+            "Decodes that ended: whole, truncated at the token limit, refused or failed.",
+            "outcome",
+            "kind",
+            "priority_class",
+            "version",
+        )
+        self._comparisons = self._counter(
+            "lab_shadow_comparisons", "What the shadow was asked after production.", "outcome"
+        )
+        self._waiting = self._gauge("lab_engine_waiting", "Decodes not started.", "version")
+        self._running = self._gauge("lab_engine_running", "Decodes under way.", "version")
+
+    def watch(self, version: int, engine: Engine) -> None:
+        """Report the engine's queue whenever somebody scrapes, and that no stream is on it yet."""
+        self.streams.labels(version)
+        self._waiting.labels(version).set_function(lambda: engine.load().waiting)
+        self._running.labels(version).set_function(lambda: engine.load().running)
+
+    def forget(self, version: int) -> None:
+        """The version's engine is gone, and what was watched of it."""
+        self._waiting.remove(version)
+        self._running.remove(version)
+
+    def count(self, event: Event, sent_ns: int, version: int, trace_id: str = "") -> None:
+        """Account for an event that was sent."""
+        if isinstance(event, Interim):
+            self.results.labels("interim", version).inc()
+        elif isinstance(event, Final):
+            self.results.labels("final", version).inc()
+            wait_s = (sent_ns - event.timing.decided_ns) / 1e9
+            self.final_wait.labels(version).observe(max(0.0, wait_s), _exemplar(trace_id))
+
+    def time_stage(self, stage: Stage, seconds: float, trace_id: str) -> None:
+        """Account for a stage's work on one chunk or result."""
+        self._stages[stage].observe(seconds, _exemplar(trace_id))
+        if seconds > RULES[stage].budget_s:
+            self._over_budget.labels(stage).inc()
+
+    def time_request(self, route: str, until: str, seconds: float, trace_id: str) -> None:
+        """Account for an HTTP answer that has got as far as ``until``."""
+        self._request_seconds.labels(route, until).observe(seconds, _exemplar(trace_id))
+
+    def count_skipped(self, skipped: Skipped) -> None:
+        """Account for an optional step that was left out of a result."""
+        self._skipped.labels(skipped.step, skipped.reason).inc()
+
+    def count_decode(
+        self, version: int, request: DecodeRequest, outcome: Hypothesis | BaseException
+    ) -> None:
+        """Account for a decode that was not cancelled."""
+        kind, urgency = request.priority.name.lower(), request.priority_class.value
+        self._decodes.labels(_word(outcome), kind, urgency, version).inc()
+
+    def count_comparison(self, outcome: str) -> None:
+        """Account for one decode that the shadow should have repeated."""
+        self._comparisons.labels(outcome).inc()
+
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """Everything in the format that is asked for, and its content type.
+
+        Exemplars are in OpenMetrics' format alone; Prometheus' older text has no place for them.
+        """
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(name, what, labels, registry=self.registry)
+
+    def _histogram(self, name: str, what: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(name, what, labels, buckets=buckets, registry=self.registry)
+
+    def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
+        return Gauge(name, what, labels, registry=self.registry)
+
+
+def _exemplar(trace_id: str) -> dict[str, str] | None:
+    return {"trace_id": trace_id} if trace_id else None
+
+
+def _word(outcome: Hypothesis | BaseException) -> str:
+    if isinstance(outcome, SystemOverloaded):
+        return "refused"
+    if isinstance(outcome, BaseException):
+        return "failed"
+    return "truncated" if outcome.truncated else "whole"

@@ -1,0 +1,79 @@
+"""The operator's view of the service level: what it is, why, what was given up; how to try it."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict
+
+from lab_kit.capacity.degradation import Thresholds
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.operator.versions_api import PREFIX, operator_only
+from lab_kit.stream.sink.steps import STEPS
+
+
+class ThresholdsBody(BaseModel):
+    """`capacity.degradation.Thresholds`, and the share of the workers that may be promised."""
+
+    model_config = ConfigDict(extra="forbid")
+    final_wait_s: float = Thresholds().final_wait_s
+    queue_wait_s: float = Thresholds().queue_wait_s
+    busy: float = Thresholds().busy
+    saturated: float = Thresholds().saturated
+    rise_s: float = Thresholds().rise_s
+    fall: float = Thresholds().fall
+    fall_s: float = Thresholds().fall_s
+    fill: float | None = None
+
+
+class StepBody(BaseModel):
+    """Whether an optional step is made to fail."""
+
+    model_config = ConfigDict(extra="forbid")
+    fails: bool
+
+
+def service_level_routes(serving: Serving) -> APIRouter:
+    """The routes, bound to the server's state."""
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator_only(serving))])
+    watch = serving.watch
+
+    @router.get("/degradation")
+    def degradation() -> dict[str, Any]:
+        """The level, what is seen, and the last steps; stamps are the server's monotonic clock."""
+        return {
+            "level": watch.degradation.level,
+            "name": watch.level,
+            "pressure": watch.degradation.pressure,
+            "signals": asdict(watch.signals),
+            "thresholds": asdict(watch.degradation.thresholds) | {"fill": watch.cost.fill},
+            "open_streams": len(serving.streams),
+            "workers_a_stream": watch.cost.workers,
+            "capacity": watch.capacity,
+            "changes": [asdict(change) for change in watch.changes],
+        }
+
+    @router.put("/degradation")
+    def put_degradation(body: ThresholdsBody) -> dict[str, Any]:
+        """Change what counts as pressure; what is left out is as the server began."""
+        given = body.model_dump()
+        fill = given.pop("fill")
+        watch.use(Thresholds(**given), fill)
+        return degradation()
+
+    @router.put("/steps/{name}")
+    def put_step(name: str, body: StepBody) -> dict[str, bool]:
+        """Make an optional step fail, or mend it: a fault to be found."""
+        if name not in STEPS:
+            raise InvalidParameter(f"a step {name!r}", f"one of {', '.join(STEPS)}", "correct it")
+        (serving.failing_steps.add if body.fails else serving.failing_steps.discard)(name)
+        return {step: step in serving.failing_steps for step in STEPS}
+
+    @router.get("/dead-letters")
+    def dead_letters() -> dict[str, Any]:
+        """Decodes that failed for good: whose, how often tried, why. Never the sound."""
+        kept = [asdict(letter) for letter in serving.dead_letters.letters()]
+        return {"total": serving.dead_letters.total, "letters": kept}
+
+    return router

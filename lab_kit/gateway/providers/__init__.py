@@ -1,0 +1,1 @@
+"""Providers' doors: each one's routes in its own words, none knowing another."""

@@ -1,0 +1,1 @@
+"""Deepgram's live door, over a WebSocket and over WebRTC."""

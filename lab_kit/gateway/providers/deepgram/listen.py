@@ -1,0 +1,87 @@
+"""The streaming endpoint in Deepgram's dialect: a WebSocket with binary frames."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket
+
+from lab_kit.core.clock import wall_clock_iso
+from lab_kit.core.errors import InvalidMessage, LabError
+from lab_kit.core.events import Event, ModelInfo, StreamOptions
+from lab_kit.dialects import deepgram
+from lab_kit.dialects.deepgram import Command
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.live.live_stream import LiveStream
+from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
+from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
+
+_ASKS = {
+    Command.KEEP_ALIVE: Ask.STAY,
+    Command.FINALIZE: Ask.FINALIZE,
+    Command.CLOSE_STREAM: Ask.END,
+}
+
+
+def listen_routes(serving: Serving) -> APIRouter:
+    """The route, bound to the server's state."""
+    router = APIRouter()
+
+    @router.websocket(deepgram.PATH)
+    async def listen(socket: WebSocket) -> None:
+        request_id = str(uuid.uuid4())
+        offered = subprotocols(socket)
+        with ExitStack() as held:
+            try:
+                serving.check_key(socket.headers.get("authorization"), offered)
+                lease = held.enter_context(serving.lease())
+                options = deepgram.parse_query(dict(socket.query_params))
+                serving.admit(options.priority_class)
+                dialect = Deepgram(options, request_id, lease.engine.model)
+                header = (b"dg-request-id", request_id.encode())
+                wire = SocketWire(socket, offered[0] if offered else None, [header])
+                stream = LiveStream(serving, lease, wire, dialect)
+                stream.begin()
+            except LabError as error:
+                refusal = deepgram.refusal(error, request_id)
+                denial = JSONResponse(refusal.body, refusal.status, refusal.headers)
+                await socket.send_denial_response(denial)
+                return
+            await stream.run()
+
+    return router
+
+
+class Deepgram:
+    """The dialect as a live stream speaks it; WebRTC's data channel speaks it too."""
+
+    def __init__(self, options: StreamOptions, request_id: str, model: ModelInfo) -> None:
+        self.options = options
+        self._speaker = deepgram.Speaker(request_id, model, wall_clock_iso())
+
+    def greet(self) -> Sequence[str]:
+        """Nothing: the client speaks first."""
+        return []
+
+    def hear(self, message: bytes | str) -> Sequence[Heard]:
+        """Bytes are audio, none of them the old-style end; text is a command."""
+        if isinstance(message, bytes):
+            return [Audio(message) if message else Ask.END]
+        try:
+            return [_ASKS[deepgram.parse_command(message)]]
+        except InvalidMessage as error:
+            return [Reply(json.dumps(deepgram.error_message(error, message)))]
+
+    def say(self, event: Event, sent_ns: int) -> Sequence[str]:
+        """One message an event, stamped."""
+        message = self._speaker.message(event)
+        deepgram.stamp(message, sent_ns)
+        return [json.dumps(message)]
+
+    def end(self, error: LabError | None) -> tuple[Sequence[str], Ending]:
+        """No last words: the close frame says it all."""
+        closure = deepgram.NORMAL if error is None else deepgram.closure(error)
+        return [], Ending(closure.code, closure.reason)

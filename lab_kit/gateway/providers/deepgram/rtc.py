@@ -1,0 +1,276 @@
+"""WebRTC: an offer by HTTP POST, sound as Opus over UDP, results as JSON on a data channel.
+
+The exchange has the shape of WHIP (an SDP offer up, 201 and an SDP answer down); the words on the
+channel are Deepgram's, as on the WebSocket. A packet that is lost stays lost: its place is filled
+with silence, so that the stream's time stays true.
+"""
+
+import asyncio
+import json
+import logging
+import uuid
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+)
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.mediastreams import MediaStreamError
+from av import AudioFrame
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
+from lab_kit.dialects import deepgram
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
+from lab_kit.gateway.providers.deepgram.listen import Deepgram
+from lab_kit.gateway.versions.lease import Lease
+from lab_kit.protocol.live import Ending
+from lab_kit.wires.webrtc import local_peer
+
+PATH = "/v1/rtc"
+SDP = "application/sdp"
+MAX_OFFER_BYTES = 64_000
+CONNECT_S = 10.0
+SETTLE_S = 0.15
+"""Sound and commands travel apart: so long after CloseStream the last packets are let in."""
+CLOSE_S = 1.0
+MAX_UNSENT_BYTES = 65_536
+"""On the data channel; beyond it, sending waits, as a socket's would."""
+JITTER_PACKETS = 4
+"""Of 20 ms each, a power of two. The library's own 16 would hold speech back for 320 ms after a
+single lost packet, and then for good."""
+JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+RATE_HZ, CHANNELS = 48_000, 2
+"""What the library decodes Opus to."""
+LONGEST_GAP_SAMPLES = RATE_HZ * 2
+_SOUND = {"encoding": "linear16", "sample_rate": str(RATE_HZ), "channels": str(CHANNELS)}
+
+_log = logging.getLogger(__name__)
+_running: set[asyncio.Task[None]] = set()
+
+
+def rtc_routes(serving: Serving) -> APIRouter:
+    """The route, bound to the server's state."""
+    router = APIRouter()
+
+    @router.post(PATH)
+    async def offer(request: Request) -> Response:
+        """Answer an offer; the stream runs until one side ends it. The query is Deepgram's."""
+        serving.check_key(request.headers.get("authorization"), [])
+        described = await _offered(request)
+        held = ExitStack()
+        request_id = str(uuid.uuid4())
+        peer = local_peer()
+        try:
+            options = deepgram.parse_query(dict(request.query_params) | _SOUND)
+            serving.admit(options.priority_class)
+            lease = held.enter_context(serving.lease())
+            wire = RtcWire(peer, serving.limits.unsent_s)
+            dialect = Deepgram(options, request_id, lease.engine.model)
+            answer = await _answered(peer, described)
+        except BaseException:
+            held.close()
+            await peer.close()
+            raise
+        task = asyncio.create_task(_run(serving, lease, wire, dialect, held))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+        return Response(answer, 201, {"dg-request-id": request_id}, media_type=SDP)
+
+    return router
+
+
+async def _run(
+    serving: Serving, lease: Lease, wire: "RtcWire", dialect: Deepgram, held: ExitStack
+) -> None:
+    """Serve the stream, then give everything back, whatever happened."""
+    try:
+        await LiveStream(serving, lease, wire, dialect).run()
+        held.close()  # nothing is decoded any more, while a client may still have to read
+        await wire.linger()
+    except Exception:
+        _log.exception("a WebRTC stream failed")
+    finally:
+        held.close()
+        await wire.release()
+
+
+async def _offered(request: Request) -> RTCSessionDescription:
+    text = b""
+    async for piece in request.stream():
+        text += piece
+        if len(text) > MAX_OFFER_BYTES:
+            raise PayloadTooLarge(
+                f"an offer of more than {MAX_OFFER_BYTES:,} bytes", "an SDP offer", "shorten it"
+            )
+    if not text.startswith(b"v=0") or b"m=audio" not in text:
+        raise InvalidMessage(
+            f"a body of {len(text):,} bytes that offers no audio",
+            f"an SDP offer as {SDP}",
+            "send the peer's local description",
+        )
+    return RTCSessionDescription(text.decode(errors="replace"), "offer")
+
+
+async def _answered(peer: RTCPeerConnection, offered: RTCSessionDescription) -> str:
+    try:
+        await peer.setRemoteDescription(offered)
+        await peer.setLocalDescription(await peer.createAnswer())
+    except (ValueError, KeyError, IndexError, AssertionError) as error:
+        raise InvalidMessage(
+            f"an offer that cannot be answered ({error})", "audio and a data channel", "check it"
+        ) from error
+    return str(peer.localDescription.sdp)
+
+
+class RtcWire:
+    """One peer as the server holds it.
+
+    Args:
+        unsent_s: time for the client to take what is left once the stream is over.
+    """
+
+    def __init__(self, peer: RTCPeerConnection, unsent_s: float) -> None:
+        self._peer = peer
+        self._unsent_s = unsent_s
+        self._inbox: asyncio.Queue[bytes | str | None] = asyncio.Queue()
+        self._channel: asyncio.Future[RTCDataChannel] = asyncio.get_running_loop().create_future()
+        self._hearing: asyncio.Task[None] | None = None
+        self._gone = asyncio.Event()
+        peer.on("track", self._listen)
+        peer.on("datachannel", self._take_channel)
+        peer.on("connectionstatechange", self._look)
+
+    async def open(self) -> None:
+        """Wait for the client's data channel."""
+        try:
+            await asyncio.wait_for(asyncio.shield(self._channel), CONNECT_S)
+        except TimeoutError as error:
+            raise ClientGone from error
+
+    async def receive(self) -> bytes | str:
+        """Sound as PCM16, or a command."""
+        message = await self._inbox.get()
+        if message is None:
+            raise ClientGone
+        if isinstance(message, str) and _is_close(message):
+            await asyncio.sleep(SETTLE_S)
+            return self._settled(message)
+        return message
+
+    async def send(self, message: str) -> None:
+        """Send text; waits while the client has not taken what was sent before."""
+        channel = self._channel.result()
+        while channel.readyState == "open" and channel.bufferedAmount > MAX_UNSENT_BYTES:
+            await asyncio.sleep(0.02)
+        self._put(message)
+
+    async def close(self, ending: Ending) -> None:
+        """Say how it ends, for a data channel has no word for it; then give the client a moment.
+
+        It stands behind what was not taken yet and does not wait for that: who takes messages again
+        a moment later should learn why no more will come.
+        """
+        last = {"type": "Close", "code": ending.code, "reason": ending.reason}
+        self._put(json.dumps(last))
+        await self._wait_for_goodbye()
+
+    async def linger(self) -> None:
+        """Stay until the client has taken what is left, if anything is; but not for ever."""
+        if not self._unsent_bytes:
+            return
+        with suppress(TimeoutError):  # whoever takes nothing is released all the same
+            async with asyncio.timeout(self._unsent_s):
+                while self._unsent_bytes:
+                    await asyncio.sleep(0.02)
+                await self._wait_for_goodbye()
+
+    async def release(self) -> None:
+        """Free the peer's sockets and threads."""
+        if self._hearing is not None:
+            self._hearing.cancel()
+        await self._peer.close()
+
+    async def _wait_for_goodbye(self) -> None:
+        with suppress(TimeoutError):  # whoever stays connected is released all the same
+            await asyncio.wait_for(self._gone.wait(), CLOSE_S)
+
+    @property
+    def _unsent_bytes(self) -> int:
+        """What the library still holds for a client that could take it."""
+        if self._gone.is_set() or not self._channel.done():
+            return 0
+        channel = self._channel.result()
+        return int(channel.bufferedAmount) if channel.readyState == "open" else 0
+
+    def _put(self, message: str) -> None:
+        channel = self._channel.result()
+        if channel.readyState != "open":
+            raise ClientGone
+        channel.send(message)
+
+    def _settled(self, close: str) -> bytes | str:
+        """Sound that came after the command goes before it; then no bytes, the other end mark."""
+        waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        sound = b"".join(piece for piece in waiting if isinstance(piece, bytes))
+        if not sound:
+            return close
+        self._inbox.put_nowait(b"")
+        return sound
+
+    def _take_channel(self, channel: RTCDataChannel) -> None:
+        if self._channel.done():
+            return
+        channel.on("message", self._command)
+        channel.on("close", self._look)
+        self._channel.set_result(channel)
+
+    def _command(self, message: bytes | str) -> None:
+        if isinstance(message, str):
+            self._inbox.put_nowait(message)
+
+    def _listen(self, track: MediaStreamTrack) -> None:
+        if track.kind != "audio" or self._hearing is not None:
+            return
+        for transceiver in self._peer.getTransceivers():
+            _shorten_jitter_buffer(transceiver.receiver)
+        self._hearing = asyncio.create_task(self._hear(track))
+
+    async def _hear(self, track: MediaStreamTrack) -> None:
+        due: int | None = None
+        try:
+            while True:
+                frame = await track.recv()
+                assert isinstance(frame, AudioFrame)
+                missing = 0 if due is None or frame.pts is None else frame.pts - due
+                if 0 < missing <= LONGEST_GAP_SAMPLES:
+                    self._inbox.put_nowait(bytes(2 * CHANNELS * missing))
+                self._inbox.put_nowait(frame.to_ndarray().tobytes())
+                due = None if frame.pts is None else frame.pts + frame.samples
+        except MediaStreamError:
+            return  # the client stopped its track; the channel may have more to say
+
+    def _look(self, *_: Any) -> None:
+        channel_closed = self._channel.done() and self._channel.result().readyState == "closed"
+        if channel_closed or self._peer.connectionState in ("failed", "closed"):
+            self._gone.set()
+            self._inbox.put_nowait(None)
+
+
+def _is_close(text: str) -> bool:
+    try:
+        return deepgram.parse_command(text) is deepgram.Command.CLOSE_STREAM
+    except LabError:
+        return False
+
+
+def _shorten_jitter_buffer(receiver: RTCRtpReceiver) -> None:
+    """The library has no setting for it; a test sees to it that the name still means this."""
+    setattr(receiver, JITTER_BUFFER, JitterBuffer(JITTER_PACKETS, prefetch=1))

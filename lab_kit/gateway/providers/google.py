@@ -1,0 +1,172 @@
+"""Google's two methods, version 1 and 2, on the gRPC server.
+
+StreamingRecognize is a live stream like others, Recognize a recording like others: batch work,
+which goes the way of an upload.
+"""
+
+import asyncio
+import logging
+from contextlib import ExitStack
+from typing import Any
+
+import grpc
+
+from lab_kit.audio.pcm import FloatArray, frame_bytes
+from lab_kit.core.errors import LabError, StreamIdle
+from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.dialects.google.recording import (
+    LONGEST_S,
+    Recording,
+    answer,
+    parse_recording,
+    refusal,
+    samples_of,
+)
+from lab_kit.dialects.google.spelling import V1, V2, Spelling, malordered, parse_first
+from lab_kit.dialects.google.stream import GoogleStream, ending
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
+from lab_kit.gateway.providers.open_inference.stream import FAILED
+from lab_kit.protocol.live import Ending
+from lab_kit.stream.recording import recognize
+
+_log = logging.getLogger(__name__)
+
+
+def google_handlers(serving: Serving) -> tuple[Any, ...]:
+    """Both versions' services; messages stay bytes, the dialect reads them."""
+    return tuple(
+        grpc.method_handlers_generic_handler(
+            spelling.service,
+            {
+                "StreamingRecognize": grpc.stream_stream_rpc_method_handler(
+                    StreamingRecognize(serving, spelling).serve
+                ),
+                "Recognize": grpc.unary_unary_rpc_method_handler(
+                    Recognize(serving, spelling).serve
+                ),
+            },
+        )
+        for spelling in (V1, V2)
+    )
+
+
+class StreamingRecognize:
+    """The live method of one version."""
+
+    def __init__(self, serving: Serving, spelling: Spelling) -> None:
+        self._serving = serving
+        self._spelling = spelling
+
+    async def serve(self, _: Any, context: Any) -> None:
+        """Serve one call from its first message to its status."""
+        wire = GrpcWire(context)
+        with ExitStack() as held:
+            try:
+                stream = await self._admitted(wire, context, held)
+            except LabError as error:
+                await wire.close(ending(self._spelling, error))
+                return
+            except ClientGone:
+                return
+            await stream.run()
+
+    async def _admitted(self, wire: "GrpcWire", context: Any, held: ExitStack) -> LiveStream:
+        """Check who calls, then hear what they want.
+
+        Raises:
+            LabError: the call is refused.
+        """
+        self._serving.check_key(_key(context), [])
+        asked = parse_first(self._spelling, await self._first(wire))
+        self._serving.admit(asked.options.priority_class)
+        lease = held.enter_context(self._serving.lease())
+        options = asked.options
+        per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
+        dialect = GoogleStream(self._spelling, asked, lease.engine.model.version, per_s)
+        stream = LiveStream(self._serving, lease, wire, dialect)
+        stream.begin()
+        return stream
+
+    async def _first(self, wire: "GrpcWire") -> bytes:
+        try:
+            data = await asyncio.wait_for(wire.receive(), self._serving.limits.idle_s)
+        except TimeoutError as error:
+            raise StreamIdle("no config", "a config at once", "send it first") from error
+        if data is None:
+            raise malordered("expected the streaming_config first")
+        return data
+
+
+class Recognize:
+    """The method of one version for recordings."""
+
+    def __init__(self, serving: Serving, spelling: Spelling) -> None:
+        self._serving = serving
+        self._spelling = spelling
+
+    async def serve(self, data: bytes, context: Any) -> bytes:
+        """Transcribe one recording; a caller who goes takes it out of the engine."""
+        try:
+            return await self._answered(data, context)
+        except LabError as error:
+            status = refusal(self._spelling, error)
+        except Exception:
+            _log.exception("a recording failed")
+            status = Ending("INTERNAL", FAILED)
+        await context.abort(grpc.StatusCode[str(status.code)], status.reason)
+        raise AssertionError("abort raises")
+
+    async def _answered(self, data: bytes, context: Any) -> bytes:
+        serving, spelling = self._serving, self._spelling
+        serving.check_key(_key(context), [])
+        serving.admit_recording()
+        with serving.lease() as lease:
+            longest_s = min(LONGEST_S, serving.limits.recording_audio_s)
+            loop = asyncio.get_running_loop()
+            recording, audio = await loop.run_in_executor(
+                serving.preparation, _read, spelling, data, longest_s
+            )
+            audio_s = len(audio) / SAMPLE_RATE_HZ
+            serving.metrics.audio.labels("recording").inc(audio_s)
+            finals = recognize(lease.engine, lease.new_scorer(), audio, serving.preparation)
+            return answer(spelling, recording, [final async for final in finals], audio_s)
+
+
+def _read(spelling: Spelling, data: bytes, longest_s: float) -> tuple[Recording, FloatArray]:
+    recording = parse_recording(spelling, data)
+    return recording, samples_of(recording, longest_s)
+
+
+class GrpcWire:
+    """One call as the server holds it; HTTP/2's windows hold back who sends too fast."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    async def open(self) -> None:
+        """Send the headers, which tell the client that the call is taken."""
+        await self._context.send_initial_metadata(())
+
+    async def receive(self) -> bytes | None:
+        """The next message; None once the client has half-closed."""
+        message = await self._context.read()
+        return None if message is grpc.aio.EOF else bytes(message)
+
+    async def send(self, message: bytes) -> None:
+        """Send; waits while the client's window is full."""
+        try:
+            await self._context.write(message)
+        except (grpc.RpcError, asyncio.InvalidStateError) as error:
+            raise ClientGone from error
+
+    async def close(self, ending: Ending) -> None:
+        """Set the status that the call ends with when its handler returns."""
+        self._context.set_code(grpc.StatusCode[str(ending.code)])
+        self._context.set_details(ending.reason)
+
+
+def _key(context: Any) -> str | None:
+    """From where Google's clients put it."""
+    metadata = dict(context.invocation_metadata() or ())
+    return metadata.get("x-goog-api-key") or metadata.get("authorization")

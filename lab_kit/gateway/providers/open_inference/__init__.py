@@ -1,0 +1,1 @@
+"""The Open Inference Protocol's doors, over HTTP and over gRPC."""

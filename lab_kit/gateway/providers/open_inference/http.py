@@ -1,0 +1,143 @@
+"""The Open Inference Protocol over HTTP: health, metadata, the repository's index, inference.
+
+Errors are ``{"error": "text"}`` here, as the protocol's clients read them, and not the envelope
+of the server's own API.
+"""
+
+import logging
+import zlib
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+
+from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge
+from lab_kit.dialects.open_inference import messages
+from lab_kit.gateway.api.recordings import CLIENT_CLOSED, read_body, retry_after, unless_gone
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.providers.open_inference import model as bare
+
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+"""zlib finds out by itself which of the two a body is."""
+_log = logging.getLogger(__name__)
+
+
+class PlainErrors(APIRoute):
+    """A route whose failures are all in the protocol's form."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's handler, its errors caught."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except LabError as error:
+                body = {"error": str(error)}
+                return JSONResponse(body, error.http_status, retry_after(error))
+            except ClientDisconnect:
+                return Response(status_code=CLIENT_CLOSED)
+            except Exception:
+                _log.exception("%s failed", request.url.path)
+                return JSONResponse({"error": "the server failed; its log says why"}, 500)
+
+        return handled
+
+
+def open_inference_routes(serving: Serving) -> APIRouter:
+    """The routes, bound to the server's state."""
+    router = APIRouter(prefix="/v2", route_class=PlainErrors)
+
+    def check_key(request: Request) -> None:
+        serving.check_key(request.headers.get("authorization"), [])
+
+    @router.get("/health/live")
+    async def live() -> Response:
+        """The process answers."""
+        return Response()
+
+    @router.get("/health/ready")
+    async def ready() -> Response:
+        """It may be sent work."""
+        return Response(status_code=200 if serving.ready else 503)
+
+    @router.get("")
+    async def metadata(request: Request) -> dict[str, Any]:
+        """What the server is."""
+        check_key(request)
+        return bare.server_metadata()
+
+    @router.post("/repository/index")
+    async def index(request: Request) -> list[dict[str, Any]]:
+        """Every version in the repository."""
+        check_key(request)
+        return [asdict(entry) for entry in await bare.index(serving)]
+
+    @router.get("/models/{model}")
+    @router.get("/models/{model}/versions/{version}")
+    async def model_metadata(
+        request: Request, model: str, version: str | None = None
+    ) -> dict[str, Any]:
+        """What a model takes and gives."""
+        check_key(request)
+        return messages.model_metadata(await bare.model_metadata(serving, model, version))
+
+    @router.get("/models/{model}/ready")
+    @router.get("/models/{model}/versions/{version}/ready")
+    async def model_ready(request: Request, model: str, version: str | None = None) -> Response:
+        """Whether it would be served now."""
+        check_key(request)
+        return Response(status_code=200 if bare.is_ready(serving, model, version) else 503)
+
+    @router.post("/models/{model}/infer")
+    @router.post("/models/{model}/versions/{version}/infer")
+    async def infer(request: Request, model: str, version: str | None = None) -> Response:
+        """Run the model once."""
+        check_key(request)
+        with bare.lease_for(serving, model, version) as lease:
+            request.state.version = lease.version  # for the count of requests
+            body = await read_body(request, serving.limits)
+            encoding = request.headers.get("content-encoding")
+            length = request.headers.get(messages.HEADER_LENGTH)
+            read = partial(_read, body, encoding, length, serving.limits.upload_bytes)
+            answered = await unless_gone(request, bare.infer(serving, lease, read))
+        if answered is None:
+            return Response(status_code=CLIENT_CLOSED)
+        answer = messages.encode_response(*answered)
+        return Response(answer.content, headers=answer.headers)
+
+    return router
+
+
+def _read(
+    body: bytes, encoding: str | None, length: str | None, most_bytes: int
+) -> messages.InferRequest:
+    if encoding in ("gzip", "deflate"):
+        body = _inflated(body, most_bytes)
+    elif encoding not in (None, "identity"):
+        raise InvalidParameter(f"a body encoded as {encoding}", "gzip or deflate", "use one")
+    return bare.alone(messages.parse_request(body, length))
+
+
+def _inflated(body: bytes, most_bytes: int) -> bytes:
+    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        plain = inflater.decompress(body, most_bytes)
+    except zlib.error as error:
+        raise InvalidParameter(
+            f"a body that is no gzip or deflate ({error})", "one", "check it"
+        ) from error
+    if inflater.unconsumed_tail:
+        raise PayloadTooLarge(
+            f"the body unpacks to more than {most_bytes:,} bytes", "at most that", "cut the audio"
+        )
+    if not inflater.eof:
+        raise InvalidParameter(
+            "a compressed body that ends too early", "all of it", "send it whole"
+        )
+    return plain

@@ -1,0 +1,188 @@
+"""The bare model as the Open Inference Protocol's routes see it, whatever carries them.
+
+One request is one decode: the audio goes to the engine as it is, without voice activity and
+without cuts. So it is as fast and as exact as the model itself, and no better: silence is decoded
+too, and audio longer than the model was made for is refused.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from lab_kit.core.errors import InvalidParameter, LabError, ModelNotFound
+from lab_kit.core.events import PriorityClass
+from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.dialects.open_inference.messages import (
+    EXTENSIONS,
+    IndexEntry,
+    InferRequest,
+    InferResponse,
+    ModelSpec,
+)
+from lab_kit.dialects.open_inference.sequence import place
+from lab_kit.dialects.open_inference.speech import (
+    is_urgent,
+    read_audio,
+    read_context,
+    read_draft,
+    speech_model,
+    transcript,
+)
+from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.versions.lease import Lease
+from lab_kit.gateway.versions.state import State, VersionStatus
+
+SERVER_VERSION = "0.1.0"
+"""The package's; a source tree that nobody installed cannot look it up."""
+LONGEST_S = 30.0
+"""Whisper's window, and the longest audio that Moonshine was trained on
+[Source: Jeffries et al., 2024, arXiv:2410.15608]."""
+_STATES = {State.READY: "READY", State.LOADING: "LOADING", State.DRAINING: "UNLOADING"}
+
+
+def server_metadata() -> dict[str, Any]:
+    """What the server is."""
+    return {"name": "lab_kit", "version": SERVER_VERSION, "extensions": list(EXTENSIONS)}
+
+
+def lease_for(serving: Serving, model: str, version: str | None) -> Lease:
+    """The version that was asked for, or the one whose turn it is.
+
+    Raises:
+        ModelNotFound: this server has no such model, or the model no such version.
+        ModelNotLoaded: it is not ready.
+    """
+    return serving.lease(_number(serving, model, version))
+
+
+def is_ready(serving: Serving, model: str, version: str | None) -> bool:
+    """Whether that version of that model would be served now."""
+    try:
+        number = _number(serving, model, version)
+        if number is None:
+            return serving.ready
+        with serving.lease(number):
+            return not serving.draining
+    except LabError:
+        return False
+
+
+async def model_metadata(serving: Serving, model: str, version: str | None) -> ModelSpec:
+    """What the model takes and gives, and which of its versions are ready.
+
+    Raises:
+        ModelNotFound, ModelNotLoaded: see `lease_for`.
+    """
+    with lease_for(serving, model, version) as lease:
+        platform = lease.engine.model.architecture
+    ready = [s.number for s in await _statuses(serving) if s.state is State.READY]
+    return speech_model(model, tuple(str(number) for number in ready), platform)
+
+
+async def index(serving: Serving) -> list[IndexEntry]:
+    """Every version in the repository."""
+    return [
+        IndexEntry(
+            serving.versions.model,
+            str(status.number),
+            _STATES.get(status.state, "UNAVAILABLE"),
+            status.reason or ("" if status.state in _STATES else str(status.state)),
+        )
+        for status in await _statuses(serving)
+    ]
+
+
+async def infer(
+    serving: Serving, lease: Lease, read: Callable[[], InferRequest]
+) -> tuple[InferRequest, InferResponse]:
+    """Run the model once; whoever stops waiting takes the request out of the engine.
+
+    A request's ``priority`` parameter of 1 has it decoded like a live stream's final, before
+    interims; without one it is decoded when the streams leave room. ``draft`` holds tokens that
+    the answer probably begins with, ``context`` words that steer a model which takes such a prompt.
+
+    Args:
+        read: makes the request of what arrived, on the thread that prepares uploads.
+
+    Raises:
+        InvalidParameter, InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: the request
+            is not what the model takes.
+        SystemOverloaded: the engine's queue is full.
+    """
+    loop = asyncio.get_running_loop()
+    prepare = partial(_prepared, read, min(LONGEST_S, serving.limits.recording_audio_s))
+    request, decode = await loop.run_in_executor(serving.preparation, prepare)
+    serving.metrics.audio.labels("inference").inc(len(decode.audio) / SAMPLE_RATE_HZ)
+    ticket = lease.engine.submit(decode)
+    try:
+        hypothesis = await asyncio.wrap_future(ticket.future)
+    finally:
+        lease.engine.cancel(ticket)  # of no effect on one that is done
+    return request, _response(serving.versions.model, lease.version, request, hypothesis)
+
+
+def alone(request: InferRequest) -> InferRequest:
+    """The request, which must not be a piece of a sequence: only a gRPC stream keeps those.
+
+    Raises:
+        InvalidParameter: it is one.
+    """
+    if place(request) is not None:
+        raise InvalidParameter(
+            "a piece of a sequence", "a whole recording", "send pieces on a gRPC stream"
+        )
+    return request
+
+
+def _prepared(
+    read: Callable[[], InferRequest], longest_s: float
+) -> tuple[InferRequest, DecodeRequest]:
+    request = read()
+    urgent = is_urgent(request)
+    return request, DecodeRequest(
+        read_audio(request, longest_s),
+        Priority.FINAL,
+        draft=read_draft(request),
+        context=read_context(request),
+        priority_class=PriorityClass.INTERACTIVE if urgent else PriorityClass.BATCH,
+    )
+
+
+def _response(
+    model: str, version: int, request: InferRequest, hypothesis: Hypothesis
+) -> InferResponse:
+    return InferResponse(
+        model_name=model,
+        model_version=str(version),
+        outputs=(transcript(hypothesis.text),),
+        id=request.id,
+        parameters={
+            "queue_ns": hypothesis.started_ns - hypothesis.submitted_ns,
+            "compute_ns": hypothesis.compute_ns,
+            "tokens": " ".join(map(str, hypothesis.tokens)),
+            "steps": hypothesis.steps,
+            "drafted": hypothesis.drafted,
+            "accepted": hypothesis.accepted,
+            "reused": hypothesis.reused,
+            "preempted": hypothesis.preempted,
+        },
+    )
+
+
+async def _statuses(serving: Serving) -> list[VersionStatus]:
+    """They are read from disk, which the event loop must not wait for."""
+    return await asyncio.to_thread(serving.versions.statuses)
+
+
+def _number(serving: Serving, model: str, version: str | None) -> int | None:
+    if model != serving.versions.model:
+        raise ModelNotFound(
+            f"unknown model: '{model}' is not found", serving.versions.model, "ask for that"
+        )
+    if not version:
+        return None
+    if not version.isdecimal():
+        raise ModelNotFound(f"version '{version}' of '{model}'", "a number", "see the index")
+    return int(version)

@@ -1,0 +1,125 @@
+"""Many inferences on one gRPC stream, and recordings that arrive in pieces.
+
+Requests with a ``sequence_id`` are pieces of one recording: each is answered with the transcript
+of everything since the sequence's first. The model is run again over all of it for each piece, so
+this is the simplest form of live recognition, and its cost grows with the square of the length.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+from tritonclient.grpc import service_pb2 as pb
+
+from lab_kit.core.errors import InvalidParameter, LabError, SystemOverloaded
+from lab_kit.dialects.open_inference import protobuf
+from lab_kit.dialects.open_inference.messages import InferRequest
+from lab_kit.dialects.open_inference.sequence import Place, extended, place
+from lab_kit.dialects.open_inference.speech import URGENT
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.providers.open_inference import model as bare
+from lab_kit.gateway.versions.lease import Lease
+
+FAILED = "the server failed; its log says why"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Sequence:
+    """What arrived of a recording, and the version that hears it to its end."""
+
+    lease: Lease
+    request: InferRequest
+
+
+class InferStream:
+    """One stream, from its first message to its end; a context manager that frees its versions."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._sequences: dict[int | str, _Sequence] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for sequence in tuple(self._sequences):
+            self._forget(sequence)
+
+    async def answer(self, message: Any) -> Any:
+        """A message's answer, or what was wrong with it; clients match them by their id."""
+        try:
+            request = protobuf.parse_request(message)
+            where = place(request)
+            if where is None:
+                response = await self._alone(message, request)
+            else:
+                response = await self._in_sequence(message, request, where)
+        except LabError as error:
+            return _failure(message, str(error))
+        except Exception:
+            _log.exception("a streamed inference failed")
+            return _failure(message, FAILED)
+        response.parameters["triton_final_response"].bool_param = True
+        return pb.ModelStreamInferResponse(infer_response=response)
+
+    async def _alone(self, message: Any, request: InferRequest) -> Any:
+        with bare.lease_for(self._serving, message.model_name, message.model_version) as lease:
+            answered = await bare.infer(self._serving, lease, lambda: request)
+        return protobuf.response_message(*answered)
+
+    async def _in_sequence(self, message: Any, request: InferRequest, where: Place) -> Any:
+        sequence = self._joined(message, request, where)
+        is_over = True  # also when the model cannot take what has come together
+        try:
+            # somebody waits for the last answer, as for a live stream's final
+            whole = _urgent(sequence.request) if where.is_last else sequence.request
+            answered = await bare.infer(self._serving, sequence.lease, lambda: whole)
+            is_over = where.is_last
+        finally:
+            if is_over:
+                self._forget(where.sequence)
+        return protobuf.response_message(*answered)
+
+    def _joined(self, message: Any, request: InferRequest, where: Place) -> _Sequence:
+        """The sequence with this piece in it."""
+        if where.is_first:
+            self._forget(where.sequence)
+            self._check_room()
+            lease = bare.lease_for(self._serving, message.model_name, message.model_version)
+            self._sequences[where.sequence] = _Sequence(lease, request)
+        elif where.sequence not in self._sequences:
+            raise InvalidParameter(
+                f"sequence {where.sequence}, which has not begun or is over",
+                "sequence_start with its first piece",
+                "begin it",
+            )
+        else:
+            so_far = self._sequences[where.sequence]
+            so_far.request = extended(so_far.request, request)
+        return self._sequences[where.sequence]
+
+    def _check_room(self) -> None:
+        most = self._serving.limits.streams
+        if len(self._sequences) >= most:
+            raise SystemOverloaded(f"{most} sequences are open", f"at most {most}", "end one first")
+
+    def _forget(self, sequence: int | str) -> None:
+        known = self._sequences.pop(sequence, None)
+        if known is not None:
+            known.lease.release()
+
+
+def _urgent(request: InferRequest) -> InferRequest:
+    return replace(request, parameters={**request.parameters, "priority": URGENT})
+
+
+def _failure(message: Any, text: str) -> Any:
+    response = pb.ModelInferResponse(id=message.id)
+    return pb.ModelStreamInferResponse(error_message=text, infer_response=response)

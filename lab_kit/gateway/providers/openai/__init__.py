@@ -1,0 +1,1 @@
+"""OpenAI's doors: uploads, and Realtime transcription."""

@@ -1,0 +1,50 @@
+"""OpenAI's Realtime transcription: a WebSocket with JSON both ways."""
+
+import time
+from contextlib import ExitStack
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket
+
+from lab_kit.core.errors import InvalidParameter, LabError
+from lab_kit.dialects.openai.realtime import KEY_SUBPROTOCOL, PATH, RealtimeSession
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.live.live_stream import LiveStream
+from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
+from lab_kit.gateway.providers.openai.transcriptions import refusal
+
+
+def openai_realtime_routes(serving: Serving) -> APIRouter:
+    """The route, bound to the server's state."""
+    router = APIRouter()
+
+    @router.websocket(PATH)
+    async def realtime(socket: WebSocket) -> None:
+        with ExitStack() as held:
+            try:
+                serving.check_key(_key(socket), [])
+                _check_intent(socket.query_params.get("intent"))
+                serving.admit()
+                lease = held.enter_context(serving.lease())
+            except LabError as error:
+                await socket.send_denial_response(refusal(error))
+                return
+            session = RealtimeSession(lease.engine.model.version, int(time.time()))
+            chosen = "realtime" if "realtime" in subprotocols(socket) else None
+            await LiveStream(serving, lease, SocketWire(socket, chosen), session).run()
+
+    return router
+
+
+def _key(socket: WebSocket) -> str | None:
+    """The header, or what a browser offers, which cannot set it."""
+    offered = [s for s in subprotocols(socket) if s.startswith(KEY_SUBPROTOCOL)]
+    in_offer = offered[0].removeprefix(KEY_SUBPROTOCOL) if offered else None
+    return socket.headers.get("authorization") or in_offer
+
+
+def _check_intent(intent: str | None) -> None:
+    if intent != "transcription":
+        raise InvalidParameter(
+            f"intent '{intent}'", "transcription", "connect with ?intent=transcription"
+        )

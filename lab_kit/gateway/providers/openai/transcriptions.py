@@ -1,0 +1,105 @@
+"""OpenAI's transcription of an upload: all at once, or segment by segment as server-sent events."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.routing import APIRoute
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from lab_kit.audio.files import read_recording
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.errors import LabError
+from lab_kit.core.events import Final, StreamEnded
+from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.dialects.openai import transcription
+from lab_kit.dialects.openai.errors import error_object
+from lab_kit.gateway.api.recordings import (
+    CLIENT_CLOSED,
+    lease_for,
+    read_body,
+    retry_after,
+    unless_gone,
+)
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.versions.lease import Lease
+from lab_kit.stream.recording import recognize
+
+
+class OpenAIErrors(APIRoute):
+    """Errors in the provider's envelope, and a request's identifier on every answer."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's handler, its errors caught."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except LabError as error:
+                response = refusal(error)
+            response.headers["x-request-id"] = f"req_{uuid.uuid4().hex}"
+            return response
+
+        return handled
+
+
+def refusal(error: LabError) -> JSONResponse:
+    """A request or an upgrade that is refused."""
+    return JSONResponse({"error": error_object(error)}, error.http_status, retry_after(error))
+
+
+def openai_upload_routes(serving: Serving) -> APIRouter:
+    """The route, bound to the server's state."""
+    router = APIRouter(route_class=OpenAIErrors)
+    leased = Annotated[Lease, Depends(lease_for(serving))]
+
+    @router.post(transcription.PATH)
+    async def transcriptions(request: Request, lease: leased) -> Response:
+        """Transcribe a recording: WAV, FLAC or OGG/Opus in a form."""
+        body = await read_body(request, serving.limits)
+        kind = request.headers.get("content-type", "")
+        loop = asyncio.get_running_loop()
+        upload, audio = await loop.run_in_executor(
+            serving.preparation, _read, kind, body, serving.limits
+        )
+        serving.metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
+        finals = recognize(lease.engine, lease.new_scorer(), audio, serving.preparation)
+        if upload.is_streamed:
+            events = _events(finals, len(audio) / SAMPLE_RATE_HZ, lease.engine.model.version)
+            return StreamingResponse(events, media_type=transcription.EVENT_STREAM)
+        said = await unless_gone(request, _all(finals))
+        if said is None:
+            return Response(status_code=CLIENT_CLOSED)
+        audio_s = len(audio) / SAMPLE_RATE_HZ
+        media_type, text = transcription.whole(upload.response_format, said, audio_s)
+        return Response(text, media_type=media_type)
+
+    return router
+
+
+def _read(kind: str, body: bytes, limits: Limits) -> tuple[transcription.Upload, FloatArray]:
+    upload = transcription.parse_form(kind, body)
+    return upload, read_recording(upload.file, limits.recording_audio_s)
+
+
+async def _all(finals: AsyncIterator[Final]) -> list[Final]:
+    return [final async for final in finals]
+
+
+async def _events(finals: AsyncIterator[Final], audio_s: float, version: str) -> AsyncIterator[str]:
+    """Each segment when it is done; last, everything, or what went wrong."""
+    said: list[Final] = []
+    try:
+        async for final in finals:
+            yield transcription.delta(final, not said, time.perf_counter_ns(), version)
+            said.append(final)
+    except LabError as error:  # the status is out already, so an event has to say it
+        yield transcription.failed(error)
+        return
+    ended = StreamEnded(audio_s, "", 1)
+    yield transcription.done(said, ended, time.perf_counter_ns(), version)

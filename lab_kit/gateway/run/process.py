@@ -1,0 +1,261 @@
+"""The server as a process: loads what is labelled, serves, drains, and outlives no parent.
+
+Run as ``lab serve`` or ``python -m lab_kit.gateway.run.process``. A parent that starts it for itself
+passes ``--with-parent``; `lab_kit.core.child_process` says how each learns of the other's end.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from lab_kit.core.child_process import HOST, bind, stop_with_parent
+from lab_kit.core.errors import ServerFailed
+from lab_kit.core.memory import return_last_blocks
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.serving import OPERATOR_KEY_VARIABLE, Serving
+from lab_kit.gateway.door.watch import keep_watch
+from lab_kit.gateway.live.releasing import releasing_protocol
+from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.observe.tracing import (
+    DEFAULT_SHARE,
+    FILE_VARIABLE,
+    SHARE_VARIABLE,
+    Spans,
+    TraceFile,
+)
+from lab_kit.gateway.providers.open_inference.grpc import start_grpc
+from lab_kit.gateway.run.app import create_app
+from lab_kit.gateway.versions.loading import open_recognizer, publish_first
+from lab_kit.gateway.versions.versions import Versions
+from lab_kit.models.store.repository import Repository, default_root
+from lab_kit.stream.dead_letters import DeadLetters
+
+DEFAULT_PORT = 8300
+DEFAULT_MODEL = "moonshine-tiny-en"
+KEY_VARIABLE = "LAB_SERVER_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a server serves, and to whom.
+
+    Attributes:
+        repository: the folder of versions.
+        model: the catalog's name.
+        key, operator_key: see `Serving`.
+        is_passing: remove the repository at the end; it was made for this server alone.
+        grpc_port: where gRPC is spoken; 0 takes any free port.
+        traces: where sampled traces go; None for nowhere.
+        dead_letters: where decodes that failed for good are written, with their sound.
+    """
+
+    repository: Path
+    model: str = DEFAULT_MODEL
+    key: str | None = None
+    operator_key: str | None = None
+    is_passing: bool = False
+    grpc_port: int = 0
+    traces: TraceFile | None = None
+    dead_letters: Path | None = None
+
+
+def serve(
+    listener: socket.socket, offer: Offer, with_parent: bool, limits: Limits | None = None
+) -> None:
+    """Serve on ``listener`` until a signal or the parent's end; returns when all is released."""
+    return_last_blocks()
+    metrics = Metrics()
+    repository = Repository(offer.repository)
+    versions = Versions(repository, offer.model, open_recognizer, metrics)
+    serving = Serving(
+        limits or Limits(),
+        versions,
+        metrics,
+        offer.key,
+        offer.operator_key,
+        spans=Spans(offer.traces),
+        dead_letters=DeadLetters(offer.dead_letters),
+    )
+    server = DrainingServer(_configuration(serving), serving, offer.grpc_port)
+    if with_parent:
+        # not as a signal: whoever closes the pipe may send one too, and that is no second request
+        stop_with_parent(server.stop_soon)
+    versions.begin(lambda: publish_first(repository, offer.model))
+    try:
+        server.run(sockets=[listener])
+    finally:
+        serving.stop()
+        if offer.is_passing:
+            shutil.rmtree(offer.repository, ignore_errors=True)
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that lets open streams finish before it closes their sockets.
+
+    uvicorn closes WebSockets the moment it is told to stop; here the first signal makes each
+    stream deliver its finals and close itself, and only then stops the server. A second signal
+    stops it at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, serving: Serving, grpc_port: int) -> None:
+        super().__init__(config)
+        self._serving = serving
+        self._grpc_port = grpc_port
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._signalled = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, for gRPC too; remember the loop, on which draining will happen."""
+        self._loop = asyncio.get_running_loop()
+        host = sockets[0].getsockname()[0] if sockets else HOST
+        self._grpc, port = await start_grpc(self._serving, host, self._grpc_port)
+        self._serving.grpc_port = port
+        print(f"gRPC on {host}:{port}", flush=True)
+        self._watching = asyncio.create_task(keep_watch(self._serving))
+        await super().startup(sockets=sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
+        self._watching.cancel()
+        grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown
+        await asyncio.gather(self._grpc.stop(grace_s), super().shutdown(sockets=sockets))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """React to a signal: drain at the first, stop at the second."""
+        if self._signalled:
+            super().handle_exit(sig, frame)
+            return
+        self._signalled = True
+        self.stop_soon()
+
+    def stop_soon(self) -> None:
+        """Drain and stop; from any thread, and harmless when it has begun."""
+        if self._loop is None:
+            self.should_exit = True
+        elif not self._serving.draining:
+            self._serving.draining = True
+            self._loop.call_soon_threadsafe(self._begin_drain)
+
+    def _begin_drain(self) -> None:
+        self._drain_task = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        for stream in tuple(self._serving.streams):
+            stream.drain()
+        deadline = asyncio.get_running_loop().time() + self._serving.limits.drain_s
+        while self._serving.streams and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        self.should_exit = True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="lab serve", description="Start the inference server.")
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The server's options, for this module's command line and for ``lab serve``."""
+    parser.add_argument("--host", default=HOST, help="address to bind (default %(default)s)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes any free port")
+    parser.add_argument("--grpc-port", type=int, default=0, help="default: any free port")
+    parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
+    parser.add_argument(
+        "--operator-key",
+        help="the key that moves versions (default: nobody may, or LAB_OPERATOR_KEY)",
+    )
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="default %(default)s")
+    parser.add_argument(
+        "--repository",
+        type=Path,
+        help="folder of versions (default: among the user's data, or LAB_REPOSITORY)",
+    )
+    parser.add_argument(
+        "--trace-file",
+        type=Path,
+        help=f"JSON lines of sampled traces (default: beside the versions, or {FILE_VARIABLE})",
+    )
+    parser.add_argument(
+        "--trace-share", type=float, help=f"of streams and requests (default {DEFAULT_SHARE})"
+    )
+    parser.add_argument(
+        "--dead-letters",
+        type=Path,
+        help="folder for decodes that failed for good, WITH their sound (default: none is kept)",
+    )
+    parser.add_argument("--passing", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve as the parsed options say."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aioice").setLevel(logging.WARNING)  # it tells of every packet it tries
+    try:
+        listener = _inherited(options.fd) or bind(options.host, options.port)
+    except ServerFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    host, port = listener.getsockname()[:2]
+    print(f"listening on http://{host}:{port}", flush=True)
+    offer = Offer(
+        options.repository or default_root(os.environ),
+        options.model,
+        # an option shows in the process list; the environment does not
+        options.key or os.environ.get(KEY_VARIABLE) or None,
+        options.operator_key or os.environ.get(OPERATOR_KEY_VARIABLE) or None,
+        options.passing,
+        options.grpc_port,
+        _traces(options),
+        options.dead_letters,
+    )
+    try:
+        serve(listener, offer, options.with_parent)
+    except ServerFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _configuration(serving: Serving) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(serving),
+        ws=releasing_protocol(serving.limits.unsent_s),
+        ws_max_size=serving.limits.message_bytes,
+        # speech frames hardly compress, and every message would cost time
+        ws_per_message_deflate=False,
+        log_level="info",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        lifespan="off",
+    )
+
+
+def _traces(options: argparse.Namespace) -> TraceFile:
+    """Which traces go where: the option, the environment, or one in a hundred beside the data."""
+    beside = default_root(os.environ).parent / "traces.jsonl"
+    path = options.trace_file or os.environ.get(FILE_VARIABLE) or beside
+    share = options.trace_share
+    if share is None:
+        share = float(os.environ.get(SHARE_VARIABLE) or DEFAULT_SHARE)
+    return TraceFile(Path(path), share)
+
+
+def _inherited(descriptor: int | None) -> socket.socket | None:
+    return None if descriptor is None else socket.socket(fileno=descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

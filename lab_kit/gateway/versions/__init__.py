@@ -1,0 +1,1 @@
+"""Numbered weights side by side: loaded, warmed, leased, compared, put away."""

@@ -1,0 +1,222 @@
+"""A version that is asked what production is asked, and never answers.
+
+Every decode of production that somebody waited for (finals and uploads, not interims) is put to
+the shadow once production has answered, and the texts are compared. A caller waits for nothing of
+it: what the shadow cannot take is skipped and counted. It does take processor time from
+everybody, like any other load.
+
+Texts are users' words: a few are kept in memory, for the operator alone; metrics and logs get
+counts.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from lab_kit.core.errors import LabError, ModelNotLoaded, SystemOverloaded
+from lab_kit.core.events import ModelInfo, PriorityClass
+from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Load, Ticket
+from lab_kit.gateway.versions.lease import Lease
+from lab_kit.measure.accuracy import bare_words, word_error_rate
+
+MOST_WAITING = 4
+"""Decodes at once in the shadow: enough for a batch, too few to fall behind by seconds."""
+KEPT_PAIRS = 20
+
+Outcome = Hypothesis | BaseException
+"""How a decode ended; a cancelled one has none."""
+
+
+class HeardEngine:
+    """An engine, and someone who is told how each request ended.
+
+    Args:
+        heard: called on the engine's threads; not for what was cancelled.
+    """
+
+    def __init__(self, engine: Engine, heard: Callable[[DecodeRequest, Outcome], None]) -> None:
+        self._engine = engine
+        self._heard = heard
+        self._requests: dict[int, DecodeRequest] = {}
+
+    @property
+    def model(self) -> ModelInfo:
+        """What runs, and where."""
+        return self._engine.model
+
+    def submit(self, request: DecodeRequest) -> Ticket:
+        """Queue a request.
+
+        Raises:
+            SystemOverloaded, PayloadTooLarge: see the engine.
+        """
+        try:
+            ticket = self._engine.submit(request)
+        except LabError as refusal:
+            self._heard(request, refusal)
+            raise
+        self._requests[ticket.number] = request
+        ticket.future.add_done_callback(lambda future: self._ended(ticket.number, future))
+        return ticket
+
+    def refresh(self, ticket: Ticket, request: DecodeRequest) -> bool:
+        """Replace a request that has not started, keeping its place; False if it has."""
+        is_replaced = self._engine.refresh(ticket, request)
+        if is_replaced and ticket.number in self._requests:
+            self._requests[ticket.number] = request
+        return is_replaced
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Drop a request and free what it holds; its future is cancelled."""
+        self._engine.cancel(ticket)
+
+    def load(self) -> Load:
+        """How busy the engine is now."""
+        return self._engine.load()
+
+    def _ended(self, number: int, future: "Future[Hypothesis]") -> None:
+        request = self._requests.pop(number)
+        if not future.cancelled():
+            self._heard(request, future.exception() or future.result())
+
+
+class Comparison(StrEnum):
+    """What became of one decode that the shadow should have repeated."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two answers to the same audio.
+
+    Attributes:
+        word_error_rate: of ``shadow`` against ``production``; None where production heard no word.
+    """
+
+    audio_s: float
+    production: str
+    shadow: str
+    word_error_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowReport:
+    """The comparison so far.
+
+    Attributes:
+        same, different: by their words; case and punctuation do not count.
+        skipped: not asked, because the shadow had enough to do.
+        failed: the shadow raised an error.
+        word_error_rate: mean over the compared pairs in which production heard a word; None
+            before the first.
+        pairs: the last that differ, newest last.
+    """
+
+    version: int
+    same: int
+    different: int
+    skipped: int
+    failed: int
+    word_error_rate: float | None
+    pairs: tuple[Pair, ...]
+
+
+class Shadow:
+    """One version's time as the shadow.
+
+    Args:
+        lease: its engine, for one decode.
+        count: told what became of each.
+    """
+
+    def __init__(
+        self, version: int, lease: Callable[[], Lease], count: Callable[[Comparison], None]
+    ) -> None:
+        self.version = version
+        self._lease = lease
+        self._count = count
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._counts = dict.fromkeys(Comparison, 0)
+        self._rated = 0
+        self._rates_sum = 0.0
+        self._pairs: deque[Pair] = deque(maxlen=KEPT_PAIRS)
+
+    def ask(self, request: DecodeRequest, production: str) -> None:
+        """Repeat a decode that production answered with the text ``production``; never waits."""
+        with self._lock:
+            has_room = self._waiting < MOST_WAITING
+            self._waiting += has_room
+        if not has_room:
+            self._note(Comparison.SKIPPED)
+            return
+        try:
+            lease = self._lease()
+        except ModelNotLoaded:  # it lost its label and its place at this very moment
+            self._done(Comparison.SKIPPED)
+            return
+        self._repeat(lease, request, production)
+
+    def report(self) -> ShadowReport:
+        """The comparison so far."""
+        with self._lock:
+            return ShadowReport(
+                version=self.version,
+                same=self._counts[Comparison.SAME],
+                different=self._counts[Comparison.DIFFERENT],
+                skipped=self._counts[Comparison.SKIPPED],
+                failed=self._counts[Comparison.FAILED],
+                word_error_rate=self._rates_sum / self._rated if self._rated else None,
+                pairs=tuple(self._pairs),
+            )
+
+    def _repeat(self, lease: Lease, request: DecodeRequest, production: str) -> None:
+        def ended(future: "Future[Hypothesis]") -> None:
+            self._done(self._compared(request, production, future))
+            lease.release()
+
+        try:
+            # a draft is tokens of production's vocabulary and of its opinion
+            waits = replace(request, priority_class=PriorityClass.BATCH, draft=())
+            ticket = lease.engine.submit(waits)
+        except LabError as refusal:
+            is_full = isinstance(refusal, SystemOverloaded)
+            self._done(Comparison.SKIPPED if is_full else Comparison.FAILED)
+            lease.release()
+            return
+        ticket.future.add_done_callback(ended)
+
+    def _compared(
+        self, request: DecodeRequest, production: str, future: "Future[Hypothesis]"
+    ) -> Comparison:
+        if future.cancelled() or future.exception() is not None:
+            return Comparison.FAILED
+        shadow = future.result().text
+        rate = word_error_rate(production, shadow) if bare_words(production) else None
+        is_same = bare_words(production) == bare_words(shadow)
+        with self._lock:
+            if rate is not None:
+                self._rated += 1
+                self._rates_sum += rate
+            if not is_same:
+                audio_s = len(request.audio) / SAMPLE_RATE_HZ
+                self._pairs.append(Pair(audio_s, production, shadow, rate))
+        return Comparison.SAME if is_same else Comparison.DIFFERENT
+
+    def _done(self, comparison: Comparison) -> None:
+        with self._lock:
+            self._waiting -= 1
+        self._note(comparison)
+
+    def _note(self, comparison: Comparison) -> None:
+        with self._lock:
+            self._counts[comparison] += 1
+        self._count(comparison)

@@ -1,0 +1,115 @@
+"""What a version can be and become on a server, and which new stream the canary gets.
+
+Values only: no thread, no lock and no weights are touched here.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+from lab_kit.core.errors import VersionConflict
+from lab_kit.models.store.repository import Label, Labels, Settings
+
+
+class State(StrEnum):
+    """Where a version is between the disk and its callers."""
+
+    UNLOADED = "unloaded"
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+_MOVES = {
+    State.UNLOADED: {State.LOADING},
+    State.LOADING: {State.READY, State.FAILED},
+    State.READY: {State.DRAINING},
+    State.DRAINING: {State.UNLOADED},
+    State.FAILED: {State.LOADING, State.UNLOADED},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """One version as an operator sees it.
+
+    Attributes:
+        share: the canary's share of new streams; None for every other version.
+        reason: why it failed; empty otherwise.
+        in_flight: streams and requests that it serves.
+    """
+
+    number: int
+    state: State
+    labels: tuple[Label, ...]
+    share: float | None
+    reason: str
+    settings: Settings
+    published: str
+    in_flight: int
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one version has come.
+
+    Attributes:
+        reason: why it failed; empty otherwise.
+        in_flight: streams and requests that it serves.
+    """
+
+    number: int
+    state: State = State.UNLOADED
+    reason: str = ""
+    in_flight: int = 0
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether it waits for nobody any more and can be freed."""
+        return self.state is State.DRAINING and not self.in_flight
+
+    def move(self, to: State, reason: str = "") -> None:
+        """Become ``to``.
+
+        Raises:
+            VersionConflict: that does not follow on the present state.
+        """
+        if to not in _MOVES[self.state]:
+            raise VersionConflict(
+                f"version {self.number} is {self.state} and cannot become {to}",
+                f"one of {', '.join(sorted(_MOVES[self.state]))}",
+                "wait, or look at the versions first",
+            )
+        self.state, self.reason = to, reason
+
+    def status(self, labels: Labels, settings: Settings, published: str) -> VersionStatus:
+        """As an operator sees it, with what the repository says of it."""
+        return VersionStatus(
+            number=self.number,
+            state=self.state,
+            labels=labels.of(self.number),
+            share=labels.share if labels.canary == self.number else None,
+            reason=self.reason,
+            settings=settings,
+            published=published,
+            in_flight=self.in_flight,
+        )
+
+
+class Turns:
+    """Gives every so many their turn: of each N in a row, N x ``share`` to within one.
+
+    Dice would give a canary of 10 % none of 20 streams once in eight times.
+    """
+
+    def __init__(self, share: float) -> None:
+        # the fraction that was meant: three times 0.1 is more than 0.3 in binary
+        self._share = Fraction(share).limit_denominator(1_000_000)
+        self._asked = 0
+
+    def next(self) -> bool:
+        """Whether this one is the canary's."""
+        before = int(self._asked * self._share)
+        self._asked += 1
+        return int(self._asked * self._share) > before

@@ -1,0 +1,1 @@
+"""Moonshine, the default recognizer: its graph as published and as rewritten."""

@@ -1,0 +1,1 @@
+"""Where weights come from and stay: the catalog, fetching, verified copies, versions."""

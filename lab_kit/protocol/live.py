@@ -1,0 +1,79 @@
+"""What a client may say on a live stream, and what a dialect has to do: no provider's words here.
+
+Messages are whatever the dialect's wire carries: text and bytes for a WebSocket, serialized
+protobuf for gRPC. A dialect is pure: messages and events in, messages and asks out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from lab_kit.core.errors import LabError
+from lab_kit.core.events import Event, StreamOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A chunk of sound, in the stream's encoding."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A message that answers the client's at once, past the results that wait."""
+
+    message: Any
+
+
+class Ask(Enum):
+    """What a client may want besides being heard."""
+
+    STAY = "stay open"
+    FINALIZE = "say now what was heard"
+    END = "no more audio will come"
+
+
+Heard = Audio | Reply | Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a stream ends on its wire.
+
+    Attributes:
+        code: the wire's own, such as 1000 or ``OK``.
+    """
+
+    code: int | str
+    reason: str
+
+
+class Dialect(Protocol):
+    """The server's side of one stream in somebody's words."""
+
+    @property
+    def options(self) -> StreamOptions:
+        """What the client has chosen; asked for when the first audio comes."""
+        ...
+
+    def greet(self) -> Sequence[Any]:
+        """What is said before anything is heard."""
+        ...
+
+    def hear(self, message: Any) -> Sequence[Heard]:
+        """What a message means.
+
+        Raises:
+            LabError: it ends the stream, after what was heard before has been said.
+        """
+        ...
+
+    def say(self, event: Event, sent_ns: int) -> Sequence[Any]:
+        """The messages that tell an event; none where the dialect has no word for it."""
+        ...
+
+    def end(self, error: LabError | None) -> tuple[Sequence[Any], Ending]:
+        """Last words, and how the stream ends: None if the client asked for it."""
+        ...

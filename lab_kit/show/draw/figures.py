@@ -1,0 +1,27 @@
+"""Percentiles as people read them: a result that never came is infinitely late, few are few."""
+
+import math
+from collections.abc import Sequence
+
+from lab_kit.core.units import ms
+from lab_kit.measure.percentiles import can_show, percentile
+
+NEVER = math.inf
+
+
+def late(delays_s: Sequence[float | None]) -> list[float]:
+    """Delays with None, a result that never came, as infinitely late."""
+    return [NEVER if delay is None else delay for delay in delays_s]
+
+
+def percentile_ms(delays_s: Sequence[float], share: float) -> str:
+    """A percentile in milliseconds, ``never`` if that many did not come, ``-`` without any."""
+    if not delays_s:
+        return "-"
+    value = percentile(delays_s, share)
+    return "never" if value == NEVER else f"{ms(value):.0f}"
+
+
+def standing(samples: int, share: float = 0.95) -> str:
+    """``indicative`` where too few samples were seen to prove that percentile, else empty."""
+    return "" if can_show(samples, share) else "indicative"

@@ -1,0 +1,1 @@
+"""Where the milliseconds went: waterfalls, delays, stages, turns, transcripts."""

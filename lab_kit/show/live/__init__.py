@@ -1,0 +1,1 @@
+"""Pictures that move while a stream runs."""

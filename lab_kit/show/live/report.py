@@ -1,0 +1,105 @@
+"""What is left of a live run: a picture of its points and a table of its percentiles."""
+
+from html import escape
+
+from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.display import columns, wrapped
+from lab_kit.show.draw.figures import NEVER, percentile_ms, standing
+from lab_kit.show.draw.svg import BUDGET, FAINT, Scale, Svg, text_width_px
+from lab_kit.show.live.state import LiveState, Point, with_gaps
+
+SHOWN_S = 60.0
+"""The picture holds the end of the run; the table all of it."""
+
+FRESHNESS_LABEL = "freshness: age of the newest result while someone speaks"
+
+_LEFT_PX, _RIGHT_PX = 62, theme.WIDTH_PX - 22
+_TOP_PX, _BOTTOM_PX = 112, 312
+
+
+def draw_report(state: LiveState, name: str, device: str) -> str:
+    """The points of the last `SHOWN_S` seconds as SVG, with the 300 ms line."""
+    end_s = max([1.0, *(point.at_s for point in [*state.freshness, *state.finals])])
+    start_s = max(0.0, end_s - SHOWN_S)
+    fresh = [point for point in state.freshness if point.at_s >= start_s]
+    finals = [p for p in state.finals if p.at_s >= start_s and p.delay_s < NEVER]
+    highest = max([2 * ms(BUDGET_S), *(ms(p.delay_s) for p in [*fresh, *finals])]) * 1.05
+    across = Scale(start_s, end_s * 1.02, _LEFT_PX, _RIGHT_PX)
+    up = Scale(0, highest, _BOTTOM_PX, _TOP_PX)
+    svg = Svg(_BOTTOM_PX + 48, f"Live: {name}")
+    _heading(svg, state, name, device, start_s)
+    svg.axis_below(across, _TOP_PX, _BOTTOM_PX, "seconds since the stream began")
+    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "ms")
+    for run in with_gaps(fresh):
+        where = [_place(point, across, up) for point in run]
+        svg.polyline(where, theme.FRESHNESS_COLOR)
+        svg.points(where, theme.FRESHNESS_COLOR, 2.2)
+    line = theme.budget_label(state.zero)
+    svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX - 8, line)
+    svg.diamonds([_place(point, across, up) for point in finals])
+    return svg.render()
+
+
+def tabulate(state: LiveState, name: str, device: str) -> str:
+    """Percentiles of the whole run, then what was heard."""
+    finals, ages = state.final_delays_s, state.freshness_s
+    rows = [("metric", "from → to", "p50 ms", "p95 ms", "within 300 ms", "")]
+    for metric, interval, values in (
+        ("final_delay_s", f"{state.zero} → final", finals),
+        ("freshness_s", "age of the newest result's audio", ages),
+    ):
+        within = sum(value <= BUDGET_S for value in values)
+        p50, p95 = percentile_ms(values, 0.5), percentile_ms(values, 0.95)
+        share = f"{within} of {len(values)}"
+        rows.append((metric, interval, p50, p95, share, standing(len(finals))))
+    notes = [f"{name}; {device}"]
+    if standing(len(finals)):
+        notes.append(f"indicative: too few to prove a p95 ({len(finals)} of 59 without a miss)")
+    if not state.spoken:
+        notes.append("nobody knows when this speaker stopped: delays count from the server's guess")
+    heard = wrapped(f"heard: {' '.join(state.heard) or '-'}")
+    return "\n".join([columns(rows, left=2), "", *notes, heard])
+
+
+def final_label(state: LiveState) -> str:
+    """The interval of the final delays, which depends on what is known."""
+    return f"final delay: {state.zero} → final"
+
+
+def summary_html(state: LiveState, device: str) -> str:
+    """The percentiles so far in one line."""
+    count = len(state.finals)
+    note = ", indicative" if count and standing(count) else ""
+    told = [
+        f"<b>final delay</b> {_so_far(state.final_delays_s)}",
+        f"<b>freshness</b> {_so_far(state.freshness_s)}",
+        f"{count} final{'' if count == 1 else 's'}{note}",
+        escape(device),
+    ]
+    style = f"{theme.FINAL_STYLE};font-variant-numeric:tabular-nums"
+    return f'<span style="{style}">{" &nbsp;·&nbsp; ".join(told)}</span>'
+
+
+def _so_far(delays_s: list[float]) -> str:
+    if not delays_s:
+        return "none yet"
+    return f"p50 {percentile_ms(delays_s, 0.5)} ms, p95 {percentile_ms(delays_s, 0.95)} ms"
+
+
+def _heading(svg: Svg, state: LiveState, name: str, device: str, start_s: float) -> None:
+    part = "" if start_s == 0 else f" · the last {SHOWN_S:.0f} s"
+    svg.text((22, 28), f"Live: {name}", size_px=theme.TITLE_PX, bold=True)
+    svg.text((22, 46), f"{device}{part}", role=FAINT)
+    svg.points([(28, 69)], theme.FRESHNESS_COLOR, 4)
+    svg.text((38, 73), FRESHNESS_LABEL)
+    diamond_x = 38 + text_width_px(FRESHNESS_LABEL, theme.LABEL_PX) + 14
+    svg.diamonds([(diamond_x, 69)])
+    svg.text((diamond_x + 10, 73), final_label(state))
+    never = state.final_delays_s.count(NEVER)
+    if never:
+        svg.text((_RIGHT_PX, 28), f"{never} finals never came", role=BUDGET, anchor="end")
+
+
+def _place(point: Point, across: Scale, up: Scale) -> tuple[float, float]:
+    return across.px(point.at_s), up.px(max(0.0, ms(point.delay_s)))

@@ -1,0 +1,1 @@
+"""What load does: offered against done, frontiers, callers at once."""

@@ -1,0 +1,208 @@
+"""A live load while it runs: finals appear as they come, beside the number of open streams.
+
+The generator has a thread and an event loop of its own; the cell draws and waits. What is drawn is
+`show.live.state`'s arithmetic, one state a call.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+
+import ipywidgets as widgets
+import numpy as np
+import plotly.graph_objects as go
+from IPython.display import display
+
+from lab_kit.audio.sources.recordings import PacedRecording
+from lab_kit.bench import Bench
+from lab_kit.core.call_record import Received
+from lab_kit.core.events import StreamOptions
+from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.datasets import Clip
+from lab_kit.experiments import load
+from lab_kit.experiments.load import CallPlan, Ending, LiveLoad, OfferedCall
+from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.display import Place, show_drawing, svg_bundle
+from lab_kit.show.draw.figures import NEVER, percentile_ms
+from lab_kit.show.live.run import can_click
+from lab_kit.show.live.state import LiveState, Point
+from lab_kit.show.load.load import HIGHEST_MS, ZERO, draw_load, tabulate_load
+
+_DRAW_S = 0.25
+_HEIGHT_PX = 320
+_LAST_S = 10.0
+"""The percentile beside the plot is of the finals of so many seconds."""
+
+
+async def live_load(
+    bench: Bench,
+    plan: CallPlan,
+    clips: Sequence[Clip],
+    *,
+    options: StreamOptions | None = None,
+    warm_up_s: float = 0.0,
+    title: str = "Every turn of every caller",
+) -> LiveLoad:
+    """Carry out a plan of calls, draw it while it runs, and leave a still picture and a table.
+
+    Where nobody can look (no notebook, or ``LAB_PROFILE=ci``) only the still picture is shown.
+
+    Raises:
+        ConnectionFailed, InvalidParameter: see `load.call_all`.
+    """
+    seen = Seen()
+    calling = load.call_all(bench, plan, clips, options=options, warm_up_s=warm_up_s, watcher=seen)
+    with ThreadPoolExecutor(1, "lab-load") as thread:
+        running = asyncio.wrap_future(thread.submit(asyncio.run, calling))
+        if not can_click():
+            run = await running
+            show_drawing(draw_load(run, title), tabulate_load([run]))
+            return run
+        screen = _Screen(title, bench.device, plan)
+        while not running.done():
+            screen.draw(*seen.now())
+            await asyncio.wait({running}, timeout=_DRAW_S)
+        run = running.result()
+    screen.end(draw_load(run, title), tabulate_load([run]))
+    return run
+
+
+class Seen:
+    """What has been seen so far, from the generator's thread to the drawing one's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._zero_ns = time.perf_counter_ns()
+        self._states: dict[int, tuple[int, LiveState]] = {}
+        self._over: list[Point] = []
+        self._streams: list[tuple[float, int]] = [(0.0, 0)]
+        self._refused = 0
+
+    def began(self, zero_ns: int) -> None:
+        """The plan's zero."""
+        with self._lock:
+            self._zero_ns = zero_ns
+
+    def heard(
+        self, number: int, source: PacedRecording, started_ns: int, received: Received
+    ) -> None:
+        """A result arrived."""
+        with self._lock:
+            if number not in self._states:
+                self._states[number] = started_ns, LiveState(source.spoken)
+                self._note_streams(started_ns)
+            self._states[number][1].feed(started_ns, received)
+
+    def ended(self, number: int, call: OfferedCall) -> None:
+        """A call is over."""
+        with self._lock:
+            self._refused += call.ending is Ending.REFUSED
+            if number not in self._states:
+                return
+            started_ns, state = self._states.pop(number)
+            state.close(call.call)
+            self._over += self._placed(started_ns, state)
+            self._note_streams(time.perf_counter_ns())
+
+    def now(self) -> tuple[float, list[Point], list[tuple[float, int]], int]:
+        """Seconds since zero, finals, open streams over time, refusals."""
+        with self._lock:
+            now_s = max(0.0, (time.perf_counter_ns() - self._zero_ns) / 1e9)
+            open_now = [p for ns, state in self._states.values() for p in self._placed(ns, state)]
+            streams = [*self._streams, (now_s, len(self._states))]
+            return now_s, [*self._over, *open_now], streams, self._refused
+
+    def _placed(self, started_ns: int, state: LiveState) -> list[Point]:
+        shift_s = (started_ns - self._zero_ns) / 1e9
+        return [Point(point.at_s + shift_s, point.delay_s) for point in state.finals]
+
+    def _note_streams(self, at_ns: int) -> None:
+        self._streams.append(((at_ns - self._zero_ns) / 1e9, len(self._states)))
+
+
+class _Screen:
+    """A moving plot under the cell, which a still one replaces at the end."""
+
+    def __init__(self, title: str, device: str, plan: CallPlan) -> None:
+        self._figure = _figure(title, device, plan)
+        self._line = widgets.HTML()
+        self._box = widgets.VBox([self._figure, self._line], layout=widgets.Layout(width="100%"))
+        display(self._box)  # type: ignore[no-untyped-call]
+        self._picture, self._table = Place.reserve(), Place.reserve()
+
+    def draw(
+        self, now_s: float, finals: list[Point], streams: list[tuple[float, int]], refused: int
+    ) -> None:
+        """Everything as of now."""
+        with self._figure.batch_update():
+            self._figure.data[0].x = np.array([point.at_s for point in finals])
+            delays_ms = ms(1) * np.array([point.delay_s for point in finals])
+            self._figure.data[0].y = np.minimum(delays_ms, HIGHEST_MS)
+            self._figure.data[1].x = np.array([at_s for at_s, _ in streams])
+            self._figure.data[1].y = np.array([count for _, count in streams])
+        latest = [point.delay_s for point in finals if point.at_s >= now_s - _LAST_S]
+        late = sum(point.delay_s == NEVER for point in finals)
+        self._line.value = (
+            f'<span class="lab-live-load" style="{theme.FINAL_STYLE}">{streams[-1][1]} streams;'
+            f" p95 of the last {_LAST_S:.0f} s: {percentile_ms(latest, 0.95)} ms;"
+            f" {refused} refused, {late} turns without a final</span>"
+        )
+
+    def end(self, svg: str, table: str) -> None:
+        """The still picture takes the place of the moving one."""
+        self._box.children = ()
+        self._picture.fill(svg_bundle(svg))
+        self._table.fill({"text/plain": table})
+
+
+def _most(plan: CallPlan) -> int:
+    """Streams that would be open at one moment if all calls were served."""
+    begins = [(call.at_s, 1) for call in plan.calls()]
+    ends = [(call.at_s + call.seconds, -1) for call in plan.calls()]
+    return max(accumulate(change for _, change in sorted(begins + ends)))
+
+
+def _figure(title: str, device: str, plan: CallPlan) -> go.FigureWidget:
+    most = _most(plan)
+    figure = go.FigureWidget(
+        [
+            go.Scatter(mode="markers", marker={"color": theme.STAGE_COLORS[INFERENCE], "size": 7}),
+            go.Scatter(
+                mode="lines",
+                line={"color": theme.STAGE_COLORS[QUEUE_WAIT], "width": 2, "shape": "hv"},
+                yaxis="y2",
+            ),
+        ]
+    )
+    figure.update_layout(
+        template="plotly_white",
+        paper_bgcolor=theme.PAPER,
+        font={"family": theme.FONT, "size": theme.LABEL_PX, "color": theme.INK},
+        title={"text": f"{title} · {device}", "font": {"size": theme.TITLE_PX}},
+        autosize=True,
+        height=_HEIGHT_PX,
+        margin={"l": 58, "r": 58, "t": 64, "b": 44},
+        showlegend=False,
+        xaxis={"title": "seconds since the plan began", "range": (0, plan.seconds + 2)},
+        yaxis={"title": "● final delay, ms", "range": (0, HIGHEST_MS), "fixedrange": True},
+        yaxis2={
+            "title": "streams open",
+            "overlaying": "y",
+            "side": "right",
+            "range": (0, most + 1),
+            "tickmode": "linear",
+            "dtick": max(1, most // 5),
+            "showgrid": False,
+        },
+    )
+    figure.add_hline(
+        ms(BUDGET_S),
+        line={"color": theme.BUDGET_COLOR, "dash": "dash", "width": theme.BUDGET_WIDTH_PX},
+        annotation_text=theme.budget_label(ZERO),
+        annotation_font_color=theme.BUDGET_COLOR,
+    )
+    return figure

@@ -1,0 +1,102 @@
+"""Every request of a plan over time, and beneath it what the device did meanwhile.
+
+The strip says whose figures it shows: NVIDIA's counters where there is a GPU, the operating
+system's account of cores and memory elsewhere.
+"""
+
+from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.experiments.load import DeviceRecord, Offered, Source
+from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.figures import percentile_ms, standing
+from lab_kit.show.draw.svg import FAINT, PREDICTION, Scale, Svg
+from lab_kit.show.load.frontier import HIGHEST_MS, ZERO
+
+_LEFT_PX, _RIGHT_PX = 84, theme.WIDTH_PX - 30
+_TOP_PX, _BOTTOM_PX = 84, 264
+_STRIP_PX, _STRIP_GAP_PX = 46, 34
+
+
+def offered(run: Offered, device: DeviceRecord, title: str) -> None:
+    """Draw each request's latency over the moment it was due, and the device beneath."""
+    show_drawing(draw_offered(run, device, title), tabulate_offered(run, device))
+
+
+def draw_offered(run: Offered, device: DeviceRecord, title: str) -> str:
+    """The picture as SVG."""
+    lines = strips(device)
+    bottom = _BOTTOM_PX + len(lines) * (_STRIP_PX + _STRIP_GAP_PX)
+    svg = Svg(bottom + 50, title)
+    svg.text((22, 28), title, size_px=theme.TITLE_PX, bold=True)
+    svg.text((22, 46), f"{device.device}; strip: {device.source}", role=FAINT)
+    across = Scale(0, run.arrivals.seconds, _LEFT_PX, _RIGHT_PX)
+    waits_ms = [min(ms(r.latency_s), HIGHEST_MS) for r in run.requests]
+    up = Scale(0, max(ms(BUDGET_S) * 1.4, max(waits_ms) * 1.05), _BOTTOM_PX, _TOP_PX)
+    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "latency ms")
+    for request, wait_ms in zip(run.requests, waits_ms, strict=True):
+        place = (across.px((request.intended_ns - run.began_ns) / 1e9), up.px(wait_ms))
+        if request.error is None:
+            svg.points([place], theme.STAGE_COLORS[INFERENCE], radius_px=3, opacity=0.8)
+        else:
+            svg.diamonds([place], PREDICTION, radius_px=5)
+    label = theme.budget_label(ZERO)
+    svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, 64, label)
+    top = float(_BOTTOM_PX + _STRIP_GAP_PX)
+    for name, most, line in lines:
+        scale = Scale(0, most, top + _STRIP_PX, top)
+        svg.text((_LEFT_PX, top - 6), name, role=FAINT, size_px=theme.SMALL_PX)
+        drawn = [(across.px(min(t, across.high)), scale.px(min(v, most))) for t, v in line]
+        svg.polyline(drawn, theme.STAGE_COLORS[QUEUE_WAIT])
+        top += _STRIP_PX + _STRIP_GAP_PX
+    svg.axis_below(across, _TOP_PX, bottom, "seconds since the plan began")
+    return svg.render()
+
+
+def tabulate_offered(run: Offered, device: DeviceRecord) -> str:
+    """What was offered, what came of it, and what the device did, by whose account."""
+    waits_s = [r.latency_s for r in run.counted]
+    busiest = max((value for _, _, line in strips(device)[:1] for _, value in line), default=0.0)
+    rows = [
+        ("requests", str(len(run.counted))),
+        ("offered per s", f"{run.offered_per_s:.1f}"),
+        ("audio s per s", f"{run.audio_s_per_s:.1f}"),
+        ("p50 ms", percentile_ms(waits_s, 0.5)),
+        ("p95 ms", f"{percentile_ms(waits_s, 0.95)} {standing(len(waits_s))}".strip()),
+        ("refused, failed", f"{run.refused}, {run.failed}"),
+        ("sent late, p99 ms", f"{ms(run.lateness_s):.0f}"),
+        (f"busiest moment ({device.source})", f"{busiest:.2f} of {strips(device)[0][1]:g}"),
+    ]
+    return columns([("", ""), *rows])
+
+
+def strips(device: DeviceRecord) -> list[tuple[str, float, list[tuple[float, float]]]]:
+    """For each strip of the device its name, its full scale, and its line over seconds."""
+    if device.source is Source.NVML:
+        seen = [(s.at_s, s.gpu) for s in device.samples if s.gpu is not None]
+        memory = max((gpu.memory_bytes for _, gpu in seen), default=1) / 1e9
+        return [
+            ("share of time in which the GPU ran anything", 1.0, [(t, g.busy) for t, g in seen]),
+            (f"GPU memory, up to {memory:.1f} GB", memory, _gigabytes(device, of_gpu=True)),
+        ]
+    cores = len(device.samples[0].cores) if device.samples else 1
+    times = [sample.at_s for sample in device.samples[1:]]
+    resident = max((s.server_bytes for s in device.samples), default=1) / 1e9
+    return [
+        (
+            f"cores that the server kept busy, of {cores}",
+            float(cores),
+            list(zip(times, device.server_cores, strict=False)),
+        ),
+        (
+            f"server's resident memory, up to {resident:.2f} GB",
+            resident,
+            _gigabytes(device, of_gpu=False),
+        ),
+    ]
+
+
+def _gigabytes(device: DeviceRecord, of_gpu: bool) -> list[tuple[float, float]]:
+    if not of_gpu:
+        return [(s.at_s, s.server_bytes / 1e9) for s in device.samples]
+    return [(s.at_s, s.gpu.memory_bytes / 1e9) for s in device.samples if s.gpu is not None]

@@ -1,0 +1,1 @@
+"""How the model is served: caches, runtimes, cold starts, versions, wires."""

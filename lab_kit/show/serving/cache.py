@@ -1,0 +1,98 @@
+"""The decoder's cache as a row of slots that changes hands while sequences come, grow and go.
+
+The picture moves by itself, also in a saved notebook: its frames follow each other inside the SVG.
+Where nothing can move, the fullest frame is seen.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from lab_kit.client import CacheFrame, CacheUse
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.svg import FAINT, Rectangle, Scale, Svg
+
+_LEFT_PX, _RIGHT_PX = 22, theme.WIDTH_PX - 22
+_TOP_PX, _ROW_PX, _BAR_PX = 84, 66, 26
+_MOST_FRAMES = 40
+_LOOP_S = 8.0
+_FREE, _SHARED, _KEPT = 0, -1, -2
+
+
+def cache(uses: Mapping[str, CacheUse]) -> None:
+    """Draw who held which slots, moving, and list what was wasted.
+
+    Args:
+        uses: the cache's history by the name of its layout.
+
+    Raises:
+        ValueError: a history without a frame.
+    """
+    empty = [name for name, use in uses.items() if not use.frames]
+    if empty or not uses:
+        raise ValueError(f"nothing happened in {empty or 'no cache'}; let a model decode first")
+    show_drawing(draw_cache(uses), tabulate_cache(uses))
+
+
+def draw_cache(uses: Mapping[str, CacheUse]) -> str:
+    """The picture as SVG."""
+    svg = Svg(_TOP_PX + _ROW_PX * len(uses) + 8, f"Who holds the cache: {', '.join(uses)}")
+    svg.text((22, 28), "Who holds which slots of the cache", size_px=theme.TITLE_PX, bold=True)
+    what = "one color a sequence; pale is free, grey is kept for reuse, black is shared"
+    svg.text((22, 48), what, role=FAINT, size_px=theme.SMALL_PX)
+    for row, (name, use) in enumerate(uses.items()):
+        top = _TOP_PX + row * _ROW_PX
+        told = f"{name}: {use.waste:.0%} of what was reserved held nothing"
+        svg.text((_LEFT_PX, top - 6), told, bold=True)
+        scale = Scale(0, use.slots, _LEFT_PX, _RIGHT_PX)
+        frames = _thinned(use.frames)
+        pictures = [_slots(frame, scale, top) for frame in frames]
+        still = max(range(len(frames)), key=lambda index: frames[index].reserved)
+        svg.frames(pictures, still, _LOOP_S)
+        svg.text((_LEFT_PX, top + _BAR_PX + 16), "slot 0", role=FAINT, size_px=theme.SMALL_PX)
+        last = f"slot {use.slots - 1}"
+        svg.text(
+            (_RIGHT_PX, top + _BAR_PX + 16), last, role=FAINT, size_px=theme.SMALL_PX, anchor="end"
+        )
+    return svg.render()
+
+
+def tabulate_cache(uses: Mapping[str, CacheUse]) -> str:
+    """One line a layout."""
+    rows = [("layout", "slots", "kB a token", "steps", "most reserved", "written then", "waste")]
+    for name, use in uses.items():
+        fullest = use.fullest
+        rows.append(
+            (
+                name,
+                str(use.slots),
+                f"{use.bytes_per_token / 1e3:.1f}",
+                str(len(use.frames)),
+                str(fullest.reserved if fullest else 0),
+                str(fullest.written if fullest else 0),
+                f"{use.waste:.0%}",
+            )
+        )
+    return columns(rows)
+
+
+def _thinned(frames: Sequence[CacheFrame]) -> list[CacheFrame]:
+    """At most so many, evenly spread, the fullest among them."""
+    fullest = max(frames, key=lambda frame: frame.reserved)
+    every = -(-len(frames) // _MOST_FRAMES)
+    return [f for index, f in enumerate(frames) if index % every == 0 or f is fullest]
+
+
+def _slots(frame: CacheFrame, scale: Scale, top: float) -> list[Rectangle]:
+    drawn, start = [], 0
+    for owner, slots in frame.runs:
+        left, right = scale.px(start), scale.px(start + slots)
+        drawn.append(Rectangle(left, top, right - left, _BAR_PX, _color(owner)))
+        start += slots
+    return drawn
+
+
+def _color(owner: int) -> str:
+    if owner in (_FREE, _SHARED, _KEPT):
+        return {_FREE: theme.GRID, _SHARED: theme.INK, _KEPT: theme.FAINT_INK_ON_DARK}[owner]
+    colors = theme.series_colors()
+    return colors[owner % len(colors)]

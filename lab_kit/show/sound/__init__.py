@@ -1,0 +1,1 @@
+"""Sound before a model hears it: spectra, codecs, chunks, detectors, networks, silences."""

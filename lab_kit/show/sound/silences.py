@@ -1,0 +1,77 @@
+"""Endpointing as a trade: how long people wait against how often they are cut off."""
+
+from collections.abc import Sequence
+
+from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.experiments.sound import SilenceReport
+from lab_kit.measure.percentiles import percentile
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.figures import percentile_ms
+from lab_kit.show.draw.svg import FAINT, PREDICTION, Scale, Svg
+
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 96, 330
+
+
+def silences(reports: Sequence[SilenceReport], prediction: float | None = None) -> None:
+    """Draw every silence as a point between waiting and cutting off, and list the counts.
+
+    Args:
+        prediction: the share of pauses cut that the reader expected where the wait meets 300 ms.
+
+    Raises:
+        ValueError: nothing was measured.
+    """
+    if not any(report.waits_s for report in reports):
+        raise ValueError("no sentence got its end with any of these silences")
+    show_drawing(draw_silences(reports, prediction), tabulate_silences(reports))
+
+
+def draw_silences(reports: Sequence[SilenceReport], prediction: float | None = None) -> str:
+    """The picture as SVG."""
+    svg = Svg(_BOTTOM_PX + 52, "Pauses taken for an end against waiting")
+    svg.text((22, 28), "Cut off, or kept waiting", size_px=theme.TITLE_PX, bold=True)
+    drawn = [(ms(percentile(r.waits_s, 0.5)), r) for r in reports if r.waits_s]
+    across = Scale(
+        0, max(ms(BUDGET_S) * 1.2, *(wait for wait, _ in drawn)) * 1.06, _LEFT_PX, _RIGHT_PX
+    )
+    up = Scale(0, 1.15, _BOTTOM_PX, _TOP_PX)
+    svg.axis_below(
+        across, _TOP_PX, _BOTTOM_PX, "ms from the speaker's end until it is declared, p50"
+    )
+    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "")
+    what = "upwards: share of the pauses inside sentences that were taken for the sentence's end"
+    svg.text((22, 48), what, role=FAINT)
+    line = theme.budget_label("the speaker stops")
+    svg.budget_upright(across.px(ms(BUDGET_S)), _TOP_PX, _BOTTOM_PX, line)
+    color = theme.STAGE_COLORS["endpointing"]
+    where = [(across.px(wait), up.px(r.cut_share)) for wait, r in drawn]
+    svg.polyline(where, color, 2)
+    svg.points(where, color, 5)
+    for (x, y), (_, report) in zip(where, drawn, strict=True):
+        svg.text((x + 8, y - 8), f"{ms(report.silence_s):g}", role=FAINT, size_px=theme.SMALL_PX)
+    if prediction is not None:
+        svg.diamonds([(across.px(ms(BUDGET_S)), up.px(prediction))], PREDICTION)
+        at = (across.px(ms(BUDGET_S)) + 10, up.px(prediction) + 4)
+        svg.text(at, f"predicted {prediction:.0%}", role=PREDICTION, bold=True)
+    return svg.render()
+
+
+def tabulate_silences(reports: Sequence[SilenceReport]) -> str:
+    """One line a silence."""
+    head = ("silence ms", "pauses cut", "of", "sentences cut", "of", "without an end")
+    rows: list[tuple[str, ...]] = [(*head, "wait p50 ms", "longest ms")]
+    for r in reports:
+        rows.append(
+            (
+                f"{ms(r.silence_s):g}",
+                str(r.cut),
+                str(r.pauses),
+                str(r.sentences_cut),
+                str(r.sentences),
+                str(r.merged),
+                percentile_ms(r.waits_s, 0.5),
+                percentile_ms(r.waits_s, 1.0),
+            )
+        )
+    return columns(rows)

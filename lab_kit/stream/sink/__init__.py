@@ -1,0 +1,1 @@
+"""The way out of a stream: optional steps on a result, and its delivery."""

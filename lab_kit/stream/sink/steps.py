@@ -1,0 +1,183 @@
+"""Optional steps between hearing and telling, each opted in by the stream, each failing alone.
+
+A step gets a text and returns one. One that raises, or takes longer than its budget, is left out
+of that result and counted; the result goes on. With one exception: where redaction fails, letting
+the text pass would do what it is there to prevent, so the text is withheld and the event goes on.
+
+These are first forms, by rule and pattern: they know English number words, and personal data only
+as it is written, not as it is spelled out.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.events import Final, Interim
+
+BUDGET_S = 0.005
+WITHHELD = "[withheld]"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step.
+
+    Attributes:
+        is_guard: it keeps something in; without it, or in spite of a failure, nothing passes.
+    """
+
+    apply: Callable[[str], str]
+    is_guard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A step that was left out of a result, and why: ``raised ValueError``, ``over budget``."""
+
+    step: str
+    reason: str
+
+
+class Postprocess:
+    """The steps of one stream, in the order of `STEPS`.
+
+    Args:
+        names: what the client opted in to.
+        steps: what there is.
+
+    Raises:
+        InvalidParameter: there is no such step.
+    """
+
+    def __init__(self, names: tuple[str, ...], steps: Mapping[str, Step] | None = None) -> None:
+        known = STEPS if steps is None else steps
+        if strange := set(names) - set(known):
+            raise InvalidParameter(
+                f"postprocessing {', '.join(sorted(strange))}",
+                f"one of {', '.join(known)}",
+                "correct it",
+            )
+        self._steps = {name: step for name, step in known.items() if name in names}
+
+    def __call__(
+        self, event: Interim | Final, now_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> tuple[Interim | Final, list[Skipped]]:
+        """The event with its text as the steps leave it, and the steps that were left out."""
+        skipped: list[Skipped] = []
+        text = event.text
+        stable = text[: event.stable_chars] if isinstance(event, Interim) else ""
+        for name, step in self._steps.items():
+            began_ns = now_ns()
+            try:
+                done = step.apply(text), step.apply(stable)
+            except Exception as error:  # whatever a step raises is that step's affair
+                skipped.append(Skipped(name, f"raised {type(error).__name__}"))
+                if step.is_guard:
+                    text = stable = WITHHELD if text else ""
+                continue
+            if now_ns() - began_ns > BUDGET_S * 1e9:
+                skipped.append(Skipped(name, "over budget"))
+                if not step.is_guard:
+                    continue
+            text, stable = done
+        if isinstance(event, Interim):
+            return replace(event, text=text, stable_chars=_agreed(text, stable)), skipped
+        return replace(event, text=text), skipped
+
+
+def punctuate(text: str) -> str:
+    """A capital and a full stop, where the model gives neither."""
+    if not text or any(c.isupper() or c in ".?!" for c in text):
+        return text
+    return text[0].upper() + text[1:] + "."
+
+
+def numerals(text: str) -> str:
+    """English number words as digits: "twenty one" is 21, digits said one by one are a row.
+
+    Single words below ten stay: "one of them" is no number.
+    """
+    return _NUMBER.sub(lambda found: _digits(found.group()), text)
+
+
+def redact(text: str) -> str:
+    """E-mail addresses, card numbers (those that pass Luhn's check) and phone numbers, by name."""
+    text = _EMAIL.sub("[email]", text)
+    text = _CARD.sub(lambda m: "[card]" if _luhn(m.group()) else m.group(), text)
+    return _PHONE.sub("[phone]", text)
+
+
+STEPS: Mapping[str, Step] = {
+    "punctuate": Step(punctuate),
+    "numerals": Step(numerals),
+    "redact": Step(redact, is_guard=True),
+}
+"""Numerals before redaction, which looks for digits."""
+
+_UNITS = (
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_VALUES = {word: n for n, word in enumerate(_UNITS)} | {
+    word: 10 * n for n, word in enumerate(_TENS, start=2)
+}
+_SCALES = {"hundred": 100, "thousand": 1_000}
+_WORD = "|".join(sorted([*_VALUES, *_SCALES], key=len, reverse=True))
+_NUMBER = re.compile(rf"\b(?:{_WORD})(?:[ -](?:{_WORD}))*\b", re.IGNORECASE)
+_EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
+_CARD = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
+_PHONE = re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()./-]{0,2}\d){6,14}\b")
+_ROW = 3
+"""So many single digits are a row of digits, such as a code, and no sum."""
+
+
+def _digits(said: str) -> str:
+    words = re.split(r"[ -]", said.lower())
+    if all(_VALUES.get(word, 10) < 10 for word in words):
+        row = "".join(str(_VALUES[word]) for word in words)
+        return row if len(words) >= _ROW else said
+    total = current = 0
+    for before, word in zip(["", *words], words, strict=False):
+        if word in _SCALES:
+            current = max(1, current) * _SCALES[word]
+            if _SCALES[word] == 1_000:
+                total, current = total + current, 0
+        elif before in _VALUES and not (_VALUES[before] >= 20 and 0 < _VALUES[word] < 10):
+            return said  # two numbers one after the other; which ones, nobody can tell
+        else:
+            current += _VALUES[word]
+    return str(total + current)
+
+
+def _agreed(text: str, stable: str) -> int:
+    """How many characters the text and what its stable part becomes have in common."""
+    pairs = enumerate(zip(text, stable, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(text), len(stable)))
+
+
+def _luhn(number: str) -> bool:
+    """Whether the digits pass the check of ISO/IEC 7812."""
+    digits = [int(c) for c in number if c.isdigit()][::-1]
+    doubled = (2 * d if n % 2 else d for n, d in enumerate(digits))
+    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0

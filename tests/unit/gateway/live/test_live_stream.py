@@ -1,0 +1,221 @@
+"""What all wires have in common, on one made by hand: slow readers, silence, draining, ends."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scripted_engine import MODEL, ScriptedEngine, recognizer, serving_at, wait_until
+
+from lab_kit.audio.pcm import to_pcm16
+from lab_kit.core.errors import InvalidMessage, LabError
+from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.live.live_stream import GONE, ClientGone, LiveStream
+from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
+
+NOISE = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
+WORD = to_pcm16(NOISE) + bytes(16_000)
+"""A second of what the scripted detector takes for speech, and half a second of silence."""
+ServingWith = Callable[..., Serving]
+
+
+class Words:
+    """A dialect that says events as they are; a LabError as a message raises."""
+
+    options = StreamOptions()
+
+    def greet(self) -> Sequence[Any]:
+        return ["hello"]
+
+    def hear(self, message: Any) -> Sequence[Heard]:
+        if isinstance(message, LabError):
+            raise message
+        return [Audio(message) if isinstance(message, bytes) else message]
+
+    def say(self, event: Event, sent_ns: int) -> Sequence[Any]:
+        return [event]
+
+    def end(self, error: LabError | None) -> tuple[Sequence[Any], Ending]:
+        return (["farewell"], Ending("OK" if error is None else error.code, str(error)))
+
+
+class Hands:
+    """A wire that gives what a test puts in; it takes results unless it is told not to."""
+
+    def __init__(self, *messages: Any, reads: bool = True) -> None:
+        self.inbox: asyncio.Queue[Any] = asyncio.Queue()
+        for message in messages:
+            self.inbox.put_nowait(message)
+        self.may_take = asyncio.Event()
+        if reads:
+            self.may_take.set()
+        self.taken: list[Any] = []
+        self.ending: Ending | None = None
+
+    async def open(self) -> None:
+        pass
+
+    async def receive(self) -> Any:
+        message = await self.inbox.get()
+        if message is ClientGone:
+            raise ClientGone
+        return message
+
+    async def send(self, message: Any) -> None:
+        if message != "hello":
+            await self.may_take.wait()
+        self.taken.append(message)
+
+    async def close(self, ending: Ending) -> None:
+        self.ending = ending
+
+
+@pytest.fixture
+def serving_with(tmp_path: Path) -> Iterator[ServingWith]:
+    made: list[Serving] = []
+
+    def make(answer: str = "word", **limits: float) -> Serving:
+        serving = serving_at(tmp_path, lambda _: recognizer(ScriptedEngine(answer)))
+        serving.limits = replace(Limits(), **limits)
+        made.append(serving)
+        wait_until(lambda: serving.ready)
+        return serving
+
+    yield make
+    for serving in made:
+        serving.stop()
+
+
+async def served(serving: Serving, wire: Hands) -> list[Event]:
+    """Serve a stream to its end; gives the events that were taken."""
+    with serving.lease() as lease:
+        async with asyncio.timeout(10):
+            await LiveStream(serving, lease, wire, Words()).run()
+    assert not serving.streams
+    return [one for one in wire.taken if not isinstance(one, str)]
+
+
+def kinds(events: list[Event], *wanted: type) -> list[type]:
+    return [type(event) for event in events if isinstance(event, wanted)]
+
+
+async def test_a_stream_is_greeted_heard_and_ended(serving_with: ServingWith) -> None:
+    wire = Hands(WORD, Reply("to you"), Ask.STAY, Ask.END)
+    events = await served(serving_with(), wire)
+    assert wire.taken[0] == "hello"
+    assert "to you" in wire.taken
+    assert wire.taken[-1] == "farewell"
+    assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
+    assert wire.ending is not None
+    assert wire.ending.code == "OK"
+
+
+async def test_who_reads_slowly_loses_interims_and_no_final(serving_with: ServingWith) -> None:
+    serving = serving_with()
+    wire = Hands(reads=False)
+    running = asyncio.create_task(served(serving, wire))
+    for _ in range(6):
+        for start in range(0, len(WORD), 3_200):
+            wire.inbox.put_nowait(WORD[start : start + 3_200])
+            await asyncio.sleep(0)
+    wire.inbox.put_nowait(Ask.END)
+    await asyncio.sleep(0.5)  # everything is said, and the first of it not taken yet
+    wire.may_take.set()
+    events = await running
+    finals = kinds(events, Final)
+    assert len(finals) == 6
+    assert len(kinds(events, Interim)) <= 7
+    assert isinstance(events[-1], StreamEnded)
+
+
+async def test_who_does_not_read_at_all_is_let_go_with_a_reason(serving_with: ServingWith) -> None:
+    wire = Hands(WORD, reads=False)
+    await served(serving_with(unsent_s=0.2), wire)
+    assert wire.ending is not None
+    assert wire.ending.code == "SLOW_CONSUMER"
+    assert "farewell" not in wire.taken  # it would not be read either
+
+
+async def test_silence_ends_a_stream_after_what_it_is_owed(serving_with: ServingWith) -> None:
+    wire = Hands(WORD)
+    events = await served(serving_with(idle_s=0.2), wire)
+    assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
+    assert wire.ending is not None
+    assert wire.ending.code == "STREAM_IDLE"
+
+
+async def test_a_server_that_stops_says_what_it_owes(serving_with: ServingWith) -> None:
+    serving = serving_with()
+    wire = Hands(to_pcm16(NOISE))
+    running = asyncio.create_task(served(serving, wire))
+    await asyncio.sleep(0.1)
+    for stream in tuple(serving.streams):
+        stream.drain()
+    events = await running
+    assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
+    assert wire.ending is not None
+    assert wire.ending.code == "GOING_AWAY"
+
+
+async def test_a_client_with_much_to_say_does_not_hold_up_others(
+    serving_with: ServingWith,
+) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    wire = Hands(*[Ask.STAY] * 100, *[bytes(320)] * 100, Ask.END)
+    beside = asyncio.create_task(other())
+    await served(serving_with(), wire)
+    beside.cancel()
+    assert turns >= 200
+
+
+async def test_a_stream_may_be_told_to_end_more_than_once(serving_with: ServingWith) -> None:
+    """The server stops while it closes streams: the later reason is given, and nothing fails."""
+    serving = serving_with()
+    wire = Hands(to_pcm16(NOISE))
+    running = asyncio.create_task(served(serving, wire))
+    await asyncio.sleep(0.1)
+    (stream,) = serving.streams
+    stream.close_early(InvalidMessage("a", "b", "c"))
+    for _ in range(4):
+        stream.drain()
+        await asyncio.sleep(0)  # by the second time the reading has been broken off
+    events = await running
+    assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
+    assert wire.ending is not None
+    assert wire.ending.code == "GOING_AWAY"
+
+
+@pytest.mark.parametrize("bad", [b"odd", InvalidMessage("a", "b", "c")])
+async def test_what_was_said_before_a_bad_message_is_still_owed(
+    serving_with: ServingWith, bad: Any
+) -> None:
+    wire = Hands(WORD, bad)
+    events = await served(serving_with(), wire)
+    assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
+    assert wire.ending is not None
+    assert wire.ending.code in ("INVALID_AUDIO_FORMAT", "INVALID_MESSAGE")
+
+
+async def test_a_client_that_vanishes_is_counted_and_leaves_nothing(
+    serving_with: ServingWith,
+) -> None:
+    serving = serving_with()
+    wire = Hands(WORD, ClientGone)
+    await served(serving, wire)
+    assert wire.ending is None
+    ends = serving.metrics.exposition()[0].decode()
+    assert f'lab_stream_ends_total{{code="{GONE}",version="1"}} 1.0' in ends
+    assert serving.versions.status(1).in_flight == 0
+    assert serving.versions.production.name == MODEL

@@ -1,0 +1,65 @@
+"""The pure part: which move follows which, and whose turn it is."""
+
+from itertools import product
+
+import pytest
+
+from lab_kit.core.errors import VersionConflict
+from lab_kit.gateway.versions.state import Progress, State, Turns
+
+LEGAL = {
+    (State.UNLOADED, State.LOADING),
+    (State.LOADING, State.READY),
+    (State.LOADING, State.FAILED),
+    (State.READY, State.DRAINING),
+    (State.DRAINING, State.UNLOADED),
+    (State.FAILED, State.LOADING),
+    (State.FAILED, State.UNLOADED),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(State, State)))
+def test_only_these_moves_are_possible(before: State, after: State) -> None:
+    progress = Progress(3, before)
+    if (before, after) in LEGAL:
+        progress.move(after)
+        assert progress.state is after
+    else:
+        with pytest.raises(VersionConflict, match=f"version 3 is {before} and cannot") as refused:
+            progress.move(after)
+        assert refused.value.http_status == 409
+        assert progress.state is before
+
+
+def test_a_reason_lasts_until_the_next_move() -> None:
+    progress = Progress(1, State.LOADING)
+    progress.move(State.FAILED, "the file is damaged")
+    assert progress.reason == "the file is damaged"
+    progress.move(State.LOADING)
+    assert progress.reason == ""
+
+
+def test_drained_is_who_was_told_to_go_and_has_nobody_left() -> None:
+    assert Progress(1, State.DRAINING).is_drained
+    assert not Progress(1, State.DRAINING, in_flight=1).is_drained
+    assert not Progress(1, State.READY).is_drained
+
+
+@pytest.mark.parametrize(
+    ("share", "asked", "expected"),
+    [(0.1, 20, 2), (0.5, 4, 2), (1.0, 7, 7), (0.3, 10, 3), (0.29, 100, 29), (0.001, 1000, 1)],
+)
+def test_the_canary_gets_its_share_of_streams_exactly(
+    share: float, asked: int, expected: int
+) -> None:
+    turns = Turns(share)
+    assert sum(turns.next() for _ in range(asked)) == expected
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 1 / 3, 0.62])
+def test_the_canarys_turns_are_spread_evenly(share: float) -> None:
+    turns = Turns(share)
+    given = 0
+    for asked in range(1, 500):
+        given += turns.next()
+        assert abs(given - asked * share) <= 1

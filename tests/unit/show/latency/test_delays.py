@@ -1,0 +1,71 @@
+"""Delays and transcripts as text and picture: nothing lost, few called few."""
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from show_calls import stream
+
+from lab_kit.measure.calls import freshness_s
+from lab_kit.show.draw.figures import NEVER, percentile_ms, standing
+from lab_kit.show.latency.delays import delay_rows, draw_delays, tabulate
+from lab_kit.show.latency.transcript import transcript_html, transcript_text
+
+
+def test_rows_hold_each_utterance() -> None:
+    rows = {row.name: row for row in delay_rows([stream(), stream()])}
+    assert rows["final_delay_s"].delays_s == pytest.approx([0.25, 0.35] * 2)
+    assert rows["first_result_s"].delays_s == pytest.approx([0.4, 0.6] * 2)
+    assert rows["freshness_s"].delays_s == [*freshness_s(stream()), *freshness_s(stream())]
+    assert rows["freshness_s"].samples == 4
+
+
+def test_the_table_names_intervals_and_calls_few_few() -> None:
+    table = tabulate([stream()], prediction_ms=300)
+    assert "speaker stops → last final" in table
+    assert "indicative: too few to prove a p95" in table
+    assert "predicted 300 ms as p50 of final_delay_s; it was 250" in table
+    assert "rtf" in table
+    enough = tabulate([stream()] * 30)
+    assert "indicative" not in enough
+
+
+def test_a_final_that_never_came_counts_as_infinitely_late() -> None:
+    deaf = replace(stream(), received=stream().received[:4])
+    assert delay_rows([deaf])[2].delays_s[1] == NEVER
+    line = next(one for one in tabulate([deaf]).splitlines() if one.startswith("final_delay_s"))
+    assert "never" in line
+    assert "1 of 2" in line
+    assert "1 never" in draw_delays([deaf])
+
+
+def test_the_picture_is_xml_with_the_line() -> None:
+    picture = ElementTree.fromstring(draw_delays([stream()], 250))
+    words = [text.text or "" for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert "300 ms, counted from where each row begins" in words
+    assert "predicted 250 ms" in words
+
+
+def test_without_known_times_there_is_no_delay() -> None:
+    with pytest.raises(ValueError, match="known times"):
+        delay_rows([stream(spoken=())])
+
+
+def test_percentiles_of_nothing_and_of_never() -> None:
+    assert percentile_ms([], 0.5) == "-"
+    assert percentile_ms([0.1, NEVER], 0.95) == "never"
+    assert standing(58) == "indicative"
+    assert standing(59) == ""
+
+
+def test_a_transcript_shows_how_it_grew() -> None:
+    rows = transcript_text(stream()).splitlines()[1:]
+    assert [row.split()[1] for row in rows] == ["interim", "interim", "FINAL", "interim", "FINAL"]
+    assert rows[1].endswith("good| morning")
+    assert "0.90" in rows[0]
+
+
+def test_a_transcript_is_safe_html() -> None:
+    html = transcript_html(stream())
+    ElementTree.fromstring(html)
+    assert "&lt;good&gt;" in html

@@ -1,0 +1,30 @@
+"""A stream's trace as a picture and a table."""
+
+from lab_kit.core.spans import Span, Trace
+from lab_kit.show.latency.stages import draw_stages, tabulate_stages
+from lab_kit.stream.stages import Stage
+
+ROOT = Span("stream", "abc", "0", None, 100.0, 104.0, {}, ("step skipped",))
+TRACE = Trace(
+    (
+        ROOT,
+        Span("batch", "abc", "1", "0", 101.0, 101.02, {}, ()),
+        Span("infer", "abc", "2", "0", 101.02, 101.30, {}, ()),
+        Span("infer", "abc", "3", "0", 102.0, 102.1, {}, ()),
+    )
+)
+
+
+def test_every_stage_has_a_lane_and_every_span_a_bar() -> None:
+    svg = draw_stages(TRACE, "One stream")
+    assert all(f">{stage.value}<" in svg for stage in Stage)
+    assert "infer: 280.0 ms" in svg
+    assert "infer: 100.0 ms" in svg
+    assert "trace abc" in svg
+
+
+def test_the_table_says_what_was_over_its_budget_and_what_was_noted() -> None:
+    lines = {line.split()[0]: line.split() for line in tabulate_stages(TRACE).splitlines()}
+    assert lines["infer"] == ["infer", "2", "100", "280", "280", "200", "1"]
+    assert lines["send"][1] == "0"
+    assert "noted on the stream: step skipped" in tabulate_stages(TRACE)

@@ -1,0 +1,152 @@
+"""A waterfall's bars and numbers add up, and name what they are measured from."""
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from show_calls import FIRST, request, stream
+
+from lab_kit.core.call_record import Stage, Waterfall
+from lab_kit.measure.calls import INFERENCE, STAGES
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.svg import text_width_px
+from lab_kit.show.latency.waterfall import as_waterfall, compare, draw_waterfalls, tabulate
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawn(*several: Waterfall, prediction_ms: float | None = None) -> ElementTree.Element:
+    names = [f"row {index}" for index in range(len(several))]
+    return ElementTree.fromstring(draw_waterfalls(several, names, prediction_ms))
+
+
+def stage_bars(picture: ElementTree.Element) -> dict[str, float]:
+    """Width of each stage's bar, as its hover text names it."""
+    bars = {}
+    for rect in picture.iter(f"{SVG}rect"):
+        title = rect.findtext(f"{SVG}title") or ""
+        if ": " in title and "meanwhile" not in title:
+            bars[title.split(":")[0]] = float(rect.attrib["width"])
+    return bars
+
+
+def texts(picture: ElementTree.Element) -> list[str]:
+    return [text.text or "" for text in picture.iter(f"{SVG}text")]
+
+
+def px_per_ms(picture: ElementTree.Element) -> float:
+    ticks = {
+        float(text.text or ""): float(text.attrib["x"])
+        for text in picture.iter(f"{SVG}text")
+        if (text.text or "").isdigit()
+    }
+    low, high = min(ticks), max(ticks)
+    return (ticks[high] - ticks[low]) / (high - low)
+
+
+def test_a_stage_is_as_wide_as_it_took() -> None:
+    one = as_waterfall(stream())
+    picture = drawn(one)
+    widths, scale = stage_bars(picture), px_per_ms(picture)
+    for stage in one.stages:
+        assert widths[stage.name] == pytest.approx(stage.length_s * 1e3 * scale, abs=0.01)
+    assert sum(widths.values()) == pytest.approx(one.total_s * 1e3 * scale, abs=0.05)
+
+
+def test_the_line_names_its_interval_and_stands_at_300() -> None:
+    picture = drawn(as_waterfall(stream()))
+    assert "300 ms after the speaker stops" in texts(picture)
+    line = next(one for one in picture.iter(f"{SVG}line") if "budget" in one.get("class", ""))
+    left = min(float(rect.attrib["x"]) for rect in picture.iter(f"{SVG}rect") if rect.get("x"))
+    assert float(line.attrib["x1"]) == float(line.attrib["x2"]) > left
+    zero = next(float(text.attrib["x"]) for text in picture.iter(f"{SVG}text") if text.text == "0")
+    assert float(line.attrib["x1"]) == pytest.approx(zero + 300 * px_per_ms(picture), abs=0.01)
+
+
+def test_total_device_and_clock_error_are_told() -> None:
+    told = " ".join(texts(drawn(as_waterfall(stream()))))
+    assert "350.0 ms" in told
+    assert "cpu (test, 2 cores) · ± 0.5 ms clock" in told
+
+
+def test_the_table_adds_up_to_what_it_shows() -> None:
+    one = as_waterfall(stream())
+    thirds = (Stage("endpointing", 0, 0.10004), Stage("inference", 0.10004, 0.20009))
+    for waterfall in (one, as_waterfall(request()), replace(one, stages=thirds)):
+        rows = [line.split() for line in tabulate(waterfall).splitlines()[1:]]
+        total = next(index for index, row in enumerate(rows) if row[0] == "total")
+        for column in (-3, -2):
+            parts = [float(row[column]) for row in rows[:total]]
+            assert sum(parts) == pytest.approx(float(rows[total][column]), abs=1e-6)
+
+
+def test_a_prediction_is_drawn_and_judged() -> None:
+    one = as_waterfall(stream())
+    assert "predicted 250 ms" in texts(drawn(one, prediction_ms=250))
+    assert "predicted 250.0 ms: 100.0 ms too little" in tabulate(one, 250)
+    assert "predicted 400.0 ms: 50.0 ms too much" in tabulate(one, 400)
+
+
+def test_work_done_meanwhile_is_hatched_and_not_in_the_sum() -> None:
+    one = replace(as_waterfall(stream()), hidden=(Stage(INFERENCE, 0.05, 0.15),))
+    picture = drawn(one)
+    hatched = [r for r in picture.iter(f"{SVG}rect") if r.get("fill", "").startswith("url(#")]
+    assert len(hatched) == 1
+    assert "inference meanwhile: 100 ms" in texts(picture)
+    assert "inference ran from 50.0 to 150.0 ms meanwhile" in tabulate(one)
+
+
+def test_the_last_utterance_with_a_final_is_the_default() -> None:
+    assert as_waterfall(stream()).total_s == pytest.approx(0.35)
+    assert as_waterfall(stream(), FIRST).total_s == pytest.approx(0.25)
+    heard_first_only = replace(stream(), received=stream().received[:4])
+    assert as_waterfall(heard_first_only).total_s == pytest.approx(0.25)
+
+
+def test_a_stream_without_known_words_says_what_to_do() -> None:
+    with pytest.raises(ValueError, match="stream a clip"):
+        as_waterfall(stream(spoken=()))
+
+
+def test_several_share_one_scale_and_one_table() -> None:
+    several = [as_waterfall(stream()), as_waterfall(stream(), FIRST), as_waterfall(request())]
+    told = texts(drawn(*several))
+    assert {"350.0 ms", "250.0 ms", "100.0 ms"} <= set(told)
+    assert "300 ms after the speaker stops / the request is sent" in told
+    table = compare(several, ["a", "b", "c"])
+    assert next(line for line in table.splitlines() if line.startswith("total")).split() == [
+        "total",
+        "350.0",
+        "250.0",
+        "100.0",
+    ]
+    assert next(line for line in table.splitlines() if line.startswith("endpointing")).endswith("-")
+
+
+def test_no_text_leaves_the_card() -> None:
+    labels = ["a label that is far too long for its column", "b"]
+    several = [as_waterfall(stream()), as_waterfall(stream(), FIRST)]
+    for prediction_ms in (None, 1, 280, 320, 5_000):
+        picture = ElementTree.fromstring(draw_waterfalls(several, labels, prediction_ms))
+        for text in picture.iter(f"{SVG}text"):
+            width = text_width_px(text.text or "", float(text.attrib["font-size"]))
+            x, anchor = float(text.attrib["x"]), text.attrib["text-anchor"]
+            left = x - width * {"start": 0, "middle": 0.5, "end": 1}[anchor]
+            assert left >= 0, text.text
+            assert left + width <= theme.WIDTH_PX, text.text
+
+
+def test_as_many_labels_as_waterfalls() -> None:
+    with pytest.raises(ValueError, match="one label each"):
+        draw_waterfalls([as_waterfall(stream())], [])
+
+
+def test_each_stage_has_a_color_of_its_own() -> None:
+    assert tuple(sorted(theme.STAGE_COLORS)) == tuple(sorted(STAGES))
+    assert len(set(theme.STAGE_COLORS.values())) == len(STAGES)
+
+
+def test_a_border_before_the_last_one_draws_nothing_negative() -> None:
+    one = as_waterfall(stream())
+    crossed = (Stage("network out", 0, 0.002), Stage("inference", 0.002, 0.0015))
+    assert all(width >= 0 for width in stage_bars(drawn(replace(one, stages=crossed))).values())

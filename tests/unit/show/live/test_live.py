@@ -1,0 +1,202 @@
+"""A live run without widgets: it ends, stops, repeats, and loses no error."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+from show_calls import DEVICE, EVENTS, FIRST, SECOND, at, stream
+
+from lab_kit.audio.sources.recordings import SourceChunk
+from lab_kit.core.call_record import Received, Spoken, StreamCall
+from lab_kit.core.errors import ConnectionFailed
+from lab_kit.show import live as public_live
+from lab_kit.show.live.run import LiveRun, can_click, unattended_limit_s
+from lab_kit.show.live.source import LiveSource
+from lab_kit.show.live.state import LiveState
+
+
+class Sound:
+    """80 chunks of 50 ms, at once; without an end where it is a microphone."""
+
+    name, rate_hz, chunk_s = "made by hand", 16_000, 0.05
+
+    def __init__(self, spoken: tuple[Spoken, ...] = (FIRST, SECOND), waits: bool = False) -> None:
+        self.spoken = spoken
+        self.waits_itself = waits
+
+    def chunks(self) -> Iterator[SourceChunk]:
+        for index in range(80):
+            yield SourceChunk(bytes(1600), (index + 1) * 0.05)
+
+
+class FakeBench:
+    """Streams as fast as it can and hears what it is told."""
+
+    device = DEVICE
+
+    def __init__(self, pace_s: float = 0.0, error: Exception | None = None) -> None:
+        self.pace_s = pace_s
+        self.error = error
+
+    async def stream(
+        self, source: LiveSource, on_event: Callable[[int, Received], None]
+    ) -> StreamCall:
+        given_s = 0.0
+        for piece in source.chunks():
+            given_s = piece.end_s
+            await asyncio.sleep(self.pace_s)
+        if self.error is not None:
+            raise self.error
+        heard = [event for event in EVENTS if event.received_ns <= at(given_s)]
+        for event in heard:
+            on_event(at(0), event)
+        whole = stream(source.spoken)
+        return StreamCall(
+            whole.name, whole.started_ns, given_s, 0.05, source.spoken, (), tuple(heard),
+            whole.clock, DEVICE,
+        )  # fmt: skip
+
+
+def run_of(bench: FakeBench, source: Sound | None = None, **options: Any) -> LiveRun:
+    return LiveRun(bench, source or Sound(), **options)  # type: ignore[arg-type]
+
+
+def test_a_clip_is_streamed_once_where_it_does_not_loop() -> None:
+    run = run_of(FakeBench())
+    run.start()
+    run.wait()
+    assert len(run.calls) == 1
+    assert not run.is_running
+    svg, table = run.report()
+    assert "300 ms after the speaker stops" in svg
+    assert "1 of 2" in next(line for line in table.splitlines() if line.startswith("final_delay"))
+
+
+def test_a_limit_ends_a_loop_within_a_pass() -> None:
+    run = run_of(FakeBench(), limit_s=10.0, loops=True)
+    run.start()
+    run.wait()
+    assert [call.audio_s for call in run.calls] == pytest.approx([4.0, 4.0, 2.0])
+    assert run.calls[-1].spoken == (FIRST,)
+
+
+def test_a_pass_cut_before_its_first_utterance_is_left_out() -> None:
+    run = run_of(FakeBench(), limit_s=5.0, loops=True)
+    run.start()
+    run.wait()
+    assert len(run.calls) == 1
+
+
+def test_stop_ends_it_after_the_chunk() -> None:
+    run = run_of(FakeBench(pace_s=0.01), loops=True)
+    run.start()
+    began = time.monotonic()
+    run.stop()
+    assert time.monotonic() - began < 2
+    assert not run.is_running
+    assert run.error is None
+
+
+def test_a_stream_that_hangs_is_broken_off() -> None:
+    run = run_of(FakeBench(pace_s=60), loops=True)
+    run.start()
+    time.sleep(0.2)
+    run.stop(timeout_s=0.3)
+    assert not run.is_running
+    with pytest.raises(TimeoutError, match="broken off"):
+        run.wait()
+
+
+def test_an_error_of_the_stream_reaches_who_waits() -> None:
+    run = run_of(FakeBench(error=ConnectionFailed("gone", "there", "look")))
+    run.start()
+    with pytest.raises(ConnectionFailed):
+        run.wait()
+
+
+class BrokenScreen:
+    """Fails at its first drawing."""
+
+    told: BaseException | None = None
+
+    def begin(self, state: LiveState, *, holds_cell: bool) -> None: ...
+
+    def draw(self, state: LiveState, now_s: float) -> None:
+        raise RuntimeError("no page")
+
+    def stopping(self) -> None: ...
+
+    def end(self, state: LiveState, error: BaseException | None) -> None:
+        self.told = error
+
+
+def test_an_error_of_the_drawing_ends_the_stream_and_is_told() -> None:
+    run, screen = run_of(FakeBench(pace_s=0.01), loops=True), BrokenScreen()
+    run.show_on(screen)
+    run.start()
+    with pytest.raises(RuntimeError, match="no page"):
+        run.wait()
+    assert isinstance(screen.told, RuntimeError)
+
+
+def test_starting_again_begins_anew() -> None:
+    run = run_of(FakeBench())
+    for _ in range(2):
+        run.start()
+        run.wait()
+    assert len(run.calls) == 1
+
+
+def test_nobody_clicks_on_a_checking_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_PROFILE", "ci")
+    assert not can_click()
+    monkeypatch.delenv("LAB_PROFILE")
+    assert not can_click(), "a test has no notebook either"
+
+
+def test_unattended_runs_are_bounded() -> None:
+    assert unattended_limit_s(Sound(), None) is None
+    assert unattended_limit_s(Sound(), 3.0) == 3.0
+    assert unattended_limit_s(Sound(waits=True), None) == 10.0
+    assert unattended_limit_s(Sound(waits=True), 60.0) == 10.0
+
+
+def test_unattended_it_blocks_and_leaves_a_picture_and_a_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = public_live(FakeBench(), Sound())  # type: ignore[arg-type]
+    assert not run.is_running
+    assert len(run.calls) == 1
+    told = capsys.readouterr().out
+    assert "final_delay_s" in told
+    assert "heard: Good morning and good night" in told
+
+
+def test_a_new_run_ends_the_former() -> None:
+    former = run_of(FakeBench(pace_s=0.01), loops=True)
+    former.start()
+    LiveRun.current = former
+    public_live(FakeBench(), Sound())  # type: ignore[arg-type]
+    assert not former.is_running
+
+
+def test_a_source_gives_at_least_one_chunk_and_knows_what_was_cut() -> None:
+    stop = Event()
+    stop.set()
+    source = LiveSource(Sound(), stop)
+    assert len(list(source.chunks())) == 1
+    assert source.spoken == ()
+    whole = LiveSource(Sound(), Event())
+    assert len(list(whole.chunks())) == 80
+    assert whole.spoken == (FIRST, SECOND)
+
+
+def test_a_microphone_knows_when_it_first_sounded() -> None:
+    before = time.perf_counter_ns()
+    source = LiveSource(Sound(waits=True), Event(), most_s=0.1)
+    assert len(list(source.chunks())) == 2
+    assert source.first_sound_ns is not None
+    assert before - 60_000_000 < source.first_sound_ns < time.perf_counter_ns()

@@ -1,0 +1,32 @@
+"""Pictures of wires: every figure is in the table, the line where it means something."""
+
+import pytest
+from show_calls import stream
+
+from lab_kit.measure.wires import WireFigures, audio_lags_s, stall_s, wire_figures
+from lab_kit.show.serving.wires import draw_lags, draw_wires, tabulate_lags, tabulate_wires
+
+FIGURES = [
+    WireFigures("WebSocket", 0.005, 32_234.0, 2_800.0, 0.2, 0.25),
+    WireFigures("upload, SSE", 0.001, 32_134.0, 190.0, None, 1.4),
+]
+
+
+def test_every_figure_is_told() -> None:
+    table = tabulate_wires(FIGURES)
+    for told in ("WebSocket", "32.2", "2.8", "200", "250", "never", "1,400"):
+        assert told in table
+    picture = draw_wires(FIGURES, "Wires")
+    assert "300 ms after the speaker stops" in picture
+    assert picture.count("WebSocket: ") == 4
+
+
+def test_a_call_has_lags_and_a_stall() -> None:
+    call = stream()
+    lags = audio_lags_s(call)
+    assert [round(lag_s, 6) for _, lag_s in lags] == [0.005] * 5
+    assert stall_s(call) == pytest.approx(0.0, abs=1e-9)
+    assert "300 ms after the sound was due" in draw_lags({"one": call}, "Lags")
+    assert "you said" in tabulate_lags({"one": call}, {"one": 250.0})
+    assert "250" in tabulate_lags({"one": call}, {"one": 250.0})
+    assert wire_figures(call).up_bytes_per_s is None

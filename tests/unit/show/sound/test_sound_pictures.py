@@ -1,0 +1,95 @@
+"""Sound as pictures: what must be in them, and in their tables."""
+
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from lab_kit.audio import signals
+from lab_kit.audio.codecs import Codec
+from lab_kit.audio.network.jitter import FixedDelay
+from lab_kit.audio.network.packet_network import PacketNetwork
+from lab_kit.experiments.sound import (
+    CodecReport,
+    Detection,
+    Din,
+    NetworkReport,
+    RocPoint,
+    SilenceReport,
+    carried,
+)
+from lab_kit.show.sound.codecs import draw_codecs, tabulate_codecs
+from lab_kit.show.sound.detectors import detectors, draw_detectors, tabulate_detectors
+from lab_kit.show.sound.networks import buffers, draw_buffers, tabulate_buffers
+from lab_kit.show.sound.silences import draw_silences, silences, tabulate_silences
+from lab_kit.show.sound.spectrum import draw_spectrum, tabulate_spectrum
+
+REPORTS = [
+    CodecReport(Codec(), 0.02, 32_000, 0.2, 0.1, 0.0, 0.0, 0.0, 0.06),
+    CodecReport(Codec("opus", 16_000, 12_000), 0.02, 1_500, 9.0, 3.0, 0.0065, 0.001, 0.0, 0.09),
+]
+CURVE = (RocPoint(1, 0, 0), RocPoint(0.5, 0.9, 0.1), RocPoint(0, 1, 1))
+FOUND = [
+    Detection("energy", Din.CLEAN, None, CURVE, 0.9, CURVE[1], 0.4, 10.0),
+    Detection("energy", Din.BABBLE, 0.0, CURVE, 0.6, CURVE[1], 0.0, 10.0),
+]
+WAITED = SilenceReport(0.2, 10, 5, 4, 2, 0, (0.19, 0.21))
+
+
+def is_xml(svg: str) -> bool:
+    return ElementTree.fromstring(svg).tag.endswith("svg")
+
+
+def test_codecs_show_bits_delay_and_words_and_the_whole_budget() -> None:
+    svg = draw_codecs(REPORTS)
+    assert is_xml(svg)
+    for told in ("256", "27.5", "9.0%", "300 ms, the whole budget", "opus 16 kHz, 12 kbit/s"):
+        assert told in svg
+    opus = tabulate_codecs(REPORTS).splitlines()[2].split("kbit/s")[1].split()
+    # 30 bytes of sound in 20 ms: 30 + 28 + 40 on a WebSocket, 30 + 40 in RTP
+    assert opus[:4] == ["20", "12.0", "39.2", "28.0"]
+
+
+def test_detectors_show_both_dins_and_what_is_saved_after_their_own_cost() -> None:
+    svg = draw_detectors(FOUND)
+    assert is_xml(svg)
+    assert "clean" in svg
+    assert "babble, 0 dB below speech" in svg
+    rows = tabulate_detectors(FOUND, recognizer_ms_per_s=50).splitlines()
+    assert rows[1].split()[-1] == "19.7"  # 0.4 x 50 ms less 31.25 windows of 10 µs
+    assert rows[2].split()[-1] == "-0.3"
+    with pytest.raises(ValueError, match="no detector"):
+        detectors([], 50)
+
+
+def test_silences_show_the_trade_and_the_line() -> None:
+    svg = draw_silences([WAITED], prediction=0.3)
+    assert is_xml(svg)
+    assert "300 ms after the speaker stops" in svg
+    assert "predicted 30%" in svg
+    assert tabulate_silences([WAITED]).splitlines()[1].split()[:3] == ["200", "5", "10"]
+    with pytest.raises(ValueError, match="no sentence"):
+        silences([SilenceReport(2.0, 1, 0, 1, 0, 1, ())])
+
+
+def test_buffers_show_each_packet_and_each_delay() -> None:
+    audio = signals.pink(16_000, 1) * np.float32(0.1)
+    call = carried(audio, PacketNetwork(jitter_s=0.02, seed=1), FixedDelay(0.1))
+    svg = draw_buffers({"fixed": call})
+    circles = ElementTree.fromstring(svg).findall("{http://www.w3.org/2000/svg}circle")
+    assert len(circles) == 50 + 2  # the packets, and two in the legend
+    report = NetworkReport("fixed", 50, 0, 3, 3, 0, 0, (0.1, 0.12), 0.02)
+    assert tabulate_buffers([report]).splitlines()[1].split()[-3:] == ["100", "120", "2.0%"]
+    with pytest.raises(ValueError, match="no call"):
+        buffers({}, [])
+
+
+def test_a_spectrum_names_the_loudest_and_says_nothing_of_silence() -> None:
+    sounds = {
+        "tone": (signals.tone(3_000, 1.0), 16_000),
+        "silence": (np.zeros(16_000, np.float32), 16_000),
+    }
+    assert is_xml(draw_spectrum(sounds))
+    rows = tabulate_spectrum(sounds).splitlines()
+    assert rows[1].split() == ["tone", "16", "3.0", "-6"]
+    assert "nothing" in rows[2]
