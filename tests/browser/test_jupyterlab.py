@@ -115,7 +115,8 @@ def test_a_plan_is_drawn_while_it_is_carried_out(lab: Lab, open_notebook: Open) 
     write_notebook(
         lab,
         "offering.ipynb",
-        "from lab_kit import Bench, client, datasets, show; from lab_kit.experiments import load\nbench = Bench.start()",
+        "from lab_kit import Bench, client, datasets, show\n"
+        "from lab_kit.experiments import load\nbench = Bench.start()",
         """clips, plan = [datasets.clip("two-cities-best")], load.Constant(4, 12)
 async with client.Inference(bench.url) as door:
     run = await show.offering(door.transcribe, clips, plan, bench.pid, "Four a second")""",

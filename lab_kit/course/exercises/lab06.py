@@ -30,7 +30,7 @@ Put = Callable[[list[Item], Item, int], object]
 
 
 def next_level(level: int, pressure: float, lasted_s: float) -> int:
-    """What the controller has to answer; `capacity.degradation.Degradation` decides the same way."""
+    """What the controller has to answer; `capacity.degradation.Degradation` decides likewise."""
     if pressure >= HIGH and lasted_s >= RISE_S:
         return min(level + 1, HIGHEST)
     if pressure < LOW and lasted_s >= FALL_S:

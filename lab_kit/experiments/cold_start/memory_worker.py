@@ -1,4 +1,6 @@
-"""One worker on Whisper's weights: ``python -m lab_kit.experiments.cold_start.memory_worker HOW FILE``.
+"""One worker on Whisper's weights, as a process.
+
+    python -m lab_kit.experiments.cold_start.memory_worker HOW FILE
 
 ``write`` puts the weights into FILE and ends. ``copy`` and ``map`` load them from there, infer
 once, print how long loading took, and print their memory when a line comes in.

@@ -1,4 +1,6 @@
-"""The process whose start is measured: ``python -m lab_kit.experiments.cold_start.worker RUNTIME --began-ns N``.
+"""The process whose start is measured.
+
+    python -m lab_kit.experiments.cold_start.worker RUNTIME --began-ns N
 
 It does what a server does before it is ready, one phase after the other, and prints a line of JSON
 with the stamp at the end of each. Then it transcribes once for every line it is sent. The stamps

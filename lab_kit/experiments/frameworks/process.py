@@ -1,4 +1,4 @@
-"""A peer as a process: ``python -m lab_kit.experiments.frameworks.process FRAMEWORK --fd N --with-parent``."""
+"""A peer as a process: ``python -m`` this module, ``FRAMEWORK --fd N --with-parent``."""
 
 import argparse
 import logging

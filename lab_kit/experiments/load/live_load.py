@@ -135,7 +135,7 @@ class LiveLoad:
 
     @cached_property
     def gaps_s(self) -> list[float]:
-        """How long callers heard nothing new while they spoke; see `measure.calls.result_gaps_s`."""
+        """How long callers heard nothing new while speaking; see `measure.calls.result_gaps_s`."""
         return [gap for call in self.served for gap in result_gaps_s(call.call)]
 
     @property

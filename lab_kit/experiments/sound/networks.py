@@ -49,7 +49,8 @@ class NetworkReport:
 
     Attributes:
         frames: sent in all.
-        lost, late, concealed, inserted, left_out: as `audio.network.jitter.JitterReport` counts them.
+        lost, late, concealed, inserted, left_out: as `audio.network.jitter.JitterReport` counts
+            them.
         delays_s: of every frame played, in the order of the calls.
         wer: word error rate of what was played.
     """

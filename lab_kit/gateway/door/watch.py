@@ -2,8 +2,8 @@
 
 And what it does every few seconds: give back the memory that nobody uses.
 
-The decisions are `capacity.degradation`'s and `capacity.admission`'s; here they are given what is to be
-seen and carried out. Every step of the level is logged, counted and kept for the operator.
+The decisions are `capacity.degradation`'s and `capacity.admission`'s; here they are given what is
+to be seen and carried out. Every step of the level is logged, counted and kept for the operator.
 """
 
 import asyncio

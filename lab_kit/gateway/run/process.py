@@ -1,7 +1,8 @@
 """The server as a process: loads what is labelled, serves, drains, and outlives no parent.
 
-Run as ``lab serve`` or ``python -m lab_kit.gateway.run.process``. A parent that starts it for itself
-passes ``--with-parent``; `lab_kit.core.child_process` says how each learns of the other's end.
+Run as ``lab serve`` or ``python -m lab_kit.gateway.run.process``. A parent that starts it for
+itself passes ``--with-parent``; `lab_kit.core.child_process` says how each learns of the other's
+end.
 """
 
 import argparse

@@ -24,7 +24,7 @@ STAGE_COLORS = {
     POSTPROCESSING: "#cc79a7",
     NETWORK_BACK: "#009e73",
 }
-"""A color for each of `measure.calls.STAGES`. Source: Okabe and Ito, Color Universal Design, 2008."""
+"""A color for each of `measure.calls.STAGES`. Source: Okabe, Ito, Color Universal Design, 2008."""
 
 _SERIES = (
     INFERENCE,
