@@ -6,6 +6,7 @@ told by a closing pipe, it looks whether its parent is still there, and at a nor
 
 import asyncio
 import atexit
+import json
 import os
 import secrets
 import shutil
@@ -152,7 +153,7 @@ class Bench(Caller):
             return known
         bench = cls._launch(key, model)
         try:
-            ready = bench._child.wait_until_ready(READY_PATH).json()
+            ready = json.loads(bench._child.wait_until_ready(READY_PATH))
         except BaseException:  # also an interrupt: leave no server behind
             bench.stop()
             raise
@@ -263,7 +264,9 @@ class Bench(Caller):
         Waits until the server has written what it has.
         """
         await asyncio.sleep(FLUSH_S)
-        return [t for t in read_traces(self.repository.root / TRACES) if t.root.name == name]
+        file = self.repository.root / TRACES
+        lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+        return [t for t in read_traces(lines) if t.root.name == name]
 
     async def exemplars(self, metric: str) -> dict[str, float]:
         """Traces that a metric's buckets point to, each with the value seen there, longest first.

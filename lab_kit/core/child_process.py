@@ -7,6 +7,8 @@ what it watches is the thread that started the child, and threads end earlier.)
 """
 
 import atexit
+import http.client
+import json
 import os
 import select
 import signal
@@ -21,8 +23,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from lab_kit.core.errors import ServerFailed
 from lab_kit.core.units import ms
 
@@ -31,6 +31,8 @@ READY_TIMEOUT_S = 60.0
 """Weights are read and warm in about a second; a cold disk or a busy machine may take longer."""
 _POLL_S = 0.05
 _PROBE_TIMEOUT_S = 2.0
+_MOST_ANSWER_BYTES = 64_000
+"""Of an answer to a probe; ours are a line or two."""
 _PARENT_CHECK_S = 0.5
 _STOP_TIMEOUT_S = 10.0
 LOG_TAIL_LINES = 20
@@ -75,7 +77,8 @@ class Child:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         listener = bind(HOST, 0)
-        self.url = f"http://{HOST}:{listener.getsockname()[1]}"
+        self._port = listener.getsockname()[1]
+        self.url = f"http://{HOST}:{self._port}"
         descriptor, name = tempfile.mkstemp(prefix="lab-server-", suffix=".log")
         self._log = Path(name)
         self.probes: list[Probe] = []
@@ -108,30 +111,41 @@ class Child:
         """The end of what it wrote."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
 
-    def wait_until_ready(self, path: str) -> httpx.Response:
-        """Poll ``path`` until it answers 200; returns that answer.
+    def wait_until_ready(self, path: str) -> str:
+        """Poll ``path`` until it answers 200; returns that answer's body.
 
         Raises:
             ServerFailed: the process ended, said that it failed, or took too long; the end of its
                 log is in the error.
         """
         deadline = time.monotonic() + READY_TIMEOUT_S
-        with httpx.Client(base_url=self.url, timeout=_PROBE_TIMEOUT_S, trust_env=False) as probe:
-            while self.alive and time.monotonic() < deadline:
-                answer = _asked(probe, path)
-                self._note(self._told(answer))
-                if answer is not None and answer.status_code == 200:
-                    return answer
-                if answer is not None and (reason := _failure(answer)) is not None:
-                    raise self._failed(reason)
-                time.sleep(_POLL_S)
+        while self.alive and time.monotonic() < deadline:
+            probe = self.probe(path)
+            last = self.probes[-1] if self.probes else None
+            if last is None or (probe.status, probe.body) != (last.status, last.body):
+                self.probes.append(probe)
+            if probe.status == 200:
+                return probe.body
+            if (reason := _failure(probe)) is not None:
+                raise self._failed(reason)
+            time.sleep(_POLL_S)
         what = "is not ready" if self.alive else f"ended with code {self._process.returncode}"
         raise self._failed(f"the server {what}")
 
     def probe(self, path: str) -> Probe:
         """Ask ``path`` once, now."""
-        with httpx.Client(base_url=self.url, timeout=_PROBE_TIMEOUT_S, trust_env=False) as probe:
-            return self._told(_asked(probe, path))
+        # the standard library's client: this module stands below every framework
+        asked = http.client.HTTPConnection(HOST, self._port, timeout=_PROBE_TIMEOUT_S)
+        status, body = None, ""
+        with suppress(OSError, http.client.HTTPException):  # it has the port, but no answer yet
+            try:
+                asked.request("GET", path)
+                answer = asked.getresponse()
+                body = answer.read(_MOST_ANSWER_BYTES).decode(errors="replace")
+                status = answer.status
+            finally:
+                asked.close()
+        return Probe(time.monotonic() - self._started_s, status, body)
 
     def stop(self) -> None:
         """Stop the process, wait for it, and kill what it left; harmless if it is gone already."""
@@ -145,17 +159,6 @@ class Child:
         self._process.wait()
         self._log.unlink(missing_ok=True)
         atexit.unregister(self.stop)
-
-    def _note(self, told: Probe) -> None:
-        last = self.probes[-1] if self.probes else None
-        if last is None or (told.status, told.body) != (last.status, last.body):
-            self.probes.append(told)
-
-    def _told(self, answer: httpx.Response | None) -> Probe:
-        at_s = time.monotonic() - self._started_s
-        if answer is None:
-            return Probe(at_s, None, "")
-        return Probe(at_s, answer.status_code, answer.text)
 
     def _kill_group(self) -> None:
         """Whatever is left: a child that will not stop, or one that its own parent forgot."""
@@ -213,18 +216,11 @@ def _watch_parent(parent: int, stop: Callable[[], None]) -> None:
     stop()
 
 
-def _asked(probe: httpx.Client, path: str) -> httpx.Response | None:
-    try:
-        return probe.get(path)
-    except httpx.TransportError:
-        # the process has the port but does not answer yet
-        return None
-
-
-def _failure(answer: httpx.Response) -> str | None:
+def _failure(probe: Probe) -> str | None:
     """Why the server gave up, if that is what it says."""
-    if "json" not in answer.headers.get("content-type", ""):
+    try:
+        said = json.loads(probe.body)
+    except ValueError:
         return None
-    said = answer.json()
     failed = isinstance(said, dict) and said.get("status") == "failed"
     return str(said.get("reason")) if failed else None

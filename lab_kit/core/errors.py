@@ -28,6 +28,10 @@ class LabError(Exception):
         super().__init__(f"{received}; {expected}; {next_step}")
 
 
+INTERNAL_FAILURE = "the server failed; its log says why"
+"""All that a caller is told of a failure that nobody foresaw: the rest is the log's."""
+
+
 class InvalidAudioFormat(LabError):
     """The bytes cannot be read as the audio they claim to be."""
 

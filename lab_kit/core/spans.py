@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 
@@ -62,12 +61,15 @@ class Trace:
         return [span.length_s for span in self.named(name)]
 
 
-def read_traces(path: Path) -> list[Trace]:
-    """The traces in a file whose root has ended, in the order in which they ended."""
+def read_traces(lines: Iterable[str]) -> list[Trace]:
+    """The traces whose root has ended, in the order in which they ended.
+
+    Args:
+        lines: of the file that the server writes; the last may be half written.
+    """
     spans: dict[str, list[Span]] = {}
-    if path.is_file():
-        for span in _spans(path.read_text("utf-8").splitlines()):
-            spans.setdefault(span.trace_id, []).append(span)
+    for span in _spans(lines):
+        spans.setdefault(span.trace_id, []).append(span)
     whole = [
         Trace(tuple(sorted(each, key=lambda span: span.start_s)))
         for each in spans.values()

@@ -19,7 +19,7 @@ def test_what_a_server_wrote_is_put_together_again(tmp_path: Path) -> None:
     open_still = spans.tracer.start_span("stream")
     spans.tracer.start_span("chunk", trace.set_span_in_context(open_still)).end()
     spans.stop()
-    (read,) = read_traces(path)
+    (read,) = read_traces(path.read_text().splitlines())
     assert read.root.attributes["kind"] == "test"
     assert read.root.events == ("step skipped",)
     assert [span.name for span in read.spans] == ["stream", "chunk"]
@@ -27,8 +27,6 @@ def test_what_a_server_wrote_is_put_together_again(tmp_path: Path) -> None:
     assert read.root.length_s >= read.lengths_s("chunk")[0] >= 0
 
 
-def test_half_a_line_is_still_being_written(tmp_path: Path) -> None:
-    path = tmp_path / "traces.jsonl"
-    path.write_text('{"name": "stre')
-    assert read_traces(path) == []
-    assert read_traces(tmp_path / "none") == []
+def test_half_a_line_is_still_being_written() -> None:
+    assert read_traces(['{"name": "stre']) == []
+    assert read_traces([]) == []

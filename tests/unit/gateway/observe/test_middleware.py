@@ -68,7 +68,7 @@ def test_a_slow_answers_exemplar_names_a_trace_that_is_in_the_file(tmp_path: Pat
     TestClient(application(metrics, spans)).get("/words")
     spans.stop()
     named = set(re.findall(r'# \{trace_id="([0-9a-f]{32})"\}', exposed(metrics)))
-    (trace,) = read_traces(tmp_path / "traces.jsonl")
+    (trace,) = read_traces((tmp_path / "traces.jsonl").read_text().splitlines())
     assert named == {trace.trace_id}
     assert trace.root.name == "request"
     assert trace.root.attributes["route"] == "/words"
@@ -98,7 +98,7 @@ def test_what_is_not_sampled_has_durations_and_no_exemplar(tmp_path: Path) -> No
     TestClient(application(metrics, spans)).get("/words")
     spans.stop()
     assert "trace_id" not in exposed(metrics)
-    assert read_traces(tmp_path / "traces.jsonl") == []
+    assert read_traces((tmp_path / "traces.jsonl").read_text().splitlines()) == []
 
 
 def test_prometheus_older_text_is_given_to_who_does_not_ask() -> None:
