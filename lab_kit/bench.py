@@ -28,10 +28,10 @@ from lab_kit.core.spans import Trace, read_traces
 from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Batching
 from lab_kit.experiments import load
-from lab_kit.gateway.door.serving import OPERATOR_KEY_VARIABLE
+from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE
 from lab_kit.gateway.observe.tracing import FILE_VARIABLE, SHARE_VARIABLE
 from lab_kit.gateway.operator.versions_api import policy_body
-from lab_kit.gateway.run.process import DEFAULT_MODEL, KEY_VARIABLE
+from lab_kit.gateway.run.process import DEFAULT_MODEL
 from lab_kit.models.store.repository import Repository, Settings
 from lab_kit.models.store.store import ModelStore
 

@@ -1,33 +1,72 @@
-"""How many streams fit: a promise is counted when it is made, not when it begins to cost.
+"""Whether one more stream fits: a promise is counted when it is made, not when it begins to cost.
 
 A stream that was admitted a moment ago has cost nothing yet, so a server that looks at its load
-alone lets in a crowd. Here each open stream counts with what streams have cost so far, in workers.
+alone lets in a crowd. Here each open stream counts with what streams have cost so far.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from typing import NoReturn, Protocol
 
+from lab_kit.capacity.open_streams import RETRY_AFTER_S, OpenStream, live_count
+from lab_kit.capacity.watch import Watch
+from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import PriorityClass
 from lab_kit.engine.fairness import WEIGHTS
 
-PRIOR_COST = 0.06
-"""Workers that a stream of speech keeps busy before anything was seen; Moonshine tiny on a core of
-2023 takes about that."""
-PRIOR_WEIGHT_S = 60.0
-"""The prior counts as much as so many seconds of one stream."""
-MEMORY_S = 600.0
-"""Stream-seconds over which the cost is averaged."""
-WINDOW_S = 10.0
-"""Shorter than this, one looks at somebody's sentence or at somebody's pause."""
-TELLING_BUSY = 0.5
-"""Below it streams cost more than they will in company: their steps are their own, and every
-interim is granted. So a window below it can only show that they cost far less than was thought."""
-FAR_LESS = 0.5
-ELASTIC = 0.65
-"""What interims cost where the service level makes them fewer, in parts of their full cost; over
-an utterance of four seconds that is 12 passes for 17, and in company more of them are replaced
-while they wait. With it 22 to 25 places were promised where 21 streams were served well."""
-FILL = 0.85
-"""Of the workers' time, so much may be promised; what is left takes up bursts."""
+
+class RefusalListener(Protocol):
+    """Who wants to know of refusals."""
+
+    def stream_refused(self, priority_class: PriorityClass, reason: str) -> None:
+        """A stream or a recording was turned away; ``reason`` is a word for a metric."""
+        ...
+
+
+class Admission:
+    """Decides about new streams, by the service level and by the places that are left.
+
+    Args:
+        most_streams: that may be open at once, whatever they cost.
+    """
+
+    def __init__(self, watch: Watch, most_streams: int, listener: RefusalListener) -> None:
+        self._watch = watch
+        self._most_streams = most_streams
+        self._listener = listener
+
+    def admit(self, priority_class: PriorityClass, streams: Collection[OpenStream]) -> None:
+        """Make sure that one more may open beside ``streams``.
+
+        Batch streams take what others leave: they need a place, and take none from a live one.
+
+        Raises:
+            SystemOverloaded: the level forbids it, or there is no place.
+        """
+        if self._watch.degradation.refuses(priority_class):
+            self._refuse(priority_class, "level", f"the service is at level {self._watch.level}")
+        if len(streams) >= self._most_streams:
+            self._refuse(priority_class, "limit", f"{len(streams)} streams are open")
+        capacity = self._watch.capacity
+        if capacity is None:
+            return
+        live = live_count(streams)
+        if priority_class is PriorityClass.BATCH:
+            batch = len(streams) - live
+            if batch >= batch_places(capacity, live):
+                found = f"{batch} streams of class batch are open beside {live} others"
+                self._refuse(priority_class, "capacity", found)
+        elif live >= capacity:
+            costs = f"each costs {self._watch.cost.workers:.3f} of a worker"
+            self._refuse(priority_class, "capacity", f"{live} streams are open, {costs}")
+
+    def _refuse(self, priority_class: PriorityClass, reason: str, received: str) -> NoReturn:
+        self._listener.stream_refused(priority_class, reason)
+        raise SystemOverloaded(
+            received,
+            f"room for one more of class {priority_class}",
+            "try again after the stated delay",
+            RETRY_AFTER_S,
+        )
 
 
 def batch_places(capacity: int, live: int) -> int:
@@ -41,61 +80,3 @@ def batch_places(capacity: int, live: int) -> int:
         WEIGHTS[PriorityClass.BATCH] + WEIGHTS[PriorityClass.INTERACTIVE]
     )
     return max(capacity - live, int(capacity * share), 1)
-
-
-@dataclass(slots=True)
-class StreamCost:
-    """What a stream costs, learnt from what all have cost.
-
-    Attributes:
-        fill: share of the workers' time that may be promised.
-    """
-
-    fill: float = FILL
-    _busy_s: float = PRIOR_COST * PRIOR_WEIGHT_S
-    _stream_s: float = PRIOR_WEIGHT_S
-    _window_busy_s: float = 0.0
-    _window_spare_s: float = 0.0
-    _window_stream_s: float = 0.0
-    _window_worker_s: float = 0.0
-
-    @property
-    def workers(self) -> float:
-        """Workers that one stream keeps busy, on average over its speech and its pauses."""
-        return self._busy_s / self._stream_s
-
-    def observe(
-        self,
-        busy_s: float,
-        streams: int,
-        elapsed_s: float,
-        workers: int,
-        spare_interim_s: float = 0.0,
-    ) -> None:
-        """The workers were busy for ``busy_s`` while so many streams sent sound for so long.
-
-        Args:
-            spare_interim_s: the part of it that went into interims at full service.
-        """
-        self._window_busy_s += busy_s
-        self._window_spare_s += spare_interim_s * (1 - ELASTIC)
-        self._window_stream_s += streams * elapsed_s
-        self._window_worker_s += workers * elapsed_s
-        if self._window_worker_s >= workers * WINDOW_S:
-            self._close_window()
-
-    def capacity(self, workers: int) -> int:
-        """Streams that so many workers can be promised to; one at least."""
-        return max(1, int(workers * self.fill / self.workers))
-
-    def _close_window(self) -> None:
-        is_telling = self._window_busy_s / self._window_worker_s >= TELLING_BUSY
-        busy_s = self._window_busy_s - self._window_spare_s
-        stream_s = self._window_stream_s
-        self._window_busy_s = self._window_spare_s = 0.0
-        self._window_stream_s = self._window_worker_s = 0.0
-        if stream_s <= 0 or not (is_telling or busy_s / stream_s < self.workers * FAR_LESS):
-            return
-        kept = min(1.0, MEMORY_S / (self._stream_s + stream_s))
-        self._busy_s = (self._busy_s + busy_s) * kept
-        self._stream_s = (self._stream_s + stream_s) * kept

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lab_kit.core.events import Event
 from lab_kit.engine.api import DecodeRequest
-from lab_kit.stream.segment import Asked
+from lab_kit.stream.segment import PendingDecode
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,26 +15,26 @@ class Emit:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask the engine; answer with `StreamSession.answer` under the same number."""
+class Submit:
+    """Submit a decode; its answer goes to `StreamSession.answer` under the same number."""
 
     number: int
     request: DecodeRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Renew:
-    """Put newer audio under an ask that may still wait; tell `StreamSession.renewed` if it did."""
+class Refresh:
+    """Give a decode that may still wait newer audio; tell `StreamSession.refreshed` if it did."""
 
-    asked: Asked
+    pending: PendingDecode
     request: DecodeRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
-    """The answer to that number is not wanted any more."""
+class Cancel:
+    """Cancel a decode: its answer is not wanted any more."""
 
     number: int
 
 
-Action = Emit | Ask | Renew | Drop
+Action = Emit | Submit | Refresh | Cancel

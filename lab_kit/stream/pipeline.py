@@ -27,12 +27,11 @@ from opentelemetry.trace import INVALID_SPAN, Span
 
 from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.audio.sources.incoming import IncomingAudio
-from lab_kit.core.clock import wall_clock_iso
 from lab_kit.core.errors import LabError, SystemOverloaded
 from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
-from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
-from lab_kit.stream.dead_letters import DeadLetters
+from lab_kit.stream.actions import Action, Cancel, Emit, Refresh, Submit
+from lab_kit.stream.failed_decode import FailedDecode
 from lab_kit.stream.session import StreamSession
 from lab_kit.stream.sink.outbox import Outbox
 from lab_kit.stream.sink.steps import STEPS, Postprocess, Skipped, Step
@@ -56,12 +55,12 @@ def _full_quality() -> float:
     return 1.0
 
 
-def _unheard(skipped: Skipped) -> None:
-    """Nobody counts what was left out."""
+def _ignore(_: object) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PipelineServices:
     """What a server gives each of its streams; by default nothing.
 
     Attributes:
@@ -69,18 +68,18 @@ class Surroundings:
         interim_stretch: by how much the interval between interims is stretched now.
         steps: what postprocessing there is.
         on_skipped: told of a step that was left out of a result.
-        dead_letters: where decodes go that failed for good.
+        on_failed_decode: told of a decode that failed for good.
     """
 
     tracing: Tracing = field(default_factory=Tracing)
     interim_stretch: Callable[[], float] = _full_quality
     steps: dict[str, Step] = field(default_factory=lambda: dict(STEPS))
-    on_skipped: Callable[[Skipped], None] = _unheard
-    dead_letters: DeadLetters = field(default_factory=DeadLetters)
+    on_skipped: Callable[[Skipped], None] = _ignore
+    on_failed_decode: Callable[[FailedDecode], None] = _ignore
 
 
 @dataclass(slots=True)
-class Asked:
+class SubmittedDecode:
     """A decode in the engine, the chunk that caused it, and how often it was tried."""
 
     request: DecodeRequest
@@ -108,17 +107,17 @@ class StreamPipeline:
         scorer: SpeechScorer,
         options: StreamOptions,
         longest_s: float,
-        around: Surroundings | None = None,
+        services: PipelineServices | None = None,
     ) -> None:
         self.options = options
-        self._around = around or Surroundings()
+        self._services = services or PipelineServices()
         self._engine = engine
         self._incoming = IncomingAudio(
             options.encoding, options.sample_rate_hz, options.channels, longest_s
         )
         self._session = StreamSession(options, scorer)
-        self._postprocess = Postprocess(options.postprocess, self._around.steps)
-        self._asked: dict[int, Asked] = {}
+        self._postprocess = Postprocess(options.postprocess, self._services.steps)
+        self._submitted: dict[int, SubmittedDecode] = {}
         self._unsent: dict[int, tuple[Span, int]] = {}
         self._loop = asyncio.get_running_loop()
         self._answered = asyncio.Event()
@@ -126,7 +125,7 @@ class StreamPipeline:
         self.outbox = Outbox()
         self.last_audio_ns = time.perf_counter_ns()
         self._trace = StreamTrace(
-            self._around.tracing,
+            self._services.tracing,
             {"stream": id(self), "priority_class": options.priority_class.value},
         )
 
@@ -162,7 +161,7 @@ class StreamPipeline:
             audio = self._incoming.push(data)
             decoded_ns = time.perf_counter_ns()
             self._trace.stage(chunk, Stage.DECODE, received_ns, decoded_ns)
-            self._session.interim_stretch = self._around.interim_stretch()
+            self._session.interim_stretch = self._services.interim_stretch()
             for start in range(0, len(audio), SLICE_SAMPLES):
                 if start:
                     await asyncio.sleep(0)
@@ -202,9 +201,9 @@ class StreamPipeline:
     def abandon(self) -> None:
         """The client is gone: give back what the engine holds for this stream."""
         self._carry_out(self._session.abandon())
-        for asked in self._asked.values():
-            self._engine.cancel(asked.ticket)
-        self._asked.clear()
+        for decode in self._submitted.values():
+            self._engine.cancel(decode.ticket)
+        self._submitted.clear()
         self.outbox.close()
         self._trace.end()
 
@@ -212,96 +211,102 @@ class StreamPipeline:
         for action in actions:
             if isinstance(action, Emit):
                 self._emit(action.event, chunk)
-            elif isinstance(action, Ask):
-                self._ask(action, chunk)
-            elif isinstance(action, Renew):
-                self._renew(action, chunk)
+            elif isinstance(action, Submit):
+                self._submit(action, chunk)
+            elif isinstance(action, Refresh):
+                self._refresh(action, chunk)
             else:
-                self._drop(action)
+                self._cancel(action)
 
     # -- batch, infer --------------------------------------------------------------------------
 
-    def _ask(self, ask: Ask, chunk: Span) -> None:
-        request = self._ours(ask.request)
+    def _submit(self, submit: Submit, chunk: Span) -> None:
+        request = self._ours(submit.request)
         try:
             ticket = self._engine.submit(request)
         except SystemOverloaded as error:
-            if not self._session.refused(ask.number):
+            if not self._session.refused(submit.number):
                 self._failure = error
             return
-        self._await(ask.number, Asked(request, chunk, ticket))
+        self._await(submit.number, SubmittedDecode(request, chunk, ticket))
 
-    def _await(self, number: int, asked: Asked) -> None:
-        self._asked[number] = asked
-        asked.ticket.future.add_done_callback(
+    def _await(self, number: int, decode: SubmittedDecode) -> None:
+        self._submitted[number] = decode
+        decode.ticket.future.add_done_callback(
             lambda _: self._loop.call_soon_threadsafe(self._answer, number)
         )
 
-    def _renew(self, renew: Renew, chunk: Span) -> None:
-        asked, request = self._asked.get(renew.asked.number), self._ours(renew.request)
-        if asked is not None and self._engine.refresh(asked.ticket, request):
-            asked.request, asked.chunk = request, chunk
-            self._session.renewed(renew.asked)
+    def _refresh(self, refresh: Refresh, chunk: Span) -> None:
+        decode, request = self._submitted.get(refresh.pending.number), self._ours(refresh.request)
+        if decode is not None and self._engine.refresh(decode.ticket, request):
+            decode.request, decode.chunk = request, chunk
+            self._session.refreshed(refresh.pending)
 
     def _ours(self, request: DecodeRequest) -> DecodeRequest:
         """The request with our name and class on it, so that streams can take turns."""
         return replace(request, stream=id(self), priority_class=self.options.priority_class)
 
-    def _drop(self, drop: Drop) -> None:
-        asked = self._asked.pop(drop.number, None)
-        if asked is not None:
-            self._engine.cancel(asked.ticket)
+    def _cancel(self, cancel: Cancel) -> None:
+        decode = self._submitted.pop(cancel.number, None)
+        if decode is not None:
+            self._engine.cancel(decode.ticket)
 
     def _answer(self, number: int) -> None:
-        asked = self._asked.pop(number, None)
-        if asked is None or asked.ticket.future.cancelled():
+        decode = self._submitted.pop(number, None)
+        if decode is None or decode.ticket.future.cancelled():
             return
         try:
-            hypothesis = asked.ticket.future.result()
-            self._note(asked, hypothesis)
-            self._carry_out(self._session.answer(number, hypothesis), asked.chunk)
+            hypothesis = decode.ticket.future.result()
+            self._trace_decode(decode, hypothesis)
+            self._carry_out(self._session.answer(number, hypothesis), decode.chunk)
         except LabError as error:  # the outbox's, or one the engine names; feed or finish raises it
             self._failure = error
         except Exception as error:  # whatever the runtime raised
-            self._decode_failed(number, asked, error)
+            self._decode_failed(number, decode, error)
         self._answered.set()
 
-    def _note(self, asked: Asked, heard: Hypothesis) -> None:
-        kind = asked.request.priority.name.lower()
-        submitted_ns, started_ns = heard.submitted_ns, heard.started_ns
-        self._trace.stage(asked.chunk, Stage.BATCH, submitted_ns, started_ns, kind=kind)
+    def _trace_decode(self, decode: SubmittedDecode, hypothesis: Hypothesis) -> None:
+        kind = decode.request.priority.name.lower()
+        submitted_ns, started_ns = hypothesis.submitted_ns, hypothesis.started_ns
+        self._trace.stage(decode.chunk, Stage.BATCH, submitted_ns, started_ns, kind=kind)
         self._trace.stage(
-            asked.chunk, Stage.INFER, started_ns, heard.finished_ns, kind=kind, steps=heard.steps
+            decode.chunk,
+            Stage.INFER,
+            started_ns,
+            hypothesis.finished_ns,
+            kind=kind,
+            steps=hypothesis.steps,
         )
 
-    def _decode_failed(self, number: int, asked: Asked, error: Exception) -> None:
+    def _decode_failed(self, number: int, decode: SubmittedDecode, error: Exception) -> None:
         """What is not owed is left out; a final is tried again, and kept if that fails too."""
         _log.error("a decode failed", exc_info=error)
-        self._trace.note("decode failed", error=str(error), tries=asked.tries)
+        self._trace.note("decode failed", error=str(error), tries=decode.tries)
         if self._session.refused(number):
             return
-        if asked.tries < TRIES:
+        if decode.tries < TRIES:
             try:
-                ticket = self._engine.submit(asked.request)
+                ticket = self._engine.submit(decode.request)
             except SystemOverloaded as refusal:
                 self._failure = refusal
                 return
-            self._await(number, Asked(asked.request, asked.chunk, ticket, asked.tries + 1))
+            self._await(
+                number, SubmittedDecode(decode.request, decode.chunk, ticket, decode.tries + 1)
+            )
             return
         self._failure = LabError(
             f"a decode failed ({error})", "an answer from the engine", "see the server's log"
         )
         self._failure.__cause__ = error
-        self._bury(asked, error)
-
-    def _bury(self, asked: Asked, error: Exception) -> None:
-        told = wall_clock_iso(), id(self), self.trace_id, asked.request.audio, asked.tries
-        try:
-            letter = self._around.dead_letters.keep(*told, f"{type(error).__name__}: {error}")
-        except OSError as trouble:
-            _log.error("a dead letter could not be written", exc_info=trouble)
-            return
-        _log.error("dead letter %d: %.1f s of sound", letter.number, letter.audio_s)
+        self._services.on_failed_decode(
+            FailedDecode(
+                stream=id(self),
+                trace_id=self.trace_id,
+                audio=decode.request.audio,
+                tries=decode.tries,
+                error=f"{type(error).__name__}: {error}",
+            )
+        )
 
     async def _next_answer(self) -> None:
         self._raise_failure()
@@ -329,7 +334,7 @@ class StreamPipeline:
             ended_ns = time.perf_counter_ns()
             self._trace.stage(chunk, Stage.POSTPROCESS, began_ns, ended_ns)
             for one in skipped:
-                self._around.on_skipped(one)
+                self._services.on_skipped(one)
                 self._trace.note("step skipped", step=one.step, reason=one.reason)
             self._unsent[event.sequence] = chunk, ended_ns
         self.outbox.put(event)

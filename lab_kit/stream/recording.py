@@ -15,7 +15,7 @@ from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import Final, PriorityClass, StreamOptions
 from lab_kit.engine.api import Engine, Ticket
-from lab_kit.stream.actions import Action, Ask, Drop, Emit
+from lab_kit.stream.actions import Action, Cancel, Emit, Submit
 from lab_kit.stream.session import StreamSession
 
 PAUSE_S = 0.5
@@ -41,16 +41,16 @@ async def recognize(
         scorer,
     )
     loop = asyncio.get_running_loop()
-    asks = deque(await loop.run_in_executor(preparation, _segment, session, audio))
+    decodes = deque(await loop.run_in_executor(preparation, _segment, session, audio))
     ahead: deque[tuple[int, Ticket]] = deque()
     try:
-        while asks or ahead:
-            while asks and len(ahead) < MOST_AHEAD:
-                ask = asks.popleft()
+        while decodes or ahead:
+            while decodes and len(ahead) < MOST_AHEAD:
+                decode = decodes.popleft()
                 request = replace(
-                    ask.request, priority_class=PriorityClass.BATCH, stream=id(session)
+                    decode.request, priority_class=PriorityClass.BATCH, stream=id(session)
                 )
-                ahead.append((ask.number, engine.submit(request)))
+                ahead.append((decode.number, engine.submit(request)))
             number, ticket = ahead[0]
             hypothesis = await asyncio.wrap_future(ticket.future)
             ahead.popleft()
@@ -61,12 +61,12 @@ async def recognize(
             engine.cancel(ticket)
 
 
-def _segment(session: StreamSession, audio: FloatArray) -> list[Ask]:
-    """Run voice activity over everything; what is left to ask is what was not dropped again."""
+def _segment(session: StreamSession, audio: FloatArray) -> list[Submit]:
+    """Run voice activity over everything; the decodes are those that it did not cancel again."""
     now_ns = time.perf_counter_ns()
     actions = [*session.push(audio, now_ns, now_ns), *session.flush(now_ns, now_ns)]
-    dropped = {action.number for action in actions if isinstance(action, Drop)}
-    return [a for a in actions if isinstance(a, Ask) and a.number not in dropped]
+    cancelled = {action.number for action in actions if isinstance(action, Cancel)}
+    return [a for a in actions if isinstance(a, Submit) and a.number not in cancelled]
 
 
 def _finals(actions: list[Action]) -> list[Final]:

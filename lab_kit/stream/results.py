@@ -5,7 +5,7 @@ import math
 from lab_kit.core.events import Final, Interim, Timing
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import Hypothesis
-from lab_kit.stream.segment import Asked, Closing, Segment, Trigger
+from lab_kit.stream.segment import Closing, PendingDecode, Segment, Trigger
 from lab_kit.stream.stability import Shown, without_stutter
 
 
@@ -15,17 +15,17 @@ def at_s(sample: int) -> float:
 
 
 def interim_of(
-    sequence: int, segment: Segment, asked: Asked, hypothesis: Hypothesis, visible: Shown
+    sequence: int, segment: Segment, pending: PendingDecode, hypothesis: Hypothesis, visible: Shown
 ) -> Interim:
     """What of a pass over the segment so far is shown."""
     return Interim(
         sequence=sequence,
         start_s=at_s(segment.onset_sample),
-        end_s=at_s(asked.end_sample),
+        end_s=at_s(pending.end_sample),
         text=visible.text,
         stable_chars=visible.stable_chars,
         confidence=_confidence(hypothesis),
-        timing=_timing(asked.trigger, hypothesis),
+        timing=_timing(pending.trigger, hypothesis),
     )
 
 

@@ -1,4 +1,4 @@
-"""One transcript's span while it is being heard: what it covers, what is asked about it."""
+"""One transcript's span while it is being heard: what it covers, which decodes are pending."""
 
 from dataclasses import dataclass, field
 
@@ -71,7 +71,7 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingDecode:
     """A decode in flight: its number, the audio it covers, what triggered it."""
 
     number: int
@@ -103,8 +103,8 @@ class Segment:
     voiced_until_sample: int = 0
     quietest_sample: int = 0
     quietest_probability: float = 1.0
-    interim: Asked | None = None
-    final: Asked | None = None
+    interim: PendingDecode | None = None
+    final: PendingDecode | None = None
     heard: str = ""
     heard_tokens: tuple[int, ...] = field(default=())
     ready: Hypothesis | None = None

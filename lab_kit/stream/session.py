@@ -1,7 +1,7 @@
 """The streaming recognizer: when to decode what, and what may be said.
 
 Audio and answers go in with the times they arrived; actions come out: events to emit, decodes to
-ask for, to renew, to drop. No clock, no thread, no model is touched here.
+submit, to refresh, to cancel. No clock, no thread, no model is touched here.
 
 Three ideas:
 
@@ -21,7 +21,7 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import SpeechStarted, StreamOptions, UtteranceEnd
 from lab_kit.core.units import samples
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
-from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
+from lab_kit.stream.actions import Action, Cancel, Emit, Refresh, Submit
 from lab_kit.stream.results import at_s, empty_final, final_of, interim_of
 from lab_kit.stream.segment import (
     FIRST_INTERIM_SAMPLES,
@@ -29,8 +29,8 @@ from lab_kit.stream.segment import (
     MIN_SPEECH_SAMPLES,
     PRE_ROLL_SAMPLES,
     SETTLED_SEGMENT_SAMPLES,
-    Asked,
     Closing,
+    PendingDecode,
     Segment,
     Trigger,
     early_view,
@@ -105,13 +105,13 @@ class StreamSession:
         # the next chunk comes a chunk later: an endpoint belongs to the nearer of the two
         nearer = min(len(audio) // 2, MOST_HASTE_SAMPLES)
         self._mark(self._endpointer.heard_until(self._now_sample + nearer), trigger)
-        self._ask_for_interim(trigger)
+        self._decode_interim(trigger)
         self._announce_utterance_end()
         self._forget_audio()
         return self._taken()
 
     def answer(self, number: int, hypothesis: Hypothesis) -> list[Action]:
-        """Take the engine's answer to ask ``number``; one that was dropped is ignored."""
+        """Take the answer to decode ``number``; that of one that was cancelled is ignored."""
         for segment in (*self._closing, *([self._open] if self._open else [])):
             if segment.final is not None and segment.final.number == number:
                 segment.ready = hypothesis
@@ -123,13 +123,13 @@ class StreamSession:
         self._emit_finals()
         return self._taken()
 
-    def renewed(self, asked: Asked) -> None:
+    def refreshed(self, pending: PendingDecode) -> None:
         """The engine had not started on an interim yet and will decode the newer audio instead."""
         if self._open is not None and self._open.interim is not None:
-            self._open.interim = asked
+            self._open.interim = pending
 
     def refused(self, number: int) -> bool:
-        """The engine had no room for ask ``number``.
+        """The engine had no room for decode ``number``.
 
         Returns:
             True if the stream can go on: an interim is skipped, a speculative final is asked for
@@ -160,10 +160,10 @@ class StreamSession:
         return self._taken()
 
     def abandon(self) -> list[Action]:
-        """Nobody listens any more: drop everything that is still asked for."""
+        """Nobody listens any more: cancel every decode that is pending."""
         for segment in (*self._closing, *([self._open] if self._open else [])):
-            self._drop_interim(segment)
-            self._drop_final(segment)
+            self._cancel_interim(segment)
+            self._cancel_final(segment)
         self._closing.clear()
         self._open = None
         return self._taken()
@@ -192,7 +192,7 @@ class StreamSession:
             return
         if mark.mark is Mark.PAUSE:
             segment.speech_end_sample = mark.at_sample
-            self._ask_for_final(segment, trigger)
+            self._decode_final(segment, trigger)
         elif mark.mark is Mark.RESUMED:
             self._resume(segment, trigger, mark.confirmed)
         elif mark.mark is Mark.ENDPOINT:
@@ -214,7 +214,7 @@ class StreamSession:
         if segment is None or not segment.grows_too_long(self._now_sample):
             return
         cut = segment.quietest_sample or self._now_sample
-        self._drop_final(segment)
+        self._cancel_final(segment)
         segment.speech_end_sample = cut
         self._close(segment, Closing(trigger, endpoint=False, requested=False))
         self._open_segment_at_cut(cut)
@@ -239,9 +239,9 @@ class StreamSession:
             voiced_samples=MIN_SPEECH_SAMPLES,
         )
 
-    # -- what is asked -------------------------------------------------------------------------
+    # -- what is decoded ----------------------------------------------------------------------
 
-    def _ask_for_interim(self, trigger: Trigger) -> None:
+    def _decode_interim(self, trigger: Trigger) -> None:
         segment = self._open
         if segment is None or segment.final is not None or not self._options.interim_results:
             return
@@ -252,21 +252,23 @@ class StreamSession:
         request = self._interim_request(segment, end, early=at_s(speech) < EARLY_S)
         if segment.interim is not None:
             # interims of one stream never queue behind each other: the newer replaces the waiting
-            self._actions.append(Renew(Asked(segment.interim.number, end, trigger), request))
+            self._actions.append(
+                Refresh(PendingDecode(segment.interim.number, end, trigger), request)
+            )
             return
         segment.next_interim_sample = end + self._interval_samples(speech)
-        segment.interim = self._ask(request, end, trigger)
+        segment.interim = self._submit(request, end, trigger)
 
     def _interval_samples(self, speech_samples: int) -> int:
         return interim_interval_samples(speech_samples, self.interim_stretch)
 
-    def _ask_for_final(self, segment: Segment, trigger: Trigger) -> None:
-        self._drop_interim(segment)
+    def _decode_final(self, segment: Segment, trigger: Trigger) -> None:
+        self._cancel_interim(segment)
         # what is heard now will be shown, so the next interim can wait as after any other
         speech = self._now_sample - segment.onset_sample
         segment.next_interim_sample = self._now_sample + self._interval_samples(speech)
         request = self._final_request(segment, self._now_sample)
-        segment.final = self._ask(request, self._now_sample, trigger)
+        segment.final = self._submit(request, self._now_sample, trigger)
 
     def _interim_request(self, segment: Segment, end_sample: int, early: bool) -> DecodeRequest:
         audio = self._buffer.between(segment.start_sample, end_sample)
@@ -281,33 +283,33 @@ class StreamSession:
         draft = segment.heard_tokens[:-FINAL_DROPS_TOKENS] if is_long else ()
         return DecodeRequest(audio, Priority.FINAL, draft=draft)
 
-    def _ask(self, request: DecodeRequest, end_sample: int, trigger: Trigger) -> Asked:
+    def _submit(self, request: DecodeRequest, end_sample: int, trigger: Trigger) -> PendingDecode:
         self._numbers += 1
-        self._actions.append(Ask(self._numbers, request))
-        return Asked(self._numbers, end_sample, trigger)
+        self._actions.append(Submit(self._numbers, request))
+        return PendingDecode(self._numbers, end_sample, trigger)
 
-    def _drop_interim(self, segment: Segment) -> None:
+    def _cancel_interim(self, segment: Segment) -> None:
         if segment.interim is not None:
-            self._actions.append(Drop(segment.interim.number))
+            self._actions.append(Cancel(segment.interim.number))
             segment.interim = None
 
-    def _drop_final(self, segment: Segment) -> None:
+    def _cancel_final(self, segment: Segment) -> None:
         if segment.final is not None and segment.ready is None:
-            self._actions.append(Drop(segment.final.number))
+            self._actions.append(Cancel(segment.final.number))
         segment.final = segment.ready = None
 
     # -- what is said --------------------------------------------------------------------------
 
-    def _show(self, segment: Segment, asked: Asked, hypothesis: Hypothesis) -> None:
+    def _show(self, segment: Segment, pending: PendingDecode, hypothesis: Hypothesis) -> None:
         """Emit an interim, unless finals of earlier segments are still owed."""
-        speech_s = at_s(asked.end_sample - segment.onset_sample)
+        speech_s = at_s(pending.end_sample - segment.onset_sample)
         sure = hypothesis.log_probabilities[0] if hypothesis.log_probabilities else -math.inf
         visible = shown(hypothesis.text, segment.heard, speech_s, sure)
         segment.heard, segment.heard_tokens = hypothesis.text, hypothesis.tokens
         if visible is None or self._closing or not self._options.interim_results:
             return
         self._sequence += 1
-        interim = interim_of(self._sequence, segment, asked, hypothesis, visible)
+        interim = interim_of(self._sequence, segment, pending, hypothesis, visible)
         self._actions.append(Emit(interim))
 
     def _close(self, segment: Segment, closing: Closing) -> None:
@@ -317,29 +319,29 @@ class StreamSession:
         where it would not cover what was said.
         """
         self._open = None
-        self._drop_interim(segment)
+        self._cancel_interim(segment)
         if segment.voiced_samples < MIN_SPEECH_SAMPLES and not closing.requested:
-            self._drop_final(segment)
+            self._cancel_final(segment)
             return
         self._utterance_end_due = None
         segment.closing = closing
         if segment.final is None:
             end = segment.speech_end_sample or self._now_sample
             request = self._final_request(segment, end)
-            segment.final = self._ask(request, end, closing.trigger)
+            segment.final = self._submit(request, end, closing.trigger)
         self._spoken_until = segment.speech_end_sample
         self._closing.append(segment)
         self._emit_finals()
 
     def _close_here(self, segment: Segment, closing: Closing) -> None:
         """Close at the end of what was heard, or at the pause that was being waited out."""
-        asked = segment.final
+        pending = segment.final
         if (
-            asked is not None
-            and segment.voiced_until_sample - asked.end_sample >= MIN_SPEECH_SAMPLES
+            pending is not None
+            and segment.voiced_until_sample - pending.end_sample >= MIN_SPEECH_SAMPLES
         ):
             # the level called the pause and the detector did not: a quiet word may have followed
-            self._drop_final(segment)
+            self._cancel_final(segment)
         if segment.final is None:
             segment.speech_end_sample = self._now_sample
         self._close(segment, closing)
@@ -383,5 +385,5 @@ class StreamSession:
         return actions
 
 
-def _is(asked: Asked | None, number: int) -> bool:
-    return asked is not None and asked.number == number
+def _is(pending: PendingDecode | None, number: int) -> bool:
+    return pending is not None and pending.number == number

@@ -37,7 +37,7 @@ from lab_kit.models.moonshine.model import END_TOKEN, Moonshine, truncate, warm_
 from lab_kit.models.moonshine.published import PublishedMoonshine
 from lab_kit.models.silero import WINDOW_SAMPLES, SileroScorer, open_silero
 from lab_kit.models.store.store import ModelStore
-from lab_kit.stream.actions import Action, Ask, Drop, Emit
+from lab_kit.stream.actions import Action, Cancel, Emit, Submit
 from lab_kit.stream.session import StreamSession
 
 CALLERS, CALLER_S = 4, 30.0
@@ -177,7 +177,7 @@ class Bare:
 
         def carry_out(actions: list[Action]) -> None:
             for action in actions:
-                if isinstance(action, Ask):
+                if isinstance(action, Submit):
                     asked.append(action.request)
                     answer = engine.submit(action.request).future.result()
                     carry_out(session.answer(action.number, answer))
@@ -242,7 +242,7 @@ class _SimulatedCores:
         return True
 
     def cancel(self, number: int) -> None:
-        """Drop a request; what computes ends after its pass."""
+        """Cancel a request; what computes ends after its pass."""
         sequence = self._scheduler.get(number)
         self._answers.pop(number, None)
         if sequence is not None and not sequence.busy:
@@ -316,16 +316,16 @@ class _Caller:
             match action:
                 case Emit(event):
                     self.received.append(Received(event, self.cores.now_ns, self.cores.now_ns))
-                case Ask(number, request):
+                case Submit(number, request):
                     self._asked[number] = self.cores.submit(
                         replace(request, stream=id(self)), partial(self._answer, number)
                     )
-                case Drop(number):
+                case Cancel(number):
                     self.cores.cancel(self._asked[number])
                 case _:
                     ours = replace(action.request, stream=id(self))
                     if self.cores.refresh(self._asked[action.asked.number], ours):
-                        self.session.renewed(action.asked)
+                        self.session.refreshed(action.asked)
 
 
 def decode(model: Moonshine, request: DecodeRequest) -> None:

@@ -33,7 +33,7 @@ from lab_kit.core.events import PriorityClass, StreamOptions
 from lab_kit.datasets import Clip, clips
 from lab_kit.experiments.load import Ending, LiveLoad, Network, OpenCalls, Poisson, call_all
 from lab_kit.experiments.load.live_load import turns_of
-from lab_kit.gateway.door.watch import TRIM_S
+from lab_kit.gateway.run.watching import TRIM_S
 from lab_kit.show.load.load import tabulate_load
 
 CALL_S = 12.0

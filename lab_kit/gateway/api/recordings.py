@@ -1,11 +1,10 @@
 """The resource-oriented HTTP API: models, and a recording transcribed in one request."""
 
-import asyncio
 import json
-import math
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Annotated, Any, TypeVar
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -13,35 +12,42 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.clock import seconds_of
-from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
+from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.events import Final, ModelInfo
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.door.recordings import (
+    CLIENT_CLOSED,
+    Preparation,
+    leased,
+    read_body,
+    retry_after,
+    unless_gone,
+)
 from lab_kit.gateway.versions.lease import Lease
-from lab_kit.stream.recording import recognize
+from lab_kit.gateway.versions.versions import Versions
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
 OWNER = "lab_kit"
 """Of the versions that this server publishes; whose weights they hold is in the catalog."""
 _RAW = "audio/l16"
 _LINES = "application/x-ndjson"
-CLIENT_CLOSED = 499
-"""nginx's number for it; nobody is left to read it, but the metrics are."""
-_T = TypeVar("_T")
 
 
-def http_routes(serving: Serving) -> APIRouter:
-    """The routes, bound to the server's state."""
+def recording_routes(
+    door: Door, versions: Versions, limits: Limits, preparation: Preparation
+) -> APIRouter:
+    """The routes, bound to the server's parts."""
     router = APIRouter()
-    leased = Annotated[Lease, Depends(lease_for(serving))]
+    version = Annotated[Lease, Depends(leased(door))]
 
     @router.get("/v1/models")
     def models(request: Request) -> dict[str, Any]:
         """The models that can be asked for, as OpenAI lists its own; the rest is ours."""
-        serving.check_key(request.headers.get("authorization"), [])
-        model = serving.versions.production
-        published = serving.versions.status(int(model.version)).published
+        door.keys.check_caller(request.headers.get("authorization"))
+        model = versions.production
+        published = versions.status(int(model.version)).published
         entry = {
             "id": model.name,
             "object": "model",
@@ -55,21 +61,16 @@ def http_routes(serving: Serving) -> APIRouter:
         return {"object": "list", "data": [entry]}
 
     @router.post(TRANSCRIBE_PATH)
-    async def transcribe(request: Request, lease: leased) -> Response:
+    async def transcribe(request: Request, lease: version) -> Response:
         """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
 
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done.
         """
-        data = await read_body(request, serving.limits)
+        data = await read_body(request, limits.upload_bytes)
         answer = Answer(lease.engine.model, received_ns=time.perf_counter_ns())
-        # minutes of FLAC take a second to decode; live streams must not wait for that
         kind = request.headers.get("content-type", "")
-        loop = asyncio.get_running_loop()
-        audio = await loop.run_in_executor(
-            serving.preparation, _decoded, data, kind, serving.limits
-        )
-        serving.metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
-        finals = recognize(lease.engine, lease.new_scorer(), audio, serving.preparation)
+        audio = await preparation.read(partial(_decoded, data, kind, limits))
+        finals = preparation.recognize(lease, audio)
         if _LINES in request.headers.get("accept", ""):
             return StreamingResponse(answer.lines(finals, audio), media_type=_LINES)
         whole = await unless_gone(request, answer.whole(finals, audio))
@@ -78,33 +79,9 @@ def http_routes(serving: Serving) -> APIRouter:
     return router
 
 
-def lease_for(serving: Serving) -> Callable[[Request], AsyncIterator[Lease]]:
-    """A dependency of routes that take a recording: a version until the last byte is sent.
-
-    Who may not be served is told so before a byte of the body is read.
-    """
-
-    async def leased(request: Request) -> AsyncIterator[Lease]:
-        serving.check_key(request.headers.get("authorization"), [])
-        serving.admit_recording()
-        with serving.lease() as lease:
-            request.state.version = lease.version  # for the count of requests
-            yield lease
-
-    return leased
-
-
 def error_response(error: LabError) -> JSONResponse:
     """The envelope as an answer."""
     return JSONResponse(envelope(error), error.http_status, retry_after(error))
-
-
-def retry_after(error: LabError) -> dict[str, str]:
-    """The header that says when to come back, in whole seconds; none where that would not help."""
-    if not error.retryable:
-        return {}
-    wait_s = error.retry_after_s if isinstance(error, SystemOverloaded) else 1.0
-    return {"retry-after": str(max(1, math.ceil(wait_s)))}
 
 
 def envelope(error: LabError) -> dict[str, Any]:
@@ -112,43 +89,6 @@ def envelope(error: LabError) -> dict[str, Any]:
     retry = {"retry_after_s": getattr(error, "retry_after_s", None)} if error.retryable else {}
     body = {"code": error.code, "message": str(error), "retryable": error.retryable, **retry}
     return {"error": body}
-
-
-async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T | None:
-    """Do ``work``, or drop it and what it holds in the engine once the client hangs up."""
-    working = asyncio.create_task(work)
-    gone = asyncio.create_task(_hang_up(request))
-    try:
-        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        for task in (working, gone):
-            task.cancel()
-        await asyncio.gather(working, gone, return_exceptions=True)
-
-
-async def _hang_up(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """Read the body, giving up as soon as it is too large.
-
-    Raises:
-        PayloadTooLarge: it has more bytes than the server takes.
-    """
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limits.upload_bytes:
-            raise PayloadTooLarge(
-                f"the upload has more than {limits.upload_bytes:,} bytes",
-                f"at most {limits.upload_bytes:,}",
-                "cut it, compress it, or send it as a stream",
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:

@@ -21,7 +21,7 @@ from lab_kit.core.errors import (
     StreamIdle,
 )
 from lab_kit.core.events import PriorityClass
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.protocol.live import Ask, Audio, Dialect, Ending, Heard, Reply
 from lab_kit.stream.pipeline import StreamPipeline
@@ -66,8 +66,8 @@ class Wire(Protocol):
 class LiveStream:
     """One open stream, on one version from its first word to its last."""
 
-    def __init__(self, serving: Serving, lease: Lease, wire: Wire, dialect: Dialect) -> None:
-        self._serving = serving
+    def __init__(self, streams: LiveStreams, lease: Lease, wire: Wire, dialect: Dialect) -> None:
+        self._streams = streams
         self._lease = lease
         self._wire = wire
         self._dialect = dialect
@@ -101,13 +101,7 @@ class LiveStream:
             InvalidParameter, UnsupportedSampleRate: the options cannot be met.
         """
         if self._pipeline is None:
-            self._pipeline = StreamPipeline(
-                self._lease.engine,
-                self._lease.new_scorer(),
-                self._dialect.options,
-                self._serving.limits.stream_audio_s,
-                self._serving.around(),
-            )
+            self._pipeline = self._streams.pipeline(self._lease, self._dialect.options)
             self._begun.set()
         return self._pipeline
 
@@ -124,8 +118,8 @@ class LiveStream:
 
     async def run(self) -> None:
         """Serve the stream until it ends, however it ends."""
-        version, metrics = self._lease.version, self._serving.metrics
-        self._serving.streams.add(self)
+        version, metrics = self._lease.version, self._streams.metrics
+        self._streams.door.streams.add(self)
         metrics.streams.labels(version).inc()
         code: int | str = GONE
         try:
@@ -140,7 +134,7 @@ class LiveStream:
                 self._pipeline.abandon()
                 metrics.audio.labels("stream").inc(self._pipeline.audio_s)
             # last: who finds the stream gone finds everything of it released and accounted for
-            self._serving.streams.discard(self)
+            self._streams.door.streams.discard(self)
 
     async def _serve(self) -> LabError | None:
         """Why the stream ends; None if the client said so."""
@@ -166,7 +160,7 @@ class LiveStream:
         # asked every time: a client that sends without a pause would never be found waiting
         while not self._is_drained:
             try:
-                async with asyncio.timeout(self._serving.limits.idle_s) as self._patience:
+                async with asyncio.timeout(self._streams.limits.idle_s) as self._patience:
                     message = await self._wire.receive()
             except TimeoutError:
                 break
@@ -189,7 +183,7 @@ class LiveStream:
         await self.begin().finish()
         if self._reason is not None:
             return self._reason
-        idle_s = self._serving.limits.idle_s
+        idle_s = self._streams.limits.idle_s
         return StreamIdle(
             f"no audio and no KeepAlive for {idle_s:.0f} s",
             f"one of them at least every {idle_s:.0f} s",
@@ -217,10 +211,10 @@ class LiveStream:
         while (event := await pipeline.outbox.take()) is not None:
             for message in self._dialect.say(event, time.perf_counter_ns()):
                 await self._send(message)
-            self._serving.sent(event, pipeline, self._lease.version)
+            self._streams.sent(event, pipeline, self._lease.version)
 
     async def _send(self, message: Any) -> None:
-        unsent_s = self._serving.limits.unsent_s
+        unsent_s = self._streams.limits.unsent_s
         try:
             # not wait_for: until Python 3.12 it can swallow a cancellation
             async with asyncio.timeout(unsent_s):
@@ -234,7 +228,7 @@ class LiveStream:
 
     async def _close(self, why: LabError | None) -> int | str:
         """Say last words and close, but do not wait for ever for a client that does not read."""
-        unsent_s = self._serving.limits.unsent_s
+        unsent_s = self._streams.limits.unsent_s
         last_words, ending = self._dialect.end(why)
         async with asyncio.timeout(unsent_s):
             for message in () if isinstance(why, SlowConsumer) else last_words:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
+from lab_kit.capacity.degradation import Change
 from lab_kit.core.errors import SystemOverloaded
-from lab_kit.core.events import Event, Final, Interim
+from lab_kit.core.events import Event, Final, Interim, PriorityClass
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis
 from lab_kit.stream.sink.steps import Skipped
 from lab_kit.stream.stages import RULES, Stage
@@ -58,21 +59,21 @@ class Metrics:
         self.tasks = Gauge(
             "lab_tasks", "Tasks on the event loop, streams' and others'.", registry=self.registry
         )
-        self.level = Gauge(
+        self._level = Gauge(
             "lab_degradation_level",
             "0 full service, 1 fewer interims, 2 no new low priority, 3 no new, 4 closing low.",
             registry=self.registry,
         )
-        self.level_changes = self._counter(
+        self._level_changes = self._counter(
             "lab_degradation_changes", "Steps of the level of service.", "level", "direction"
         )
-        self.refusals = self._counter(
+        self._refusals = self._counter(
             "lab_streams_refused",
             "Streams and recordings that were turned away.",
             "priority_class",
             "reason",
         )
-        self.closed_early = self._counter(
+        self._closed_early = self._counter(
             "lab_streams_closed_early", "Streams that the server ended.", "priority_class", "reason"
         )
         self.requests = self._counter(
@@ -121,6 +122,20 @@ class Metrics:
     def time_request(self, route: str, until: str, seconds: float, trace_id: str) -> None:
         """Account for an HTTP answer that has got as far as ``until``."""
         self._request_seconds.labels(route, until).observe(seconds, _exemplar(trace_id))
+
+    def level_changed(self, change: Change) -> None:
+        """Account for a step of the service level."""
+        self._level.set(change.after)
+        direction = "up" if change.after > change.before else "down"
+        self._level_changes.labels(change.after.name.lower(), direction).inc()
+
+    def stream_refused(self, priority_class: PriorityClass, reason: str) -> None:
+        """Account for a stream or a recording that was turned away."""
+        self._refusals.labels(priority_class.value, reason).inc()
+
+    def stream_evicted(self, priority_class: PriorityClass, reason: str) -> None:
+        """Account for a stream that the server asked to end."""
+        self._closed_early.labels(priority_class.value, reason).inc()
 
     def count_skipped(self, skipped: Skipped) -> None:
         """Account for an optional step that was left out of a result."""

@@ -7,8 +7,11 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 
 from lab_kit.capacity.degradation import Thresholds
+from lab_kit.capacity.watch import Watch
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.live.live_streams import LiveStreams
+from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.operator.versions_api import PREFIX, operator_only
 from lab_kit.stream.sink.steps import STEPS
 
@@ -34,10 +37,11 @@ class StepBody(BaseModel):
     fails: bool
 
 
-def service_level_routes(serving: Serving) -> APIRouter:
-    """The routes, bound to the server's state."""
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator_only(serving))])
-    watch = serving.watch
+def degradation_routes(
+    door: Door, watch: Watch, streams: LiveStreams, letters: DeadLetters
+) -> APIRouter:
+    """The routes, bound to the server's parts."""
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator_only(door.keys))])
 
     @router.get("/degradation")
     def degradation() -> dict[str, Any]:
@@ -48,7 +52,7 @@ def service_level_routes(serving: Serving) -> APIRouter:
             "pressure": watch.degradation.pressure,
             "signals": asdict(watch.signals),
             "thresholds": asdict(watch.degradation.thresholds) | {"fill": watch.cost.fill},
-            "open_streams": len(serving.streams),
+            "open_streams": len(door.streams),
             "workers_a_stream": watch.cost.workers,
             "capacity": watch.capacity,
             "changes": [asdict(change) for change in watch.changes],
@@ -67,13 +71,13 @@ def service_level_routes(serving: Serving) -> APIRouter:
         """Make an optional step fail, or mend it: a fault to be found."""
         if name not in STEPS:
             raise InvalidParameter(f"a step {name!r}", f"one of {', '.join(STEPS)}", "correct it")
-        (serving.failing_steps.add if body.fails else serving.failing_steps.discard)(name)
-        return {step: step in serving.failing_steps for step in STEPS}
+        (streams.failing_steps.add if body.fails else streams.failing_steps.discard)(name)
+        return {step: step in streams.failing_steps for step in STEPS}
 
     @router.get("/dead-letters")
     def dead_letters() -> dict[str, Any]:
         """Decodes that failed for good: whose, how often tried, why. Never the sound."""
-        kept = [asdict(letter) for letter in serving.dead_letters.letters()]
-        return {"total": serving.dead_letters.total, "letters": kept}
+        kept = [asdict(letter) for letter in letters.letters()]
+        return {"total": letters.total, "letters": kept}
 
     return router

@@ -16,8 +16,9 @@ from starlette.responses import JSONResponse, Response
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.versions.state import VersionStatus
+from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Label
 
 PREFIX = "/operator"
@@ -37,10 +38,9 @@ class LabelBody(BaseModel):
     share: float | None = None
 
 
-def operator_routes(serving: Serving) -> APIRouter:
-    """The routes, bound to the server's state."""
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator_only(serving))])
-    versions = serving.versions
+def version_routes(keys: Keys, versions: Versions) -> APIRouter:
+    """The routes, bound to the server's parts."""
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator_only(keys))])
 
     @router.get("/versions")
     def listing() -> dict[str, Any]:
@@ -50,7 +50,7 @@ def operator_routes(serving: Serving) -> APIRouter:
     @router.post("/versions/{number}/load")
     async def load(number: int, wait: bool = False) -> Response:
         """Load a version: 202 at once, or with ``?wait=true`` its end, good or bad."""
-        loading = await asyncio.to_thread(versions.load, number)
+        loading = await asyncio.to_thread(versions.loader.load, number)
         if wait:
             # shielded: an operator who hangs up does not stop what was begun
             await asyncio.shield(asyncio.wrap_future(loading))
@@ -70,30 +70,30 @@ def operator_routes(serving: Serving) -> APIRouter:
     @router.put("/labels/{label}")
     def put_label(label: Label, body: LabelBody) -> Response:
         """Move a label; it decides about new streams and requests only."""
-        versions.set_label(label, body.version, body.share)
+        versions.routing.set_label(label, body.version, body.share)
         return _status(body.version, 200)
 
     @router.delete("/labels/{label}")
     def remove_label(label: Label) -> Response:
         """Take a label off."""
-        versions.remove_label(label)
+        versions.routing.remove_label(label)
         return Response(status_code=204)
 
     @router.get("/shadow")
     def shadow() -> dict[str, Any]:
         """How the shadow's answers compare, with the last pairs that differ."""
-        return asdict(versions.shadow_report())
+        return asdict(versions.routing.shadow_report())
 
     @router.get("/batching")
     def batching() -> dict[str, Any]:
         """The policy in force."""
-        return policy_body(versions.batching)
+        return policy_body(versions.loader.batching)
 
     @router.put("/batching")
     def put_batching(body: dict[str, Any]) -> dict[str, Any]:
         """Change the policy of every version's engine while it runs."""
-        versions.use(_policy(body))
-        return policy_body(versions.batching)
+        versions.loader.use(_policy(body))
+        return policy_body(versions.loader.batching)
 
     def _status(number: int, code: int) -> Response:
         return JSONResponse(_told(versions.status(number)), code)
@@ -119,11 +119,11 @@ def _policy(body: dict[str, Any]) -> Batching:
         raise InvalidParameter(str(error), f"the numbers of {name}", "correct them") from error
 
 
-def operator_only(serving: Serving) -> Callable[[Request], None]:
+def operator_only(keys: Keys) -> Callable[[Request], None]:
     """A dependency: the operator's key is checked."""
 
     def check(request: Request) -> None:
-        serving.check_operator_key(request.headers.get("authorization"))
+        keys.check_operator(request.headers.get("authorization"))
 
     return check
 

@@ -7,12 +7,13 @@ which goes the way of an upload.
 import asyncio
 import logging
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import grpc
 
 from lab_kit.audio.pcm import FloatArray, frame_bytes
-from lab_kit.core.errors import LabError, StreamIdle
+from lab_kit.core.errors import INTERNAL_FAILURE, LabError, StreamIdle
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.google.recording import (
     LONGEST_S,
@@ -24,26 +25,29 @@ from lab_kit.dialects.google.recording import (
 )
 from lab_kit.dialects.google.spelling import V1, V2, Spelling, malordered, parse_first
 from lab_kit.dialects.google.stream import GoogleStream, ending
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.recordings import Preparation
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
-from lab_kit.gateway.providers.open_inference.stream import FAILED
+from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.protocol.live import Ending
-from lab_kit.stream.recording import recognize
 
 _log = logging.getLogger(__name__)
 
 
-def google_handlers(serving: Serving) -> tuple[Any, ...]:
+def google_handlers(
+    door: Door, streams: LiveStreams, limits: Limits, preparation: Preparation
+) -> tuple[Any, ...]:
     """Both versions' services; messages stay bytes, the dialect reads them."""
     return tuple(
         grpc.method_handlers_generic_handler(
             spelling.service,
             {
                 "StreamingRecognize": grpc.stream_stream_rpc_method_handler(
-                    StreamingRecognize(serving, spelling).serve
+                    StreamingRecognize(door, streams, spelling).serve
                 ),
                 "Recognize": grpc.unary_unary_rpc_method_handler(
-                    Recognize(serving, spelling).serve
+                    Recognize(door, limits, preparation, spelling).serve
                 ),
             },
         )
@@ -54,8 +58,9 @@ def google_handlers(serving: Serving) -> tuple[Any, ...]:
 class StreamingRecognize:
     """The live method of one version."""
 
-    def __init__(self, serving: Serving, spelling: Spelling) -> None:
-        self._serving = serving
+    def __init__(self, door: Door, streams: LiveStreams, spelling: Spelling) -> None:
+        self._door = door
+        self._streams = streams
         self._spelling = spelling
 
     async def serve(self, _: Any, context: Any) -> None:
@@ -77,20 +82,20 @@ class StreamingRecognize:
         Raises:
             LabError: the call is refused.
         """
-        self._serving.check_key(_key(context), [])
+        self._door.keys.check_caller(_key(context))
         asked = parse_first(self._spelling, await self._first(wire))
-        self._serving.admit(asked.options.priority_class)
-        lease = held.enter_context(self._serving.lease())
+        self._door.admit(asked.options.priority_class)
+        lease = held.enter_context(self._door.lease())
         options = asked.options
         per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
         dialect = GoogleStream(self._spelling, asked, lease.engine.model.version, per_s)
-        stream = LiveStream(self._serving, lease, wire, dialect)
+        stream = LiveStream(self._streams, lease, wire, dialect)
         stream.begin()
         return stream
 
     async def _first(self, wire: "GrpcWire") -> bytes:
         try:
-            data = await asyncio.wait_for(wire.receive(), self._serving.limits.idle_s)
+            data = await asyncio.wait_for(wire.receive(), self._streams.limits.idle_s)
         except TimeoutError as error:
             raise StreamIdle("no config", "a config at once", "send it first") from error
         if data is None:
@@ -101,8 +106,12 @@ class StreamingRecognize:
 class Recognize:
     """The method of one version for recordings."""
 
-    def __init__(self, serving: Serving, spelling: Spelling) -> None:
-        self._serving = serving
+    def __init__(
+        self, door: Door, limits: Limits, preparation: Preparation, spelling: Spelling
+    ) -> None:
+        self._door = door
+        self._longest_s = min(LONGEST_S, limits.recording_audio_s)
+        self._preparation = preparation
         self._spelling = spelling
 
     async def serve(self, data: bytes, context: Any) -> bytes:
@@ -113,24 +122,19 @@ class Recognize:
             status = refusal(self._spelling, error)
         except Exception:
             _log.exception("a recording failed")
-            status = Ending("INTERNAL", FAILED)
+            status = Ending("INTERNAL", INTERNAL_FAILURE)
         await context.abort(grpc.StatusCode[str(status.code)], status.reason)
         raise AssertionError("abort raises")
 
     async def _answered(self, data: bytes, context: Any) -> bytes:
-        serving, spelling = self._serving, self._spelling
-        serving.check_key(_key(context), [])
-        serving.admit_recording()
-        with serving.lease() as lease:
-            longest_s = min(LONGEST_S, serving.limits.recording_audio_s)
-            loop = asyncio.get_running_loop()
-            recording, audio = await loop.run_in_executor(
-                serving.preparation, _read, spelling, data, longest_s
+        self._door.keys.check_caller(_key(context))
+        self._door.admit_recording()
+        with self._door.lease() as lease:
+            recording, audio = await self._preparation.read(
+                partial(_read, self._spelling, data, self._longest_s)
             )
-            audio_s = len(audio) / SAMPLE_RATE_HZ
-            serving.metrics.audio.labels("recording").inc(audio_s)
-            finals = recognize(lease.engine, lease.new_scorer(), audio, serving.preparation)
-            return answer(spelling, recording, [final async for final in finals], audio_s)
+            finals = [final async for final in self._preparation.recognize(lease, audio)]
+            return answer(self._spelling, recording, finals, len(audio) / SAMPLE_RATE_HZ)
 
 
 def _read(spelling: Spelling, data: bytes, longest_s: float) -> tuple[Recording, FloatArray]:

@@ -5,42 +5,44 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidParameter, LabError
-from lab_kit.gateway.api.recordings import error_response, http_routes
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.api.recordings import error_response, recording_routes
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
-from lab_kit.gateway.operator.degradation_api import service_level_routes
-from lab_kit.gateway.operator.versions_api import operator_routes
+from lab_kit.gateway.operator.degradation_api import degradation_routes
+from lab_kit.gateway.operator.versions_api import version_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.open_inference.http import open_inference_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 from lab_kit.gateway.providers.openai.transcriptions import openai_upload_routes
 from lab_kit.gateway.run.health import health_routes
+from lab_kit.gateway.run.server import Server
 
 
-def create_app(serving: Serving) -> FastAPI:
-    """Build the application on the server's state; nothing is loaded or started here."""
+def create_app(server: Server) -> FastAPI:
+    """Build the application on the server's parts; nothing is loaded or started here."""
     # whoever only wants this package's names should not wait for a WebRTC library
     from lab_kit.gateway.providers.deepgram.rtc import rtc_routes
 
     app = FastAPI(title="lab_kit", docs_url=None, redoc_url=None)
+    door, streams, limits = server.door, server.streams, server.limits
+    versions, watch, metrics = server.versions, server.watch, server.metrics
     for router in (
-        health_routes(serving),
-        http_routes(serving),
-        listen_routes(serving),
-        operator_routes(serving),
-        service_level_routes(serving),
-        open_inference_routes(serving),
-        openai_upload_routes(serving),
-        openai_realtime_routes(serving),
-        rtc_routes(serving),
+        health_routes(door, versions, watch, metrics, lambda: server.grpc_port),
+        recording_routes(door, versions, limits, server.preparation),
+        listen_routes(door, streams),
+        version_routes(door.keys, versions),
+        degradation_routes(door, watch, streams, server.dead_letters),
+        open_inference_routes(door, server.bare_model, limits.upload_bytes),
+        openai_upload_routes(door, limits, server.preparation),
+        openai_realtime_routes(door, streams),
+        rtc_routes(door, streams),
     ):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)
     app.add_exception_handler(RequestValidationError, _correct)
     app.add_exception_handler(Exception, _fail)
     # the last one added is the outermost: durations need the trace that is around them
-    app.add_middleware(TimeRequests, metrics=serving.metrics)
-    app.add_middleware(TraceRequests, tracer=serving.spans.tracer)
+    app.add_middleware(TimeRequests, metrics=metrics)
+    app.add_middleware(TraceRequests, tracer=server.spans.tracer)
     return app
 
 

@@ -1,16 +1,26 @@
 """Probes and metrics. ``/healthz``: the process answers. ``/readyz``: it may be sent work."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.capacity.watch import Watch
+from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.versions.versions import Versions
 
 
-def health_routes(serving: Serving) -> APIRouter:
-    """The routes, bound to the server's state."""
+def health_routes(
+    door: Door, versions: Versions, watch: Watch, metrics: Metrics, grpc_port: Callable[[], int]
+) -> APIRouter:
+    """The routes, bound to the server's parts.
+
+    Args:
+        grpc_port: where gRPC is spoken; known once the server has started.
+    """
     router = APIRouter()
 
     @router.get("/healthz")
@@ -22,27 +32,27 @@ def health_routes(serving: Serving) -> APIRouter:
     @router.get("/readyz")
     async def readyz() -> Response:
         """Ready once production is loaded and warm, until the server begins to stop."""
-        if serving.ready:
-            model = serving.versions.production
+        if door.is_ready:
+            model = versions.production
             return JSONResponse(
                 {
                     "status": "ready",
                     "model": model.name,
                     "version": model.version,
                     "device": model.device,
-                    "grpc_port": serving.grpc_port,
-                    "degradation": serving.watch.level,
+                    "grpc_port": grpc_port(),
+                    "degradation": watch.level,
                 }
             )
-        if serving.versions.failure is not None:
-            return JSONResponse({"status": "failed", "reason": serving.versions.failure}, 503)
-        state = "draining" if serving.draining else "loading"
+        if versions.failure is not None:
+            return JSONResponse({"status": "failed", "reason": versions.failure}, 503)
+        state = "draining" if door.is_draining else "loading"
         return JSONResponse({"status": state}, 503, {"retry-after": "1"})
 
     @router.get("/metrics")
-    def metrics(request: Request) -> Response:
+    def scrape(request: Request) -> Response:
         """Everything measured, as Prometheus' text, or as OpenMetrics with exemplars if asked."""
-        body, content_type = serving.metrics.exposition(request.headers.get("accept", ""))
+        body, content_type = metrics.exposition(request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
     return router

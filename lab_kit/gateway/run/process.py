@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -22,10 +23,10 @@ import uvicorn
 from lab_kit.core.child_process import HOST, bind, stop_with_parent
 from lab_kit.core.errors import ServerFailed
 from lab_kit.core.memory import return_last_blocks
+from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE, Keys
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.serving import OPERATOR_KEY_VARIABLE, Serving
-from lab_kit.gateway.door.watch import keep_watch
 from lab_kit.gateway.live.releasing import releasing_protocol
+from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import (
     DEFAULT_SHARE,
@@ -34,16 +35,16 @@ from lab_kit.gateway.observe.tracing import (
     Spans,
     TraceFile,
 )
-from lab_kit.gateway.providers.open_inference.grpc import start_grpc
 from lab_kit.gateway.run.app import create_app
+from lab_kit.gateway.run.grpc import start_grpc
+from lab_kit.gateway.run.server import Server
+from lab_kit.gateway.run.watching import keep_watch, look
 from lab_kit.gateway.versions.loading import open_recognizer, publish_first
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository, default_root
-from lab_kit.stream.dead_letters import DeadLetters
 
 DEFAULT_PORT = 8300
 DEFAULT_MODEL = "moonshine-tiny-en"
-KEY_VARIABLE = "LAB_SERVER_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Offer:
     Attributes:
         repository: the folder of versions.
         model: the catalog's name.
-        key, operator_key: see `Serving`.
+        key, operator_key: see `Keys`.
         is_passing: remove the repository at the end; it was made for this server alone.
         grpc_port: where gRPC is spoken; 0 takes any free port.
         traces: where sampled traces go; None for nowhere.
@@ -78,24 +79,23 @@ def serve(
     metrics = Metrics()
     repository = Repository(offer.repository)
     versions = Versions(repository, offer.model, open_recognizer, metrics)
-    serving = Serving(
+    server = Server(
         limits or Limits(),
         versions,
         metrics,
-        offer.key,
-        offer.operator_key,
-        spans=Spans(offer.traces),
-        dead_letters=DeadLetters(offer.dead_letters),
+        Keys(offer.key, offer.operator_key),
+        Spans(offer.traces),
+        DeadLetters(offer.dead_letters),
     )
-    server = DrainingServer(_configuration(serving), serving, offer.grpc_port)
+    listening = DrainingServer(_configuration(server), server, offer.grpc_port)
     if with_parent:
         # not as a signal: whoever closes the pipe may send one too, and that is no second request
-        stop_with_parent(server.stop_soon)
+        stop_with_parent(listening.stop_soon)
     versions.begin(lambda: publish_first(repository, offer.model))
     try:
-        server.run(sockets=[listener])
+        listening.run(sockets=[listener])
     finally:
-        serving.stop()
+        server.stop()
         if offer.is_passing:
             shutil.rmtree(offer.repository, ignore_errors=True)
 
@@ -108,9 +108,9 @@ class DrainingServer(uvicorn.Server):
     stops it at once.
     """
 
-    def __init__(self, config: uvicorn.Config, serving: Serving, grpc_port: int) -> None:
+    def __init__(self, config: uvicorn.Config, server: Server, grpc_port: int) -> None:
         super().__init__(config)
-        self._serving = serving
+        self._server = server
         self._grpc_port = grpc_port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signalled = False
@@ -119,10 +119,10 @@ class DrainingServer(uvicorn.Server):
         """Start listening, for gRPC too; remember the loop, on which draining will happen."""
         self._loop = asyncio.get_running_loop()
         host = sockets[0].getsockname()[0] if sockets else HOST
-        self._grpc, port = await start_grpc(self._serving, host, self._grpc_port)
-        self._serving.grpc_port = port
+        self._grpc, port = await start_grpc(self._server, host, self._grpc_port)
+        self._server.grpc_port = port
         print(f"gRPC on {host}:{port}", flush=True)
-        self._watching = asyncio.create_task(keep_watch(self._serving))
+        self._watching = asyncio.create_task(keep_watch(partial(look, self._server)))
         await super().startup(sockets=sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -143,18 +143,18 @@ class DrainingServer(uvicorn.Server):
         """Drain and stop; from any thread, and harmless when it has begun."""
         if self._loop is None:
             self.should_exit = True
-        elif not self._serving.draining:
-            self._serving.draining = True
+        elif not self._server.door.is_draining:
+            self._server.door.is_draining = True
             self._loop.call_soon_threadsafe(self._begin_drain)
 
     def _begin_drain(self) -> None:
         self._drain_task = asyncio.ensure_future(self._drain())
 
     async def _drain(self) -> None:
-        for stream in tuple(self._serving.streams):
+        for stream in tuple(self._server.door.streams):
             stream.drain()
-        deadline = asyncio.get_running_loop().time() + self._serving.limits.drain_s
-        while self._serving.streams and asyncio.get_running_loop().time() < deadline:
+        deadline = asyncio.get_running_loop().time() + self._server.limits.drain_s
+        while self._server.door.streams and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
         self.should_exit = True
 
@@ -230,11 +230,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _configuration(serving: Serving) -> uvicorn.Config:
+def _configuration(server: Server) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(serving),
-        ws=releasing_protocol(serving.limits.unsent_s),
-        ws_max_size=serving.limits.message_bytes,
+        create_app(server),
+        ws=releasing_protocol(server.limits.unsent_s),
+        ws_max_size=server.limits.message_bytes,
         # speech frames hardly compress, and every message would cost time
         ws_per_message_deflate=False,
         log_level="info",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lab_kit.capacity.admission import ELASTIC, PRIOR_COST, StreamCost, batch_places
+from lab_kit.capacity.admission import batch_places
+from lab_kit.capacity.stream_cost import ELASTIC, PRIOR_COST, StreamCost
 
 LOOK_S = 0.25
 

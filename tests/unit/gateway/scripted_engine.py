@@ -13,9 +13,10 @@ from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import ModelInfo
 from lab_kit.engine.api import CacheView, DecodeRequest, Hypothesis, Load, Ticket
 from lab_kit.engine.batching import Batching
+from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.serving import Serving
 from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository, Settings, VersionFiles
@@ -110,14 +111,17 @@ def repository_at(root: Path, versions: int = 1) -> Repository:
     return repository
 
 
-def serving_at(
-    root: Path, open_recognizer: Callable[[VersionFiles], Recognizer], key: str | None = None
-) -> Serving:
-    """A server's state that begins to load version 1."""
+def server_at(
+    root: Path,
+    open_recognizer: Callable[[VersionFiles], Recognizer],
+    key: str | None = None,
+    limits: Limits | None = None,
+) -> Server:
+    """A server that begins to load version 1."""
     metrics = Metrics()
     versions = Versions(repository_at(root), MODEL, open_recognizer, metrics)
     versions.begin(_published_already)
-    return Serving(Limits(), versions, metrics, key)
+    return Server(limits or Limits(), versions, metrics, Keys(key))
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -14,38 +14,38 @@ from scripted_engine import (
     ScriptedEngine,
     heard,
     recognizer,
-    serving_at,
+    server_at,
     wait_until,
 )
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
-from lab_kit.core.errors import Unauthenticated
-from lab_kit.gateway.api import recordings as http_api
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.api import recordings
+from lab_kit.gateway.api.recordings import TRANSCRIBE_PATH
 from lab_kit.gateway.run.app import create_app
+from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.models.store.repository import VersionFiles
 
 QUERY = "/v1/listen?encoding=linear16&sample_rate=16000"
-ServingWith = Callable[..., Serving]
+ServerWith = Callable[..., Server]
 
 
 @pytest.fixture
-def serving_with(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+def server_with(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Makes a server's state whose only version runs on a given engine."""
-    made: list[Serving] = []
+    made: list[Server] = []
 
-    def make(engine: ScriptedEngine, key: str | None = None) -> Serving:
-        serving = serving_at(tmp_path, lambda _: recognizer(engine), key)
-        made.append(serving)
-        wait_until(lambda: serving.ready)
-        return serving
+    def make(engine: ScriptedEngine, key: str | None = None) -> Server:
+        server = server_at(tmp_path, lambda _: recognizer(engine), key)
+        made.append(server)
+        wait_until(lambda: server.door.is_ready)
+        return server
 
     yield make
-    for serving in made:
-        serving.stop()
+    for server in made:
+        server.stop()
 
 
 def speech(seconds: float = 1.0) -> bytes:
@@ -66,81 +66,79 @@ def spoken_to(client: TestClient) -> WebSocketDisconnect:
 
 
 def test_a_failing_device_closes_the_stream_with_a_code_and_a_name(
-    serving_with: ServingWith,
+    server_with: ServerWith,
 ) -> None:
-    client = TestClient(create_app(serving_with(ScriptedEngine(RuntimeError("device lost")))))
+    client = TestClient(create_app(server_with(ScriptedEngine(RuntimeError("device lost")))))
     closed = spoken_to(client)
     assert closed.code == 1011
     assert closed.reason.startswith("INTERNAL: a decode failed (device lost)")
 
 
-def test_a_full_engine_closes_the_stream_that_it_cannot_serve(serving_with: ServingWith) -> None:
-    client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
+def test_a_full_engine_closes_the_stream_that_it_cannot_serve(server_with: ServerWith) -> None:
+    client = TestClient(create_app(server_with(ScriptedEngine(is_full=True))))
     closed = spoken_to(client)
     assert (closed.code, closed.reason.split(":")[0]) == (1011, "SYSTEM_OVERLOADED")
 
 
-def test_what_a_vanished_client_had_asked_for_is_cancelled(serving_with: ServingWith) -> None:
+def test_what_a_vanished_client_had_asked_for_is_cancelled(server_with: ServerWith) -> None:
     engine = ScriptedEngine()
-    serving = serving_with(engine)
-    with TestClient(create_app(serving)) as client:
+    server = server_with(engine)
+    with TestClient(create_app(server)) as client:
         with client.websocket_connect(QUERY) as socket:
             socket.send_bytes(speech())
             assert engine.asked.wait(HANG_S)
             socket.close(1006)
             # still inside: on leaving, the test client cancels an application that has not ended
             deadline = time.monotonic() + HANG_S
-            while serving.streams:
+            while server.door.streams:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
             time.sleep(0.1)  # the last lines of the application after that
-        assert serving.versions.status(1).in_flight == 0
+        assert server.versions.status(1).in_flight == 0
         assert engine.cancelled == {ticket.number for ticket in engine.tickets}
         assert 'lab_streams{version="1"} 0.0' in client.get("/metrics").text
 
 
 @pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
 def test_an_upload_holds_its_version_until_its_last_byte(
-    serving_with: ServingWith, accept: str
+    server_with: ServerWith, accept: str
 ) -> None:
     engine = ScriptedEngine()
-    serving = serving_with(engine)
-    client = TestClient(create_app(serving))
+    server = server_with(engine)
+    client = TestClient(create_app(server))
     answers: list[Response] = []
     headers = {"content-type": "audio/l16", "accept": accept}
 
     def upload() -> None:
-        answers.append(client.post(http_api.TRANSCRIBE_PATH, content=speech(), headers=headers))
+        answers.append(client.post(TRANSCRIBE_PATH, content=speech(), headers=headers))
 
     uploading = threading.Thread(target=upload)
     uploading.start()
     assert engine.asked.wait(HANG_S)
-    assert serving.versions.status(1).in_flight == 1
+    assert server.versions.status(1).in_flight == 1
     engine.tickets[0].future.set_result(heard("yes"))
     uploading.join(HANG_S)
     assert json.loads(answers[0].text.splitlines()[-1])["text"] == "yes"
-    assert serving.versions.status(1).in_flight == 0
+    assert server.versions.status(1).in_flight == 0
     assert 'status="200",version="1"} 1.0' in client.get("/metrics").text
 
 
-def test_a_stream_that_is_refused_holds_nothing(serving_with: ServingWith) -> None:
-    serving = serving_with(ScriptedEngine())
-    client = TestClient(create_app(serving))
+def test_a_stream_that_is_refused_holds_nothing(server_with: ServerWith) -> None:
+    server = server_with(ScriptedEngine())
+    client = TestClient(create_app(server))
     with (
         pytest.raises(WebSocketDenialResponse),
         client.websocket_connect(QUERY.replace("linear16", "morse")),
     ):
         pass
-    assert serving.versions.status(1).in_flight == 0
+    assert server.versions.status(1).in_flight == 0
 
 
 def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back(
-    serving_with: ServingWith,
+    server_with: ServerWith,
 ) -> None:
-    client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
-    answer = client.post(
-        http_api.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
-    )
+    client = TestClient(create_app(server_with(ScriptedEngine(is_full=True))))
+    answer = client.post(TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"})
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "SYSTEM_OVERLOADED"
     assert answer.json()["error"]["retry_after_s"] > 0
@@ -148,35 +146,33 @@ def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back(
 
 
 def test_an_upload_that_fails_after_its_status_says_so_in_its_last_line(
-    serving_with: ServingWith,
+    server_with: ServerWith,
 ) -> None:
-    client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
+    client = TestClient(create_app(server_with(ScriptedEngine(is_full=True))))
     headers = {"content-type": "audio/l16", "accept": "application/x-ndjson"}
-    answer = client.post(http_api.TRANSCRIBE_PATH, content=speech(), headers=headers)
+    answer = client.post(TRANSCRIBE_PATH, content=speech(), headers=headers)
     assert answer.status_code == 200
     assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "SYSTEM_OVERLOADED"
 
 
-def test_the_models_are_told_to_who_has_the_key(serving_with: ServingWith) -> None:
-    client = TestClient(create_app(serving_with(ScriptedEngine(), key="right")))
+def test_the_models_are_told_to_who_has_the_key(server_with: ServerWith) -> None:
+    client = TestClient(create_app(server_with(ScriptedEngine(), key="right")))
     assert client.get("/v1/models").status_code == 401
     answer = client.get("/v1/models", headers={"authorization": "Token right"})
     assert [model["id"] for model in answer.json()["data"]] == ["scripted"]
 
 
-def test_what_nobody_foresaw_comes_in_the_same_envelope(serving_with: ServingWith) -> None:
-    app = create_app(serving_with(ScriptedEngine(RuntimeError("a secret of the runtime"))))
+def test_what_nobody_foresaw_comes_in_the_same_envelope(server_with: ServerWith) -> None:
+    app = create_app(server_with(ScriptedEngine(RuntimeError("a secret of the runtime"))))
     client = TestClient(app, raise_server_exceptions=False)
-    answer = client.post(
-        http_api.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
-    )
+    answer = client.post(TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"})
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "INTERNAL"
     assert "secret" not in answer.text
 
 
 def test_files_are_decoded_where_no_stream_waits_for_it(
-    monkeypatch: pytest.MonkeyPatch, serving_with: ServingWith
+    monkeypatch: pytest.MonkeyPatch, server_with: ServerWith
 ) -> None:
     """The event loop serves everybody; ten minutes of FLAC must not stop it."""
     threads: list[str] = []
@@ -190,10 +186,10 @@ def test_files_are_decoded_where_no_stream_waits_for_it(
         loops.append(threading.current_thread().name)
         return b"a file"
 
-    monkeypatch.setattr(http_api, "read_recording", decode)
-    monkeypatch.setattr(http_api, "read_body", body)
-    client = TestClient(create_app(serving_with(ScriptedEngine())))
-    assert client.post(http_api.TRANSCRIBE_PATH, content=b"x").status_code == 200
+    monkeypatch.setattr(recordings, "read_recording", decode)
+    monkeypatch.setattr(recordings, "read_body", body)
+    client = TestClient(create_app(server_with(ScriptedEngine())))
+    assert client.post(TRANSCRIBE_PATH, content=b"x").status_code == 200
     assert len(threads) == len(loops) == 1
     assert threads != loops
 
@@ -202,52 +198,13 @@ def test_a_server_whose_model_never_came_says_why_wherever_it_is_asked(tmp_path:
     def fail(_: VersionFiles) -> Recognizer:
         raise RuntimeError("the runtime is missing")
 
-    serving = serving_at(tmp_path, fail)
-    wait_until(lambda: serving.versions.failure is not None)
-    client = TestClient(create_app(serving))
+    server = server_at(tmp_path, fail)
+    wait_until(lambda: server.versions.failure is not None)
+    client = TestClient(create_app(server))
     assert client.get("/healthz").status_code == 200
     ready = client.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (503, "failed")
     assert "runtime is missing" in ready.json()["reason"]
     assert client.get("/v1/models").status_code == 503
     assert client.get("/metrics").status_code == 200
-    serving.stop()
-
-
-@pytest.mark.parametrize(
-    ("authorization", "subprotocols"),
-    [
-        ("Token sesame", []),
-        ("bearer sesame", []),
-        ("sesame", []),
-        (None, ["token", "sesame"]),
-        (None, ["bearer", "sesame"]),
-    ],
-)
-def test_the_key_is_taken_from_where_clients_put_it(
-    serving_with: ServingWith, authorization: str | None, subprotocols: list[str]
-) -> None:
-    serving_with(ScriptedEngine(), key="sesame").check_key(authorization, subprotocols)
-
-
-@pytest.mark.parametrize(
-    ("authorization", "subprotocols"),
-    [
-        (None, []),
-        ("", []),
-        ("Token", []),
-        ("Token Sesame", []),
-        ("Token other", ["token", "sesame"]),
-        (None, ["token"]),
-        (None, ["token", "other", "sesame"]),
-        ("Token sésame", []),
-    ],
-)
-def test_any_other_key_is_refused(
-    serving_with: ServingWith, authorization: str | None, subprotocols: list[str]
-) -> None:
-    serving = serving_with(ScriptedEngine(), key="sesame")
-    with pytest.raises(Unauthenticated, match="Authorization: Token KEY"):
-        serving.check_key(authorization, subprotocols)
-    serving.key = None
-    serving.check_key(authorization, subprotocols)
+    server.stop()

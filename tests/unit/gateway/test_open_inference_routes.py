@@ -11,37 +11,37 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripted_engine import MODEL, ScriptedEngine, recognizer, serving_at, wait_until
+from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
 from tritonclient.grpc import service_pb2 as pb
 
 from lab_kit.core.events import PriorityClass
 from lab_kit.dialects.open_inference import messages, speech
 from lab_kit.engine.api import Priority
-from lab_kit.gateway.door.serving import Serving
 from lab_kit.gateway.providers.open_inference.model import SERVER_VERSION
 from lab_kit.gateway.providers.open_inference.stream import InferStream
 from lab_kit.gateway.run.app import create_app
+from lab_kit.gateway.run.server import Server
 
 INFER = f"/v2/models/{MODEL}/infer"
 TONE = np.full(1_600, 0.5, np.float32)
-ServingWith = Callable[..., Serving]
+ServerWith = Callable[..., Server]
 
 
 @pytest.fixture
-def serving_with(tmp_path: Path) -> Iterator[ServingWith]:
+def server_with(tmp_path: Path) -> Iterator[ServerWith]:
     """Makes a server's state whose only version runs on a given engine."""
-    made: list[Serving] = []
+    made: list[Server] = []
 
-    def make(engine: ScriptedEngine, key: str | None = None) -> Serving:
-        serving = serving_at(tmp_path, lambda _: recognizer(engine), key)
-        made.append(serving)
-        wait_until(lambda: serving.ready)
-        return serving
+    def make(engine: ScriptedEngine, key: str | None = None) -> Server:
+        server = server_at(tmp_path, lambda _: recognizer(engine), key)
+        made.append(server)
+        wait_until(lambda: server.door.is_ready)
+        return server
 
     yield make
-    for serving in made:
-        serving.stop()
+    for server in made:
+        server.stop()
 
 
 def asked(audio: Any = TONE, **parameters: Any) -> dict[str, Any]:
@@ -50,25 +50,25 @@ def asked(audio: Any = TONE, **parameters: Any) -> dict[str, Any]:
     return {"content": body.content, "headers": body.headers}
 
 
-def in_flight(serving: Serving) -> int:
-    return sum(status.in_flight for status in serving.versions.statuses())
+def in_flight(server: Server) -> int:
+    return sum(status.in_flight for status in server.versions.statuses())
 
 
-def test_the_audio_reaches_the_engine_as_it_was_sent(serving_with: ServingWith) -> None:
+def test_the_audio_reaches_the_engine_as_it_was_sent(server_with: ServerWith) -> None:
     engine = ScriptedEngine("so")
-    serving = serving_with(engine)
-    with TestClient(create_app(serving)) as client:
+    server = server_with(engine)
+    with TestClient(create_app(server)) as client:
         answer = client.post(INFER, **asked())
     assert answer.json()["outputs"][0]["data"] == ["so"]
     (request,) = engine.requests
     np.testing.assert_array_equal(request.audio, TONE)
     assert request.priority_class is PriorityClass.BATCH
-    assert in_flight(serving) == 0
+    assert in_flight(server) == 0
 
 
-def test_an_urgent_request_goes_before_interims(serving_with: ServingWith) -> None:
+def test_an_urgent_request_goes_before_interims(server_with: ServerWith) -> None:
     engine = ScriptedEngine("so")
-    with TestClient(create_app(serving_with(engine))) as client:
+    with TestClient(create_app(server_with(engine))) as client:
         client.post(INFER, **asked(priority=1))
     assert engine.requests[0].priority is Priority.FINAL
     assert engine.requests[0].priority_class is PriorityClass.INTERACTIVE
@@ -83,23 +83,23 @@ def test_an_urgent_request_goes_before_interims(serving_with: ServingWith) -> No
     ],
 )
 def test_what_is_not_there_is_404_in_the_protocols_form(
-    serving_with: ServingWith, path: str, status: int
+    server_with: ServerWith, path: str, status: int
 ) -> None:
-    with TestClient(create_app(serving_with(ScriptedEngine("so")))) as client:
+    with TestClient(create_app(server_with(ScriptedEngine("so")))) as client:
         answer = client.post(path, **asked())
     assert answer.status_code == status
     assert isinstance(answer.json()["error"], str)
 
 
-def test_a_failing_device_is_told_in_the_protocols_form(serving_with: ServingWith) -> None:
+def test_a_failing_device_is_told_in_the_protocols_form(server_with: ServerWith) -> None:
     engine = ScriptedEngine(RuntimeError("device lost"))
-    with TestClient(create_app(serving_with(engine))) as client:
+    with TestClient(create_app(server_with(engine))) as client:
         answer = client.post(INFER, **asked())
     assert (answer.status_code, type(answer.json()["error"])) == (500, str)
 
 
-def test_a_full_engine_refuses_with_a_delay(serving_with: ServingWith) -> None:
-    with TestClient(create_app(serving_with(ScriptedEngine(is_full=True)))) as client:
+def test_a_full_engine_refuses_with_a_delay(server_with: ServerWith) -> None:
+    with TestClient(create_app(server_with(ScriptedEngine(is_full=True)))) as client:
         answer = client.post(INFER, **asked())
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
@@ -116,10 +116,10 @@ def test_a_full_engine_refuses_with_a_delay(serving_with: ServingWith) -> None:
     ],
 )
 def test_what_the_model_cannot_take_is_refused_by_name(
-    serving_with: ServingWith, request_: dict[str, Any], status: int, told: str
+    server_with: ServerWith, request_: dict[str, Any], status: int, told: str
 ) -> None:
     engine = ScriptedEngine("so")
-    with TestClient(create_app(serving_with(engine))) as client:
+    with TestClient(create_app(server_with(engine))) as client:
         answer = client.post(INFER, **request_)
     assert answer.status_code == status
     assert told in answer.json()["error"]
@@ -130,25 +130,25 @@ def test_what_the_model_cannot_take_is_refused_by_name(
     ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
 )
 def test_compressed_requests_are_read(
-    serving_with: ServingWith, encoding: str, pack: Callable[[bytes], bytes]
+    server_with: ServerWith, encoding: str, pack: Callable[[bytes], bytes]
 ) -> None:
     body = asked()
     headers = {**body["headers"], "content-encoding": encoding}
-    with TestClient(create_app(serving_with(ScriptedEngine("so")))) as client:
+    with TestClient(create_app(server_with(ScriptedEngine("so")))) as client:
         answer = client.post(INFER, content=pack(body["content"]), headers=headers)
     assert answer.json()["outputs"][0]["data"] == ["so"]
 
 
-def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(serving_with: ServingWith) -> None:
+def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(server_with: ServerWith) -> None:
     bomb = gzip.compress(bytes(70_000_000))
-    with TestClient(create_app(serving_with(ScriptedEngine("so")))) as client:
+    with TestClient(create_app(server_with(ScriptedEngine("so")))) as client:
         answer = client.post(INFER, content=bomb, headers={"content-encoding": "gzip"})
         torn = client.post(INFER, content=bomb[:100], headers={"content-encoding": "gzip"})
     assert (answer.status_code, torn.status_code) == (413, 400)
 
 
-def test_every_route_but_health_wants_the_key(serving_with: ServingWith) -> None:
-    with TestClient(create_app(serving_with(ScriptedEngine("so"), key="k"))) as client:
+def test_every_route_but_health_wants_the_key(server_with: ServerWith) -> None:
+    with TestClient(create_app(server_with(ScriptedEngine("so"), key="k"))) as client:
         open_ = [client.get(f"/v2/health/{what}").status_code for what in ("live", "ready")]
         closed = [client.get(path).status_code for path in ("/v2", f"/v2/models/{MODEL}")]
         closed += [client.get(f"/v2/models/{MODEL}/ready").status_code]
@@ -159,28 +159,28 @@ def test_every_route_but_health_wants_the_key(serving_with: ServingWith) -> None
     assert ours == 200
 
 
-def test_readiness_ends_when_draining_begins(serving_with: ServingWith) -> None:
-    serving = serving_with(ScriptedEngine("so"))
+def test_readiness_ends_when_draining_begins(server_with: ServerWith) -> None:
+    server = server_with(ScriptedEngine("so"))
     paths = (
         "/v2/health/ready",
         f"/v2/models/{MODEL}/ready",
         f"/v2/models/{MODEL}/versions/1/ready",
     )
-    with TestClient(create_app(serving)) as client:
+    with TestClient(create_app(server)) as client:
         assert [client.get(path).status_code for path in paths] == [200, 200, 200]
         assert client.get(f"/v2/models/{MODEL}/versions/2/ready").status_code == 503
-        serving.draining = True
+        server.door.is_draining = True
         assert [client.get(path).status_code for path in paths] == [503, 503, 503]
 
 
-def test_whoever_hangs_up_leaves_nothing_in_the_engine(serving_with: ServingWith) -> None:
+def test_whoever_hangs_up_leaves_nothing_in_the_engine(server_with: ServerWith) -> None:
     engine = ScriptedEngine()  # never answers
-    serving = serving_with(engine)
-    with TestClient(create_app(serving)) as client:
+    server = server_with(engine)
+    with TestClient(create_app(server)) as client:
         scope = hung_up_request(client, engine.asked)
     assert scope
     wait_until(lambda: engine.cancelled == {1})
-    assert in_flight(serving) == 0
+    assert in_flight(server) == 0
 
 
 def hung_up_request(client: TestClient, asked_: threading.Event) -> bool:
@@ -231,11 +231,11 @@ def piece(samples: int, number: int = 5, **place: bool) -> Any:
 
 
 async def test_each_piece_is_answered_with_everything_since_the_first(
-    serving_with: ServingWith,
+    server_with: ServerWith,
 ) -> None:
     engine = ScriptedEngine("so")
-    serving = serving_with(engine)
-    with InferStream(serving) as stream:
+    server = server_with(engine)
+    with InferStream(server.bare_model) as stream:
         for message in (
             piece(100, sequence_start=True),
             piece(30, number=6, sequence_start=True),
@@ -247,19 +247,19 @@ async def test_each_piece_is_answered_with_everything_since_the_first(
             assert answer.error_message == ""
             assert answer.infer_response.id == message.id
             assert answer.infer_response.parameters["triton_final_response"].bool_param
-        assert in_flight(serving) == 1  # sequence 6 is open
+        assert in_flight(server) == 1  # sequence 6 is open
     assert [len(request.audio) for request in engine.requests] == [100, 30, 150, 70, 170]
     assert [request.priority_class for request in engine.requests[-2:]] == [
         PriorityClass.BATCH,
         PriorityClass.INTERACTIVE,
     ]
-    assert in_flight(serving) == 0
+    assert in_flight(server) == 0
 
 
 async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
-    serving_with: ServingWith,
+    server_with: ServerWith,
 ) -> None:
-    with InferStream(serving_with(ScriptedEngine("so"))) as stream:
+    with InferStream(server_with(ScriptedEngine("so")).bare_model) as stream:
         lost = await stream.answer(piece(50))
         found = await stream.answer(piece(50, sequence_start=True, sequence_end=True))
         over = await stream.answer(piece(50))
@@ -269,19 +269,19 @@ async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
     assert "is over" in over.error_message
 
 
-async def test_a_recording_that_grows_too_long_ends_its_sequence(serving_with: ServingWith) -> None:
-    serving = serving_with(ScriptedEngine("so"))
-    with InferStream(serving) as stream:
+async def test_a_recording_that_grows_too_long_ends_its_sequence(server_with: ServerWith) -> None:
+    server = server_with(ScriptedEngine("so"))
+    with InferStream(server.bare_model) as stream:
         await stream.answer(piece(16_000 * 29, sequence_start=True))
         answer = await stream.answer(piece(16_000 * 2))
         assert "at most 30 s" in answer.error_message
-        assert in_flight(serving) == 0
+        assert in_flight(server) == 0
 
 
-async def test_sequences_are_counted(serving_with: ServingWith) -> None:
-    serving = serving_with(ScriptedEngine("so"))
-    most = serving.limits.streams
-    with InferStream(serving) as stream:
+async def test_sequences_are_counted(server_with: ServerWith) -> None:
+    server = server_with(ScriptedEngine("so"))
+    most = server.limits.streams
+    with InferStream(server.bare_model) as stream:
         for number in range(1, most + 1):
             await stream.answer(piece(10, number=number, sequence_start=True))
         refused = await stream.answer(piece(10, number=most + 1, sequence_start=True))
@@ -290,9 +290,9 @@ async def test_sequences_are_counted(serving_with: ServingWith) -> None:
     assert again.error_message == ""
 
 
-async def test_a_device_that_fails_fails_one_message(serving_with: ServingWith) -> None:
+async def test_a_device_that_fails_fails_one_message(server_with: ServerWith) -> None:
     engine = ScriptedEngine(RuntimeError("device lost"))
-    with InferStream(serving_with(engine)) as stream:
+    with InferStream(server_with(engine).bare_model) as stream:
         broken = await stream.answer(piece(50, sequence_start=True))
         engine.answer = "so"
         whole = await stream.answer(piece(50, sequence_start=True))

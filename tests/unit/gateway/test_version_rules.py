@@ -67,7 +67,7 @@ class Fleet:
 
     def loaded(self, *numbers: int) -> None:
         for number in numbers:
-            self.versions.load(number).result(HANG_S)
+            self.versions.loader.load(number).result(HANG_S)
 
     def asked(self, count: int) -> list[int]:
         """Which versions as many callers are given."""
@@ -120,9 +120,9 @@ def test_an_empty_repository_gets_its_first_version(tmp_path: Path) -> None:
 def test_a_server_that_starts_again_serves_what_it_served(fleet: Fleet) -> None:
     fleet.begin()
     fleet.loaded(2, 3)
-    fleet.versions.set_label(Label.PRODUCTION, 2)
-    fleet.versions.set_label(Label.CANARY, 3, 0.5)
-    fleet.versions.set_label(Label.SHADOW, 1)
+    fleet.versions.routing.set_label(Label.PRODUCTION, 2)
+    fleet.versions.routing.set_label(Label.CANARY, 3, 0.5)
+    fleet.versions.routing.set_label(Label.SHADOW, 1)
     again = Fleet(fleet.repository)
     again.begin()
     wait_until(lambda: again.status(1).labels != ())
@@ -153,7 +153,7 @@ def test_a_server_whose_production_is_damaged_says_why_until_another_is_promoted
     with pytest.raises(ModelNotLoaded, match="unsupported opset"):
         fleet.versions.lease()
     fleet.loaded(2)
-    fleet.versions.set_label(Label.PRODUCTION, 2)
+    fleet.versions.routing.set_label(Label.PRODUCTION, 2)
     assert fleet.versions.is_ready
     assert fleet.versions.failure is None
     assert decode(fleet) == "heard by 2"
@@ -191,7 +191,7 @@ def test_a_version_that_fails_says_why_and_the_others_serve_on(fleet: Fleet) -> 
     assert fleet.status(2).state is State.FAILED
     assert "weights: 7 bytes, SHA-256" in fleet.status(2).reason
     with pytest.raises(VersionConflict, match="version 2 is failed"):
-        fleet.versions.set_label(Label.PRODUCTION, 2)
+        fleet.versions.routing.set_label(Label.PRODUCTION, 2)
     with pytest.raises(ModelNotLoaded, match="version 2 is failed"):
         fleet.versions.lease(2)
     assert decode(fleet) == "heard by 1"
@@ -213,13 +213,13 @@ def test_a_failed_version_can_be_tried_again_or_put_away(fleet: Fleet) -> None:
 def test_loading_twice_is_loading_once(fleet: Fleet) -> None:
     fleet.begin()
     fleet.gate.clear()
-    first, second = fleet.versions.load(2), fleet.versions.load(2)
+    first, second = fleet.versions.loader.load(2), fleet.versions.loader.load(2)
     assert first is second
     assert fleet.status(2).state is State.LOADING
     with pytest.raises(VersionConflict, match="loading"):
         fleet.versions.unload(2)
     with pytest.raises(VersionConflict, match="load it first"):
-        fleet.versions.set_label(Label.CANARY, 2, 0.5)
+        fleet.versions.routing.set_label(Label.CANARY, 2, 0.5)
     assert fleet.asked(2) == [1, 1], "callers do not wait for somebody else's weights"
     fleet.gate.set()
     first.result(HANG_S)
@@ -230,7 +230,7 @@ def test_loading_twice_is_loading_once(fleet: Fleet) -> None:
 def test_a_version_that_is_not_there_is_not_found(fleet: Fleet) -> None:
     fleet.begin()
     versions = fleet.versions
-    for ask in (versions.load, versions.unload, versions.lease, versions.status):
+    for ask in (versions.loader.load, versions.unload, versions.lease, versions.status):
         with pytest.raises(VersionNotFound, match="version 9"):
             ask(9)
 
@@ -252,12 +252,12 @@ def test_a_moved_label_decides_about_new_callers_only(fleet: Fleet) -> None:
     fleet.begin()
     fleet.loaded(2)
     before = fleet.versions.lease()
-    fleet.versions.set_label(Label.PRODUCTION, 2)
+    fleet.versions.routing.set_label(Label.PRODUCTION, 2)
     after = fleet.versions.lease()
     assert (before.version, after.version) == (1, 2)
     assert asked_of(before) == "heard by 1"
     assert asked_of(after) == "heard by 2"
-    fleet.versions.set_label(Label.PRODUCTION, 1)
+    fleet.versions.routing.set_label(Label.PRODUCTION, 1)
     assert fleet.asked(1) == [1]
     before.release()
     after.release()
@@ -266,12 +266,12 @@ def test_a_moved_label_decides_about_new_callers_only(fleet: Fleet) -> None:
 def test_the_canary_gets_its_share_and_no_more_once_its_label_is_off(fleet: Fleet) -> None:
     fleet.begin()
     fleet.loaded(2)
-    fleet.versions.set_label(Label.CANARY, 2, 0.1)
+    fleet.versions.routing.set_label(Label.CANARY, 2, 0.1)
     assert fleet.asked(20).count(2) == 2
     assert (fleet.status(2).share, fleet.status(1).share) == (0.1, None)
-    fleet.versions.set_label(Label.CANARY, 2, 0.5)
+    fleet.versions.routing.set_label(Label.CANARY, 2, 0.5)
     assert fleet.asked(20).count(2) == 10
-    fleet.versions.remove_label(Label.CANARY)
+    fleet.versions.routing.remove_label(Label.CANARY)
     assert fleet.asked(20).count(2) == 0
 
 
@@ -286,14 +286,14 @@ def test_labels_that_cannot_be_kept_are_not_taken_over(
 
     monkeypatch.setattr("lab_kit.models.store.repository._write_json", fail)
     with pytest.raises(Exception, match="No space left"):
-        fleet.versions.set_label(Label.PRODUCTION, 2)
+        fleet.versions.routing.set_label(Label.PRODUCTION, 2)
     assert fleet.asked(1) == [1]
 
 
 def test_a_share_out_of_place_changes_nothing(fleet: Fleet) -> None:
     fleet.begin()
     with pytest.raises(InvalidParameter, match="share"):
-        fleet.versions.set_label(Label.CANARY, 1)
+        fleet.versions.routing.set_label(Label.CANARY, 1)
     assert fleet.status(1).labels == (Label.PRODUCTION,)
 
 
@@ -317,7 +317,7 @@ def test_an_unloaded_version_drains_until_its_last_lease_ends(fleet: Fleet) -> N
     with pytest.raises(ModelNotLoaded, match="version 2 is draining"):
         fleet.versions.lease(2)
     with pytest.raises(VersionConflict, match="draining"):
-        fleet.versions.load(2)
+        fleet.versions.loader.load(2)
 
     leases[0].release()
     leases[0].release()
@@ -367,7 +367,7 @@ def test_nobody_is_ever_served_by_a_version_that_is_gone(fleet: Fleet) -> None:
     for caller in callers:
         caller.start()
     for old, new in [(1, 2), (2, 1)] * 8:
-        fleet.versions.set_label(Label.PRODUCTION, new)
+        fleet.versions.routing.set_label(Label.PRODUCTION, new)
         fleet.versions.unload(old)
         wait_until(lambda old=old: fleet.status(old).state is State.UNLOADED)  # type: ignore[misc]
         fleet.engines[old] = ScriptedEngine(f"heard by {old}")
@@ -393,11 +393,11 @@ def test_stopping_frees_every_version(fleet: Fleet) -> None:
 
 def test_a_batching_policy_reaches_versions_that_come_later_too(fleet: Fleet) -> None:
     fleet.begin()
-    fleet.versions.use(Dynamic(4, 0.02))
+    fleet.versions.loader.use(Dynamic(4, 0.02))
     fleet.loaded(2)
     assert fleet.engines[1].policies[-1] == Dynamic(4, 0.02)
     assert fleet.engines[2].policies == [Dynamic(4, 0.02)]
-    assert fleet.versions.batching == Dynamic(4, 0.02)
+    assert fleet.versions.loader.batching == Dynamic(4, 0.02)
 
 
 # -- what is counted -----------------------------------------------------------------------------
@@ -415,7 +415,7 @@ def test_decodes_are_counted_by_version_and_outcome(fleet: Fleet) -> None:
     fleet.engines[1].is_full = True
     with pytest.raises(SystemOverloaded):
         decode(fleet)
-    fleet.versions.set_label(Label.PRODUCTION, 2)
+    fleet.versions.routing.set_label(Label.PRODUCTION, 2)
     decode(fleet)
     text = fleet.metrics.exposition()[0].decode()
     for outcome, kind, version in (

@@ -12,7 +12,7 @@ import numpy as np
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamOptions, UtteranceEnd
 from lab_kit.engine.api import Hypothesis
-from lab_kit.stream.actions import Action, Ask, Drop, Emit, Renew
+from lab_kit.stream.actions import Action, Cancel, Emit, Refresh, Submit
 from lab_kit.stream.session import StreamSession
 
 RATE = 16_000
@@ -75,7 +75,7 @@ class Talk:
     """A session, what was pushed into it, and everything that came out.
 
     Attributes:
-        answer_with: given an ask, the text to answer at once; None leaves it open.
+        answer_with: given a decode, the text to answer at once; None leaves it open.
         started: whether the engine has begun on what it was asked, so that newer audio is refused.
     """
 
@@ -83,15 +83,14 @@ class Talk:
         self,
         options: StreamOptions | None = None,
         scorer: object | None = None,
-        answer_with: Callable[[Ask], str] | None = None,
+        answer_with: Callable[[Submit], str] | None = None,
     ) -> None:
         self.session = StreamSession(options or StreamOptions(), scorer or LoudnessScorer())
         self.answer_with = answer_with
         self.started = True
-        self.asks: list[Ask] = []
-        self.renewals: list[Renew] = []
-        self.renewals: list[Renew] = []
-        self.dropped: list[int] = []
+        self.submitted: list[Submit] = []
+        self.refreshes: list[Refresh] = []
+        self.cancelled: list[int] = []
         self.events: list[Event] = []
         self.pushed_samples = 0
 
@@ -106,10 +105,10 @@ class Talk:
             self.take(self.session.push(piece, now_ns, now_ns + 1_000))
         return self.events[before:]
 
-    def answer(self, ask: Ask | int, text: str, **about: float) -> list[Event]:
-        """Answer one ask; returns what was said because of it."""
+    def answer(self, decode: Submit | int, text: str, **about: float) -> list[Event]:
+        """Answer one decode; returns what was said because of it."""
         before = len(self.events)
-        number = ask if isinstance(ask, int) else ask.number
+        number = decode if isinstance(decode, int) else decode.number
         self.take(self.session.answer(number, hypothesis(text, **about)))
         return self.events[before:]
 
@@ -127,15 +126,15 @@ class Talk:
         for action in actions:
             if isinstance(action, Emit):
                 self.events.append(action.event)
-            elif isinstance(action, Drop):
-                self.dropped.append(action.number)
-            elif isinstance(action, Renew):
-                self.renewals.append(action)
+            elif isinstance(action, Cancel):
+                self.cancelled.append(action.number)
+            elif isinstance(action, Refresh):
+                self.refreshes.append(action)
             else:
-                self.asks.append(action)
+                self.submitted.append(action)
         if self.answer_with is not None:
             for action in actions:
-                if isinstance(action, Ask) and action.number not in self.dropped:
+                if isinstance(action, Submit) and action.number not in self.cancelled:
                     self.answer(action, self.answer_with(action))
 
     @property

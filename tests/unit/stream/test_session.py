@@ -24,7 +24,7 @@ def test_silence_says_and_asks_nothing() -> None:
     talk = Talk()
     talk.hear(sound(3.0, ()))
     assert talk.events == []
-    assert talk.asks == []
+    assert talk.submitted == []
 
 
 def test_speech_is_announced_where_it_began() -> None:
@@ -38,7 +38,7 @@ def test_nothing_is_announced_that_was_not_asked_for() -> None:
     talk = Talk(StreamOptions(speech_events=False, interim_results=False))
     talk.hear(sound(1.0, ONE_UTTERANCE))
     assert talk.events == []
-    assert talk.asks == []
+    assert talk.submitted == []
 
 
 def test_the_final_is_asked_for_at_the_pause_and_said_at_the_endpoint() -> None:
@@ -46,9 +46,9 @@ def test_the_final_is_asked_for_at_the_pause_and_said_at_the_endpoint() -> None:
     talk = Talk(StreamOptions(interim_results=False))
     audio = sound(3.0, ONE_UTTERANCE)
     talk.hear(audio[: round(1.6 * RATE)])
-    (ask,) = talk.asks
-    assert ask.request.priority is Priority.FINAL
-    assert talk.answer(ask, "It was the best of times.") == []  # not yet: speech may go on
+    (decode,) = talk.submitted
+    assert decode.request.priority is Priority.FINAL
+    assert talk.answer(decode, "It was the best of times.") == []  # not yet: speech may go on
     said = talk.hear(audio[round(1.6 * RATE) :])
     (final,) = said
     assert isinstance(final, Final)
@@ -57,13 +57,13 @@ def test_the_final_is_asked_for_at_the_pause_and_said_at_the_endpoint() -> None:
     assert not final.requested
     assert final.start_s == pytest.approx(0.5, abs=2 * WINDOW_S)
     assert final.end_s == pytest.approx(1.5, abs=WINDOW_S)
-    assert len(talk.asks) == 1
-    assert talk.dropped == []
+    assert len(talk.submitted) == 1
+    assert talk.cancelled == []
 
 
 def test_the_endpoint_is_declared_at_the_chunk_nearest_to_the_silence_asked_for() -> None:
     talk = Talk(StreamOptions(interim_results=False, endpoint_silence_s=0.4))
-    talk.answer_with = lambda ask: "done"
+    talk.answer_with = lambda decode: "done"
     talk.hear(sound(3.0, ONE_UTTERANCE), chunk_s=0.02)
     (final,) = talk.finals
     heard_s = final.timing.trigger_audio_s
@@ -77,7 +77,7 @@ def test_a_late_answer_leaves_as_soon_as_it_is_there() -> None:
     talk.hear(sound(3.0, ONE_UTTERANCE))
     assert talk.finals == []
     assert talk.session.owed_finals == 1
-    talk.answer(talk.asks[0], "late")
+    talk.answer(talk.submitted[0], "late")
     assert finals_of(talk) == ["late"]
     assert talk.session.owed_finals == 0
 
@@ -86,7 +86,7 @@ def test_the_model_hears_a_little_of_what_came_before_the_onset() -> None:
     talk = Talk(StreamOptions(interim_results=False))
     audio = sound(3.0, ONE_UTTERANCE)
     talk.hear(audio)
-    heard = talk.asks[0].request.audio
+    heard = talk.submitted[0].request.audio
     onset = round(talk.onsets[0].at_s * RATE)
     start = onset - PRE_ROLL_SAMPLES
     assert np.array_equal(heard, audio[start : start + len(heard)])
@@ -96,24 +96,24 @@ def test_speech_that_goes_on_turns_the_speculation_into_an_interim() -> None:
     talk = Talk()
     audio = sound(4.0, ((0.5, 1.5), (1.64, 2.6)))
     talk.hear(audio[: round(1.62 * RATE)])
-    speculation = talk.asks[-1]
+    speculation = talk.submitted[-1]
     assert speculation.request.priority is Priority.FINAL
     talk.hear(audio[round(1.62 * RATE) : round(1.8 * RATE)])
     said = talk.answer(speculation, "It was the best")
     assert [type(event) for event in said] == [Interim]
     talk.hear(audio[round(1.8 * RATE) :])
-    talk.answer(talk.asks[-1], "It was the best of times.")
+    talk.answer(talk.submitted[-1], "It was the best of times.")
     assert finals_of(talk) == ["It was the best of times."]
-    assert len(talk.asks[-1].request.audio) > len(speculation.request.audio) + 0.9 * RATE
+    assert len(talk.submitted[-1].request.audio) > len(speculation.request.audio) + 0.9 * RATE
 
 
 def test_a_speculation_already_answered_is_shown_and_then_not_taken_for_the_final() -> None:
     talk = Talk()
     audio = sound(4.0, ((0.5, 1.5), (1.64, 2.6)))
     talk.hear(audio[: round(1.62 * RATE)])
-    assert [type(e) for e in talk.answer(talk.asks[-1], "It was the best")] == [Interim]
+    assert [type(e) for e in talk.answer(talk.submitted[-1], "It was the best")] == [Interim]
     talk.hear(audio[round(1.62 * RATE) :])
-    talk.answer(talk.asks[-1], "It was the best of times.")
+    talk.answer(talk.submitted[-1], "It was the best of times.")
     assert finals_of(talk) == ["It was the best of times."]
 
 
@@ -123,11 +123,11 @@ def test_a_click_is_not_a_word() -> None:
     talk.flush()
     assert talk.finals == []
     assert talk.session.owed_finals == 0
-    assert [ask.number for ask in talk.asks] == talk.dropped  # and costs no decode
+    assert [decode.number for decode in talk.submitted] == talk.cancelled  # and costs no decode
 
 
 def test_without_endpointing_a_final_comes_only_at_the_end() -> None:
-    talk = Talk(StreamOptions(endpoint_silence_s=None), answer_with=lambda ask: "all of it")
+    talk = Talk(StreamOptions(endpoint_silence_s=None), answer_with=lambda decode: "all of it")
     talk.hear(sound(4.0, ONE_UTTERANCE))
     assert talk.finals == []
     talk.flush()
@@ -141,18 +141,18 @@ def test_without_endpointing_a_final_comes_only_at_the_end() -> None:
 
 def test_after_enough_speech_the_next_dip_settles_the_segment() -> None:
     """So that the decode that everybody waits for stays short."""
-    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda ask: str(ask.number))
+    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda decode: str(decode.number))
     spans = ((0.5, 5.0), (5.14, 6.0))
     talk.hear(sound(7.0, spans))
     first, second = talk.finals
     assert (first.endpoint, second.endpoint) == (False, True)
     assert first.end_s == pytest.approx(5.0, abs=WINDOW_S)
     assert first.end_s <= second.start_s <= 5.2
-    assert len(talk.asks[-1].request.audio) < 1.3 * RATE
+    assert len(talk.submitted[-1].request.audio) < 1.3 * RATE
 
 
 def test_a_dip_before_that_settles_nothing() -> None:
-    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda ask: "one")
+    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda decode: "one")
     talk.hear(sound(5.0, ((0.5, 3.0), (3.14, 4.0))))
     assert len(talk.finals) == 1
 
@@ -162,7 +162,7 @@ def test_speech_without_a_pause_is_cut_at_the_longest_and_where_it_is_quietest()
     probabilities = [0.9] * round(7.5 / WINDOW_S)
     probabilities[round(quiet_at_s / WINDOW_S)] = 0.6
     talk = Talk(StreamOptions(interim_results=False), TableScorer([*probabilities, 0.0]))
-    talk.answer_with = lambda ask: f"part {ask.number}"
+    talk.answer_with = lambda decode: f"part {decode.number}"
     talk.hear(sound(9.0, ((0.0, 7.5),)))
     first, second = talk.finals
     assert first.end_s == pytest.approx(quiet_at_s, abs=2 * WINDOW_S)
@@ -170,11 +170,11 @@ def test_speech_without_a_pause_is_cut_at_the_longest_and_where_it_is_quietest()
     assert not first.endpoint
     assert second.endpoint
     longest = MAX_SEGMENT_SAMPLES + WINDOW_SAMPLES
-    assert all(len(ask.request.audio) <= longest for ask in talk.asks)
-    assert len(talk.asks[-1].request.audio) == pytest.approx(
+    assert all(len(decode.request.audio) <= longest for decode in talk.submitted)
+    assert len(talk.submitted[-1].request.audio) == pytest.approx(
         (7.5 - quiet_at_s) * RATE, abs=0.2 * RATE
     )
-    assert len(talk.asks) <= 5
+    assert len(talk.submitted) <= 5
 
 
 # -- order ---------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_speech_without_a_pause_is_cut_at_the_longest_and_where_it_is_quietest()
 def test_finals_leave_in_the_order_of_their_segments() -> None:
     talk = Talk(StreamOptions(interim_results=False, speech_events=False))
     talk.hear(sound(6.0, ((0.5, 1.5), (2.5, 3.5), (4.5, 5.2))))
-    first, second, third = talk.asks
+    first, second, third = talk.submitted
     assert talk.answer(second, "two") == []
     assert talk.answer(third, "three") == []
     assert [e.text for e in talk.answer(first, "one")] == ["one", "two", "three"]
@@ -192,16 +192,16 @@ def test_finals_leave_in_the_order_of_their_segments() -> None:
 def test_nothing_of_a_later_segment_overtakes_a_final_that_is_owed() -> None:
     talk = Talk()
     talk.hear(sound(3.2, ((0.5, 1.5), (2.2, 3.2))))
-    owed = next(ask for ask in talk.asks if ask.request.priority is Priority.FINAL)
-    later = [ask for ask in talk.asks if ask.number > owed.number]
+    owed = next(decode for decode in talk.submitted if decode.request.priority is Priority.FINAL)
+    later = [decode for decode in talk.submitted if decode.number > owed.number]
     assert later
-    for ask in later:
-        assert talk.answer(ask, "the second sentence") == []
+    for decode in later:
+        assert talk.answer(decode, "the second sentence") == []
     assert [e.text for e in talk.answer(owed, "The first.")] == ["The first."]
 
 
 def test_results_are_numbered_without_a_gap() -> None:
-    talk = Talk(answer_with=lambda ask: "some words that are said")
+    talk = Talk(answer_with=lambda decode: "some words that are said")
     talk.hear(sound(6.0, ((0.5, 1.5), (2.5, 3.5))))
     talk.flush()
     results = [e.sequence for e in talk.events if isinstance(e, Interim | Final)]
@@ -212,17 +212,17 @@ def test_results_are_numbered_without_a_gap() -> None:
 def test_answers_that_nobody_waits_for_are_ignored() -> None:
     talk = Talk(StreamOptions(interim_results=False))
     talk.hear(sound(3.0, ONE_UTTERANCE))
-    ask = talk.asks[0]
+    decode = talk.submitted[0]
     assert talk.answer(999, "never asked") == []
-    talk.answer(ask, "the final")
-    assert talk.answer(ask, "said again") == []
+    talk.answer(decode, "the final")
+    assert talk.answer(decode, "said again") == []
     assert finals_of(talk) == ["the final"]
 
 
 def test_an_interim_that_was_dropped_is_not_shown() -> None:
     talk = Talk()
     talk.hear(sound(1.6, ONE_UTTERANCE))
-    interim = next(ask for ask in talk.asks if ask.number in talk.dropped)
+    interim = next(decode for decode in talk.submitted if decode.number in talk.cancelled)
     assert interim.request.priority is Priority.INTERIM
     assert talk.answer(interim, "too late") == []
 
@@ -233,32 +233,34 @@ def test_an_interim_that_was_dropped_is_not_shown() -> None:
 def test_interims_of_one_stream_never_queue_behind_each_other() -> None:
     talk = Talk()
     talk.hear(sound(2.5, ((0.5, 2.5),)))
-    assert len(talk.asks) == 1
-    newest = talk.renewals[-1]
-    assert newest.asked.number == talk.asks[0].number
-    assert len(newest.request.audio) > len(talk.asks[0].request.audio) + RATE
-    talk.session.renewed(newest.asked)
-    (shown,) = talk.answer(talk.asks[0], "It was the best of times")
+    assert len(talk.submitted) == 1
+    newest = talk.refreshes[-1]
+    assert newest.pending.number == talk.submitted[0].number
+    assert len(newest.request.audio) > len(talk.submitted[0].request.audio) + RATE
+    talk.session.refreshed(newest.pending)
+    (shown,) = talk.answer(talk.submitted[0], "It was the best of times")
     assert isinstance(shown, Interim)
     assert shown.end_s == pytest.approx(2.5, abs=0.06)
     talk.hear(sound(0.6, ((0.0, 0.6),)))
-    assert len(talk.asks) == 2
+    assert len(talk.submitted) == 2
 
 
 def test_the_longer_the_segment_the_rarer_the_interims() -> None:
-    talk = Talk(answer_with=lambda ask: "words")
+    talk = Talk(answer_with=lambda decode: "words")
     talk.hear(sound(4.4, ((0.2, 4.4),)), chunk_s=0.02)
-    lengths = [len(ask.request.audio) for ask in talk.asks if not ask.request.max_tokens]
+    lengths = [
+        len(decode.request.audio) for decode in talk.submitted if not decode.request.max_tokens
+    ]
     gaps = np.diff(lengths) / RATE
     assert gaps[-1] > 1.5 * gaps[0]
     assert max(gaps) <= 0.5 + 0.05
-    assert 8 < len(talk.asks) < 40
+    assert 8 < len(talk.submitted) < 40
 
 
 def test_the_first_words_are_asked_for_louder_with_air_behind_and_few_tokens() -> None:
     talk = Talk()
     talk.hear(sound(0.8, ((0.5, 0.8),)))
-    request = talk.asks[0].request
+    request = talk.submitted[0].request
     assert request.priority is Priority.INTERIM
     assert request.max_tokens is not None
     assert float(np.abs(request.audio).max()) == pytest.approx(0.6, abs=0.01)
@@ -271,10 +273,10 @@ def test_the_last_hypothesis_is_the_draft_of_the_next_interim_and_of_a_long_fina
     until_s: float, final_draft: tuple[int, ...]
 ) -> None:
     """A short final needs none: the silence hides all of its work."""
-    talk = Talk(answer_with=lambda ask: "one two three four five six")
+    talk = Talk(answer_with=lambda decode: "one two three four five six")
     talk.hear(sound(until_s + 1.0, ((0.5, until_s),)))
-    interims = [a.request for a in talk.asks if a.request.priority is Priority.INTERIM]
-    finals = [a.request for a in talk.asks if a.request.priority is Priority.FINAL]
+    interims = [a.request for a in talk.submitted if a.request.priority is Priority.INTERIM]
+    finals = [a.request for a in talk.submitted if a.request.priority is Priority.FINAL]
     assert interims[-1].draft == (10, 11, 12, 13)  # all tokens but the last two
     assert finals
     assert all(request.draft == final_draft for request in finals)
@@ -284,9 +286,9 @@ def test_the_last_hypothesis_is_the_draft_of_the_next_interim_and_of_a_long_fina
 def test_an_interim_says_what_is_stable_and_until_when_it_heard() -> None:
     talk = Talk()
     talk.hear(sound(2.5, ((0.5, 2.5),)))
-    talk.answer(talk.asks[-1], "it was")
+    talk.answer(talk.submitted[-1], "it was")
     talk.hear(sound(0.6, ((0.0, 0.6),)))
-    (interim,) = talk.answer(talk.asks[-1], "It was the best")
+    (interim,) = talk.answer(talk.submitted[-1], "It was the best")
     assert isinstance(interim, Interim)
     assert interim.text == "It was the best"
     assert interim.text[: interim.stable_chars] == "It was"
@@ -297,7 +299,7 @@ def test_an_interim_says_what_is_stable_and_until_when_it_heard() -> None:
 def test_a_final_that_ran_into_the_token_limit_is_freed_of_its_stutter() -> None:
     talk = Talk(StreamOptions(interim_results=False))
     talk.hear(sound(3.0, ONE_UTTERANCE))
-    talk.answer(talk.asks[0], "we go on and on and on and on", truncated=True)
+    talk.answer(talk.submitted[0], "we go on and on and on and on", truncated=True)
     assert finals_of(talk) == ["we go on and on"]
 
 
@@ -310,11 +312,11 @@ def test_flush_gives_a_final_for_whatever_is_open(end_s: float) -> None:
     talk.hear(sound(end_s, ONE_UTTERANCE))
     talk.flush()
     assert talk.session.owed_finals == 1
-    ask = talk.asks[-1]
-    assert len(talk.asks) == 1
-    covered_s = talk.onsets[0].at_s - 0.2 + len(ask.request.audio) / RATE
+    decode = talk.submitted[-1]
+    assert len(talk.submitted) == 1
+    covered_s = talk.onsets[0].at_s - 0.2 + len(decode.request.audio) / RATE
     assert covered_s >= min(end_s, 1.5)
-    talk.answer(ask, "every word")
+    talk.answer(decode, "every word")
     (final,) = talk.finals
     assert final.end_s == pytest.approx(min(end_s, 1.5), abs=WINDOW_S)
     assert not final.endpoint
@@ -333,13 +335,13 @@ def test_words_too_quiet_for_the_level_are_not_lost_when_the_stream_ends_on_them
     talk = Talk(StreamOptions(interim_results=False, endpoint_silence_s=1.0), detector)
     talk.hear(sound(1.75, ONE_UTTERANCE))
     talk.flush()
-    (kept,) = [ask for ask in talk.asks if ask.number not in talk.dropped]
+    (kept,) = [decode for decode in talk.submitted if decode.number not in talk.cancelled]
     covered_s = talk.onsets[0].at_s - 0.2 + len(kept.request.audio) / RATE
     assert covered_s == pytest.approx(1.75, abs=WINDOW_S)
 
 
 def test_a_requested_final_comes_at_once_and_the_stream_goes_on() -> None:
-    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda ask: f"{ask.number}")
+    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda decode: f"{decode.number}")
     audio = sound(4.0, ((0.5, 3.0),))
     talk.hear(audio[: 2 * RATE])
     (first,) = talk.finalize()
@@ -352,7 +354,7 @@ def test_a_requested_final_comes_at_once_and_the_stream_goes_on() -> None:
     assert second is not first
     assert not second.requested
     assert second.end_s == pytest.approx(3.0, abs=WINDOW_S)
-    assert all(len(ask.request.audio) < 1.9 * RATE for ask in talk.asks)
+    assert all(len(decode.request.audio) < 1.9 * RATE for decode in talk.submitted)
 
 
 def test_a_final_requested_in_silence_is_empty() -> None:
@@ -367,7 +369,7 @@ def test_an_abandoned_stream_drops_all_that_it_asked_for() -> None:
     talk = Talk()
     talk.hear(sound(3.5, ((0.5, 1.5), (2.2, 3.5))))
     talk.take(talk.session.abandon())
-    assert sorted(talk.dropped) == [ask.number for ask in talk.asks]
+    assert sorted(talk.cancelled) == [decode.number for decode in talk.submitted]
     assert talk.session.owed_finals == 0
 
 
@@ -377,7 +379,7 @@ GAP = StreamOptions(interim_results=False, utterance_end_s=1.0)
 
 
 def test_the_gap_after_the_last_final_is_announced_once() -> None:
-    talk = Talk(GAP, answer_with=lambda ask: "said")
+    talk = Talk(GAP, answer_with=lambda decode: "said")
     talk.hear(sound(2.4, ONE_UTTERANCE))
     assert talk.utterance_ends == []
     talk.hear(sound(3.0, ()))
@@ -387,7 +389,7 @@ def test_the_gap_after_the_last_final_is_announced_once() -> None:
 
 
 def test_speech_within_the_gap_puts_it_off() -> None:
-    talk = Talk(GAP, answer_with=lambda ask: "said")
+    talk = Talk(GAP, answer_with=lambda decode: "said")
     talk.hear(sound(6.0, ((0.5, 1.5), (2.2, 3.0))))
     (end,) = talk.utterance_ends
     assert end.last_word_end_s == talk.finals[1].end_s
@@ -396,7 +398,7 @@ def test_speech_within_the_gap_puts_it_off() -> None:
 def test_a_click_within_the_gap_does_not_swallow_it() -> None:
     """A client that waits for the end of the utterance would wait for ever."""
     clicks = [0.0] * 16 + [0.9] * 31 + [0.0] * 20 + [0.9] * 2 + [0.0]
-    talk = Talk(GAP, TableScorer(clicks), answer_with=lambda ask: "said")
+    talk = Talk(GAP, TableScorer(clicks), answer_with=lambda decode: "said")
     talk.hear(sound(5.0, ((0.5, 1.5), (2.144, 2.208))))
     assert len(talk.onsets) == 2
     assert len(talk.finals) == 1
@@ -410,36 +412,36 @@ def test_a_click_within_the_gap_does_not_swallow_it() -> None:
 def test_a_refused_interim_is_skipped_and_asked_again_later() -> None:
     talk = Talk()
     talk.hear(sound(1.0, ((0.5, 1.0),)))
-    assert talk.session.refused(talk.asks[-1].number)
-    before = len(talk.asks)
+    assert talk.session.refused(talk.submitted[-1].number)
+    before = len(talk.submitted)
     talk.hear(sound(0.5, ((0.0, 0.5),)))
-    assert len(talk.asks) == before + 1
+    assert len(talk.submitted) == before + 1
 
 
 def test_a_refused_speculation_is_asked_for_again_at_the_endpoint() -> None:
     talk = Talk(StreamOptions(interim_results=False))
     audio = sound(3.0, ONE_UTTERANCE)
     talk.hear(audio[: round(1.62 * RATE)])
-    assert talk.session.refused(talk.asks[0].number)
+    assert talk.session.refused(talk.submitted[0].number)
     talk.hear(audio[round(1.62 * RATE) :])
-    assert len(talk.asks) == 2
-    talk.answer(talk.asks[1], "said after all")
+    assert len(talk.submitted) == 2
+    talk.answer(talk.submitted[1], "said after all")
     assert finals_of(talk) == ["said after all"]
 
 
 def test_the_refused_final_of_a_closed_segment_cannot_be_made_up_for() -> None:
     talk = Talk(StreamOptions(interim_results=False))
     talk.hear(sound(3.0, ONE_UTTERANCE))
-    assert not talk.session.refused(talk.asks[0].number)
+    assert not talk.session.refused(talk.submitted[0].number)
 
 
 def test_refusing_what_nobody_waits_for_any_more_harms_nobody() -> None:
     clicks = TableScorer([0.0] * 20 + [0.9] * 2 + [0.0])
     talk = Talk(StreamOptions(interim_results=False), clicks)
     talk.hear(sound(3.0, ((0.64, 0.70),)), chunk_s=1.0)
-    (ask,) = talk.asks
-    assert talk.dropped == [ask.number]
-    assert talk.session.refused(ask.number)
+    (decode,) = talk.submitted
+    assert talk.cancelled == [decode.number]
+    assert talk.session.refused(decode.number)
 
 
 # -- whatever the chunks -------------------------------------------------------------------------
@@ -448,10 +450,10 @@ CONVERSATION = ((0.5, 1.5), (1.64, 2.6), (3.4, 8.0), (8.14, 9.1), (10.0, 10.9))
 
 
 def heard_in(chunk_s: float) -> list[tuple[float, float, bool, int]]:
-    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda ask: "words")
+    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda decode: "words")
     talk.hear(sound(12.0, CONVERSATION), chunk_s)
     talk.flush()
-    kept = [ask for ask in talk.asks if ask.number not in talk.dropped]
+    kept = [decode for decode in talk.submitted if decode.number not in talk.cancelled]
     assert len(talk.finals) <= len(kept)
     return [(f.start_s, f.end_s, f.endpoint, f.sequence) for f in talk.finals]
 
@@ -467,7 +469,7 @@ def test_the_chunks_length_changes_no_segment(chunk_s: float) -> None:
 
 
 def test_memory_does_not_grow_with_the_stream() -> None:
-    talk = Talk(answer_with=lambda ask: "words")
+    talk = Talk(answer_with=lambda decode: "words")
     for _ in range(30):
         talk.hear(sound(2.0, ((0.5, 1.2),)), chunk_s=0.5)
     held = talk.session._buffer.end_sample - talk.session._buffer.start_sample

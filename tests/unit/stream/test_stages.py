@@ -16,8 +16,8 @@ from test_pipeline import UTTERANCE, said, say
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import Final, StreamEnded, StreamOptions
 from lab_kit.core.units import samples
-from lab_kit.stream.dead_letters import DeadLetters
-from lab_kit.stream.pipeline import TRIES, StreamPipeline, Surroundings
+from lab_kit.stream.failed_decode import FailedDecode
+from lab_kit.stream.pipeline import TRIES, PipelineServices, StreamPipeline
 from lab_kit.stream.segment import interim_interval_samples
 from lab_kit.stream.sink.steps import Skipped, Step
 from lab_kit.stream.stages import RULES, Stage, table
@@ -28,7 +28,7 @@ QUIETLY = StreamOptions(interim_results=False, speech_events=False)
 
 
 class Seen:
-    """What a pipeline told its surroundings."""
+    """What a pipeline told the services it was given."""
 
     def __init__(self, is_sampled: bool = True) -> None:
         self.exporter = InMemorySpanExporter()
@@ -36,13 +36,13 @@ class Seen:
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.durations: list[tuple[Stage, float, str]] = []
         self.skipped: list[Skipped] = []
-        self.letters = DeadLetters()
+        self.failed: list[FailedDecode] = []
         self.stretch = 1.0
-        self.around = Surroundings(
+        self.services = PipelineServices(
             tracing=Tracing(provider.get_tracer("t"), lambda *told: self.durations.append(told)),
             interim_stretch=lambda: self.stretch,
             on_skipped=self.skipped.append,
-            dead_letters=self.letters,
+            on_failed_decode=self.failed.append,
         )
 
     @property
@@ -52,7 +52,7 @@ class Seen:
 
 async def talk(seen: Seen, engine: HandEngine, options: StreamOptions = OPTIONS) -> StreamPipeline:
     """Say one utterance to the end, and hand over every event as a server does."""
-    stream = StreamPipeline(engine, LoudnessScorer(), options, 600.0, seen.around)
+    stream = StreamPipeline(engine, LoudnessScorer(), options, 600.0, seen.services)
     await say(stream, UTTERANCE)
     await stream.finish()
     for event in await said(stream):
@@ -102,10 +102,10 @@ async def test_a_step_that_fails_is_left_out_told_and_traced() -> None:
         raise ValueError
 
     seen = Seen()
-    seen.around.steps["numerals"] = Step(broken)
+    seen.services.steps["numerals"] = Step(broken)
     options = StreamOptions(interim_results=False, speech_events=False, postprocess=("numerals",))
     engine = HandEngine(lambda request: "twenty one")
-    stream = StreamPipeline(engine, LoudnessScorer(), options, 600.0, seen.around)
+    stream = StreamPipeline(engine, LoudnessScorer(), options, 600.0, seen.services)
     await say(stream, UTTERANCE)
     await stream.finish()
     final, ended = await said(stream)
@@ -120,7 +120,7 @@ async def test_a_step_that_fails_is_left_out_told_and_traced() -> None:
 
 async def test_a_final_that_fails_once_is_tried_again_and_said() -> None:
     seen, engine = Seen(), HandEngine()
-    stream = StreamPipeline(engine, LoudnessScorer(), QUIETLY, 600.0, seen.around)
+    stream = StreamPipeline(engine, LoudnessScorer(), QUIETLY, 600.0, seen.services)
     await say(stream, UTTERANCE)
     engine.open[0].future.set_exception(RuntimeError("a hiccup"))
     await asyncio.sleep(0.01)
@@ -130,27 +130,27 @@ async def test_a_final_that_fails_once_is_tried_again_and_said() -> None:
     final, _ = await said(stream)
     assert isinstance(final, Final)
     assert final.text == "It was."
-    assert seen.letters.total == 0
+    assert seen.failed == []
 
 
 async def test_a_final_that_fails_for_good_is_kept_and_the_stream_ends_by_name() -> None:
     seen, engine = Seen(), HandEngine()
-    stream = StreamPipeline(engine, LoudnessScorer(), QUIETLY, 600.0, seen.around)
+    stream = StreamPipeline(engine, LoudnessScorer(), QUIETLY, 600.0, seen.services)
     await say(stream, UTTERANCE)
     for _ in range(TRIES):
         engine.open[0].future.set_exception(RuntimeError("device lost"))
         await asyncio.sleep(0.01)
     with pytest.raises(LabError, match="device lost"):
         await stream.finish()
-    (letter,) = seen.letters.letters()
-    assert (letter.tries, letter.error) == (TRIES, "RuntimeError: device lost")
-    assert letter.trace_id == stream.trace_id
-    assert letter.audio_s == pytest.approx(1.3, abs=0.2)
+    (failed,) = seen.failed
+    assert (failed.tries, failed.error) == (TRIES, "RuntimeError: device lost")
+    assert failed.trace_id == stream.trace_id
+    assert len(failed.audio) / 16_000 == pytest.approx(1.3, abs=0.2)
 
 
 async def test_an_interim_that_fails_is_left_out_and_the_stream_goes_on() -> None:
     seen, engine = Seen(), HandEngine()
-    stream = StreamPipeline(engine, LoudnessScorer(), OPTIONS, 600.0, seen.around)
+    stream = StreamPipeline(engine, LoudnessScorer(), OPTIONS, 600.0, seen.services)
     await say(stream, UTTERANCE[:16_000])
     engine.open[0].future.set_exception(RuntimeError("a hiccup"))
     await asyncio.sleep(0.01)
@@ -160,7 +160,7 @@ async def test_an_interim_that_fails_is_left_out_and_the_stream_goes_on() -> Non
     await stream.finish()
     events = await said(stream)
     assert isinstance(events[-2], Final)
-    assert seen.letters.total == 0
+    assert seen.failed == []
 
 
 async def test_stretched_interims_are_fewer_where_they_are_dense() -> None:
@@ -168,7 +168,7 @@ async def test_stretched_interims_are_fewer_where_they_are_dense() -> None:
     for stretch in (1.0, 2.0):
         seen, engine = Seen(), HandEngine(lambda request: "so far")
         seen.stretch = stretch
-        stream = StreamPipeline(engine, LoudnessScorer(), OPTIONS, 600.0, seen.around)
+        stream = StreamPipeline(engine, LoudnessScorer(), OPTIONS, 600.0, seen.services)
         await say(stream, sound(2.0, ((0.5, 2.0),)), chunk_s=0.05)
         asked.append(len(engine.asked))
     assert asked[1] == pytest.approx(asked[0] * 0.6, abs=1)

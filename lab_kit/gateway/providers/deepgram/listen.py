@@ -14,8 +14,9 @@ from lab_kit.core.errors import InvalidMessage, LabError
 from lab_kit.core.events import Event, ModelInfo, StreamOptions
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import LiveStream
+from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
 from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
 
@@ -26,8 +27,8 @@ _ASKS = {
 }
 
 
-def listen_routes(serving: Serving) -> APIRouter:
-    """The route, bound to the server's state."""
+def listen_routes(door: Door, streams: LiveStreams) -> APIRouter:
+    """The route, bound to the server's parts."""
     router = APIRouter()
 
     @router.websocket(deepgram.PATH)
@@ -36,14 +37,14 @@ def listen_routes(serving: Serving) -> APIRouter:
         offered = subprotocols(socket)
         with ExitStack() as held:
             try:
-                serving.check_key(socket.headers.get("authorization"), offered)
-                lease = held.enter_context(serving.lease())
+                door.keys.check_caller(socket.headers.get("authorization"), offered)
+                lease = held.enter_context(door.lease())
                 options = deepgram.parse_query(dict(socket.query_params))
-                serving.admit(options.priority_class)
+                door.admit(options.priority_class)
                 dialect = Deepgram(options, request_id, lease.engine.model)
                 header = (b"dg-request-id", request_id.encode())
                 wire = SocketWire(socket, offered[0] if offered else None, [header])
-                stream = LiveStream(serving, lease, wire, dialect)
+                stream = LiveStream(streams, lease, wire, dialect)
                 stream.begin()
             except LabError as error:
                 refusal = deepgram.refusal(error, request_id)

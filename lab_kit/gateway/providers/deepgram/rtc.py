@@ -27,8 +27,9 @@ from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
 from lab_kit.dialects import deepgram
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
+from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.gateway.providers.deepgram.listen import Deepgram
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.protocol.live import Ending
@@ -56,30 +57,30 @@ _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[None]] = set()
 
 
-def rtc_routes(serving: Serving) -> APIRouter:
-    """The route, bound to the server's state."""
+def rtc_routes(door: Door, streams: LiveStreams) -> APIRouter:
+    """The route, bound to the server's parts."""
     router = APIRouter()
 
     @router.post(PATH)
     async def offer(request: Request) -> Response:
         """Answer an offer; the stream runs until one side ends it. The query is Deepgram's."""
-        serving.check_key(request.headers.get("authorization"), [])
+        door.keys.check_caller(request.headers.get("authorization"))
         described = await _offered(request)
         held = ExitStack()
         request_id = str(uuid.uuid4())
         peer = local_peer()
         try:
             options = deepgram.parse_query(dict(request.query_params) | _SOUND)
-            serving.admit(options.priority_class)
-            lease = held.enter_context(serving.lease())
-            wire = RtcWire(peer, serving.limits.unsent_s)
+            door.admit(options.priority_class)
+            lease = held.enter_context(door.lease())
+            wire = RtcWire(peer, streams.limits.unsent_s)
             dialect = Deepgram(options, request_id, lease.engine.model)
             answer = await _answered(peer, described)
         except BaseException:
             held.close()
             await peer.close()
             raise
-        task = asyncio.create_task(_run(serving, lease, wire, dialect, held))
+        task = asyncio.create_task(_run(streams, lease, wire, dialect, held))
         _running.add(task)
         task.add_done_callback(_running.discard)
         return Response(answer, 201, {"dg-request-id": request_id}, media_type=SDP)
@@ -88,11 +89,11 @@ def rtc_routes(serving: Serving) -> APIRouter:
 
 
 async def _run(
-    serving: Serving, lease: Lease, wire: "RtcWire", dialect: Deepgram, held: ExitStack
+    streams: LiveStreams, lease: Lease, wire: "RtcWire", dialect: Deepgram, held: ExitStack
 ) -> None:
     """Serve the stream, then give everything back, whatever happened."""
     try:
-        await LiveStream(serving, lease, wire, dialect).run()
+        await LiveStream(streams, lease, wire, dialect).run()
         held.close()  # nothing is decoded any more, while a client may still have to read
         await wire.linger()
     except Exception:

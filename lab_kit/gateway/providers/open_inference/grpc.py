@@ -8,13 +8,12 @@ import grpc
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc
 
-from lab_kit.core.errors import LabError, ServerFailed
+from lab_kit.core.errors import INTERNAL_FAILURE, LabError
 from lab_kit.dialects.open_inference import protobuf
-from lab_kit.gateway.door.serving import Serving
-from lab_kit.gateway.providers.open_inference import model as bare
-from lab_kit.gateway.providers.open_inference.stream import FAILED, InferStream
+from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
+from lab_kit.gateway.providers.open_inference.stream import InferStream
 
-MESSAGE_BYTES = 64 * 2**20
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     401: grpc.StatusCode.UNAUTHENTICATED,
@@ -25,48 +24,12 @@ _CODES = {
 _log = logging.getLogger(__name__)
 
 
-async def start_grpc(serving: Serving, host: str, port: int) -> tuple[Any, int]:
-    """Serve on ``host``; port 0 takes any free one.
+class InferenceService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]  # untyped
+    """The protocol's methods, bound to the server's parts; names and case are the protocol's."""
 
-    Returns:
-        The server, to be stopped with its ``stop(grace)``, and its port.
-
-    Raises:
-        ServerFailed: the port is taken.
-    """
-    # whoever only wants this package's names should not wait for Google's messages
-    from lab_kit.gateway.providers.google import google_handlers
-
-    server = grpc.aio.server(
-        options=[
-            ("grpc.max_receive_message_length", MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MESSAGE_BYTES),
-            ("grpc.so_reuseport", 0),
-            # a quiet stream may be kept open by pings, as often as some proxy needs
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_ping_interval_without_data_ms", 100),
-            ("grpc.http2.max_ping_strikes", 0),
-        ]
-    )
-    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(Service(serving), server)
-    server.add_generic_rpc_handlers(google_handlers(serving))
-    try:
-        chosen = server.add_insecure_port(f"{host}:{port}")
-    except RuntimeError as error:
-        raise ServerFailed(
-            f"{host}:{port} cannot be used for gRPC",
-            "a free port",
-            "stop what uses it, or choose another with --grpc-port",
-        ) from error
-    await server.start()
-    return server, int(chosen)
-
-
-class Service(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]  # untyped
-    """The protocol's methods, bound to the server's state; names and case are the protocol's."""
-
-    def __init__(self, serving: Serving) -> None:
-        self._serving = serving
+    def __init__(self, door: Door, bare: BareModel) -> None:
+        self._door = door
+        self._bare = bare
 
     async def ServerLive(self, _: Any, context: Any) -> Any:
         """The process answers."""
@@ -74,24 +37,24 @@ class Service(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mi
 
     async def ServerReady(self, _: Any, context: Any) -> Any:
         """It may be sent work."""
-        return pb.ServerReadyResponse(ready=self._serving.ready)
+        return pb.ServerReadyResponse(ready=self._door.is_ready)
 
     async def ModelReady(self, message: Any, context: Any) -> Any:
         """Whether a model would be served now."""
         await self._check_key(context)
-        ready = bare.is_ready(self._serving, message.name, message.version)
+        ready = self._bare.is_ready(message.name, message.version)
         return pb.ModelReadyResponse(ready=ready)
 
     async def ServerMetadata(self, _: Any, context: Any) -> Any:
         """What the server is."""
         await self._check_key(context)
-        return pb.ServerMetadataResponse(**bare.server_metadata())
+        return pb.ServerMetadataResponse(**server_metadata())
 
     async def ModelMetadata(self, message: Any, context: Any) -> Any:
         """What a model takes and gives."""
         await self._check_key(context)
         try:
-            spec = await bare.model_metadata(self._serving, message.name, message.version)
+            spec = await self._bare.metadata(message.name, message.version)
         except LabError as error:
             await _abort(context, error)
         return protobuf.metadata_message(spec)
@@ -99,34 +62,34 @@ class Service(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mi
     async def RepositoryIndex(self, _: Any, context: Any) -> Any:
         """Every version in the repository."""
         await self._check_key(context)
-        return protobuf.index_message(await bare.index(self._serving))
+        return protobuf.index_message(await self._bare.index())
 
     async def ModelInfer(self, message: Any, context: Any) -> Any:
         """Run the model once."""
         await self._check_key(context)
         try:
-            with bare.lease_for(self._serving, message.model_name, message.model_version) as lease:
-                answered = await bare.infer(
-                    self._serving, lease, lambda: bare.alone(protobuf.parse_request(message))
+            with self._bare.lease(message.model_name, message.model_version) as lease:
+                answered = await self._bare.infer(
+                    lease, lambda: alone(protobuf.parse_request(message))
                 )
             return protobuf.response_message(*answered)
         except LabError as error:
             await _abort(context, error)
         except Exception:
             _log.exception("an inference failed")
-            await context.abort(grpc.StatusCode.INTERNAL, FAILED)
+            await context.abort(grpc.StatusCode.INTERNAL, INTERNAL_FAILURE)
 
     async def ModelStreamInfer(self, incoming: AsyncIterator[Any], context: Any) -> Any:
         """Run the model once for each message; a failure is one message's, not the stream's."""
         await self._check_key(context)
-        with InferStream(self._serving) as stream:
+        with InferStream(self._bare) as stream:
             async for message in incoming:
                 yield await stream.answer(message)
 
     async def _check_key(self, context: Any) -> None:
         metadata = dict(context.invocation_metadata() or ())
         try:
-            self._serving.check_key(metadata.get("authorization"), [])
+            self._door.keys.check_caller(metadata.get("authorization"))
         except LabError as error:
             await _abort(context, error)
 

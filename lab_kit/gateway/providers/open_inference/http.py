@@ -16,11 +16,11 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge
+from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, PayloadTooLarge
 from lab_kit.dialects.open_inference import messages
-from lab_kit.gateway.api.recordings import CLIENT_CLOSED, read_body, retry_after, unless_gone
-from lab_kit.gateway.door.serving import Serving
-from lab_kit.gateway.providers.open_inference import model as bare
+from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.recordings import CLIENT_CLOSED, read_body, retry_after, unless_gone
+from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
 
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 """zlib finds out by itself which of the two a body is."""
@@ -44,17 +44,21 @@ class PlainErrors(APIRoute):
                 return Response(status_code=CLIENT_CLOSED)
             except Exception:
                 _log.exception("%s failed", request.url.path)
-                return JSONResponse({"error": "the server failed; its log says why"}, 500)
+                return JSONResponse({"error": INTERNAL_FAILURE}, 500)
 
         return handled
 
 
-def open_inference_routes(serving: Serving) -> APIRouter:
-    """The routes, bound to the server's state."""
+def open_inference_routes(door: Door, bare: BareModel, most_bytes: int) -> APIRouter:
+    """The routes, bound to the server's parts.
+
+    Args:
+        most_bytes: of a body, packed and unpacked.
+    """
     router = APIRouter(prefix="/v2", route_class=PlainErrors)
 
     def check_key(request: Request) -> None:
-        serving.check_key(request.headers.get("authorization"), [])
+        door.keys.check_caller(request.headers.get("authorization"))
 
     @router.get("/health/live")
     async def live() -> Response:
@@ -64,19 +68,19 @@ def open_inference_routes(serving: Serving) -> APIRouter:
     @router.get("/health/ready")
     async def ready() -> Response:
         """It may be sent work."""
-        return Response(status_code=200 if serving.ready else 503)
+        return Response(status_code=200 if door.is_ready else 503)
 
     @router.get("")
     async def metadata(request: Request) -> dict[str, Any]:
         """What the server is."""
         check_key(request)
-        return bare.server_metadata()
+        return server_metadata()
 
     @router.post("/repository/index")
     async def index(request: Request) -> list[dict[str, Any]]:
         """Every version in the repository."""
         check_key(request)
-        return [asdict(entry) for entry in await bare.index(serving)]
+        return [asdict(entry) for entry in await bare.index()]
 
     @router.get("/models/{model}")
     @router.get("/models/{model}/versions/{version}")
@@ -85,27 +89,27 @@ def open_inference_routes(serving: Serving) -> APIRouter:
     ) -> dict[str, Any]:
         """What a model takes and gives."""
         check_key(request)
-        return messages.model_metadata(await bare.model_metadata(serving, model, version))
+        return messages.model_metadata(await bare.metadata(model, version))
 
     @router.get("/models/{model}/ready")
     @router.get("/models/{model}/versions/{version}/ready")
     async def model_ready(request: Request, model: str, version: str | None = None) -> Response:
         """Whether it would be served now."""
         check_key(request)
-        return Response(status_code=200 if bare.is_ready(serving, model, version) else 503)
+        return Response(status_code=200 if bare.is_ready(model, version) else 503)
 
     @router.post("/models/{model}/infer")
     @router.post("/models/{model}/versions/{version}/infer")
     async def infer(request: Request, model: str, version: str | None = None) -> Response:
         """Run the model once."""
         check_key(request)
-        with bare.lease_for(serving, model, version) as lease:
+        with bare.lease(model, version) as lease:
             request.state.version = lease.version  # for the count of requests
-            body = await read_body(request, serving.limits)
+            body = await read_body(request, most_bytes)
             encoding = request.headers.get("content-encoding")
             length = request.headers.get(messages.HEADER_LENGTH)
-            read = partial(_read, body, encoding, length, serving.limits.upload_bytes)
-            answered = await unless_gone(request, bare.infer(serving, lease, read))
+            read = partial(_read, body, encoding, length, most_bytes)
+            answered = await unless_gone(request, bare.infer(lease, read))
         if answered is None:
             return Response(status_code=CLIENT_CLOSED)
         answer = messages.encode_response(*answered)
@@ -121,7 +125,7 @@ def _read(
         body = _inflated(body, most_bytes)
     elif encoding not in (None, "identity"):
         raise InvalidParameter(f"a body encoded as {encoding}", "gzip or deflate", "use one")
-    return bare.alone(messages.parse_request(body, length))
+    return alone(messages.parse_request(body, length))
 
 
 def _inflated(body: bytes, most_bytes: int) -> bytes:

@@ -30,9 +30,13 @@ from lab_kit.dialects.open_inference.speech import (
     transcript,
 )
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.recordings import Preparation
+from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.state import State, VersionStatus
+from lab_kit.gateway.versions.versions import Versions
 
 SERVER_VERSION = "0.1.0"
 """The package's; a source tree that nobody installed cannot look it up."""
@@ -47,80 +51,112 @@ def server_metadata() -> dict[str, Any]:
     return {"name": "lab_kit", "version": SERVER_VERSION, "extensions": list(EXTENSIONS)}
 
 
-def lease_for(serving: Serving, model: str, version: str | None) -> Lease:
-    """The version that was asked for, or the one whose turn it is.
+class BareModel:
+    """The model that a server serves, without voice activity and without cuts.
 
-    Raises:
-        ModelNotFound: this server has no such model, or the model no such version.
-        ModelNotLoaded: it is not ready.
+    Attributes:
+        most_sequences: recordings in pieces that one stream may have open.
     """
-    return serving.lease(_number(serving, model, version))
 
+    def __init__(
+        self,
+        door: Door,
+        versions: Versions,
+        limits: Limits,
+        preparation: Preparation,
+        metrics: Metrics,
+    ) -> None:
+        self.most_sequences = limits.streams
+        self._door = door
+        self._versions = versions
+        self._longest_s = min(LONGEST_S, limits.recording_audio_s)
+        self._preparation = preparation
+        self._metrics = metrics
 
-def is_ready(serving: Serving, model: str, version: str | None) -> bool:
-    """Whether that version of that model would be served now."""
-    try:
-        number = _number(serving, model, version)
-        if number is None:
-            return serving.ready
-        with serving.lease(number):
-            return not serving.draining
-    except LabError:
-        return False
+    def lease(self, model: str, version: str | None) -> Lease:
+        """The version that was asked for, or the one whose turn it is.
 
+        Raises:
+            ModelNotFound: this server has no such model, or the model no such version.
+            ModelNotLoaded: it is not ready.
+        """
+        return self._door.lease(self._number(model, version))
 
-async def model_metadata(serving: Serving, model: str, version: str | None) -> ModelSpec:
-    """What the model takes and gives, and which of its versions are ready.
+    def is_ready(self, model: str, version: str | None) -> bool:
+        """Whether that version of that model would be served now."""
+        try:
+            number = self._number(model, version)
+            if number is None:
+                return self._door.is_ready
+            with self._door.lease(number):
+                return not self._door.is_draining
+        except LabError:
+            return False
 
-    Raises:
-        ModelNotFound, ModelNotLoaded: see `lease_for`.
-    """
-    with lease_for(serving, model, version) as lease:
-        platform = lease.engine.model.architecture
-    ready = [s.number for s in await _statuses(serving) if s.state is State.READY]
-    return speech_model(model, tuple(str(number) for number in ready), platform)
+    async def metadata(self, model: str, version: str | None) -> ModelSpec:
+        """What the model takes and gives, and which of its versions are ready.
 
+        Raises:
+            ModelNotFound, ModelNotLoaded: see `lease`.
+        """
+        with self.lease(model, version) as lease:
+            platform = lease.engine.model.architecture
+        ready = [s.number for s in await self._statuses() if s.state is State.READY]
+        return speech_model(model, tuple(str(number) for number in ready), platform)
 
-async def index(serving: Serving) -> list[IndexEntry]:
-    """Every version in the repository."""
-    return [
-        IndexEntry(
-            serving.versions.model,
-            str(status.number),
-            _STATES.get(status.state, "UNAVAILABLE"),
-            status.reason or ("" if status.state in _STATES else str(status.state)),
-        )
-        for status in await _statuses(serving)
-    ]
+    async def index(self) -> list[IndexEntry]:
+        """Every version in the repository."""
+        return [
+            IndexEntry(
+                self._versions.model,
+                str(status.number),
+                _STATES.get(status.state, "UNAVAILABLE"),
+                status.reason or ("" if status.state in _STATES else str(status.state)),
+            )
+            for status in await self._statuses()
+        ]
 
+    async def infer(
+        self, lease: Lease, read: Callable[[], InferRequest]
+    ) -> tuple[InferRequest, InferResponse]:
+        """Run the model once; whoever stops waiting takes the request out of the engine.
 
-async def infer(
-    serving: Serving, lease: Lease, read: Callable[[], InferRequest]
-) -> tuple[InferRequest, InferResponse]:
-    """Run the model once; whoever stops waiting takes the request out of the engine.
+        A request's ``priority`` parameter of 1 has it decoded like a live stream's final, before
+        interims; without one it is decoded when the streams leave room. ``draft`` holds tokens that
+        the answer probably begins with, ``context`` words that steer a model which takes such a
+        prompt.
 
-    A request's ``priority`` parameter of 1 has it decoded like a live stream's final, before
-    interims; without one it is decoded when the streams leave room. ``draft`` holds tokens that
-    the answer probably begins with, ``context`` words that steer a model which takes such a prompt.
+        Args:
+            read: makes the request of what arrived, on the thread that prepares uploads.
 
-    Args:
-        read: makes the request of what arrived, on the thread that prepares uploads.
+        Raises:
+            InvalidParameter, InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: the
+                request is not what the model takes.
+            SystemOverloaded: the engine's queue is full.
+        """
+        request, decode = await self._preparation.read(partial(_prepared, read, self._longest_s))
+        self._metrics.audio.labels("inference").inc(len(decode.audio) / SAMPLE_RATE_HZ)
+        ticket = lease.engine.submit(decode)
+        try:
+            hypothesis = await asyncio.wrap_future(ticket.future)
+        finally:
+            lease.engine.cancel(ticket)  # of no effect on one that is done
+        return request, _response(self._versions.model, lease.version, request, hypothesis)
 
-    Raises:
-        InvalidParameter, InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: the request
-            is not what the model takes.
-        SystemOverloaded: the engine's queue is full.
-    """
-    loop = asyncio.get_running_loop()
-    prepare = partial(_prepared, read, min(LONGEST_S, serving.limits.recording_audio_s))
-    request, decode = await loop.run_in_executor(serving.preparation, prepare)
-    serving.metrics.audio.labels("inference").inc(len(decode.audio) / SAMPLE_RATE_HZ)
-    ticket = lease.engine.submit(decode)
-    try:
-        hypothesis = await asyncio.wrap_future(ticket.future)
-    finally:
-        lease.engine.cancel(ticket)  # of no effect on one that is done
-    return request, _response(serving.versions.model, lease.version, request, hypothesis)
+    async def _statuses(self) -> list[VersionStatus]:
+        """They are read from disk, which the event loop must not wait for."""
+        return await asyncio.to_thread(self._versions.statuses)
+
+    def _number(self, model: str, version: str | None) -> int | None:
+        if model != self._versions.model:
+            raise ModelNotFound(
+                f"unknown model: '{model}' is not found", self._versions.model, "ask for that"
+            )
+        if not version:
+            return None
+        if not version.isdecimal():
+            raise ModelNotFound(f"version '{version}' of '{model}'", "a number", "see the index")
+        return int(version)
 
 
 def alone(request: InferRequest) -> InferRequest:
@@ -169,20 +205,3 @@ def _response(
             "preempted": hypothesis.preempted,
         },
     )
-
-
-async def _statuses(serving: Serving) -> list[VersionStatus]:
-    """They are read from disk, which the event loop must not wait for."""
-    return await asyncio.to_thread(serving.versions.statuses)
-
-
-def _number(serving: Serving, model: str, version: str | None) -> int | None:
-    if model != serving.versions.model:
-        raise ModelNotFound(
-            f"unknown model: '{model}' is not found", serving.versions.model, "ask for that"
-        )
-    if not version:
-        return None
-    if not version.isdecimal():
-        raise ModelNotFound(f"version '{version}' of '{model}'", "a number", "see the index")
-    return int(version)

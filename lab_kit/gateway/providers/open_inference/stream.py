@@ -12,16 +12,14 @@ from typing import Any, Self
 
 from tritonclient.grpc import service_pb2 as pb
 
-from lab_kit.core.errors import InvalidParameter, LabError, SystemOverloaded
+from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, SystemOverloaded
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.sequence import Place, extended, place
 from lab_kit.dialects.open_inference.speech import URGENT
-from lab_kit.gateway.door.serving import Serving
-from lab_kit.gateway.providers.open_inference import model as bare
+from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.versions.lease import Lease
 
-FAILED = "the server failed; its log says why"
 _log = logging.getLogger(__name__)
 
 
@@ -36,8 +34,8 @@ class _Sequence:
 class InferStream:
     """One stream, from its first message to its end; a context manager that frees its versions."""
 
-    def __init__(self, serving: Serving) -> None:
-        self._serving = serving
+    def __init__(self, model: BareModel) -> None:
+        self._model = model
         self._sequences: dict[int | str, _Sequence] = {}
 
     def __enter__(self) -> Self:
@@ -65,13 +63,13 @@ class InferStream:
             return _failure(message, str(error))
         except Exception:
             _log.exception("a streamed inference failed")
-            return _failure(message, FAILED)
+            return _failure(message, INTERNAL_FAILURE)
         response.parameters["triton_final_response"].bool_param = True
         return pb.ModelStreamInferResponse(infer_response=response)
 
     async def _alone(self, message: Any, request: InferRequest) -> Any:
-        with bare.lease_for(self._serving, message.model_name, message.model_version) as lease:
-            answered = await bare.infer(self._serving, lease, lambda: request)
+        with self._model.lease(message.model_name, message.model_version) as lease:
+            answered = await self._model.infer(lease, lambda: request)
         return protobuf.response_message(*answered)
 
     async def _in_sequence(self, message: Any, request: InferRequest, where: Place) -> Any:
@@ -80,7 +78,7 @@ class InferStream:
         try:
             # somebody waits for the last answer, as for a live stream's final
             whole = _urgent(sequence.request) if where.is_last else sequence.request
-            answered = await bare.infer(self._serving, sequence.lease, lambda: whole)
+            answered = await self._model.infer(sequence.lease, lambda: whole)
             is_over = where.is_last
         finally:
             if is_over:
@@ -92,7 +90,7 @@ class InferStream:
         if where.is_first:
             self._forget(where.sequence)
             self._check_room()
-            lease = bare.lease_for(self._serving, message.model_name, message.model_version)
+            lease = self._model.lease(message.model_name, message.model_version)
             self._sequences[where.sequence] = _Sequence(lease, request)
         elif where.sequence not in self._sequences:
             raise InvalidParameter(
@@ -106,7 +104,7 @@ class InferStream:
         return self._sequences[where.sequence]
 
     def _check_room(self) -> None:
-        most = self._serving.limits.streams
+        most = self._model.most_sequences
         if len(self._sequences) >= most:
             raise SystemOverloaded(f"{most} sequences are open", f"at most {most}", "end one first")
 

@@ -8,30 +8,31 @@ from starlette.websockets import WebSocket
 
 from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.dialects.openai.realtime import KEY_SUBPROTOCOL, PATH, RealtimeSession
-from lab_kit.gateway.door.serving import Serving
+from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import LiveStream
+from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
 from lab_kit.gateway.providers.openai.transcriptions import refusal
 
 
-def openai_realtime_routes(serving: Serving) -> APIRouter:
-    """The route, bound to the server's state."""
+def openai_realtime_routes(door: Door, streams: LiveStreams) -> APIRouter:
+    """The route, bound to the server's parts."""
     router = APIRouter()
 
     @router.websocket(PATH)
     async def realtime(socket: WebSocket) -> None:
         with ExitStack() as held:
             try:
-                serving.check_key(_key(socket), [])
+                door.keys.check_caller(_key(socket))
                 _check_intent(socket.query_params.get("intent"))
-                serving.admit()
-                lease = held.enter_context(serving.lease())
+                door.admit()
+                lease = held.enter_context(door.lease())
             except LabError as error:
                 await socket.send_denial_response(refusal(error))
                 return
             session = RealtimeSession(lease.engine.model.version, int(time.time()))
             chosen = "realtime" if "realtime" in subprotocols(socket) else None
-            await LiveStream(serving, lease, SocketWire(socket, chosen), session).run()
+            await LiveStream(streams, lease, SocketWire(socket, chosen), session).run()
 
     return router
 

@@ -1,9 +1,9 @@
 """OpenAI's transcription of an upload: all at once, or segment by segment as server-sent events."""
 
-import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -17,17 +17,17 @@ from lab_kit.core.events import Final, StreamEnded
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.openai import transcription
 from lab_kit.dialects.openai.errors import error_object
-from lab_kit.gateway.api.recordings import (
+from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.recordings import (
     CLIENT_CLOSED,
-    lease_for,
+    Preparation,
+    leased,
     read_body,
     retry_after,
     unless_gone,
 )
-from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.serving import Serving
 from lab_kit.gateway.versions.lease import Lease
-from lab_kit.stream.recording import recognize
 
 
 class OpenAIErrors(APIRoute):
@@ -53,22 +53,18 @@ def refusal(error: LabError) -> JSONResponse:
     return JSONResponse({"error": error_object(error)}, error.http_status, retry_after(error))
 
 
-def openai_upload_routes(serving: Serving) -> APIRouter:
-    """The route, bound to the server's state."""
+def openai_upload_routes(door: Door, limits: Limits, preparation: Preparation) -> APIRouter:
+    """The route, bound to the server's parts."""
     router = APIRouter(route_class=OpenAIErrors)
-    leased = Annotated[Lease, Depends(lease_for(serving))]
+    version = Annotated[Lease, Depends(leased(door))]
 
     @router.post(transcription.PATH)
-    async def transcriptions(request: Request, lease: leased) -> Response:
+    async def transcriptions(request: Request, lease: version) -> Response:
         """Transcribe a recording: WAV, FLAC or OGG/Opus in a form."""
-        body = await read_body(request, serving.limits)
+        body = await read_body(request, limits.upload_bytes)
         kind = request.headers.get("content-type", "")
-        loop = asyncio.get_running_loop()
-        upload, audio = await loop.run_in_executor(
-            serving.preparation, _read, kind, body, serving.limits
-        )
-        serving.metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
-        finals = recognize(lease.engine, lease.new_scorer(), audio, serving.preparation)
+        upload, audio = await preparation.read(partial(_read, kind, body, limits))
+        finals = preparation.recognize(lease, audio)
         if upload.is_streamed:
             events = _events(finals, len(audio) / SAMPLE_RATE_HZ, lease.engine.model.version)
             return StreamingResponse(events, media_type=transcription.EVENT_STREAM)

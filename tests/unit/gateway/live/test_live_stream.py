@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripted_engine import MODEL, ScriptedEngine, recognizer, serving_at, wait_until
+from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
 
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.core.errors import InvalidMessage, LabError
 from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.serving import Serving
 from lab_kit.gateway.live.live_stream import GONE, ClientGone, LiveStream
+from lab_kit.gateway.run.server import Server
 from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
 
 NOISE = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
 WORD = to_pcm16(NOISE) + bytes(16_000)
 """A second of what the scripted detector takes for speech, and half a second of silence."""
-ServingWith = Callable[..., Serving]
+ServerWith = Callable[..., Server]
 
 
 class Words:
@@ -76,27 +76,30 @@ class Hands:
 
 
 @pytest.fixture
-def serving_with(tmp_path: Path) -> Iterator[ServingWith]:
-    made: list[Serving] = []
+def server_with(tmp_path: Path) -> Iterator[ServerWith]:
+    made: list[Server] = []
 
-    def make(answer: str = "word", **limits: float) -> Serving:
-        serving = serving_at(tmp_path, lambda _: recognizer(ScriptedEngine(answer)))
-        serving.limits = replace(Limits(), **limits)
-        made.append(serving)
-        wait_until(lambda: serving.ready)
-        return serving
+    def make(answer: str = "word", **limits: float) -> Server:
+        server = server_at(
+            tmp_path,
+            lambda _: recognizer(ScriptedEngine(answer)),
+            limits=replace(Limits(), **limits),
+        )
+        made.append(server)
+        wait_until(lambda: server.door.is_ready)
+        return server
 
     yield make
-    for serving in made:
-        serving.stop()
+    for server in made:
+        server.stop()
 
 
-async def served(serving: Serving, wire: Hands) -> list[Event]:
+async def served(server: Server, wire: Hands) -> list[Event]:
     """Serve a stream to its end; gives the events that were taken."""
-    with serving.lease() as lease:
+    with server.door.lease() as lease:
         async with asyncio.timeout(10):
-            await LiveStream(serving, lease, wire, Words()).run()
-    assert not serving.streams
+            await LiveStream(server.streams, lease, wire, Words()).run()
+    assert not server.door.streams
     return [one for one in wire.taken if not isinstance(one, str)]
 
 
@@ -104,9 +107,9 @@ def kinds(events: list[Event], *wanted: type) -> list[type]:
     return [type(event) for event in events if isinstance(event, wanted)]
 
 
-async def test_a_stream_is_greeted_heard_and_ended(serving_with: ServingWith) -> None:
+async def test_a_stream_is_greeted_heard_and_ended(server_with: ServerWith) -> None:
     wire = Hands(WORD, Reply("to you"), Ask.STAY, Ask.END)
-    events = await served(serving_with(), wire)
+    events = await served(server_with(), wire)
     assert wire.taken[0] == "hello"
     assert "to you" in wire.taken
     assert wire.taken[-1] == "farewell"
@@ -115,10 +118,10 @@ async def test_a_stream_is_greeted_heard_and_ended(serving_with: ServingWith) ->
     assert wire.ending.code == "OK"
 
 
-async def test_who_reads_slowly_loses_interims_and_no_final(serving_with: ServingWith) -> None:
-    serving = serving_with()
+async def test_who_reads_slowly_loses_interims_and_no_final(server_with: ServerWith) -> None:
+    server = server_with()
     wire = Hands(reads=False)
-    running = asyncio.create_task(served(serving, wire))
+    running = asyncio.create_task(served(server, wire))
     for _ in range(6):
         for start in range(0, len(WORD), 3_200):
             wire.inbox.put_nowait(WORD[start : start + 3_200])
@@ -133,28 +136,28 @@ async def test_who_reads_slowly_loses_interims_and_no_final(serving_with: Servin
     assert isinstance(events[-1], StreamEnded)
 
 
-async def test_who_does_not_read_at_all_is_let_go_with_a_reason(serving_with: ServingWith) -> None:
+async def test_who_does_not_read_at_all_is_let_go_with_a_reason(server_with: ServerWith) -> None:
     wire = Hands(WORD, reads=False)
-    await served(serving_with(unsent_s=0.2), wire)
+    await served(server_with(unsent_s=0.2), wire)
     assert wire.ending is not None
     assert wire.ending.code == "SLOW_CONSUMER"
     assert "farewell" not in wire.taken  # it would not be read either
 
 
-async def test_silence_ends_a_stream_after_what_it_is_owed(serving_with: ServingWith) -> None:
+async def test_silence_ends_a_stream_after_what_it_is_owed(server_with: ServerWith) -> None:
     wire = Hands(WORD)
-    events = await served(serving_with(idle_s=0.2), wire)
+    events = await served(server_with(idle_s=0.2), wire)
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
     assert wire.ending is not None
     assert wire.ending.code == "STREAM_IDLE"
 
 
-async def test_a_server_that_stops_says_what_it_owes(serving_with: ServingWith) -> None:
-    serving = serving_with()
+async def test_a_server_that_stops_says_what_it_owes(server_with: ServerWith) -> None:
+    server = server_with()
     wire = Hands(to_pcm16(NOISE))
-    running = asyncio.create_task(served(serving, wire))
+    running = asyncio.create_task(served(server, wire))
     await asyncio.sleep(0.1)
-    for stream in tuple(serving.streams):
+    for stream in tuple(server.door.streams):
         stream.drain()
     events = await running
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
@@ -163,7 +166,7 @@ async def test_a_server_that_stops_says_what_it_owes(serving_with: ServingWith) 
 
 
 async def test_a_client_with_much_to_say_does_not_hold_up_others(
-    serving_with: ServingWith,
+    server_with: ServerWith,
 ) -> None:
     turns = 0
 
@@ -175,18 +178,18 @@ async def test_a_client_with_much_to_say_does_not_hold_up_others(
 
     wire = Hands(*[Ask.STAY] * 100, *[bytes(320)] * 100, Ask.END)
     beside = asyncio.create_task(other())
-    await served(serving_with(), wire)
+    await served(server_with(), wire)
     beside.cancel()
     assert turns >= 200
 
 
-async def test_a_stream_may_be_told_to_end_more_than_once(serving_with: ServingWith) -> None:
+async def test_a_stream_may_be_told_to_end_more_than_once(server_with: ServerWith) -> None:
     """The server stops while it closes streams: the later reason is given, and nothing fails."""
-    serving = serving_with()
+    server = server_with()
     wire = Hands(to_pcm16(NOISE))
-    running = asyncio.create_task(served(serving, wire))
+    running = asyncio.create_task(served(server, wire))
     await asyncio.sleep(0.1)
-    (stream,) = serving.streams
+    (stream,) = server.door.streams
     stream.close_early(InvalidMessage("a", "b", "c"))
     for _ in range(4):
         stream.drain()
@@ -199,23 +202,23 @@ async def test_a_stream_may_be_told_to_end_more_than_once(serving_with: ServingW
 
 @pytest.mark.parametrize("bad", [b"odd", InvalidMessage("a", "b", "c")])
 async def test_what_was_said_before_a_bad_message_is_still_owed(
-    serving_with: ServingWith, bad: Any
+    server_with: ServerWith, bad: Any
 ) -> None:
     wire = Hands(WORD, bad)
-    events = await served(serving_with(), wire)
+    events = await served(server_with(), wire)
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
     assert wire.ending is not None
     assert wire.ending.code in ("INVALID_AUDIO_FORMAT", "INVALID_MESSAGE")
 
 
 async def test_a_client_that_vanishes_is_counted_and_leaves_nothing(
-    serving_with: ServingWith,
+    server_with: ServerWith,
 ) -> None:
-    serving = serving_with()
+    server = server_with()
     wire = Hands(WORD, ClientGone)
-    await served(serving, wire)
+    await served(server, wire)
     assert wire.ending is None
-    ends = serving.metrics.exposition()[0].decode()
+    ends = server.metrics.exposition()[0].decode()
     assert f'lab_stream_ends_total{{code="{GONE}",version="1"}} 1.0' in ends
-    assert serving.versions.status(1).in_flight == 0
-    assert serving.versions.production.name == MODEL
+    assert server.versions.status(1).in_flight == 0
+    assert server.versions.production.name == MODEL

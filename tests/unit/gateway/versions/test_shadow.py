@@ -35,8 +35,8 @@ class Pair:
         )
         self.versions.begin(lambda: None)
         wait_until(lambda: self.versions.is_ready)
-        self.versions.load(2).result(HANG_S)
-        self.versions.set_label(Label.SHADOW, 2)
+        self.versions.loader.load(2).result(HANG_S)
+        self.versions.routing.set_label(Label.SHADOW, 2)
 
     @property
     def shadow(self) -> ScriptedEngine:
@@ -48,7 +48,7 @@ class Pair:
             return ticket.future.result(HANG_S).text
 
     def report(self) -> ShadowReport:
-        return self.versions.shadow_report()
+        return self.versions.routing.shadow_report()
 
 
 @pytest.fixture
@@ -149,11 +149,11 @@ def test_only_the_last_pairs_are_kept(pair: Pair) -> None:
 
 
 def test_the_canary_is_not_shadowed_nor_a_version_by_itself(pair: Pair) -> None:
-    pair.versions.set_label(Label.CANARY, 2, 1.0)
+    pair.versions.routing.set_label(Label.CANARY, 2, 1.0)
     pair.ask()
     assert len(pair.shadow.requests) == 1, "the canary's own decode only"
-    pair.versions.remove_label(Label.CANARY)
-    pair.versions.set_label(Label.PRODUCTION, 2)
+    pair.versions.routing.remove_label(Label.CANARY)
+    pair.versions.routing.set_label(Label.PRODUCTION, 2)
     pair.ask()
     assert len(pair.shadow.requests) == 2
     assert pair.report().same + pair.report().different == 0
@@ -162,7 +162,7 @@ def test_the_canary_is_not_shadowed_nor_a_version_by_itself(pair: Pair) -> None:
 def test_a_shadow_keeps_its_version_until_its_last_decode(pair: Pair) -> None:
     pair.shadow.answer = None
     pair.ask()
-    pair.versions.remove_label(Label.SHADOW)
+    pair.versions.routing.remove_label(Label.SHADOW)
     with pytest.raises(VersionNotFound, match="shadow"):
         pair.report()
     pair.versions.unload(2)
@@ -173,9 +173,9 @@ def test_a_shadow_keeps_its_version_until_its_last_decode(pair: Pair) -> None:
 
 def test_a_new_shadow_starts_from_nothing(pair: Pair) -> None:
     pair.ask()
-    pair.versions.remove_label(Label.SHADOW)
+    pair.versions.routing.remove_label(Label.SHADOW)
     pair.ask()
-    pair.versions.set_label(Label.SHADOW, 2)
+    pair.versions.routing.set_label(Label.SHADOW, 2)
     assert pair.report().same == 0
 
 

@@ -13,10 +13,11 @@ from scripted_engine import (
 )
 from starlette.testclient import TestClient
 
+from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.serving import Serving
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.app import create_app
+from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Settings, VersionFiles
@@ -39,12 +40,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
         metrics = Metrics()
         versions = Versions(repository, MODEL, open_recognizer, metrics)
-        serving = Serving(Limits(), versions, metrics, "of-a-caller", operator_key)
-        stops.append(serving.stop)
+        server = Server(Limits(), versions, metrics, Keys("of-a-caller", operator_key))
+        stops.append(server.stop)
         versions.begin(lambda: None)
-        wait_until(lambda: serving.ready)
+        wait_until(lambda: server.door.is_ready)
         headers = {"authorization": f"Token {KEY}"}
-        return TestClient(create_app(serving), headers=headers)
+        return TestClient(create_app(server), headers=headers)
 
     yield make
     for stop in stops:

@@ -5,16 +5,19 @@ import stat
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
-from lab_kit.stream.dead_letters import MOST_KEPT, DeadLetters
+from lab_kit.gateway.observe.dead_letters import MOST_KEPT, DeadLetters
+from lab_kit.stream.failed_decode import FailedDecode
 
 AUDIO = np.full(16_000, 0.5, np.float32)
+FAILED = FailedDecode(7, "abc", AUDIO, 2, "RuntimeError: device lost")
 
 
 def keep(letters: DeadLetters, count: int) -> None:
     for _ in range(count):
-        letters.keep("2026-01-01T00:00:00Z", 7, "abc", AUDIO, 2, "RuntimeError: device lost")
+        letters.keep(FAILED)
 
 
 def test_only_the_newest_are_kept_and_all_are_counted() -> None:
@@ -41,3 +44,14 @@ def test_a_folder_gets_letter_and_sound_for_nobody_else_to_read(tmp_path: Path) 
 def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
     keep(DeadLetters(), 3)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_costs_the_file_and_not_the_letter(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_the_way = tmp_path / "letters"
+    in_the_way.write_text("a file")
+    letters = DeadLetters(in_the_way)
+    letters.keep(FAILED)
+    assert letters.total == 1
+    assert "dead letter 1 could not be written" in caplog.text

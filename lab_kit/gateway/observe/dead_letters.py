@@ -6,13 +6,18 @@ files beside the JSON. In memory there is never any.
 """
 
 import json
+import logging
 import wave
 from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
+from lab_kit.core.clock import wall_clock_iso
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.stream.failed_decode import FailedDecode
+
+_log = logging.getLogger(__name__)
 
 MOST_KEPT = 64
 
@@ -55,21 +60,30 @@ class DeadLetters:
         self._letters: deque[DeadLetter] = deque(maxlen=MOST_KEPT)
         self.total = 0
 
-    def keep(
-        self, at: str, stream: int, trace_id: str, audio: FloatArray, tries: int, error: str
-    ) -> DeadLetter:
+    def keep(self, failed: FailedDecode) -> None:
         """Keep one; the oldest goes if there are too many.
 
-        Raises:
-            OSError: the folder cannot be written; the letter is kept in memory all the same.
+        A folder that cannot be written is logged; the letter is kept in memory all the same.
         """
         self.total += 1
-        audio_s = len(audio) / SAMPLE_RATE_HZ
-        letter = DeadLetter(self.total, at, stream, trace_id, audio_s, tries, error)
+        audio_s = len(failed.audio) / SAMPLE_RATE_HZ
+        letter = DeadLetter(
+            number=self.total,
+            at=wall_clock_iso(),
+            stream=failed.stream,
+            trace_id=failed.trace_id,
+            audio_s=audio_s,
+            tries=failed.tries,
+            error=failed.error,
+        )
         self._letters.append(letter)
-        if self._folder is not None:
-            self._write(self._folder, letter, audio)
-        return letter
+        _log.error("dead letter %d: %.1f s of sound", letter.number, audio_s)
+        if self._folder is None:
+            return
+        try:
+            self._write(self._folder, letter, failed.audio)
+        except OSError as trouble:
+            _log.error("dead letter %d could not be written: %s", letter.number, trouble)
 
     def letters(self) -> tuple[DeadLetter, ...]:
         """Those kept, oldest first."""

@@ -1,0 +1,52 @@
+"""The gRPC server: its limits, and the services of all who speak gRPC here."""
+
+from typing import Any
+
+import grpc
+from tritonclient.grpc import service_pb2_grpc
+
+from lab_kit.core.errors import ServerFailed
+from lab_kit.gateway.providers.open_inference.grpc import InferenceService
+from lab_kit.gateway.run.server import Server
+
+MESSAGE_BYTES = 64 * 2**20
+
+
+async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
+    """Serve on ``host``; port 0 takes any free one.
+
+    Returns:
+        The server, to be stopped with its ``stop(grace)``, and its port.
+
+    Raises:
+        ServerFailed: the port is taken.
+    """
+    # whoever only wants this package's names should not wait for Google's messages
+    from lab_kit.gateway.providers.google import google_handlers
+
+    listening = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MESSAGE_BYTES),
+            ("grpc.so_reuseport", 0),
+            # a quiet stream may be kept open by pings, as often as some proxy needs
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 100),
+            ("grpc.http2.max_ping_strikes", 0),
+        ]
+    )
+    inference = InferenceService(server.door, server.bare_model)
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(inference, listening)
+    listening.add_generic_rpc_handlers(
+        google_handlers(server.door, server.streams, server.limits, server.preparation)
+    )
+    try:
+        chosen = listening.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as error:
+        raise ServerFailed(
+            f"{host}:{port} cannot be used for gRPC",
+            "a free port",
+            "stop what uses it, or choose another with --grpc-port",
+        ) from error
+    await listening.start()
+    return listening, int(chosen)

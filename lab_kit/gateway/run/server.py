@@ -1,0 +1,57 @@
+"""One server put together from its parts; each route is given those that it uses, and no more."""
+
+from dataclasses import dataclass, field
+
+from lab_kit.capacity.admission import Admission
+from lab_kit.capacity.watch import Watch
+from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.keys import Keys
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.recordings import Preparation
+from lab_kit.gateway.live.live_streams import LiveStreams
+from lab_kit.gateway.observe.dead_letters import DeadLetters
+from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.observe.tracing import Spans
+from lab_kit.gateway.providers.open_inference.model import BareModel
+from lab_kit.gateway.versions.versions import Versions
+
+
+@dataclass(slots=True)
+class Server:
+    """The parts.
+
+    Attributes:
+        spans: where traces go.
+        dead_letters: decodes that failed for good.
+        grpc_port: where gRPC is spoken; 0 until it is.
+    """
+
+    limits: Limits
+    versions: Versions
+    metrics: Metrics
+    keys: Keys = field(default_factory=Keys)
+    spans: Spans = field(default_factory=Spans)
+    dead_letters: DeadLetters = field(default_factory=DeadLetters)
+    grpc_port: int = 0
+    watch: Watch = field(init=False)
+    door: Door = field(init=False)
+    preparation: Preparation = field(init=False)
+    streams: LiveStreams = field(init=False)
+    bare_model: BareModel = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits, metrics = self.limits, self.metrics
+        self.watch = Watch(limits.no_audio_s, metrics)
+        admission = Admission(self.watch, limits.streams, metrics)
+        self.door = Door(self.keys, admission, self.versions)
+        self.preparation = Preparation(metrics)
+        self.streams = LiveStreams(
+            self.door, limits, metrics, self.watch, self.spans.tracer, self.dead_letters
+        )
+        self.bare_model = BareModel(self.door, self.versions, limits, self.preparation, metrics)
+
+    def stop(self) -> None:
+        """Free the versions and the thread that prepares uploads; write what traces are left."""
+        self.preparation.stop()
+        self.versions.stop()
+        self.spans.stop()
