@@ -8,7 +8,7 @@ from lab_kit.audio.codecs import Codec
 from lab_kit.audio.network.jitter import FixedDelay
 from lab_kit.audio.network.packet_network import PacketNetwork
 from lab_kit.experiments import sound as soundcheck
-from lab_kit.experiments.sound import Din
+from lab_kit.experiments.sound import Noise
 from lab_kit.experiments.sound.clicking import HEADER_BYTES
 from lab_kit.measure.accuracy import word_error_rate
 from lab_kit.measure.calls import utterance_delays
@@ -26,12 +26,12 @@ async def test_read_speech_survives_a_call_and_a_browser(bench: Bench) -> None:
 
 def test_a_network_tells_speech_from_noise_that_deafens_a_level(bench: Bench) -> None:
     found = soundcheck.compare_detectors(
-        [datasets.clip("two-cities-opening")], snrs_db=(5.0,), dins=(Din.WHITE, Din.PINK)
+        [datasets.clip("two-cities-opening")], snrs_db=(5.0,), noises=(Noise.WHITE, Noise.PINK)
     )
-    area = {(one.detector, one.din): one.area for one in found}
-    for din in (Din.WHITE, Din.PINK):
-        assert area["silero", din] > area["energy", din] + 0.05
-    assert min(area["silero", Din.CLEAN], area["energy", Din.CLEAN]) > 0.9
+    area = {(one.detector, one.noise): one.area for one in found}
+    for noise in (Noise.WHITE, Noise.PINK):
+        assert area["silero", noise] > area["energy", noise] + 0.05
+    assert min(area["silero", Noise.CLEAN], area["energy", Noise.CLEAN]) > 0.9
 
 
 def test_patience_cuts_less_and_waits_longer_on_real_pauses() -> None:

@@ -7,7 +7,7 @@ comes from a real model behind a door that is passed in. Nothing here starts a s
 
 from lab_kit.experiments.sound.clicking import Heard, as_pcm16, clicking, clicks, hear
 from lab_kit.experiments.sound.codec_costs import LADDER, CodecReport, compare_codecs
-from lab_kit.experiments.sound.detectors import Detection, Din, RocPoint, compare_detectors
+from lab_kit.experiments.sound.detectors import Detection, Noise, RocPoint, compare_detectors
 from lab_kit.experiments.sound.networks import NetworkReport, carried, compare_buffers
 from lab_kit.experiments.sound.overhead import RTP, WEBSOCKET, Wire
 from lab_kit.experiments.sound.silences import SilenceReport, compare_silences
@@ -18,9 +18,9 @@ __all__ = [
     "WEBSOCKET",
     "CodecReport",
     "Detection",
-    "Din",
     "Heard",
     "NetworkReport",
+    "Noise",
     "RocPoint",
     "SilenceReport",
     "Wire",
