@@ -178,7 +178,8 @@ def report(best: int, bare: Ceiling, within: int, seen: list[Plateau], past: Pla
         f"callers that they would serve within the same limits, graphs as served: {within}; ",
         end="",
     )
-    print(f"share of that: {best / within:.2f}; a pass takes {bare.company:.2f} times in company")
+    print(f"share of that: {best / within:.2f}; ", end="")
+    print(f"with every core busy a pass takes {bare.contention:.2f} times as long")
     print("goodput (turns a minute) over streams: ", end="")
     print(", ".join(f"{e.streams}: {e.run.goodput_per_min:.0f}" for e in [*seen, past]))
     complete = [call.call for call in past.run.served if call.ending is Ending.COMPLETE]

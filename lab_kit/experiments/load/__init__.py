@@ -1,6 +1,8 @@
-"""Load and its surroundings: callers in turn, at once or by a plan; distance; busy devices.
+"""Load: calls and requests in turn, at once or by a plan, and what their answers have in common.
 
-It sees the client only, so it can load any server the client can talk to.
+It sees the client only, so it can load any server the client can talk to. What a lab uses beside a
+load is offered here too: a slower network (`experiments.networks`) and the device's own figures
+(`experiments.device`).
 """
 
 from lab_kit.experiments.device.telemetry import (
@@ -21,7 +23,7 @@ from lab_kit.experiments.load.call_plans import (
     Stairs,
 )
 from lab_kit.experiments.load.calling import Watcher, call_all
-from lab_kit.experiments.load.company import Company, alone_and_together
+from lab_kit.experiments.load.invariance import BatchInvariance, batch_invariance
 from lab_kit.experiments.load.live_load import Ending, Limits, LiveLoad, OfferedCall, Turn
 from lab_kit.experiments.load.open_loop import Offered, OfferedRequest, Transcribe, offer, sweep
 from lab_kit.experiments.load.turns import Turns, at_once, in_turn, neighbours
@@ -31,10 +33,10 @@ from lab_kit.experiments.networks.network import Network
 
 __all__ = [
     "Arrivals",
+    "BatchInvariance",
     "Busy",
     "CallPlan",
     "ClosedCalls",
-    "Company",
     "Constant",
     "DeviceRecord",
     "DeviceSample",
@@ -57,8 +59,8 @@ __all__ = [
     "Turns",
     "Unread",
     "Watcher",
-    "alone_and_together",
     "at_once",
+    "batch_invariance",
     "between",
     "call_all",
     "far_away",
