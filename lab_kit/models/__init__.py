@@ -2,6 +2,6 @@
 
 ``store`` is a room: its catalog names every file with its licence and SHA-256, and what it fetched
 it keeps verified. ``moonshine`` and ``whisper`` recognize speech, ``silero`` finds it,
-``synthesizer`` speaks; ``device`` chooses where they run, and ``kv_pool`` is the cache of a decoder's
-keys and values. Knows nothing of engines, sockets or providers, and importing it loads no runtime.
+``synthesizer`` speaks; ``device`` chooses where they run, and ``kv_pool`` holds a decoder's keys
+and values. Knows nothing of engines, sockets or providers, and importing it loads no runtime.
 """

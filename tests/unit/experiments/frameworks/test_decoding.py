@@ -1,4 +1,4 @@
-"""What the peers call: the real model, one clip alone or several together."""
+"""What the frameworks call: the real model, one clip alone or several together."""
 
 import pytest
 
