@@ -3,7 +3,7 @@
 An encoder takes samples and gives messages, a decoder takes messages and gives samples. Bare
 samples may be cut anywhere between two of them; Opus and FLAC come in frames, and a frame is lost
 or kept as a whole. What a codec adds to the delay is one frame, which has to be complete before it
-can be written, and its lookahead, which `soundcheck` measures.
+can be written, and its lookahead, which `experiments.sound` measures.
 
 The codecs themselves are libsndfile's (`pcm`) and FFmpeg's (`packets`).
 """

@@ -22,7 +22,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
 from lab_kit.core.errors import Unauthenticated
-from lab_kit.gateway.api import recordings as http_api
+from lab_kit.gateway.api import recordings
 from lab_kit.gateway.door.serving import Serving
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.versions.lease import Recognizer
@@ -110,7 +110,7 @@ def test_an_upload_holds_its_version_until_its_last_byte(
     headers = {"content-type": "audio/l16", "accept": accept}
 
     def upload() -> None:
-        answers.append(client.post(http_api.TRANSCRIBE_PATH, content=speech(), headers=headers))
+        answers.append(client.post(recordings.TRANSCRIBE_PATH, content=speech(), headers=headers))
 
     uploading = threading.Thread(target=upload)
     uploading.start()
@@ -139,7 +139,7 @@ def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back(
 ) -> None:
     client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
     answer = client.post(
-        http_api.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
+        recordings.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
     )
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "SYSTEM_OVERLOADED"
@@ -152,7 +152,7 @@ def test_an_upload_that_fails_after_its_status_says_so_in_its_last_line(
 ) -> None:
     client = TestClient(create_app(serving_with(ScriptedEngine(is_full=True))))
     headers = {"content-type": "audio/l16", "accept": "application/x-ndjson"}
-    answer = client.post(http_api.TRANSCRIBE_PATH, content=speech(), headers=headers)
+    answer = client.post(recordings.TRANSCRIBE_PATH, content=speech(), headers=headers)
     assert answer.status_code == 200
     assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "SYSTEM_OVERLOADED"
 
@@ -168,7 +168,7 @@ def test_what_nobody_foresaw_comes_in_the_same_envelope(serving_with: ServingWit
     app = create_app(serving_with(ScriptedEngine(RuntimeError("a secret of the runtime"))))
     client = TestClient(app, raise_server_exceptions=False)
     answer = client.post(
-        http_api.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
+        recordings.TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"}
     )
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "INTERNAL"
@@ -190,10 +190,10 @@ def test_files_are_decoded_where_no_stream_waits_for_it(
         loops.append(threading.current_thread().name)
         return b"a file"
 
-    monkeypatch.setattr(http_api, "read_recording", decode)
-    monkeypatch.setattr(http_api, "read_body", body)
+    monkeypatch.setattr(recordings, "read_recording", decode)
+    monkeypatch.setattr(recordings, "read_body", body)
     client = TestClient(create_app(serving_with(ScriptedEngine())))
-    assert client.post(http_api.TRANSCRIBE_PATH, content=b"x").status_code == 200
+    assert client.post(recordings.TRANSCRIBE_PATH, content=b"x").status_code == 200
     assert len(threads) == len(loops) == 1
     assert threads != loops
 

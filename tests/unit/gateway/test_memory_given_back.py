@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from lab_kit.core.memory import return_last_blocks, trimmer
-from lab_kit.gateway.door import watch as watching
+from lab_kit.gateway.door import watch
 from lab_kit.gateway.observe.metrics import Metrics
 
 BLOCK_BYTES = 60_000
@@ -107,18 +107,18 @@ def test_what_a_thread_frees_at_its_arenas_end_does_not_stay() -> None:
 
 @needs_glibc
 async def test_the_server_trims_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "LOOK_S", 0.01)
-    monkeypatch.setattr(watching, "TRIM_S", 0.05)
+    monkeypatch.setattr(watch, "LOOK_S", 0.01)
+    monkeypatch.setattr(watch, "TRIM_S", 0.05)
     before_mb = least_resident_mb()
     kept = holes()
     serving = Watched()
-    watch = asyncio.create_task(watching.keep_watch(serving))
+    task = asyncio.create_task(watch.keep_watch(serving))
     try:
         async with asyncio.timeout(10):
             while resident_mb() - before_mb > 20:
                 await asyncio.sleep(0.01)
     finally:
-        watch.cancel()
+        task.cancel()
     assert serving.looks >= 2
     assert len(kept) == BLOCKS // KEPT_EACH
 
