@@ -3,6 +3,7 @@
 It sees wires and dialects only, so it works against any server that speaks them.
 """
 
+from lab_kit.client.address import ServerAddress, Wire
 from lab_kit.client.inference import InferCall, Inference
 from lab_kit.client.live import LiveClient, connect
 from lab_kit.client.operations import (
@@ -15,7 +16,6 @@ from lab_kit.client.operations import (
     ShadowReport,
     VersionState,
 )
-from lab_kit.client.place import Place, Wire
 from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.streaming import stream, stream_over
 from lab_kit.client.wires import WIRES, connect_over
@@ -29,7 +29,7 @@ __all__ = [
     "LevelChange",
     "LiveClient",
     "Operator",
-    "Place",
+    "ServerAddress",
     "ServiceLevel",
     "ShadowPair",
     "ShadowReport",

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from lab_kit.audio.sources.recordings import Source, SourceChunk
+from lab_kit.client.address import ServerAddress, Wire
 from lab_kit.client.live import LiveEnd
-from lab_kit.client.place import Place, Wire
 from lab_kit.client.requests import probe_clock
 from lab_kit.client.wires import connect_over
 from lab_kit.core.call_record import Received, Sent, StreamCall, Traffic
@@ -32,7 +32,7 @@ async def stream(
     """Stream ``source`` over a WebSocket; see `stream_over`."""
     return await stream_over(
         Wire.WEBSOCKET,
-        Place(url, key),
+        ServerAddress(url, key),
         source,
         options,
         on_event=on_event,
@@ -43,7 +43,7 @@ async def stream(
 
 async def stream_over(
     wire: Wire,
-    place: Place,
+    address: ServerAddress,
     source: Source,
     options: StreamOptions,
     *,
@@ -74,9 +74,9 @@ async def stream_over(
             "linear16: this client writes sound down as that wire wants it",
             f"stream PCM16, or use {Wire.WEBSOCKET}",
         )
-    clock = clock or await probe_clock(place.url, place.key)
-    before = None if place.meter is None else place.meter.traffic()
-    async with connect_over(wire, place, options) as end:
+    clock = clock or await probe_clock(address.url, address.key)
+    before = None if address.meter is None else address.meter.traffic()
+    async with connect_over(wire, address, options) as end:
         started_ns = _start_ns(end, source)
         hearing = asyncio.create_task(_hear(end, started_ns, on_event))
         try:
@@ -98,7 +98,7 @@ async def stream_over(
         wire=wire.value,
         opening_ns=end.opening_ns,
         opened_ns=end.opened_ns,
-        traffic=None if before is None else _passed(place, before),
+        traffic=None if before is None else _passed(address, before),
     )
 
 
@@ -168,10 +168,10 @@ def _start_ns(end: LiveEnd, source: Source) -> int:
     return now_ns - round(max(piece.end_s for piece in source.chunks()) * 1e9)
 
 
-def _passed(place: Place, before: Traffic) -> Traffic | None:
-    if place.meter is None:
+def _passed(address: ServerAddress, before: Traffic) -> Traffic | None:
+    if address.meter is None:
         return None
-    now = place.meter.traffic()
+    now = address.meter.traffic()
     return Traffic(now.up_bytes - before.up_bytes, now.down_bytes - before.down_bytes)
 
 

@@ -26,7 +26,7 @@ from lab_kit.experiments import load
 from lab_kit.experiments.load import CallPlan, Ending, LiveLoad, OfferedCall
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.display import Place, show_drawing, svg_bundle
+from lab_kit.show.draw.display import DisplayHandle, show_drawing, svg_bundle
 from lab_kit.show.draw.figures import NEVER, percentile_ms
 from lab_kit.show.live.run import can_click
 from lab_kit.show.live.state import LiveState, Point
@@ -132,7 +132,7 @@ class _Screen:
         self._line = widgets.HTML()
         self._box = widgets.VBox([self._figure, self._line], layout=widgets.Layout(width="100%"))
         display(self._box)  # type: ignore[no-untyped-call]
-        self._picture, self._table = Place.reserve(), Place.reserve()
+        self._picture, self._table = DisplayHandle.reserve(), DisplayHandle.reserve()
 
     def draw(
         self, now_s: float, finals: list[Point], streams: list[tuple[float, int]], refused: int
