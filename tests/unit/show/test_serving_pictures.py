@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from lab_kit.client import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionState
-from lab_kit.core.call_record import Stage
+from lab_kit.core.call_record import StageSpan
 from lab_kit.experiments.cold_start import RECIPES, ColdStart
 from lab_kit.experiments.load import (
     Constant,
@@ -112,9 +112,13 @@ def test_a_moving_picture_follows_answers_and_device() -> None:
 
 
 def test_a_cold_start_is_cut_into_phases_that_end_at_the_answer() -> None:
-    phases = (Stage("process start", 0, 0.2), Stage("imports", 0.2, 3.2), Stage("session", 3.2, 4))
-    start = ColdStart(RECIPES[3], (*phases, Stage("first inference", 4, 4.5)), 0.25)
-    waiting = ColdStart(RECIPES[-1], (Stage("first inference", 0, 0.25),), 0.25)
+    phases = (
+        StageSpan("process start", 0, 0.2),
+        StageSpan("imports", 0.2, 3.2),
+        StageSpan("session", 3.2, 4),
+    )
+    start = ColdStart(RECIPES[3], (*phases, StageSpan("first inference", 4, 4.5)), 0.25)
+    waiting = ColdStart(RECIPES[-1], (StageSpan("first inference", 0, 0.25),), 0.25)
     svg = draw_cold_starts([start, waiting])
     assert "imports: 3.00 s" in svg
     assert "4.50 s" in svg
