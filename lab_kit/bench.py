@@ -201,11 +201,11 @@ class Bench(Caller):
         with self.behind(load.Network(one_way_s)) as caller:
             yield caller
 
-    async def in_turn(self, clip: Clip, requests: int) -> load.Turns:
+    async def in_turn(self, clip: Clip, requests: int) -> load.ClosedLoopRun:
         """Transcribe the clip ``requests`` times, one after the other."""
         return await load.in_turn([lambda: self.transcribe(clip)] * requests, self.pid)
 
-    async def at_once(self, clip: Clip, requests: int) -> load.Turns:
+    async def at_once(self, clip: Clip, requests: int) -> load.ClosedLoopRun:
         """Transcribe the clip ``requests`` times, all at the same moment."""
         return await load.at_once([lambda: self.transcribe(clip)] * requests, self.pid)
 

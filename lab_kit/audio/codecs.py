@@ -14,7 +14,7 @@ from typing import Protocol
 from lab_kit.audio.packets import (
     OPUS_CHANNELS,
     OPUS_RATES_HZ,
-    Cutter,
+    Framer,
     flac_decoder,
     flac_encoder,
     opus_decoder,
@@ -161,15 +161,15 @@ class SampleEncoder:
         frame_bytes(encoding, 1)
         self.frame_samples = frame_samples
         self._encoding = encoding
-        self._cutter = Cutter(frame_samples)
+        self._framer = Framer(frame_samples)
 
     def push(self, audio: FloatArray) -> list[bytes]:
         """See `Encoder`."""
-        return [to_bytes(frame, self._encoding) for frame in self._cutter.push(audio)]
+        return [to_bytes(frame, self._encoding) for frame in self._framer.push(audio)]
 
     def flush(self) -> list[bytes]:
         """See `Encoder`."""
-        rest = self._cutter.rest
+        rest = self._framer.rest
         return [to_bytes(rest, self._encoding)] if len(rest) else []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from lab_kit.audio.sources.recordings import Source, SourceChunk
 from lab_kit.client.address import ServerAddress, Wire
-from lab_kit.client.live import LiveEnd
+from lab_kit.client.live import StreamClient
 from lab_kit.client.requests import probe_clock
 from lab_kit.client.wires import connect_over
 from lab_kit.core.call_record import Received, Sent, StreamCall, Traffic
@@ -103,7 +103,7 @@ async def stream_over(
 
 
 async def _speak(
-    end: LiveEnd, source: Source, started_ns: int, hearing: asyncio.Task[list[Received]]
+    end: StreamClient, source: Source, started_ns: int, hearing: asyncio.Task[list[Received]]
 ) -> list[Sent]:
     sent = []
     pieces = source.chunks()
@@ -119,7 +119,10 @@ async def _speak(
 
 
 async def _hold(
-    end: LiveEnd, hold_s: float, keep_alive_s: float | None, hearing: asyncio.Task[list[Received]]
+    end: StreamClient,
+    hold_s: float,
+    keep_alive_s: float | None,
+    hearing: asyncio.Task[list[Received]],
 ) -> None:
     """Be silent for a while, but for what keeps the stream open."""
     until_ns = time.perf_counter_ns() + round(hold_s * 1e9)
@@ -145,7 +148,7 @@ async def _next(pieces: Iterator[SourceChunk], blocks: bool) -> SourceChunk | No
     return next(pieces, None)
 
 
-async def _hear(end: LiveEnd, started_ns: int, on_event: OnEvent | None) -> list[Received]:
+async def _hear(end: StreamClient, started_ns: int, on_event: OnEvent | None) -> list[Received]:
     received = []
     async for event in end:
         received.append(event)
@@ -154,13 +157,13 @@ async def _hear(end: LiveEnd, started_ns: int, on_event: OnEvent | None) -> list
     return received
 
 
-async def _finished(end: LiveEnd, hearing: asyncio.Task[list[Received]]) -> list[Received]:
+async def _finished(end: StreamClient, hearing: asyncio.Task[list[Received]]) -> list[Received]:
     """Say that no more will come, and hear what is left."""
     await end.finish()
     return await hearing
 
 
-def _start_ns(end: LiveEnd, source: Source) -> int:
+def _start_ns(end: StreamClient, source: Source) -> int:
     """When the first sample is due: soon, or so long ago that a recording ends now."""
     now_ns = time.perf_counter_ns()
     if end.is_live or source.waits_itself:

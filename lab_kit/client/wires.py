@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import cast
 
 from lab_kit.client.address import ServerAddress, Wire
-from lab_kit.client.live import LiveEnd, connect
+from lab_kit.client.live import StreamClient, connect
 from lab_kit.core.events import StreamOptions
 
 WIRES = tuple(Wire)
@@ -21,7 +21,7 @@ nobody should pay who only wants a WebSocket."""
 
 def connect_over(
     wire: Wire, address: ServerAddress, options: StreamOptions
-) -> AbstractAsyncContextManager[LiveEnd]:
+) -> AbstractAsyncContextManager[StreamClient]:
     """Open a stream over ``wire``.
 
     Raises:
@@ -31,4 +31,4 @@ def connect_over(
         return connect(address.url, options, address.key)
     module, name = _CONNECT[wire]
     opened = getattr(import_module(module), name)(address, options)
-    return cast(AbstractAsyncContextManager[LiveEnd], opened)
+    return cast(AbstractAsyncContextManager[StreamClient], opened)

@@ -13,7 +13,7 @@ from lab_kit.client import Inference
 from lab_kit.core.units import ms
 from lab_kit.datasets import Clip, clips
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
-from lab_kit.experiments.load import Offered, Poisson, batch_invariance, offer
+from lab_kit.experiments.load import OpenLoopRun, Poisson, batch_invariance, offer
 from lab_kit.measure.percentiles import percentile
 
 POLICIES: tuple[Batching, ...] = (NoBatching(), Static(4), Dynamic(4, 0.02), Continuous(4))
@@ -42,7 +42,7 @@ async def main() -> None:
     bench.stop()
 
 
-def row(name: str, run: Offered) -> str:
+def row(name: str, run: OpenLoopRun) -> str:
     waits_ms = [ms(r.latency_s) for r in run.counted]
     late = "  the generator was in the way" if run.generator_was_bottleneck else ""
     return (

@@ -20,7 +20,7 @@ from lab_kit import client, datasets
 from lab_kit.bench import Bench
 from lab_kit.core.units import ms
 from lab_kit.experiments import frameworks, load
-from lab_kit.experiments.load import DeviceRecord, Offered, Poisson
+from lab_kit.experiments.load import DeviceRecord, OpenLoopRun, Poisson
 from lab_kit.experiments.load.open_loop import Transcribe
 
 SEED = 11
@@ -40,7 +40,7 @@ class Run:
     """One server at one rate."""
 
     server: str
-    offered: Offered
+    offered: OpenLoopRun
     device: DeviceRecord
 
     def row(self) -> str:

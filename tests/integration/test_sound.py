@@ -59,11 +59,11 @@ async def test_a_long_buffer_understands_what_a_short_one_loses(bench: Bench) ->
 async def test_the_repaired_stream_is_understood_and_the_broken_one_refused(bench: Bench) -> None:
     clip = datasets.clip("two-cities-best")
     broken = sound.clicking(clip)
-    refused = await sound.hear(bench, broken)
+    refused = await sound.stream_pieces(bench, broken)
     assert "DATA-0000: chunk holds 3,245 bytes" in (refused.refusal or "")
     pcm16 = b"".join(piece[HEADER_BYTES:] for piece in broken)
     whole = [pcm16[start : start + 3_200] for start in range(0, len(pcm16), 3_200)]
-    heard = await sound.hear(bench, whole)
+    heard = await sound.stream_pieces(bench, whole)
     assert heard.refusal is None
     assert word_error_rate(clip.text, heard.text) <= 0.2
 

@@ -11,7 +11,7 @@ from server_process import ServerProcess, eventually, is_at_rest, metrics, plain
 from lab_kit import client, datasets
 from lab_kit.bench import Bench, paced
 from lab_kit.client import WIRES, ServerAddress, Wire, connect_over
-from lab_kit.client.live import LiveEnd
+from lab_kit.client.live import StreamClient
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.errors import ConnectionFailed, InvalidMessage, LabError, SystemOverloaded
 from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
@@ -78,20 +78,20 @@ def opened(address: "Bench | ServerAddress", wire: Wire, **changes: object):  # 
     return connect_over(wire, address.address if isinstance(address, Bench) else address, chosen)
 
 
-async def say(end: LiveEnd) -> None:
+async def say(end: StreamClient) -> None:
     """The clip, as fast as it goes."""
     for start in range(0, len(SPEECH), 3_200):
         await end.send(SPEECH[start : start + 3_200])
 
 
-async def collect(end: LiveEnd, texts: list[str]) -> None:
+async def collect(end: StreamClient, texts: list[str]) -> None:
     """Finals until the stream ends, however it does."""
     async for received in end:
         if isinstance(received.event, Final):
             texts.append(received.event.text)
 
 
-async def said_until_it_broke(end: LiveEnd) -> tuple[str, LabError]:
+async def said_until_it_broke(end: StreamClient) -> tuple[str, LabError]:
     """What was said before the stream was ended by the other side, and why it says it was."""
     texts: list[str] = []
     with pytest.raises(LabError) as broken:

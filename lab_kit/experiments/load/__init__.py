@@ -13,7 +13,7 @@ from lab_kit.experiments.device.telemetry import (
     Source,
     watch_device,
 )
-from lab_kit.experiments.device.utilisation import Busy, watch
+from lab_kit.experiments.device.utilisation import Utilisation, watch
 from lab_kit.experiments.load.arrivals import Arrivals, Constant, Poisson
 from lab_kit.experiments.load.call_plans import (
     CallPlan,
@@ -24,40 +24,40 @@ from lab_kit.experiments.load.call_plans import (
 )
 from lab_kit.experiments.load.calling import Watcher, call_all
 from lab_kit.experiments.load.invariance import BatchInvariance, batch_invariance
-from lab_kit.experiments.load.live_load import Ending, Limits, LiveLoad, OfferedCall, Turn
-from lab_kit.experiments.load.open_loop import Offered, OfferedRequest, Transcribe, offer, sweep
-from lab_kit.experiments.load.turns import Turns, at_once, in_turn, neighbours
-from lab_kit.experiments.load.unread import Unread, never_read
+from lab_kit.experiments.load.live_load import Ending, LiveLoad, OfferedCall, Turn, TurnLimits
+from lab_kit.experiments.load.open_loop import OfferedRequest, OpenLoopRun, Transcribe, offer, sweep
+from lab_kit.experiments.load.turns import ClosedLoopRun, at_once, in_turn, neighbours
+from lab_kit.experiments.load.unread import UnreadStream, never_read
 from lab_kit.experiments.networks.fault_proxy import between, far_away
 from lab_kit.experiments.networks.network import Network
 
 __all__ = [
     "Arrivals",
     "BatchInvariance",
-    "Busy",
     "CallPlan",
     "ClosedCalls",
+    "ClosedLoopRun",
     "Constant",
     "DeviceRecord",
     "DeviceSample",
     "DeviceWatch",
     "Ending",
     "GpuSample",
-    "Limits",
     "LiveLoad",
     "Network",
-    "Offered",
     "OfferedCall",
     "OfferedRequest",
     "OpenCalls",
+    "OpenLoopRun",
     "PlannedCall",
     "Poisson",
     "Source",
     "Stairs",
     "Transcribe",
     "Turn",
-    "Turns",
-    "Unread",
+    "TurnLimits",
+    "UnreadStream",
+    "Utilisation",
     "Watcher",
     "at_once",
     "batch_invariance",

@@ -18,7 +18,7 @@ _GOOD_ENDS = ("1000", "1001", "OK")
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadStream:
     """What became of a stream that nobody read.
 
     Attributes:
@@ -32,7 +32,7 @@ class Unread:
     ended_as: str | None
 
 
-async def never_read(address: ServerAddress, at_most_s: float = 30.0) -> Unread:
+async def never_read(address: ServerAddress, at_most_s: float = 30.0) -> UnreadStream:
     """Open a stream, ask for finals again and again, read none, and see how it ends.
 
     Raises:
@@ -54,7 +54,7 @@ async def never_read(address: ServerAddress, at_most_s: float = 30.0) -> Unread:
                 asking.cancel()
                 await asyncio.gather(asking, return_exceptions=True)
             seconds = time.perf_counter() - began_s
-    return Unread(round(after[0] - before[0]), seconds, ended_as)
+    return UnreadStream(round(after[0] - before[0]), seconds, ended_as)
 
 
 async def _ask_on(finalize: Callable[[], Awaitable[None]]) -> None:

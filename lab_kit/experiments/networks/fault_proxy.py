@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lab_kit.client import ServerAddress
 from lab_kit.core.call_record import Traffic
-from lab_kit.experiments.networks.network import Counter, Network, chances
+from lab_kit.experiments.networks.network import ByteCounter, Network, chances
 from lab_kit.experiments.networks.rtc_route import HOST, RtcRoute
 from lab_kit.experiments.networks.tcp_carrier import Address, TcpCarrier
 
@@ -48,7 +48,7 @@ class FaultProxy:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._chance = chances(network)
-        self._counter = Counter()
+        self._counter = ByteCounter()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="network")
         self._servers: list[asyncio.Server] = []

@@ -54,7 +54,7 @@ async def live_load(
     Raises:
         ConnectionFailed, InvalidParameter: see `load.call_all`.
     """
-    seen = Seen()
+    seen = LoadProgress()
     calling = load.call_all(bench, plan, clips, options=options, warm_up_s=warm_up_s, watcher=seen)
     with ThreadPoolExecutor(1, "lab-load") as thread:
         running = asyncio.wrap_future(thread.submit(asyncio.run, calling))
@@ -71,7 +71,7 @@ async def live_load(
     return run
 
 
-class Seen:
+class LoadProgress:
     """What has been seen so far, from the generator's thread to the drawing one's."""
 
     def __init__(self) -> None:

@@ -13,14 +13,14 @@ from lab_kit.experiments.load import (
     DeviceRecord,
     DeviceSample,
     GpuSample,
-    Offered,
     OfferedRequest,
+    OpenLoopRun,
     Source,
 )
-from lab_kit.experiments.runtimes import Figures, RuntimeReport
+from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
 from lab_kit.show.load.frontier import draw_frontier, tabulate_frontier
 from lab_kit.show.load.offered import draw_offered, tabulate_offered
-from lab_kit.show.load.offering import HIGHEST_MS, Moving
+from lab_kit.show.load.offering import HIGHEST_MS, LiveFigure
 from lab_kit.show.serving.cache import draw_cache, tabulate_cache
 from lab_kit.show.serving.runtimes import draw_runtimes, runtimes, tabulate_runtimes
 from lab_kit.show.serving.starts import cold_starts, draw_cold_starts, tabulate_cold_starts
@@ -29,7 +29,7 @@ from lab_kit.show.serving.versions import tabulate_shadow, tabulate_versions
 MS = 1_000_000
 
 
-def offered(waits_ms: list[float | None], rate_per_s: float = 10.0) -> Offered:
+def offered(waits_ms: list[float | None], rate_per_s: float = 10.0) -> OpenLoopRun:
     """Requests of one second of audio each, answered after so long, or never."""
     seconds = len(waits_ms) / rate_per_s
     requests = []
@@ -38,7 +38,7 @@ def offered(waits_ms: list[float | None], rate_per_s: float = 10.0) -> Offered:
         received_ns = None if wait_ms is None else due_ns + round(wait_ms * MS)
         error = "no answer" if wait_ms is None else None
         requests.append(OfferedRequest(due_ns, due_ns, received_ns, 1.0, "", error))
-    return Offered(Constant(rate_per_s, seconds), tuple(requests), 0, 0.0, 0.1)
+    return OpenLoopRun(Constant(rate_per_s, seconds), tuple(requests), 0, 0.0, 0.1)
 
 
 def circles(svg: str) -> list[ElementTree.Element]:
@@ -97,7 +97,7 @@ class Watched:
 
 def test_a_moving_picture_follows_answers_and_device() -> None:
     run, watched = offered([100, 5_000, None]), Watched()
-    moving = Moving(run.arrivals, watched, "A run")  # type: ignore[arg-type]
+    moving = LiveFigure(run.arrivals, watched, "A run")  # type: ignore[arg-type]
     moving.stop()
     for due_s, request in zip((0.0, 0.1, 0.2), run.requests, strict=True):
         moving.hear(due_s, request)
@@ -184,7 +184,7 @@ def test_a_shadow_is_told_with_the_pairs_that_differ() -> None:
 
 
 def ran(name: str, size_bytes: int, wer: float | None) -> RuntimeReport:
-    figures = Figures(size_bytes, 0.1, 0.2, 300.0, 400.0, 90.0, wer, None, 0.1, 0.9)
+    figures = RuntimeFigures(size_bytes, 0.1, 0.2, 300.0, 400.0, 90.0, wer, None, 0.1, 0.9)
     return RuntimeReport(name, "int8", "quantized", "cpu (2 cores)", figures, None)
 
 
