@@ -274,14 +274,14 @@ class Bench(Caller):
         found = await client.exemplars(self.url, metric)
         return dict(sorted(found.items(), key=lambda one: one[1], reverse=True))
 
-    async def full_service(self, patience_s: float = 60.0) -> client.ServiceLevel:
+    async def full_service(self, patience_s: float = 60.0) -> client.DegradationStatus:
         """Wait until the service is full again; returns how it got there, or how far it is.
 
         Args:
             patience_s: give up waiting after so long.
         """
         until_s = time.perf_counter() + patience_s
-        while (level := await self.operator.service_level()).level:
+        while (level := await self.operator.degradation()).level:
             if time.perf_counter() > until_s:
                 break
             await asyncio.sleep(0.25)

@@ -147,11 +147,11 @@ async def measure(options: argparse.Namespace) -> None:
         steps = sorted({int(part) for part in options.streams.split(",")})
         seen = await search(bench, steps, options.seconds, speech)
         best = max((each.streams for each in seen if each.is_good), default=0)
-        level = await bench.operator.service_level()
+        level = await bench.operator.degradation()
         past = await plateau(bench, max(2, round(best * options.past)), options.seconds, speech)
         print(f"\n==== past capacity, {options.past:g} times:")
         tell(past)
-        after = await bench.operator.service_level()
+        after = await bench.operator.degradation()
         steps_made = [f"{c.before}->{c.after}" for c in after.changes]
     finally:
         bench.stop()

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lab_kit.client import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionState
+from lab_kit.client import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionStatus
 from lab_kit.core.call_record import StageSpan
 from lab_kit.experiments.cold_start import RECIPES, ColdStart
 from lab_kit.experiments.load import (
@@ -163,9 +163,9 @@ def test_the_waste_is_what_was_reserved_over_all_frames_and_held_nothing() -> No
 
 def test_versions_are_listed_with_what_they_are_to_callers_and_why_they_failed() -> None:
     states = [
-        VersionState(1, "ready", ("production",), None, "", {}, "", 4),
-        VersionState(2, "ready", ("canary",), 0.2, "", {"tokens_per_audio_s": 3.0}, "", 1),
-        VersionState(3, "failed", (), None, "its weights are damaged", {}, "", 0),
+        VersionStatus(1, "ready", ("production",), None, "", {}, "", 4),
+        VersionStatus(2, "ready", ("canary",), 0.2, "", {"tokens_per_audio_s": 3.0}, "", 1),
+        VersionStatus(3, "failed", (), None, "its weights are damaged", {}, "", 0),
     ]
     _, first, second, third, why = tabulate_versions(states).splitlines()
     assert first.split() == ["1", "ready", "production", "4"]
