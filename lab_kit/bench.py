@@ -46,23 +46,23 @@ class Caller:
     """Someone who talks to a server.
 
     Attributes:
-        place: the server's addresses as they use them, and their key.
+        address: the server's addresses as they use them, and their key.
         device: where the server's model runs.
     """
 
-    def __init__(self, place: client.Place, device: str) -> None:
-        self.place = place
+    def __init__(self, address: client.ServerAddress, device: str) -> None:
+        self.address = address
         self.device = device
 
     @property
     def url(self) -> str:
         """The server's HTTP address, such as ``http://127.0.0.1:41234``."""
-        return self.place.url
+        return self.address.url
 
     @property
     def key(self) -> str | None:
         """What they show to be let in; None where nobody asks."""
-        return self.place.key
+        return self.address.key
 
     async def stream(
         self,
@@ -92,7 +92,7 @@ class Caller:
         )
         return await client.stream_over(
             wire,
-            self.place,
+            self.address,
             source,
             chosen,
             on_event=on_event,
@@ -109,7 +109,7 @@ class Caller:
         """
         kind = f"audio/l16;rate={clip.sample_rate_hz}"
         return await client.transcribe(
-            self.url, clip.pcm16, kind, clip.id, key=self.place.key, streamed=streamed
+            self.url, clip.pcm16, kind, clip.id, key=self.address.key, streamed=streamed
         )
 
 
@@ -132,7 +132,7 @@ class Bench(Caller):
         repository: Repository,
         model: str,
     ) -> None:
-        super().__init__(client.Place(child.url, key), device="unknown")
+        super().__init__(client.ServerAddress(child.url, key), device="unknown")
         self.operator = operator
         self.repository = repository
         self.model = model
@@ -158,7 +158,7 @@ class Bench(Caller):
             bench.stop()
             raise
         bench.device = ready["device"]
-        bench.place = replace(bench.place, grpc=f"{HOST}:{ready['grpc_port']}")
+        bench.address = replace(bench.address, grpc=f"{HOST}:{ready['grpc_port']}")
         cls._running[key, model] = bench
         return bench
 
@@ -184,13 +184,13 @@ class Bench(Caller):
     @property
     def grpc_address(self) -> str:
         """Where it speaks gRPC, such as ``127.0.0.1:41235``."""
-        return self.place.grpc or ""
+        return self.address.grpc or ""
 
     @contextmanager
     def behind(self, network: load.Network) -> Iterator["Caller"]:
         """The same server, seen through a network; what passes is counted."""
-        with load.between(self.place, network) as place:
-            yield Caller(place, self.device)
+        with load.between(self.address, network) as address:
+            yield Caller(address, self.device)
 
     @contextmanager
     def far_away(self, one_way_s: float) -> Iterator["Caller"]:
@@ -202,11 +202,11 @@ class Bench(Caller):
         with self.behind(load.Network(one_way_s)) as caller:
             yield caller
 
-    async def in_turn(self, clip: Clip, requests: int) -> load.Turns:
+    async def in_turn(self, clip: Clip, requests: int) -> load.ClosedLoopRun:
         """Transcribe the clip ``requests`` times, one after the other."""
         return await load.in_turn([lambda: self.transcribe(clip)] * requests, self.pid)
 
-    async def at_once(self, clip: Clip, requests: int) -> load.Turns:
+    async def at_once(self, clip: Clip, requests: int) -> load.ClosedLoopRun:
         """Transcribe the clip ``requests`` times, all at the same moment."""
         return await load.at_once([lambda: self.transcribe(clip)] * requests, self.pid)
 
@@ -277,14 +277,14 @@ class Bench(Caller):
         found = await client.exemplars(self.url, metric)
         return dict(sorted(found.items(), key=lambda one: one[1], reverse=True))
 
-    async def full_service(self, patience_s: float = 60.0) -> client.ServiceLevel:
+    async def full_service(self, patience_s: float = 60.0) -> client.DegradationStatus:
         """Wait until the service is full again; returns how it got there, or how far it is.
 
         Args:
             patience_s: give up waiting after so long.
         """
         until_s = time.perf_counter() + patience_s
-        while (level := await self.operator.service_level()).level:
+        while (level := await self.operator.degradation()).level:
             if time.perf_counter() > until_s:
                 break
             await asyncio.sleep(0.25)

@@ -204,7 +204,7 @@ def _load(options: argparse.Namespace) -> int:
     with _server(options.url, options.key) as url:
         run = asyncio.run(
             load.call_all(
-                Caller(client.Place(url, options.key), "its own choice"),
+                Caller(client.ServerAddress(url, options.key), "its own choice"),
                 plan,
                 [clip for clip in speech if clip.duration_s < options.seconds],
                 options=StreamOptions(priority_class=PriorityClass(options.priority)),

@@ -3,7 +3,7 @@
 An encoder takes samples and gives messages, a decoder takes messages and gives samples. Bare
 samples may be cut anywhere between two of them; Opus and FLAC come in frames, and a frame is lost
 or kept as a whole. What a codec adds to the delay is one frame, which has to be complete before it
-can be written, and its lookahead, which `soundcheck` measures.
+can be written, and its lookahead, which `experiments.sound` measures.
 
 The codecs themselves are libsndfile's (`pcm`) and FFmpeg's (`packets`).
 """
@@ -14,7 +14,7 @@ from typing import Protocol
 from lab_kit.audio.packets import (
     OPUS_CHANNELS,
     OPUS_RATES_HZ,
-    Cutter,
+    Framer,
     flac_decoder,
     flac_encoder,
     opus_decoder,
@@ -161,15 +161,15 @@ class SampleEncoder:
         frame_bytes(encoding, 1)
         self.frame_samples = frame_samples
         self._encoding = encoding
-        self._cutter = Cutter(frame_samples)
+        self._framer = Framer(frame_samples)
 
     def push(self, audio: FloatArray) -> list[bytes]:
         """See `Encoder`."""
-        return [to_bytes(frame, self._encoding) for frame in self._cutter.push(audio)]
+        return [to_bytes(frame, self._encoding) for frame in self._framer.push(audio)]
 
     def flush(self) -> list[bytes]:
         """See `Encoder`."""
-        rest = self._cutter.rest
+        rest = self._framer.rest
         return [to_bytes(rest, self._encoding)] if len(rest) else []
 
 

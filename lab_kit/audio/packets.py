@@ -32,15 +32,15 @@ class FrameEncoder:
         context.open()
         self.frame_samples = context.frame_size
         self._context = context
-        self._cutter = Cutter(self.frame_samples)
+        self._framer = Framer(self.frame_samples)
 
     def push(self, audio: FloatArray) -> list[bytes]:
         """See `codecs.Encoder`."""
-        return [packet for frame in self._cutter.push(audio) for packet in self._encode(frame)]
+        return [packet for frame in self._framer.push(audio) for packet in self._encode(frame)]
 
     def flush(self) -> list[bytes]:
         """See `codecs.Encoder`."""
-        rest = self._cutter.rest
+        rest = self._framer.rest
         packets = []
         if len(rest):
             packets = self._encode(np.pad(rest, (0, self.frame_samples - len(rest))))
@@ -79,7 +79,7 @@ class FrameDecoder:
         )
 
 
-class Cutter:
+class Framer:
     """Samples of any number to frames of one length.
 
     Attributes:

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from lab_kit.client.place import Place
+from lab_kit.client.address import ServerAddress
 from lab_kit.core.call_record import Received
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import StreamOptions
@@ -44,17 +44,19 @@ class GoogleClient:
 
 
 @asynccontextmanager
-async def connect_google(place: Place, options: StreamOptions) -> AsyncIterator[GoogleClient]:
+async def connect_google(
+    address: ServerAddress, options: StreamOptions
+) -> AsyncIterator[GoogleClient]:
     """Open a call of StreamingRecognize.
 
     Raises:
         Unauthenticated, ConnectionFailed: see `wires.grpc_call.open_grpc_call`.
         InvalidParameter: nobody knows where the server speaks gRPC.
     """
-    if place.grpc is None:
+    if address.grpc is None:
         raise InvalidParameter("a server without a gRPC address", "one", "give its address")
-    metadata = [] if place.key is None else [("x-goog-api-key", place.key)]
+    metadata = [] if address.key is None else [("x-goog-api-key", address.key)]
     opening_ns = time.perf_counter_ns()
     first = dialect.first_message(options)
-    async with open_grpc_call(place.grpc, dialect.METHOD, first, metadata) as call:
+    async with open_grpc_call(address.grpc, dialect.METHOD, first, metadata) as call:
         yield GoogleClient(call, opening_ns)

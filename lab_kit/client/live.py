@@ -18,7 +18,7 @@ from lab_kit.wires.websocket import GOING_AWAY, WebSocketWire, open_websocket
 DEFAULT_MODEL = "moonshine-tiny-en"
 
 
-class LiveEnd(Protocol):
+class StreamClient(Protocol):
     """The client's end of a stream on any wire.
 
     Attributes:

@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 
 from lab_kit.audio.pcm import FloatArray, to_float, to_pcm16
-from lab_kit.client.place import Place
+from lab_kit.client.address import ServerAddress
 from lab_kit.core.call_record import Received
 from lab_kit.core.events import StreamOptions
 from lab_kit.dialects.openai import realtime, realtime_client
@@ -72,16 +72,18 @@ class RealtimeClient:
 
 
 @asynccontextmanager
-async def connect_realtime(place: Place, options: StreamOptions) -> AsyncIterator[RealtimeClient]:
+async def connect_realtime(
+    address: ServerAddress, options: StreamOptions
+) -> AsyncIterator[RealtimeClient]:
     """Open a transcription session.
 
     Raises:
         Unauthenticated, ConnectionFailed: see `wires.websocket.open_websocket`.
     """
-    address = place.url.replace("http", "ws", 1) + f"{realtime.PATH}?intent=transcription"
-    headers = {} if place.key is None else {"Authorization": f"Bearer {place.key}"}
+    url = address.url.replace("http", "ws", 1) + f"{realtime.PATH}?intent=transcription"
+    headers = {} if address.key is None else {"Authorization": f"Bearer {address.key}"}
     opening_ns = time.perf_counter_ns()
-    async with open_websocket(address, headers) as wire:
+    async with open_websocket(url, headers) as wire:
         client = RealtimeClient(wire, options.sample_rate_hz, opening_ns)
         await client.open(options)
         yield client

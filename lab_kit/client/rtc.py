@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from lab_kit.client.address import ServerAddress
 from lab_kit.client.live import DEFAULT_MODEL
-from lab_kit.client.place import Place
 from lab_kit.client.requests import refused, unreachable
 from lab_kit.core.call_record import Received
 from lab_kit.core.errors import ConnectionFailed
@@ -61,7 +61,7 @@ class RtcClient:
 
 
 @asynccontextmanager
-async def connect_rtc(place: Place, options: StreamOptions) -> AsyncIterator[RtcClient]:
+async def connect_rtc(address: ServerAddress, options: StreamOptions) -> AsyncIterator[RtcClient]:
     """Offer, be answered, connect.
 
     Raises:
@@ -69,20 +69,20 @@ async def connect_rtc(place: Place, options: StreamOptions) -> AsyncIterator[Rtc
     """
     query = deepgram.query_for(options, DEFAULT_MODEL)
     headers = {"content-type": "application/sdp"}
-    if place.key is not None:
-        headers["authorization"] = f"Bearer {place.key}"
+    if address.key is not None:
+        headers["authorization"] = f"Bearer {address.key}"
 
     async def exchange(offer: str) -> str:
-        sdp = offer if place.route is None else place.route.offer(offer)
+        sdp = offer if address.route is None else address.route.offer(offer)
         async with httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_S) as http:
             try:
-                address = place.url + PATH
-                response = await http.post(address, content=sdp, params=query, headers=headers)
+                url = address.url + PATH
+                response = await http.post(url, content=sdp, params=query, headers=headers)
             except httpx.HTTPError as error:
-                raise unreachable(place.url, error) from error
+                raise unreachable(address.url, error) from error
         if response.status_code != 201:
             raise refused(response)
-        return response.text if place.route is None else place.route.answer(response.text)
+        return response.text if address.route is None else address.route.answer(response.text)
 
     opening_ns = time.perf_counter_ns()
     async with open_rtc_call(options.sample_rate_hz, exchange) as call:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from lab_kit.audio.sources.recordings import Source, SourceChunk
-from lab_kit.client.live import LiveEnd
-from lab_kit.client.place import Place, Wire
+from lab_kit.client.address import ServerAddress, Wire
+from lab_kit.client.live import StreamClient
 from lab_kit.client.requests import probe_clock
 from lab_kit.client.wires import connect_over
 from lab_kit.core.call_record import Received, Sent, StreamCall, Traffic
@@ -32,7 +32,7 @@ async def stream(
     """Stream ``source`` over a WebSocket; see `stream_over`."""
     return await stream_over(
         Wire.WEBSOCKET,
-        Place(url, key),
+        ServerAddress(url, key),
         source,
         options,
         on_event=on_event,
@@ -43,7 +43,7 @@ async def stream(
 
 async def stream_over(
     wire: Wire,
-    place: Place,
+    address: ServerAddress,
     source: Source,
     options: StreamOptions,
     *,
@@ -74,9 +74,9 @@ async def stream_over(
             "linear16: this client writes sound down as that wire wants it",
             f"stream PCM16, or use {Wire.WEBSOCKET}",
         )
-    clock = clock or await probe_clock(place.url, place.key)
-    before = None if place.meter is None else place.meter.traffic()
-    async with connect_over(wire, place, options) as end:
+    clock = clock or await probe_clock(address.url, address.key)
+    before = None if address.meter is None else address.meter.traffic()
+    async with connect_over(wire, address, options) as end:
         started_ns = _start_ns(end, source)
         hearing = asyncio.create_task(_hear(end, started_ns, on_event))
         try:
@@ -98,12 +98,12 @@ async def stream_over(
         wire=wire.value,
         opening_ns=end.opening_ns,
         opened_ns=end.opened_ns,
-        traffic=None if before is None else _passed(place, before),
+        traffic=None if before is None else _passed(address, before),
     )
 
 
 async def _speak(
-    end: LiveEnd, source: Source, started_ns: int, hearing: asyncio.Task[list[Received]]
+    end: StreamClient, source: Source, started_ns: int, hearing: asyncio.Task[list[Received]]
 ) -> list[Sent]:
     sent = []
     pieces = source.chunks()
@@ -119,7 +119,10 @@ async def _speak(
 
 
 async def _hold(
-    end: LiveEnd, hold_s: float, keep_alive_s: float | None, hearing: asyncio.Task[list[Received]]
+    end: StreamClient,
+    hold_s: float,
+    keep_alive_s: float | None,
+    hearing: asyncio.Task[list[Received]],
 ) -> None:
     """Be silent for a while, but for what keeps the stream open."""
     until_ns = time.perf_counter_ns() + round(hold_s * 1e9)
@@ -145,7 +148,7 @@ async def _next(pieces: Iterator[SourceChunk], blocks: bool) -> SourceChunk | No
     return next(pieces, None)
 
 
-async def _hear(end: LiveEnd, started_ns: int, on_event: OnEvent | None) -> list[Received]:
+async def _hear(end: StreamClient, started_ns: int, on_event: OnEvent | None) -> list[Received]:
     received = []
     async for event in end:
         received.append(event)
@@ -154,13 +157,13 @@ async def _hear(end: LiveEnd, started_ns: int, on_event: OnEvent | None) -> list
     return received
 
 
-async def _finished(end: LiveEnd, hearing: asyncio.Task[list[Received]]) -> list[Received]:
+async def _finished(end: StreamClient, hearing: asyncio.Task[list[Received]]) -> list[Received]:
     """Say that no more will come, and hear what is left."""
     await end.finish()
     return await hearing
 
 
-def _start_ns(end: LiveEnd, source: Source) -> int:
+def _start_ns(end: StreamClient, source: Source) -> int:
     """When the first sample is due: soon, or so long ago that a recording ends now."""
     now_ns = time.perf_counter_ns()
     if end.is_live or source.waits_itself:
@@ -168,10 +171,10 @@ def _start_ns(end: LiveEnd, source: Source) -> int:
     return now_ns - round(max(piece.end_s for piece in source.chunks()) * 1e9)
 
 
-def _passed(place: Place, before: Traffic) -> Traffic | None:
-    if place.meter is None:
+def _passed(address: ServerAddress, before: Traffic) -> Traffic | None:
+    if address.meter is None:
         return None
-    now = place.meter.traffic()
+    now = address.meter.traffic()
     return Traffic(now.up_bytes - before.up_bytes, now.down_bytes - before.down_bytes)
 
 

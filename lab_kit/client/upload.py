@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import soundfile
 
 from lab_kit.audio.pcm import to_float
-from lab_kit.client.place import Place
+from lab_kit.client.address import ServerAddress
 from lab_kit.core.call_record import Received
 from lab_kit.core.events import StreamOptions
 from lab_kit.dialects.openai import transcription
@@ -69,7 +69,11 @@ class UploadClient:
 
 
 @asynccontextmanager
-async def connect_upload(place: Place, options: StreamOptions) -> AsyncIterator[UploadClient]:
+async def connect_upload(
+    address: ServerAddress, options: StreamOptions
+) -> AsyncIterator[UploadClient]:
     """Prepare an upload; it connects when the recording is whole."""
-    headers = {} if place.key is None else {"Authorization": f"Bearer {place.key}"}
-    yield UploadClient(EventUpload(place.url + transcription.PATH, headers), options.sample_rate_hz)
+    headers = {} if address.key is None else {"Authorization": f"Bearer {address.key}"}
+    yield UploadClient(
+        EventUpload(address.url + transcription.PATH, headers), options.sample_rate_hz
+    )

@@ -4,8 +4,8 @@ from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from typing import cast
 
-from lab_kit.client.live import LiveEnd, connect
-from lab_kit.client.place import Place, Wire
+from lab_kit.client.address import ServerAddress, Wire
+from lab_kit.client.live import StreamClient, connect
 from lab_kit.core.events import StreamOptions
 
 WIRES = tuple(Wire)
@@ -20,15 +20,15 @@ nobody should pay who only wants a WebSocket."""
 
 
 def connect_over(
-    wire: Wire, place: Place, options: StreamOptions
-) -> AbstractAsyncContextManager[LiveEnd]:
+    wire: Wire, address: ServerAddress, options: StreamOptions
+) -> AbstractAsyncContextManager[StreamClient]:
     """Open a stream over ``wire``.
 
     Raises:
         Unauthenticated, ConnectionFailed: it could not be opened.
     """
     if wire is Wire.WEBSOCKET:
-        return connect(place.url, options, place.key)
+        return connect(address.url, options, address.key)
     module, name = _CONNECT[wire]
-    opened = getattr(import_module(module), name)(place, options)
-    return cast(AbstractAsyncContextManager[LiveEnd], opened)
+    opened = getattr(import_module(module), name)(address, options)
+    return cast(AbstractAsyncContextManager[StreamClient], opened)

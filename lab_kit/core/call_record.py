@@ -147,7 +147,7 @@ class RequestCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageSpan:
     """One bar of a waterfall, in seconds from the call's zero."""
 
     name: str
@@ -173,8 +173,8 @@ class Waterfall:
 
     title: str
     zero: str
-    stages: tuple[Stage, ...]
-    hidden: tuple[Stage, ...]
+    stages: tuple[StageSpan, ...]
+    hidden: tuple[StageSpan, ...]
     clock_error_s: float
     device: str
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from lab_kit.core.call_record import Stage, Waterfall
+from lab_kit.core.call_record import StageSpan, Waterfall
 from lab_kit.core.errors import InvalidParameter
 
 
@@ -50,8 +50,8 @@ def _waterfall(trace: dict[str, Any]) -> Waterfall:
     return Waterfall(
         title=fields["title"],
         zero=fields["zero"],
-        stages=tuple(Stage(**stage) for stage in fields["stages"]),
-        hidden=tuple(Stage(**stage) for stage in fields["hidden"]),
+        stages=tuple(StageSpan(**stage) for stage in fields["stages"]),
+        hidden=tuple(StageSpan(**stage) for stage in fields["hidden"]),
         clock_error_s=fields["clock_error_s"],
         device=fields["device"],
     )

@@ -28,7 +28,7 @@ from lab_kit.engine.api import (
 from lab_kit.engine.batching import Batching, Continuous
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import Runner
-from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Wait, Work
+from lab_kit.engine.scheduler import Scheduler, Sequence, SequenceState, Wait, Work
 
 DEFAULT_BATCHING = Continuous(max_batch=4)
 """Two workers that step four sequences each get more done than one that steps eight while the
@@ -151,8 +151,8 @@ class EngineLoop:
         """How busy the engine is now."""
         with self._changed:
             return Load(
-                waiting=self._scheduler.count(Stage.WAITING),
-                running=self._scheduler.count(Stage.ENCODED, Stage.DECODING),
+                waiting=self._scheduler.count(SequenceState.WAITING),
+                running=self._scheduler.count(SequenceState.ENCODED, SequenceState.DECODING),
                 longest_wait_s=seconds(self._scheduler.longest_wait_ns(time.perf_counter_ns())),
                 busy_s=seconds(sum(self._busy_ns.values())),
                 interim_s=seconds(self._busy_ns[Priority.INTERIM]),
@@ -274,7 +274,7 @@ class EngineLoop:
         except Exception as error:  # whatever the runtime raises belongs to these requests
             if len(work.sequences) == 1:
                 return {work.sequences[0]: error}
-            alone = [self._tried(Work(work.stage, (s,))) for s in work.sequences]
+            alone = [self._tried(Work(work.state, (s,))) for s in work.sequences]
             return {s: e for failures in alone for s, e in failures.items()}
         _share_time(work, time.perf_counter_ns() - began_ns)
         return {}

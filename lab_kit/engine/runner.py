@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Protocol
 
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
+from lab_kit.engine.scheduler import Sequence, SequenceState, Traits, Work
 from lab_kit.models.choice import Choice
 from lab_kit.models.moonshine.model import (
     BEGIN_TOKEN,
@@ -93,9 +93,9 @@ class MoonshineRunner:
 
     def run(self, work: Work) -> None:
         """Encode, start or step the work's sequences."""
-        if work.stage is Stage.WAITING:
+        if work.state is SequenceState.WAITING:
             self._encode(work.sequences[0])
-        elif work.stage is Stage.ENCODED:
+        elif work.state is SequenceState.ENCODED:
             self._start(work.sequences)
         else:
             self._step(work.sequences)
@@ -127,7 +127,7 @@ class MoonshineRunner:
 
     def _encode(self, sequence: Sequence) -> None:
         self._encoded[sequence.number] = self._model.encode(sequence.request.audio)
-        sequence.stage = Stage.ENCODED
+        sequence.state = SequenceState.ENCODED
 
     def _start(self, sequences: tuple[Sequence, ...]) -> None:
         draft = sequences[0].draft
@@ -185,14 +185,14 @@ def count_draft(sequence: Sequence, accepted: int) -> None:
 
 def accept(sequence: Sequence, choices: Iterable[Choice], end_token: int) -> None:
     """Take the model's choices in order; the sequence is done at the end token or its limit."""
-    sequence.stage = Stage.DECODING
+    sequence.state = SequenceState.DECODING
     for choice in choices:
         if choice.token == end_token:
-            sequence.stage = Stage.DONE
+            sequence.state = SequenceState.DONE
             return
         sequence.tokens.append(choice.token)
         sequence.log_probabilities.append(choice.log_probability)
         if len(sequence.tokens) >= sequence.limit:
             sequence.truncated = True
-            sequence.stage = Stage.DONE
+            sequence.state = SequenceState.DONE
             return

@@ -35,7 +35,7 @@ Lane: TypeAlias = tuple[PriorityClass, Priority]
 _CLASSES = tuple(PriorityClass)
 
 
-class Stage(Enum):
+class SequenceState(Enum):
     """Where a sequence is."""
 
     WAITING = auto()
@@ -68,7 +68,7 @@ class Sequence:
     limit: int = 0
     length: int = 0
     audio_key: bytes = b""
-    stage: Stage = Stage.WAITING
+    state: SequenceState = SequenceState.WAITING
     batch: "Batch | None" = None
     is_placed: bool = False
     busy: bool = False
@@ -106,7 +106,7 @@ class Sequence:
     @property
     def is_over(self) -> bool:
         """It is done, and its worker has reported back."""
-        return self.stage is Stage.DONE and not self.busy
+        return self.state is SequenceState.DONE and not self.busy
 
     @property
     def urgency(self) -> tuple[int, Priority]:
@@ -132,7 +132,7 @@ class Work:
         charged_ns: what their class was charged when it was taken.
     """
 
-    stage: Stage
+    state: SequenceState
     sequences: tuple[Sequence, ...]
     charged_ns: float = 0.0
 
@@ -186,11 +186,11 @@ class Scheduler:
 
     def has_room(self) -> bool:
         """Whether another request may wait."""
-        return self.count(Stage.WAITING) < self._max_waiting
+        return self.count(SequenceState.WAITING) < self._max_waiting
 
-    def count(self, *stages: Stage) -> int:
-        """Sequences in any of ``stages``."""
-        return sum(sequence.stage in stages for sequence in self._sequences.values())
+    def count(self, *states: SequenceState) -> int:
+        """Sequences in any of ``states``."""
+        return sum(sequence.state in states for sequence in self._sequences.values())
 
     def add(self, sequence: Sequence) -> None:
         """Let a sequence wait."""
@@ -205,7 +205,7 @@ class Scheduler:
 
     def refresh(self, sequence: Sequence, request: DecodeRequest) -> bool:
         """Give a sequence other audio, keeping its place; False once anything was done for it."""
-        if sequence.busy or sequence.stage is not Stage.WAITING:
+        if sequence.busy or sequence.state is not SequenceState.WAITING:
             return False
         sequence.request = request
         return True
@@ -237,7 +237,7 @@ class Scheduler:
         came = [
             s.submitted_ns
             for s in self._sequences.values()
-            if s.stage is Stage.WAITING
+            if s.state is SequenceState.WAITING
             and not s.busy
             and s.request.priority_class is not PriorityClass.BATCH
         ]
@@ -250,7 +250,7 @@ class Scheduler:
             sequence.busy = False
             if self._kv is not None and sequence.is_placed:
                 self._kv.filled(sequence.number, self._known(sequence)[: sequence.position])
-            if sequence.stage is Stage.DONE:
+            if sequence.state is SequenceState.DONE:
                 self._free(sequence)
 
     def ended(self) -> list[Sequence]:
@@ -315,23 +315,23 @@ class Scheduler:
 
     def _next(self, batch: Batch) -> Work | None:
         idle = [s for s in batch.members if not s.busy]
-        waiting = [s for s in idle if s.stage is Stage.WAITING]
+        waiting = [s for s in idle if s.state is SequenceState.WAITING]
         if waiting:
             alike = [s for s in waiting if s.length == waiting[0].length]
-            return Work(Stage.WAITING, tuple(alike[: self._traits.encode_width]))
-        if not batch.is_open and any(s.stage is Stage.WAITING for s in batch.members):
+            return Work(SequenceState.WAITING, tuple(alike[: self._traits.encode_width]))
+        if not batch.is_open and any(s.state is SequenceState.WAITING for s in batch.members):
             return None  # a closed batch starts as one; some of it is still being encoded
-        encoded = [s for s in idle if s.stage is Stage.ENCODED]
+        encoded = [s for s in idle if s.state is SequenceState.ENCODED]
         if encoded:
             starting = self._that_fit(self._starting_together(encoded, batch.max_batch))
             if starting:
-                return Work(Stage.ENCODED, starting)
-        decoding = [s for s in idle if s.stage is Stage.DECODING]
+                return Work(SequenceState.ENCODED, starting)
+        decoding = [s for s in idle if s.state is SequenceState.DECODING]
         if self._traits.lockstep and decoding:
             behind = min(s.position for s in decoding)
             decoding = [s for s in decoding if s.position == behind]
         stepping = self._that_fit(decoding[: batch.max_batch])
-        return Work(Stage.DECODING, stepping) if stepping else None
+        return Work(SequenceState.DECODING, stepping) if stepping else None
 
     def _starting_together(self, encoded: list[Sequence], width: int) -> tuple[Sequence, ...]:
         """In lockstep only sequences without a draft start as one: a draft moves its own ahead."""
@@ -391,8 +391,8 @@ class Scheduler:
     def _preempt(self, sequence: Sequence) -> None:
         """Send a sequence back to wait; it keeps its tokens, and its frames if it has them."""
         self._leave_batch(sequence)
-        if sequence.stage is Stage.DECODING:
-            sequence.stage = Stage.ENCODED
+        if sequence.state is SequenceState.DECODING:
+            sequence.state = SequenceState.ENCODED
         sequence.position = 0
         sequence.draft = ()
         sequence.preempted += 1

@@ -9,7 +9,7 @@ from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.drafting import NgramDraft
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import accept, agreeing, count_draft
-from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
+from lab_kit.engine.scheduler import Sequence, SequenceState, Traits, Work
 from lab_kit.models.choice import Choice
 from lab_kit.models.kv_pool import KvPool
 from lab_kit.models.whisper.model import CLIP_S, DecodeRow, EncodedSpeech, Whisper
@@ -53,7 +53,7 @@ class WhisperRunner:
 
     def run(self, work: Work) -> None:
         """Encode, or pass the work's sequences through the decoder once."""
-        if work.stage is Stage.WAITING:
+        if work.state is SequenceState.WAITING:
             self._encode(work.sequences)
         else:
             self._pass(work.sequences)
@@ -82,7 +82,7 @@ class WhisperRunner:
         clips = self._model.encode([s.request.audio for s in sequences])
         for sequence, encoded in zip(sequences, clips, strict=True):
             self._encoded[sequence.number] = encoded
-            sequence.stage = Stage.ENCODED
+            sequence.state = SequenceState.ENCODED
 
     def _pass(self, sequences: tuple[Sequence, ...]) -> None:
         answers = self._model.decode([self._row(s) for s in sequences], self._pool)
@@ -107,7 +107,7 @@ class WhisperRunner:
         accept(sequence, choices[: kept + 1], self._model.end_token)
         if self._drafter is None:
             return
-        if sequence.stage is Stage.DONE:
+        if sequence.state is SequenceState.DONE:
             self._drafter.learn(sequence.tokens)
         else:
             room = sequence.limit - len(sequence.tokens)

@@ -8,7 +8,7 @@ result. Definitions: the glossary of the README.
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from lab_kit.core.call_record import Received, RequestCall, Spoken, Stage, StreamCall, Waterfall
+from lab_kit.core.call_record import Received, RequestCall, Spoken, StageSpan, StreamCall, Waterfall
 from lab_kit.core.events import Final, Interim
 from lab_kit.measure.accuracy import bare_words
 
@@ -139,10 +139,10 @@ def final_waterfall(call: StreamCall, spoken: Spoken) -> Waterfall:
         (NETWORK_BACK, last.received_ns),
     ]
     zero_ns = call.due_ns(spoken.end_s)
-    hidden: tuple[Stage, ...] = ()
+    hidden: tuple[StageSpan, ...] = ()
     if started < decided:
         until = min(finished, decided)
-        hidden = (Stage(INFERENCE, (started - zero_ns) / 1e9, (until - zero_ns) / 1e9),)
+        hidden = (StageSpan(INFERENCE, (started - zero_ns) / 1e9, (until - zero_ns) / 1e9),)
     return Waterfall(
         title=call.name,
         zero="the speaker stops",
@@ -185,12 +185,12 @@ def grown(waterfall: Waterfall, name: str, by_s: float) -> Waterfall:
     stages, at_s = [], 0.0
     for stage in waterfall.stages:
         length_s = stage.length_s + (by_s if stage.name == name else 0.0)
-        stages.append(Stage(stage.name, at_s, at_s + length_s))
+        stages.append(StageSpan(stage.name, at_s, at_s + length_s))
         at_s += length_s
     return replace(waterfall, stages=tuple(stages))
 
 
-def _consecutive(zero_ns: int, borders: list[tuple[str, int]]) -> tuple[Stage, ...]:
+def _consecutive(zero_ns: int, borders: list[tuple[str, int]]) -> tuple[StageSpan, ...]:
     """Stages from one border to the next; together they cover everything from zero.
 
     Nothing ends before it began: a border that the clock error puts before the one it follows, or
@@ -199,7 +199,7 @@ def _consecutive(zero_ns: int, borders: list[tuple[str, int]]) -> tuple[Stage, .
     stages, at_ns, last_ns = [], zero_ns, borders[-1][1]
     for name, border_ns in borders:
         until_ns = min(max(at_ns, border_ns), max(at_ns, last_ns))
-        stages.append(Stage(name, (at_ns - zero_ns) / 1e9, (until_ns - zero_ns) / 1e9))
+        stages.append(StageSpan(name, (at_ns - zero_ns) / 1e9, (until_ns - zero_ns) / 1e9))
         at_ns = until_ns
     return tuple(stages)
 

@@ -13,7 +13,7 @@ _TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class StampedLine:
     """A line and when it arrived, on this process's monotonic clock."""
 
     text: str
@@ -39,7 +39,7 @@ class EventUpload:
 
     async def lines(
         self, form: Mapping[str, str], file: tuple[str, bytes, str]
-    ) -> AsyncIterator[Arrived]:
+    ) -> AsyncIterator[StampedLine]:
         """Send the form and iterate over the answer's lines.
 
         Raises:
@@ -61,7 +61,7 @@ class EventUpload:
                     await response.aread()
                     raise _refused(response)
                 async for line in response.aiter_lines():
-                    yield Arrived(line, time.perf_counter_ns())
+                    yield StampedLine(line, time.perf_counter_ns())
         except httpx.HTTPError as error:
             raise ConnectionFailed(
                 f"the upload to {self.url} broke ({error or type(error).__name__})",

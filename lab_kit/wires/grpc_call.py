@@ -21,7 +21,7 @@ _KINDS: dict[grpc.StatusCode, type[LabError]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class StampedMessage:
     """A message and when it arrived, on this process's monotonic clock."""
 
     data: bytes
@@ -51,7 +51,7 @@ class GrpcCall:
         """Say that no more will come."""
         await self._call.done_writing()
 
-    async def messages(self) -> AsyncIterator[Arrived]:
+    async def messages(self) -> AsyncIterator[StampedMessage]:
         """Messages until the server ends the call well.
 
         Raises:
@@ -59,7 +59,7 @@ class GrpcCall:
         """
         try:
             while (data := await self._call.read()) is not grpc.aio.EOF:
-                yield Arrived(bytes(data), time.perf_counter_ns())
+                yield StampedMessage(bytes(data), time.perf_counter_ns())
         except grpc.RpcError as error:
             raise await self._broken() from error
         if await self._call.code() is not grpc.StatusCode.OK:

@@ -38,7 +38,7 @@ def _loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class StampedMessage:
     """A text message and when it arrived, on this process's monotonic clock."""
 
     text: str
@@ -88,7 +88,7 @@ class RtcCall:
     def __init__(self, peer: RTCPeerConnection, track: PushedAudio) -> None:
         self._peer = peer
         self._track = track
-        self._inbox: asyncio.Queue[Arrived | None] = asyncio.Queue()
+        self._inbox: asyncio.Queue[StampedMessage | None] = asyncio.Queue()
         self.channel = peer.createDataChannel(CHANNEL)
         self.is_open = asyncio.Event()
         self.channel.on("open", self.is_open.set)
@@ -115,7 +115,7 @@ class RtcCall:
             raise _broken(self.channel.readyState)
         self.channel.send(text)
 
-    async def messages(self) -> AsyncIterator[Arrived]:
+    async def messages(self) -> AsyncIterator[StampedMessage]:
         """Text until the other end closes.
 
         Raises:
@@ -128,7 +128,7 @@ class RtcCall:
 
     def _hear(self, message: str | bytes) -> None:
         if isinstance(message, str):
-            self._inbox.put_nowait(Arrived(message, time.perf_counter_ns()))
+            self._inbox.put_nowait(StampedMessage(message, time.perf_counter_ns()))
 
     def _look(self) -> None:
         if self._peer.connectionState in ("failed", _CLOSED):

@@ -19,7 +19,7 @@ NORMAL, GOING_AWAY = 1000, 1001
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class StampedMessage:
     """A text message and when it arrived, on this process's monotonic clock."""
 
     text: str
@@ -45,7 +45,7 @@ class WebSocketWire:
             raise _lost(error) from error
         return handed_ns
 
-    async def messages(self) -> AsyncIterator[Arrived]:
+    async def messages(self) -> AsyncIterator[StampedMessage]:
         """Text messages until the server closes normally.
 
         Raises:
@@ -58,7 +58,7 @@ class WebSocketWire:
                 message = await self._connection.recv()
                 received_ns = time.perf_counter_ns()
                 if isinstance(message, str):
-                    yield Arrived(message, received_ns)
+                    yield StampedMessage(message, received_ns)
         except ConnectionClosed as error:
             closed = _lost(error)
             if closed.close_code != NORMAL:

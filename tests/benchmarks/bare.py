@@ -56,7 +56,7 @@ class Ceiling:
         published_s: of the same passes over the graphs as they were published, in plain loops.
         vad_s: of voice activity.
         clip_p50_s: one whole clip alone, for comparing machines.
-        company: how much longer a pass takes when every core computes one.
+        contention: how many times longer a pass takes when every core computes one.
     """
 
     finals_s: float
@@ -64,7 +64,7 @@ class Ceiling:
     published_s: float
     vad_s: float
     clip_p50_s: float
-    company: float
+    contention: float
     workers: int
 
     def streams(self, passes_s: float) -> float:
@@ -131,7 +131,7 @@ class Bare:
             published_s=min(device_s(as_published, requests) for _ in range(2)),
             vad_s=sum(vad_s for _, vad_s in heard) / sound_s,
             clip_p50_s=percentile(clips_s, 0.5),
-            company=plain_s / (alone_s / workers),
+            contention=plain_s / (alone_s / workers),
             workers=workers,
         )
         engine.stop()
@@ -194,8 +194,8 @@ class _SimulatedCores:
 
     What `EngineLoop` does with threads and a clock, without either.
 
-    A pass takes what it takes here, alone, times what company makes it slower, times what voice
-    activity takes from the cores meanwhile.
+    A pass takes what it takes here, alone, times the contention of the other cores, times what
+    voice activity takes from the cores meanwhile.
     """
 
     def __init__(self, model: Moonshine, ceiling: Ceiling, callers: int) -> None:
@@ -203,7 +203,7 @@ class _SimulatedCores:
         self._scheduler = Scheduler(
             DEFAULT_BATCHING, self._runner.traits, ceiling.workers, MAX_WAITING
         )
-        self._slower = ceiling.company / (1 - callers * ceiling.vad_s / ceiling.workers)
+        self._slower = ceiling.contention / (1 - callers * ceiling.vad_s / ceiling.workers)
         self._idle = ceiling.workers
         self._numbers = count(1)
         self._moments: list[tuple[int, int, Callable[[], None]]] = []

@@ -1,4 +1,4 @@
-"""Four batching policies under the same open-loop load, and what company does to int8 answers.
+"""Four batching policies under the same open-loop load, and batch invariance of int8 answers.
 
     python tests/benchmarks/batching.py [--rates 6 12 18 24 30] [--seconds 20]
 
@@ -13,7 +13,7 @@ from lab_kit.client import Inference
 from lab_kit.core.units import ms
 from lab_kit.datasets import Clip, clips
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
-from lab_kit.experiments.load import Offered, Poisson, alone_and_together, offer
+from lab_kit.experiments.load import OpenLoopRun, Poisson, batch_invariance, offer
 from lab_kit.measure.percentiles import percentile
 
 POLICIES: tuple[Batching, ...] = (NoBatching(), Static(4), Dynamic(4, 0.02), Continuous(4))
@@ -38,11 +38,11 @@ async def main() -> None:
                 run = await offer(inference.transcribe, speech, plan, warm_up_s=WARM_UP_S)
                 print(row(str(policy), run))
         await bench.use(Continuous(4))
-        await print_company(inference, speech)
+        await print_batch_invariance(inference, speech)
     bench.stop()
 
 
-def row(name: str, run: Offered) -> str:
+def row(name: str, run: OpenLoopRun) -> str:
     waits_ms = [ms(r.latency_s) for r in run.counted]
     late = "  the generator was in the way" if run.generator_was_bottleneck else ""
     return (
@@ -52,10 +52,10 @@ def row(name: str, run: Offered) -> str:
     )
 
 
-async def print_company(inference: Inference, speech: list[Clip]) -> None:
-    found = await alone_and_together(inference.transcribe, speech, rounds=5)
+async def print_batch_invariance(inference: Inference, speech: list[Clip]) -> None:
+    found = await batch_invariance(inference.transcribe, speech, rounds=5)
     print(
-        f"in company {found.changed:.1%} of the texts changed; word error rate"
+        f"together {found.changed:.1%} of the texts changed; word error rate"
         f" {found.wer_alone:.2%} alone, {found.wer_together:.2%} together"
     )
 

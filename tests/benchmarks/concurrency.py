@@ -147,11 +147,11 @@ async def measure(options: argparse.Namespace) -> None:
         steps = sorted({int(part) for part in options.streams.split(",")})
         seen = await search(bench, steps, options.seconds, speech)
         best = max((each.streams for each in seen if each.is_good), default=0)
-        level = await bench.operator.service_level()
+        level = await bench.operator.degradation()
         past = await plateau(bench, max(2, round(best * options.past)), options.seconds, speech)
         print(f"\n==== past capacity, {options.past:g} times:")
         tell(past)
-        after = await bench.operator.service_level()
+        after = await bench.operator.degradation()
         steps_made = [f"{c.before}->{c.after}" for c in after.changes]
     finally:
         bench.stop()
@@ -178,7 +178,8 @@ def report(best: int, bare: Ceiling, within: int, seen: list[Plateau], past: Pla
         f"callers that they would serve within the same limits, graphs as served: {within}; ",
         end="",
     )
-    print(f"share of that: {best / within:.2f}; a pass takes {bare.company:.2f} times in company")
+    print(f"share of that: {best / within:.2f}; ", end="")
+    print(f"with every core busy a pass takes {bare.contention:.2f} times as long")
     print("goodput (turns a minute) over streams: ", end="")
     print(", ".join(f"{e.streams}: {e.run.goodput_per_min:.0f}" for e in [*seen, past]))
     complete = [call.call for call in past.run.served if call.ending is Ending.COMPLETE]

@@ -19,9 +19,8 @@ from pathlib import Path
 from lab_kit import client, datasets
 from lab_kit.bench import Bench
 from lab_kit.core.units import ms
-from lab_kit.experiments import frameworks as peers
-from lab_kit.experiments import load
-from lab_kit.experiments.load import DeviceRecord, Offered, Poisson
+from lab_kit.experiments import frameworks, load
+from lab_kit.experiments.load import DeviceRecord, OpenLoopRun, Poisson
 from lab_kit.experiments.load.open_loop import Transcribe
 
 SEED = 11
@@ -41,7 +40,7 @@ class Run:
     """One server at one rate."""
 
     server: str
-    offered: Offered
+    offered: OpenLoopRun
     device: DeviceRecord
 
     def row(self) -> str:
@@ -75,11 +74,11 @@ async def serving(server: str) -> AsyncIterator[tuple[int, Transcribe]]:
         finally:
             bench.stop()
     elif server == LITSERVE:
-        async with peers.start("litserve", max_batch=MAX_BATCH, window_s=WINDOW_S) as peer:
-            yield peer.pid, peer.transcribe
+        async with frameworks.start("litserve", max_batch=MAX_BATCH, window_s=WINDOW_S) as running:
+            yield running.pid, running.transcribe
     else:
-        async with peers.start("naive") as peer:
-            yield peer.pid, peer.transcribe
+        async with frameworks.start("naive") as running:
+            yield running.pid, running.transcribe
 
 
 async def measure(server: str, rate_per_s: float, seconds: float) -> Run:

@@ -28,7 +28,7 @@ import psutil
 from memory_verdict import LEVEL_S, judge
 
 from lab_kit.bench import Bench
-from lab_kit.client import ServiceLevel
+from lab_kit.client import DegradationStatus
 from lab_kit.core.events import PriorityClass, StreamOptions
 from lab_kit.datasets import Clip, clips
 from lab_kit.experiments.load import Ending, LiveLoad, Network, OpenCalls, Poisson, call_all
@@ -71,7 +71,7 @@ class Held:
 async def held(bench: Bench) -> Held:
     """Look at the server from outside and through its own metrics."""
     server = psutil.Process(bench.pid)
-    level = await bench.operator.service_level()
+    level = await bench.operator.degradation()
     async with httpx.AsyncClient(base_url=bench.url, trust_env=False) as client:
         lines = (await client.get("/metrics")).text.splitlines()
     told = {
@@ -117,7 +117,7 @@ async def overload(
         )
 
 
-async def rested(bench: Bench) -> tuple[ServiceLevel, Held]:
+async def rested(bench: Bench) -> tuple[DegradationStatus, Held]:
     """Wait until the service is full and memory is given back; what is held then."""
     level = await bench.full_service()
     await asyncio.sleep(REST_S)

@@ -23,11 +23,11 @@ def speech() -> list[Clip]:
 @pytest.fixture
 async def touchy(bench: Bench) -> AsyncIterator[Bench]:
     """A server for which very little work is pressure already."""
-    await bench.operator.set_thresholds(
+    await bench.operator.set_degradation_thresholds(
         busy=0.02, saturated=0.02, rise_s=0.25, fall=0.7, fall_s=0.5
     )
     yield bench
-    await bench.operator.set_thresholds()
+    await bench.operator.set_degradation_thresholds()
     assert (await bench.full_service()).level == 0
 
 
@@ -55,7 +55,7 @@ async def test_every_kind_of_plan_is_carried_out(
 async def test_the_level_goes_up_in_order_low_priority_goes_first_and_all_comes_back(
     touchy: Bench, speech: list[Clip]
 ) -> None:
-    before = len((await touchy.operator.service_level()).changes)
+    before = len((await touchy.operator.degradation()).changes)
     live, work = await asyncio.gather(
         touchy.load(Stairs((2,), 6.0), speech),
         touchy.load(Stairs((1, 3), 3.0), speech, options=BATCH),

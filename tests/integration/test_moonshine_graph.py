@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import jiwer
 import numpy as np
+import onnx
 import pytest
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import ModelStoreError, PayloadTooLarge
 from lab_kit.datasets import clips
 from lab_kit.models.device import Device
-from lab_kit.models.moonshine import graph as moonshine_graph
 from lab_kit.models.moonshine import model as moonshine
 from lab_kit.models.moonshine.graph import decoder_graph, encoder_graph, published_graph
 from lab_kit.models.moonshine.graph_writing import Weights, signed_sums_are_exact
@@ -89,7 +89,7 @@ def test_fewer_operators_run() -> None:
     decoding = published_graph(FILES["decoder_model_merged.ort"])
     (switch,) = (node for node in decoding.graph.node if node.op_type == "If")
     published = min(len(branch.g.node) for branch in switch.attribute)
-    anew = moonshine_graph.onnx.load_from_string(decoder_graph(decoding, Weights.SIGNED))
+    anew = onnx.load_from_string(decoder_graph(decoding, Weights.SIGNED))
     assert len(anew.graph.node) < published / 4
 
 

@@ -21,7 +21,7 @@ from server_process import (
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
-from lab_kit.client import Operator, VersionState
+from lab_kit.client import Operator, VersionStatus
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.errors import (
     OperatorLocked,
@@ -52,13 +52,13 @@ def own_bench() -> Iterator[Bench]:
 @pytest.fixture
 async def calm(own_bench: Bench) -> Bench:
     """It, with version 1 in production and nothing else labelled."""
-    await own_bench.operator.label("production", 1)
-    await own_bench.operator.unlabel("canary")
-    await own_bench.operator.unlabel("shadow")
+    await own_bench.operator.set_label("production", 1)
+    await own_bench.operator.remove_label("canary")
+    await own_bench.operator.remove_label("shadow")
     return own_bench
 
 
-async def state_of(bench: Bench, version: int) -> VersionState:
+async def state_of(bench: Bench, version: int) -> VersionStatus:
     return (await bench.operator.versions())[version - 1]
 
 
@@ -82,7 +82,7 @@ async def quickly(bench: Bench, clip: str) -> tuple[list[str], set[str]]:
 async def loaded(bench: Bench, tokens_per_audio_s: float | None = None) -> int:
     """A new version, published and ready."""
     version = bench.publish(tokens_per_audio_s=tokens_per_audio_s)
-    assert (await bench.operator.load(version)).state == "ready"
+    assert (await bench.operator.load_version(version)).state == "ready"
     return version
 
 
@@ -103,9 +103,9 @@ async def test_a_swap_under_live_streams_loses_and_doubles_no_word(calm: Bench) 
 
     async def swap() -> None:
         await asyncio.sleep(1.5)
-        await calm.operator.label("production", hasty)
+        await calm.operator.set_label("production", hasty)
         await asyncio.sleep(4.5)
-        await calm.operator.label("production", 1)
+        await calm.operator.set_label("production", 1)
 
     streams = [asyncio.create_task(calm.stream(clip)) for _ in range(4)]
     during, after = asyncio.create_task(late(2.0)), asyncio.create_task(late(6.5))
@@ -121,13 +121,13 @@ async def test_a_swap_under_live_streams_loses_and_doubles_no_word(calm: Bench) 
 
 async def test_a_stream_keeps_its_version_while_that_is_unloaded(calm: Bench) -> None:
     second = await loaded(calm)
-    await calm.operator.label("production", second)
+    await calm.operator.set_label("production", second)
     stream = asyncio.create_task(calm.stream(datasets.clip(SHORT)))
     await eventually(lambda: metrics(calm.url, second).get("lab_streams") == 1, "streaming")
     with pytest.raises(VersionConflict, match="carries production"):
-        await calm.operator.unload(second)
-    await calm.operator.label("production", 1)
-    draining = await calm.operator.unload(second)
+        await calm.operator.unload_version(second)
+    await calm.operator.set_label("production", 1)
+    draining = await calm.operator.unload_version(second)
     assert (draining.state, draining.in_flight) == ("draining", 1)
     call = await stream
     assert call.versions == (str(second),)
@@ -143,9 +143,9 @@ async def test_a_damaged_version_says_why_and_the_old_one_serves_on(calm: Bench)
     calm.damage(damaged)
     stream = asyncio.create_task(calm.stream(datasets.clip(SHORT)))
     with pytest.raises(VersionFailed, match=r"decoder_model_merged\.ort: \d+ bytes, SHA-256"):
-        await calm.operator.load(damaged)
+        await calm.operator.load_version(damaged)
     with pytest.raises(VersionConflict, match="failed"):
-        await calm.operator.label("production", damaged)
+        await calm.operator.set_label("production", damaged)
     assert (await stream).versions == ("1",)
     state = await state_of(calm, damaged)
     assert state.state == "failed"
@@ -173,7 +173,7 @@ async def test_weights_that_the_runtime_refuses_are_named_in_its_words(
     (tmp_path / "none.ort").write_bytes(b"no model" * 100)
     version = calm.repository.publish(calm.model, paths, Settings()).number
     with pytest.raises(VersionFailed, match="ORT model verification failed"):
-        await calm.operator.load(version)
+        await calm.operator.load_version(version)
     assert (await calm.transcribe(datasets.clip(SHORT))).version == "1"
 
 
@@ -184,7 +184,7 @@ async def test_damage_reaches_neither_the_store_nor_another_version(calm: Bench)
 
 async def test_the_canary_answers_its_share_and_shows_its_trouble(calm: Bench) -> None:
     hasty = await loaded(calm, BRIEF_TOKENS)
-    await calm.operator.label("canary", hasty, share=0.25)
+    await calm.operator.set_label("canary", hasty, share=0.25)
     clip = datasets.clip(SHORT)
     before = metrics(calm.url, 1)
     calls = [await calm.transcribe(clip) for _ in range(8)]
@@ -212,13 +212,13 @@ async def test_the_shadow_never_answers_and_is_compared(calm: Bench) -> None:
     hasty = await loaded(calm, BRIEF_TOKENS)
     clip = datasets.clip(SHORT)
     alone = (await calm.transcribe(clip)).text
-    await calm.operator.label("shadow", hasty)
+    await calm.operator.set_label("shadow", hasty)
     call = await calm.transcribe(clip)
     assert (call.text, call.version) == (alone, "1")
     heard, versions = await quickly(calm, SHORT)
     assert (heard, versions) == (bare_words(alone), {"1"})
     async with asyncio.timeout(HANG_S):
-        while (report := await calm.operator.shadow()).compared < 2:
+        while (report := await calm.operator.shadow_report()).compared < 2:
             await asyncio.sleep(0.05)
     assert report.version == hasty
     assert report.different >= 2
@@ -240,7 +240,7 @@ async def test_a_server_without_an_operators_key_has_no_operator(
     strict_server: ServerProcess,
 ) -> None:
     with pytest.raises(OperatorLocked, match="LAB_OPERATOR_KEY"):
-        await Operator(strict_server.url, "any").label("production", 1)
+        await Operator(strict_server.url, "any").set_label("production", 1)
 
 
 async def test_the_batching_policy_changes_while_it_serves(calm: Bench) -> None:

@@ -10,8 +10,8 @@ from server_process import ServerProcess, eventually, is_at_rest, metrics, plain
 
 from lab_kit import client, datasets
 from lab_kit.bench import Bench, paced
-from lab_kit.client import WIRES, Place, Wire, connect_over
-from lab_kit.client.live import LiveEnd
+from lab_kit.client import WIRES, ServerAddress, Wire, connect_over
+from lab_kit.client.live import StreamClient
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.errors import ConnectionFailed, InvalidMessage, LabError, SystemOverloaded
 from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
@@ -73,25 +73,25 @@ async def test_a_stream_that_ends_at_once_ends_well(bench: Bench, wire: Wire) ->
     await eventually(lambda: is_at_rest(bench.url), "at rest")
 
 
-def opened(place: "Bench | Place", wire: Wire, **changes: object):  # type: ignore[no-untyped-def]
+def opened(address: "Bench | ServerAddress", wire: Wire, **changes: object):  # type: ignore[no-untyped-def]
     chosen = StreamOptions(**changes)  # type: ignore[arg-type]
-    return connect_over(wire, place.place if isinstance(place, Bench) else place, chosen)
+    return connect_over(wire, address.address if isinstance(address, Bench) else address, chosen)
 
 
-async def say(end: LiveEnd) -> None:
+async def say(end: StreamClient) -> None:
     """The clip, as fast as it goes."""
     for start in range(0, len(SPEECH), 3_200):
         await end.send(SPEECH[start : start + 3_200])
 
 
-async def collect(end: LiveEnd, texts: list[str]) -> None:
+async def collect(end: StreamClient, texts: list[str]) -> None:
     """Finals until the stream ends, however it does."""
     async for received in end:
         if isinstance(received.event, Final):
             texts.append(received.event.text)
 
 
-async def said_until_it_broke(end: LiveEnd) -> tuple[str, LabError]:
+async def said_until_it_broke(end: StreamClient) -> tuple[str, LabError]:
     """What was said before the stream was ended by the other side, and why it says it was."""
     texts: list[str] = []
     with pytest.raises(LabError) as broken:
@@ -113,33 +113,33 @@ async def test_a_bad_chunk_is_refused_by_name_after_what_was_said(bench: Bench, 
 # -- limits of a strict server -------------------------------------------------------------------
 
 
-async def place_of(server: ServerProcess) -> Place:
+async def address_of(server: ServerProcess) -> ServerAddress:
     async with httpx.AsyncClient(trust_env=False) as http:
         port = (await http.get(f"{server.url}/readyz")).json()["grpc_port"]
-    return Place(server.url, grpc=f"127.0.0.1:{port}")
+    return ServerAddress(server.url, grpc=f"127.0.0.1:{port}")
 
 
 async def test_a_full_server_refuses_on_every_wire_and_recovers(
     strict_server: ServerProcess,
 ) -> None:
-    place = await place_of(strict_server)
+    address = await address_of(strict_server)
     for wire in LIVE:  # and whatever is imported on the way, which takes longer than silence may
-        await one_stream(place, wire)
+        await one_stream(address, wire)
     await eventually(lambda: is_at_rest(strict_server.url), "at rest")
     async with AsyncExitStack() as held, asyncio.timeout(HANG_S):
-        full = [await held.enter_async_context(opened(place, Wire.WEBSOCKET)) for _ in range(6)]
+        full = [await held.enter_async_context(opened(address, Wire.WEBSOCKET)) for _ in range(6)]
         for wire in LIVE:
             for one in full:
                 await one.keep_alive()
             with pytest.raises(SystemOverloaded, match="streams are open"):
-                await one_stream(place, wire)
+                await one_stream(address, wire)
     await eventually(lambda: is_at_rest(strict_server.url), "at rest")
-    await one_stream(place, Wire.GRPC)
+    await one_stream(address, Wire.GRPC)
 
 
-async def one_stream(place: Place, wire: Wire) -> None:
+async def one_stream(address: ServerAddress, wire: Wire) -> None:
     """Open a stream, end it, and hear it out."""
-    async with opened(place, wire) as end:
+    async with opened(address, wire) as end:
         await end.finish()
         await collect(end, [])
 
@@ -149,8 +149,8 @@ async def test_who_says_nothing_is_let_go_with_a_reason(
     strict_server: ServerProcess, wire: Wire
 ) -> None:
     """The limit is 1.5 s here."""
-    place = await place_of(strict_server)
-    async with asyncio.timeout(HANG_S), opened(place, wire) as end:
+    address = await address_of(strict_server)
+    async with asyncio.timeout(HANG_S), opened(address, wire) as end:
         await say(end)
         said, why = await said_until_it_broke(end)
     assert SAID in said
@@ -162,10 +162,10 @@ async def test_who_says_nothing_is_let_go_with_a_reason(
 
 @over_each_live
 async def test_who_keeps_the_stream_alive_is_not(strict_server: ServerProcess, wire: Wire) -> None:
-    place = await place_of(strict_server)
+    address = await address_of(strict_server)
     async with asyncio.timeout(HANG_S):
         call = await client.stream_over(
-            wire, place, paced(CLIP), StreamOptions(), hold_s=3.0, keep_alive_s=0.5
+            wire, address, paced(CLIP), StreamOptions(), hold_s=3.0, keep_alive_s=0.5
         )
     assert plain(call.text).startswith(SAID)
 
@@ -173,8 +173,8 @@ async def test_who_keeps_the_stream_alive_is_not(strict_server: ServerProcess, w
 @over_each_live
 async def test_a_server_that_stops_says_what_it_owes_first(wire: Wire) -> None:
     with ServerProcess(Limits()) as server:
-        place = await place_of(server)
-        async with asyncio.timeout(HANG_S), opened(place, wire) as end:
+        address = await address_of(server)
+        async with asyncio.timeout(HANG_S), opened(address, wire) as end:
             await say(end)
             await eventually(lambda: metrics(server.url)["lab_streams"] == 1, "open")
             await asyncio.sleep(0.5)
@@ -242,8 +242,8 @@ async def test_a_proxy_that_closes_idle_connections_is_survived_by_keeping_alive
 @over_each_live
 async def test_a_peer_that_goes_deaf_is_reclaimed(strict_server: ServerProcess, wire: Wire) -> None:
     """Half-open: nothing passes any more and nobody says so; the server's own limit ends it."""
-    place = await place_of(strict_server)
-    with between(place, Network(deaf_after_s=0.8)) as far:
+    address = await address_of(strict_server)
+    with between(address, Network(deaf_after_s=0.8)) as far:
         async with hung(far, wire) as speaking:
             await eventually(lambda: metrics(strict_server.url)["lab_streams"] == 1, "open")
             await eventually(lambda: is_at_rest(strict_server.url), "at rest")
@@ -251,10 +251,10 @@ async def test_a_peer_that_goes_deaf_is_reclaimed(strict_server: ServerProcess, 
 
 
 @asynccontextmanager
-async def hung(place: Place, wire: Wire) -> AsyncIterator["asyncio.Task[StreamCall]"]:
+async def hung(address: ServerAddress, wire: Wire) -> AsyncIterator["asyncio.Task[StreamCall]"]:
     """A stream that says nothing more after its clip and waits; cancelled at the end."""
     task = asyncio.create_task(
-        client.stream_over(wire, place, paced(CLIP), StreamOptions(), hold_s=20.0)
+        client.stream_over(wire, address, paced(CLIP), StreamOptions(), hold_s=20.0)
     )
     try:
         yield task

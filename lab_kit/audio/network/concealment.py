@@ -22,7 +22,7 @@ JOIN_SAMPLES = samples(0.004)
 """Where sound comes back, it is faded in over the repetition: a step there would click."""
 
 
-class Filler(Protocol):
+class Concealer(Protocol):
     """Follows one stream's frames and fills its gaps."""
 
     def follow(self, frame: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lab_kit.audio.network.concealment import Filler, RepeatPitch
+from lab_kit.audio.network.concealment import Concealer, RepeatPitch
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.units import SAMPLE_RATE_HZ
 
@@ -102,7 +102,7 @@ class JitterBuffer:
     Args:
         frame_samples: what each packet holds.
         delay: how long to hold.
-        filler: what is played where a packet is missing.
+        concealer: what is played where a packet is missing.
 
     Attributes:
         report: kept up to date.
@@ -112,13 +112,13 @@ class JitterBuffer:
         self,
         frame_samples: int,
         delay: FixedDelay | AdaptiveDelay,
-        filler: Filler | None = None,
+        concealer: Concealer | None = None,
     ) -> None:
         self.report = JitterReport()
         self._frame_samples = frame_samples
         self._frame_s = frame_samples / SAMPLE_RATE_HZ
         self._delay = delay
-        self._filler = filler or RepeatPitch()
+        self._concealer = concealer or RepeatPitch()
         self._waiting: dict[int, Packet] = {}
         # transit times of late packets, and of those among them that were fastest
         self._transit_s: deque[float] = deque(maxlen=MEMORY_PACKETS)
@@ -153,7 +153,7 @@ class JitterBuffer:
             behind_s = self._held_s(now_s) - self._target_s()
             if behind_s < -self._frame_s / 2:
                 self.report.inserted += 1
-                return self._filler.fill(self._frame_samples)
+                return self._concealer.fill(self._frame_samples)
             if behind_s > self._frame_s and self._is_quiet(self._next):
                 self._waiting.pop(self._next)
                 self._next += 1
@@ -166,9 +166,9 @@ class JitterBuffer:
         packet = self._waiting.pop(self._next, None)
         self._next += 1
         if packet is not None:
-            return self._filler.follow(packet.audio)
+            return self._concealer.follow(packet.audio)
         self.report.concealed += 1
-        return self._filler.fill(self._frame_samples)
+        return self._concealer.fill(self._frame_samples)
 
     def _held_s(self, now_s: float) -> float:
         """How long after the fastest packet's way the next frame is played, if it is now."""

@@ -1,6 +1,6 @@
 """Lab 00: pick a role; read one number from a waterfall."""
 
-from lab_kit.core.call_record import Stage
+from lab_kit.core.call_record import StageSpan
 from lab_kit.core.units import ms
 from lab_kit.course import progress
 from lab_kit.course.catalog import ROLES, find_lab, find_role
@@ -66,12 +66,12 @@ EXERCISES = (
 )
 
 
-def _named(answer: object, stages: tuple[Stage, ...]) -> str:
+def _named(answer: object, stages: tuple[StageSpan, ...]) -> str:
     for stage in stages:
         if stage.name == answer:
             return _bar(stage)
     return f"{answer!r}, which is not a stage of this waterfall"
 
 
-def _bar(stage: Stage) -> str:
+def _bar(stage: StageSpan) -> str:
     return f"{stage.name} ({ms(stage.length_s):.1f} ms)"

@@ -15,11 +15,11 @@ from lab_kit.core.units import ms
 from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
 from lab_kit.datasets import Clip, Kind
-from lab_kit.experiments.load import Offered
+from lab_kit.experiments.load import OpenLoopRun
 from lab_kit.measure.accuracy import bare_words
 
 if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a check can do without
-    from lab_kit.experiments.runtimes import Figures, RuntimeReport
+    from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
 
 MAX_BATCH, MAX_WAIT_MS = 4, 20
 CARD_BYTES = 24_000_000_000
@@ -45,7 +45,7 @@ def take(waiting_ms: Sequence[int], now_ms: int, max_batch: int, max_wait_ms: in
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class BatchCase:
     """What a batch former is asked once."""
 
     what: str
@@ -64,33 +64,33 @@ class Moment:
         return former(list(self.waiting_ms), self.now_ms, self.max_batch, self.max_wait_ms)
 
 
-MOMENTS = (
-    Moment("nobody waits", (), 100),
-    Moment("one waits, not yet for long", (90,), 100),
-    Moment("one has waited exactly as long as allowed", (80,), 100),
-    Moment("one has waited too long, others just came", (70, 97, 99), 100),
-    Moment("a full batch, just come", (97, 98, 99, 100), 100),
-    Moment("more than fit", (60, 70, 80, 90, 95, 99), 100),
-    Moment("the first in line is not the one who came first", (98, 75), 100),
-    Moment("a batch of one", (100, 100), 100, max_batch=1),
-    Moment("no window at all", (100, 100), 100, max_wait_ms=0),
+CASES = (
+    BatchCase("nobody waits", (), 100),
+    BatchCase("one waits, not yet for long", (90,), 100),
+    BatchCase("one has waited exactly as long as allowed", (80,), 100),
+    BatchCase("one has waited too long, others just came", (70, 97, 99), 100),
+    BatchCase("a full batch, just come", (97, 98, 99, 100), 100),
+    BatchCase("more than fit", (60, 70, 80, 90, 95, 99), 100),
+    BatchCase("the first in line is not the one who came first", (98, 75), 100),
+    BatchCase("a batch of one", (100, 100), 100, max_batch=1),
+    BatchCase("no window at all", (100, 100), 100, max_wait_ms=0),
 )
 
 
 def judge_former(answer: Any, measured: object) -> Outcome:
     """03.1: a function that takes a batch when it is full or its first request has waited."""
-    if not isinstance(measured, Offered):
+    if not isinstance(measured, OpenLoopRun):
         return not_yet(
             "no run to replay", "what load.offer returned", 'check("03.1", take, runs["none"][-1])'
         )
     if not _takes_four(answer):
         return not_yet(repr(answer), "a function of four arguments", "its definition")
-    told = [(moment, moment.asked(answer)) for moment in MOMENTS]
+    told = [(case, case.asked(answer)) for case in CASES]
     if all(said is ... or said is None for _, said in told):
         return not_yet("no answer yet", "implement the batch former", "the cell above")
-    wrong = [w for moment, said in told if (w := _wrong_count(moment, said))]
+    wrong = [w for case, said in told if (w := _wrong_count(case, said))]
     if wrong:
-        return not_yet("\n".join(wrong), _RULE, f"{len(wrong)} of {len(MOMENTS)} moments")
+        return not_yet("\n".join(wrong), _RULE, f"{len(wrong)} of {len(CASES)} moments")
     return _replayed(answer, measured)
 
 
@@ -189,48 +189,48 @@ def _takes_four(answer: object) -> bool:
     return True
 
 
-def _wrong_count(moment: Moment, said: object) -> str | None:
+def _wrong_count(case: BatchCase, said: object) -> str | None:
     """What is wrong with an answer, and why; None if it is right."""
     if not isinstance(said, int) or isinstance(said, bool):
-        return f"{moment.what}: {said!r} is not a whole number"
-    if said == moment.expected:
+        return f"{case.what}: {said!r} is not a whole number"
+    if said == case.expected:
         return None
-    return f"{moment.what}: took {said} instead of {moment.expected}. {_why(moment, said)}"
+    return f"{case.what}: took {said} instead of {case.expected}. {_why(case, said)}"
 
 
-def _why(moment: Moment, said: int) -> str:
-    waiting = len(moment.waiting_ms)
-    if said > moment.max_batch:
+def _why(case: BatchCase, said: int) -> str:
+    waiting = len(case.waiting_ms)
+    if said > case.max_batch:
         return "A batch holds no more than max_batch"
     if said > waiting or said < 0:
         return f"Only {waiting} are there"
-    if moment.expected == 0:
+    if case.expected == 0:
         return "Neither full nor due: the window of the oldest is still open"
     if said:
         return "Who stays behind waits for another batch without need"
-    if waiting >= moment.max_batch:
+    if waiting >= case.max_batch:
         return "A full batch gains nothing by waiting"
     return "The oldest has waited max_wait_ms; later arrivals do not open its window again"
 
 
-def _replayed(former: Former, run: Offered) -> Outcome:
+def _replayed(former: Former, run: OpenLoopRun) -> Outcome:
     """Let it serve the arrivals that were measured, one batch at a time, every millisecond."""
     batches, waits_ms = [], []
-    for moment in _moments(run):
-        if wrong := _wrong_count(moment, moment.asked(former)):
-            return not_yet(wrong, _RULE, f"your own run, {moment.now_ms} ms after it began")
-        if moment.expected:
-            batches.append(moment.expected)
-            gone = moment.waiting_ms[: moment.expected]
-            waits_ms += [moment.now_ms - came_ms for came_ms in gone]
+    for case in _batch_cases(run):
+        if wrong := _wrong_count(case, case.asked(former)):
+            return not_yet(wrong, _RULE, f"your own run, {case.now_ms} ms after it began")
+        if case.expected:
+            batches.append(case.expected)
+            gone = case.waiting_ms[: case.expected]
+            waits_ms += [case.now_ms - came_ms for came_ms in gone]
     return passed(
-        f"{len(MOMENTS)} moments, then {sum(batches)} arrivals of your run replayed.",
+        f"{len(CASES)} moments, then {sum(batches)} arrivals of your run replayed.",
         f"They left in {len(batches)} batches of {sum(batches) / len(batches):.1f} on average;"
         f" nobody waited for more than {max(waits_ms)} ms, a busy device included.",
     )
 
 
-def _moments(run: Offered) -> Iterator[Moment]:
+def _batch_cases(run: OpenLoopRun) -> Iterator[BatchCase]:
     """Each millisecond in which a free device could take a batch, with who waits then."""
     due_ms = [round(ms((r.intended_ns - run.began_ns) / 1e9)) for r in run.requests]
     busy_ms = _median_ms(run)
@@ -240,14 +240,14 @@ def _moments(run: Offered) -> Iterator[Moment]:
         while due_ms and due_ms[0] <= now_ms:
             waiting += (due_ms.pop(0),)
         if waiting and now_ms >= free_ms:
-            moment = Moment("replay", waiting, now_ms)
-            yield moment
-            waiting = waiting[moment.expected :]
-            free_ms = now_ms + busy_ms if moment.expected else free_ms
+            case = BatchCase("replay", waiting, now_ms)
+            yield case
+            waiting = waiting[case.expected :]
+            free_ms = now_ms + busy_ms if case.expected else free_ms
         now_ms += 1
 
 
-def _median_ms(run: Offered) -> int:
+def _median_ms(run: OpenLoopRun) -> int:
     answered = sorted(r.latency_s for r in run.requests if r.received_ns is not None)
     return round(ms(answered[len(answered) // 2])) if answered else MAX_WAIT_MS
 
@@ -291,14 +291,14 @@ def _fits(count: int, card: float, weights: int, audio: float, text: float) -> O
     )
 
 
-def _figures(table: object) -> "dict[str, Figures]":
+def _figures(table: object) -> "dict[str, RuntimeFigures]":
     """What was measured, by the runtime's name; empty if this is no table."""
     rows: Sequence[RuntimeReport] = table if isinstance(table, list | tuple) else ()
     named = ((getattr(row, "name", ""), getattr(row, "figures", None)) for row in rows)
     return {name: figures for name, figures in named if figures is not None}
 
 
-def _read_table(measured: object) -> "tuple[dict[str, Figures], int] | None":
+def _read_table(measured: object) -> "tuple[dict[str, RuntimeFigures], int] | None":
     """The figures, and how many words of real speech they rest on; None if something lacks."""
     if not isinstance(measured, tuple) or len(measured) != 2:
         return None
@@ -311,7 +311,7 @@ def _read_table(measured: object) -> "tuple[dict[str, Figures], int] | None":
     return (figures, words) if words else None
 
 
-def _weighed(answer: str, figures: "dict[str, Figures]") -> Outcome:
+def _weighed(answer: str, figures: "dict[str, RuntimeFigures]") -> Outcome:
     broken = {name: _breach(each, figures[REFERENCE]) for name, each in figures.items()}
     if broken[answer]:
         return not_yet(f"{answer}: {broken[answer]}", "a runtime within both limits", "its row")
@@ -328,7 +328,7 @@ def _weighed(answer: str, figures: "dict[str, Figures]") -> Outcome:
     return passed(f"{answer}: {least / 1e6:.0f} MB, within both limits on this machine.", *struck)
 
 
-def _breach(each: "Figures", reference: "Figures") -> str | None:
+def _breach(each: "RuntimeFigures", reference: "RuntimeFigures") -> str | None:
     """Which limit it breaks; None if none."""
     if each.wer_real is None or reference.wer_real is None:
         return "no word error rate on real speech"

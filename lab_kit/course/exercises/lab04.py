@@ -14,8 +14,8 @@ from lab_kit.datasets import Clip
 from lab_kit.experiments.sound import (
     WEBSOCKET,
     CodecReport,
-    Heard,
     SilenceReport,
+    StreamOutcome,
     as_pcm16,
     clicking,
     clicks,
@@ -92,7 +92,7 @@ def judge_repair(answer: Any, measured: object) -> Outcome:
             return not_yet("no answer yet", "a list of bytes", "the cell above")
         if fault := _fault(list(repaired), clip):
             return fault
-    if not isinstance(heard, Heard) or heard.refusal:
+    if not isinstance(heard, StreamOutcome) or heard.refusal:
         return not_yet(
             getattr(heard, "refusal", None) or repr(heard), "an open stream", "what was heard"
         )

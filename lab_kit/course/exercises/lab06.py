@@ -39,7 +39,7 @@ def next_level(level: int, pressure: float, lasted_s: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class LevelCase:
     """What the controller is asked once."""
 
     what: str
@@ -53,17 +53,17 @@ class Moment:
         return next_level(self.level, self.pressure, self.lasted_s)
 
 
-MOMENTS = (
-    Moment("nothing happens", 0, 0.2, 60.0),
-    Moment("pressure that has only begun", 0, 1.5, 0.25),
-    Moment("pressure that lasts", 0, 1.5, 0.5),
-    Moment("pressure exactly at the limit lasts", 1, 1.0, 2.0),
-    Moment("great pressure is still one step", 0, 9.0, 5.0),
-    Moment("there is nothing above the highest level", 4, 2.0, 10.0),
-    Moment("less than the limit, but not much less", 2, 0.85, 60.0),
-    Moment("relief that has only begun", 2, 0.1, 1.0),
-    Moment("relief that lasts", 2, 0.1, 3.0),
-    Moment("there is nothing below full service", 0, 0.0, 99.0),
+CASES = (
+    LevelCase("nothing happens", 0, 0.2, 60.0),
+    LevelCase("pressure that has only begun", 0, 1.5, 0.25),
+    LevelCase("pressure that lasts", 0, 1.5, 0.5),
+    LevelCase("pressure exactly at the limit lasts", 1, 1.0, 2.0),
+    LevelCase("great pressure is still one step", 0, 9.0, 5.0),
+    LevelCase("there is nothing above the highest level", 4, 2.0, 10.0),
+    LevelCase("less than the limit, but not much less", 2, 0.85, 60.0),
+    LevelCase("relief that has only begun", 2, 0.1, 1.0),
+    LevelCase("relief that lasts", 2, 0.1, 3.0),
+    LevelCase("there is nothing below full service", 0, 0.0, 99.0),
 )
 
 
@@ -109,7 +109,7 @@ def judge_controller(answer: Any, measured: object) -> Outcome:
     """06.1: a function that steps up under lasting pressure and down under lasting relief."""
     if not _takes(answer, 0, 0.0, 0.0):
         return not_yet(repr(answer), "a function of level, pressure and lasted_s", "its definition")
-    told = [(moment, answer(moment.level, moment.pressure, moment.lasted_s)) for moment in MOMENTS]
+    told = [(case, answer(case.level, case.pressure, case.lasted_s)) for case in CASES]
     if all(said is ... or said is None for _, said in told):
         return not_yet("no answer yet", "write the controller", "the cell above")
     wrong = [
@@ -119,7 +119,7 @@ def judge_controller(answer: Any, measured: object) -> Outcome:
         if said != m.expected or isinstance(said, bool)
     ]
     if wrong:
-        return not_yet("\n".join(wrong), _RULE, f"{len(wrong)} of {len(MOMENTS)} moments")
+        return not_yet("\n".join(wrong), _RULE, f"{len(wrong)} of {len(CASES)} moments")
     for load in LOADS:
         seen = steps_under(answer, load)
         if seen != load.steps:
@@ -129,7 +129,7 @@ def judge_controller(answer: Any, measured: object) -> Outcome:
                 f"sixty seconds of it: {load.lesson}",
             )
     return passed(
-        f"{len(MOMENTS)} moments and three loads; no step more than needed.",
+        f"{len(CASES)} moments and three loads; no step more than needed.",
         "The two thresholds and the two patiences are what keeps it from flapping.",
     )
 

@@ -14,7 +14,7 @@ from lab_kit.dialects.open_inference.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SequencePosition:
     """Where a request stands in its sequence.
 
     Attributes:
@@ -26,14 +26,14 @@ class Place:
     is_last: bool
 
 
-def place(request: InferRequest) -> Place | None:
+def position_of(request: InferRequest) -> SequencePosition | None:
     """Where ``request`` stands; None if it belongs to no sequence."""
     sequence: Parameter = request.parameters.get("sequence_id", 0)
     if not isinstance(sequence, int | str):
         raise InvalidParameter(f"sequence_id {sequence!r}", "a number or a text", "correct it")
     if not sequence:
         return None
-    return Place(
+    return SequencePosition(
         sequence,
         bool(request.parameters.get("sequence_start", False)),
         bool(request.parameters.get("sequence_end", False)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab_kit.core.call_record import Stage
+from lab_kit.core.call_record import StageSpan
 from lab_kit.core.errors import ServerFailed
 from lab_kit.core.units import seconds
 from lab_kit.experiments.cold_start.recipes import MOONSHINE, WHISPER, Recipe
@@ -35,7 +35,7 @@ class ColdStart:
     """
 
     recipe: Recipe
-    phases: tuple[Stage, ...]
+    phases: tuple[StageSpan, ...]
     steady_s: float
 
     @property
@@ -135,12 +135,12 @@ class _Worker:
         return dict(json.loads(line))
 
 
-def _in_a_row(lengths_ns: dict[str, int]) -> Iterator[Stage]:
+def _in_a_row(lengths_ns: dict[str, int]) -> Iterator[StageSpan]:
     end_s = 0.0
     for name in PHASES:
         if lengths_ns.get(name):
             start_s, end_s = end_s, end_s + seconds(lengths_ns[name])
-            yield Stage(name, start_s, end_s)
+            yield StageSpan(name, start_s, end_s)
 
 
 def _drop_from_page_cache(recipe: Recipe) -> None:

@@ -13,7 +13,7 @@ SAMPLE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
+class Utilisation:
     """Samples of a server and the processes it started.
 
     Attributes:
@@ -52,10 +52,10 @@ class Sampler:
         """Take a last sample and end."""
         self._sampling.stop()
 
-    def taken(self) -> Busy:
+    def taken(self) -> Utilisation:
         """What was sampled."""
         readings = self._sampling.taken()
-        return Busy(
+        return Utilisation(
             tuple(at_s for at_s, _ in readings[1:]),
             busy_cores(readings),
             self._available,

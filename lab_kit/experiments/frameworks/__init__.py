@@ -5,6 +5,6 @@ that what differs is the serving.
 """
 
 from lab_kit.experiments.frameworks.framework import Framework
-from lab_kit.experiments.frameworks.peer import Peer, PeerCall, start
+from lab_kit.experiments.frameworks.server import FrameworkCall, FrameworkServer, start
 
-__all__ = ["Framework", "Peer", "PeerCall", "start"]
+__all__ = ["Framework", "FrameworkCall", "FrameworkServer", "start"]

@@ -1,4 +1,4 @@
-"""The peers there are, and where each is asked."""
+"""The frameworks there are, and the paths that each serves."""
 
 from enum import StrEnum
 

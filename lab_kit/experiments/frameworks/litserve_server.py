@@ -21,7 +21,7 @@ from lab_kit.models.device import choose_device
 _UNUSED_PORT = 65_535
 """LitServe wants a port and looks at its range; the socket that was handed over has another."""
 _LAST_ANSWERS_S = 1
-"""LitServe would give open connections 30 s to end; those of a peer that is stopped are idle."""
+"""LitServe would give open connections 30 s to end; those of a server that is stopped are idle."""
 
 
 class SpeechApi(litserve.LitAPI):  # type: ignore[misc]  # the package is not typed

@@ -1,4 +1,4 @@
-"""A peer as a process: ``python -m`` this module, ``FRAMEWORK --fd N --with-parent``."""
+"""The process of a server: ``python -m`` this module, ``FRAMEWORK --fd N --with-parent``."""
 
 import argparse
 import logging

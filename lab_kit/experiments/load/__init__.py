@@ -1,6 +1,8 @@
-"""Load and its surroundings: callers in turn, at once or by a plan; distance; busy devices.
+"""Load: calls and requests in turn, at once or by a plan, and what their answers have in common.
 
-It sees the client only, so it can load any server the client can talk to.
+It sees the client only, so it can load any server the client can talk to. What a lab uses beside a
+load is offered here too: a slower network (`experiments.networks`) and the device's own figures
+(`experiments.device`).
 """
 
 from lab_kit.experiments.device.telemetry import (
@@ -11,7 +13,7 @@ from lab_kit.experiments.device.telemetry import (
     Source,
     watch_device,
 )
-from lab_kit.experiments.device.utilisation import Busy, watch
+from lab_kit.experiments.device.utilisation import Utilisation, watch
 from lab_kit.experiments.load.arrivals import Arrivals, Constant, Poisson
 from lab_kit.experiments.load.call_plans import (
     CallPlan,
@@ -21,44 +23,44 @@ from lab_kit.experiments.load.call_plans import (
     Stairs,
 )
 from lab_kit.experiments.load.calling import Watcher, call_all
-from lab_kit.experiments.load.company import Company, alone_and_together
-from lab_kit.experiments.load.live_load import Ending, Limits, LiveLoad, OfferedCall, Turn
-from lab_kit.experiments.load.open_loop import Offered, OfferedRequest, Transcribe, offer, sweep
-from lab_kit.experiments.load.turns import Turns, at_once, in_turn, neighbours
-from lab_kit.experiments.load.unread import Unread, never_read
+from lab_kit.experiments.load.invariance import BatchInvariance, batch_invariance
+from lab_kit.experiments.load.live_load import Ending, LiveLoad, OfferedCall, Turn, TurnLimits
+from lab_kit.experiments.load.open_loop import OfferedRequest, OpenLoopRun, Transcribe, offer, sweep
+from lab_kit.experiments.load.turns import ClosedLoopRun, at_once, in_turn, neighbours
+from lab_kit.experiments.load.unread import UnreadStream, never_read
 from lab_kit.experiments.networks.fault_proxy import between, far_away
 from lab_kit.experiments.networks.network import Network
 
 __all__ = [
     "Arrivals",
-    "Busy",
+    "BatchInvariance",
     "CallPlan",
     "ClosedCalls",
-    "Company",
+    "ClosedLoopRun",
     "Constant",
     "DeviceRecord",
     "DeviceSample",
     "DeviceWatch",
     "Ending",
     "GpuSample",
-    "Limits",
     "LiveLoad",
     "Network",
-    "Offered",
     "OfferedCall",
     "OfferedRequest",
     "OpenCalls",
+    "OpenLoopRun",
     "PlannedCall",
     "Poisson",
     "Source",
     "Stairs",
     "Transcribe",
     "Turn",
-    "Turns",
-    "Unread",
+    "TurnLimits",
+    "UnreadStream",
+    "Utilisation",
     "Watcher",
-    "alone_and_together",
     "at_once",
+    "batch_invariance",
     "between",
     "call_all",
     "far_away",

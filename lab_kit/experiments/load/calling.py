@@ -19,7 +19,7 @@ from lab_kit.core.errors import LabError, SystemOverloaded
 from lab_kit.core.events import StreamOptions
 from lab_kit.datasets import Clip
 from lab_kit.experiments.load.call_plans import CallPlan, ClosedCalls
-from lab_kit.experiments.load.live_load import Ending, Limits, LiveLoad, OfferedCall
+from lab_kit.experiments.load.live_load import Ending, LiveLoad, OfferedCall, TurnLimits
 from lab_kit.experiments.load.speaking import speaking
 
 PATIENCE_S = 10.0
@@ -68,7 +68,7 @@ async def call_all(
     warm_up_s: float = 0.0,
     patience_s: float = PATIENCE_S,
     seed: int = SEED,
-    limits: Limits | None = None,
+    limits: TurnLimits | None = None,
     watcher: Watcher | None = None,
 ) -> LiveLoad:
     """Carry out the plan; returns when every call has ended.
@@ -107,7 +107,7 @@ async def call_all(
         warm_up_s=warm_up_s,
         generator_cores=(time.process_time_ns() - cpu_ns) / wall_ns,
         machine_cores=psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1),
-        limits=limits or Limits(),
+        limits=limits or TurnLimits(),
     )
 
 

@@ -34,7 +34,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TurnLimits:
     """What a good turn keeps to."""
 
     final_delay_s: float = BUDGET_S
@@ -88,7 +88,7 @@ class Turn:
         """Infinite if no result came."""
         return math.inf if self.delays.first_result_s is None else self.delays.first_result_s
 
-    def is_good(self, limits: Limits) -> bool:
+    def is_good(self, limits: TurnLimits) -> bool:
         """Whether it kept to both limits."""
         return (
             self.final_delay_s <= limits.final_delay_s
@@ -113,7 +113,7 @@ class LiveLoad:
     warm_up_s: float
     generator_cores: float
     machine_cores: float
-    limits: Limits = Limits()
+    limits: TurnLimits = TurnLimits()
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:

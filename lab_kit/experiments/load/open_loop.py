@@ -75,7 +75,7 @@ OnEnd: TypeAlias = Callable[[float, OfferedRequest], None]
 
 
 @dataclass(frozen=True)
-class Offered:
+class OpenLoopRun:
     """A plan that was carried out.
 
     Figures are of the window after the warm-up: latencies of requests due in it, throughput by
@@ -174,7 +174,7 @@ async def offer(
     warm_up_s: float = 0.0,
     patience_s: float = PATIENCE_S,
     on_end: OnEnd | None = None,
-) -> Offered:
+) -> OpenLoopRun:
     """Make the plan's requests, one clip after the other; returns when all have ended.
 
     Args:
@@ -207,7 +207,7 @@ async def offer(
             if on_end is not None:
                 made[-1].add_done_callback(partial(_tell, on_end, at_s))
     wall_ns = time.perf_counter_ns() - began_ns
-    return Offered(
+    return OpenLoopRun(
         arrivals=arrivals,
         requests=tuple(task.result() for task in made),
         began_ns=zero_ns,
@@ -222,7 +222,7 @@ async def sweep(
     plans: Sequence[Arrivals],
     *,
     warm_up_s: float = 0.0,
-) -> list[Offered]:
+) -> list[OpenLoopRun]:
     """Carry out one plan after the other.
 
     Put the rates in rising order: a server may go on working for callers who hung up.

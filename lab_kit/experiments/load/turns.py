@@ -10,15 +10,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from lab_kit.core.call_record import RequestCall
-from lab_kit.experiments.device.utilisation import Busy, watch
+from lab_kit.experiments.device.utilisation import Utilisation, watch
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class ClosedLoopRun:
     """Requests that were made, and what the server's cores did meanwhile."""
 
     calls: tuple[RequestCall, ...]
-    busy: Busy
+    busy: Utilisation
 
     @property
     def wall_s(self) -> float:
@@ -33,20 +33,20 @@ class Turns:
 
 async def in_turn(
     requests: Sequence[Callable[[], Awaitable[RequestCall]]], server_pid: int
-) -> Turns:
+) -> ClosedLoopRun:
     """Make each request when the one before it has been answered."""
     with watch(server_pid) as samples:
         calls = [await request() for request in requests]
-    return Turns(tuple(calls), samples.taken())
+    return ClosedLoopRun(tuple(calls), samples.taken())
 
 
 async def at_once(
     requests: Sequence[Callable[[], Awaitable[RequestCall]]], server_pid: int
-) -> Turns:
+) -> ClosedLoopRun:
     """Make all requests at the same time."""
     with watch(server_pid) as samples:
         calls = await asyncio.gather(*(request() for request in requests))
-    return Turns(tuple(calls), samples.taken())
+    return ClosedLoopRun(tuple(calls), samples.taken())
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from lab_kit.client import Place, connect
+from lab_kit.client import ServerAddress, connect
 from lab_kit.core.errors import ConnectionFailed
 from lab_kit.core.events import StreamOptions
 
@@ -18,7 +18,7 @@ _GOOD_ENDS = ("1000", "1001", "OK")
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadStream:
     """What became of a stream that nobody read.
 
     Attributes:
@@ -32,16 +32,16 @@ class Unread:
     ended_as: str | None
 
 
-async def never_read(place: Place, at_most_s: float = 30.0) -> Unread:
+async def never_read(address: ServerAddress, at_most_s: float = 30.0) -> UnreadStream:
     """Open a stream, ask for finals again and again, read none, and see how it ends.
 
     Raises:
         ConnectionFailed: the stream could not be opened.
     """
-    async with httpx.AsyncClient(base_url=place.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=address.url, trust_env=False) as http:
         before = await _counted(http)
         began_s = time.perf_counter()
-        async with connect(place.url, StreamOptions(), place.key) as stream:
+        async with connect(address.url, StreamOptions(), address.key) as stream:
             asking = asyncio.create_task(_ask_on(stream.finalize))
             try:
                 ended_as, after = None, before
@@ -54,7 +54,7 @@ async def never_read(place: Place, at_most_s: float = 30.0) -> Unread:
                 asking.cancel()
                 await asyncio.gather(asking, return_exceptions=True)
             seconds = time.perf_counter() - began_s
-    return Unread(round(after[0] - before[0]), seconds, ended_as)
+    return UnreadStream(round(after[0] - before[0]), seconds, ended_as)
 
 
 async def _ask_on(finalize: Callable[[], Awaitable[None]]) -> None:

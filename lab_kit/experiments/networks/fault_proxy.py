@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from lab_kit.client import Place
+from lab_kit.client import ServerAddress
 from lab_kit.core.call_record import Traffic
-from lab_kit.experiments.networks.network import Counter, Network, chances
+from lab_kit.experiments.networks.network import ByteCounter, Network, chances
 from lab_kit.experiments.networks.rtc_route import HOST, RtcRoute
 from lab_kit.experiments.networks.tcp_carrier import Address, TcpCarrier
 
@@ -22,11 +22,11 @@ _T = TypeVar("_T")
 
 
 @contextmanager
-def between(place: Place, network: Network) -> Iterator[Place]:
-    """Put ``network`` before the server at ``place``; gives its addresses behind the proxy."""
+def between(address: ServerAddress, network: Network) -> Iterator[ServerAddress]:
+    """Put ``network`` before the server at ``address``; gives its addresses behind the proxy."""
     proxy = FaultProxy(network)
     try:
-        yield proxy.start(place)
+        yield proxy.start(address)
     finally:
         proxy.stop()
 
@@ -38,8 +38,8 @@ def far_away(url: str, one_way_s: float) -> Iterator[str]:
     Raises:
         InvalidParameter: a negative delay, or more than 2 s.
     """
-    with between(Place(url), Network(one_way_s)) as place:
-        yield place.url
+    with between(ServerAddress(url), Network(one_way_s)) as address:
+        yield address.url
 
 
 class FaultProxy:
@@ -48,22 +48,22 @@ class FaultProxy:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._chance = chances(network)
-        self._counter = Counter()
+        self._counter = ByteCounter()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="network")
         self._servers: list[asyncio.Server] = []
         self._calls: list[RtcRoute] = []
 
-    def start(self, place: Place) -> Place:
+    def start(self, address: ServerAddress) -> ServerAddress:
         """Begin to listen; returns the server's addresses as they are to be used."""
         self._thread.start()
-        target = urlsplit(place.url)
+        target = urlsplit(address.url)
         port = self._listen((str(target.hostname), int(target.port or 80)))
         grpc = None
-        if place.grpc is not None:
-            host, _, number = place.grpc.rpartition(":")
+        if address.grpc is not None:
+            host, _, number = address.grpc.rpartition(":")
             grpc = f"{HOST}:{self._listen((host, int(number)))}"
-        return replace(place, url=f"http://{HOST}:{port}", grpc=grpc, route=self, meter=self)
+        return replace(address, url=f"http://{HOST}:{port}", grpc=grpc, route=self, meter=self)
 
     def stop(self) -> None:
         """Close every connection and end the thread."""

@@ -1,6 +1,6 @@
 """What a network does to packets: delay, jitter, loss, a narrow line; idle and deaf connections.
 
-Pure: a lane is told when something is sent and says when it arrives. Loss is the difference
+Pure: a link is told when something is sent and says when it arrives. Loss is the difference
 between the two transports: UDP drops the packet and goes on, TCP sends it again after a timeout,
 and whatever was sent meanwhile waits behind it.
 """
@@ -63,7 +63,7 @@ class Network:
             raise InvalidParameter("a limit of zero or less", "a positive one", "or None for none")
 
 
-class Lane:
+class Link:
     """One direction of one connection.
 
     Args:
@@ -116,7 +116,7 @@ def chances(network: Network) -> Callable[[], float]:
 
 
 @dataclass(slots=True)
-class Counter:
+class ByteCounter:
     """Bytes that passed, each way."""
 
     up_bytes: int = 0

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import cast
 
-from lab_kit.experiments.networks.network import Counter, Lane, Network
+from lab_kit.experiments.networks.network import ByteCounter, Link, Network
 
 HOST = "127.0.0.1"
 Address = tuple[str, int]
@@ -19,10 +19,10 @@ class RtcRoute:
     packets from where it expects them.
     """
 
-    def __init__(self, network: Network, chance: Callable[[], float], counter: Counter) -> None:
+    def __init__(self, network: Network, chance: Callable[[], float], counter: ByteCounter) -> None:
         self._network = network
         self._counter = counter
-        self._lanes = {up: Lane(network, False, chance) for up in (True, False)}
+        self._links = {up: Link(network, False, chance) for up in (True, False)}
         self._for_client: dict[Address, _Socket] = {}
         self._for_server: dict[Address, _Socket] = {}
         self._began_s: float | None = None
@@ -79,7 +79,7 @@ class RtcRoute:
             self._counter.up_bytes += len(data)
         else:
             self._counter.down_bytes += len(data)
-        due_s = self._lanes[is_up].arrival_s(loop.time(), len(data))
+        due_s = self._links[is_up].arrival_s(loop.time(), len(data))
         if due_s is not None:
             loop.call_at(due_s, leaves_by.send, data, receiver)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from lab_kit.experiments.networks.network import Counter, Lane, Network
+from lab_kit.experiments.networks.network import ByteCounter, Link, Network
 
 _READ_BYTES = 65_536
 _MAX_TRAVELLING_BYTES = 4_000_000
@@ -15,7 +15,7 @@ Address = tuple[str, int]
 class TcpCarrier:
     """One TCP connection through the proxy."""
 
-    def __init__(self, network: Network, chance: Callable[[], float], counter: Counter) -> None:
+    def __init__(self, network: Network, chance: Callable[[], float], counter: ByteCounter) -> None:
         self._network = network
         self._chance = chance
         self._counter = counter
@@ -63,7 +63,7 @@ class TcpCarrier:
         """Write what is read, each piece when it arrives; then pass the end on."""
         # TCP's own handshake ends at the proxy; its round trip is made up for by the first bytes
         handshake_s = 2 * self._network.one_way_s if is_up else 0.0
-        lane = Lane(self._network, True, self._chance, self._began_s + handshake_s)
+        link = Link(self._network, True, self._chance, self._began_s + handshake_s)
         travelling: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         arriving = asyncio.create_task(self._arrive(travelling, writer))
         try:
@@ -71,13 +71,13 @@ class TcpCarrier:
                 if self._is_deaf():
                     continue
                 self._count(len(piece), is_up)
-                due_s = lane.arrival_s(self._loop.time(), len(piece))
+                due_s = link.arrival_s(self._loop.time(), len(piece))
                 assert due_s is not None
                 travelling.put_nowait((due_s, piece))
                 while travelling.qsize() * _READ_BYTES > _MAX_TRAVELLING_BYTES:
                     await asyncio.sleep(0.005)
             if not self._is_deaf():
-                end_s = lane.arrival_s(self._loop.time(), 0)
+                end_s = link.arrival_s(self._loop.time(), 0)
                 travelling.put_nowait((end_s or 0.0, b""))
             await arriving
         finally:

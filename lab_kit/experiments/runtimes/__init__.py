@@ -6,14 +6,20 @@
 
 from lab_kit.experiments.runtimes.choices import REFERENCE, Runtime, available, same_precision
 from lab_kit.experiments.runtimes.network import Loaded, Transcript
-from lab_kit.experiments.runtimes.report import THREADS, Figures, RuntimeReport, compare, table
+from lab_kit.experiments.runtimes.report import (
+    THREADS,
+    RuntimeFigures,
+    RuntimeReport,
+    compare,
+    table,
+)
 
 __all__ = [
     "REFERENCE",
     "THREADS",
-    "Figures",
     "Loaded",
     "Runtime",
+    "RuntimeFigures",
     "RuntimeReport",
     "Transcript",
     "available",

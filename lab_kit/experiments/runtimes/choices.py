@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltNetwork:
     """A network, and what it took to get it; see `Loaded`."""
 
     network: Network
@@ -39,7 +39,7 @@ class Built:
     load_s: float
 
 
-Build: TypeAlias = Callable[[Path, Device], Built]
+Build: TypeAlias = Callable[[Path, Device], BuiltNetwork]
 """Makes a network from the file of weights, on a device."""
 
 
@@ -135,26 +135,26 @@ def same_precision() -> tuple[str, ...]:
 
 
 def _eager(dtype: str) -> Build:
-    def build(weights: Path, device: Device) -> Built:
+    def build(weights: Path, device: Device) -> BuiltNetwork:
         network, load_s = _timed(lambda: TorchNetwork(weights, device, dtype))
-        return Built(network, 0.0, load_s)
+        return BuiltNetwork(network, 0.0, load_s)
 
     return build
 
 
-def _compiled(weights: Path, device: Device) -> Built:
+def _compiled(weights: Path, device: Device) -> BuiltNetwork:
     network, load_s = _timed(lambda: TorchNetwork(weights, device, "float32"))
     compiled = kept_folder() / "compiled"
     silence = np.zeros((1, 80, 3000), np.float32)
     _, prepare_s = _timed(lambda: network.compile_encoder(compiled, silence))
-    return Built(network, prepare_s, load_s)
+    return BuiltNetwork(network, prepare_s, load_s)
 
 
 def _in_onnx_runtime(graphs: Callable[[Path], Path]) -> Build:
-    def build(weights: Path, device: Device) -> Built:
+    def build(weights: Path, device: Device) -> BuiltNetwork:
         folder, prepare_s = _timed(lambda: graphs(weights))
         network, load_s = _timed(lambda: OnnxNetwork(folder, device))
-        return Built(network, prepare_s, load_s)
+        return BuiltNetwork(network, prepare_s, load_s)
 
     return build
 

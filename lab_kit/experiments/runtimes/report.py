@@ -26,7 +26,7 @@ THREADS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class RuntimeFigures:
     """What was measured of one runtime.
 
     Attributes:
@@ -65,7 +65,7 @@ class RuntimeReport:
     precision: str
     how: str
     device: str
-    figures: Figures | None
+    figures: RuntimeFigures | None
     why_not: str | None
 
 
@@ -135,7 +135,7 @@ def _measured(
 ) -> RuntimeReport:
     clip_ms = [ms(each.encode_s + each.decode_s) for each in run.transcripts]
     same = [a.text == b.text for a, b in zip(run.transcripts, reference.transcripts, strict=True)]
-    figures = Figures(
+    figures = RuntimeFigures(
         size_bytes=loaded.network.size_bytes,
         prepare_s=loaded.prepare_s,
         load_s=loaded.load_s,

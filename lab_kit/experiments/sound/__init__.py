@@ -5,11 +5,17 @@ packets, and a relay that makes a stream click. Truth comes from the clips' alig
 comes from a real model behind a door that is passed in. Nothing here starts a server.
 """
 
-from lab_kit.experiments.sound.clicking import Heard, as_pcm16, clicking, clicks, hear
+from lab_kit.experiments.sound.clicking import (
+    StreamOutcome,
+    as_pcm16,
+    clicking,
+    clicks,
+    stream_pieces,
+)
 from lab_kit.experiments.sound.codec_costs import LADDER, CodecReport, compare_codecs
-from lab_kit.experiments.sound.detectors import Detection, Din, RocPoint, compare_detectors
+from lab_kit.experiments.sound.detectors import Detection, Noise, RocPoint, compare_detectors
 from lab_kit.experiments.sound.networks import NetworkReport, carried, compare_buffers
-from lab_kit.experiments.sound.overhead import RTP, WEBSOCKET, Wire
+from lab_kit.experiments.sound.overhead import RTP, WEBSOCKET, HeaderStack
 from lab_kit.experiments.sound.silences import SilenceReport, compare_silences
 
 __all__ = [
@@ -18,12 +24,12 @@ __all__ = [
     "WEBSOCKET",
     "CodecReport",
     "Detection",
-    "Din",
-    "Heard",
+    "HeaderStack",
     "NetworkReport",
+    "Noise",
     "RocPoint",
     "SilenceReport",
-    "Wire",
+    "StreamOutcome",
     "as_pcm16",
     "carried",
     "clicking",
@@ -32,5 +38,5 @@ __all__ = [
     "compare_codecs",
     "compare_detectors",
     "compare_silences",
-    "hear",
+    "stream_pieces",
 ]

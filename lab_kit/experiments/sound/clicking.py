@@ -28,7 +28,7 @@ _CLICK_SAMPLES = samples(0.002)
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class StreamOutcome:
     """What became of a stream.
 
     Attributes:
@@ -40,14 +40,14 @@ class Heard:
     refusal: str | None = None
 
 
-class Streams(Protocol):
+class StreamCaller(Protocol):
     """Someone who can stream a source, as `bench.Caller` can."""
 
     async def stream(self, clip: Source, /) -> StreamCall: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class PieceSource:
     """Bytes that say they are PCM16 at 16 kHz, handed out at the pace of that sound."""
 
     name: str
@@ -90,13 +90,13 @@ def as_pcm16(pieces: Sequence[bytes]) -> FloatArray:
     return to_float(joined[: len(joined) // 2 * 2], "linear16")
 
 
-async def hear(caller: Streams, pieces: Iterable[bytes]) -> Heard:
+async def stream_pieces(caller: StreamCaller, pieces: Iterable[bytes]) -> StreamOutcome:
     """Stream the pieces to a server as PCM16; a refusal is part of the answer."""
     try:
-        call = await caller.stream(Pieces("a relayed stream", tuple(pieces)))
+        call = await caller.stream(PieceSource("a relayed stream", tuple(pieces)))
     except LabError as error:
-        return Heard("", str(error))
-    return Heard(transcript(call))
+        return StreamOutcome("", str(error))
+    return StreamOutcome(transcript(call))
 
 
 def _wav_header(data_bytes: int) -> bytes:

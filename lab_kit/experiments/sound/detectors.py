@@ -26,8 +26,8 @@ from lab_kit.models.store.store import ModelStore
 SEED = 4
 
 
-class Din(StrEnum):
-    """What sounds besides the speaker."""
+class Noise(StrEnum):
+    """What is mixed into the speech."""
 
     CLEAN = "clean"
     WHITE = "white"
@@ -46,10 +46,10 @@ class RocPoint:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One detector in one din.
+    """One detector in one noise, at one level.
 
     Attributes:
-        snr_db: how far below the speech the din is; None without one.
+        snr_db: speech level over noise level; None where none was added.
         points: from the strictest threshold to the laxest.
         area: under the curve; 1 tells speech from noise always, 0.5 by chance.
         at: the point of the threshold that is really used.
@@ -59,7 +59,7 @@ class Detection:
     """
 
     detector: str
-    din: Din
+    noise: Noise
     snr_db: float | None
     points: tuple[RocPoint, ...]
     area: float
@@ -71,24 +71,24 @@ class Detection:
 def compare_detectors(
     clips: Sequence[Clip],
     snrs_db: Sequence[float] = (20.0, 10.0, 5.0, 0.0),
-    dins: Sequence[Din] = (Din.WHITE, Din.PINK, Din.BABBLE),
+    noises: Sequence[Noise] = (Noise.WHITE, Noise.PINK, Noise.BABBLE),
     voices: Sequence[Clip] = (),
     scorers: Mapping[str, Callable[[], SpeechScorer]] | None = None,
 ) -> list[Detection]:
-    """Every detector on the clean clips, then in each din at each distance.
+    """Every detector on the clean clips, then in each noise at each signal-to-noise ratio.
 
     Args:
         voices: who talks in the babble; not the clips themselves.
         scorers: how a new one is made, by name; default energy and Silero.
     """
-    conditions: list[tuple[Din, float | None]] = [(Din.CLEAN, None)]
-    conditions += [(din, snr_db) for din in dins for snr_db in snrs_db]
+    conditions: list[tuple[Noise, float | None]] = [(Noise.CLEAN, None)]
+    conditions += [(noise, snr_db) for noise in noises for snr_db in snrs_db]
     found = []
-    for din, snr_db in conditions:
-        heard = [_in_din(clip, din, snr_db, voices) for clip in clips]
+    for noise, snr_db in conditions:
+        heard = [_in_noise(clip, noise, snr_db, voices) for clip in clips]
         truth = np.concatenate([speech_truth(clip) for clip in clips])
         for name, new_scorer in (scorers or default_scorers()).items():
-            found.append(_judge(name, din, snr_db, heard, truth, new_scorer))
+            found.append(_judge(name, noise, snr_db, heard, truth, new_scorer))
     return found
 
 
@@ -141,7 +141,7 @@ def area_under(points: Sequence[RocPoint]) -> float:
 
 def _judge(
     name: str,
-    din: Din,
+    noise: Noise,
     snr_db: float | None,
     heard: Sequence[FloatArray],
     truth: NDArray[np.bool_],
@@ -152,7 +152,7 @@ def _judge(
     said = scores >= ONSET_PROBABILITY
     return Detection(
         detector=name,
-        din=din,
+        noise=noise,
         snr_db=snr_db,
         points=points,
         area=area_under(points),
@@ -178,13 +178,13 @@ def _scores(
     return np.array(scores), took_s
 
 
-def _in_din(clip: Clip, din: Din, snr_db: float | None, voices: Sequence[Clip]) -> FloatArray:
+def _in_noise(clip: Clip, noise: Noise, snr_db: float | None, voices: Sequence[Clip]) -> FloatArray:
     count = len(clip.samples)
-    if din is Din.CLEAN or snr_db is None:
+    if noise is Noise.CLEAN or snr_db is None:
         return clip.samples
     spoken_s = [(word.start_s, word.end_s) for word in clip.words]
-    if din is Din.BABBLE:
-        noise = signals.babble([voice.samples for voice in voices or (clip,)], count, SEED)
+    if noise is Noise.BABBLE:
+        added = signals.babble([voice.samples for voice in voices or (clip,)], count, SEED)
     else:
-        noise = (signals.white if din is Din.WHITE else signals.pink)(count, SEED)
-    return signals.in_noise(clip.samples, noise, snr_db, spoken_s)
+        added = (signals.white if noise is Noise.WHITE else signals.pink)(count, SEED)
+    return signals.in_noise(clip.samples, added, snr_db, spoken_s)

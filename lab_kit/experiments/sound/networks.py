@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab_kit.audio.codecs import PCM16
-from lab_kit.audio.network.concealment import Filler, RepeatPitch
+from lab_kit.audio.network.concealment import Concealer, RepeatPitch
 from lab_kit.audio.network.jitter import (
     AdaptiveDelay,
     FixedDelay,
@@ -30,7 +30,7 @@ _FINISH_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PlayedAudio:
     """One recording after the network.
 
     Attributes:
@@ -71,16 +71,16 @@ async def compare_buffers(
     clips: Sequence[Clip],
     network: PacketNetwork,
     buffers: Mapping[str, FixedDelay | AdaptiveDelay],
-    new_filler: Callable[[], Filler] = RepeatPitch,
+    new_concealer: Callable[[], Concealer] = RepeatPitch,
 ) -> list[NetworkReport]:
     """Send the clips over the network into each buffer, and have a model listen.
 
     Args:
-        new_filler: what fills the gaps.
+        new_concealer: what fills the gaps.
     """
     reports = []
     for name, delay in buffers.items():
-        calls = [carried(clip.samples, network, delay, new_filler()) for clip in clips]
+        calls = [carried(clip.samples, network, delay, new_concealer()) for clip in clips]
         wer = await heard_wrong(recognizer, clips, [call.audio for call in calls])
         reports.append(_summed(name, calls, wer))
     return reports
@@ -90,8 +90,8 @@ def carried(
     audio: FloatArray,
     network: PacketNetwork,
     delay: FixedDelay | AdaptiveDelay,
-    filler: Filler | None = None,
-) -> Call:
+    concealer: Concealer | None = None,
+) -> PlayedAudio:
     """Send (samples,) at 16 kHz as frames of 20 ms and play what arrives."""
     packets = _packets(audio)
     arrivals_s = network.arrivals_s([packet.sent_s for packet in packets])
@@ -99,7 +99,7 @@ def carried(
         ((at_s, p) for at_s, p in zip(arrivals_s, packets, strict=True) if at_s is not None),
         key=lambda each: each[0],
     )
-    buffer = JitterBuffer(len(packets[0].audio), delay, filler)
+    buffer = JitterBuffer(len(packets[0].audio), delay, concealer)
     played, now_s, last_s = [], 0.0, len(packets) * FRAME_S + _FINISH_S
     waiting = iter([*coming, (float("inf"), packets[0])])
     due = next(waiting)
@@ -112,7 +112,9 @@ def carried(
         now_s += FRAME_S
     transits_s = [at_s - packet.sent_s for at_s, packet in coming]
     lateness_s = tuple(t - min(transits_s) for t in transits_s)
-    return Call(np.concatenate([np.zeros(0, np.float32), *played]), buffer.report, lateness_s)
+    return PlayedAudio(
+        np.concatenate([np.zeros(0, np.float32), *played]), buffer.report, lateness_s
+    )
 
 
 def _packets(audio: FloatArray) -> list[Packet]:
@@ -129,7 +131,7 @@ def _done(buffer: JitterBuffer) -> int:
     return len(buffer.report.delays_s) + buffer.report.left_out
 
 
-def _summed(name: str, calls: Sequence[Call], wer: float) -> NetworkReport:
+def _summed(name: str, calls: Sequence[PlayedAudio], wer: float) -> NetworkReport:
     reports = [call.report for call in calls]
     return NetworkReport(
         buffer=name,

@@ -13,7 +13,7 @@ PACKET_BYTES = 1_460
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class HeaderStack:
     """A stack of headers.
 
     Attributes:
@@ -41,8 +41,10 @@ class Wire:
         return self.message_bytes(payload_bytes_per_s * chunk_s) / chunk_s
 
 
-WEBSOCKET = Wire("WebSocket over TLS", per_message=6 + 22, per_packet=20 + 20, per_long_message=2)
+WEBSOCKET = HeaderStack(
+    "WebSocket over TLS", per_message=6 + 22, per_packet=20 + 20, per_long_message=2
+)
 """Source: RFC 6455, section 5.2 (a masked frame has 6, one of 126 bytes to 64 kB has 8); RFC 8446,
 section 5.2 (a TLS 1.3 record adds 5 + 1 + 16); RFC 9293 and RFC 791 (20 each)."""
-RTP = Wire("RTP over UDP", per_message=12, per_packet=8 + 20)
+RTP = HeaderStack("RTP over UDP", per_message=12, per_packet=8 + 20)
 """Source: RFC 3550, section 5.1; RFC 768; RFC 791. WebRTC encrypts as well, with a few bytes."""

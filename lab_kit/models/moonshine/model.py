@@ -4,7 +4,7 @@ The encoder turns samples into one frame per 384 samples; its cost grows with le
 windows are cheap. The decoder turns frames and tokens into the next token; ``DecodeBatch`` holds
 what it remembers, so that several sequences can share a step. The graph has no mask over past
 tokens, therefore only sequences of equal length can share one; frames of different number can,
-because the graph masks those. The graphs are `moonshine_graph`'s, from the published weights.
+because the graph masks those. `graph` writes the graphs, from the published weights.
 
 This module computes; who is computed when is the engine's affair. Source of the architecture:
 Jeffries et al., "Moonshine: Speech Recognition for Live Transcription and Voice Commands", 2024,

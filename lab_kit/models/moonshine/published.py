@@ -1,4 +1,4 @@
-"""Moonshine's graphs as they were published: what `moonshine_graph` is compared with.
+"""Moonshine's graphs as they were published: what `graph` is compared with.
 
 One clip at a time, token by token, as a first server would. Their decoder is two graphs behind a
 switch, takes the encoder's frames anew in every step, and pads them.

@@ -91,7 +91,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Location:
     """Where a model's files should be, and whether their hashes are to be checked."""
 
     folder: Path
@@ -134,12 +134,12 @@ class ModelStore:
             ModelStoreError: a file is missing or differs; says how to get it.
         """
         entry = self._find(name)
-        place = self._place(entry)
-        _require_present(entry, place)
-        if place.is_checked:
+        location = self._location(entry)
+        _require_present(entry, location)
+        if location.is_checked:
             for member in entry.members:
-                files.check_file(member, place.paths[member.name])
-        return ModelFiles(name, place.folder, place.paths, is_verified=place.is_checked)
+                files.check_file(member, location.paths[member.name])
+        return ModelFiles(name, location.folder, location.paths, is_verified=location.is_checked)
 
     def verify(self, name: str) -> Listing:
         """Hash the model's files and say what was found; raises only for an unknown name."""
@@ -150,7 +150,7 @@ class ModelStore:
             state = State.CORRUPT if self._all_present(entry) else State.MISSING
             return Listing(entry, state, None, str(error))
         state = State.VERIFIED if found.is_verified else State.UNVERIFIED
-        return Listing(entry, state, found.folder, self._place(entry).detail)
+        return Listing(entry, state, found.folder, self._location(entry).detail)
 
     def listing(self) -> list[Listing]:
         """One verified line for each entry of the catalog, in its order."""
@@ -200,29 +200,29 @@ class ModelStore:
     def _find(self, name: str) -> ModelEntry:
         return models_catalog.find(name, self._catalog)
 
-    def _place(self, entry: ModelEntry) -> _Place:
+    def _location(self, entry: ModelEntry) -> _Location:
         """Folder first, then dependency or store: the first that is set is the only one used."""
         variable = env_name(entry.name)
         if folder := self._environ.get(f"LAB_MODEL_DIR_{variable}"):
             own_build = self._environ.get(f"LAB_MODEL_OWN_BUILD_{variable}") == "1"
             detail = "local folder, your own build" if own_build else "local folder"
-            return _flat_place(entry, Path(folder).expanduser(), not own_build, detail)
+            return _flat_location(entry, Path(folder).expanduser(), not own_build, detail)
         if isinstance(entry.source, BundledSource):
-            return _bundled_place(entry, entry.source)
+            return _bundled_location(entry, entry.source)
         folder_name = f"{entry.name}-{entry.digest[:12]}"
-        return _flat_place(entry, self.root / folder_name, True, entry.source.filename)
+        return _flat_location(entry, self.root / folder_name, True, entry.source.filename)
 
     def _needs_fetch(self, entry: ModelEntry) -> bool:
         """False where a good copy is here; a local folder or a dependency is never fetched."""
-        is_ours = self._place(entry).folder.parent == self.root
+        is_ours = self._location(entry).folder.parent == self.root
         return is_ours and self.verify(entry.name).state is not State.VERIFIED
 
     def _all_present(self, entry: ModelEntry) -> bool:
         try:
-            place = self._place(entry)
+            location = self._location(entry)
         except ModelStoreError:
             return False  # the dependency that carries it is not installed
-        return not _absent(place)
+        return not _absent(location)
 
     def _make_root(self) -> None:
         try:
@@ -265,7 +265,7 @@ class ModelStore:
             self._publish(entry, folder, progress)
 
     def _publish(self, entry: ModelEntry, folder: Path, progress: Progress | None) -> None:
-        target = self._place(entry).folder
+        target = self._location(entry).folder
         files.publish_folder(folder, target)
         if progress:
             progress(f"{entry.name}: {entry.size_bytes / 1e6:.1f} MB verified, in {target}")
@@ -304,12 +304,12 @@ def env_name(name: str) -> str:
     return name.upper().replace("-", "_")
 
 
-def _flat_place(entry: ModelEntry, folder: Path, is_checked: bool, detail: str) -> _Place:
+def _flat_location(entry: ModelEntry, folder: Path, is_checked: bool, detail: str) -> _Location:
     paths = {member.name: folder / member.name for member in entry.members}
-    return _Place(folder, paths, is_checked, detail)
+    return _Location(folder, paths, is_checked, detail)
 
 
-def _bundled_place(entry: ModelEntry, source: BundledSource) -> _Place:
+def _bundled_location(entry: ModelEntry, source: BundledSource) -> _Location:
     """Where the dependency's files lie, found without importing it."""
     spec = find_spec(source.module)
     if spec is None or not spec.submodule_search_locations:
@@ -324,17 +324,17 @@ def _bundled_place(entry: ModelEntry, source: BundledSource) -> _Place:
     detail = f"bundled in the dependency {source.distribution} {installed}"
     if installed != source.version:
         detail += f"; its hash is known for {source.version} only"
-    return _Place(package, paths, installed == source.version, detail)
+    return _Location(package, paths, installed == source.version, detail)
 
 
-def _absent(place: _Place) -> list[str]:
-    return [name for name, path in place.paths.items() if not path.is_file()]
+def _absent(location: _Location) -> list[str]:
+    return [name for name, path in location.paths.items() if not path.is_file()]
 
 
-def _require_present(entry: ModelEntry, place: _Place) -> None:
-    if absent := _absent(place):
+def _require_present(entry: ModelEntry, location: _Location) -> None:
+    if absent := _absent(location):
         raise ModelStoreError(
-            received=f"no {', '.join(absent)} in {place.folder}",
+            received=f"no {', '.join(absent)} in {location.folder}",
             expected=f"the files of {entry.name}",
             next_step=f"run: lab models pull {entry.name}",
         )

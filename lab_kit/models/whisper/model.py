@@ -21,7 +21,7 @@ from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.models.choice import Choice
 from lab_kit.models.device import Device
 from lab_kit.models.kv_pool import CacheShape, KvPool
-from lab_kit.models.whisper import attention as whisper_attention
+from lab_kit.models.whisper import attention
 from lab_kit.models.whisper.attention import DecodeRow, EncodedSpeech
 from lab_kit.models.whisper.rules import CLIP_S, POSITIONS, TOKENS_PER_AUDIO_S, WhisperRules
 from lab_kit.models.whisper.weights import load_whisper
@@ -79,8 +79,8 @@ class Whisper:
         config = self._network.config
         _require_english(files["model.bin"], config.vocab_size, config.max_target_positions)
         self.max_tokens = POSITIONS
-        whisper_attention.use_attention_by_row()
-        self._network.decoder.set_attn_implementation(whisper_attention.BY_ROW)
+        attention.use_attention_by_row()
+        self._network.decoder.set_attn_implementation(attention.BY_ROW)
 
     @property
     def cache_shape(self) -> CacheShape:
@@ -125,7 +125,7 @@ class Whisper:
             For each row the choice after each of its new tokens.
         """
         with torch.inference_mode():
-            placed = whisper_attention.layout(rows, pool)
+            placed = attention.layout(rows, pool)
             scores = self._scores(placed, rows, pool)  # (new tokens, words)
             scores[:, self.rules.never] = float("-inf")
             answers = torch.tensor([[row.prompt_length] for row in rows], device=scores.device)
@@ -157,7 +157,7 @@ class Whisper:
         )
 
     def _scores(
-        self, placed: whisper_attention.Layout, rows: Sequence[DecodeRow], pool: KvPool
+        self, placed: attention.Layout, rows: Sequence[DecodeRow], pool: KvPool
     ) -> torch.Tensor:
         """Logits after each new token, (new tokens, words) float32."""
         decoder = self._network.decoder
@@ -166,7 +166,7 @@ class Whisper:
             input_ids=placed.tokens,
             attention_mask=placed.mask,
             position_ids=placed.positions,
-            past_key_values=whisper_attention.cache_for(placed, encoded, pool),
+            past_key_values=attention.cache_for(placed, encoded, pool),
             # only says that there is something to listen to; the cache holds what
             encoder_hidden_states=placed.mask,
             use_cache=True,

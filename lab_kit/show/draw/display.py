@@ -13,17 +13,17 @@ from IPython.display import publish_display_data
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DisplayHandle:
     """An output under a cell that can be filled later, from any thread."""
 
     display_id: str
 
     @classmethod
-    def reserve(cls) -> "Place":
+    def reserve(cls) -> "DisplayHandle":
         """An empty one under the running cell."""
-        place = cls(uuid.uuid4().hex)
-        _publish({"text/plain": ""}, place)
-        return place
+        handle = cls(uuid.uuid4().hex)
+        _publish({"text/plain": ""}, handle)
+        return handle
 
     def fill(self, bundle: dict[str, str]) -> None:
         """Show ``bundle`` there instead of what it held."""
@@ -64,6 +64,8 @@ def wrapped(text: str) -> str:
     return textwrap.fill(text, 96, subsequent_indent="  ")
 
 
-def _publish(bundle: dict[str, str], place: Place | None = None, *, update: bool = False) -> None:
-    transient = {"display_id": place.display_id} if place else {}
+def _publish(
+    bundle: dict[str, str], handle: DisplayHandle | None = None, *, update: bool = False
+) -> None:
+    transient = {"display_id": handle.display_id} if handle else {}
     publish_display_data(bundle, transient=transient, update=update)  # type: ignore[no-untyped-call]

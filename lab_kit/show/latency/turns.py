@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab_kit.experiments.load import Turns
+from lab_kit.experiments.load import ClosedLoopRun
 from lab_kit.measure.calls import INFERENCE
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
@@ -17,7 +17,7 @@ _LANE_PX = 9
 _GAP_PX = 40
 
 
-def turns(runs: Sequence[Turns], labels: Sequence[str]) -> None:
+def turns(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> None:
     """Draw each run: a bar a request, busy cores above them; and list throughput and waiting.
 
     Args:
@@ -29,7 +29,7 @@ def turns(runs: Sequence[Turns], labels: Sequence[str]) -> None:
     show_drawing(draw_turns(runs, labels), tabulate(runs, labels))
 
 
-def draw_turns(runs: Sequence[Turns], labels: Sequence[str]) -> str:
+def draw_turns(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> str:
     """The picture as SVG, all runs on one time axis."""
     heights = [_CORES_PX + _LANE_PX * len(run.calls) + _GAP_PX for run in runs]
     bottom = _TOP_PX + sum(heights) - _GAP_PX + 8
@@ -46,7 +46,7 @@ def draw_turns(runs: Sequence[Turns], labels: Sequence[str]) -> str:
     return svg.render()
 
 
-def tabulate(runs: Sequence[Turns], labels: Sequence[str]) -> str:
+def tabulate(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> str:
     """One line a run: how long it took, what it got done, how much of the machine it used."""
     rows = [("run", "requests", "took s", "audio s per s", "cores used", "p50 ms", "slowest ms")]
     for run, label in zip(runs, labels, strict=True):
@@ -65,7 +65,7 @@ def tabulate(runs: Sequence[Turns], labels: Sequence[str]) -> str:
     return columns(rows)
 
 
-def _run(svg: Svg, run: Turns, label: str, scale: Scale, top: float) -> None:
+def _run(svg: Svg, run: ClosedLoopRun, label: str, scale: Scale, top: float) -> None:
     svg.text((22, top + 16), label, bold=True)
     svg.text((22, top + 32), f"{run.busy.share:.0%} of {run.busy.available} cores", role=FAINT)
     cores = Scale(0, run.busy.available, top + _CORES_PX - 6, top + 4)

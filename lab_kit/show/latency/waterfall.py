@@ -8,7 +8,7 @@ something else anyway is hatched beneath the bar: it is real, and it is not in t
 import math
 from collections.abc import Sequence
 
-from lab_kit.core.call_record import RequestCall, Spoken, Stage, StreamCall, Waterfall
+from lab_kit.core.call_record import RequestCall, Spoken, StageSpan, StreamCall, Waterfall
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.measure.calls import final_waterfall, request_waterfall, utterance_delays
 from lab_kit.show.draw import theme
@@ -234,7 +234,7 @@ def _label_middle(name: str, left: float, right: float, line: float) -> float | 
     return (start + end) / 2 if end - start > needed else None
 
 
-def _hidden_bar(svg: Svg, stage: Stage, scale: Scale, top: float) -> None:
+def _hidden_bar(svg: Svg, stage: StageSpan, scale: Scale, top: float) -> None:
     """The bar, named on whichever side has room; the left, away from the 300 ms line, if both."""
     left, width = _span_px(stage, scale)
     color = theme.STAGE_COLORS[stage.name]
@@ -263,7 +263,7 @@ def _prediction(svg: Svg, scale: Scale, top: float, bottom: float, prediction_ms
     svg.text((where, top + 2), label, role=PREDICTION, anchor=anchor, bold=True)
 
 
-def _span_px(stage: Stage, scale: Scale) -> tuple[float, float]:
+def _span_px(stage: StageSpan, scale: Scale) -> tuple[float, float]:
     """Left edge and width; a border may lie before the last one by the clock's error."""
     left = scale.px(ms(stage.start_s))
     return left, max(0.0, scale.px(ms(stage.end_s)) - left)
@@ -298,7 +298,7 @@ def _zero(drawn: Sequence[Waterfall]) -> str:
     return " / ".join(dict.fromkeys(one.zero for one in drawn))
 
 
-def _hidden_note(stage: Stage) -> str:
+def _hidden_note(stage: StageSpan) -> str:
     return (
         f"{stage.name} ran from {ms(stage.start_s):.1f} to {ms(stage.end_s):.1f} ms meanwhile; "
         "the caller did not wait for it"

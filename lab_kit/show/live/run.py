@@ -20,7 +20,7 @@ from lab_kit.core.call_record import Received, StreamCall
 from lab_kit.core.profile import Profile, profile
 from lab_kit.datasets import Clip
 from lab_kit.models.device import usable_cores
-from lab_kit.show.draw.display import Place, show_drawing, svg_bundle
+from lab_kit.show.draw.display import DisplayHandle, show_drawing, svg_bundle
 from lab_kit.show.live.report import draw_report, tabulate
 from lab_kit.show.live.source import LiveSource
 from lab_kit.show.live.state import LiveState
@@ -302,7 +302,7 @@ class WidgetScreen:
         self._run = run
         self._view = LiveView(run.name, run.device, run.window_s, run.toggle)
         display(self._view.widget)  # type: ignore[no-untyped-call]
-        self._picture, self._table = Place.reserve(), Place.reserve()
+        self._picture, self._table = DisplayHandle.reserve(), DisplayHandle.reserve()
 
     def begin(self, state: LiveState, *, holds_cell: bool) -> None:
         """Empty widgets; what an earlier run left is taken away."""

@@ -16,8 +16,8 @@ from lab_kit.client import Inference
 from lab_kit.core.units import ms
 from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Dynamic
-from lab_kit.experiments.load import Arrivals, Offered, offer
-from lab_kit.show.draw.display import Place, svg_bundle
+from lab_kit.experiments.load import Arrivals, OpenLoopRun, offer
+from lab_kit.show.draw.display import DisplayHandle, svg_bundle
 from lab_kit.show.live.run import can_click
 from lab_kit.show.load.frontier import draw_frontier, tabulate_frontier
 
@@ -55,7 +55,7 @@ class Explorer:
     """
 
     def __init__(self, bench: Bench, clips: Sequence[Clip], arrivals: Arrivals) -> None:
-        self.runs: dict[str, list[Offered]] = {}
+        self.runs: dict[str, list[OpenLoopRun]] = {}
         self.error: BaseException | None = None
         self._bench, self._clips, self._arrivals = bench, clips, arrivals
         window_ms = round(ms(FIRST.max_wait_s))
@@ -64,7 +64,7 @@ class Explorer:
         self._button = widgets.Button(description="Measure", icon="play")
         self._button.on_click(lambda _: self.measure(self.chosen))
         self._thread: Thread | None = None
-        self._places: tuple[Place, Place] | None = None
+        self._handles: tuple[DisplayHandle, DisplayHandle] | None = None
 
     @property
     def chosen(self) -> Dynamic:
@@ -76,7 +76,7 @@ class Explorer:
         if can_click():
             bar = widgets.HBox([self._window, self._batch, self._button])
             display(bar)  # type: ignore[no-untyped-call]
-        self._places = Place.reserve(), Place.reserve()
+        self._handles = DisplayHandle.reserve(), DisplayHandle.reserve()
 
     def measure(self, policy: Dynamic) -> None:
         """Begin to measure one setting; harmless while another is being measured."""
@@ -111,20 +111,20 @@ class Explorer:
         self._draw()
         self._button.disabled, self._button.description = False, "Measure"
 
-    async def _offered(self, policy: Dynamic) -> Offered:
+    async def _offered(self, policy: Dynamic) -> OpenLoopRun:
         await self._bench.use(policy)
         async with Inference(self._bench.url, model=self._bench.model) as inference:
             return await offer(inference.transcribe, self._clips, self._arrivals)
 
-    def _keep(self, policy: Dynamic, run: Offered) -> None:
+    def _keep(self, policy: Dynamic, run: OpenLoopRun) -> None:
         name = f"{policy.max_batch} in {ms(policy.max_wait_s):.0f} ms"
         others = [pair for pair in self.runs.items() if pair[0] != name]
         self.runs = dict([*others, (name, [run])][-MOST_POINTS:])
 
     def _draw(self) -> None:
-        if self._places is None:
+        if self._handles is None:
             return
-        picture, table = self._places
+        picture, table = self._handles
         if self.runs:
             picture.fill(svg_bundle(draw_frontier(self.runs)))
         told = [tabulate_frontier(self.runs)] if self.runs else []

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from lab_kit.core.units import BUDGET_S, ms
-from lab_kit.experiments.load import Offered
+from lab_kit.experiments.load import OpenLoopRun
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
@@ -23,7 +23,7 @@ HIGHEST_MS = 2_000.0
 """Beyond it nobody waits; what lies higher is drawn at the edge, and the table says how high."""
 
 
-def frontier(runs: Mapping[str, Sequence[Offered]], share: float = 0.95) -> None:
+def frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> None:
     """Draw each name's throughput against its latency, and list both.
 
     Args:
@@ -33,7 +33,7 @@ def frontier(runs: Mapping[str, Sequence[Offered]], share: float = 0.95) -> None
     show_drawing(draw_frontier(runs, share), tabulate_frontier(runs, share))
 
 
-def draw_frontier(runs: Mapping[str, Sequence[Offered]], share: float = 0.95) -> str:
+def draw_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> str:
     """The picture as SVG."""
     svg = Svg(_BOTTOM_PX + 52, f"Throughput against latency: {', '.join(runs)}")
     waits_ms = [min(_wait_ms(o, share), HIGHEST_MS) for each in runs.values() for o in each]
@@ -54,7 +54,7 @@ def draw_frontier(runs: Mapping[str, Sequence[Offered]], share: float = 0.95) ->
     return svg.render()
 
 
-def tabulate_frontier(runs: Mapping[str, Sequence[Offered]], share: float = 0.95) -> str:
+def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> str:
     """One line a point; where the generator was the bottleneck, the last column names it."""
     head = (
         "served by",
@@ -85,11 +85,11 @@ def tabulate_frontier(runs: Mapping[str, Sequence[Offered]], share: float = 0.95
     return columns(rows)
 
 
-def _wait_ms(offered: Offered, share: float) -> float:
+def _wait_ms(offered: OpenLoopRun, share: float) -> float:
     return ms(percentile([r.latency_s for r in offered.counted], share))
 
 
-def _place(offered: Offered, share: float, across: Scale, up: Scale) -> Point:
+def _place(offered: OpenLoopRun, share: float, across: Scale, up: Scale) -> Point:
     wait_ms = _wait_ms(offered, share)
     level = up.high if math.isinf(wait_ms) else min(wait_ms, up.high)
     return across.px(offered.audio_s_per_s), up.px(level)

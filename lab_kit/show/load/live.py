@@ -26,7 +26,7 @@ from lab_kit.experiments import load
 from lab_kit.experiments.load import CallPlan, Ending, LiveLoad, OfferedCall
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.display import Place, show_drawing, svg_bundle
+from lab_kit.show.draw.display import DisplayHandle, show_drawing, svg_bundle
 from lab_kit.show.draw.figures import NEVER, percentile_ms
 from lab_kit.show.live.run import can_click
 from lab_kit.show.live.state import LiveState, Point
@@ -54,7 +54,7 @@ async def live_load(
     Raises:
         ConnectionFailed, InvalidParameter: see `load.call_all`.
     """
-    seen = Seen()
+    seen = LoadProgress()
     calling = load.call_all(bench, plan, clips, options=options, warm_up_s=warm_up_s, watcher=seen)
     with ThreadPoolExecutor(1, "lab-load") as thread:
         running = asyncio.wrap_future(thread.submit(asyncio.run, calling))
@@ -71,7 +71,7 @@ async def live_load(
     return run
 
 
-class Seen:
+class LoadProgress:
     """What has been seen so far, from the generator's thread to the drawing one's."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class _Screen:
         self._line = widgets.HTML()
         self._box = widgets.VBox([self._figure, self._line], layout=widgets.Layout(width="100%"))
         display(self._box)  # type: ignore[no-untyped-call]
-        self._picture, self._table = Place.reserve(), Place.reserve()
+        self._picture, self._table = DisplayHandle.reserve(), DisplayHandle.reserve()
 
     def draw(
         self, now_s: float, finals: list[Point], streams: list[tuple[float, int]], refused: int

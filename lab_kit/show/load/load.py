@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab_kit.client import ServiceLevel
+from lab_kit.client import DegradationStatus
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.load import Ending, LiveLoad
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
@@ -28,7 +28,7 @@ _STRIP_PX, _STRIP_GAP_PX = 46, 34
 def load(
     run: LiveLoad,
     title: str = "Every turn of every caller",
-    level: ServiceLevel | None = None,
+    level: DegradationStatus | None = None,
 ) -> None:
     """Draw the turns of a load and the streams that were open, and list its figures.
 
@@ -39,7 +39,7 @@ def load(
 
 
 def loads(
-    runs: Sequence[LiveLoad], labels: Sequence[str], level: ServiceLevel | None = None
+    runs: Sequence[LiveLoad], labels: Sequence[str], level: DegradationStatus | None = None
 ) -> None:
     """Compare loads: a picture of the first as it was, a column of figures for each.
 
@@ -52,7 +52,7 @@ def loads(
     show_drawing(draw_load(runs[0], labels[0], level), tabulate_load(runs, labels))
 
 
-def draw_load(run: LiveLoad, title: str, level: ServiceLevel | None = None) -> str:
+def draw_load(run: LiveLoad, title: str, level: DegradationStatus | None = None) -> str:
     """The picture as SVG."""
     strips = [_open_streams(run), *([_levels(run, level)] if level is not None else [])]
     bottom = _BOTTOM_PX + (_STRIP_GAP_PX + _STRIP_PX) * len(strips)
@@ -107,7 +107,7 @@ def _open_streams(run: LiveLoad) -> _Strip:
     return _Strip(f"streams open, up to {most}", max(1, most), run.open_streams)
 
 
-def _levels(run: LiveLoad, level: ServiceLevel) -> _Strip:
+def _levels(run: LiveLoad, level: DegradationStatus) -> _Strip:
     """The steps that were made since the load began, on the client's clock."""
     clock = run.calls[0].call.clock
     placed = [

@@ -5,7 +5,7 @@ system's account of cores and memory elsewhere.
 """
 
 from lab_kit.core.units import BUDGET_S, ms
-from lab_kit.experiments.load import DeviceRecord, Offered, Source
+from lab_kit.experiments.load import DeviceRecord, OpenLoopRun, Source
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
@@ -18,12 +18,12 @@ _TOP_PX, _BOTTOM_PX = 84, 264
 _STRIP_PX, _STRIP_GAP_PX = 46, 34
 
 
-def offered(run: Offered, device: DeviceRecord, title: str) -> None:
+def offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> None:
     """Draw each request's latency over the moment it was due, and the device beneath."""
     show_drawing(draw_offered(run, device, title), tabulate_offered(run, device))
 
 
-def draw_offered(run: Offered, device: DeviceRecord, title: str) -> str:
+def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> str:
     """The picture as SVG."""
     lines = strips(device)
     bottom = _BOTTOM_PX + len(lines) * (_STRIP_PX + _STRIP_GAP_PX)
@@ -53,7 +53,7 @@ def draw_offered(run: Offered, device: DeviceRecord, title: str) -> str:
     return svg.render()
 
 
-def tabulate_offered(run: Offered, device: DeviceRecord) -> str:
+def tabulate_offered(run: OpenLoopRun, device: DeviceRecord) -> str:
     """What was offered, what came of it, and what the device did, by whose account."""
     waits_s = [r.latency_s for r in run.counted]
     busiest = max((value for _, _, line in strips(device)[:1] for _, value in line), default=0.0)

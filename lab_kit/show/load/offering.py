@@ -18,8 +18,8 @@ from lab_kit.experiments.load import (
     Arrivals,
     DeviceRecord,
     DeviceWatch,
-    Offered,
     OfferedRequest,
+    OpenLoopRun,
     Transcribe,
     offer,
     watch_device,
@@ -37,7 +37,7 @@ _HEIGHT_PX = 380
 
 async def offering(
     transcribe: Transcribe, clips: Sequence[Clip], plan: Arrivals, pid: int, title: str
-) -> Offered:
+) -> OpenLoopRun:
     """Carry out a plan and draw latencies and device while it runs; the still picture after it.
 
     Where nobody can look (no notebook, or ``LAB_PROFILE=ci``) only the still one is drawn.
@@ -50,7 +50,7 @@ async def offering(
         psutil.NoSuchProcess: there is no such server.
     """
     with watch_device(pid) as watching:
-        moving = Moving(plan, watching, title) if can_click() else None
+        moving = LiveFigure(plan, watching, title) if can_click() else None
         try:
             run = await offer(
                 transcribe, clips, plan, on_end=None if moving is None else moving.hear
@@ -62,7 +62,7 @@ async def offering(
     return run
 
 
-class Moving:
+class LiveFigure:
     """The moving picture; it begins at once.
 
     Attributes:

@@ -9,7 +9,10 @@ from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.svg import FAINT, Svg
 
 if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a drawing can do without
-    from lab_kit.experiments.runtimes import Figures, RuntimeReport
+    from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
+
+    _Value = Callable[[RuntimeFigures], float]
+    _Text = Callable[[RuntimeFigures], str]
 
 _NAME_PX, _BAR_PX, _GAP_PX = 22, 120, 62
 _LEFT_PX = 206
@@ -58,7 +61,7 @@ def tabulate_runtimes(reports: "Sequence[RuntimeReport]") -> str:
     return "\n".join([columns(rows), "", *devices, *how])
 
 
-def _row(name: str, f: "Figures") -> tuple[str, ...]:
+def _row(name: str, f: "RuntimeFigures") -> tuple[str, ...]:
     return (
         name,
         f"{f.size_bytes / 1e6:.0f}",
@@ -78,7 +81,7 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
 
 
-_MEASURES: "tuple[tuple[str, str, Callable[[Figures], float], Callable[[Figures], str]], ...]" = (
+_MEASURES: "tuple[tuple[str, str, _Value, _Text], ...]" = (
     ("size, MB", QUEUE_WAIT, lambda f: f.size_bytes, lambda f: f"{f.size_bytes / 1e6:.0f}"),
     ("a clip, p50 ms", INFERENCE, lambda f: f.clip_ms_p50, lambda f: f"{f.clip_ms_p50:.0f}"),
     (

@@ -20,7 +20,7 @@ def cold_starts(starts: Sequence[ColdStart]) -> None:
         ValueError: none to draw.
     """
     if not starts:
-        raise ValueError("no starts to draw; measure one with coldstart.measure")
+        raise ValueError("no starts to draw; measure one with cold_start.measure")
     show_drawing(draw_cold_starts(starts), tabulate_cold_starts(starts))
 
 

@@ -4,13 +4,13 @@ import difflib
 import html
 from collections.abc import Sequence
 
-from lab_kit.client import ShadowReport, VersionState
+from lab_kit.client import ShadowReport, VersionStatus
 from lab_kit.show.draw.display import columns, show_html, wrapped
 
 _MARKED = "background:rgba(213,94,0,.25)"
 
 
-def versions(states: Sequence[VersionState]) -> None:
+def versions(states: Sequence[VersionStatus]) -> None:
     """List the versions: what each is to callers, whom it serves, why it failed."""
     show_html(
         f"<pre>{html.escape(tabulate_versions(states))}</pre>",
@@ -18,7 +18,7 @@ def versions(states: Sequence[VersionState]) -> None:
     )
 
 
-def tabulate_versions(states: Sequence[VersionState]) -> str:
+def tabulate_versions(states: Sequence[VersionStatus]) -> str:
     """One line a version, and why some failed beneath."""
     rows = [("version", "state", "is", "settings", "serves")]
     for state in states:

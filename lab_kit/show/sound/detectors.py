@@ -1,10 +1,10 @@
-"""Detectors against each other: a curve a din, every threshold at once, and what each saves."""
+"""Detectors against each other: a curve a noise, every threshold at once, and what each saves."""
 
 from collections.abc import Sequence
 
 from lab_kit.audio.detect.vad import WINDOW_SAMPLES
 from lab_kit.core.units import SAMPLE_RATE_HZ
-from lab_kit.experiments.sound import Detection, Din
+from lab_kit.experiments.sound import Detection, Noise
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.svg import FAINT, INK, Scale, Svg
@@ -14,7 +14,7 @@ _LEFT_PX, _SIDE_PX, _GAP_PX, _TOP_PX = 66, 262, 96, 108
 
 
 def detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -> None:
-    """Draw the curves of each detector in two dins, and list what every one finds and saves.
+    """Draw the curves of each detector in two noises, and list what every one finds and saves.
 
     Args:
         recognizer_ms_per_s: what the recognizer computes for a second of sound that it is given.
@@ -28,11 +28,11 @@ def detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -> None:
 
 
 def draw_detectors(found: Sequence[Detection]) -> str:
-    """The picture as SVG: the clean clips and the hardest din, side by side."""
+    """The picture as SVG: the clean clips and the hardest noise, side by side."""
     noisy = [one for one in found if one.snr_db is not None] or list(found)
-    hardest = min(noisy, key=lambda one: (one.snr_db or 0.0, -list(Din).index(one.din)))
+    hardest = min(noisy, key=lambda one: (one.snr_db or 0.0, -list(Noise).index(one.noise)))
     clean = [one for one in found if one.snr_db is None]
-    hard = [one for one in found if (one.din, one.snr_db) == (hardest.din, hardest.snr_db)]
+    hard = [one for one in found if (one.noise, one.snr_db) == (hardest.noise, hardest.snr_db)]
     svg = Svg(_TOP_PX + _SIDE_PX + 58, "Receiver operating characteristics of the detectors")
     svg.text((22, 28), "Speech found against noise believed", size_px=theme.TITLE_PX, bold=True)
     names = [one.detector for one in clean or hard]
@@ -45,15 +45,15 @@ def draw_detectors(found: Sequence[Detection]) -> str:
 
 
 def tabulate_detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -> str:
-    """One line a detector and din; savings have the detector's own cost deducted."""
+    """One line a detector and noise; savings have the detector's own cost deducted."""
     rows = [
-        ("din", "SNR dB", "detector", "area", "found", "believed", "skipped", "µs", "saves ms/s")
+        ("noise", "SNR dB", "detector", "area", "found", "believed", "skipped", "µs", "saves ms/s")
     ]
     for one in found:
         cost_ms = one.us_per_window * _WINDOWS_PER_S / 1e3
         rows.append(
             (
-                one.din,
+                one.noise,
                 "-" if one.snr_db is None else f"{one.snr_db:g}",
                 one.detector,
                 f"{one.area:.3f}",
@@ -76,7 +76,9 @@ def _panel(svg: Svg, left: float, group: Sequence[Detection]) -> None:
     across = Scale(0, 1, left, left + _SIDE_PX)
     up = Scale(0, 1, _TOP_PX + _SIDE_PX, _TOP_PX)
     first = group[0]
-    title = first.din if first.snr_db is None else f"{first.din}, {first.snr_db:g} dB below speech"
+    title = (
+        first.noise if first.snr_db is None else f"{first.noise}, {first.snr_db:g} dB below speech"
+    )
     svg.text((left, _TOP_PX - 32), title, bold=True)
     svg.axis_below(across, _TOP_PX, _TOP_PX + _SIDE_PX, "share of silence taken for speech")
     svg.axis_left(up, left, left + _SIDE_PX, "found")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.sound import NetworkReport
-from lab_kit.experiments.sound.networks import FRAME_S, Call
+from lab_kit.experiments.sound.networks import FRAME_S, PlayedAudio
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
@@ -13,7 +13,7 @@ from lab_kit.show.draw.svg import Scale, Svg
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 96, 330
 
 
-def buffers(calls: Mapping[str, Call], reports: Sequence[NetworkReport]) -> None:
+def buffers(calls: Mapping[str, PlayedAudio], reports: Sequence[NetworkReport]) -> None:
     """Draw one call through each buffer, and list what many calls lost and how they read.
 
     Args:
@@ -27,7 +27,7 @@ def buffers(calls: Mapping[str, Call], reports: Sequence[NetworkReport]) -> None
     show_drawing(draw_buffers(calls), tabulate_buffers(reports))
 
 
-def draw_buffers(calls: Mapping[str, Call]) -> str:
+def draw_buffers(calls: Mapping[str, PlayedAudio]) -> str:
     """The picture as SVG: a dot a packet, a line a buffer; a dot above its line came too late."""
     svg = Svg(_BOTTOM_PX + 52, f"Lateness of packets and delay of buffers: {', '.join(calls)}")
     svg.text((22, 28), "What the network does, and what it costs to hide it",

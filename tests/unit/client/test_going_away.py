@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from lab_kit.client import Place, connect
+from lab_kit.client import ServerAddress, connect
 from lab_kit.client.realtime import connect_realtime
 from lab_kit.core.errors import ConnectionFailed
 from lab_kit.core.events import StreamEnded, StreamOptions
@@ -75,7 +75,7 @@ async def test_a_realtime_server_that_goes_away_before_the_commit_is_answered_is
     created, updated = {"type": "session.created"}, {"type": "session.updated"}
     async with (
         server(created, None, updated) as url,
-        connect_realtime(Place(url), StreamOptions()) as stream,
+        connect_realtime(ServerAddress(url), StreamOptions()) as stream,
     ):
         with pytest.raises(ConnectionFailed, match=LEFT):
             await anext(aiter(stream))

@@ -6,7 +6,7 @@ import pytest
 from solutions import lab00 as solved00
 from solutions import lab01 as solved01
 
-from lab_kit.core.call_record import RequestCall, Spoken, Stage, StreamCall, Waterfall
+from lab_kit.core.call_record import RequestCall, Spoken, StageSpan, StreamCall, Waterfall
 from lab_kit.core.clock import ClockOffset
 from lab_kit.course import check, progress, traces
 from lab_kit.course.catalog import LABS
@@ -28,7 +28,7 @@ def waterfall(clock_error_s: float = 0.001, **lengths_ms: float) -> Waterfall:
     stages, at_s = [], 0.0
     for name in STAGES:
         end_s = at_s + lengths_ms.get(name.replace(" ", "_"), 5.0) / 1e3
-        stages.append(Stage(name, at_s, end_s))
+        stages.append(StageSpan(name, at_s, end_s))
         at_s = end_s
     return Waterfall("t", "the speaker stops", tuple(stages), (), clock_error_s, "cpu")
 
@@ -133,14 +133,14 @@ def test_the_ocean_budget_is_accepted_and_says_what_gives() -> None:
 
 
 def test_inference_that_ran_meanwhile_is_pointed_out() -> None:
-    measured = replace(MEASURED, hidden=(Stage(INFERENCE, 0.05, 0.13),))
+    measured = replace(MEASURED, hidden=(StageSpan(INFERENCE, 0.05, 0.13),))
     outcome = judged("01.2", solved01.ocean_budget(measured), measured)
     assert any("80 ms of inference ran while" in reason for reason in outcome.reasons)
 
 
 def test_patience_that_is_saved_no_longer_hides_inference() -> None:
     measured = replace(
-        waterfall(endpointing=201.0, inference=0.0), hidden=(Stage(INFERENCE, 0.05, 0.13),)
+        waterfall(endpointing=201.0, inference=0.0), hidden=(StageSpan(INFERENCE, 0.05, 0.13),)
     )
     budget = solved01.ocean_budget(measured)
     assert judged("01.2", budget, measured).verdict is Verdict.PASS

@@ -10,11 +10,11 @@ from solutions import lab03 as solved
 from lab_kit.client import CacheUse
 from lab_kit.course.checking import judge
 from lab_kit.course.exercises import EXERCISES
-from lab_kit.course.exercises.lab03 import MOMENTS
+from lab_kit.course.exercises.lab03 import CASES
 from lab_kit.course.outcome import Outcome, Verdict
 from lab_kit.datasets import Clip, Kind
-from lab_kit.experiments.load import Offered, OfferedRequest, Poisson
-from lab_kit.experiments.runtimes import Figures, RuntimeReport
+from lab_kit.experiments.load import OfferedRequest, OpenLoopRun, Poisson
+from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
 
 MS = 1_000_000
 
@@ -27,12 +27,12 @@ def told(outcome: Outcome) -> str:
     return "\n".join(outcome.reasons)
 
 
-def run(due_ms: Sequence[int], latency_ms: int = 60) -> Offered:
+def run(due_ms: Sequence[int], latency_ms: int = 60) -> OpenLoopRun:
     """A plan carried out, each request answered after the same time."""
     requests = tuple(
         OfferedRequest(at * MS, at * MS, (at + latency_ms) * MS, 3.0, "yes") for at in due_ms
     )
-    return Offered(Poisson(20.0, 2.0, seed=1), requests, 0, 0.0, 0.1)
+    return OpenLoopRun(Poisson(20.0, 2.0, seed=1), requests, 0, 0.0, 0.1)
 
 
 ARRIVALS = [round(at_s * 1e3) for at_s in Poisson(20.0, 2.0, seed=1).times_s()]
@@ -105,7 +105,7 @@ def test_a_plausible_batch_former_is_refused_for_the_right_reason(
 
 def test_what_single_moments_do_not_show_the_replay_does() -> None:
     """Right wherever it was asked alone, and wrong as soon as two come close together."""
-    known = {(m.waiting_ms, m.now_ms, m.max_batch, m.max_wait_ms): m.expected for m in MOMENTS}
+    known = {(m.waiting_ms, m.now_ms, m.max_batch, m.max_wait_ms): m.expected for m in CASES}
 
     def learnt_by_heart(waiting: Sequence[int], now: int, most: int, wait: int) -> int:
         return known.get((tuple(waiting), now, most, wait), 0)
@@ -138,7 +138,7 @@ def test_a_batch_former_that_raises_is_an_error_with_its_own_lines() -> None:
 # --- 03.2
 
 CACHE = CacheUse(bytes_per_token=12_288, bytes_per_audio_s=614_400, slots=2048, frames=())
-FIGURES = Figures(
+FIGURES = RuntimeFigures(
     size_bytes=151_000_000,
     prepare_s=0.0,
     load_s=0.3,
@@ -152,7 +152,7 @@ FIGURES = Figures(
 )
 
 
-def row(name: str, figures: Figures | None) -> RuntimeReport:
+def row(name: str, figures: RuntimeFigures | None) -> RuntimeReport:
     return RuntimeReport(name, "float32", "eager", "cpu", figures, None if figures else "no GPU")
 
 

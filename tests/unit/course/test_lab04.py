@@ -14,7 +14,7 @@ from lab_kit.course.checking import judge
 from lab_kit.course.exercises import EXERCISES
 from lab_kit.course.outcome import Outcome, Verdict
 from lab_kit.datasets import Clip, Kind
-from lab_kit.experiments.sound import CodecReport, Heard, SilenceReport
+from lab_kit.experiments.sound import CodecReport, SilenceReport, StreamOutcome
 
 
 def judged(exercise: str, answer: object, measured: object = None) -> Outcome:
@@ -154,7 +154,7 @@ def clip(tmp_path: Path) -> Clip:
     return replace(spoken(4, path), text="it was the best")
 
 
-HEARD = Heard("It was the best.")
+HEARD = StreamOutcome("It was the best.")
 
 
 def test_the_repair_of_the_solution_is_accepted(clip: Clip) -> None:
@@ -164,7 +164,7 @@ def test_the_repair_of_the_solution_is_accepted(clip: Clip) -> None:
 
 
 def test_the_starter_gives_the_broken_pieces_back(clip: Clip) -> None:
-    outcome = judged("04.3", lambda pieces: pieces, (clip, Heard("", "1008 DATA-0000")))
+    outcome = judged("04.3", lambda pieces: pieces, (clip, StreamOutcome("", "1008 DATA-0000")))
     assert outcome.verdict is Verdict.NOT_YET
     assert "3,245 bytes" in told(outcome)
 
@@ -223,5 +223,10 @@ def test_a_repair_is_compared_with_its_clip(measured: object) -> None:
 
 
 def test_what_the_server_heard_counts_too(clip: Clip) -> None:
-    assert judged("04.3", solved.repair, (clip, Heard("", "1008"))).verdict is Verdict.NOT_YET
-    assert judged("04.3", solved.repair, (clip, Heard("nothing"))).verdict is Verdict.INCONCLUSIVE
+    assert (
+        judged("04.3", solved.repair, (clip, StreamOutcome("", "1008"))).verdict is Verdict.NOT_YET
+    )
+    assert (
+        judged("04.3", solved.repair, (clip, StreamOutcome("nothing"))).verdict
+        is Verdict.INCONCLUSIVE
+    )

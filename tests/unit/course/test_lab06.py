@@ -80,9 +80,9 @@ def test_a_plausible_controller_is_refused_for_the_right_reason(
 
 def test_what_single_moments_do_not_show_a_minute_does() -> None:
     """Right in every moment that was asked alone, and never up in between."""
-    from lab_kit.course.exercises.lab06 import MOMENTS
+    from lab_kit.course.exercises.lab06 import CASES
 
-    known = {(m.level, m.pressure, m.lasted_s): m.expected for m in MOMENTS}
+    known = {(m.level, m.pressure, m.lasted_s): m.expected for m in CASES}
     outcome = judged("06.1", lambda *asked: known.get(asked, asked[0]))
     assert outcome.verdict is Verdict.NOT_YET
     assert "a crowd for fifteen seconds" in told(outcome)

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 
 from lab_kit.engine.api import DecodeRequest, Priority
-from lab_kit.engine.scheduler import Sequence, Stage, Traits, Work
+from lab_kit.engine.scheduler import Sequence, SequenceState, Traits, Work
 
 STEPS = 3
 HANG_S = 20.0
@@ -28,21 +28,21 @@ class GatedRunner:
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
-        self.done: list[tuple[Stage, tuple[int, ...]]] = []
+        self.done: list[tuple[SequenceState, tuple[int, ...]]] = []
         self.forgotten: list[int] = []
         self.fails_on: set[int] = set()
-        self.fails_at: Stage | None = None
+        self.fails_at: SequenceState | None = None
         self.steps_of: dict[int, int] = {}
 
     def run(self, work: Work) -> None:
         self.entered.release()
         assert self.gate.wait(HANG_S)
         names = tuple(name_of(sequence) for sequence in work.sequences)
-        self.done.append((work.stage, names))
-        if self.fails_on & set(names) and self.fails_at in (None, work.stage):
+        self.done.append((work.state, names))
+        if self.fails_on & set(names) and self.fails_at in (None, work.state):
             raise RuntimeError(f"the device failed on {names}")
         for sequence in work.sequences:
-            self._advance(sequence, work.stage)
+            self._advance(sequence, work.state)
 
     def prompt(self, context: str) -> tuple[int, ...]:
         return ()
@@ -62,17 +62,17 @@ class GatedRunner:
     def wait_until_entered(self) -> None:
         assert self.entered.acquire(timeout=HANG_S)
 
-    def _advance(self, sequence: Sequence, stage: Stage) -> None:
-        if stage is Stage.WAITING:
-            sequence.stage = Stage.ENCODED
+    def _advance(self, sequence: Sequence, state: SequenceState) -> None:
+        if state is SequenceState.WAITING:
+            sequence.state = SequenceState.ENCODED
             return
-        sequence.stage = Stage.DECODING
+        sequence.state = SequenceState.DECODING
         sequence.position += 1
         sequence.steps += 1
         sequence.tokens.append(10 + sequence.position)
         sequence.log_probabilities.append(-0.1)
         if sequence.position == self.steps_of.get(name_of(sequence), STEPS):
-            sequence.stage = Stage.DONE
+            sequence.state = SequenceState.DONE
 
 
 def request(name: int, priority: Priority = Priority.FINAL) -> DecodeRequest:

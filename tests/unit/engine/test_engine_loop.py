@@ -14,7 +14,7 @@ from lab_kit.engine.api import Priority, Ticket
 from lab_kit.engine.batching import Admission, Continuous, Dynamic, Queue, Static
 from lab_kit.engine.kv import PagedKv
 from lab_kit.engine.loop import EngineLoop
-from lab_kit.engine.scheduler import Stage, Work
+from lab_kit.engine.scheduler import SequenceState, Work
 
 MODEL = ModelInfo("double", "1", "none", "nowhere")
 
@@ -59,8 +59,8 @@ def test_requests_that_wait_together_are_stepped_together(
     runner.gate.set()
     for ticket in (first, *others):
         ticket.future.result(HANG_S)
-    assert (Stage.ENCODED, (1, 2, 3)) in runner.done
-    assert (Stage.DECODING, (1, 2, 3)) in runner.done
+    assert (SequenceState.ENCODED, (1, 2, 3)) in runner.done
+    assert (SequenceState.DECODING, (1, 2, 3)) in runner.done
 
 
 def test_finals_overtake_interims_that_wait(engine: EngineLoop, runner: GatedRunner) -> None:
@@ -70,7 +70,7 @@ def test_finals_overtake_interims_that_wait(engine: EngineLoop, runner: GatedRun
     runner.gate.set()
     interim.future.result(HANG_S)
     assert final.future.done()
-    order = [names for stage, names in runner.done if stage is Stage.WAITING]
+    order = [names for state, names in runner.done if state is SequenceState.WAITING]
     assert order == [(1,), (3,), (2,)]
 
 
@@ -151,14 +151,14 @@ def test_a_failure_ends_its_own_requests_and_no_other(
 def test_a_request_that_fails_in_a_batch_fails_alone(
     engine: EngineLoop, runner: GatedRunner
 ) -> None:
-    runner.fails_on, runner.fails_at = {2}, Stage.DECODING
+    runner.fails_on, runner.fails_at = {2}, SequenceState.DECODING
     first = closed(runner, engine, 1)
     bad, good = (engine.submit(request(name)) for name in (2, 3))
     runner.gate.set()
     with pytest.raises(RuntimeError, match="failed on"):
         bad.future.result(HANG_S)
     assert [t.future.result(HANG_S).text for t in (first, good)] == ["text 1", "text 3"]
-    assert any(len(names) == 3 for stage, names in runner.done if stage is Stage.DECODING)
+    assert any(len(names) == 3 for state, names in runner.done if state is SequenceState.DECODING)
 
 
 def test_the_policy_is_changed_while_it_runs(engine: EngineLoop, runner: GatedRunner) -> None:
@@ -175,7 +175,7 @@ def test_a_window_that_ends_starts_the_batch(engine: EngineLoop, runner: GatedRu
     pair = [engine.submit(request(name)) for name in (1, 2)]
     for ticket in pair:
         ticket.future.result(HANG_S)
-    assert (Stage.ENCODED, (1, 2)) in runner.done
+    assert (SequenceState.ENCODED, (1, 2)) in runner.done
 
 
 def test_cancelling_the_last_of_a_closed_batch_answers_the_others(runner: GatedRunner) -> None:
@@ -211,7 +211,7 @@ def test_one_that_waits_can_be_replaced_and_keeps_its_place(
     assert engine.refresh(waiting, request(9))
     runner.gate.set()
     assert waiting.future.result(HANG_S).text == "text 9"
-    encoded = [names for stage, names in runner.done if stage is Stage.WAITING]
+    encoded = [names for state, names in runner.done if state is SequenceState.WAITING]
     assert encoded == [(1,), (9,), (3,)]
 
 
@@ -246,7 +246,7 @@ class LingeringRunner(GatedRunner):
 
     def run(self, work: Work) -> None:
         super().run(work)
-        if any(name_of(s) == 1 and s.stage is Stage.DONE for s in work.sequences):
+        if any(name_of(s) == 1 and s.state is SequenceState.DONE for s in work.sequences):
             self.lingers.set()
             assert self.come_back.wait(HANG_S)
 

@@ -16,7 +16,7 @@ from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Continuous
 from lab_kit.engine.fairness import WEIGHTS, FairShares
-from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Traits, Wait, Work
+from lab_kit.engine.scheduler import Scheduler, Sequence, SequenceState, Traits, Wait, Work
 from lab_kit.measure.percentiles import percentile
 
 INTERACTIVE, STANDARD, BATCH = PriorityClass
@@ -84,14 +84,14 @@ class Device:
         self.scheduler.add(sequence)
 
     def _spend(self, work: Work) -> float:
-        if work.stage is Stage.WAITING:
+        if work.state is SequenceState.WAITING:
             for sequence in work.sequences:
-                sequence.stage = Stage.ENCODED
+                sequence.state = SequenceState.ENCODED
             return sum(ENCODE_MS_PER_S * self._audio_s[s.number] for s in work.sequences)
         for sequence in work.sequences:
             sequence.tokens.append(0)
             is_over = len(sequence.tokens) >= sequence.limit
-            sequence.stage = Stage.DONE if is_over else Stage.DECODING
+            sequence.state = SequenceState.DONE if is_over else SequenceState.DECODING
         return STEP_MS + len(work.sequences)
 
 

@@ -8,7 +8,7 @@ from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
 from lab_kit.engine.kv import KvCache, PagedKv
-from lab_kit.engine.scheduler import Scheduler, Sequence, Stage, Traits, Wait, Work
+from lab_kit.engine.scheduler import Scheduler, Sequence, SequenceState, Traits, Wait, Work
 
 AUDIO = np.zeros(160, np.float32)
 SECOND_NS = 1_000_000_000
@@ -54,18 +54,18 @@ class Desk:
         """Sequences that decode already, each at its position."""
         sequences = [self.add(priority) for _ in positions]
         for sequence in sequences:
-            while sequence.stage is Stage.WAITING:
+            while sequence.state is SequenceState.WAITING:
                 self.do()
         for sequence, position in zip(sequences, positions, strict=True):
-            sequence.stage, sequence.position = Stage.DECODING, position
+            sequence.state, sequence.position = SequenceState.DECODING, position
         return sequences
 
-    def take(self) -> tuple[Stage, list[int]] | None:
-        """The next work as its stage and the numbers in it; it stays in hand."""
+    def take(self) -> tuple[SequenceState, list[int]] | None:
+        """The next work as its state and the numbers in it; it stays in hand."""
         work = self.scheduler.take(self.now_ns)
-        return None if isinstance(work, Wait) else (work.stage, numbers(work))
+        return None if isinstance(work, Wait) else (work.state, numbers(work))
 
-    def do(self) -> tuple[Stage, list[int]] | None:
+    def do(self) -> tuple[SequenceState, list[int]] | None:
         """The next work, done: everyone in it moves on by one."""
         work = self.scheduler.take(self.now_ns)
         if isinstance(work, Wait):
@@ -73,12 +73,12 @@ class Desk:
         for sequence in work.sequences:
             advance(sequence, work)
         self.scheduler.settle(work)
-        return work.stage, numbers(work)
+        return work.state, numbers(work)
 
     def finish(self, *sequences: Sequence) -> list[int]:
         """These are done; who may be answered is, and leaves."""
         for sequence in sequences:
-            sequence.stage, sequence.busy = Stage.DONE, False
+            sequence.state, sequence.busy = SequenceState.DONE, False
         ended = self.scheduler.ended()
         for sequence in ended:
             self.scheduler.remove(sequence)
@@ -90,10 +90,10 @@ def numbers(work: Work) -> list[int]:
 
 
 def advance(sequence: Sequence, work: Work) -> None:
-    if work.stage is Stage.WAITING:
-        sequence.stage = Stage.ENCODED
+    if work.state is SequenceState.WAITING:
+        sequence.state = SequenceState.ENCODED
         return
-    sequence.stage = Stage.DECODING
+    sequence.state = SequenceState.DECODING
     sequence.position = len(sequence.prompt) + len(sequence.tokens) + len(sequence.draft)
     sequence.tokens += sequence.draft
     sequence.draft = ()
@@ -109,9 +109,9 @@ def test_clips_are_encoded_one_by_one_in_their_order() -> None:
     for _ in range(3):
         desk.add()
     assert [desk.take() for _ in range(4)] == [
-        (Stage.WAITING, [1]),
-        (Stage.WAITING, [2]),
-        (Stage.WAITING, [3]),
+        (SequenceState.WAITING, [1]),
+        (SequenceState.WAITING, [2]),
+        (SequenceState.WAITING, [3]),
         None,
     ]
 
@@ -121,9 +121,9 @@ def test_a_wide_encoder_takes_clips_of_equal_length() -> None:
     for length in (30, 20, 30, 30):
         desk.add(length=length)
     assert [desk.take() for _ in range(3)] == [
-        (Stage.WAITING, [1, 3]),
-        (Stage.WAITING, [2]),
-        (Stage.WAITING, [4]),
+        (SequenceState.WAITING, [1, 3]),
+        (SequenceState.WAITING, [2]),
+        (SequenceState.WAITING, [4]),
     ]
 
 
@@ -131,13 +131,13 @@ def test_a_final_passes_every_interim_between_any_two_steps() -> None:
     desk = Desk()
     desk.standing(7, priority=Priority.INTERIM)
     desk.add(Priority.INTERIM)
-    assert desk.do() == (Stage.WAITING, [2])
+    assert desk.do() == (SequenceState.WAITING, [2])
     final = desk.add(Priority.FINAL)
-    assert desk.do() == (Stage.WAITING, [final.number])
-    assert desk.do() == (Stage.ENCODED, [final.number])
-    assert desk.do() == (Stage.DECODING, [final.number])
+    assert desk.do() == (SequenceState.WAITING, [final.number])
+    assert desk.do() == (SequenceState.ENCODED, [final.number])
+    assert desk.do() == (SequenceState.DECODING, [final.number])
     desk.scheduler.remove(final)
-    assert desk.do() == (Stage.ENCODED, [2])
+    assert desk.do() == (SequenceState.ENCODED, [2])
 
 
 def test_recordings_come_after_what_is_live() -> None:
@@ -146,9 +146,9 @@ def test_recordings_come_after_what_is_live() -> None:
     desk.add(Priority.INTERIM)
     desk.add(Priority.FINAL)
     assert [desk.take() for _ in range(3)] == [
-        (Stage.WAITING, [3]),
-        (Stage.WAITING, [2]),
-        (Stage.WAITING, [1]),
+        (SequenceState.WAITING, [3]),
+        (SequenceState.WAITING, [2]),
+        (SequenceState.WAITING, [1]),
     ]
 
 
@@ -156,9 +156,9 @@ def test_waiting_audio_is_encoded_before_decoding_goes_on() -> None:
     desk = Desk()
     desk.standing(3)
     desk.add()
-    assert desk.do() == (Stage.WAITING, [2])
+    assert desk.do() == (SequenceState.WAITING, [2])
     desk.add()
-    assert desk.take() == (Stage.WAITING, [3])
+    assert desk.take() == (SequenceState.WAITING, [3])
 
 
 def test_no_more_start_than_decode_together() -> None:
@@ -166,20 +166,20 @@ def test_no_more_start_than_decode_together() -> None:
     desk = Desk(2)
     for _ in range(3):
         desk.add()
-    assert desk.do() == (Stage.WAITING, [1])
-    assert desk.do() == (Stage.WAITING, [2])
-    assert desk.do() == (Stage.ENCODED, [1, 2])
-    assert desk.do() == (Stage.DECODING, [1, 2])
+    assert desk.do() == (SequenceState.WAITING, [1])
+    assert desk.do() == (SequenceState.WAITING, [2])
+    assert desk.do() == (SequenceState.ENCODED, [1, 2])
+    assert desk.do() == (SequenceState.DECODING, [1, 2])
     desk.scheduler.remove(desk.scheduler.get(1))
-    assert desk.do() == (Stage.WAITING, [3])
+    assert desk.do() == (SequenceState.WAITING, [3])
 
 
 def test_one_being_encoded_counts_as_started() -> None:
     desk = Desk(2)
     for _ in range(3):
         desk.add()
-    assert desk.take() == (Stage.WAITING, [1])
-    assert desk.take() == (Stage.WAITING, [2])
+    assert desk.take() == (SequenceState.WAITING, [1])
+    assert desk.take() == (SequenceState.WAITING, [2])
     assert desk.take() is None
 
 
@@ -187,7 +187,7 @@ def test_a_full_batch_of_interims_does_not_hold_back_a_final() -> None:
     desk = Desk(2)
     desk.standing(5, 5, priority=Priority.INTERIM)
     desk.add(Priority.FINAL)
-    assert desk.take() == (Stage.WAITING, [3])
+    assert desk.take() == (SequenceState.WAITING, [3])
 
 
 def test_in_lockstep_what_is_encoded_starts_together_but_a_draft_starts_alone() -> None:
@@ -196,8 +196,8 @@ def test_in_lockstep_what_is_encoded_starts_together_but_a_draft_starts_alone() 
         desk.add(draft=draft)
     for _ in range(3):
         desk.do()
-    assert desk.do() == (Stage.ENCODED, [1, 3])
-    assert desk.do() == (Stage.ENCODED, [2])
+    assert desk.do() == (SequenceState.ENCODED, [1, 3])
+    assert desk.do() == (SequenceState.ENCODED, [2])
 
 
 def test_without_lockstep_a_draft_starts_with_the_others() -> None:
@@ -206,7 +206,7 @@ def test_without_lockstep_a_draft_starts_with_the_others() -> None:
         desk.add(draft=draft)
     for _ in range(3):
         desk.do()
-    assert desk.do() == (Stage.ENCODED, [1, 2, 3])
+    assert desk.do() == (SequenceState.ENCODED, [1, 2, 3])
 
 
 def test_those_furthest_behind_step_first_and_merge_when_they_catch_up() -> None:
@@ -220,14 +220,14 @@ def test_those_furthest_behind_step_first_and_merge_when_they_catch_up() -> None
 def test_without_lockstep_all_step_together_wherever_they_stand() -> None:
     desk = Desk(lockstep=False)
     desk.standing(4, 2, 3)
-    assert desk.do() == (Stage.DECODING, [1, 2, 3])
+    assert desk.do() == (SequenceState.DECODING, [1, 2, 3])
 
 
 def test_what_a_worker_holds_is_not_handed_out_again() -> None:
     desk = Desk()
     held, _ = desk.standing(1, 1)
     held.busy = True
-    assert desk.take() == (Stage.DECODING, [2])
+    assert desk.take() == (SequenceState.DECODING, [2])
     assert desk.take() is None
 
 
@@ -239,8 +239,8 @@ def test_room_is_counted_in_those_who_wait() -> None:
     assert not desk.scheduler.has_room()
     desk.do()
     assert desk.scheduler.has_room()
-    assert desk.scheduler.count(Stage.WAITING) == 1
-    assert desk.scheduler.count(Stage.WAITING, Stage.ENCODED) == 2
+    assert desk.scheduler.count(SequenceState.WAITING) == 1
+    assert desk.scheduler.count(SequenceState.WAITING, SequenceState.ENCODED) == 2
 
 
 def test_what_was_removed_is_not_seen_again() -> None:
@@ -261,9 +261,9 @@ def test_streams_take_turns_within_a_class() -> None:
         desk.add(stream=1)
     desk.add(stream=2)
     first, *_ = (desk.scheduler.get(number) for number in (1,))
-    assert desk.do() == (Stage.WAITING, [1])
+    assert desk.do() == (SequenceState.WAITING, [1])
     desk.finish(first)
-    assert desk.do() == (Stage.WAITING, [2])  # stream 1 has nothing running any more
+    assert desk.do() == (SequenceState.WAITING, [2])  # stream 1 has nothing running any more
     desk.add(stream=3)
     desk.finish(desk.scheduler.get(2))
     order = []
@@ -287,7 +287,7 @@ def test_the_interim_that_is_due_first_goes_first_and_a_long_one_waits_no_longer
         say(desk, 4.0)  # due after 0.8 s
         desk.now_ns = round(later_s * 1e9)
         say(desk, 0.5)  # due 0.1 s after it came
-        assert desk.do() == (Stage.WAITING, first)
+        assert desk.do() == (SequenceState.WAITING, first)
 
 
 def test_a_stream_with_much_to_say_does_not_fill_the_batch() -> None:
@@ -295,14 +295,20 @@ def test_a_stream_with_much_to_say_does_not_fill_the_batch() -> None:
     for _ in range(4):
         desk.add(stream=1)
     desk.add(stream=2)
-    assert [desk.do() for _ in range(2)] == [(Stage.WAITING, [1]), (Stage.WAITING, [5])]
+    assert [desk.do() for _ in range(2)] == [
+        (SequenceState.WAITING, [1]),
+        (SequenceState.WAITING, [5]),
+    ]
 
 
 def test_nobodys_requests_are_each_their_own() -> None:
     desk = Desk(2)
     for _ in range(3):
         desk.add()
-    assert [desk.do() for _ in range(2)] == [(Stage.WAITING, [1]), (Stage.WAITING, [2])]
+    assert [desk.do() for _ in range(2)] == [
+        (SequenceState.WAITING, [1]),
+        (SequenceState.WAITING, [2]),
+    ]
 
 
 # --- policies
@@ -311,15 +317,18 @@ def test_nobodys_requests_are_each_their_own() -> None:
 def test_without_batching_each_worker_has_one_to_the_end() -> None:
     desk = Desk(NoBatching(), workers=2)
     one, two, three = (desk.add() for _ in range(3))
-    assert [desk.do() for _ in range(2)] == [(Stage.WAITING, [1]), (Stage.ENCODED, [1])]
+    assert [desk.do() for _ in range(2)] == [
+        (SequenceState.WAITING, [1]),
+        (SequenceState.ENCODED, [1]),
+    ]
     held = desk.scheduler.take(0)
     assert held.sequences == (one,)
-    assert desk.do() == (Stage.WAITING, [2])
-    assert desk.do() == (Stage.ENCODED, [2])
+    assert desk.do() == (SequenceState.WAITING, [2])
+    assert desk.do() == (SequenceState.ENCODED, [2])
     desk.scheduler.take(0)
     assert desk.take() is None, "both workers have one; the third waits for an end"
     assert desk.finish(one) == [1]
-    assert desk.do() == (Stage.WAITING, [three.number])
+    assert desk.do() == (SequenceState.WAITING, [three.number])
     assert two.batch is not None
 
 
@@ -329,14 +338,14 @@ def test_a_static_batch_waits_until_it_is_full() -> None:
         desk.add()
     assert desk.scheduler.take(SECOND_NS) == Wait(2 * SECOND_NS)
     desk.add()
-    assert desk.do() == (Stage.WAITING, [1])
+    assert desk.do() == (SequenceState.WAITING, [1])
 
 
 def test_the_last_few_of_a_static_batch_do_not_wait_for_ever() -> None:
     desk = Desk(Static(3, patience_s=2))
     desk.add()
     desk.now_ns = 2 * SECOND_NS
-    assert desk.do() == (Stage.WAITING, [1])
+    assert desk.do() == (SequenceState.WAITING, [1])
 
 
 def test_a_dynamic_batch_closes_when_its_first_request_has_waited_long_enough() -> None:
@@ -347,9 +356,9 @@ def test_a_dynamic_batch_closes_when_its_first_request_has_waited_long_enough() 
     assert desk.scheduler.take(desk.now_ns) == Wait(20_000_000)
     desk.now_ns = 20_000_000
     assert [desk.do() for _ in range(3)] == [
-        (Stage.WAITING, [1]),
-        (Stage.WAITING, [2]),
-        (Stage.ENCODED, [1, 2]),
+        (SequenceState.WAITING, [1]),
+        (SequenceState.WAITING, [2]),
+        (SequenceState.ENCODED, [1, 2]),
     ]
 
 
@@ -357,7 +366,7 @@ def test_a_full_dynamic_batch_does_not_wait() -> None:
     desk = Desk(Dynamic(2, max_wait_s=10), workers=1)
     for _ in range(3):
         desk.add()
-    assert [desk.do() for _ in range(3)][-1] == (Stage.ENCODED, [1, 2])
+    assert [desk.do() for _ in range(3)][-1] == (SequenceState.ENCODED, [1, 2])
 
 
 def test_nobody_joins_a_closed_batch_and_nobody_leaves_it_before_the_last() -> None:
@@ -366,9 +375,9 @@ def test_nobody_joins_a_closed_batch_and_nobody_leaves_it_before_the_last() -> N
     for _ in range(3):
         desk.do()
     assert desk.finish(short) == []
-    assert desk.do() == (Stage.DECODING, [long.number])
+    assert desk.do() == (SequenceState.DECODING, [long.number])
     assert desk.finish(long) == [short.number, long.number]
-    assert desk.do() == (Stage.WAITING, [late.number])
+    assert desk.do() == (SequenceState.WAITING, [late.number])
 
 
 def test_from_an_open_batch_each_leaves_when_done_and_another_joins() -> None:
@@ -377,8 +386,8 @@ def test_from_an_open_batch_each_leaves_when_done_and_another_joins() -> None:
     for _ in range(3):
         desk.do()
     assert desk.finish(short) == [short.number]
-    assert desk.do() == (Stage.WAITING, [late.number])
-    assert desk.do() == (Stage.ENCODED, [late.number])
+    assert desk.do() == (SequenceState.WAITING, [late.number])
+    assert desk.do() == (SequenceState.ENCODED, [late.number])
     assert long.batch is late.batch
 
 
@@ -388,9 +397,9 @@ def test_a_closed_batch_starts_as_one() -> None:
     held = desk.scheduler.take(0)
     desk.do()  # the second is encoded while the first is still in hand
     assert desk.take() is None
-    first.stage = Stage.ENCODED
+    first.state = SequenceState.ENCODED
     desk.scheduler.settle(held)
-    assert desk.do() == (Stage.ENCODED, [first.number, second.number])
+    assert desk.do() == (SequenceState.ENCODED, [first.number, second.number])
 
 
 def test_a_cancelled_member_does_not_keep_its_batch() -> None:
@@ -412,7 +421,7 @@ def test_the_policy_may_change_while_batches_run() -> None:
     late = desk.add()
     held = desk.scheduler.take(0)
     assert held.sequences == (one, two)
-    assert desk.do() == (Stage.WAITING, [late.number])
+    assert desk.do() == (SequenceState.WAITING, [late.number])
     assert late.batch is not one.batch
     desk.scheduler.settle(held)
     assert desk.finish(one) == [], "it was promised to the whole batch"
@@ -424,12 +433,12 @@ def test_in_lockstep_newcomers_come_in_groups_so_that_they_share_their_steps() -
     running = desk.standing(3, 3, 3, 3)
     late = [desk.add(), desk.add()]
     desk.finish(running[0])
-    assert desk.do() == (Stage.DECODING, [2, 3, 4])
+    assert desk.do() == (SequenceState.DECODING, [2, 3, 4])
     desk.finish(running[1])
     assert [desk.do() for _ in range(3)] == [
-        (Stage.WAITING, [late[0].number]),
-        (Stage.WAITING, [late[1].number]),
-        (Stage.ENCODED, [late[0].number, late[1].number]),
+        (SequenceState.WAITING, [late[0].number]),
+        (SequenceState.WAITING, [late[1].number]),
+        (SequenceState.ENCODED, [late[0].number, late[1].number]),
     ]
 
 
@@ -437,7 +446,10 @@ def test_an_open_batch_has_places_for_every_worker() -> None:
     desk = Desk(Continuous(2), workers=2)
     for _ in range(5):
         desk.add()
-    assert [desk.take() for _ in range(5)] == [*((Stage.WAITING, [n]) for n in (1, 2, 3, 4)), None]
+    assert [desk.take() for _ in range(5)] == [
+        *((SequenceState.WAITING, [n]) for n in (1, 2, 3, 4)),
+        None,
+    ]
 
 
 # --- a bounded cache
@@ -448,13 +460,13 @@ def test_who_does_not_fit_is_encoded_and_starts_when_somebody_leaves() -> None:
     first = desk.add(prompt=(1, 2, 3, 4, 5))
     second = desk.add(prompt=(6, 7))
     assert [desk.do() for _ in range(4)] == [
-        (Stage.WAITING, [first.number]),
-        (Stage.WAITING, [second.number]),
-        (Stage.ENCODED, [first.number]),
-        (Stage.DECODING, [first.number]),
+        (SequenceState.WAITING, [first.number]),
+        (SequenceState.WAITING, [second.number]),
+        (SequenceState.ENCODED, [first.number]),
+        (SequenceState.DECODING, [first.number]),
     ]
     desk.finish(first)
-    assert desk.do() == (Stage.ENCODED, [second.number])
+    assert desk.do() == (SequenceState.ENCODED, [second.number])
 
 
 def test_in_a_closed_batch_who_is_done_leaves_its_slots_to_the_others() -> None:
@@ -465,9 +477,9 @@ def test_in_a_closed_batch_who_is_done_leaves_its_slots_to_the_others() -> None:
         desk.do()
     held = desk.scheduler.take(0)
     assert held.sequences == (first,)
-    first.stage = Stage.DONE
+    first.state = SequenceState.DONE
     desk.scheduler.settle(held)
-    assert desk.do() == (Stage.ENCODED, [second.number])
+    assert desk.do() == (SequenceState.ENCODED, [second.number])
     assert desk.finish() == []
 
 
@@ -478,12 +490,12 @@ def test_when_the_cache_is_full_the_youngest_gives_way_and_resumes_with_its_toke
         assert desk.do() is not None
     assert old.batch is not None
     assert young.batch is None
-    assert young.stage is Stage.ENCODED
+    assert young.state is SequenceState.ENCODED
     kept = list(young.tokens)
     assert kept
     assert young.draft == ()
     desk.finish(old)
-    assert desk.do() == (Stage.ENCODED, [young.number])
+    assert desk.do() == (SequenceState.ENCODED, [young.number])
     assert young.tokens[: len(kept)] == kept
     assert old.preempted == 0
 
@@ -495,8 +507,8 @@ def test_a_final_takes_the_place_of_an_interim() -> None:
         desk.do()
     final = desk.add(Priority.FINAL, prompt=(4, 5, 6))
     assert [desk.do() for _ in range(2)] == [
-        (Stage.WAITING, [final.number]),
-        (Stage.ENCODED, [final.number]),
+        (SequenceState.WAITING, [final.number]),
+        (SequenceState.ENCODED, [final.number]),
     ]
     assert interim.preempted == 1
 
@@ -508,8 +520,8 @@ def test_who_begins_takes_nothing_from_its_equals() -> None:
         desk.do()
     desk.add(prompt=(4, 5, 6))
     assert [desk.do() for _ in range(2)] == [
-        (Stage.WAITING, [2]),
-        (Stage.DECODING, [first.number]),
+        (SequenceState.WAITING, [2]),
+        (SequenceState.DECODING, [first.number]),
     ]
     assert first.preempted == 0
 
@@ -532,7 +544,7 @@ def test_what_another_worker_still_holds_is_not_answered_yet() -> None:
     mine, others = desk.scheduler.take(0), desk.scheduler.take(0)
     assert isinstance(mine, Work)
     assert isinstance(others, Work)
-    first.stage = second.stage = Stage.DONE
+    first.state = second.state = SequenceState.DONE
     desk.scheduler.settle(mine)
     assert desk.scheduler.ended() == list(mine.sequences)
     desk.scheduler.settle(others)

@@ -5,7 +5,7 @@ import tiny_whisper
 import torch
 
 from lab_kit.models.kv_pool import CacheShape, KvPool
-from lab_kit.models.whisper import attention as whisper_attention
+from lab_kit.models.whisper import attention
 from lab_kit.models.whisper.attention import DecodeRow, EncodedSpeech
 
 SHAPE = CacheShape(layers=2, heads=2, head_width=4, dtype=torch.float32, device=torch.device("cpu"))
@@ -51,7 +51,7 @@ def test_a_slot_gives_back_what_it_was_given() -> None:
 def test_rows_of_any_length_lie_in_one_rectangle(clips: list[EncodedSpeech]) -> None:
     pool = KvPool(SHAPE, 16)
     rows = [row((11, 12, 13), (4, 5, 6), clips[0]), row((21,), (9, 8, 7, 3, 2), clips[1])]
-    placed = whisper_attention.layout(rows, pool)
+    placed = attention.layout(rows, pool)
     assert placed.tokens.tolist() == [[11, 12, 13], [21, 0, 0]]
     assert placed.positions.tolist() == [[0, 1, 2], [4, 0, 0]]
     assert placed.is_token.tolist() == [[True, True, True], [True, False, False]]
@@ -66,8 +66,8 @@ def test_rows_of_any_length_lie_in_one_rectangle(clips: list[EncodedSpeech]) -> 
 def test_a_row_is_computed_as_if_it_were_alone(clips: list[EncodedSpeech]) -> None:
     """The decoder of `transformers`, all tokens at once, against two passes through the pool."""
     decoder = tiny_whisper.network().decoder
-    whisper_attention.use_attention_by_row()
-    decoder.set_attn_implementation(whisper_attention.BY_ROW)
+    attention.use_attention_by_row()
+    decoder.set_attn_implementation(attention.BY_ROW)
     tokens = ((1, 2, 3, 4, 5), (6, 7, 8))
     slots = ((14, 2, 9, 4, 0), (1, 13, 3))
     pool = KvPool(SHAPE, 16)
@@ -81,13 +81,13 @@ def test_a_row_is_computed_as_if_it_were_alone(clips: list[EncodedSpeech]) -> No
 
 
 def run(decoder: torch.nn.Module, rows: list[DecodeRow], pool: KvPool) -> torch.Tensor:
-    placed = whisper_attention.layout(rows, pool)
+    placed = attention.layout(rows, pool)
     with torch.inference_mode():
         output = decoder(
             input_ids=placed.tokens,
             attention_mask=placed.mask,
             position_ids=placed.positions,
-            past_key_values=whisper_attention.cache_for(placed, [r.encoded for r in rows], pool),
+            past_key_values=attention.cache_for(placed, [r.encoded for r in rows], pool),
             encoder_hidden_states=placed.mask,
             use_cache=True,
         )

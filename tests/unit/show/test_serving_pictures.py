@@ -5,22 +5,22 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lab_kit.client import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionState
-from lab_kit.core.call_record import Stage
+from lab_kit.client import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionStatus
+from lab_kit.core.call_record import StageSpan
 from lab_kit.experiments.cold_start import RECIPES, ColdStart
 from lab_kit.experiments.load import (
     Constant,
     DeviceRecord,
     DeviceSample,
     GpuSample,
-    Offered,
     OfferedRequest,
+    OpenLoopRun,
     Source,
 )
-from lab_kit.experiments.runtimes import Figures, RuntimeReport
+from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
 from lab_kit.show.load.frontier import draw_frontier, tabulate_frontier
 from lab_kit.show.load.offered import draw_offered, tabulate_offered
-from lab_kit.show.load.offering import HIGHEST_MS, Moving
+from lab_kit.show.load.offering import HIGHEST_MS, LiveFigure
 from lab_kit.show.serving.cache import draw_cache, tabulate_cache
 from lab_kit.show.serving.runtimes import draw_runtimes, runtimes, tabulate_runtimes
 from lab_kit.show.serving.starts import cold_starts, draw_cold_starts, tabulate_cold_starts
@@ -29,7 +29,7 @@ from lab_kit.show.serving.versions import tabulate_shadow, tabulate_versions
 MS = 1_000_000
 
 
-def offered(waits_ms: list[float | None], rate_per_s: float = 10.0) -> Offered:
+def offered(waits_ms: list[float | None], rate_per_s: float = 10.0) -> OpenLoopRun:
     """Requests of one second of audio each, answered after so long, or never."""
     seconds = len(waits_ms) / rate_per_s
     requests = []
@@ -38,7 +38,7 @@ def offered(waits_ms: list[float | None], rate_per_s: float = 10.0) -> Offered:
         received_ns = None if wait_ms is None else due_ns + round(wait_ms * MS)
         error = "no answer" if wait_ms is None else None
         requests.append(OfferedRequest(due_ns, due_ns, received_ns, 1.0, "", error))
-    return Offered(Constant(rate_per_s, seconds), tuple(requests), 0, 0.0, 0.1)
+    return OpenLoopRun(Constant(rate_per_s, seconds), tuple(requests), 0, 0.0, 0.1)
 
 
 def circles(svg: str) -> list[ElementTree.Element]:
@@ -97,7 +97,7 @@ class Watched:
 
 def test_a_moving_picture_follows_answers_and_device() -> None:
     run, watched = offered([100, 5_000, None]), Watched()
-    moving = Moving(run.arrivals, watched, "A run")  # type: ignore[arg-type]
+    moving = LiveFigure(run.arrivals, watched, "A run")  # type: ignore[arg-type]
     moving.stop()
     for due_s, request in zip((0.0, 0.1, 0.2), run.requests, strict=True):
         moving.hear(due_s, request)
@@ -112,9 +112,13 @@ def test_a_moving_picture_follows_answers_and_device() -> None:
 
 
 def test_a_cold_start_is_cut_into_phases_that_end_at_the_answer() -> None:
-    phases = (Stage("process start", 0, 0.2), Stage("imports", 0.2, 3.2), Stage("session", 3.2, 4))
-    start = ColdStart(RECIPES[3], (*phases, Stage("first inference", 4, 4.5)), 0.25)
-    waiting = ColdStart(RECIPES[-1], (Stage("first inference", 0, 0.25),), 0.25)
+    phases = (
+        StageSpan("process start", 0, 0.2),
+        StageSpan("imports", 0.2, 3.2),
+        StageSpan("session", 3.2, 4),
+    )
+    start = ColdStart(RECIPES[3], (*phases, StageSpan("first inference", 4, 4.5)), 0.25)
+    waiting = ColdStart(RECIPES[-1], (StageSpan("first inference", 0, 0.25),), 0.25)
     svg = draw_cold_starts([start, waiting])
     assert "imports: 3.00 s" in svg
     assert "4.50 s" in svg
@@ -159,9 +163,9 @@ def test_the_waste_is_what_was_reserved_over_all_frames_and_held_nothing() -> No
 
 def test_versions_are_listed_with_what_they_are_to_callers_and_why_they_failed() -> None:
     states = [
-        VersionState(1, "ready", ("production",), None, "", {}, "", 4),
-        VersionState(2, "ready", ("canary",), 0.2, "", {"tokens_per_audio_s": 3.0}, "", 1),
-        VersionState(3, "failed", (), None, "its weights are damaged", {}, "", 0),
+        VersionStatus(1, "ready", ("production",), None, "", {}, "", 4),
+        VersionStatus(2, "ready", ("canary",), 0.2, "", {"tokens_per_audio_s": 3.0}, "", 1),
+        VersionStatus(3, "failed", (), None, "its weights are damaged", {}, "", 0),
     ]
     _, first, second, third, why = tabulate_versions(states).splitlines()
     assert first.split() == ["1", "ready", "production", "4"]
@@ -180,7 +184,7 @@ def test_a_shadow_is_told_with_the_pairs_that_differ() -> None:
 
 
 def ran(name: str, size_bytes: int, wer: float | None) -> RuntimeReport:
-    figures = Figures(size_bytes, 0.1, 0.2, 300.0, 400.0, 90.0, wer, None, 0.1, 0.9)
+    figures = RuntimeFigures(size_bytes, 0.1, 0.2, 300.0, 400.0, 90.0, wer, None, 0.1, 0.9)
     return RuntimeReport(name, "int8", "quantized", "cpu (2 cores)", figures, None)
 
 

@@ -20,7 +20,7 @@ from lab_kit.dialects.open_inference.messages import (
     InferResponse,
     ModelSpec,
 )
-from lab_kit.dialects.open_inference.sequence import place
+from lab_kit.dialects.open_inference.sequence import position_of
 from lab_kit.dialects.open_inference.speech import (
     is_urgent,
     read_audio,
@@ -165,7 +165,7 @@ def alone(request: InferRequest) -> InferRequest:
     Raises:
         InvalidParameter: it is one.
     """
-    if place(request) is not None:
+    if position_of(request) is not None:
         raise InvalidParameter(
             "a piece of a sequence", "a whole recording", "send pieces on a gRPC stream"
         )

@@ -15,7 +15,7 @@ from tritonclient.grpc import service_pb2 as pb
 from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, SystemOverloaded
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.messages import InferRequest
-from lab_kit.dialects.open_inference.sequence import Place, extended, place
+from lab_kit.dialects.open_inference.sequence import SequencePosition, extended, position_of
 from lab_kit.dialects.open_inference.speech import URGENT
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.versions.lease import Lease
@@ -54,11 +54,11 @@ class InferStream:
         """A message's answer, or what was wrong with it; clients match them by their id."""
         try:
             request = protobuf.parse_request(message)
-            where = place(request)
-            if where is None:
+            position = position_of(request)
+            if position is None:
                 response = await self._alone(message, request)
             else:
-                response = await self._in_sequence(message, request, where)
+                response = await self._in_sequence(message, request, position)
         except LabError as error:
             return _failure(message, str(error))
         except Exception:
@@ -72,36 +72,38 @@ class InferStream:
             answered = await self._model.infer(lease, lambda: request)
         return protobuf.response_message(*answered)
 
-    async def _in_sequence(self, message: Any, request: InferRequest, where: Place) -> Any:
-        sequence = self._joined(message, request, where)
+    async def _in_sequence(
+        self, message: Any, request: InferRequest, position: SequencePosition
+    ) -> Any:
+        sequence = self._joined(message, request, position)
         is_over = True  # also when the model cannot take what has come together
         try:
             # somebody waits for the last answer, as for a live stream's final
-            whole = _urgent(sequence.request) if where.is_last else sequence.request
+            whole = _urgent(sequence.request) if position.is_last else sequence.request
             answered = await self._model.infer(sequence.lease, lambda: whole)
-            is_over = where.is_last
+            is_over = position.is_last
         finally:
             if is_over:
-                self._forget(where.sequence)
+                self._forget(position.sequence)
         return protobuf.response_message(*answered)
 
-    def _joined(self, message: Any, request: InferRequest, where: Place) -> _Sequence:
+    def _joined(self, message: Any, request: InferRequest, position: SequencePosition) -> _Sequence:
         """The sequence with this piece in it."""
-        if where.is_first:
-            self._forget(where.sequence)
+        if position.is_first:
+            self._forget(position.sequence)
             self._check_room()
             lease = self._model.lease(message.model_name, message.model_version)
-            self._sequences[where.sequence] = _Sequence(lease, request)
-        elif where.sequence not in self._sequences:
+            self._sequences[position.sequence] = _Sequence(lease, request)
+        elif position.sequence not in self._sequences:
             raise InvalidParameter(
-                f"sequence {where.sequence}, which has not begun or is over",
+                f"sequence {position.sequence}, which has not begun or is over",
                 "sequence_start with its first piece",
                 "begin it",
             )
         else:
-            so_far = self._sequences[where.sequence]
+            so_far = self._sequences[position.sequence]
             so_far.request = extended(so_far.request, request)
-        return self._sequences[where.sequence]
+        return self._sequences[position.sequence]
 
     def _check_room(self) -> None:
         most = self._model.most_sequences

@@ -117,25 +117,25 @@ def test_it_does_not_leave_out_what_can_be_heard() -> None:
 
 def test_a_gap_in_a_voice_is_filled_in_its_own_pitch_and_fades() -> None:
     voice = signals.tone(160, 0.2)  # a period of 100 samples
-    filler = RepeatPitch()
+    concealer = RepeatPitch()
     for start in range(0, 3_200 - FRAME, FRAME):
-        filler.follow(voice[start : start + FRAME])
+        concealer.follow(voice[start : start + FRAME])
     assert pitch_samples(voice[: 3_200 - FRAME]) % 100 == 0
-    filled = filler.fill(FRAME)
+    filled = concealer.fill(FRAME)
     expected = voice[3_200 - FRAME :]
     assert np.corrcoef(filled, expected)[0, 1] > 0.95
     assert np.abs(filled[:80] - expected[:80]).max() < 0.1
-    longer = [filler.fill(FRAME) for _ in range(3)]
+    longer = [concealer.fill(FRAME) for _ in range(3)]
     assert np.abs(longer[0]).max() < np.abs(filled).max()
     assert not longer[-1].any()
 
 
 def test_sound_comes_back_without_a_step() -> None:
     voice = signals.tone(160, 0.2)
-    filler = RepeatPitch()
-    filler.follow(voice[:1_600])
-    filled = filler.fill(FRAME)
-    back = filler.follow(voice[1_973 : 1_973 + FRAME])  # out of phase on purpose
+    concealer = RepeatPitch()
+    concealer.follow(voice[:1_600])
+    filled = concealer.fill(FRAME)
+    back = concealer.follow(voice[1_973 : 1_973 + FRAME])  # out of phase on purpose
     steepest = np.abs(np.diff(voice)).max()
     assert abs(back[0] - filled[-1]) < 3 * steepest
     assert np.array_equal(back[JOIN_SAMPLES:], voice[1_973 + JOIN_SAMPLES : 1_973 + FRAME])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab_kit.core.call_record import Stage
+from lab_kit.core.call_record import StageSpan
 from lab_kit.core.profile import VARIABLE
 from lab_kit.experiments.cold_start import RECIPES, ColdStart, recipes
 
@@ -15,7 +15,7 @@ def test_a_short_run_leaves_out_what_takes_long(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_ready_is_before_the_first_inference_and_the_answer_after_it() -> None:
-    phases = (Stage("imports", 0.0, 2.0), Stage("first inference", 2.0, 2.5))
+    phases = (StageSpan("imports", 0.0, 2.0), StageSpan("first inference", 2.0, 2.5))
     start = ColdStart(RECIPES[0], phases, steady_s=0.1)
     assert (start.ready_s, start.answer_s, start.first_s) == (2.0, 2.5, 0.5)
 

@@ -1,4 +1,4 @@
-"""What the peers call: the real model, one clip alone or several together."""
+"""What the frameworks call: the real model, one clip alone or several together."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def model() -> Moonshine:
     return open_model()
 
 
-def test_whole_clips_keep_their_words_in_company(model: Moonshine) -> None:
+def test_whole_clips_keep_their_words_together(model: Moonshine) -> None:
     """The longest decides when the batch ends, and nobody's words get lost on the way."""
     clips = [datasets.clip(name) for name in CLIPS]
     together = transcribe_together(model, [clip.samples for clip in clips])

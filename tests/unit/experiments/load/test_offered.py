@@ -11,7 +11,7 @@ import pytest
 
 from lab_kit.core.errors import ConnectionFailed, InvalidParameter, SystemOverloaded
 from lab_kit.datasets import Clip, Kind
-from lab_kit.experiments.load import Constant, Offered, OfferedRequest, offer, sweep
+from lab_kit.experiments.load import Constant, OfferedRequest, OpenLoopRun, offer, sweep
 
 CLIP = Clip("two-seconds", "so", Kind.REAL, 2.0, 16_000, (), "", "", "", "", False, Path())
 OTHER = replace(CLIP, id="three-seconds", duration_s=3.0)
@@ -33,9 +33,9 @@ def request(
     return OfferedRequest(intended_ns, sent_ns, received_ns, 2.0, "so", error, refused)
 
 
-def offered(*requests: OfferedRequest, cores: float = 0.1, warm_up_s: float = 1.0) -> Offered:
+def offered(*requests: OfferedRequest, cores: float = 0.1, warm_up_s: float = 1.0) -> OpenLoopRun:
     """Requests of a plan of eleven seconds, the first of them warm-up."""
-    return Offered(Constant(1.0, 11.0), requests, 0, warm_up_s, cores)
+    return OpenLoopRun(Constant(1.0, 11.0), requests, 0, warm_up_s, cores)
 
 
 # -- figures -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import torch
 
 from lab_kit.core.errors import InvalidParameter, ModelNotLoaded
 from lab_kit.experiments import runtimes
-from lab_kit.experiments.runtimes import Figures, Runtime, RuntimeReport
+from lab_kit.experiments.runtimes import Runtime, RuntimeFigures, RuntimeReport
 from lab_kit.models.device import Device
 
 CPU = Device("cpu", "a processor", workers=2)
@@ -86,7 +86,7 @@ def test_a_comparison_of_nothing_is_refused() -> None:
 
 
 def test_the_table_shows_figures_or_the_reason() -> None:
-    figures = Figures(151_000_000, 0.0, 0.2, 600.0, 700.0, 60.0, 0.036, None, 0.0, 1.0)
+    figures = RuntimeFigures(151_000_000, 0.0, 0.2, 600.0, 700.0, 60.0, 0.036, None, 0.0, 1.0)
     text = runtimes.table(
         [
             RuntimeReport("one", "float32", "eager", CPU.label, figures, None),

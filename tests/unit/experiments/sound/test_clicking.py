@@ -10,8 +10,8 @@ from made_clips import clip
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.errors import ConnectionFailed
 from lab_kit.datasets import Clip, Word
-from lab_kit.experiments.sound import clicking, clicks, hear
-from lab_kit.experiments.sound.clicking import HEADER_BYTES, Pieces, as_pcm16
+from lab_kit.experiments.sound import clicking, clicks, stream_pieces
+from lab_kit.experiments.sound.clicking import HEADER_BYTES, PieceSource, as_pcm16
 
 
 @pytest.fixture
@@ -63,11 +63,11 @@ class Refuses:
 
 
 async def test_a_refusal_is_an_answer() -> None:
-    heard = await hear(Refuses(), [b"abc"])
+    heard = await stream_pieces(Refuses(), [b"abc"])
     assert heard.text == ""
     assert "1008" in (heard.refusal or "")
 
 
 def test_pieces_are_due_when_their_bytes_would_have_sounded() -> None:
-    chunks = list(Pieces("x", (bytes(3_200), bytes(1_600))).chunks())
+    chunks = list(PieceSource("x", (bytes(3_200), bytes(1_600))).chunks())
     assert [chunk.end_s for chunk in chunks] == [0.1, 0.15]

@@ -9,7 +9,7 @@ from made_clips import clip
 from lab_kit.audio.detect.energy import EnergyScorer
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.datasets import Word
-from lab_kit.experiments.sound import Din, compare_detectors
+from lab_kit.experiments.sound import Noise, compare_detectors
 from lab_kit.experiments.sound.detectors import area_under, roc, speech_truth
 
 WORDS = (Word("one", 1.024, 2.048), Word("two", 3.072, 3.584))
@@ -44,10 +44,10 @@ class AlwaysSilent:
 def test_energy_is_sure_in_quiet_and_lost_in_noise_as_loud_as_speech(tmp_path: Path) -> None:
     spoken = clip(tmp_path, WORDS, 5.12)
     found = compare_detectors(
-        [spoken], snrs_db=(0.0,), dins=(Din.WHITE,), scorers={"energy": EnergyScorer}
+        [spoken], snrs_db=(0.0,), noises=(Noise.WHITE,), scorers={"energy": EnergyScorer}
     )
     clean, noisy = found
-    assert (clean.din, clean.snr_db, noisy.din) == (Din.CLEAN, None, Din.WHITE)
+    assert (clean.noise, clean.snr_db, noisy.noise) == (Noise.CLEAN, None, Noise.WHITE)
     assert clean.area > 0.99
     assert clean.at.hits > 0.95
     assert clean.skipped == pytest.approx(112 / 160, abs=0.03)
@@ -56,6 +56,6 @@ def test_energy_is_sure_in_quiet_and_lost_in_noise_as_loud_as_speech(tmp_path: P
 
 def test_a_detector_that_skips_everything_saves_only_the_silence(tmp_path: Path) -> None:
     spoken = clip(tmp_path, WORDS, 5.12)
-    (found,) = compare_detectors([spoken], dins=(), scorers={"deaf": AlwaysSilent})
+    (found,) = compare_detectors([spoken], noises=(), scorers={"deaf": AlwaysSilent})
     assert found.at.hits == 0
     assert found.skipped == 112 / 160

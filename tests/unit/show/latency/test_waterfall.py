@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from show_calls import FIRST, request, stream
 
-from lab_kit.core.call_record import Stage, Waterfall
+from lab_kit.core.call_record import StageSpan, Waterfall
 from lab_kit.measure.calls import INFERENCE, STAGES
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.svg import text_width_px
@@ -71,7 +71,7 @@ def test_total_device_and_clock_error_are_told() -> None:
 
 def test_the_table_adds_up_to_what_it_shows() -> None:
     one = as_waterfall(stream())
-    thirds = (Stage("endpointing", 0, 0.10004), Stage("inference", 0.10004, 0.20009))
+    thirds = (StageSpan("endpointing", 0, 0.10004), StageSpan("inference", 0.10004, 0.20009))
     for waterfall in (one, as_waterfall(request()), replace(one, stages=thirds)):
         rows = [line.split() for line in tabulate(waterfall).splitlines()[1:]]
         total = next(index for index, row in enumerate(rows) if row[0] == "total")
@@ -88,7 +88,7 @@ def test_a_prediction_is_drawn_and_judged() -> None:
 
 
 def test_work_done_meanwhile_is_hatched_and_not_in_the_sum() -> None:
-    one = replace(as_waterfall(stream()), hidden=(Stage(INFERENCE, 0.05, 0.15),))
+    one = replace(as_waterfall(stream()), hidden=(StageSpan(INFERENCE, 0.05, 0.15),))
     picture = drawn(one)
     hatched = [r for r in picture.iter(f"{SVG}rect") if r.get("fill", "").startswith("url(#")]
     assert len(hatched) == 1
@@ -148,5 +148,5 @@ def test_each_stage_has_a_color_of_its_own() -> None:
 
 def test_a_border_before_the_last_one_draws_nothing_negative() -> None:
     one = as_waterfall(stream())
-    crossed = (Stage("network out", 0, 0.002), Stage("inference", 0.002, 0.0015))
+    crossed = (StageSpan("network out", 0, 0.002), StageSpan("inference", 0.002, 0.0015))
     assert all(width >= 0 for width in stage_bars(drawn(replace(one, stages=crossed))).values())

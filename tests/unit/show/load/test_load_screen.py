@@ -9,7 +9,7 @@ from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.clock import ClockOffset
 from lab_kit.experiments.load import Constant, Ending, OfferedCall, OpenCalls, Stairs
-from lab_kit.show.load.live import Seen, _figure, _most
+from lab_kit.show.load.live import LoadProgress, _figure, _most
 
 SOURCE = PacedRecording("caller", np.zeros(64_000, np.float32), (FIRST, SECOND))
 
@@ -22,7 +22,7 @@ def call(ending: Ending, received: tuple = EVENTS) -> OfferedCall:  # type: igno
 
 
 def test_finals_and_streams_are_seen_as_they_come_and_kept_when_the_call_is_over() -> None:
-    seen = Seen()
+    seen = LoadProgress()
     seen.began(STARTED_NS - 1_000_000_000)
     for received in EVENTS[:4]:
         seen.heard(0, SOURCE, STARTED_NS, received)
@@ -39,7 +39,7 @@ def test_finals_and_streams_are_seen_as_they_come_and_kept_when_the_call_is_over
 
 
 def test_a_refused_call_is_counted_and_never_was_a_stream() -> None:
-    seen = Seen()
+    seen = LoadProgress()
     seen.began(time.perf_counter_ns())
     seen.ended(3, call(Ending.REFUSED, ()))
     _, finals, streams, refused = seen.now()

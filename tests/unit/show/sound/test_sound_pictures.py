@@ -12,8 +12,8 @@ from lab_kit.audio.network.packet_network import PacketNetwork
 from lab_kit.experiments.sound import (
     CodecReport,
     Detection,
-    Din,
     NetworkReport,
+    Noise,
     RocPoint,
     SilenceReport,
     carried,
@@ -30,8 +30,8 @@ REPORTS = [
 ]
 CURVE = (RocPoint(1, 0, 0), RocPoint(0.5, 0.9, 0.1), RocPoint(0, 1, 1))
 FOUND = [
-    Detection("energy", Din.CLEAN, None, CURVE, 0.9, CURVE[1], 0.4, 10.0),
-    Detection("energy", Din.BABBLE, 0.0, CURVE, 0.6, CURVE[1], 0.0, 10.0),
+    Detection("energy", Noise.CLEAN, None, CURVE, 0.9, CURVE[1], 0.4, 10.0),
+    Detection("energy", Noise.BABBLE, 0.0, CURVE, 0.6, CURVE[1], 0.0, 10.0),
 ]
 WAITED = SilenceReport(0.2, 10, 5, 4, 2, 0, (0.19, 0.21))
 

@@ -1,8 +1,8 @@
-"""Does an answer depend on who else was served? The same clips alone, and in the busiest company.
+"""Batch invariance: does an answer depend on what else was computed with it?
 
 A model whose arithmetic is the same however many sequences share a step answers the same. One that
 scales its activations over the whole batch, as int8 graphs do, may not: batch invariance is a
-property of model and runtime together, and it is found out by asking.
+property of model and runtime together. It is measured: the same clips alone, then all at once.
 """
 
 import asyncio
@@ -19,13 +19,14 @@ SEED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
-    """What was heard.
+class BatchInvariance:
+    """The same clips transcribed alone and together.
 
     Attributes:
         truths: what was really said in each clip.
         alone: the answer to each when it was the only request.
-        together: the answers in company, a tuple for each round, in the order of ``truths``.
+        together: the answers to requests sent at once, a tuple for each round, in the order of
+            ``truths``.
     """
 
     truths: tuple[str, ...]
@@ -34,7 +35,7 @@ class Company:
 
     @property
     def changed(self) -> float:
-        """Share of the answers in company that are not letter by letter the one given alone."""
+        """Share of the answers given together that differ in any letter from the one alone."""
         pairs = [pair for heard in self.together for pair in zip(heard, self.alone, strict=True)]
         return sum(ours != alone for ours, alone in pairs) / len(pairs)
 
@@ -45,14 +46,14 @@ class Company:
 
     @property
     def wer_together(self) -> float:
-        """Word error rate over all clips and rounds in company."""
+        """Word error rate over all clips and rounds, together."""
         heard = " ".join(text for texts in self.together for text in texts)
         return word_error_rate(" ".join(self.truths * len(self.together)), heard)
 
 
-async def alone_and_together(
+async def batch_invariance(
     transcribe: Transcribe, clips: Sequence[Clip], rounds: int = 3
-) -> Company:
+) -> BatchInvariance:
     """Ask for each clip alone, then for all at once, several times in another order each.
 
     Raises:
@@ -61,7 +62,9 @@ async def alone_and_together(
     """
     if len(clips) < 2 or rounds < 1:
         raise InvalidParameter(
-            f"{len(clips)} clips and {rounds} rounds", "at least 2 and 1", "company takes two"
+            f"{len(clips)} clips and {rounds} rounds",
+            "at least 2 and 1",
+            "pass at least two clips, so that requests can share a batch",
         )
     alone = [(await transcribe(clip)).text for clip in clips]
     chance = random.Random(SEED)
@@ -71,4 +74,4 @@ async def alone_and_together(
         answers = await asyncio.gather(*(transcribe(clips[index]) for index in order))
         heard = dict(zip(order, (answer.text for answer in answers), strict=True))
         together.append(tuple(heard[index] for index in range(len(clips))))
-    return Company(tuple(clip.text for clip in clips), tuple(alone), tuple(together))
+    return BatchInvariance(tuple(clip.text for clip in clips), tuple(alone), tuple(together))

@@ -1,4 +1,4 @@
-"""The peers as processes: they answer, they stay on this machine, and they do not stay behind."""
+"""The frameworks as processes: they answer, stay on this machine and leave nothing behind."""
 
 import asyncio
 import os
@@ -13,21 +13,20 @@ from server_process import CLIP, HANG_S, eventually, plain, wait_until
 
 from lab_kit import datasets
 from lab_kit.core.errors import ServerFailed
-from lab_kit.experiments import frameworks as peers
-from lab_kit.experiments import load
+from lab_kit.experiments import frameworks, load
 
 BATCHED = {"max_batch": 4, "window_s": 0.02}
 
 
 @pytest.mark.parametrize(("framework", "options"), [("naive", {}), ("litserve", BATCHED)])
-async def test_a_peer_answers_everybody_and_leaves_nothing_behind(
+async def test_a_framework_answers_everybody_and_leaves_nothing_behind(
     framework: str, options: dict[str, Any]
 ) -> None:
     clip = datasets.clip(CLIP)
-    async with peers.start(framework, **options) as peer:
-        with load.watch_device(peer.pid) as watching:
-            calls = await asyncio.gather(*(peer.transcribe(clip) for _ in range(5)))
-        family = tree(peer.pid)
+    async with frameworks.start(framework, **options) as server:
+        with load.watch_device(server.pid) as watching:
+            calls = await asyncio.gather(*(server.transcribe(clip) for _ in range(5)))
+        family = tree(server.pid)
         addresses = [c.laddr.ip for process in family for c in process.net_connections("inet")]
         others = [c.raddr.ip for p in family for c in p.net_connections("inet") if c.raddr]
     assert {plain(call.text) for call in calls} == {plain(clip.text)}
@@ -40,10 +39,10 @@ async def test_a_peer_answers_everybody_and_leaves_nothing_behind(
 
 async def test_litserve_dies_with_whoever_started_it() -> None:
     script = (
-        "import asyncio\nfrom lab_kit.experiments import frameworks as peers\n"
+        "import asyncio\nfrom lab_kit.experiments import frameworks\n"
         "async def main():\n"
-        "    async with peers.start('litserve') as peer:\n"
-        "        print(peer.pid, flush=True)\n"
+        "    async with frameworks.start('litserve') as server:\n"
+        "        print(server.pid, flush=True)\n"
         "        await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
@@ -61,12 +60,12 @@ async def test_litserve_dies_with_whoever_started_it() -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
-async def test_a_peer_that_cannot_start_says_why(
+async def test_a_framework_that_cannot_start_says_why(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     monkeypatch.setenv("LAB_MODELS", str(tmp_path))
     with pytest.raises(ServerFailed, match="moonshine-tiny-en"):
-        async with peers.start("naive"):
+        async with frameworks.start("naive"):
             raise AssertionError("it has no weights")
 
 

@@ -38,7 +38,7 @@ class Meter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerAddress:
     """A server's addresses, and the caller's key.
 
     Attributes:

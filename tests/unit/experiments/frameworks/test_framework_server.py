@@ -1,11 +1,11 @@
-"""What can be said of a peer without starting one."""
+"""What can be said of a framework's server without starting one."""
 
 import pytest
 from fastapi.testclient import TestClient
 
 from lab_kit import datasets
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.experiments import frameworks as peers
+from lab_kit.experiments import frameworks
 from lab_kit.experiments.frameworks.naive import naive_app
 
 
@@ -23,7 +23,7 @@ async def test_what_cannot_be_started_is_refused(
     framework: str, options: dict[str, int], told: str
 ) -> None:
     with pytest.raises(InvalidParameter, match=told):
-        async with peers.start(framework, **options):
+        async with frameworks.start(framework, **options):
             raise AssertionError("nothing may start")
 
 

@@ -1,4 +1,4 @@
-"""Answers alone and in company, told apart by a model that is disturbed on purpose."""
+"""Answers alone and together, told apart by a model that is disturbed on purpose."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import pytest
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.datasets import Clip, clips
-from lab_kit.experiments.load import alone_and_together
+from lab_kit.experiments.load import batch_invariance
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Said:
 
 
 class Disturbed:
-    """Hears everything right when alone, and loses the first word of one clip in company."""
+    """Hears everything right when alone, and loses the first word of one clip in a batch."""
 
     def __init__(self, sensitive: str) -> None:
         self._sensitive = sensitive
@@ -36,9 +36,9 @@ class Disturbed:
 SPEECH = clips("synthesized")[:4]
 
 
-async def test_what_company_changes_is_counted_and_costs_words() -> None:
+async def test_what_the_batch_changes_is_counted_and_costs_words() -> None:
     model = Disturbed(SPEECH[1].id)
-    found = await alone_and_together(model.transcribe, SPEECH, rounds=2)
+    found = await batch_invariance(model.transcribe, SPEECH, rounds=2)
     assert found.alone == found.truths
     assert found.changed == pytest.approx(1 / len(SPEECH))
     assert found.wer_alone == 0
@@ -47,12 +47,12 @@ async def test_what_company_changes_is_counted_and_costs_words() -> None:
 
 
 async def test_a_model_that_does_not_care_changes_nothing() -> None:
-    found = await alone_and_together(Disturbed("nobody").transcribe, SPEECH)
+    found = await batch_invariance(Disturbed("nobody").transcribe, SPEECH)
     assert found.changed == 0
     assert found.wer_together == 0
     assert len(found.together) == 3
 
 
-async def test_one_clip_is_no_company() -> None:
+async def test_one_clip_is_too_few() -> None:
     with pytest.raises(InvalidParameter, match="1 clips"):
-        await alone_and_together(Disturbed("").transcribe, SPEECH[:1])
+        await batch_invariance(Disturbed("").transcribe, SPEECH[:1])

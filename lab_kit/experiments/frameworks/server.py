@@ -1,4 +1,4 @@
-"""A peer, from the caller's side: start it, ask it, stop it."""
+"""A framework's server, from the caller's side: start it, ask it, stop it."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ _TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class PeerCall:
+class FrameworkCall:
     """One request, from the caller's side."""
 
     text: str
@@ -29,8 +29,8 @@ class PeerCall:
     received_ns: int
 
 
-class Peer:
-    """A running peer.
+class FrameworkServer:
+    """A running server.
 
     Attributes:
         url: its address.
@@ -48,7 +48,7 @@ class Peer:
         """The end of what it wrote."""
         return self._child.log_tail()
 
-    async def transcribe(self, clip: Clip) -> PeerCall:
+    async def transcribe(self, clip: Clip) -> FrameworkCall:
         """Have a clip transcribed.
 
         Raises:
@@ -61,15 +61,15 @@ class Peer:
         except httpx.HTTPError as error:
             raise ConnectionFailed(
                 f"no answer from {self.url} ({error or type(error).__name__})",
-                "a peer that runs",
-                "start it again",
+                "a server that runs",
+                "start it again with frameworks.start",
             ) from error
         received_ns = time.perf_counter_ns()
         if response.status_code != 200:
             kind = SystemOverloaded if response.status_code in (503, 504) else ConnectionFailed
             said = f"{response.status_code}: {response.text[:300]}"
-            raise kind(f"the peer answered {said}", "200", "read log_tail()")
-        return PeerCall(response.json()["text"], clip.duration_s, sent_ns, received_ns)
+            raise kind(f"the server answered {said}", "200", "read log_tail()")
+        return FrameworkCall(response.json()["text"], clip.duration_s, sent_ns, received_ns)
 
     def _body(self, clip: Clip) -> dict[str, Any]:
         if self.framework is Framework.NAIVE:
@@ -81,8 +81,8 @@ class Peer:
 @asynccontextmanager
 async def start(
     framework: str, *, max_batch: int | None = None, window_s: float | None = None
-) -> AsyncIterator[Peer]:
-    """Start a peer; it is warm when the block begins, and gone when it has ended.
+) -> AsyncIterator[FrameworkServer]:
+    """Start a server; it is warm when the block begins, and gone when it has ended.
 
     Args:
         framework: ``naive`` or ``litserve``.
@@ -102,7 +102,7 @@ async def start(
         async with httpx.AsyncClient(
             base_url=child.url, timeout=_TIMEOUT_S, limits=limits, trust_env=False
         ) as http:
-            yield Peer(chosen, child, http)
+            yield FrameworkServer(chosen, child, http)
     finally:
         child.stop()
 
@@ -112,9 +112,13 @@ def _checked(framework: str, max_batch: int | None, window_s: float | None) -> F
     if framework not in names:
         raise InvalidParameter(f"framework {framework!r}", f"one of {', '.join(names)}", "choose")
     if framework == Framework.NAIVE and (max_batch, window_s) != (None, None):
-        raise InvalidParameter("batches for the naive peer", "none: it has none", "leave them out")
+        raise InvalidParameter(
+            "batches for the naive server", "none: it has none", "leave them out"
+        )
     if (max_batch is not None and max_batch < 1) or (window_s is not None and window_s < 0):
         raise InvalidParameter(
-            f"max_batch {max_batch}, window_s {window_s}", "at least 1 and 0", "correct them"
+            f"max_batch {max_batch}, window_s {window_s}",
+            "at least 1 and 0",
+            "pass max_batch=1 or more and window_s=0 or more",
         )
     return Framework(framework)

@@ -1,0 +1,118 @@
+"""What an operator is told of a server's versions: their states, their caches, how they compare."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """One version on the server.
+
+    Attributes:
+        state: ``unloaded``, ``loading``, ``ready``, ``draining`` or ``failed``.
+        labels: which of ``production``, ``canary`` and ``shadow`` it carries.
+        share: the canary's share of new streams; None for every other version.
+        reason: why it failed; empty otherwise.
+        settings: what differs from the model's own, by name.
+        published: when, in UTC, as ISO 8601.
+        in_flight: streams and requests that it serves.
+    """
+
+    number: int
+    state: str
+    labels: tuple[str, ...]
+    share: float | None
+    reason: str
+    settings: Mapping[str, Any]
+    published: str
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFrame:
+    """A decoder's cache at one moment.
+
+    Attributes:
+        at_ns: when, on the server's monotonic clock.
+        reserved: slots given to sequences; a shared one counts once.
+        written: of those, holding a token.
+        runs: adjacent slots with one owner, as (owner, slots): the number of a sequence, 0 where
+            they are free, -1 where several share them, -2 where they are kept in case the same
+            tokens come again.
+    """
+
+    at_ns: int
+    reserved: int
+    written: int
+    runs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """A decoder's cache: what it costs, and how it was used.
+
+    Attributes:
+        bytes_per_token: keys and values of one token of text, all layers together.
+        bytes_per_audio_s: what a second of encoded audio adds while its sequence lives.
+        slots: tokens that the cache holds; 0 where the runtime allocates as it goes.
+        frames: one after each step of the decoder, oldest first.
+    """
+
+    bytes_per_token: int
+    bytes_per_audio_s: int
+    slots: int
+    frames: tuple[CacheFrame, ...]
+
+    @property
+    def waste(self) -> float:
+        """Share of the reserved slots that held nothing, over all frames, in [0, 1]."""
+        reserved = sum(frame.reserved for frame in self.frames)
+        written = sum(frame.written for frame in self.frames)
+        return 1 - written / reserved if reserved else 0.0
+
+    @property
+    def fullest(self) -> CacheFrame | None:
+        """The first frame with most slots reserved."""
+        return max(self.frames, key=lambda frame: frame.reserved, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowPair:
+    """Two answers to the same audio, of which the caller got production's.
+
+    Attributes:
+        word_error_rate: of ``shadow`` against ``production``; None where production heard no word.
+    """
+
+    audio_s: float
+    production: str
+    shadow: str
+    word_error_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowReport:
+    """How the shadow compares with production.
+
+    Attributes:
+        same, different: by their words; case and punctuation do not count.
+        skipped: not asked, because the shadow had enough to do.
+        failed: the shadow raised an error.
+        word_error_rate: mean over the compared pairs in which production heard a word; None
+            before the first.
+        pairs: the last that differ, newest last.
+    """
+
+    version: int
+    same: int
+    different: int
+    skipped: int
+    failed: int
+    word_error_rate: float | None
+    pairs: tuple[ShadowPair, ...]
+
+    @property
+    def compared(self) -> int:
+        """Pairs that were compared."""
+        return self.same + self.different
