@@ -5,16 +5,18 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import nbformat
 import psutil
 import pytest
-from conftest import REPOSITORY, Lab, NotebookPage, errors_of, eventually
+from notebook_page import Lab, NotebookPage, errors_of, eventually
 from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
+LABS = Path(__file__).parents[2] / "labs"
 LAB = "00_orientation.ipynb"
 """In full length; nbval runs all of them, in short."""
 PLOT = ".js-plotly-plot"
@@ -206,7 +208,7 @@ def test_a_killed_kernel_takes_its_server_along(lab: Lab, open_notebook: Open) -
 
 @pytest.mark.timeout(600)
 def test_the_first_lab_runs_from_top_to_bottom(lab: Lab, open_notebook: Open) -> None:
-    shutil.copy(REPOSITORY / "labs" / LAB, lab.folder / LAB)
+    shutil.copy(LABS / LAB, lab.folder / LAB)
     notebook = open_notebook(LAB)
     notebook.run_all()
     assert_live_moves(notebook)

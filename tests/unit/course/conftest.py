@@ -1,11 +1,8 @@
 """Exercises that a test passes must not land in the reader's own progress file."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "labs"))
 
 
 @pytest.fixture(autouse=True)

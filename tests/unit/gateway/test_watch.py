@@ -264,7 +264,10 @@ def test_a_dead_letter_can_be_read_by_the_operator(server: Server, client: TestC
         engine.answer = RuntimeError("device lost")  # type: ignore[attr-defined]
     with client.websocket_connect(QUERY) as socket:
         socket.send_bytes(speech())
-        assert ends(socket.receive_json).code == 1011
+        socket.send_text('{"type":"CloseStream"}')
+        closed = ends(socket.receive_json)
+    assert closed.code == 1011
+    assert "device lost" in closed.reason
     told = client.get("/operator/dead-letters", headers={"authorization": "Token op"}).json()
     assert told["total"] == 1
     assert told["letters"][0]["error"] == "RuntimeError: device lost"

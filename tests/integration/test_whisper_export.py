@@ -32,12 +32,13 @@ def _our_own_cache(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_differs_from_pytorch_is_not_kept(
-    weights: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
     with pytest.raises(ModelNotLoaded, match=r"encoder\.onnx differs by .*what PyTorch computes"):
         exporting.exported(weights)
-    assert list(kept.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_both_graphs_are_kept_and_quantized_once(weights: Path, kept: Path) -> None:

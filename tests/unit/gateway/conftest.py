@@ -1,1 +1,0 @@
-"""Puts this folder on the import path: tests in the rooms below use its helpers."""
