@@ -1,4 +1,4 @@
-"""The bench: starts a real server process, talks to it, stops it. What notebooks begin with.
+"""The bench: starts a real server process, talks to it, stops it.
 
 The server lives in a process of its own and dies with this one, however this one ends: it is
 told by a closing pipe, it looks whether its parent is still there, and at a normal exit we stop it.
@@ -12,16 +12,14 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from lab_kit import client
-from lab_kit.audio.codecs import PCM16, Codec
-from lab_kit.audio.sources.recordings import DEFAULT_CHUNK_S, PacedRecording, Source
-from lab_kit.core.call_record import Received, RequestCall, Spoken, StreamCall
+from lab_kit.bench.caller import Caller
 from lab_kit.core.child_process import HOST, LOG_TAIL_LINES, Child, Probe
 from lab_kit.core.events import StreamOptions
 from lab_kit.core.spans import Trace, read_traces
@@ -40,77 +38,6 @@ TRACES = "traces.jsonl"
 FLUSH_S = 0.6
 """A few times what the server takes to write its spans."""
 _DAMAGE_BYTES = 64
-
-
-class Caller:
-    """Someone who talks to a server.
-
-    Attributes:
-        address: the server's addresses as they use them, and their key.
-        device: where the server's model runs.
-    """
-
-    def __init__(self, address: client.ServerAddress, device: str) -> None:
-        self.address = address
-        self.device = device
-
-    @property
-    def url(self) -> str:
-        """The server's HTTP address, such as ``http://127.0.0.1:41234``."""
-        return self.address.url
-
-    @property
-    def key(self) -> str | None:
-        """What they show to be let in; None where nobody asks."""
-        return self.address.key
-
-    async def stream(
-        self,
-        clip: Clip | Source,
-        *,
-        wire: client.Wire = client.Wire.WEBSOCKET,
-        chunk_s: float = DEFAULT_CHUNK_S,
-        codec: Codec = PCM16,
-        options: StreamOptions | None = None,
-        on_event: Callable[[int, Received], None] | None = None,
-        hold_s: float = 0.0,
-        keep_alive_s: float | None = None,
-    ) -> StreamCall:
-        """Stream a clip at the pace of speech, or a microphone, and return what was seen.
-
-        Args:
-            chunk_s, codec: how a clip is cut and written down; a source knows that itself.
-            options: all but the encoding and the rate, which are the source's.
-            hold_s, keep_alive_s: see `client.stream_over`.
-
-        Raises:
-            ConnectionFailed: the stream broke; the reason is in the error.
-        """
-        source: Source = paced(clip, chunk_s, codec) if isinstance(clip, Clip) else clip
-        chosen = replace(
-            options or StreamOptions(), encoding=source.encoding, sample_rate_hz=source.rate_hz
-        )
-        return await client.stream_over(
-            wire,
-            self.address,
-            source,
-            chosen,
-            on_event=on_event,
-            device=self.device,
-            hold_s=hold_s,
-            keep_alive_s=keep_alive_s,
-        )
-
-    async def transcribe(self, clip: Clip, *, streamed: bool = False) -> RequestCall:
-        """Have a clip transcribed in one request; ``streamed`` sends segments as they are done.
-
-        Raises:
-            ConnectionFailed: the server refused it or cannot be reached.
-        """
-        kind = f"audio/l16;rate={clip.sample_rate_hz}"
-        return await client.transcribe(
-            self.url, clip.pcm16, kind, clip.id, key=self.address.key, streamed=streamed
-        )
 
 
 class Bench(Caller):
@@ -342,9 +269,3 @@ class Bench(Caller):
         bench = cls(child, key, client.Operator(child.url, operator_key), repository, model)
         atexit.register(bench.stop)
         return bench
-
-
-def paced(clip: Clip, chunk_s: float = DEFAULT_CHUNK_S, codec: Codec = PCM16) -> PacedRecording:
-    """A clip as a source that hands it out at the pace of speech, with what is said in it."""
-    spoken = tuple(Spoken(u.text, u.start_s, u.end_s) for u in clip.utterances())
-    return PacedRecording(clip.id, clip.samples, spoken, chunk_s, codec=codec)
