@@ -30,8 +30,9 @@ from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE
 from lab_kit.gateway.observe.tracing import FILE_VARIABLE, SHARE_VARIABLE
 from lab_kit.gateway.operator.versions_api import policy_body
 from lab_kit.gateway.run.process import DEFAULT_MODEL
-from lab_kit.models.store.repository import Repository, Settings
+from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
+from lab_kit.models.store.version import Settings
 
 READY_PATH = "/readyz"
 TRACES = "traces.jsonl"
@@ -154,7 +155,7 @@ class Bench(Caller):
         """Publish the verified weights as a new version on disk; returns its number.
 
         The server serves it once an operator has loaded and labelled it. What is None is the
-        model's own choice; see `models.store.repository.Settings`.
+        model's own choice; see `models.store.version.Settings`.
 
         Args:
             tokens_per_audio_s: where decoding is cut off. Less than speech holds gives a version

@@ -28,7 +28,8 @@ from lab_kit.engine.api import (
 from lab_kit.engine.batching import Batching, Continuous
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import Runner
-from lab_kit.engine.scheduler import Scheduler, Sequence, SequenceState, Wait, Work
+from lab_kit.engine.scheduler import Scheduler
+from lab_kit.engine.work import Sequence, SequenceState, Wait, Work
 
 DEFAULT_BATCHING = Continuous(max_batch=4)
 """Two workers that step four sequences each get more done than one that steps eight while the

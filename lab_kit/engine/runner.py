@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Protocol
 
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.engine.scheduler import Sequence, SequenceState, Traits, Work
+from lab_kit.engine.work import Sequence, SequenceState, Traits, Work
 from lab_kit.models.choice import Choice
 from lab_kit.models.moonshine.model import (
     BEGIN_TOKEN,

@@ -9,7 +9,7 @@ from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.drafting import NgramDraft
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.runner import accept, agreeing, count_draft
-from lab_kit.engine.scheduler import Sequence, SequenceState, Traits, Work
+from lab_kit.engine.work import Sequence, SequenceState, Traits, Work
 from lab_kit.models.choice import Choice
 from lab_kit.models.kv_pool import KvPool
 from lab_kit.models.whisper.model import CLIP_S, DecodeRow, EncodedSpeech, Whisper

@@ -28,7 +28,8 @@ from lab_kit.datasets import Clip
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.engine.loop import DEFAULT_BATCHING, MAX_WAITING, EngineLoop
 from lab_kit.engine.runner import MoonshineRunner, agreeing
-from lab_kit.engine.scheduler import Scheduler, Sequence, Wait, Work
+from lab_kit.engine.scheduler import Scheduler
+from lab_kit.engine.work import Sequence, Wait, Work
 from lab_kit.experiments.load import Stairs
 from lab_kit.experiments.load.speaking import speaking
 from lab_kit.measure.percentiles import percentile

@@ -31,8 +31,8 @@ from lab_kit.core.errors import (
 )
 from lab_kit.engine.batching import Dynamic
 from lab_kit.measure.accuracy import bare_words, word_error_rate
-from lab_kit.models.store.repository import Settings
 from lab_kit.models.store.store import ModelStore
+from lab_kit.models.store.version import Settings
 
 KEY = "versions"
 CLIP = "two-cities-opening"

@@ -19,7 +19,7 @@ from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, S
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.versions.state import VersionStatus
 from lab_kit.gateway.versions.versions import Versions
-from lab_kit.models.store.repository import Label
+from lab_kit.models.store.version import Label
 
 PREFIX = "/operator"
 POLICIES: dict[str, Callable[..., Batching]] = {

@@ -16,7 +16,7 @@ from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.gateway.versions.state import Progress, State
 from lab_kit.gateway.versions.table import VersionTable
 from lab_kit.gateway.versions.warming import open_warm, version_failure
-from lab_kit.models.store.repository import VersionFiles
+from lab_kit.models.store.version import VersionFiles
 
 _log = logging.getLogger(__name__)
 

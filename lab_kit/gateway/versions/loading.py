@@ -16,8 +16,9 @@ from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.models.device import Device, choose_device
 from lab_kit.models.moonshine import model as moonshine
 from lab_kit.models.silero import SileroScorer, open_silero
-from lab_kit.models.store.repository import KV_KINDS, Repository, Settings, Version, VersionFiles
+from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
+from lab_kit.models.store.version import KV_KINDS, Settings, Version, VersionFiles
 
 BLOCK_TOKENS = 4
 """Slots in a block. Long texts take 16 and more; a spoken phrase is over after a dozen tokens, and

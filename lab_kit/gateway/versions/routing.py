@@ -15,7 +15,7 @@ from lab_kit.gateway.versions.observed_engine import Outcome
 from lab_kit.gateway.versions.shadow import Shadow, ShadowReport
 from lab_kit.gateway.versions.state import Progress, Turns
 from lab_kit.gateway.versions.table import VersionTable
-from lab_kit.models.store.repository import Label, Labels
+from lab_kit.models.store.version import Label, Labels
 
 _log = logging.getLogger(__name__)
 

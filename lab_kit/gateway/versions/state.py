@@ -8,7 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from lab_kit.core.errors import VersionConflict
-from lab_kit.models.store.repository import Label, Labels, Settings
+from lab_kit.models.store.version import Label, Labels, Settings
 
 
 class State(StrEnum):

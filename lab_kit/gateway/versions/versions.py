@@ -27,7 +27,8 @@ from lab_kit.gateway.versions.observed_engine import ObservedEngine
 from lab_kit.gateway.versions.routing import Routing
 from lab_kit.gateway.versions.state import Progress, State, VersionStatus
 from lab_kit.gateway.versions.table import VersionTable
-from lab_kit.models.store.repository import Label, Repository, Settings, VersionFiles
+from lab_kit.models.store.repository import Repository
+from lab_kit.models.store.version import Label, Settings, VersionFiles
 
 _log = logging.getLogger(__name__)
 

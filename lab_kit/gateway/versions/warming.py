@@ -8,7 +8,7 @@ from lab_kit.core.errors import LabError, VersionFailed
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.gateway.versions.lease import Recognizer
-from lab_kit.models.store.repository import VersionFiles
+from lab_kit.models.store.version import VersionFiles
 
 WARM_UP_TIMEOUT_S = 60.0
 """A second of silence takes milliseconds; compiling a graph for it can take many seconds."""

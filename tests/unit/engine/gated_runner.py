@@ -9,7 +9,7 @@ import threading
 import numpy as np
 
 from lab_kit.engine.api import DecodeRequest, Priority
-from lab_kit.engine.scheduler import Sequence, SequenceState, Traits, Work
+from lab_kit.engine.work import Sequence, SequenceState, Traits, Work
 
 STEPS = 3
 HANG_S = 20.0

@@ -14,7 +14,7 @@ from lab_kit.engine.api import Priority, Ticket
 from lab_kit.engine.batching import Admission, Continuous, Dynamic, Queue, Static
 from lab_kit.engine.kv import PagedKv
 from lab_kit.engine.loop import EngineLoop
-from lab_kit.engine.scheduler import SequenceState, Work
+from lab_kit.engine.work import SequenceState, Work
 
 MODEL = ModelInfo("double", "1", "none", "nowhere")
 

@@ -16,7 +16,8 @@ from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Continuous
 from lab_kit.engine.fairness import WEIGHTS, FairShares
-from lab_kit.engine.scheduler import Scheduler, Sequence, SequenceState, Traits, Wait, Work
+from lab_kit.engine.scheduler import Scheduler
+from lab_kit.engine.work import Sequence, SequenceState, Traits, Wait, Work
 from lab_kit.measure.percentiles import percentile
 
 INTERACTIVE, STANDARD, BATCH = PriorityClass

@@ -8,7 +8,8 @@ from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
 from lab_kit.engine.kv import KvCache, PagedKv
-from lab_kit.engine.scheduler import Scheduler, Sequence, SequenceState, Traits, Wait, Work
+from lab_kit.engine.scheduler import Scheduler
+from lab_kit.engine.work import Sequence, SequenceState, Traits, Wait, Work
 
 AUDIO = np.zeros(160, np.float32)
 SECOND_NS = 1_000_000_000

@@ -19,7 +19,8 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.gateway.versions.versions import Versions
-from lab_kit.models.store.repository import Repository, Settings, VersionFiles
+from lab_kit.models.store.repository import Repository
+from lab_kit.models.store.version import Settings, VersionFiles
 
 HANG_S = 10.0
 MODEL = "scripted"

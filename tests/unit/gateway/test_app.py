@@ -26,7 +26,7 @@ from lab_kit.gateway.api.recordings import TRANSCRIBE_PATH
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
-from lab_kit.models.store.repository import VersionFiles
+from lab_kit.models.store.version import VersionFiles
 
 QUERY = "/v1/listen?encoding=linear16&sample_rate=16000"
 ServerWith = Callable[..., Server]

@@ -31,7 +31,8 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease, Recognizer
 from lab_kit.gateway.versions.state import State, VersionStatus
 from lab_kit.gateway.versions.versions import Versions
-from lab_kit.models.store.repository import Label, Labels, Repository, VersionFiles
+from lab_kit.models.store.repository import Repository
+from lab_kit.models.store.version import Label, Labels, VersionFiles
 
 LOUD = np.ones(1_600, np.float32)
 

@@ -20,7 +20,7 @@ from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.gateway.versions.versions import Versions
-from lab_kit.models.store.repository import Settings, VersionFiles
+from lab_kit.models.store.version import Settings, VersionFiles
 
 KEY = "of-the-operator"
 Start = Callable[..., TestClient]

@@ -16,7 +16,7 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.shadow import KEPT_PAIRS, MOST_WAITING, ShadowReport
 from lab_kit.gateway.versions.state import State
 from lab_kit.gateway.versions.versions import Versions
-from lab_kit.models.store.repository import Label
+from lab_kit.models.store.version import Label
 
 LOUD = np.ones(16_000, np.float32)
 

@@ -12,7 +12,8 @@ import pytest
 
 from lab_kit.core.errors import InvalidParameter, ModelStoreError, VersionConflict, VersionNotFound
 from lab_kit.models.store import repository as module
-from lab_kit.models.store.repository import Label, Labels, Repository, Settings, default_root
+from lab_kit.models.store.repository import Repository, default_root
+from lab_kit.models.store.version import Label, Labels, Settings
 
 MODEL = "tiny"
 FILES = {"encoder.ort": b"an encoder", "tokens.bin": b"some tokens"}
