@@ -14,16 +14,10 @@ import grpc
 from lab_kit.audio.pcm import FloatArray, frame_bytes
 from lab_kit.core.errors import LabError, StreamIdle
 from lab_kit.core.units import SAMPLE_RATE_HZ
-from lab_kit.dialects.google.recording import (
-    LONGEST_S,
-    Recording,
-    answer,
-    parse_recording,
-    refusal,
-    samples_of,
-)
-from lab_kit.dialects.google.spelling import V1, V2, Spelling, malordered, parse_first
-from lab_kit.dialects.google.stream import GoogleStream, ending
+from lab_kit.dialects.google.errors import malordered, recording_status, stream_status
+from lab_kit.dialects.google.options import LONGEST_S, Recording, parse_config, parse_recording
+from lab_kit.dialects.google.server import GoogleStream, recording_response, samples_of
+from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 from lab_kit.gateway.door.serving import Serving
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.providers.open_inference.stream import FAILED
@@ -37,26 +31,24 @@ def google_handlers(serving: Serving) -> tuple[Any, ...]:
     """Both versions' services; messages stay bytes, the dialect reads them."""
     return tuple(
         grpc.method_handlers_generic_handler(
-            spelling.service,
+            api.service,
             {
                 "StreamingRecognize": grpc.stream_stream_rpc_method_handler(
-                    StreamingRecognize(serving, spelling).serve
+                    StreamingRecognize(serving, api).serve
                 ),
-                "Recognize": grpc.unary_unary_rpc_method_handler(
-                    Recognize(serving, spelling).serve
-                ),
+                "Recognize": grpc.unary_unary_rpc_method_handler(Recognize(serving, api).serve),
             },
         )
-        for spelling in (V1, V2)
+        for api in (V1, V2)
     )
 
 
 class StreamingRecognize:
     """The live method of one version."""
 
-    def __init__(self, serving: Serving, spelling: Spelling) -> None:
+    def __init__(self, serving: Serving, api: ApiVersion) -> None:
         self._serving = serving
-        self._spelling = spelling
+        self._api = api
 
     async def serve(self, _: Any, context: Any) -> None:
         """Serve one call from its first message to its status."""
@@ -65,7 +57,7 @@ class StreamingRecognize:
             try:
                 stream = await self._admitted(wire, context, held)
             except LabError as error:
-                await wire.close(ending(self._spelling, error))
+                await wire.close(stream_status(self._api, error))
                 return
             except ClientGone:
                 return
@@ -78,12 +70,12 @@ class StreamingRecognize:
             LabError: the call is refused.
         """
         self._serving.check_key(_key(context), [])
-        asked = parse_first(self._spelling, await self._first(wire))
-        self._serving.admit(asked.options.priority_class)
+        config = parse_config(self._api, await self._first(wire))
+        self._serving.admit(config.options.priority_class)
         lease = held.enter_context(self._serving.lease())
-        options = asked.options
+        options = config.options
         per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
-        dialect = GoogleStream(self._spelling, asked, lease.engine.model.version, per_s)
+        dialect = GoogleStream(self._api, config, lease.engine.model.version, per_s)
         stream = LiveStream(self._serving, lease, wire, dialect)
         stream.begin()
         return stream
@@ -101,16 +93,16 @@ class StreamingRecognize:
 class Recognize:
     """The method of one version for recordings."""
 
-    def __init__(self, serving: Serving, spelling: Spelling) -> None:
+    def __init__(self, serving: Serving, api: ApiVersion) -> None:
         self._serving = serving
-        self._spelling = spelling
+        self._api = api
 
     async def serve(self, data: bytes, context: Any) -> bytes:
         """Transcribe one recording; a caller who goes takes it out of the engine."""
         try:
             return await self._answered(data, context)
         except LabError as error:
-            status = refusal(self._spelling, error)
+            status = recording_status(self._api, error)
         except Exception:
             _log.exception("a recording failed")
             status = Ending("INTERNAL", FAILED)
@@ -118,23 +110,23 @@ class Recognize:
         raise AssertionError("abort raises")
 
     async def _answered(self, data: bytes, context: Any) -> bytes:
-        serving, spelling = self._serving, self._spelling
+        serving, api = self._serving, self._api
         serving.check_key(_key(context), [])
         serving.admit_recording()
         with serving.lease() as lease:
             longest_s = min(LONGEST_S, serving.limits.recording_audio_s)
             loop = asyncio.get_running_loop()
             recording, audio = await loop.run_in_executor(
-                serving.preparation, _read, spelling, data, longest_s
+                serving.preparation, _read, api, data, longest_s
             )
             audio_s = len(audio) / SAMPLE_RATE_HZ
             serving.metrics.audio.labels("recording").inc(audio_s)
             finals = recognize(lease.engine, lease.new_scorer(), audio, serving.preparation)
-            return answer(spelling, recording, [final async for final in finals], audio_s)
+            return recording_response(api, recording, [final async for final in finals], audio_s)
 
 
-def _read(spelling: Spelling, data: bytes, longest_s: float) -> tuple[Recording, FloatArray]:
-    recording = parse_recording(spelling, data)
+def _read(api: ApiVersion, data: bytes, longest_s: float) -> tuple[Recording, FloatArray]:
+    recording = parse_recording(api, data)
     return recording, samples_of(recording, longest_s)
 
 
