@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from test_app import speech
 
 from lab_kit.capacity.degradation import Level
-from lab_kit.dialects.openai import transcription
+from lab_kit.dialects.openai.transcriptions.options import PATH
 from lab_kit.gateway.api.recordings import TRANSCRIBE_PATH
 from lab_kit.gateway.door.serving import Serving
 from lab_kit.gateway.door.watch import RETRY_AFTER_S
@@ -52,7 +52,7 @@ def openais(client: TestClient) -> Response:
     file = io.BytesIO()
     soundfile.write(file, np.frombuffer(speech(), np.int16), 16_000, format="WAV")
     form = {"file": ("a.wav", file.getvalue(), "audio/wav")}
-    return client.post(transcription.PATH, files=form, data={"model": "any"})
+    return client.post(PATH, files=form, data={"model": "any"})
 
 
 @pytest.mark.parametrize(
