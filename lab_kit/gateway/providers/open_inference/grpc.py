@@ -10,18 +10,12 @@ from tritonclient.grpc import service_pb2_grpc
 
 from lab_kit.core.errors import LabError, ServerFailed
 from lab_kit.dialects.open_inference import protobuf
+from lab_kit.dialects.open_inference.errors import grpc_status
 from lab_kit.gateway.door.serving import Serving
 from lab_kit.gateway.providers.open_inference import model as bare
 from lab_kit.gateway.providers.open_inference.stream import FAILED, InferStream
 
 MESSAGE_BYTES = 64 * 2**20
-_CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    404: grpc.StatusCode.NOT_FOUND,
-    413: grpc.StatusCode.INVALID_ARGUMENT,
-    503: grpc.StatusCode.UNAVAILABLE,
-}
 _log = logging.getLogger(__name__)
 
 
@@ -132,5 +126,5 @@ class Service(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mi
 
 
 async def _abort(context: Any, error: LabError) -> NoReturn:
-    await context.abort(_CODES.get(error.http_status, grpc.StatusCode.INTERNAL), str(error))
+    await context.abort(grpc.StatusCode[grpc_status(error)], str(error))
     raise AssertionError("abort raises")
