@@ -23,7 +23,10 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import Clip
-from lab_kit.dialects.open_inference import messages, speech
+from lab_kit.dialects.open_inference import client as dialect
+from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH
+from lab_kit.dialects.open_inference.messages import InferResponse, Parameter
+from lab_kit.dialects.open_inference.options import URGENT
 
 DEFAULT_MODEL = "moonshine-tiny-en"
 _TIMEOUT_S = 120.0
@@ -136,14 +139,14 @@ class Inference:
             ConnectionFailed: it cannot be reached, or refused for another.
             InvalidMessage: what answered is no such server.
         """
-        parameters: dict[str, messages.Parameter] = {}
+        parameters: dict[str, Parameter] = {}
         if urgent:
-            parameters["priority"] = speech.URGENT
+            parameters["priority"] = URGENT
         if draft:
             parameters["draft"] = " ".join(map(str, draft))
         if context:
             parameters["context"] = context
-        body = messages.encode_request(speech.speech_request(audio, rate_hz, parameters))
+        body = dialect.encode_request(dialect.speech_request(audio, rate_hz, parameters))
         sent_ns = time.perf_counter_ns()
         try:
             request = self._http.stream(
@@ -161,7 +164,7 @@ class Inference:
         received_ns = time.perf_counter_ns()
         answer = _read(response)
         return InferCall(
-            text=speech.read_transcript(answer),
+            text=dialect.read_transcript(answer),
             audio_s=len(audio) / rate_hz,
             sent_ns=sent_ns,
             first_byte_ns=first_byte_ns,
@@ -172,7 +175,7 @@ class Inference:
         )
 
 
-def _read(response: httpx.Response) -> messages.InferResponse:
+def _read(response: httpx.Response) -> InferResponse:
     if response.status_code != 200:
         raise _REFUSALS.get(response.status_code, ConnectionFailed)(
             f"the server refused with {response.status_code}: {response.text[:300]}",
@@ -180,8 +183,8 @@ def _read(response: httpx.Response) -> messages.InferResponse:
             "correct what the reason names" if response.status_code < 500 else "try again later",
         )
     try:
-        header = response.headers.get(messages.HEADER_LENGTH)
-        return messages.parse_response(response.content, header)
+        header = response.headers.get(HEADER_LENGTH)
+        return dialect.parse_response(response.content, header)
     except InvalidParameter as error:
         raise InvalidMessage(
             error.received, "an answer of the Open Inference Protocol", "check the address"

@@ -11,8 +11,9 @@ from lab_kit.audio.pcm import FloatArray, to_float, to_pcm16
 from lab_kit.client.address import ServerAddress
 from lab_kit.core.call_record import Received
 from lab_kit.core.events import StreamOptions
-from lab_kit.dialects.openai import realtime, realtime_client
-from lab_kit.dialects.openai.realtime_client import RATE_HZ, RealtimeReader
+from lab_kit.dialects.openai.realtime import client as dialect
+from lab_kit.dialects.openai.realtime.client import RATE_HZ, RealtimeReader
+from lab_kit.dialects.openai.realtime.options import PATH
 from lab_kit.wires.websocket import WebSocketWire, open_websocket
 
 
@@ -36,9 +37,9 @@ class RealtimeClient:
         """Wait for the session, choose, and wait for that to be confirmed."""
         messages = self._wire.messages()
         await anext(messages)
-        self._options = realtime_client.update(options)
+        self._options = dialect.update(options)
         await self._wire.send(self._options)
-        realtime_client.parse((await anext(messages)).text)
+        dialect.parse((await anext(messages)).text)
         self.opened_ns = time.perf_counter_ns()
 
     async def send(self, pcm: bytes) -> int:
@@ -53,7 +54,7 @@ class RealtimeClient:
         """Commit what is left; the iteration ends when that was said."""
         rest = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
         await self._append(rest)
-        await self._wire.send(realtime_client.commit())
+        await self._wire.send(dialect.commit())
 
     async def __aiter__(self) -> AsyncIterator[Received]:
         """Events as they arrive, until what was committed last has been said."""
@@ -66,9 +67,7 @@ class RealtimeClient:
                 return
 
     async def _append(self, audio: FloatArray) -> int:
-        return await self._wire.send(
-            realtime_client.append(to_pcm16(np.asarray(audio, np.float32)))
-        )
+        return await self._wire.send(dialect.append(to_pcm16(np.asarray(audio, np.float32))))
 
 
 @asynccontextmanager
@@ -80,7 +79,7 @@ async def connect_realtime(
     Raises:
         Unauthenticated, ConnectionFailed: see `wires.websocket.open_websocket`.
     """
-    url = address.url.replace("http", "ws", 1) + f"{realtime.PATH}?intent=transcription"
+    url = address.url.replace("http", "ws", 1) + f"{PATH}?intent=transcription"
     headers = {} if address.key is None else {"Authorization": f"Bearer {address.key}"}
     opening_ns = time.perf_counter_ns()
     async with open_websocket(url, headers) as wire:

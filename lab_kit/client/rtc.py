@@ -89,12 +89,12 @@ async def connect_rtc(address: ServerAddress, options: StreamOptions) -> AsyncIt
         yield RtcClient(call, opening_ns)
 
 
-def _closing(text: str) -> deepgram.Closure | None:
+def _closing(text: str) -> deepgram.CloseFrame | None:
     """The server's last message, which says what a WebSocket's close frame would; else None."""
     try:
         message = json.loads(text)
         if message["type"] == "Close":
-            return deepgram.Closure(message["code"], message["reason"])
+            return deepgram.CloseFrame(message["code"], message["reason"])
     except (ValueError, TypeError, KeyError):
         return None  # `parse_message` will name what is wrong with it
     return None

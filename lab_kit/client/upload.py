@@ -15,7 +15,8 @@ from lab_kit.audio.pcm import to_float
 from lab_kit.client.address import ServerAddress
 from lab_kit.core.call_record import Received
 from lab_kit.core.events import StreamOptions
-from lab_kit.dialects.openai import transcription
+from lab_kit.dialects.openai.transcriptions.client import parse_event
+from lab_kit.dialects.openai.transcriptions.options import PATH
 from lab_kit.wires.event_stream import EventUpload
 
 _FORM = {"model": "whisper-1", "stream": "true"}
@@ -62,7 +63,7 @@ class UploadClient:
         soundfile.write(file, audio, self._rate_hz, format="WAV", subtype="PCM_16")
         form = _FORM
         async for line in self._upload.lines(form, ("clip.wav", file.getvalue(), "audio/wav")):
-            told = transcription.parse_event(line.text)
+            told = parse_event(line.text)
             if told is not None:
                 event, sent_ns, version = told
                 yield Received(event, line.received_ns, sent_ns, version)
@@ -74,6 +75,4 @@ async def connect_upload(
 ) -> AsyncIterator[UploadClient]:
     """Prepare an upload; it connects when the recording is whole."""
     headers = {} if address.key is None else {"Authorization": f"Bearer {address.key}"}
-    yield UploadClient(
-        EventUpload(address.url + transcription.PATH, headers), options.sample_rate_hz
-    )
+    yield UploadClient(EventUpload(address.url + PATH, headers), options.sample_rate_hz)

@@ -1,16 +1,26 @@
 """Deepgram's live dialect: `GET /v1/listen` as a WebSocket.
 
-Both ends are here: what a stream is asked for (`query`), the server's side (`server`: client
-messages in, events and errors out) and the client's (`client`: server messages in). Fields named
-``lab`` are ours; the provider's SDK keeps unknown fields, so they do no harm there and carry
-timings to our own client.
+What a stream is asked for (`options`), the server's side (`server`: client messages in, events
+out), the client's (`client`: server messages in) and our errors in the provider's words
+(`errors`). Fields named ``lab`` are ours; the provider's SDK keeps unknown fields, so they do no
+harm there and carry timings to our own client.
 
 Source: Deepgram (2025), API reference "Live Audio", developers.deepgram.com; field names and
 strictness as the deepgram-sdk 7.17 parses them.
 """
 
-from lab_kit.dialects.deepgram.client import Told, parse_message
-from lab_kit.dialects.deepgram.query import (
+from lab_kit.dialects.deepgram.client import StampedEvent, parse_message
+from lab_kit.dialects.deepgram.errors import (
+    GOING_AWAY,
+    MAX_HEADER_CHARACTERS,
+    NORMAL,
+    CloseFrame,
+    Refusal,
+    close_frame,
+    error_message,
+    refusal,
+)
+from lab_kit.dialects.deepgram.options import (
     DEFAULT_ENDPOINT_MS,
     MAX_CHANNELS,
     MIN_ENDPOINT_S,
@@ -21,18 +31,10 @@ from lab_kit.dialects.deepgram.query import (
     query_for,
 )
 from lab_kit.dialects.deepgram.server import (
-    GOING_AWAY,
-    MAX_HEADER_CHARACTERS,
     MODEL_UUID,
-    NORMAL,
-    Closure,
     Command,
-    Refusal,
-    Speaker,
-    closure,
-    error_message,
+    MessageWriter,
     parse_command,
-    refusal,
     stamp,
 )
 
@@ -47,12 +49,12 @@ __all__ = [
     "NORMAL",
     "PATH",
     "PRIORITY",
-    "Closure",
+    "CloseFrame",
     "Command",
+    "MessageWriter",
     "Refusal",
-    "Speaker",
-    "Told",
-    "closure",
+    "StampedEvent",
+    "close_frame",
     "error_message",
     "parse_command",
     "parse_message",

@@ -17,7 +17,7 @@ from lab_kit.core.events import (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StampedEvent:
     """An event and the moment the server sent it, on the server's clock.
 
     Attributes:
@@ -29,7 +29,7 @@ class Told:
     version: str | None
 
 
-def parse_message(text: str) -> Told:
+def parse_message(text: str) -> StampedEvent:
     """A server's message as an event.
 
     Raises:
@@ -40,7 +40,7 @@ def parse_message(text: str) -> Told:
         event = _READERS[message["type"]](message)
         is_result = isinstance(event, Interim | Final)
         version = message["metadata"]["model_info"]["version"] if is_result else None
-        return Told(event, message["lab"]["sent_ns"], version)
+        return StampedEvent(event, message["lab"]["sent_ns"], version)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidMessage(
             f"server message {text[:200]!r}",

@@ -1,22 +1,11 @@
-"""The server's side: a client's messages as commands, events and errors as messages."""
+"""The server's side: a client's messages as commands, events as messages."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Any
 
-from lab_kit.core.errors import (
-    GoingAway,
-    InvalidAudioFormat,
-    InvalidMessage,
-    InvalidParameter,
-    LabError,
-    PayloadTooLarge,
-    SlowConsumer,
-    StreamIdle,
-    SystemOverloaded,
-    Unauthenticated,
-)
+from lab_kit.core.errors import InvalidMessage
 from lab_kit.core.events import (
     Event,
     Final,
@@ -27,8 +16,6 @@ from lab_kit.core.events import (
     UtteranceEnd,
 )
 
-MAX_HEADER_CHARACTERS = 500
-"""Clients give up on header lines of some thousand bytes; the body holds the whole sentence."""
 MODEL_UUID = "6d6f6f6e-7368-696e-6500-74696e79656e"
 """A fixed made-up identifier: the SDK demands one."""
 
@@ -58,7 +45,7 @@ def parse_command(text: str) -> Command:
         ) from error
 
 
-class Speaker:
+class MessageWriter:
     """The server's side of one stream: events to messages.
 
     Args:
@@ -143,79 +130,3 @@ class Speaker:
 def stamp(message: dict[str, Any], sent_ns: int) -> None:
     """Note in a message when it was handed to the socket, on the server's clock."""
     message.setdefault("lab", {})["sent_ns"] = sent_ns
-
-
-def error_message(error: LabError, text: str) -> dict[str, str]:
-    """What a stream is told about a text message it sent; the stream stays open."""
-    return {
-        "type": "Error",
-        "variant": "SchemaError",
-        "code": error.code,
-        "description": str(error),
-        "message": text[:200],
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An HTTP answer to a request that is refused."""
-
-    status: int
-    body: dict[str, str]
-    headers: dict[str, str]
-
-
-def refusal(error: LabError, request_id: str) -> Refusal:
-    """How a REST request or an upgrade is refused."""
-    codes = {
-        Unauthenticated: "INVALID_AUTH",
-        InvalidParameter: "INVALID_QUERY_PARAMETER",
-        SystemOverloaded: "TOO_MANY_REQUESTS",
-    }
-    default = "INVALID_QUERY_PARAMETER" if error.http_status == 400 else error.code
-    code = codes.get(type(error), default)
-    headers = {"dg-request-id": request_id, "dg-error": _latin(str(error))}
-    if isinstance(error, SystemOverloaded):
-        headers["retry-after"] = str(max(1, round(error.retry_after_s)))
-    body = {"err_code": code, "err_msg": str(error), "request_id": request_id}
-    return Refusal(error.http_status, body, headers)
-
-
-@dataclass(frozen=True, slots=True)
-class Closure:
-    """A WebSocket close: code and reason."""
-
-    code: int
-    reason: str
-
-
-NORMAL = Closure(1000, "")
-GOING_AWAY = Closure(1001, "server stops")
-
-
-def closure(error: LabError) -> Closure:
-    """How a stream is closed because of ``error``.
-
-    1008 blames what the client sent, 1011 says that the server gave up.
-    """
-    if isinstance(error, GoingAway):
-        return GOING_AWAY
-    codes: dict[type[LabError], tuple[int, str]] = {
-        InvalidAudioFormat: (1008, "DATA-0000"),
-        PayloadTooLarge: (1008, "DATA-0000"),
-        StreamIdle: (1011, "NET-0001"),
-        SlowConsumer: (1008, "SLOW-CONSUMER"),
-    }
-    code, name = codes.get(type(error), (1011, error.code))
-    # a close frame's reason holds at most 123 bytes (RFC 6455, 5.5)
-    reason = f"{name}: {error.received}; {error.expected}"
-    return Closure(code, reason.encode()[:123].decode(errors="ignore"))
-
-
-def _latin(text: str) -> str:
-    """Text as a header's value: Latin-1 without control characters (RFC 9110, 5.5), one short line.
-
-    Some of it is what the client said; a header it could break would cost it the whole answer.
-    """
-    known = text[:MAX_HEADER_CHARACTERS].encode("latin-1", errors="replace").decode("latin-1")
-    return " ".join("".join(c if c.isprintable() else " " for c in known).split())

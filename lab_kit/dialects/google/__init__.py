@@ -1,1 +1,1 @@
-"""Google's Speech-to-Text over gRPC, version 1 and version 2: the same stream, spelled twice."""
+"""Google's Speech-to-Text over gRPC: streams and recordings, in both versions of its API."""

@@ -8,8 +8,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[impor
 
 from lab_kit.core.errors import InvalidMessage
 from lab_kit.core.events import Event, StreamOptions
-from lab_kit.dialects.google.spelling import V1, decoded
-from lab_kit.dialects.google.stream import LAB_FIELD
+from lab_kit.dialects.google.server import LAB_FIELD
+from lab_kit.dialects.google.versions import V1, decoded
 from lab_kit.protocol.record import event_of
 
 METHOD = f"/{V1.service}/StreamingRecognize"

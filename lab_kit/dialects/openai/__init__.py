@@ -1,1 +1,1 @@
-"""OpenAI's dialect for speech to text: uploads, streamed answers, Realtime transcription."""
+"""OpenAI's dialect for speech to text: uploads with streamed answers, Realtime transcription."""

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from lab_kit.core.errors import LabError, ModelNotFound, SystemOverloaded, Unauthenticated
+from lab_kit.core.errors import (
+    InvalidMessage,
+    LabError,
+    ModelNotFound,
+    SystemOverloaded,
+    Unauthenticated,
+)
 
 _CODES: dict[type[LabError], str] = {
     Unauthenticated: "invalid_api_key",
@@ -16,3 +22,9 @@ def error_object(error: LabError, param: str | None = None) -> dict[str, Any]:
     kind = "server_error" if error.http_status >= 500 else "invalid_request_error"
     code = _CODES.get(type(error), error.code.lower())
     return {"message": str(error), "type": kind, "param": param, "code": code}
+
+
+class CommitEmpty(InvalidMessage):
+    """A commit with nothing worth it in the buffer."""
+
+    code = "INPUT_AUDIO_BUFFER_COMMIT_EMPTY"

@@ -15,16 +15,10 @@ import grpc
 from lab_kit.audio.pcm import FloatArray, frame_bytes
 from lab_kit.core.errors import INTERNAL_FAILURE, LabError, StreamIdle
 from lab_kit.core.units import SAMPLE_RATE_HZ
-from lab_kit.dialects.google.recording import (
-    LONGEST_S,
-    Recording,
-    answer,
-    parse_recording,
-    refusal,
-    samples_of,
-)
-from lab_kit.dialects.google.spelling import V1, V2, Spelling, malordered, parse_first
-from lab_kit.dialects.google.stream import GoogleStream, ending
+from lab_kit.dialects.google.errors import malordered, recording_status, stream_status
+from lab_kit.dialects.google.options import LONGEST_S, Recording, parse_config, parse_recording
+from lab_kit.dialects.google.server import GoogleStream, recording_response, samples_of
+from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recordings import Preparation
@@ -41,27 +35,27 @@ def google_handlers(
     """Both versions' services; messages stay bytes, the dialect reads them."""
     return tuple(
         grpc.method_handlers_generic_handler(
-            spelling.service,
+            api.service,
             {
                 "StreamingRecognize": grpc.stream_stream_rpc_method_handler(
-                    StreamingRecognize(door, streams, spelling).serve
+                    StreamingRecognize(door, streams, api).serve
                 ),
                 "Recognize": grpc.unary_unary_rpc_method_handler(
-                    Recognize(door, limits, preparation, spelling).serve
+                    Recognize(door, limits, preparation, api).serve
                 ),
             },
         )
-        for spelling in (V1, V2)
+        for api in (V1, V2)
     )
 
 
 class StreamingRecognize:
     """The live method of one version."""
 
-    def __init__(self, door: Door, streams: LiveStreams, spelling: Spelling) -> None:
+    def __init__(self, door: Door, streams: LiveStreams, api: ApiVersion) -> None:
         self._door = door
         self._streams = streams
-        self._spelling = spelling
+        self._api = api
 
     async def serve(self, _: Any, context: Any) -> None:
         """Serve one call from its first message to its status."""
@@ -70,7 +64,7 @@ class StreamingRecognize:
             try:
                 stream = await self._admitted(wire, context, held)
             except LabError as error:
-                await wire.close(ending(self._spelling, error))
+                await wire.close(stream_status(self._api, error))
                 return
             except ClientGone:
                 return
@@ -83,12 +77,12 @@ class StreamingRecognize:
             LabError: the call is refused.
         """
         self._door.keys.check_caller(_key(context))
-        asked = parse_first(self._spelling, await self._first(wire))
-        self._door.admit(asked.options.priority_class)
+        config = parse_config(self._api, await self._first(wire))
+        self._door.admit(config.options.priority_class)
         lease = held.enter_context(self._door.lease())
-        options = asked.options
+        options = config.options
         per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
-        dialect = GoogleStream(self._spelling, asked, lease.engine.model.version, per_s)
+        dialect = GoogleStream(self._api, config, lease.engine.model.version, per_s)
         stream = LiveStream(self._streams, lease, wire, dialect)
         stream.begin()
         return stream
@@ -107,19 +101,19 @@ class Recognize:
     """The method of one version for recordings."""
 
     def __init__(
-        self, door: Door, limits: Limits, preparation: Preparation, spelling: Spelling
+        self, door: Door, limits: Limits, preparation: Preparation, api: ApiVersion
     ) -> None:
         self._door = door
         self._longest_s = min(LONGEST_S, limits.recording_audio_s)
         self._preparation = preparation
-        self._spelling = spelling
+        self._api = api
 
     async def serve(self, data: bytes, context: Any) -> bytes:
         """Transcribe one recording; a caller who goes takes it out of the engine."""
         try:
             return await self._answered(data, context)
         except LabError as error:
-            status = refusal(self._spelling, error)
+            status = recording_status(self._api, error)
         except Exception:
             _log.exception("a recording failed")
             status = Ending("INTERNAL", INTERNAL_FAILURE)
@@ -131,14 +125,14 @@ class Recognize:
         self._door.admit_recording()
         with self._door.lease() as lease:
             recording, audio = await self._preparation.read(
-                partial(_read, self._spelling, data, self._longest_s)
+                partial(_read, self._api, data, self._longest_s)
             )
             finals = [final async for final in self._preparation.recognize(lease, audio)]
-            return answer(self._spelling, recording, finals, len(audio) / SAMPLE_RATE_HZ)
+            return recording_response(self._api, recording, finals, len(audio) / SAMPLE_RATE_HZ)
 
 
-def _read(spelling: Spelling, data: bytes, longest_s: float) -> tuple[Recording, FloatArray]:
-    recording = parse_recording(spelling, data)
+def _read(api: ApiVersion, data: bytes, longest_s: float) -> tuple[Recording, FloatArray]:
+    recording = parse_recording(api, data)
     return recording, samples_of(recording, longest_s)
 
 

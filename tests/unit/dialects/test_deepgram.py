@@ -38,7 +38,13 @@ from lab_kit.core.events import (
     UtteranceEnd,
 )
 from lab_kit.dialects import deepgram
-from lab_kit.dialects.deepgram import Command, Speaker, parse_command, parse_message, parse_query
+from lab_kit.dialects.deepgram import (
+    Command,
+    MessageWriter,
+    parse_command,
+    parse_message,
+    parse_query,
+)
 
 RAW = {"encoding": "linear16", "sample_rate": "16000"}
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
@@ -63,8 +69,8 @@ EVENTS: list[Event] = [
 ]
 
 
-def speaker() -> Speaker:
-    return Speaker("11111111-2222-3333-4444-555555555555", MODEL, "2025-05-05T12:00:00Z")
+def writer() -> MessageWriter:
+    return MessageWriter("11111111-2222-3333-4444-555555555555", MODEL, "2025-05-05T12:00:00Z")
 
 
 # -- the query -----------------------------------------------------------------------------------
@@ -214,14 +220,14 @@ def test_whatever_else_is_said_is_an_error_that_keeps_the_stream(text: str) -> N
 )
 def test_the_providers_own_models_accept_every_message(event: Event, model: type) -> None:
     """Strictly: the SDK would also take a broken one, and fail in the learner's hands."""
-    message = speaker().message(event)
+    message = writer().message(event)
     parsed = model.model_validate(message)
     assert parsed.type == message["type"]
     assert construct_type(type_=model, object_=message) is not None
 
 
 def test_an_interim_is_neither_final_nor_an_endpoint() -> None:
-    message = speaker().message(interim(0.4, 1.0, "it was"))
+    message = writer().message(interim(0.4, 1.0, "it was"))
     assert (message["is_final"], message["speech_final"]) == (False, False)
     assert message["channel"]["alternatives"][0] == {
         "transcript": "it was",
@@ -234,14 +240,14 @@ def test_an_interim_is_neither_final_nor_an_endpoint() -> None:
 @pytest.mark.parametrize(("endpoint", "requested"), [(True, False), (False, True), (False, False)])
 def test_a_final_says_why_it_is_one(endpoint: bool, requested: bool) -> None:
     event = replace(final(0.4, 1.6), endpoint=endpoint, requested=requested)
-    message = speaker().message(event)
+    message = writer().message(event)
     assert message["is_final"] is True
     assert message["speech_final"] is endpoint
     assert message["from_finalize"] is requested
 
 
 def test_every_message_names_the_request_and_the_model() -> None:
-    results, ended = speaker().message(final(0, 1)), speaker().message(EVENTS[5])
+    results, ended = writer().message(final(0, 1)), writer().message(EVENTS[5])
     assert results["metadata"]["request_id"] == ended["request_id"]
     assert results["metadata"]["model_info"] == {
         "name": "moonshine-tiny-en",
@@ -255,7 +261,7 @@ def test_every_message_names_the_request_and_the_model() -> None:
 def test_finals_cover_the_stream_without_gap_or_overlap() -> None:
     """Each begins where the one before ended, though speech began later, or a little earlier:
     after a requested final the next onset may lie a window before it."""
-    says = speaker()
+    says = writer()
     covered_s = 0.0
     spans = [(0.4, 1.6), (2.2, 3.0), (3.0, 3.0), (2.95, 4.0), (4.0, 5.5)]
     for start_s, end_s in spans:
@@ -268,14 +274,14 @@ def test_finals_cover_the_stream_without_gap_or_overlap() -> None:
 
 
 def test_a_result_that_ends_before_what_is_covered_has_no_negative_length() -> None:
-    says = speaker()
+    says = writer()
     says.message(final(0.4, 2.0))
     assert says.message(interim(1.8, 1.9))["duration"] >= 0
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_what_our_server_says_is_what_our_client_hears(event: Event) -> None:
-    message = speaker().message(event)
+    message = writer().message(event)
     deepgram.stamp(message, 123)
     told = parse_message(json.dumps(message))
     assert told.sent_ns == 123
@@ -342,14 +348,14 @@ def test_what_a_client_says_cannot_break_the_headers(said: str) -> None:
     ],
 )
 def test_a_close_says_who_is_to_blame(error: LabError, code: int, reason: str) -> None:
-    closure = deepgram.closure(error)
-    assert (closure.code, closure.reason) == (code, reason)
+    close_frame = deepgram.close_frame(error)
+    assert (close_frame.code, close_frame.reason) == (code, reason)
 
 
 def test_a_reason_fits_into_a_close_frame_whatever_it_says() -> None:
-    closure = deepgram.closure(InvalidAudioFormat("é" * 200, "x", "y"))
-    assert len(closure.reason.encode()) <= 123
-    assert closure.reason.startswith("DATA-0000: é")
+    close_frame = deepgram.close_frame(InvalidAudioFormat("é" * 200, "x", "y"))
+    assert len(close_frame.reason.encode()) <= 123
+    assert close_frame.reason.startswith("DATA-0000: é")
 
 
 @pytest.mark.parametrize("kind", list(PriorityClass))

@@ -28,8 +28,10 @@ from lab_kit.core.events import (
     Timing,
 )
 from lab_kit.dialects.google import client
-from lab_kit.dialects.google.spelling import V1, V2, Asked, Spelling, audio_of, parse_first
-from lab_kit.dialects.google.stream import GoogleStream, ending
+from lab_kit.dialects.google.errors import stream_status
+from lab_kit.dialects.google.options import StreamConfig, parse_config
+from lab_kit.dialects.google.server import GoogleStream, audio_of
+from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 from lab_kit.protocol.live import Ask, Audio, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
@@ -53,11 +55,11 @@ def stream(**changes: Any) -> GoogleStream:
         "start_timeout_s": None,
         "end_timeout_s": None,
     }
-    return GoogleStream(V1, Asked(**asked | changes), "1", 32_000)
+    return GoogleStream(V1, StreamConfig(**asked | changes), "1", 32_000)
 
 
-def told(spoken: GoogleStream, event: Event, spelling: Spelling = V1) -> list[Any]:
-    return [spelling.response.FromString(bytes(m)) for m in spoken.say(event, 7)]
+def told(spoken: GoogleStream, event: Event, api: ApiVersion = V1) -> list[Any]:
+    return [api.response.FromString(bytes(m)) for m in spoken.say(event, 7)]
 
 
 def audio(data: bytes) -> bytes:
@@ -66,7 +68,7 @@ def audio(data: bytes) -> bytes:
 
 def test_what_our_client_asks_for_is_what_the_server_hears() -> None:
     options = StreamOptions(sample_rate_hz=8_000, channels=2, interim_results=False)
-    asked = parse_first(V1, client.first_message(options))
+    asked = parse_config(V1, client.first_message(options))
     assert asked.options == options
     assert asked.voice_events
     assert asked.language == "en-us"
@@ -163,7 +165,7 @@ def test_each_version_has_its_own_limit_and_its_own_words_for_it() -> None:
 @pytest.mark.parametrize("data", [b"\xff\xff", audio(SECOND), b""])
 def test_a_first_message_that_is_no_config_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidMessage):
-        parse_first(V1, data)
+        parse_config(V1, data)
 
 
 def test_version_2_needs_raw_sound_and_a_language() -> None:
@@ -171,7 +173,7 @@ def test_version_2_needs_raw_sound_and_a_language() -> None:
     for config in ({}, {"explicit_decoding_config": {"encoding": 1, "sample_rate_hertz": 16_000}}):
         data = request(streaming_config={"config": config}).SerializeToString()
         with pytest.raises(InvalidParameter):
-            parse_first(V2, data)
+            parse_config(V2, data)
 
 
 @pytest.mark.parametrize(
@@ -191,10 +193,10 @@ def test_version_2_needs_raw_sound_and_a_language() -> None:
 def test_no_refusal_makes_the_providers_client_come_back_for_an_hour(
     error: LabError, code: str
 ) -> None:
-    assert ending(V1, error).code == code
-    assert ending(V1, error).code != "UNAVAILABLE"
+    assert stream_status(V1, error).code == code
+    assert stream_status(V1, error).code != "UNAVAILABLE"
     if isinstance(error, PayloadTooLarge):
-        assert ending(V2, error).code == "ABORTED"
+        assert stream_status(V2, error).code == "ABORTED"
 
 
 def test_the_providers_own_parser_reads_every_response() -> None:

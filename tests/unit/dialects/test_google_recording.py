@@ -18,15 +18,10 @@ from lab_kit.core.errors import (
     UnsupportedSampleRate,
 )
 from lab_kit.core.events import Final, Timing
-from lab_kit.dialects.google.recording import (
-    MOST_BYTES,
-    Recording,
-    answer,
-    parse_recording,
-    refusal,
-    samples_of,
-)
-from lab_kit.dialects.google.spelling import V1, V2, duration
+from lab_kit.dialects.google.errors import recording_status
+from lab_kit.dialects.google.options import MOST_BYTES, Recording, parse_recording
+from lab_kit.dialects.google.server import recording_response, samples_of
+from lab_kit.dialects.google.versions import V1, V2, duration
 
 CONFIG = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "en-US"}
 SECOND = bytes(32_000)
@@ -96,8 +91,8 @@ def test_what_is_too_long_is_refused_by_name(content: bytes) -> None:
     sent = asked(content, encoding=kind, sample_rate_hertz=16_000 if kind == 1 else 0)
     with pytest.raises(PayloadTooLarge) as refused:
         samples_of(sent, 0.5)
-    told = refusal(V1, refused.value)
-    assert told.code == refusal(V2, refused.value).code == "INVALID_ARGUMENT"
+    told = recording_status(V1, refused.value)
+    assert told.code == recording_status(V2, refused.value).code == "INVALID_ARGUMENT"
     assert told.reason.startswith("Sync input too long. the recording lasts")
 
 
@@ -120,26 +115,26 @@ def test_what_cannot_be_is_refused(changes: dict[str, Any], error: type[LabError
 def test_an_address_is_refused_in_both_versions() -> None:
     first = v1.RecognizeRequest.pb()(config=CONFIG, audio={"uri": "gs://bucket/file"})
     second = v2.RecognizeRequest.pb()(config={"language_codes": ["en"]}, uri="gs://bucket/file")
-    for spelling, request in ((V1, first), (V2, second)):
+    for api, request in ((V1, first), (V2, second)):
         with pytest.raises(InvalidParameter, match=r"gs://bucket/file.*fetches nothing"):
-            parse_recording(spelling, request.SerializeToString())
+            parse_recording(api, request.SerializeToString())
 
 
 def test_each_segment_is_one_result_and_together_they_are_the_text() -> None:
     said = [final("It was.", 2.5), final("", 3.0), final("So.", 4.25)]
-    told = V1.recording_response.FromString(answer(V1, asked(), said, 5.5))
+    told = V1.recording_response.FromString(recording_response(V1, asked(), said, 5.5))
     texts = [[a.transcript for a in result.alternatives] for result in told.results]
     assert texts == [["It was."], [" So."]]
     assert [r.result_end_time.ToTimedelta().total_seconds() for r in told.results] == [2.5, 4.25]
     assert all(r.language_code == "en-us" and r.alternatives[0].confidence for r in told.results)
     assert told.total_billed_time.ToTimedelta().total_seconds() == 5.5
-    told2 = V2.recording_response.FromString(answer(V2, asked(), said, 5.5))
+    told2 = V2.recording_response.FromString(recording_response(V2, asked(), said, 5.5))
     assert told2.results[1].result_end_offset.ToTimedelta().total_seconds() == 4.25
     assert told2.metadata.total_billed_duration.ToTimedelta().total_seconds() == 5.5
 
 
 def test_no_refusal_makes_the_providers_client_come_back_for_an_hour() -> None:
-    assert refusal(V1, SystemOverloaded("a", "b", "c")).code == "RESOURCE_EXHAUSTED"
+    assert recording_status(V1, SystemOverloaded("a", "b", "c")).code == "RESOURCE_EXHAUSTED"
 
 
 def test_a_duration_never_has_a_whole_second_of_nanoseconds() -> None:

@@ -16,7 +16,8 @@ from lab_kit.core.errors import (
     PayloadTooLarge,
     UnsupportedSampleRate,
 )
-from lab_kit.dialects.open_inference import messages, protobuf, speech
+from lab_kit.dialects.open_inference import client, options, protobuf, server
+from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH
 from lab_kit.dialects.open_inference.messages import InferRequest, InferResponse
 from lab_kit.dialects.open_inference.tensors import (
     DATATYPES,
@@ -30,7 +31,7 @@ from lab_kit.dialects.open_inference.tensors import (
 
 NUMBERS = [name for name in DATATYPES if name not in ("BYTES", "BF16")]
 TONE = np.sin(np.arange(1_600) / 10).astype(np.float32)
-SAID = InferResponse("moonshine-tiny-en", "1", (speech.transcript("it was the best"),))
+SAID = InferResponse("moonshine-tiny-en", "1", (server.transcript("it was the best"),))
 
 
 def triton_request(
@@ -44,7 +45,7 @@ def triton_request(
 
 
 def read_by_triton(request: InferRequest, response: InferResponse) -> triton_http.InferResult:
-    body = messages.encode_response(request, response)
+    body = server.encode_response(request, response)
     return triton_http.InferenceServerClient.parse_response_body(
         body.content, header_length=body.json_bytes
     )
@@ -54,7 +55,7 @@ def read_by_triton(request: InferRequest, response: InferResponse) -> triton_htt
 @pytest.mark.parametrize("datatype", [name for name in NUMBERS if name != "FP16"])
 def test_every_number_arrives_as_the_client_sent_it(datatype: str, binary: bool) -> None:
     values = np.array([[0, 1], [1, 1], [0, 0]], DATATYPES[datatype])
-    request = messages.parse_request(*triton_request(values, binary=binary))
+    request = server.parse_request(*triton_request(values, binary=binary))
     (tensor,) = request.inputs
     assert (tensor.name, tensor.datatype, tensor.shape) == ("X", datatype, (3, 2))
     np.testing.assert_array_equal(tensor.values, values)
@@ -63,14 +64,14 @@ def test_every_number_arrives_as_the_client_sent_it(datatype: str, binary: bool)
 
 def test_half_precision_arrives_raw() -> None:
     values = np.array([0.5, -2.0], np.float16)
-    (tensor,) = messages.parse_request(*triton_request(values)).inputs
+    (tensor,) = server.parse_request(*triton_request(values)).inputs
     np.testing.assert_array_equal(tensor.values, values)
 
 
 @pytest.mark.parametrize("binary", [True, False])
 def test_texts_arrive_as_the_client_sent_them(binary: bool) -> None:
     values = np.array(["so", "", "naïve"], object)
-    (tensor,) = messages.parse_request(*triton_request(values, binary=binary)).inputs
+    (tensor,) = server.parse_request(*triton_request(values, binary=binary)).inputs
     assert tensor.values.tolist() == [b"so", b"", "naïve".encode()]
 
 
@@ -137,7 +138,7 @@ def test_nested_data_is_flattened() -> None:
 def test_a_stale_length_from_a_reused_dict_is_ignored() -> None:
     body, _ = triton_request(np.zeros(4, np.float32), binary=False)
     for stale in ("7", "100000", "none", "-1", ""):
-        assert messages.parse_request(body, stale).inputs[0].shape == (4,)
+        assert server.parse_request(body, stale).inputs[0].shape == (4,)
 
 
 @pytest.mark.parametrize(
@@ -162,17 +163,17 @@ def test_a_stale_length_from_a_reused_dict_is_ignored() -> None:
 )
 def test_a_body_that_is_no_request_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidParameter):
-        messages.parse_request(body, None)
+        server.parse_request(body, None)
 
 
 def test_bytes_that_no_tensor_claims_are_refused() -> None:
     body, length = triton_request(np.zeros(4, np.float32))
     with pytest.raises(InvalidParameter, match="3 bytes after"):
-        messages.parse_request(body + b"abc", length)
+        server.parse_request(body + b"abc", length)
 
 
 def test_the_client_reads_answers_raw_and_as_json() -> None:
-    tensors = (speech.transcript("so"), Tensor("N", "FP32", np.ones((2, 2), np.float32)))
+    tensors = (server.transcript("so"), Tensor("N", "FP32", np.ones((2, 2), np.float32)))
     response = InferResponse("m", "3", tensors, "a7")
     raw = read_by_triton(InferRequest((), binary=True), response)
     plain = read_by_triton(InferRequest(()), response)
@@ -186,7 +187,7 @@ def test_the_client_reads_answers_raw_and_as_json() -> None:
 def test_only_the_outputs_asked_for_go_back_each_in_its_form() -> None:
     asked = [triton_http.InferRequestedOutput("B", binary_data=False)]
     body, length = triton_request(np.zeros(1, np.float32), outputs=asked)
-    request = messages.parse_request(body, length)
+    request = server.parse_request(body, length)
     response = InferResponse("m", "1", (texts("A", "a"), texts("B", "b")))
     result = read_by_triton(request, response)
     assert result.as_numpy("A") is None
@@ -194,43 +195,43 @@ def test_only_the_outputs_asked_for_go_back_each_in_its_form() -> None:
 
 
 def test_without_a_list_the_client_gets_everything_raw() -> None:
-    request = messages.parse_request(*triton_request(np.zeros(1, np.float32)))
+    request = server.parse_request(*triton_request(np.zeros(1, np.float32)))
     assert request.outputs == {}
     assert request.binary
 
 
 def test_an_output_that_does_not_exist_is_named() -> None:
     asked = [triton_http.InferRequestedOutput("LYRICS")]
-    request = messages.parse_request(*triton_request(np.zeros(1, np.float32), outputs=asked))
+    request = server.parse_request(*triton_request(np.zeros(1, np.float32), outputs=asked))
     with pytest.raises(InvalidParameter, match="LYRICS"):
-        messages.encode_response(request, SAID)
+        server.encode_response(request, SAID)
 
 
 def test_the_request_says_who_and_how() -> None:
     body, length = triton_request(
         np.zeros(1, np.float32), request_id="a7", priority=1, parameters={"lab": "02"}
     )
-    request = messages.parse_request(body, length)
+    request = server.parse_request(body, length)
     assert request.id == "a7"
     assert request.parameters["lab"] == "02"
-    assert speech.is_urgent(request)
+    assert options.is_urgent(request)
 
 
 def test_our_own_client_and_server_understand_each_other() -> None:
-    body = messages.encode_request(speech.speech_request(TONE, 16_000, {"priority": 1}))
-    request = messages.parse_request(body.content, str(body.json_bytes))
-    np.testing.assert_array_equal(speech.read_audio(request, 30.0), TONE)
-    answer = messages.encode_response(request, SAID)
-    response = messages.parse_response(answer.content, answer.headers.get(messages.HEADER_LENGTH))
-    assert speech.read_transcript(response) == "it was the best"
+    body = client.encode_request(client.speech_request(TONE, 16_000, {"priority": 1}))
+    request = server.parse_request(body.content, str(body.json_bytes))
+    np.testing.assert_array_equal(options.read_audio(request, 30.0), TONE)
+    answer = server.encode_response(request, SAID)
+    response = client.parse_response(answer.content, answer.headers.get(HEADER_LENGTH))
+    assert client.read_transcript(response) == "it was the best"
 
 
 # -- speech --------------------------------------------------------------------------------------
 
 
 def test_sound_at_another_rate_is_resampled() -> None:
-    request = speech.speech_request(TONE, 8_000, {})
-    assert len(speech.read_audio(request, 30.0)) == pytest.approx(3_200, abs=2)
+    request = client.speech_request(TONE, 8_000, {})
+    assert len(options.read_audio(request, 30.0)) == pytest.approx(3_200, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -251,23 +252,23 @@ def test_sound_that_the_model_cannot_take_is_refused(
     rate = Tensor("SAMPLE_RATE", "INT32", np.array([rate_hz], np.int32))
     request = InferRequest((Tensor("AUDIO", names[audio.dtype], audio), rate))
     with pytest.raises(error):
-        speech.read_audio(request, longest_s=1.0)
+        options.read_audio(request, longest_s=1.0)
 
 
 def test_inputs_must_be_the_models() -> None:
     with pytest.raises(InvalidParameter, match="SAMPLE_RATE INT32"):
-        speech.read_audio(InferRequest((Tensor("AUDIO", "FP32", TONE),)), 30.0)
+        options.read_audio(InferRequest((Tensor("AUDIO", "FP32", TONE),)), 30.0)
 
 
 @pytest.mark.parametrize("priority", [True, -1, "high", 1.0])
 def test_a_priority_is_a_whole_number(priority: Any) -> None:
     with pytest.raises(InvalidParameter, match="priority"):
-        speech.is_urgent(InferRequest((), parameters={"priority": priority}))
+        options.is_urgent(InferRequest((), parameters={"priority": priority}))
 
 
 def test_ordinary_requests_are_not_urgent() -> None:
-    assert not speech.is_urgent(InferRequest(()))
-    assert not speech.is_urgent(InferRequest((), parameters={"priority": 2}))
+    assert not options.is_urgent(InferRequest(()))
+    assert not options.is_urgent(InferRequest((), parameters={"priority": 2}))
 
 
 # -- gRPC ----------------------------------------------------------------------------------------
@@ -317,11 +318,11 @@ def test_the_grpc_client_reads_the_answer() -> None:
 
 
 def test_metadata_says_the_models_shape() -> None:
-    model = speech.speech_model("moonshine-tiny-en", ("1", "2"), "onnxruntime")
+    model = options.speech_model("moonshine-tiny-en", ("1", "2"), "onnxruntime")
     message = protobuf.metadata_message(model)
     assert list(message.versions) == ["1", "2"]
     assert list(message.inputs[0].shape) == [-1]
-    described = messages.model_metadata(model)
+    described = server.model_metadata(model)
     assert json.loads(json.dumps(described))["outputs"] == [
         {"name": "TRANSCRIPT", "datatype": "BYTES", "shape": [1]}
     ]

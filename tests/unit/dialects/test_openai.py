@@ -25,9 +25,12 @@ from lab_kit.core.events import (
     StreamOptions,
     Timing,
 )
-from lab_kit.dialects.openai import realtime_client, transcription
-from lab_kit.dialects.openai.realtime import RealtimeSession
-from lab_kit.dialects.openai.realtime_client import RealtimeReader
+from lab_kit.dialects.openai.realtime import client
+from lab_kit.dialects.openai.realtime.client import RealtimeReader
+from lab_kit.dialects.openai.realtime.server import RealtimeSession
+from lab_kit.dialects.openai.transcriptions import server
+from lab_kit.dialects.openai.transcriptions.client import parse_event
+from lab_kit.dialects.openai.transcriptions.options import Upload, parse_form
 from lab_kit.protocol.live import Ask, Audio, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
@@ -54,8 +57,8 @@ def form(file: bytes | None = b"sound", **fields: Any) -> tuple[str, bytes]:
 
 @pytest.mark.parametrize("file", [b"\r\n\r\n--", bytes(range(256)) * 9, b"\n", b"a\r\n"])
 def test_a_file_comes_out_of_its_form_byte_for_byte(file: bytes) -> None:
-    upload = transcription.parse_form(*form(file, model="m", stream="true", language="en"))
-    assert upload == transcription.Upload(file, "json", True)
+    upload = parse_form(*form(file, model="m", stream="true", language="en"))
+    assert upload == Upload(file, "json", True)
 
 
 @pytest.mark.parametrize(
@@ -73,42 +76,42 @@ def test_a_form_that_asks_for_what_is_not_there_is_refused(
     parts: tuple[str, bytes], named: str
 ) -> None:
     with pytest.raises(InvalidParameter, match=named):
-        transcription.parse_form(*parts)
+        parse_form(*parts)
 
 
 SAID = [final("It was."), final("", 2.0), final("The best.", 3_661.0625)]
 
 
 def test_subtitles_count_their_cues_and_spell_their_times() -> None:
-    kind, srt = transcription.whole("srt", SAID, 4_000.0)
+    kind, srt = server.whole("srt", SAID, 4_000.0)
     assert kind == "text/plain"
     assert srt.startswith("1\n00:00:00,400 --> 00:00:01,900\nIt was.\n\n2\n01:01:01,062 --> ")
-    assert transcription.whole("vtt", SAID, 1.0)[1].startswith(
+    assert server.whole("vtt", SAID, 1.0)[1].startswith(
         "WEBVTT\n\n00:00:00.400 --> 00:00:01.900\nIt was.\n"
     )
-    assert transcription.whole("text", SAID, 1.0) == ("text/plain", "It was. The best.\n")
+    assert server.whole("text", SAID, 1.0) == ("text/plain", "It was. The best.\n")
 
 
 def test_a_segment_says_what_is_known_and_no_word_times() -> None:
-    body = json.loads(transcription.whole("verbose_json", SAID, 9.0)[1])
+    body = json.loads(server.whole("verbose_json", SAID, 9.0)[1])
     assert [s["text"] for s in body["segments"]] == ["It was.", " The best."]
     assert body["segments"][0]["avg_logprob"] == pytest.approx(-0.105, abs=1e-3)
     assert "words" not in body
 
 
 def test_events_join_to_the_text_and_come_back_as_they_were() -> None:
-    lines = [transcription.delta(f, n == 0, 7, "1") for n, f in enumerate(SAID)]
+    lines = [server.delta(f, n == 0, 7, "1") for n, f in enumerate(SAID)]
     deltas = "".join(json.loads(line.removeprefix("data: "))["delta"] for line in lines)
     assert deltas == "It was. The best."
-    assert [transcription.parse_event(line) for line in lines] == [(f, 7, "1") for f in SAID]
+    assert [parse_event(line) for line in lines] == [(f, 7, "1") for f in SAID]
     ended = StreamEnded(4.0, "", 1)
-    last = transcription.done(SAID, ended, 8, "1")
-    assert transcription.parse_event(last) == (ended, 8, "1")
-    assert transcription.parse_event("") is None
-    failed = transcription.failed(SystemOverloaded("full", "a place", "wait"))
+    last = server.done(SAID, ended, 8, "1")
+    assert parse_event(last) == (ended, 8, "1")
+    assert parse_event("") is None
+    failed = server.failed(SystemOverloaded("full", "a place", "wait"))
     for line in (failed, "data: {", 'data: {"type": "x"}'):
         with pytest.raises(InvalidMessage):
-            transcription.parse_event(line)
+            parse_event(line)
 
 
 # -- sessions ------------------------------------------------------------------------------------
@@ -326,11 +329,11 @@ def test_our_client_reads_what_the_server_says() -> None:
 def test_our_client_asks_in_words_the_server_knows() -> None:
     opened = session()
     asked = StreamOptions(endpoint_silence_s=None)
-    (heard,) = opened.hear(realtime_client.update(asked))
+    (heard,) = opened.hear(client.update(asked))
     assert isinstance(heard, Reply)
     assert opened.options.endpoint_silence_s is None
-    assert opened.hear(realtime_client.append(bytes(4_800))) == [Audio(bytes(4_800))]
-    assert opened.hear(realtime_client.commit()) == [Ask.FINALIZE]
+    assert opened.hear(client.append(bytes(4_800))) == [Audio(bytes(4_800))]
+    assert opened.hear(client.commit()) == [Ask.FINALIZE]
 
 
 @pytest.mark.parametrize(

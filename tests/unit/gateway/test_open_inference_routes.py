@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from tritonclient.grpc import service_pb2 as pb
 
 from lab_kit.core.events import PriorityClass
-from lab_kit.dialects.open_inference import messages, speech
+from lab_kit.dialects.open_inference import client as dialect
 from lab_kit.engine.api import Priority
 from lab_kit.gateway.providers.open_inference.model import SERVER_VERSION
 from lab_kit.gateway.providers.open_inference.stream import InferStream
@@ -46,7 +46,7 @@ def server_with(tmp_path: Path) -> Iterator[ServerWith]:
 
 def asked(audio: Any = TONE, **parameters: Any) -> dict[str, Any]:
     """A request as our own client sends it."""
-    body = messages.encode_request(speech.speech_request(audio, 16_000, parameters))
+    body = dialect.encode_request(dialect.speech_request(audio, 16_000, parameters))
     return {"content": body.content, "headers": body.headers}
 
 

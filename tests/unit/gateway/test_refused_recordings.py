@@ -20,7 +20,7 @@ from test_app import speech
 
 from lab_kit.capacity.degradation import Level
 from lab_kit.capacity.open_streams import RETRY_AFTER_S
-from lab_kit.dialects.openai import transcription
+from lab_kit.dialects.openai.transcriptions.options import PATH
 from lab_kit.gateway.api.recordings import TRANSCRIBE_PATH
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import start_grpc
@@ -52,7 +52,7 @@ def openais(client: TestClient) -> Response:
     file = io.BytesIO()
     soundfile.write(file, np.frombuffer(speech(), np.int16), 16_000, format="WAV")
     form = {"file": ("a.wav", file.getvalue(), "audio/wav")}
-    return client.post(transcription.PATH, files=form, data={"model": "any"})
+    return client.post(PATH, files=form, data={"model": "any"})
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class Deepgram:
 
     def __init__(self, options: StreamOptions, request_id: str, model: ModelInfo) -> None:
         self.options = options
-        self._speaker = deepgram.Speaker(request_id, model, wall_clock_iso())
+        self._writer = deepgram.MessageWriter(request_id, model, wall_clock_iso())
 
     def greet(self) -> Sequence[str]:
         """Nothing: the client speaks first."""
@@ -78,11 +78,11 @@ class Deepgram:
 
     def say(self, event: Event, sent_ns: int) -> Sequence[str]:
         """One message an event, stamped."""
-        message = self._speaker.message(event)
+        message = self._writer.message(event)
         deepgram.stamp(message, sent_ns)
         return [json.dumps(message)]
 
     def end(self, error: LabError | None) -> tuple[Sequence[str], Ending]:
         """No last words: the close frame says it all."""
-        closure = deepgram.NORMAL if error is None else deepgram.closure(error)
-        return [], Ending(closure.code, closure.reason)
+        close = deepgram.NORMAL if error is None else deepgram.close_frame(error)
+        return [], Ending(close.code, close.reason)

@@ -10,17 +10,11 @@ from tritonclient.grpc import service_pb2_grpc
 
 from lab_kit.core.errors import INTERNAL_FAILURE, LabError
 from lab_kit.dialects.open_inference import protobuf
+from lab_kit.dialects.open_inference.errors import grpc_status
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
 from lab_kit.gateway.providers.open_inference.stream import InferStream
 
-_CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    404: grpc.StatusCode.NOT_FOUND,
-    413: grpc.StatusCode.INVALID_ARGUMENT,
-    503: grpc.StatusCode.UNAVAILABLE,
-}
 _log = logging.getLogger(__name__)
 
 
@@ -95,5 +89,5 @@ class InferenceService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: 
 
 
 async def _abort(context: Any, error: LabError) -> NoReturn:
-    await context.abort(_CODES.get(error.http_status, grpc.StatusCode.INTERNAL), str(error))
+    await context.abort(grpc.StatusCode[grpc_status(error)], str(error))
     raise AssertionError("abort raises")

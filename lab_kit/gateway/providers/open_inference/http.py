@@ -17,7 +17,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, PayloadTooLarge
-from lab_kit.dialects.open_inference import messages
+from lab_kit.dialects.open_inference import server
+from lab_kit.dialects.open_inference.errors import error_body
+from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH
+from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.recordings import CLIENT_CLOSED, read_body, retry_after, unless_gone
 from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
@@ -38,8 +41,7 @@ class PlainErrors(APIRoute):
             try:
                 return await handle(request)
             except LabError as error:
-                body = {"error": str(error)}
-                return JSONResponse(body, error.http_status, retry_after(error))
+                return JSONResponse(error_body(error), error.http_status, retry_after(error))
             except ClientDisconnect:
                 return Response(status_code=CLIENT_CLOSED)
             except Exception:
@@ -89,7 +91,7 @@ def open_inference_routes(door: Door, bare: BareModel, most_bytes: int) -> APIRo
     ) -> dict[str, Any]:
         """What a model takes and gives."""
         check_key(request)
-        return messages.model_metadata(await bare.metadata(model, version))
+        return server.model_metadata(await bare.metadata(model, version))
 
     @router.get("/models/{model}/ready")
     @router.get("/models/{model}/versions/{version}/ready")
@@ -107,25 +109,23 @@ def open_inference_routes(door: Door, bare: BareModel, most_bytes: int) -> APIRo
             request.state.version = lease.version  # for the count of requests
             body = await read_body(request, most_bytes)
             encoding = request.headers.get("content-encoding")
-            length = request.headers.get(messages.HEADER_LENGTH)
+            length = request.headers.get(HEADER_LENGTH)
             read = partial(_read, body, encoding, length, most_bytes)
             answered = await unless_gone(request, bare.infer(lease, read))
         if answered is None:
             return Response(status_code=CLIENT_CLOSED)
-        answer = messages.encode_response(*answered)
+        answer = server.encode_response(*answered)
         return Response(answer.content, headers=answer.headers)
 
     return router
 
 
-def _read(
-    body: bytes, encoding: str | None, length: str | None, most_bytes: int
-) -> messages.InferRequest:
+def _read(body: bytes, encoding: str | None, length: str | None, most_bytes: int) -> InferRequest:
     if encoding in ("gzip", "deflate"):
         body = _inflated(body, most_bytes)
     elif encoding not in (None, "identity"):
         raise InvalidParameter(f"a body encoded as {encoding}", "gzip or deflate", "use one")
-    return alone(messages.parse_request(body, length))
+    return alone(server.parse_request(body, length))
 
 
 def _inflated(body: bytes, most_bytes: int) -> bytes:

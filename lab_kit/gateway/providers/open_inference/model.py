@@ -14,21 +14,20 @@ from lab_kit.core.errors import InvalidParameter, LabError, ModelNotFound
 from lab_kit.core.events import PriorityClass
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.open_inference.messages import (
-    EXTENSIONS,
     IndexEntry,
     InferRequest,
     InferResponse,
     ModelSpec,
 )
-from lab_kit.dialects.open_inference.sequence import position_of
-from lab_kit.dialects.open_inference.speech import (
+from lab_kit.dialects.open_inference.options import (
     is_urgent,
+    position_of,
     read_audio,
     read_context,
     read_draft,
     speech_model,
-    transcript,
 )
+from lab_kit.dialects.open_inference.server import EXTENSIONS, transcript
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits

@@ -15,8 +15,7 @@ from tritonclient.grpc import service_pb2 as pb
 from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, SystemOverloaded
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.messages import InferRequest
-from lab_kit.dialects.open_inference.sequence import SequencePosition, extended, position_of
-from lab_kit.dialects.open_inference.speech import URGENT
+from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.versions.lease import Lease
 

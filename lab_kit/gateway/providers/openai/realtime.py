@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
 from lab_kit.core.errors import InvalidParameter, LabError
-from lab_kit.dialects.openai.realtime import KEY_SUBPROTOCOL, PATH, RealtimeSession
+from lab_kit.dialects.openai.realtime.options import KEY_SUBPROTOCOL, PATH
+from lab_kit.dialects.openai.realtime.server import RealtimeSession
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.live_streams import LiveStreams

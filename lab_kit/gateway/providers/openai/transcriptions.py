@@ -15,8 +15,9 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import Final, StreamEnded
 from lab_kit.core.units import SAMPLE_RATE_HZ
-from lab_kit.dialects.openai import transcription
 from lab_kit.dialects.openai.errors import error_object
+from lab_kit.dialects.openai.transcriptions import server
+from lab_kit.dialects.openai.transcriptions.options import PATH, Upload, parse_form
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recordings import (
@@ -58,7 +59,7 @@ def openai_upload_routes(door: Door, limits: Limits, preparation: Preparation) -
     router = APIRouter(route_class=OpenAIErrors)
     version = Annotated[Lease, Depends(leased(door))]
 
-    @router.post(transcription.PATH)
+    @router.post(PATH)
     async def transcriptions(request: Request, lease: version) -> Response:
         """Transcribe a recording: WAV, FLAC or OGG/Opus in a form."""
         body = await read_body(request, limits.upload_bytes)
@@ -67,19 +68,19 @@ def openai_upload_routes(door: Door, limits: Limits, preparation: Preparation) -
         finals = preparation.recognize(lease, audio)
         if upload.is_streamed:
             events = _events(finals, len(audio) / SAMPLE_RATE_HZ, lease.engine.model.version)
-            return StreamingResponse(events, media_type=transcription.EVENT_STREAM)
+            return StreamingResponse(events, media_type=server.EVENT_STREAM)
         said = await unless_gone(request, _all(finals))
         if said is None:
             return Response(status_code=CLIENT_CLOSED)
         audio_s = len(audio) / SAMPLE_RATE_HZ
-        media_type, text = transcription.whole(upload.response_format, said, audio_s)
+        media_type, text = server.whole(upload.response_format, said, audio_s)
         return Response(text, media_type=media_type)
 
     return router
 
 
-def _read(kind: str, body: bytes, limits: Limits) -> tuple[transcription.Upload, FloatArray]:
-    upload = transcription.parse_form(kind, body)
+def _read(kind: str, body: bytes, limits: Limits) -> tuple[Upload, FloatArray]:
+    upload = parse_form(kind, body)
     return upload, read_recording(upload.file, limits.recording_audio_s)
 
 
@@ -92,10 +93,10 @@ async def _events(finals: AsyncIterator[Final], audio_s: float, version: str) ->
     said: list[Final] = []
     try:
         async for final in finals:
-            yield transcription.delta(final, not said, time.perf_counter_ns(), version)
+            yield server.delta(final, not said, time.perf_counter_ns(), version)
             said.append(final)
     except LabError as error:  # the status is out already, so an event has to say it
-        yield transcription.failed(error)
+        yield server.failed(error)
         return
     ended = StreamEnded(audio_s, "", 1)
-    yield transcription.done(said, ended, time.perf_counter_ns(), version)
+    yield server.done(said, ended, time.perf_counter_ns(), version)

@@ -1,15 +1,13 @@
-"""OpenAI's Realtime API as a transcription session: JSON both ways, audio in it as base64.
+"""The server's side of a session: a client's events to audio, events to the server's.
 
-The server's side. Deltas can only be appended, so a delta is what two passes of the recognizer
-agree on; what may still change is not told. `completed` has the last word. A session's sound and
-turns are chosen before its first audio and then stay.
+Deltas can only be appended, so a delta is what two passes of the recognizer agree on; what may
+still change is not told. `completed` has the last word.
 
 Source: OpenAI (2025), API reference, "Realtime", as openai 3.57 sends and parses it.
 """
 
 import base64
 import binascii
-import copy
 import json
 import uuid
 from collections.abc import Sequence
@@ -18,32 +16,17 @@ from typing import Any
 
 from lab_kit.core.errors import GoingAway, InvalidMessage, InvalidParameter, LabError
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
-from lab_kit.dialects.openai.errors import error_object
+from lab_kit.dialects.openai.errors import CommitEmpty, error_object
+from lab_kit.dialects.openai.realtime.options import (
+    LEAST_COMMIT_S,
+    bytes_per_s,
+    default_input,
+    needs_another_session,
+    stream_options,
+    updated_input,
+)
 from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
 from lab_kit.protocol.record import described
-
-PATH = "/v1/realtime"
-KEY_SUBPROTOCOL = "openai-insecure-api-key."
-LEAST_COMMIT_S = 0.1
-MIN_SILENCE_MS = 100
-_FORMATS = {
-    "audio/pcm": ("linear16", 24_000, 2),
-    "audio/pcmu": ("mulaw", 8_000, 1),
-    "audio/pcma": ("alaw", 8_000, 1),
-}
-"""Encoding, samples a second, bytes a sample."""
-_DEFAULTS: dict[str, Any] = {
-    "format": {"type": "audio/pcm", "rate": 24_000},
-    "transcription": {"model": "moonshine-tiny-en"},
-    "noise_reduction": None,
-    "turn_detection": {
-        "type": "server_vad",
-        "threshold": 0.5,
-        "prefix_padding_ms": 300,
-        "silence_duration_ms": 200,
-    },
-}
-_SETTLED = ("format", "turn_detection")
 
 
 class RealtimeSession:
@@ -58,7 +41,7 @@ class RealtimeSession:
         self._version = version
         self._id = f"sess_{uuid.uuid4().hex}"
         self._expires_at = now_s + 3_600
-        self._input = copy.deepcopy(_DEFAULTS)
+        self._input = default_input()
         self._heard_s = self._committed_s = 0.0
         self._is_clearing = False
         self._item = _Item(None)
@@ -67,12 +50,7 @@ class RealtimeSession:
     @property
     def options(self) -> StreamOptions:
         """What the session has chosen."""
-        encoding, rate_hz, _ = _FORMATS[self._input["format"]["type"]]
-        turns = self._input["turn_detection"]
-        silence_s = None
-        if turns is not None:
-            silence_s = max(MIN_SILENCE_MS, turns.get("silence_duration_ms", 500)) / 1000
-        return StreamOptions(encoding, rate_hz, endpoint_silence_s=silence_s)
+        return stream_options(self._input)
 
     def greet(self) -> Sequence[str]:
         """The first event tells the session."""
@@ -139,10 +117,11 @@ class RealtimeSession:
             audio = base64.b64decode(event.get("audio", ""), validate=True)
         except (binascii.Error, TypeError, ValueError) as error:
             raise InvalidMessage(
-                f"audio that is no base64 ({error})", "base64 of raw samples", "encode it"
+                f"audio that is no base64 ({error})",
+                "base64 of raw samples",
+                "encode the samples with standard base64, padding included",
             ) from error
-        _, rate_hz, sample_bytes = _FORMATS[self._input["format"]["type"]]
-        self._heard_s += len(audio) / (rate_hz * sample_bytes)
+        self._heard_s += len(audio) / bytes_per_s(self._input)
         return audio
 
     def _commit(self) -> Sequence[Heard]:
@@ -157,16 +136,8 @@ class RealtimeSession:
         return [Ask.FINALIZE]
 
     def _update(self, session: Any) -> None:
-        if not isinstance(session, dict) or "type" not in session:
-            raise InvalidMessage("session.update without session.type", "transcription", "add it")
-        if session["type"] != "transcription":
-            raise InvalidParameter(
-                f"session.type '{session['type']}'", "transcription", "this server does not speak"
-            )
-        audio = session.get("audio") or {}
-        changes = audio.get("input") or {} if isinstance(audio, dict) else {}
-        wanted = _merged(self._input, changes)
-        if self._heard_s and any(wanted[name] != self._input[name] for name in _SETTLED):
+        wanted = updated_input(self._input, session)
+        if self._heard_s and needs_another_session(self._input, wanted):
             raise InvalidParameter(
                 "another format or turn_detection after the first audio",
                 "a choice before it",
@@ -283,12 +254,6 @@ class RealtimeSession:
         return json.dumps({"type": kind, "event_id": f"event_{self._numbers}", **fields})
 
 
-class CommitEmpty(InvalidMessage):
-    """A commit with nothing worth it in the buffer."""
-
-    code = "INPUT_AUDIO_BUFFER_COMMIT_EMPTY"
-
-
 class _Item:
     """One turn on its way.
 
@@ -331,28 +296,7 @@ def _parsed(message: bytes | str) -> dict[str, Any]:
         return event
     except (ValueError, KeyError, RecursionError) as error:
         raise InvalidMessage(
-            f"message {message[:80]!r}", 'JSON text such as {"type": ...}', "send an event"
+            f"message {message[:80]!r}",
+            'JSON text such as {"type": ...}',
+            "send events as text messages, the audio as base64 in input_audio_buffer.append",
         ) from error
-
-
-def _merged(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Only what is named changes; null clears.
-
-    Raises:
-        InvalidParameter: a value has no meaning here.
-    """
-    merged = current | {name: changes[name] for name in current if name in changes}
-    kind = (merged["format"] or {}).get("type")
-    if kind not in _FORMATS:
-        raise InvalidParameter(f"format '{kind}'", f"one of {', '.join(_FORMATS)}", "choose one")
-    rate_hz = _FORMATS[kind][1]
-    if merged["format"].get("rate", rate_hz) != rate_hz:
-        raise InvalidParameter(
-            f"{kind} at {merged['format']['rate']} Hz", f"{rate_hz} Hz", "resample it"
-        )
-    turns = merged["turn_detection"]
-    if turns is not None and turns.get("type") != "server_vad":
-        raise InvalidParameter(
-            f"turn_detection '{turns.get('type')}'", "server_vad or null", "choose one"
-        )
-    return merged

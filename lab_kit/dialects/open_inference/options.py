@@ -1,23 +1,19 @@
-"""A speech recognizer's shape in the protocol: sound and its rate in, one text out.
+"""What may be asked of a speech recognizer: sound and its rate in, one text out.
 
-Clients look models up by the shapes of their tensors, so these stay as they are.
+Clients look models up by the shapes of their tensors, so these stay as they are. Sound may arrive
+in pieces, each a request of its own that says with its sequence's number where it stands: the first
+one, the last one, or in between.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.resample import check_rate, to_model_rate
 from lab_kit.core.errors import InvalidAudioFormat, InvalidParameter, PayloadTooLarge
-from lab_kit.dialects.open_inference.messages import (
-    InferRequest,
-    InferResponse,
-    ModelSpec,
-    Parameter,
-    TensorSpec,
-)
-from lab_kit.dialects.open_inference.tensors import Tensor, texts
+from lab_kit.dialects.open_inference.messages import InferRequest, ModelSpec, Parameter, TensorSpec
+from lab_kit.dialects.open_inference.tensors import Tensor
 
 INPUTS = (TensorSpec("AUDIO", "FP32", (-1,)), TensorSpec("SAMPLE_RATE", "INT32", (1,)))
 OUTPUTS = (TensorSpec("TRANSCRIPT", "BYTES", (1,)),)
@@ -25,20 +21,22 @@ URGENT = 1
 """The value of the ``priority`` parameter that goes before everything; the protocol's highest."""
 
 
+@dataclass(frozen=True, slots=True)
+class SequencePosition:
+    """Where a request stands in its sequence.
+
+    Attributes:
+        sequence: a number or a text other than 0 and "".
+    """
+
+    sequence: int | str
+    is_first: bool
+    is_last: bool
+
+
 def speech_model(name: str, versions: tuple[str, ...], platform: str) -> ModelSpec:
     """A recognizer's metadata."""
     return ModelSpec(name, versions, platform, INPUTS, OUTPUTS)
-
-
-def speech_request(
-    audio: FloatArray, rate_hz: int, parameters: Mapping[str, Parameter]
-) -> InferRequest:
-    """Ask for the transcript of (samples,) float32 in [-1, 1] at ``rate_hz``."""
-    tensors = (
-        Tensor("AUDIO", "FP32", audio),
-        Tensor("SAMPLE_RATE", "INT32", np.array([rate_hz], np.int32)),
-    )
-    return InferRequest(tensors, parameters=parameters)
 
 
 def read_audio(request: InferRequest, longest_s: float) -> FloatArray:
@@ -116,25 +114,37 @@ def read_context(request: InferRequest) -> str:
     return context
 
 
-def transcript(text: str) -> Tensor:
-    """The output that says ``text``."""
-    return texts("TRANSCRIPT", text)
+def position_of(request: InferRequest) -> SequencePosition | None:
+    """Where ``request`` stands; None if it belongs to no sequence."""
+    sequence: Parameter = request.parameters.get("sequence_id", 0)
+    if not isinstance(sequence, int | str):
+        raise InvalidParameter(f"sequence_id {sequence!r}", "a number or a text", "correct it")
+    if not sequence:
+        return None
+    return SequencePosition(
+        sequence,
+        bool(request.parameters.get("sequence_start", False)),
+        bool(request.parameters.get("sequence_end", False)),
+    )
 
 
-def read_transcript(response: InferResponse) -> str:
-    """What the model heard.
+def extended(so_far: InferRequest, piece: InferRequest) -> InferRequest:
+    """The latest piece, asking for everything since the first.
 
     Raises:
-        InvalidParameter: the response has no TRANSCRIPT.
+        InvalidParameter: the pieces have other inputs than each other, or another sample rate.
     """
-    for tensor in response.outputs:
-        if tensor.name == "TRANSCRIPT" and tensor.datatype == "BYTES" and tensor.values.size:
-            return str(tensor.values.ravel()[0].decode())
-    raise InvalidParameter(
-        f"a response with {[tensor.name for tensor in response.outputs]}",
-        "TRANSCRIPT as BYTES [1]",
-        "ask a speech model",
-    )
+    old = {tensor.name: tensor for tensor in so_far.inputs}
+    new = {tensor.name: tensor for tensor in piece.inputs}
+    if old.keys() != new.keys() or not {"AUDIO", "SAMPLE_RATE"} <= new.keys():
+        raise InvalidParameter(f"inputs {sorted(new)}", f"{sorted(old)} as before", "send the same")
+    if not np.array_equal(old["SAMPLE_RATE"].values, new["SAMPLE_RATE"].values):
+        raise InvalidParameter("another SAMPLE_RATE", "one in a sequence", "begin a new sequence")
+    if old["AUDIO"].datatype != new["AUDIO"].datatype:
+        raise InvalidParameter("AUDIO of another datatype", "one in a sequence", "convert it")
+    sound = np.concatenate([old["AUDIO"].values.ravel(), new["AUDIO"].values.ravel()])
+    audio = Tensor("AUDIO", new["AUDIO"].datatype, sound)
+    return replace(piece, inputs=(audio, new["SAMPLE_RATE"]))
 
 
 def _checked(request: InferRequest) -> dict[str, Tensor]:

@@ -1,25 +1,26 @@
-"""One StreamingRecognize call, the server's side: requests to audio, events to responses.
+"""The server's side: requests to audio, events to responses, for a stream and for a recording.
 
-A response carries what is ours in a field that the provider's messages do not have: every parser
-of protobuf skips a field that it does not know, so its SDK never sees it.
+A stream's response carries what is ours in a field that the provider's messages do not have: every
+parser of protobuf skips a field that it does not know, so its SDK never sees it. A recording's one
+response has the same results, but final ones only, one a segment.
 """
 
+import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from lab_kit.core.errors import (
-    GoingAway,
-    LabError,
-    ModelNotLoaded,
-    PayloadTooLarge,
-    SlowConsumer,
-    StreamIdle,
-    SystemOverloaded,
-    Unauthenticated,
-)
+import soundfile
+
+from lab_kit.audio.codecs import check_encoding
+from lab_kit.audio.files import read_recording
+from lab_kit.audio.pcm import FloatArray, frame_bytes, to_float
+from lab_kit.audio.resample import to_model_rate
+from lab_kit.core.errors import InvalidMessage, InvalidParameter, LabError, PayloadTooLarge
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
-from lab_kit.dialects.google.spelling import Asked, Spelling, audio_of, duration, set_billed
+from lab_kit.dialects.google.errors import malordered, stream_status
+from lab_kit.dialects.google.options import Recording, StreamConfig
+from lab_kit.dialects.google.versions import ApiVersion, decoded, duration, set_billed
 from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
 from lab_kit.protocol.record import described
 
@@ -28,31 +29,24 @@ STABLE, UNSTABLE = 0.9, 0.1
 """Two passes agreed on it, or not: we have no finer scale. Zero would read as "not set"."""
 END_OF_SINGLE_UTTERANCE, BEGIN, END, TIMEOUT = 1, 2, 3, 4
 
-_STATUSES: dict[type[LabError], str] = {
-    Unauthenticated: "UNAUTHENTICATED",
-    SystemOverloaded: "RESOURCE_EXHAUSTED",
-    ModelNotLoaded: "FAILED_PRECONDITION",
-    SlowConsumer: "ABORTED",
-    GoingAway: "ABORTED",
-    StreamIdle: "OUT_OF_RANGE",
-}
-"""Never UNAVAILABLE: the provider's client would try again for over an hour."""
-_IDLE = (
-    "Audio Timeout Error: Long duration elapsed without audio. Audio should be sent close to real"
-    " time."
-)
 
+def audio_of(api: ApiVersion, data: bytes) -> bytes:
+    """The audio of a later message.
 
-def ending(spelling: Spelling, error: LabError) -> Ending:
-    """The status that a refused or broken stream ends with."""
-    default = "INVALID_ARGUMENT" if error.http_status < 500 else "INTERNAL"
-    code = _STATUSES.get(type(error), default)
-    text = f"{error.received} ({error.expected}; {error.next_step})"
-    if isinstance(error, StreamIdle):
-        text = _IDLE
-    if isinstance(error, PayloadTooLarge):
-        code, text = spelling.too_long, f"Exceeded maximum allowed stream duration: {text}"
-    return Ending(code, text)
+    Raises:
+        InvalidMessage: it is none, or holds more than a message may.
+    """
+    message = decoded(api.request, data)
+    if message.HasField("streaming_config"):
+        raise malordered("expected audio after the streaming_config")
+    audio = bytes(getattr(message, api.audio))
+    if len(audio) > api.most_bytes:
+        raise InvalidMessage(
+            api.too_large.format(most=api.most_bytes, got=len(audio)),
+            f"at most {api.most_bytes:,} bytes of audio a message",
+            "send shorter chunks",
+        )
+    return audio
 
 
 class GoogleStream:
@@ -63,9 +57,11 @@ class GoogleStream:
         bytes_per_s: of the audio, to know how long nobody has spoken.
     """
 
-    def __init__(self, spelling: Spelling, asked: Asked, version: str, bytes_per_s: float) -> None:
-        self._spelling = spelling
-        self._asked = asked
+    def __init__(
+        self, api: ApiVersion, config: StreamConfig, version: str, bytes_per_s: float
+    ) -> None:
+        self._api = api
+        self._config = config
         self._version = version
         self._bytes_per_s = bytes_per_s
         self._heard_s = 0.0
@@ -78,7 +74,7 @@ class GoogleStream:
     @property
     def options(self) -> StreamOptions:
         """What the first message chose."""
-        return self._asked.options
+        return self._config.options
 
     def greet(self) -> Sequence[bytes]:
         """Nothing: the client speaks first."""
@@ -88,7 +84,7 @@ class GoogleStream:
         """Audio, or None where the client has half-closed."""
         if message is None:
             return [Ask.END]
-        audio = audio_of(self._spelling, message)
+        audio = audio_of(self._api, message)
         if self._is_over or not audio:
             return [Ask.STAY]
         self._heard_s += len(audio) / self._bytes_per_s
@@ -106,7 +102,7 @@ class GoogleStream:
 
     def end(self, error: LabError | None) -> tuple[Sequence[bytes], Ending]:
         """No last words: the status says it all."""
-        return [], Ending("OK", "") if error is None else ending(self._spelling, error)
+        return [], Ending("OK", "") if error is None else stream_status(self._api, error)
 
     def _responses(self, event: Event) -> list[bytes]:
         match event:
@@ -123,7 +119,7 @@ class GoogleStream:
                 return []
 
     def _voice(self, kind: int, at_s: float) -> list[bytes]:
-        return [self._speech_event(kind, at_s)] if self._asked.voice_events else []
+        return [self._speech_event(kind, at_s)] if self._config.voice_events else []
 
     def _interim(self, event: Interim) -> bytes:
         """What is stable and what may change, as two results; together they are the text."""
@@ -132,7 +128,7 @@ class GoogleStream:
         border = border if text[:border].strip() else 0
         pieces = [(text[:border], STABLE), (text[border:], UNSTABLE)]
         results = [self._result(piece, event.end_s, stable=s) for piece, s in pieces if piece]
-        return bytes(self._spelling.response(results=results).SerializeToString())
+        return bytes(self._api.response(results=results).SerializeToString())
 
     def _final(self, event: Final) -> list[bytes]:
         """One result; in single_utterance what was cut for its length waits for the rest."""
@@ -140,13 +136,13 @@ class GoogleStream:
             self._quiet_since_s = event.end_s
         if self._is_over:
             return []
-        if self._asked.single_utterance and not event.endpoint:
+        if self._config.single_utterance and not event.endpoint:
             self._pieces.append(event.text)
             return []
         marks = self._voice(END, event.end_s) if event.endpoint else []
         text = " ".join([*self._pieces, event.text])
         self._pieces = []
-        if self._asked.single_utterance:
+        if self._config.single_utterance:
             self._is_over = True
             marks.append(self._speech_event(END_OF_SINGLE_UTTERANCE, event.end_s))
         return [*marks, self._told(text, event)] if text else marks
@@ -154,13 +150,13 @@ class GoogleStream:
     def _told(self, text: str, event: Final) -> bytes:
         result = self._result(self._spaced(text), event.end_s, confidence=event.confidence)
         self._is_first = False
-        return bytes(self._spelling.response(results=[result]).SerializeToString())
+        return bytes(self._api.response(results=[result]).SerializeToString())
 
     def _billed(self, audio_s: float) -> bytes:
         """The last response; in single_utterance it also says what was never ended by silence."""
         left = " ".join(self._pieces)
         results = [self._result(self._spaced(left), audio_s, confidence=0.0)] if left else []
-        response = self._spelling.response(results=results)
+        response = self._api.response(results=results)
         set_billed(response, audio_s)
         return bytes(response.SerializeToString())
 
@@ -173,25 +169,83 @@ class GoogleStream:
         result = {
             "alternatives": [alternative],
             "is_final": stable is None,
-            "language_code": self._asked.language,
-            self._spelling.end_time: duration(end_s),
+            "language_code": self._config.language,
+            self._api.end_time: duration(end_s),
         }
         return result if stable is None else result | {"stability": stable}
 
     def _speech_event(self, kind: int, at_s: float) -> bytes:
-        values = {"speech_event_type": kind, self._spelling.event_time: duration(at_s)}
-        return bytes(self._spelling.response(**values).SerializeToString())
+        values = {"speech_event_type": kind, self._api.event_time: duration(at_s)}
+        return bytes(self._api.response(**values).SerializeToString())
 
     def _spaced(self, text: str) -> str:
         """Texts are joined as they are, so all but the first begin with a space."""
         return text if self._is_first else f" {text}"
 
     def _is_silent_too_long(self) -> bool:
-        asked = self._asked
-        allowed_s = asked.end_timeout_s if self._has_spoken else asked.start_timeout_s
+        config = self._config
+        allowed_s = config.end_timeout_s if self._has_spoken else config.start_timeout_s
         if allowed_s is None or self._quiet_since_s is None:
             return False
         return self._heard_s - self._quiet_since_s > allowed_s
+
+
+def samples_of(recording: Recording, longest_s: float) -> FloatArray:
+    """Decode a recording to (samples,) float32 in [-1, 1] at 16 kHz.
+
+    Raises:
+        InvalidAudioFormat, InvalidParameter, UnsupportedSampleRate: it is not what it claims to be.
+        PayloadTooLarge: it is longer than ``longest_s``.
+    """
+    if recording.encoding is None:
+        audio = read_recording(recording.content, longest_s)
+        _check_header(recording)
+        return audio
+    check_encoding(recording.encoding, recording.rate_hz, recording.channels)
+    per_s = frame_bytes(recording.encoding, recording.channels) * recording.rate_hz
+    length_s = len(recording.content) / per_s
+    if length_s > longest_s:
+        raise PayloadTooLarge(
+            f"the recording lasts {length_s:,.1f} s",
+            f"one request takes at most {longest_s:,.0f} s",
+            "cut it, or send it as a stream",
+        )
+    audio = to_float(recording.content, recording.encoding, recording.channels)
+    return to_model_rate(audio, recording.rate_hz)
+
+
+def recording_response(
+    api: ApiVersion, recording: Recording, finals: Sequence[Final], audio_s: float
+) -> bytes:
+    """The response: a result for each segment; as in a stream, texts after the first are spaced."""
+    said = [final for final in finals if final.text]
+    results: list[dict[str, Any]] = [
+        {
+            "alternatives": [
+                {
+                    "transcript": final.text if number == 0 else f" {final.text}",
+                    "confidence": final.confidence,
+                }
+            ],
+            "language_code": recording.language,
+            api.end_time: duration(final.end_s),
+        }
+        for number, final in enumerate(said)
+    ]
+    response = api.recording_response(results=results)
+    set_billed(response, audio_s)
+    return bytes(response.SerializeToString())
+
+
+def _check_header(recording: Recording) -> None:
+    """The provider refuses a rate that a header contradicts; Opus decodes to any."""
+    header = soundfile.info(io.BytesIO(recording.content))
+    if header.format != "OGG" and recording.rate_hz not in (0, header.samplerate):
+        raise InvalidParameter(
+            f"sample_rate_hertz {recording.rate_hz:,} with a file at {header.samplerate:,} Hz",
+            "what the file's header says, or nothing",
+            "leave it out",
+        )
 
 
 def _unknown_field(number: int, content: bytes) -> bytes:

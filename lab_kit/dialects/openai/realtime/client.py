@@ -57,7 +57,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StampedEvent:
     """What an event of the server says: ours, when it was sent, and which version spoke."""
 
     event: Event
@@ -72,7 +72,7 @@ class RealtimeReader:
         self._text: dict[str, str] = {}
         self.is_finished = False
 
-    def read(self, text: str, received_ns: int) -> Told | None:
+    def read(self, text: str, received_ns: int) -> StampedEvent | None:
         """An event of the server; None where it is nothing new to us.
 
         Args:
@@ -82,7 +82,7 @@ class RealtimeReader:
         match message["type"]:
             case "input_audio_buffer.speech_started":
                 started = SpeechStarted(message["audio_start_ms"] / 1000)
-                return Told(started, received_ns, None)
+                return StampedEvent(started, received_ns, None)
             case "error":  # nothing was left to commit
                 self.is_finished = True
             case "conversation.item.input_audio_transcription.delta":
@@ -90,11 +90,11 @@ class RealtimeReader:
             case "conversation.item.input_audio_transcription.completed":
                 event, sent_ns, version = event_of(message.get("lab", {}), message["transcript"])
                 self.is_finished = isinstance(event, Final) and event.requested
-                return Told(event, sent_ns, version)
+                return StampedEvent(event, sent_ns, version)
         return None
 
-    def _delta(self, message: dict[str, Any]) -> Told | None:
+    def _delta(self, message: dict[str, Any]) -> StampedEvent | None:
         item = message["item_id"]
         self._text[item] = self._text.get(item, "") + message["delta"]
         event, sent_ns, version = event_of(message.get("lab", {}), self._text[item])
-        return Told(event, sent_ns, version) if isinstance(event, Interim) else None
+        return StampedEvent(event, sent_ns, version) if isinstance(event, Interim) else None

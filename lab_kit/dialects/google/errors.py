@@ -1,0 +1,56 @@
+"""Our errors in Google's words: the status of a call that is refused or breaks."""
+
+from lab_kit.core.errors import (
+    GoingAway,
+    InvalidMessage,
+    LabError,
+    ModelNotLoaded,
+    PayloadTooLarge,
+    SlowConsumer,
+    StreamIdle,
+    SystemOverloaded,
+    Unauthenticated,
+)
+from lab_kit.dialects.google.versions import ApiVersion
+from lab_kit.protocol.live import Ending
+
+_STATUSES: dict[type[LabError], str] = {
+    Unauthenticated: "UNAUTHENTICATED",
+    SystemOverloaded: "RESOURCE_EXHAUSTED",
+    ModelNotLoaded: "FAILED_PRECONDITION",
+    SlowConsumer: "ABORTED",
+    GoingAway: "ABORTED",
+    StreamIdle: "OUT_OF_RANGE",
+}
+"""Never UNAVAILABLE: the provider's client would try again for over an hour."""
+_IDLE = (
+    "Audio Timeout Error: Long duration elapsed without audio. Audio should be sent close to real"
+    " time."
+)
+
+
+def stream_status(api: ApiVersion, error: LabError) -> Ending:
+    """The status that a refused or broken stream ends with."""
+    default = "INVALID_ARGUMENT" if error.http_status < 500 else "INTERNAL"
+    code = _STATUSES.get(type(error), default)
+    text = f"{error.received} ({error.expected}; {error.next_step})"
+    if isinstance(error, StreamIdle):
+        text = _IDLE
+    if isinstance(error, PayloadTooLarge):
+        code, text = api.too_long, f"Exceeded maximum allowed stream duration: {text}"
+    return Ending(code, text)
+
+
+def recording_status(api: ApiVersion, error: LabError) -> Ending:
+    """The status of a call that is refused: a stream's, but for what is too long."""
+    if isinstance(error, PayloadTooLarge):
+        text = f"Sync input too long. {error.received} ({error.expected}; {error.next_step})"
+        return Ending("INVALID_ARGUMENT", text)
+    return stream_status(api, error)
+
+
+def malordered(expected: str) -> InvalidMessage:
+    """The provider's error for messages in the wrong order."""
+    return InvalidMessage(
+        "Malordered Data Received.", expected, "send one config, then audio, then half-close"
+    )

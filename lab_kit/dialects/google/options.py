@@ -1,0 +1,206 @@
+"""What may be asked: the configuration of a stream, and of a recording in one message.
+
+The same configuration in both, with the provider's limits. A stream's audio is bare samples; files
+that say themselves what they hold (WAV, FLAC, OGG/Opus) are taken as recordings, beside bare ones.
+
+Source: Google Cloud (2025), Speech-to-Text RPC reference, v1 and v2, and its quotas: 10 MB and
+about a minute a recording; field numbers as in google-cloud-speech 2.41.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lab_kit.core.errors import InvalidMessage, InvalidParameter
+from lab_kit.core.events import StreamOptions
+from lab_kit.dialects.google.errors import malordered
+from lab_kit.dialects.google.versions import V1, V2, ApiVersion, decoded
+
+ENDPOINT_S = 0.2
+"""Silence that ends an utterance; the provider publishes none."""
+LONGEST_S = 60.0
+MOST_BYTES = 10_485_760
+_WAV = b"RIFF"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """What the first message of a stream asks for.
+
+    Attributes:
+        single_utterance: hear one utterance and ignore the rest.
+        voice_events: tell when speech begins and ends.
+        start_timeout_s, end_timeout_s: silence before and after speech that ends the stream.
+    """
+
+    options: StreamOptions
+    language: str
+    single_utterance: bool
+    voice_events: bool
+    start_timeout_s: float | None
+    end_timeout_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a call asks for.
+
+    Attributes:
+        content: the audio as it was sent.
+        encoding: of bare samples; None for a file that says it itself.
+        rate_hz: of bare samples; what a file's header has to agree with, 0 for whatever it says.
+    """
+
+    content: bytes
+    encoding: str | None
+    rate_hz: int
+    channels: int
+    language: str
+
+
+def parse_config(api: ApiVersion, data: bytes) -> StreamConfig:
+    """What a stream's first message asks for.
+
+    Raises:
+        InvalidMessage: it is not a configuration.
+        InvalidParameter: what it asks for is not spoken here.
+    """
+    message = decoded(api.request, data)
+    if not message.HasField("streaming_config"):
+        raise malordered("expected the streaming_config first")
+    config = message.streaming_config
+    return _stream_config_v1(config) if api is V1 else _stream_config_v2(config)
+
+
+def parse_recording(api: ApiVersion, data: bytes) -> Recording:
+    """What a call asks for.
+
+    Raises:
+        InvalidMessage: no such message, or more audio in it than a call may hold.
+        InvalidParameter: what it asks for is not spoken here.
+    """
+    message = decoded(api.recording_request, data)
+    source = message.audio if api is V1 else message
+    if source.HasField("uri"):
+        raise InvalidParameter(
+            f"audio.uri '{source.uri[:200]}'",
+            "the recording itself in audio.content: this server fetches nothing",
+            "send up to a minute inline",
+        )
+    content = bytes(source.content)
+    if not content:
+        raise InvalidParameter("no audio.content", "a recording of up to a minute", "add it")
+    if len(content) > MOST_BYTES:
+        raise InvalidMessage(
+            f"Request payload size exceeds the limit: {MOST_BYTES} bytes.",
+            f"{len(content):,} bytes of audio were received",
+            "compress it as FLAC or OGG/Opus, or stream it",
+        )
+    return _recording_of(api, message.config, content)
+
+
+def language_of(api: ApiVersion, config: Any) -> str:
+    """The language that a configuration names, as results repeat it.
+
+    Raises:
+        InvalidParameter: it names none.
+    """
+    field = "language_code" if api is V1 else "language_codes"
+    named = [config.language_code] if api is V1 else list(config.language_codes)
+    if not any(named):
+        raise InvalidParameter(f"no {field}", "one such as en-US", "add it to the config")
+    return str(named[0]).lower()
+
+
+def encoding_of(api: ApiVersion, decoding: Any) -> str:
+    """Our name of the encoding of bare samples.
+
+    Raises:
+        InvalidParameter: it is not spoken here.
+    """
+    if decoding.encoding not in api.encodings:
+        known = ", ".join(name.upper() for name in api.encodings.values())
+        raise InvalidParameter(
+            f"encoding number {decoding.encoding}",
+            f"bare audio here is one of {known}",
+            "convert it",
+        )
+    return api.encodings[decoding.encoding]
+
+
+def channels_of(decoding: Any) -> int:
+    """How many channels; 0 is the provider's way to leave it open.
+
+    Raises:
+        InvalidParameter: no such number.
+    """
+    channels = int(decoding.audio_channel_count)
+    if channels < 0:
+        raise InvalidParameter(f"audio_channel_count {channels}", "1 or more", "correct it")
+    return channels or 1
+
+
+def _stream_config_v1(streaming: Any) -> StreamConfig:
+    config = streaming.config
+    language = language_of(V1, config)
+    return StreamConfig(
+        _options(V1, config, streaming),
+        language,
+        streaming.single_utterance,
+        streaming.enable_voice_activity_events,
+        *_timeouts(streaming),
+    )
+
+
+def _stream_config_v2(streaming: Any) -> StreamConfig:
+    config, features = streaming.config, streaming.streaming_features
+    if not config.HasField("explicit_decoding_config"):
+        raise InvalidParameter(
+            "no explicit_decoding_config, which announces a file with a header",
+            "live audio here is raw",
+            "give encoding, sample_rate_hertz and audio_channel_count",
+        )
+    language = language_of(V2, config)
+    return StreamConfig(
+        _options(V2, config.explicit_decoding_config, features),
+        language,
+        False,
+        features.enable_voice_activity_events,
+        *_timeouts(features),
+    )
+
+
+def _options(api: ApiVersion, decoding: Any, features: Any) -> StreamOptions:
+    return StreamOptions(
+        encoding=encoding_of(api, decoding),
+        sample_rate_hz=decoding.sample_rate_hertz,
+        channels=channels_of(decoding),
+        interim_results=features.interim_results,
+        endpoint_silence_s=ENDPOINT_S,
+    )
+
+
+def _timeouts(features: Any) -> tuple[float | None, float | None]:
+    """They count only where voice events are asked for, as the provider has it."""
+    timeout = features.voice_activity_timeout
+    if not (features.enable_voice_activity_events and features.HasField("voice_activity_timeout")):
+        return None, None
+    start, end = timeout.speech_start_timeout, timeout.speech_end_timeout
+    return _seconds(start), _seconds(end)
+
+
+def _seconds(duration: Any) -> float | None:
+    return (duration.seconds + duration.nanos / 1e9) or None
+
+
+def _recording_of(api: ApiVersion, config: Any, content: bytes) -> Recording:
+    language = language_of(api, config)
+    if api is V1:
+        decoding = config
+    elif config.HasField("explicit_decoding_config"):
+        decoding = config.explicit_decoding_config
+    else:
+        return Recording(content, None, 0, 1, language)
+    rate_hz, channels = decoding.sample_rate_hertz, channels_of(decoding)
+    if decoding.encoding in api.files or content.startswith(_WAV):
+        return Recording(content, None, rate_hz, channels, language)
+    return Recording(content, encoding_of(api, decoding), rate_hz, channels, language)

@@ -1,0 +1,112 @@
+"""The two versions of the API: their messages, and where the same thing has another name in each.
+
+Messages are the protobuf classes inside google-cloud-speech, so that its client and we cannot
+disagree. Encoding numbers and the names of times differ between the versions, limits do, too.
+
+Source: Google Cloud (2025), Speech-to-Text RPC reference, v1 and v2; field numbers as in
+google-cloud-speech 2.41.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.cloud.speech_v1.types import cloud_speech as v1
+from google.cloud.speech_v2.types import cloud_speech as v2
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from lab_kit.core.errors import InvalidMessage
+
+
+@dataclass(frozen=True, slots=True)
+class ApiVersion:
+    """One version's names.
+
+    Attributes:
+        service: the gRPC service that has the methods StreamingRecognize and Recognize.
+        request, response: of a stream; ``recording_`` ones those of Recognize.
+        audio: the field of a request that holds audio.
+        end_time, event_time: the fields of a result and of a response that hold a time.
+        encodings: our names by the version's numbers.
+        files: the numbers of encodings whose files say themselves what they hold.
+        most_bytes: of audio in one message.
+        too_large: what the provider says of a larger one.
+        too_long: the status of a stream that has lasted too long.
+    """
+
+    service: str
+    request: Any
+    response: Any
+    recording_request: Any
+    recording_response: Any
+    audio: str
+    end_time: str
+    event_time: str
+    encodings: Mapping[int, str]
+    files: frozenset[int]
+    most_bytes: int
+    too_large: str
+    too_long: str
+
+
+V1 = ApiVersion(
+    service="google.cloud.speech.v1.Speech",
+    request=v1.StreamingRecognizeRequest.pb(),
+    response=v1.StreamingRecognizeResponse.pb(),
+    recording_request=v1.RecognizeRequest.pb(),
+    recording_response=v1.RecognizeResponse.pb(),
+    audio="audio_content",
+    end_time="result_end_time",
+    event_time="speech_event_time",
+    encodings={1: "linear16", 3: "mulaw"},
+    files=frozenset({0, 2, 6}),  # unspecified, FLAC, OGG_OPUS
+    most_bytes=10_485_760,
+    too_large="Request payload size exceeds the limit: {most} bytes.",
+    too_long="OUT_OF_RANGE",
+)
+V2 = ApiVersion(
+    service="google.cloud.speech.v2.Speech",
+    request=v2.StreamingRecognizeRequest.pb(),
+    response=v2.StreamingRecognizeResponse.pb(),
+    recording_request=v2.RecognizeRequest.pb(),
+    recording_response=v2.RecognizeResponse.pb(),
+    audio="audio",
+    end_time="result_end_offset",
+    event_time="speech_event_offset",
+    encodings={1: "linear16", 2: "mulaw", 3: "alaw"},
+    files=frozenset({6, 8}),  # FLAC, OGG_OPUS
+    most_bytes=25_600,
+    too_large="Audio chunk can be of a maximum of {most} bytes. Received audio of {got} bytes"
+    " instead.",
+    too_long="ABORTED",
+)
+
+
+def decoded(kind: Any, data: bytes) -> Any:
+    """A message from its bytes.
+
+    Raises:
+        InvalidMessage: they are not one.
+    """
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise InvalidMessage(
+            f"bytes that are no {kind.DESCRIPTOR.name} ({error})", "one", "check the client"
+        ) from error
+
+
+def duration(seconds: float) -> dict[str, int]:
+    """A google.protobuf.Duration's fields, to the microsecond."""
+    whole, micros = divmod(round(seconds * 1e6), 1_000_000)
+    return {"seconds": whole, "nanos": micros * 1000}
+
+
+def set_billed(response: Any, audio_s: float) -> None:
+    """Say in a stream's last response, or in a recording's only one, how much audio it was."""
+    if "total_billed_time" in response.DESCRIPTOR.fields_by_name:
+        field = response.total_billed_time
+    else:
+        field = response.metadata.total_billed_duration
+    values = duration(audio_s)
+    field.seconds, field.nanos = values["seconds"], values["nanos"]

@@ -1,0 +1,126 @@
+"""The HTTP form: JSON, followed by raw tensors in order when a header tells where the JSON ends.
+
+Both ends write and read it. Strictness as tritonclient 2.73 writes and reads it: that client writes
+the header into the dict it was given, so one that reuses the dict sends a stale length with its
+next request; the length is believed only if JSON ends there.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.dialects.open_inference.tensors import Tensor, from_list, from_raw, to_list, to_raw
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpBody:
+    """A message over HTTP.
+
+    Attributes:
+        json_bytes: where the JSON ends and raw tensors begin; None if there are none.
+    """
+
+    content: bytes
+    json_bytes: int | None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that make it readable."""
+        if self.json_bytes is None:
+            return {"content-type": "application/json"}
+        return {
+            "content-type": "application/octet-stream",
+            HEADER_LENGTH: str(self.json_bytes),
+        }
+
+
+def encode_body(head: dict[str, Any], key: str, tensors: list[tuple[Tensor, bool]]) -> HttpBody:
+    described, raws = [], []
+    for tensor, binary in tensors:
+        entry = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+        if binary:
+            raws.append(to_raw(tensor))
+            described.append({**entry, "parameters": {"binary_data_size": len(raws[-1])}})
+        else:
+            described.append({**entry, "data": to_list(tensor)})
+    text = json.dumps({**head, key: described}).encode()
+    return HttpBody(b"".join([text, *raws]), len(text) if raws else None)
+
+
+def split_body(body: bytes, header_length: str | None) -> tuple[dict[str, Any], bytes]:
+    """The JSON object and what follows it."""
+    if header_length is not None and header_length.isdecimal():
+        message = _loaded(body[: int(header_length)])
+        if message is not None:
+            return message, body[int(header_length) :]
+    message = _loaded(body)
+    if message is None:
+        raise InvalidParameter(
+            f"a body of {len(body):,} bytes that begins with {body[:40]!r}",
+            f"a JSON object, alone or with its length in {HEADER_LENGTH}",
+            "send the request as JSON",
+        )
+    return message, b""
+
+
+def read_tensors(described: list[dict[str, Any]], raw: bytes) -> tuple[Tensor, ...]:
+    tensors, at = [], 0
+    for entry in described:
+        name, datatype = read_text(entry, "name"), read_text(entry, "datatype")
+        shape = entry.get("shape")
+        size = read_object(entry, "parameters").get("binary_data_size")
+        if not isinstance(shape, list):
+            raise _malformed("shape", entry, "a list of sizes")
+        if size is None:
+            data = entry.get("data")
+            if not isinstance(data, list):
+                raise _malformed("data", entry, "a list, or binary_data_size and raw bytes")
+            tensors.append(from_list(name, datatype, shape, data))
+            continue
+        if type(size) is not int or not 0 <= size <= len(raw) - at:
+            raise _malformed("binary_data_size", entry, f"at most the {len(raw) - at:,} bytes left")
+        tensors.append(from_raw(name, datatype, shape, raw[at : at + size]))
+        at += size
+    if at != len(raw):
+        raise InvalidParameter(
+            f"{len(raw) - at:,} bytes after the last tensor", "none", "correct binary_data_size"
+        )
+    return tuple(tensors)
+
+
+def read_objects(message: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    entries = message.get(key, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise _malformed(key, message, "a list of objects")
+    return entries
+
+
+def read_object(message: dict[str, Any], key: str) -> dict[str, Any]:
+    value = message.get(key) or {}
+    if not isinstance(value, dict):
+        raise _malformed(key, message, "an object")
+    return value
+
+
+def read_text(message: dict[str, Any], key: str) -> str:
+    value = message.get(key)
+    if not isinstance(value, str) or not value:
+        raise _malformed(key, message, "a text")
+    return value
+
+
+def _loaded(text: bytes) -> dict[str, Any] | None:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def _malformed(key: str, message: dict[str, Any], expected: str) -> InvalidParameter:
+    found = f"{message[key]!r:.60}" if key in message else "nothing"
+    of = f" of tensor '{message['name']}'" if isinstance(message.get("name"), str) else ""
+    return InvalidParameter(f"'{key}'{of} is {found}", f"expected {expected}", "correct it")

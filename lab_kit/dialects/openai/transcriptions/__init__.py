@@ -1,0 +1,1 @@
+"""`POST /v1/audio/transcriptions`: a form in, five kinds of answer and an event stream out."""
