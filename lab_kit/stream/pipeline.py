@@ -42,7 +42,8 @@ from lab_kit.stream.tracing import StreamTrace, Tracing
 _log = logging.getLogger(__name__)
 
 MAX_OWED_FINALS = 8
-"""Audio sent faster than it is recognized waits in the socket once this many segments wait."""
+"""Audio sent faster than it is recognized waits, in its message and in the socket, once more
+segments than this wait. It also bounds what is still to be decoded when a stream is closed."""
 SLICE_SAMPLES = 8_192
 """Half a second is judged at a time, so that one large message does not hold up others."""
 OWED_S = 8.0
@@ -166,6 +167,7 @@ class StreamPipeline:
             for start in range(0, len(audio), SLICE_SAMPLES):
                 if start:
                     await asyncio.sleep(0)
+                    await self._catch_up()
                 began_ns = time.perf_counter_ns()
                 piece = audio[start : start + SLICE_SAMPLES]
                 actions = self._session.push(piece, received_ns, began_ns)
@@ -173,8 +175,7 @@ class StreamPipeline:
                 self._carry_out(actions, chunk)
         finally:
             chunk.end()
-        while self._session.owed_finals > MAX_OWED_FINALS:
-            await self._next_answer()
+        await self._catch_up()
         self._raise_failure()
 
     def finalize(self) -> None:
@@ -302,6 +303,10 @@ class StreamPipeline:
             _log.error("a dead letter could not be written", exc_info=trouble)
             return
         _log.error("dead letter %d: %.1f s of sound", letter.number, letter.audio_s)
+
+    async def _catch_up(self) -> None:
+        while self._session.owed_finals > MAX_OWED_FINALS:
+            await self._next_answer()
 
     async def _next_answer(self) -> None:
         self._raise_failure()
