@@ -41,7 +41,8 @@ from lab_kit.stream.tracing import StreamTrace, Tracing
 _log = logging.getLogger(__name__)
 
 MAX_OWED_FINALS = 8
-"""Audio sent faster than it is recognized waits in the socket once this many segments wait."""
+"""Audio sent faster than it is recognized waits, in its message and in the socket, once more
+segments than this wait. It also bounds what is still to be decoded when a stream is closed."""
 SLICE_SAMPLES = 8_192
 """Half a second is judged at a time, so that one large message does not hold up others."""
 OWED_S = 8.0
@@ -165,6 +166,7 @@ class StreamPipeline:
             for start in range(0, len(audio), SLICE_SAMPLES):
                 if start:
                     await asyncio.sleep(0)
+                    await self._catch_up()
                 began_ns = time.perf_counter_ns()
                 piece = audio[start : start + SLICE_SAMPLES]
                 actions = self._session.push(piece, received_ns, began_ns)
@@ -172,8 +174,7 @@ class StreamPipeline:
                 self._carry_out(actions, chunk)
         finally:
             chunk.end()
-        while self._session.owed_finals > MAX_OWED_FINALS:
-            await self._next_answer()
+        await self._catch_up()
         self._raise_failure()
 
     def finalize(self) -> None:
@@ -307,6 +308,10 @@ class StreamPipeline:
                 error=f"{type(error).__name__}: {error}",
             )
         )
+
+    async def _catch_up(self) -> None:
+        while self._session.owed_finals > MAX_OWED_FINALS:
+            await self._next_answer()
 
     async def _next_answer(self) -> None:
         self._raise_failure()

@@ -40,6 +40,16 @@ _SERVE = (
     "small and listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, small)\n"
     "print(listener.getsockname()[1], flush=True)\n"
     "offer = Offer(pathlib.Path(tempfile.mkdtemp()), is_passing=True)\n"
+    "if barrier := json.loads(sys.argv[3]):\n"
+    "    import time\n"
+    "    from lab_kit.engine.runner import MoonshineRunner\n"
+    "    from lab_kit.models import device\n"
+    "    device.usable_cores = lambda: 1\n"
+    "    run = MoonshineRunner.run\n"
+    "    def gated(*given):\n"
+    "        while pathlib.Path(barrier).exists(): time.sleep(0.01)\n"
+    "        run(*given)\n"
+    "    MoonshineRunner.run = gated\n"
     "serve(listener, offer, with_parent=True, limits=Limits(**json.loads(sys.argv[1])))\n"
 )
 
@@ -49,9 +59,14 @@ class ServerProcess:
 
     Args:
         send_buffer_bytes: what the kernel holds of each connection; None leaves it to the system.
+        barrier: the engine, with one worker, goes no step on while this file exists; None lets it
+            run, with a worker for each core.
     """
 
-    def __init__(self, limits: Limits, send_buffer_bytes: int | None = None) -> None:
+    def __init__(
+        self, limits: Limits, send_buffer_bytes: int | None = None, barrier: Path | None = None
+    ) -> None:
+        self.barrier = barrier
         self.log = Path(tempfile.mkstemp(prefix="lab-test-", suffix=".log")[1])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -59,7 +74,7 @@ class ServerProcess:
                     sys.executable,
                     "-c",
                     _SERVE,
-                    *map(json.dumps, (asdict(limits), send_buffer_bytes)),
+                    *map(json.dumps, (asdict(limits), send_buffer_bytes, barrier and str(barrier))),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -77,6 +92,8 @@ class ServerProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.barrier is not None:
+            self.barrier.unlink(missing_ok=True)
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(HANG_S)

@@ -1,9 +1,11 @@
 """Google's own Python SDK, unmodified: StreamingRecognize and Recognize, of v1 and of v2."""
 
+import asyncio
 import io
 import itertools
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,6 +26,7 @@ from lab_kit import datasets
 from lab_kit.audio.codecs import Codec
 from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.bench import Bench
+from lab_kit.gateway.door.limits import Limits
 from lab_kit.measure.accuracy import word_error_rate
 
 CHUNK = 3_200
@@ -348,11 +351,26 @@ def test_a_recording_needs_the_key(keyed_bench: Bench) -> None:
     assert not caller.recognize(config=CONFIG, audio=audio, retry=None, metadata=key).results
 
 
-async def test_a_caller_who_gives_up_takes_the_recording_out_of_the_engine(bench: Bench) -> None:
-    audio = speech_v1.RecognitionAudio(content=speech("two-cities"))
-    with pytest.raises(exceptions.DeadlineExceeded):
-        client(bench).recognize(config=CONFIG, audio=audio, retry=None, timeout=0.3)
-    await eventually(lambda: is_at_rest(bench.url), "at rest")
+async def test_a_caller_who_gives_up_takes_the_recording_out_of_the_engine(tmp_path: Path) -> None:
+    """The engine stands still meanwhile: what leaves it was cancelled, not decoded."""
+    barrier = tmp_path / "barrier"
+    with ServerProcess(Limits(), barrier=barrier) as server:
+        barrier.touch()
+        port = httpx.get(f"{server.url}/readyz").json()["grpc_port"]
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        caller = speech_v1.SpeechClient(transport=SpeechGrpcTransport(channel=channel))
+        audio = speech_v1.RecognitionAudio(content=speech("two-cities"))
+        asking = asyncio.create_task(
+            asyncio.to_thread(caller.recognize, config=CONFIG, audio=audio, retry=None)
+        )
+        await eventually(lambda: metrics(server.url)["lab_engine_waiting"] > 1, "in the engine")
+        channel.close()
+        with pytest.raises(exceptions.Cancelled):
+            await asking
+        # the one under way ends with its step
+        await eventually(lambda: metrics(server.url)["lab_engine_waiting"] == 1, "taken out")
+        barrier.unlink()
+        await eventually(lambda: is_at_rest(server.url), "at rest")
 
 
 # -- flow control --------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from lab_kit.core.errors import (
     StreamIdle,
 )
 from lab_kit.core.events import PriorityClass
+from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.protocol.live import Ask, Audio, Dialect, Ending, Heard, Reply
@@ -160,7 +161,7 @@ class LiveStream:
         # asked every time: a client that sends without a pause would never be found waiting
         while not self._is_drained:
             try:
-                async with asyncio.timeout(self._streams.limits.idle_s) as self._patience:
+                async with fair_timeout(self._streams.limits.idle_s) as self._patience:
                     message = await self._wire.receive()
             except TimeoutError:
                 break
@@ -217,7 +218,7 @@ class LiveStream:
         unsent_s = self._streams.limits.unsent_s
         try:
             # not wait_for: until Python 3.12 it can swallow a cancellation
-            async with asyncio.timeout(unsent_s):
+            async with fair_timeout(unsent_s):
                 await self._wire.send(message)
         except TimeoutError as error:
             raise SlowConsumer(
@@ -230,7 +231,7 @@ class LiveStream:
         """Say last words and close, but do not wait for ever for a client that does not read."""
         unsent_s = self._streams.limits.unsent_s
         last_words, ending = self._dialect.end(why)
-        async with asyncio.timeout(unsent_s):
+        async with fair_timeout(unsent_s):
             for message in () if isinstance(why, SlowConsumer) else last_words:
                 await self._wire.send(message)
             await self._wire.close(ending)

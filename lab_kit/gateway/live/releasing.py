@@ -4,6 +4,11 @@ uvicorn closes a connection when the application has returned, but closing waits
 written has been sent, and a client that does not read never lets that happen. The socket and its
 buffers would stay as long as the client does. Nor would it ever write the close frame, so that who
 reads again a moment later would not learn why the stream is over.
+
+What a client sends ahead of its stream needs no care here. uvicorn reads on only when the
+application has taken every message: it holds one read of the event loop, 256 KiB, and the message
+that is not complete; the rest waits in the kernel. After the close frame it reads on and discards,
+until the client answers it or the time is over, so that no reset overtakes the close frame.
 """
 
 from typing import Any

@@ -237,6 +237,9 @@ def _configuration(server: Server) -> uvicorn.Config:
         ws_max_size=server.limits.message_bytes,
         # speech frames hardly compress, and every message would cost time
         ws_per_message_deflate=False,
+        # a stream that is held back is not read, nor is the pong behind its audio; who vanished is
+        # found by silence
+        ws_ping_interval=None,
         log_level="info",
         access_log=False,
         timeout_graceful_shutdown=3,

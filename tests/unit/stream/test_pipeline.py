@@ -103,6 +103,20 @@ async def test_audio_that_comes_faster_than_it_is_recognized_waits_outside() -> 
         await asyncio.sleep(0.001)
 
 
+async def test_so_does_the_rest_of_a_large_message() -> None:
+    engine = HandEngine()
+    stream = pipeline(engine)
+    talking = asyncio.create_task(stream.feed(to_pcm16(np.tile(UTTERANCE, MAX_OWED_FINALS + 4))))
+    for _ in range(2_000):
+        await asyncio.sleep(0)
+    assert not talking.done()
+    assert len(engine.open) == MAX_OWED_FINALS + 1
+    while not talking.done():
+        engine.answer_all("caught up")
+        await asyncio.sleep(0.001)
+    assert len(engine.asked) == MAX_OWED_FINALS + 4
+
+
 async def test_a_bad_chunk_is_refused_and_what_came_before_it_is_still_said() -> None:
     engine = HandEngine(lambda request: "before")
     stream = pipeline(engine)

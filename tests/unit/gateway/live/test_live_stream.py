@@ -1,6 +1,7 @@
 """What all wires have in common, on one made by hand: slow readers, silence, draining, ends."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,7 @@ class Hands:
         self.may_take = asyncio.Event()
         if reads:
             self.may_take.set()
+        self.is_awaited, self.is_offered = asyncio.Event(), asyncio.Event()
         self.taken: list[Any] = []
         self.ending: Ending | None = None
 
@@ -61,6 +63,8 @@ class Hands:
         pass
 
     async def receive(self) -> Any:
+        if self.inbox.empty():
+            self.is_awaited.set()
         message = await self.inbox.get()
         if message is ClientGone:
             raise ClientGone
@@ -68,6 +72,7 @@ class Hands:
 
     async def send(self, message: Any) -> None:
         if message != "hello":
+            self.is_offered.set()
             await self.may_take.wait()
         self.taken.append(message)
 
@@ -150,6 +155,38 @@ async def test_silence_ends_a_stream_after_what_it_is_owed(server_with: ServerWi
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
     assert wire.ending is not None
     assert wire.ending.code == "STREAM_IDLE"
+
+
+async def test_a_server_that_was_held_up_does_not_call_the_client_silent(
+    server_with: ServerWith,
+) -> None:
+    """What the client sent meanwhile reaches the stream some turns of the event loop later."""
+    loop, wire, idle_s = asyncio.get_running_loop(), Hands(WORD), 0.2
+    running = asyncio.create_task(served(server_with(idle_s=idle_s), wire))
+    await wire.is_awaited.wait()
+    loop.call_soon(time.sleep, idle_s * 2)
+    for _ in range(4):
+        await asyncio.sleep(0)
+    wire.inbox.put_nowait(Ask.END)
+    await running
+    assert wire.ending is not None
+    assert wire.ending.code == "OK"
+
+
+async def test_a_server_that_was_held_up_does_not_call_the_client_slow(
+    server_with: ServerWith,
+) -> None:
+    loop, wire, unsent_s = asyncio.get_running_loop(), Hands(WORD, reads=False), 0.2
+    running = asyncio.create_task(served(server_with(unsent_s=unsent_s), wire))
+    await wire.is_offered.wait()
+    loop.call_soon(time.sleep, unsent_s * 2)
+    for _ in range(4):
+        await asyncio.sleep(0)
+    wire.may_take.set()
+    wire.inbox.put_nowait(Ask.END)
+    await running
+    assert wire.ending is not None
+    assert wire.ending.code == "OK"
 
 
 async def test_a_server_that_stops_says_what_it_owes(server_with: ServerWith) -> None:
