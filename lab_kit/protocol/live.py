@@ -1,7 +1,7 @@
 """What a client may say on a live stream, and what a dialect has to do: no provider's words here.
 
 Messages are whatever the dialect's wire carries: text and bytes for a WebSocket, serialized
-protobuf for gRPC. A dialect is pure: messages and events in, messages and asks out.
+protobuf for gRPC. A dialect is pure: messages and events in, messages and inputs out.
 """
 
 from collections.abc import Sequence
@@ -27,15 +27,16 @@ class Reply:
     message: Any
 
 
-class Ask(Enum):
-    """What a client may want besides being heard."""
+class Control(Enum):
+    """What a client may send besides audio."""
 
-    STAY = "stay open"
+    KEEP_ALIVE = "stay open though no audio comes"
     FINALIZE = "say now what was heard"
-    END = "no more audio will come"
+    CLOSE = "no more audio will come"
 
 
-Heard = Audio | Reply | Ask
+Input = Audio | Reply | Control
+"""What a message from the client brings: audio, a command, or a mistake that is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Dialect(Protocol):
         """What is said before anything is heard."""
         ...
 
-    def hear(self, message: Any) -> Sequence[Heard]:
+    def parse(self, message: Any) -> Sequence[Input]:
         """What a message means.
 
         Raises:
@@ -70,7 +71,7 @@ class Dialect(Protocol):
         """
         ...
 
-    def say(self, event: Event, sent_ns: int) -> Sequence[Any]:
+    def render(self, event: Event, sent_ns: int) -> Sequence[Any]:
         """The messages that tell an event; none where the dialect has no word for it."""
         ...
 

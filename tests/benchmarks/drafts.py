@@ -25,7 +25,7 @@ from lab_kit.models.device import choose_device
 from lab_kit.models.moonshine.model import Moonshine, warm_up
 from lab_kit.models.silero import SileroScorer, open_silero
 from lab_kit.models.store.store import ModelStore
-from lab_kit.stream.actions import Action, Ask, Emit
+from lab_kit.stream.actions import Action, Emit, Submit
 from lab_kit.stream.session import StreamSession
 
 CHUNK_SAMPLES = 800
@@ -62,7 +62,7 @@ def run(engine: EngineLoop, clip: Clip, scorer: SileroScorer, drafts: bool, tall
         for action in actions:
             if isinstance(action, Emit):
                 note(action)
-            elif isinstance(action, Ask):
+            elif isinstance(action, Submit):
                 carry_out(session.answer(action.number, decode(action.request)))
 
     def decode(request: DecodeRequest) -> Hypothesis:

@@ -21,7 +21,7 @@ from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnde
 from lab_kit.dialects.google.errors import malordered, stream_status
 from lab_kit.dialects.google.options import Recording, StreamConfig
 from lab_kit.dialects.google.versions import ApiVersion, decoded, duration, set_billed
-from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
+from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 from lab_kit.protocol.record import described
 
 LAB_FIELD = 1000
@@ -80,19 +80,19 @@ class GoogleStream:
         """Nothing: the client speaks first."""
         return []
 
-    def hear(self, message: bytes | None) -> Sequence[Heard]:
+    def parse(self, message: bytes | None) -> Sequence[Input]:
         """Audio, or None where the client has half-closed."""
         if message is None:
-            return [Ask.END]
+            return [Control.CLOSE]
         audio = audio_of(self._api, message)
         if self._is_over or not audio:
-            return [Ask.STAY]
+            return [Control.KEEP_ALIVE]
         self._heard_s += len(audio) / self._bytes_per_s
         if self._is_silent_too_long():
-            return [Audio(audio), Reply(self._speech_event(TIMEOUT, self._heard_s)), Ask.END]
+            return [Audio(audio), Reply(self._speech_event(TIMEOUT, self._heard_s)), Control.CLOSE]
         return [Audio(audio)]
 
-    def say(self, event: Event, sent_ns: int) -> Sequence[bytes]:
+    def render(self, event: Event, sent_ns: int) -> Sequence[bytes]:
         """The responses that tell an event; the last one carries what is ours."""
         responses = self._responses(event)
         if not responses:

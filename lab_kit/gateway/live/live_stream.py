@@ -24,7 +24,7 @@ from lab_kit.core.events import PriorityClass
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.gateway.versions.lease import Lease
-from lab_kit.protocol.live import Ask, Audio, Dialect, Ending, Heard, Reply
+from lab_kit.protocol.live import Audio, Control, Dialect, Ending, Input, Reply
 from lab_kit.stream.pipeline import StreamPipeline
 
 GONE = 1006
@@ -168,7 +168,7 @@ class LiveStream:
             finally:
                 self._patience = None
             try:
-                closing = await self._take(self._dialect.hear(message))
+                closing = await self._take(self._dialect.parse(message))
             except _BLAMED_ON_A_MESSAGE as error:
                 # what was said before the bad chunk is still owed
                 await self.begin().finish()
@@ -191,17 +191,17 @@ class LiveStream:
             "send KeepAlive while there is no audio",
         )
 
-    async def _take(self, heard: Sequence[Heard]) -> bool:
+    async def _take(self, inputs: Sequence[Input]) -> bool:
         """Act on one message; True once the client has said that it is done."""
-        for one in heard:
+        for one in inputs:
             match one:
                 case Audio():
                     await self.begin().feed(one.data)
                 case Reply():
                     await self._send(one.message)
-                case Ask.FINALIZE:
+                case Control.FINALIZE:
                     self.begin().finalize()
-                case Ask.END:
+                case Control.CLOSE:
                     return True
         return False
 
@@ -210,7 +210,7 @@ class LiveStream:
         await self._begun.wait()
         pipeline = self.begin()
         while (event := await pipeline.outbox.take()) is not None:
-            for message in self._dialect.say(event, time.perf_counter_ns()):
+            for message in self._dialect.render(event, time.perf_counter_ns()):
                 await self._send(message)
             self._streams.sent(event, pipeline, self._lease.version)
 

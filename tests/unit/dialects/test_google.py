@@ -32,7 +32,7 @@ from lab_kit.dialects.google.errors import stream_status
 from lab_kit.dialects.google.options import StreamConfig, parse_config
 from lab_kit.dialects.google.server import GoogleStream, audio_of
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
-from lab_kit.protocol.live import Ask, Audio, Reply
+from lab_kit.protocol.live import Audio, Control, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
 SECOND = bytes(32_000)
@@ -59,7 +59,7 @@ def stream(**changes: Any) -> GoogleStream:
 
 
 def told(spoken: GoogleStream, event: Event, api: ApiVersion = V1) -> list[Any]:
-    return [api.response.FromString(bytes(m)) for m in spoken.say(event, 7)]
+    return [api.response.FromString(bytes(m)) for m in spoken.render(event, 7)]
 
 
 def audio(data: bytes) -> bytes:
@@ -85,7 +85,7 @@ def test_what_our_client_asks_for_is_what_the_server_hears() -> None:
 )
 def test_an_event_comes_back_as_it_was(event: Event) -> None:
     spoken = stream(voice_events=True)
-    (message,) = spoken.say(event, 7)[-1:]
+    (message,) = spoken.render(event, 7)[-1:]
     assert client.parse_response(message) == (event, 7, "1")
 
 
@@ -111,7 +111,7 @@ def test_one_utterance_joins_what_was_cut_and_then_hears_nothing() -> None:
     mark, result = told(spoken, final("best."))
     assert mark.speech_event_type == 1
     assert result.results[0].alternatives[0].transcript == "It was the best."
-    assert spoken.hear(audio(SECOND)) == [Ask.STAY]
+    assert spoken.parse(audio(SECOND)) == [Control.KEEP_ALIVE]
     assert told(spoken, final("More.")) == []
 
 
@@ -125,30 +125,30 @@ def test_one_utterance_that_never_ended_is_told_at_the_end() -> None:
 
 def test_silence_before_speech_ends_the_stream_and_speech_stops_that_clock() -> None:
     spoken = stream(voice_events=True, start_timeout_s=1.5)
-    assert spoken.hear(audio(SECOND)) == [Audio(SECOND)]
-    heard = spoken.hear(audio(SECOND))
+    assert spoken.parse(audio(SECOND)) == [Audio(SECOND)]
+    heard = spoken.parse(audio(SECOND))
     assert heard[0] == Audio(SECOND)
     assert isinstance(heard[1], Reply)
     assert V1.response.FromString(heard[1].message).speech_event_type == 4
-    assert heard[2] is Ask.END
+    assert heard[2] is Control.CLOSE
     speaking = stream(voice_events=True, start_timeout_s=1.5)
-    speaking.say(SpeechStarted(0.4), 7)
+    speaking.render(SpeechStarted(0.4), 7)
     for _ in range(5):
-        assert speaking.hear(audio(SECOND)) == [Audio(SECOND)]
+        assert speaking.parse(audio(SECOND)) == [Audio(SECOND)]
 
 
 def test_silence_after_speech_counts_from_where_it_ended() -> None:
     spoken = stream(voice_events=True, end_timeout_s=1.0)
-    spoken.hear(audio(SECOND * 2))
-    spoken.say(SpeechStarted(0.4), 7)
-    spoken.say(final("It was.", end_s=2.0), 7)
-    assert spoken.hear(audio(SECOND)) == [Audio(SECOND)]
-    assert spoken.hear(audio(SECOND))[-1] is Ask.END
+    spoken.parse(audio(SECOND * 2))
+    spoken.render(SpeechStarted(0.4), 7)
+    spoken.render(final("It was.", end_s=2.0), 7)
+    assert spoken.parse(audio(SECOND)) == [Audio(SECOND)]
+    assert spoken.parse(audio(SECOND))[-1] is Control.CLOSE
 
 
 def test_a_message_without_sound_only_keeps_the_call_open() -> None:
-    assert stream().hear(audio(b"")) == [Ask.STAY]
-    assert stream().hear(None) == [Ask.END]
+    assert stream().parse(audio(b"")) == [Control.KEEP_ALIVE]
+    assert stream().parse(None) == [Control.CLOSE]
 
 
 def test_each_version_has_its_own_limit_and_its_own_words_for_it() -> None:
@@ -203,5 +203,5 @@ def test_the_providers_own_parser_reads_every_response() -> None:
     spoken = stream(voice_events=True)
     events = (SpeechStarted(0.4), interim("it was", 2), final("It was."), StreamEnded(4.0, "", 1))
     for event in events:
-        for message in spoken.say(event, 7):
+        for message in spoken.render(event, 7):
             assert v1.StreamingRecognizeResponse.deserialize(message) is not None

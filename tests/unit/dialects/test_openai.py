@@ -31,7 +31,7 @@ from lab_kit.dialects.openai.realtime.server import RealtimeSession
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.client import parse_event
 from lab_kit.dialects.openai.transcriptions.options import Upload, parse_form
-from lab_kit.protocol.live import Ask, Audio, Reply
+from lab_kit.protocol.live import Audio, Control, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
 DELTA = "conversation.item.input_audio_transcription.delta"
@@ -130,7 +130,7 @@ def update(opened: RealtimeSession, changes: Any) -> dict[str, Any]:
 
 
 def reply(opened: RealtimeSession, event: Any) -> dict[str, Any]:
-    (heard,) = opened.hear(json.dumps(event))
+    (heard,) = opened.parse(json.dumps(event))
     assert isinstance(heard, Reply)
     return dict(json.loads(heard.message))
 
@@ -142,7 +142,7 @@ def append(data: bytes) -> str:
 
 
 def told(opened: RealtimeSession, event: Event) -> list[dict[str, Any]]:
-    return [json.loads(message) for message in opened.say(event, 7)]
+    return [json.loads(message) for message in opened.render(event, 7)]
 
 
 def kinds(events: list[dict[str, Any]]) -> list[str]:
@@ -206,10 +206,10 @@ def test_a_choice_that_cannot_be_is_told_and_changes_nothing(changes: Any, named
 @pytest.mark.parametrize("message", ["", "[]", "{}", '{"type": 3}', b"bytes", "[" * 50_000])
 def test_what_is_no_event_is_told_and_the_session_goes_on(message: str | bytes) -> None:
     opened = session()
-    (heard,) = opened.hear(message)
+    (heard,) = opened.parse(message)
     assert isinstance(heard, Reply)
     assert json.loads(heard.message)["type"] == "error"
-    assert opened.hear(append(bytes(4_800))) == [Audio(bytes(4_800))]
+    assert opened.parse(append(bytes(4_800))) == [Audio(bytes(4_800))]
 
 
 def test_a_turn_is_told_in_order_and_its_deltas_only_grow() -> None:
@@ -262,20 +262,20 @@ def test_what_was_never_ended_is_completed_when_the_stream_is() -> None:
 def test_a_commit_needs_a_tenth_of_a_second() -> None:
     opened = session(turn_detection=None)
     commit = {"type": "input_audio_buffer.commit", "event_id": "mine"}
-    opened.hear(append(bytes(4_798)))
+    opened.parse(append(bytes(4_798)))
     said = reply(opened, commit)
     assert said["error"]["code"] == "input_audio_buffer_commit_empty"
     assert said["error"]["event_id"] == "mine"
-    opened.hear(append(bytes(2)))
-    assert opened.hear(json.dumps(commit)) == [Ask.FINALIZE]
+    opened.parse(append(bytes(2)))
+    assert opened.parse(json.dumps(commit)) == [Control.FINALIZE]
     assert reply(opened, commit)["type"] == "error"
 
 
 def test_what_is_cleared_is_not_told_but_what_ended_before_is() -> None:
     opened = session()
-    opened.hear(append(bytes(48_000)))
-    heard = opened.hear('{"type": "input_audio_buffer.clear"}')
-    assert heard[1] is Ask.FINALIZE
+    opened.parse(append(bytes(48_000)))
+    heard = opened.parse('{"type": "input_audio_buffer.clear"}')
+    assert heard[1] is Control.FINALIZE
     assert told(opened, final("Before."))[-1]["transcript"] == "Before."
     assert told(opened, interim("gone", 4)) == []
     assert told(opened, final("gone", endpoint=False, requested=True)) == []
@@ -315,7 +315,7 @@ def test_our_client_reads_what_the_server_says() -> None:
         interim("it was the", 6),
         final("it was the best.", endpoint=False, requested=True),
     ):
-        heard += [reader.read(message, 9) for message in opened.say(event, 7)]
+        heard += [reader.read(message, 9) for message in opened.render(event, 7)]
     events = [one.event for one in heard if one is not None]
     assert [type(event) for event in events] == [SpeechStarted, Interim, Interim, Final]
     assert [e.text for e in events[1:] if not isinstance(e, SpeechStarted)] == [
@@ -329,11 +329,11 @@ def test_our_client_reads_what_the_server_says() -> None:
 def test_our_client_asks_in_words_the_server_knows() -> None:
     opened = session()
     asked = StreamOptions(endpoint_silence_s=None)
-    (heard,) = opened.hear(client.update(asked))
+    (heard,) = opened.parse(client.update(asked))
     assert isinstance(heard, Reply)
     assert opened.options.endpoint_silence_s is None
-    assert opened.hear(client.append(bytes(4_800))) == [Audio(bytes(4_800))]
-    assert opened.hear(client.commit()) == [Ask.FINALIZE]
+    assert opened.parse(client.append(bytes(4_800))) == [Audio(bytes(4_800))]
+    assert opened.parse(client.commit()) == [Control.FINALIZE]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from lab_kit.dialects.openai.realtime.options import (
     stream_options,
     updated_input,
 )
-from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
+from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 from lab_kit.protocol.record import described
 
 
@@ -56,7 +56,7 @@ class RealtimeSession:
         """The first event tells the session."""
         return [self._event("session.created", session=self._session())]
 
-    def hear(self, message: bytes | str) -> Sequence[Heard]:
+    def parse(self, message: bytes | str) -> Sequence[Input]:
         """Act on a client's event; most errors are told and leave the session open."""
         event: dict[str, Any] = {}
         try:
@@ -65,7 +65,7 @@ class RealtimeSession:
         except LabError as error:
             return [Reply(self._error(error, event))]
 
-    def say(self, event: Event, sent_ns: int) -> Sequence[str]:
+    def render(self, event: Event, sent_ns: int) -> Sequence[str]:
         """The events that tell one of ours."""
         match event:
             case SpeechStarted():
@@ -91,7 +91,7 @@ class RealtimeSession:
 
     # -- what the client says ------------------------------------------------------------------
 
-    def _heard(self, event: dict[str, Any]) -> Sequence[Heard]:
+    def _heard(self, event: dict[str, Any]) -> Sequence[Input]:
         match event["type"]:
             case "input_audio_buffer.append":
                 return [Audio(self._appended(event))]
@@ -101,7 +101,7 @@ class RealtimeSession:
                 # the engine's answer to what was heard until now is thrown away
                 self._is_clearing, self._committed_s = True, self._heard_s
                 cleared = Reply(self._event("input_audio_buffer.cleared"))
-                return [cleared, Ask.FINALIZE] if self._heard_s else [cleared]
+                return [cleared, Control.FINALIZE] if self._heard_s else [cleared]
             case "session.update":
                 self._update(event.get("session"))
                 return [Reply(self._event("session.updated", session=self._session()))]
@@ -124,7 +124,7 @@ class RealtimeSession:
         self._heard_s += len(audio) / bytes_per_s(self._input)
         return audio
 
-    def _commit(self) -> Sequence[Heard]:
+    def _commit(self) -> Sequence[Input]:
         held_s = round(self._heard_s - self._committed_s, 6)
         if held_s < LEAST_COMMIT_S:
             raise CommitEmpty(
@@ -133,7 +133,7 @@ class RealtimeSession:
                 "append more audio first",
             )
         self._committed_s = self._heard_s
-        return [Ask.FINALIZE]
+        return [Control.FINALIZE]
 
     def _update(self, session: Any) -> None:
         wanted = updated_input(self._input, session)

@@ -18,12 +18,12 @@ from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
-from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
+from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 
-_ASKS = {
-    Command.KEEP_ALIVE: Ask.STAY,
-    Command.FINALIZE: Ask.FINALIZE,
-    Command.CLOSE_STREAM: Ask.END,
+_CONTROLS = {
+    Command.KEEP_ALIVE: Control.KEEP_ALIVE,
+    Command.FINALIZE: Control.FINALIZE,
+    Command.CLOSE_STREAM: Control.CLOSE,
 }
 
 
@@ -67,16 +67,16 @@ class Deepgram:
         """Nothing: the client speaks first."""
         return []
 
-    def hear(self, message: bytes | str) -> Sequence[Heard]:
+    def parse(self, message: bytes | str) -> Sequence[Input]:
         """Bytes are audio, none of them the old-style end; text is a command."""
         if isinstance(message, bytes):
-            return [Audio(message) if message else Ask.END]
+            return [Audio(message) if message else Control.CLOSE]
         try:
-            return [_ASKS[deepgram.parse_command(message)]]
+            return [_CONTROLS[deepgram.parse_command(message)]]
         except InvalidMessage as error:
             return [Reply(json.dumps(deepgram.error_message(error, message)))]
 
-    def say(self, event: Event, sent_ns: int) -> Sequence[str]:
+    def render(self, event: Event, sent_ns: int) -> Sequence[str]:
         """One message an event, stamped."""
         message = self._writer.message(event)
         deepgram.stamp(message, sent_ns)

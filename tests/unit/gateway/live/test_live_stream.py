@@ -17,7 +17,7 @@ from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOption
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.live_stream import GONE, ClientGone, LiveStream
 from lab_kit.gateway.run.server import Server
-from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
+from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 
 NOISE = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
 WORD = to_pcm16(NOISE) + bytes(16_000)
@@ -33,12 +33,12 @@ class Words:
     def greet(self) -> Sequence[Any]:
         return ["hello"]
 
-    def hear(self, message: Any) -> Sequence[Heard]:
+    def parse(self, message: Any) -> Sequence[Input]:
         if isinstance(message, LabError):
             raise message
         return [Audio(message) if isinstance(message, bytes) else message]
 
-    def say(self, event: Event, sent_ns: int) -> Sequence[Any]:
+    def render(self, event: Event, sent_ns: int) -> Sequence[Any]:
         return [event]
 
     def end(self, error: LabError | None) -> tuple[Sequence[Any], Ending]:
@@ -113,7 +113,7 @@ def kinds(events: list[Event], *wanted: type) -> list[type]:
 
 
 async def test_a_stream_is_greeted_heard_and_ended(server_with: ServerWith) -> None:
-    wire = Hands(WORD, Reply("to you"), Ask.STAY, Ask.END)
+    wire = Hands(WORD, Reply("to you"), Control.KEEP_ALIVE, Control.CLOSE)
     events = await served(server_with(), wire)
     assert wire.taken[0] == "hello"
     assert "to you" in wire.taken
@@ -131,7 +131,7 @@ async def test_who_reads_slowly_loses_interims_and_no_final(server_with: ServerW
         for start in range(0, len(WORD), 3_200):
             wire.inbox.put_nowait(WORD[start : start + 3_200])
             await asyncio.sleep(0)
-    wire.inbox.put_nowait(Ask.END)
+    wire.inbox.put_nowait(Control.CLOSE)
     await asyncio.sleep(0.5)  # everything is said, and the first of it not taken yet
     wire.may_take.set()
     events = await running
@@ -167,7 +167,7 @@ async def test_a_server_that_was_held_up_does_not_call_the_client_silent(
     loop.call_soon(time.sleep, idle_s * 2)
     for _ in range(4):
         await asyncio.sleep(0)
-    wire.inbox.put_nowait(Ask.END)
+    wire.inbox.put_nowait(Control.CLOSE)
     await running
     assert wire.ending is not None
     assert wire.ending.code == "OK"
@@ -183,7 +183,7 @@ async def test_a_server_that_was_held_up_does_not_call_the_client_slow(
     for _ in range(4):
         await asyncio.sleep(0)
     wire.may_take.set()
-    wire.inbox.put_nowait(Ask.END)
+    wire.inbox.put_nowait(Control.CLOSE)
     await running
     assert wire.ending is not None
     assert wire.ending.code == "OK"
@@ -213,7 +213,7 @@ async def test_a_client_with_much_to_say_does_not_hold_up_others(
             turns += 1
             await asyncio.sleep(0)
 
-    wire = Hands(*[Ask.STAY] * 100, *[bytes(320)] * 100, Ask.END)
+    wire = Hands(*[Control.KEEP_ALIVE] * 100, *[bytes(320)] * 100, Control.CLOSE)
     beside = asyncio.create_task(other())
     await served(server_with(), wire)
     beside.cancel()
