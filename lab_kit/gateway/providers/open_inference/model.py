@@ -178,10 +178,16 @@ async def _statuses(serving: Serving) -> list[VersionStatus]:
 def _number(serving: Serving, model: str, version: str | None) -> int | None:
     if model != serving.versions.model:
         raise ModelNotFound(
-            f"unknown model: '{model}' is not found", serving.versions.model, "ask for that"
+            f"unknown model: '{model}' is not found",
+            serving.versions.model,
+            f"ask for {serving.versions.model}",
         )
     if not version:
         return None
     if not version.isdecimal():
-        raise ModelNotFound(f"version '{version}' of '{model}'", "a number", "see the index")
+        raise ModelNotFound(
+            f"version '{version}' of '{model}'",
+            "a number",
+            "ask for a version in the repository index",
+        )
     return int(version)
