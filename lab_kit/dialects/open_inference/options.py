@@ -170,7 +170,8 @@ def _checked(request: InferRequest) -> dict[str, Tensor]:
     given = {tensor.name: tensor for tensor in request.inputs}
     names = sorted(tensor.name for tensor in request.inputs)
     if names != sorted(spec.name for spec in INPUTS):
-        raise InvalidParameter(f"inputs {names}", f"{_described()}", "send these two and no other")
+        known = ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in INPUTS)
+        raise InvalidParameter(f"inputs {names}", known, "send these two and no other")
     for spec in INPUTS:
         tensor = given[spec.name]
         fits = len(tensor.shape) == len(spec.shape) and all(
@@ -183,7 +184,3 @@ def _checked(request: InferRequest) -> dict[str, Tensor]:
                 "convert the tensor to that datatype and shape (-1 stands for any length)",
             )
     return given
-
-
-def _described() -> str:
-    return ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in INPUTS)
