@@ -263,7 +263,9 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InvalidParameter(
-            f"{file} cannot be read ({error.strerror})", "a recording", "check the path"
+            f"{file} cannot be read ({error.strerror})",
+            "a recording",
+            "name a WAV, FLAC or OGG/Opus file that you may read",
         ) from error
 
 
@@ -285,7 +287,7 @@ def _write(file: Path, text: str) -> None:
         raise InvalidParameter(
             f"{file} cannot be written ({error.strerror})",
             "a file you may write",
-            "choose another place",
+            "name a file in a folder that exists and that you may write to",
         ) from error
     print(f"wrote {file}")
 

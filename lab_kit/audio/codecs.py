@@ -144,7 +144,7 @@ def check_encoding(
         raise UnsupportedSampleRate(
             f"Opus at {rate_hz:,} Hz",
             f"expected one of {', '.join(f'{rate:,}' for rate in OPUS_RATES_HZ)} Hz",
-            "resample before encoding, or correct the number",
+            "resample to one of these rates before encoding, or state the rate that was encoded",
         )
     if encoding == OPUS and channels > OPUS_CHANNELS:
         raise InvalidParameter(

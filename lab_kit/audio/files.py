@@ -82,5 +82,5 @@ def _unreadable(what: str) -> InvalidAudioFormat:
     return InvalidAudioFormat(
         f"the audio cannot be read: {what}",
         f"expected {', '.join(CONTAINERS[:-1])} or OGG/Opus, or raw PCM16 as audio/l16",
-        "check the file and its content type",
+        "send a WAV, FLAC or OGG/Opus file that plays elsewhere",
     )

@@ -92,7 +92,9 @@ class Framer:
     def __init__(self, frame_samples: int) -> None:
         if frame_samples < 1:
             raise InvalidParameter(
-                "messages of no sample", "at least one sample each", "make them longer"
+                "messages of no sample",
+                "at least one sample each",
+                "pass a frame_s of at least one sample, such as 0.02",
             )
         self._frame_samples = frame_samples
         self.rest = np.zeros(0, np.float32)
@@ -114,7 +116,9 @@ def opus_encoder(rate_hz: int, frame_s: float, bits_per_s: int | None = None) ->
     if not any(abs(frame_s - known_s) < 1e-6 for known_s in OPUS_FRAMES_S):
         known = ", ".join(f"{known_s * 1e3:g}" for known_s in OPUS_FRAMES_S)
         raise InvalidParameter(
-            f"an Opus frame of {frame_s * 1e3:g} ms", f"one of {known} ms", "choose one of them"
+            f"an Opus frame of {frame_s * 1e3:g} ms",
+            f"one of {known} ms",
+            "pass a frame_s from that list, such as 0.02",
         )
     context = _context("libopus", "w", rate_hz, "flt")
     context.bit_rate = bits_per_s or OPUS_BITS_PER_S

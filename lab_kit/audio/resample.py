@@ -33,7 +33,7 @@ def check_rate(rate_hz: int) -> None:
         raise UnsupportedSampleRate(
             f"sample rate {rate_hz:,} Hz",
             f"expected {LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,} Hz",
-            "resample the audio or correct the number",
+            "resample the audio to 16,000 Hz, or state the rate that it really has",
         )
 
 

@@ -68,11 +68,15 @@ class Thresholds:
         limits = (*waits, *shares, self.fall)
         if not (all(limit > 0 for limit in limits) and self.fall < 1):
             raise InvalidParameter(
-                f"thresholds {limits}", "more than 0, and fall below 1", "correct them"
+                f"thresholds {limits}",
+                "more than 0, and fall below 1",
+                "send every threshold above 0 and a fall such as 0.7",
             )
         if self.rise_s < 0 or self.fall_s < 0:
             raise InvalidParameter(
-                f"{self.rise_s} s up and {self.fall_s} s down", "0 or more", "correct them"
+                f"{self.rise_s} s up and {self.fall_s} s down",
+                "0 or more",
+                "send rise_s and fall_s of 0 s or more",
             )
 
 

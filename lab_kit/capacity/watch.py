@@ -96,7 +96,9 @@ class Watch:
             InvalidParameter: a share that is not above 0.
         """
         if fill is not None and not fill > 0:
-            raise InvalidParameter(f"a fill of {fill}", "more than 0", f"pass {FILL}, say")
+            raise InvalidParameter(
+                f"a fill of {fill}", "more than 0", f"pass a fill above 0, such as {FILL}"
+            )
         self.degradation.thresholds = thresholds
         self.cost.fill = FILL if fill is None else fill
 

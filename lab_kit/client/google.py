@@ -54,7 +54,9 @@ async def connect_google(
         InvalidParameter: nobody knows where the server speaks gRPC.
     """
     if address.grpc is None:
-        raise InvalidParameter("a server without a gRPC address", "one", "give its address")
+        raise InvalidParameter(
+            "a server without a gRPC address", "one", "pass grpc='HOST:PORT' to ServerAddress"
+        )
     metadata = [] if address.key is None else [("x-goog-api-key", address.key)]
     opening_ns = time.perf_counter_ns()
     first = dialect.first_message(options)

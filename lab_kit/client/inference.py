@@ -180,12 +180,14 @@ def _read(response: httpx.Response) -> InferResponse:
         raise _REFUSALS.get(response.status_code, ConnectionFailed)(
             f"the server refused with {response.status_code}: {response.text[:300]}",
             "200",
-            "correct what the reason names" if response.status_code < 500 else "try again later",
+            "change what the reason names" if response.status_code < 500 else "try again later",
         )
     try:
         header = response.headers.get(HEADER_LENGTH)
         return dialect.parse_response(response.content, header)
     except InvalidParameter as error:
         raise InvalidMessage(
-            error.received, "an answer of the Open Inference Protocol", "check the address"
+            error.received,
+            "an answer of the Open Inference Protocol",
+            "pass the url of a server that speaks it",
         ) from error

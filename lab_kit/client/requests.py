@@ -86,7 +86,7 @@ async def transcribe(
         raise ConnectionFailed(
             f"the server gave up: {answer['error']['message']}",
             "every segment",
-            "try again later" if answer["error"]["retryable"] else "correct what the reason names",
+            "try again later" if answer["error"]["retryable"] else "change what the reason names",
         )
     try:
         return RequestCall(
@@ -152,5 +152,5 @@ def refused(response: httpx.Response) -> LabError:
     return kind(
         f"the server refused with {response.status_code}: {response.text[:300]}",
         "200",
-        "correct what the reason names" if response.status_code < 500 else "try again later",
+        "change what the reason names" if response.status_code < 500 else "try again later",
     )

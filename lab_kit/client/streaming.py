@@ -82,7 +82,8 @@ async def stream_over(
         try:
             sent = await _speak(end, source, started_ns, hearing)
             await _hold(end, hold_s, keep_alive_s, hearing)
-            received = await _finished(end, hearing)
+            await end.finish()
+            received = await hearing
         finally:
             hearing.cancel()
     return StreamCall(
@@ -155,12 +156,6 @@ async def _hear(end: StreamClient, started_ns: int, on_event: OnEvent | None) ->
         if on_event is not None:
             on_event(started_ns, event)
     return received
-
-
-async def _finished(end: StreamClient, hearing: asyncio.Task[list[Received]]) -> list[Received]:
-    """Say that no more will come, and hear what is left."""
-    await end.finish()
-    return await hearing
 
 
 def _start_ns(end: StreamClient, source: Source) -> int:

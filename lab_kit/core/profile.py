@@ -38,7 +38,7 @@ def profile(environ: Mapping[str, str] | None = None) -> Profile:
         raise InvalidParameter(
             f"{VARIABLE}={asked}",
             f"one of {', '.join(Profile)}",
-            f"correct {VARIABLE}, or remove it for full runs",
+            f"set {VARIABLE} to one of these, or unset it for full runs",
         ) from error
 
 

@@ -78,7 +78,9 @@ def find_exercise(exercise: str) -> Exercise:
     """
     if exercise not in EXERCISES:
         raise InvalidParameter(
-            f"exercise {exercise!r}", f"one of {', '.join(EXERCISES)}", "correct the id"
+            f"exercise {exercise!r}",
+            f"one of {', '.join(EXERCISES)}",
+            "pass one of these ids as text",
         )
     return EXERCISES[exercise]
 

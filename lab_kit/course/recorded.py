@@ -40,7 +40,7 @@ def recordings(lab: str) -> dict[str, Recording]:
     """
     file = files("lab_kit.course") / "traces" / f"{lab}.json"
     if not file.is_file():
-        raise InvalidParameter(f"traces of lab {lab!r}", "a lab that has some", 'use "01"')
+        raise InvalidParameter(f"traces of lab {lab!r}", "a lab that has some", 'pass "01"')
     kept = json.loads(file.read_text(encoding="utf-8"))["traces"]
     return {name: Recording(_waterfall(trace), trace["how"]) for name, trace in kept.items()}
 

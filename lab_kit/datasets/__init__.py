@@ -44,7 +44,11 @@ def clips(kind: Kind | str | None = None, *, is_held_out: bool | None = None) ->
         DatasetError, ModelStoreError: as ``clip``.
     """
     if kind is not None and kind not in list(Kind):
-        raise InvalidParameter(f"kind {kind!r}", f"one of {', '.join(Kind)}", "correct it")
+        raise InvalidParameter(
+            f"kind {kind!r}",
+            f"one of {', '.join(Kind)}",
+            f"pass kind={Kind.REAL.value!r}, or leave it out for all",
+        )
     wanted = [
         spec
         for spec in _specs().values()

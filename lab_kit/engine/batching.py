@@ -157,6 +157,8 @@ def _full_or_due(queue: Queue, size: int, patience_s: float) -> Admission:
 
 def _check(size: int, wait_s: float) -> None:
     if size < 1:
-        raise InvalidParameter(f"a batch of {size}", "at least 1", "give the batch a size")
+        raise InvalidParameter(f"a batch of {size}", "at least 1", "pass a size of at least 1")
     if not 0 <= wait_s < 60:
-        raise InvalidParameter(f"a wait of {wait_s} s", "0 to 60 s", "give it in seconds")
+        raise InvalidParameter(
+            f"a wait of {wait_s} s", "0 to 60 s", "pass seconds, such as 0.02 for 20 ms"
+        )

@@ -282,4 +282,4 @@ class PagedKv:
 
 def _check(count: int, what: str) -> None:
     if count < 1:
-        raise InvalidParameter(f"{count} {what}", "at least 1", "give the cache a size")
+        raise InvalidParameter(f"{count} {what}", "at least 1", f"pass at least 1 for the {what}")

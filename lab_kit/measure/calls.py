@@ -2,7 +2,7 @@
 
 Zero is when sound was *due*, never when a byte was sent, and speech ends where the words end,
 never where a detector says so. Otherwise a slow sender or a lazy detector would flatter the
-result. Definitions: the glossary of the README.
+result. Definitions: docs/glossary.md.
 """
 
 from dataclasses import dataclass, replace

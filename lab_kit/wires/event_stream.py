@@ -81,5 +81,5 @@ def _refused(response: httpx.Response) -> ConnectionFailed | Unauthenticated:
     return kind(
         f"the server refused with {response.status_code}: {response.text[:300]}",
         "200",
-        "correct what the reason names",
+        "change what the reason names and upload again",
     )

@@ -68,7 +68,9 @@ class GrpcCall:
     async def _broken(self) -> LabError:
         code, details = await self._call.code(), await self._call.details()
         kind = _KINDS.get(code, ConnectionFailed)
-        return kind(f"the call ended: {code.name}: {details}", "OK", "see the reason")
+        return kind(
+            f"the call ended: {code.name}: {details}", "OK", "act on the status and its text"
+        )
 
 
 @asynccontextmanager

@@ -113,7 +113,7 @@ def _refused(error: InvalidStatus) -> LabError:
     return kind(
         f"the server refused the stream with {status}: {reason}",
         "101 Switching Protocols",
-        "correct what the reason names" if status < 500 else "try again later",
+        "change what the reason names and connect again" if status < 500 else "try again later",
     )
 
 

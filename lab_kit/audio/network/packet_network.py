@@ -41,7 +41,7 @@ class PacketNetwork:
             raise InvalidParameter(
                 f"loss {self.loss}, burst {self.burst}, jitter {self.jitter_s} s",
                 "a loss from 0 to below 1, bursts of at least 1, a jitter of at least 0",
-                "correct the network",
+                "pass loss in [0, 1), burst of at least 1 and jitter_s of at least 0",
             )
         generator = np.random.default_rng(self.seed)
         waits_s = generator.exponential(self.jitter_s, len(sent_s)) if self.jitter_s else None

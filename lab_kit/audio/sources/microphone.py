@@ -54,7 +54,9 @@ class Microphone:
     ) -> None:
         if samples(chunk_s) < 1:
             raise InvalidParameter(
-                f"chunks of {chunk_s} s", "at least one sample each", "make them longer"
+                f"chunks of {chunk_s} s",
+                "at least one sample each",
+                f"pass a larger chunk_s, such as {DEFAULT_CHUNK_S}",
             )
         self.name = f"microphone ({input_device(device)})"
         self.chunk_s = chunk_s

@@ -107,11 +107,9 @@ EXERCISES = (
 def culprits(waterfall: Waterfall) -> list[str]:
     """The stages without any one of which the total would be under 300 ms."""
     servers = (ENDPOINTING, PREPROCESSING, QUEUE_WAIT, INFERENCE, POSTPROCESSING)
-    return [stage for stage in (NETWORK, *servers) if _rest_ms(stage, waterfall) < _BUDGET_MS]
-
-
-def _rest_ms(stage: str, waterfall: Waterfall) -> float:
-    return ms(waterfall.total_s) - (_share_ms(stage, waterfall) or 0.0)
+    total_ms = ms(waterfall.total_s)
+    shares_ms = {stage: _share_ms(stage, waterfall) or 0.0 for stage in (NETWORK, *servers)}
+    return [stage for stage, share_ms in shares_ms.items() if total_ms - share_ms < _BUDGET_MS]
 
 
 def _lengths_ms(waterfall: Waterfall) -> dict[str, float]:

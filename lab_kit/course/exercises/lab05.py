@@ -175,13 +175,10 @@ EXERCISES = (
 def _wire(said: object) -> Wire | None:
     """A wire by itself, by its value or by its name."""
     for wire in Wire:
-        if said == wire or (isinstance(said, str) and said.lower() in _names(wire)):
+        names = (wire.value.lower(), wire.name.lower())
+        if said == wire or (isinstance(said, str) and said.lower() in names):
             return wire
     return None
-
-
-def _names(wire: Wire) -> tuple[str, str]:
-    return wire.value.lower(), wire.name.lower()
 
 
 def _calls(measured: object) -> dict[str, StreamCall] | None:

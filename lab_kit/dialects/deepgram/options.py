@@ -16,6 +16,7 @@ MIN_UTTERANCE_END_S = 1.0
 MAX_CHANNELS = 8
 PRIORITY = "lab_priority"
 """A query parameter of ours: `events.PriorityClass` by name."""
+_EXAMPLES = {"sample_rate": 16_000, "channels": 1, "endpointing": 200, "utterance_end_ms": 1_000}
 _STEPS = {"punctuate": "true", "numerals": "true", "redact": "pii"}
 
 
@@ -83,14 +84,22 @@ def _integer(
     if not lowest <= value <= highest:
         limits = f"{lowest:,} to {highest:,}" if highest < 10**9 else f"at least {lowest:,}"
         got = "is missing" if text is None else f"is '{text}'"
-        raise InvalidParameter(f"{name} {got}", f"expected a whole number, {limits}", "correct it")
+        raise InvalidParameter(
+            f"{name} {got}",
+            f"expected a whole number, {limits}",
+            f"send {name} as digits, such as {name}={_EXAMPLES[name]}",
+        )
     return value
 
 
 def _boolean(query: Mapping[str, str], name: str) -> bool:
     text = query.get(name, "false").lower()
     if text not in ("true", "false"):
-        raise InvalidParameter(f"{name} is '{text}'", "expected true or false", "correct it")
+        raise InvalidParameter(
+            f"{name} is '{text}'",
+            "expected true or false",
+            f"send {name}=true, or leave {name} out for false",
+        )
     return text == "true"
 
 
@@ -107,7 +116,9 @@ def _utterance_end(query: Mapping[str, str]) -> float | None:
     value_s = _integer(query, "utterance_end_ms", None) / 1000
     if value_s < MIN_UTTERANCE_END_S:
         raise InvalidParameter(
-            f"utterance_end_ms is {value_s * 1000:.0f}", "expected at least 1000", "raise it"
+            f"utterance_end_ms is {value_s * 1000:.0f}",
+            "expected at least 1000",
+            "send utterance_end_ms=1000 or more, or leave it out",
         )
     if not _boolean(query, "interim_results"):
         raise InvalidParameter(
@@ -125,7 +136,9 @@ def _priority(query: Mapping[str, str]) -> PriorityClass:
     except ValueError as error:
         known = ", ".join(PriorityClass)
         raise InvalidParameter(
-            f"{PRIORITY} is '{asked}'", f"one of {known}", "correct it"
+            f"{PRIORITY} is '{asked}'",
+            f"one of {known}",
+            f"send one of these, or leave {PRIORITY} out for {PriorityClass.INTERACTIVE}",
         ) from error
 
 

@@ -52,5 +52,7 @@ def parse_response(data: bytes) -> tuple[Event, int, str] | None:
     try:
         description: dict[str, Any] = json.loads(note)
     except ValueError as error:
-        raise InvalidMessage(f"{note[:80]!r}", "a note as JSON", "check the server") from error
+        raise InvalidMessage(
+            f"{note[:80]!r}", "a note as JSON", "connect to a server of this lab_kit version"
+        ) from error
     return event_of(description, text.removeprefix(" "))

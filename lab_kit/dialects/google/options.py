@@ -84,11 +84,13 @@ def parse_recording(api: ApiVersion, data: bytes) -> Recording:
         raise InvalidParameter(
             f"audio.uri '{source.uri[:200]}'",
             "the recording itself in audio.content: this server fetches nothing",
-            "send up to a minute inline",
+            "send up to a minute of it in audio.content",
         )
     content = bytes(source.content)
     if not content:
-        raise InvalidParameter("no audio.content", "a recording of up to a minute", "add it")
+        raise InvalidParameter(
+            "no audio.content", "a recording of up to a minute", "send its bytes in audio.content"
+        )
     if len(content) > MOST_BYTES:
         raise InvalidMessage(
             f"Request payload size exceeds the limit: {MOST_BYTES} bytes.",
@@ -107,7 +109,7 @@ def language_of(api: ApiVersion, config: Any) -> str:
     field = "language_code" if api is V1 else "language_codes"
     named = [config.language_code] if api is V1 else list(config.language_codes)
     if not any(named):
-        raise InvalidParameter(f"no {field}", "one such as en-US", "add it to the config")
+        raise InvalidParameter(f"no {field}", "one such as en-US", f"add {field} to the config")
     return str(named[0]).lower()
 
 
@@ -122,7 +124,7 @@ def encoding_of(api: ApiVersion, decoding: Any) -> str:
         raise InvalidParameter(
             f"encoding number {decoding.encoding}",
             f"bare audio here is one of {known}",
-            "convert it",
+            "convert the audio to LINEAR16, or name the encoding that it has",
         )
     return api.encodings[decoding.encoding]
 
@@ -135,7 +137,9 @@ def channels_of(decoding: Any) -> int:
     """
     channels = int(decoding.audio_channel_count)
     if channels < 0:
-        raise InvalidParameter(f"audio_channel_count {channels}", "1 or more", "correct it")
+        raise InvalidParameter(
+            f"audio_channel_count {channels}", "1 or more", "send 1, or leave it out for mono"
+        )
     return channels or 1
 
 

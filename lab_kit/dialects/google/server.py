@@ -44,7 +44,7 @@ def audio_of(api: ApiVersion, data: bytes) -> bytes:
         raise InvalidMessage(
             api.too_large.format(most=api.most_bytes, got=len(audio)),
             f"at most {api.most_bytes:,} bytes of audio a message",
-            "send shorter chunks",
+            "cut the audio into shorter chunks, such as 100 ms each",
         )
     return audio
 
@@ -244,7 +244,7 @@ def _check_header(recording: Recording) -> None:
         raise InvalidParameter(
             f"sample_rate_hertz {recording.rate_hz:,} with a file at {header.samplerate:,} Hz",
             "what the file's header says, or nothing",
-            "leave it out",
+            "leave sample_rate_hertz out, or state the rate of the file",
         )
 
 

@@ -92,7 +92,9 @@ def decoded(kind: Any, data: bytes) -> Any:
         return kind.FromString(data)
     except DecodeError as error:
         raise InvalidMessage(
-            f"bytes that are no {kind.DESCRIPTOR.name} ({error})", "one", "check the client"
+            f"bytes that are no {kind.DESCRIPTOR.name} ({error})",
+            f"a serialized {kind.DESCRIPTOR.full_name}",
+            "send the message of this version of the API",
         ) from error
 
 

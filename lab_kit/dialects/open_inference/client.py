@@ -73,5 +73,5 @@ def read_transcript(response: InferResponse) -> str:
     raise InvalidParameter(
         f"a response with {[tensor.name for tensor in response.outputs]}",
         "TRANSCRIPT as BYTES [1]",
-        "ask a speech model",
+        "ask for a speech model, such as moonshine-tiny-en",
     )

@@ -86,7 +86,9 @@ def read_tensors(described: list[dict[str, Any]], raw: bytes) -> tuple[Tensor, .
         at += size
     if at != len(raw):
         raise InvalidParameter(
-            f"{len(raw) - at:,} bytes after the last tensor", "none", "correct binary_data_size"
+            f"{len(raw) - at:,} bytes after the last tensor",
+            "none",
+            "make the binary_data_size of each tensor its number of bytes",
         )
     return tuple(tensors)
 
@@ -123,4 +125,4 @@ def _loaded(text: bytes) -> dict[str, Any] | None:
 def _malformed(key: str, message: dict[str, Any], expected: str) -> InvalidParameter:
     found = f"{message[key]!r:.60}" if key in message else "nothing"
     of = f" of tensor '{message['name']}'" if isinstance(message.get("name"), str) else ""
-    return InvalidParameter(f"'{key}'{of} is {found}", f"expected {expected}", "correct it")
+    return InvalidParameter(f"'{key}'{of} is {found}", f"expected {expected}", f"send '{key}' so")

@@ -82,7 +82,9 @@ def wanted(request: InferRequest, response: InferResponse) -> list[tuple[Tensor,
     for name in request.outputs:
         if name not in there:
             raise InvalidParameter(
-                f"output '{name}' was asked for", f"one of {', '.join(there)}", "correct the name"
+                f"output '{name}' was asked for",
+                f"one of {', '.join(there)}",
+                "ask for one of these, or for none to get all",
             )
     asked = request.outputs or dict.fromkeys(there, request.binary)
     return [(there[name], binary) for name, binary in asked.items()]

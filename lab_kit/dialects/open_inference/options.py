@@ -81,7 +81,11 @@ def is_urgent(request: InferRequest) -> bool:
     """
     priority = request.parameters.get("priority", 0)
     if type(priority) is not int or priority < 0:
-        raise InvalidParameter(f"priority {priority!r}", "0 (default) or 1 (urgent)", "correct it")
+        raise InvalidParameter(
+            f"priority {priority!r}",
+            "0 (default) or 1 (urgent)",
+            "send priority as the whole number 1, or leave it out",
+        )
     return priority == URGENT
 
 
@@ -110,7 +114,9 @@ def read_context(request: InferRequest) -> str:
     """
     context = request.parameters.get("context", "")
     if not isinstance(context, str):
-        raise InvalidParameter(f"context {context!r}", "a text", "correct it")
+        raise InvalidParameter(
+            f"context {context!r}", "a text", "send context as a string parameter"
+        )
     return context
 
 
@@ -118,7 +124,11 @@ def position_of(request: InferRequest) -> SequencePosition | None:
     """Where ``request`` stands; None if it belongs to no sequence."""
     sequence: Parameter = request.parameters.get("sequence_id", 0)
     if not isinstance(sequence, int | str):
-        raise InvalidParameter(f"sequence_id {sequence!r}", "a number or a text", "correct it")
+        raise InvalidParameter(
+            f"sequence_id {sequence!r}",
+            "a number or a text",
+            "send sequence_id as a whole number above 0 or as a string",
+        )
     if not sequence:
         return None
     return SequencePosition(
@@ -137,11 +147,19 @@ def extended(so_far: InferRequest, piece: InferRequest) -> InferRequest:
     old = {tensor.name: tensor for tensor in so_far.inputs}
     new = {tensor.name: tensor for tensor in piece.inputs}
     if old.keys() != new.keys() or not {"AUDIO", "SAMPLE_RATE"} <= new.keys():
-        raise InvalidParameter(f"inputs {sorted(new)}", f"{sorted(old)} as before", "send the same")
+        raise InvalidParameter(
+            f"inputs {sorted(new)}",
+            f"{sorted(old)} as before",
+            "send AUDIO and SAMPLE_RATE with each piece",
+        )
     if not np.array_equal(old["SAMPLE_RATE"].values, new["SAMPLE_RATE"].values):
         raise InvalidParameter("another SAMPLE_RATE", "one in a sequence", "begin a new sequence")
     if old["AUDIO"].datatype != new["AUDIO"].datatype:
-        raise InvalidParameter("AUDIO of another datatype", "one in a sequence", "convert it")
+        raise InvalidParameter(
+            "AUDIO of another datatype",
+            "one in a sequence",
+            f"send every piece as {old['AUDIO'].datatype}",
+        )
     sound = np.concatenate([old["AUDIO"].values.ravel(), new["AUDIO"].values.ravel()])
     audio = Tensor("AUDIO", new["AUDIO"].datatype, sound)
     return replace(piece, inputs=(audio, new["SAMPLE_RATE"]))
@@ -152,7 +170,8 @@ def _checked(request: InferRequest) -> dict[str, Tensor]:
     given = {tensor.name: tensor for tensor in request.inputs}
     names = sorted(tensor.name for tensor in request.inputs)
     if names != sorted(spec.name for spec in INPUTS):
-        raise InvalidParameter(f"inputs {names}", f"{_described()}", "send exactly these")
+        known = ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in INPUTS)
+        raise InvalidParameter(f"inputs {names}", known, "send these two and no other")
     for spec in INPUTS:
         tensor = given[spec.name]
         fits = len(tensor.shape) == len(spec.shape) and all(
@@ -162,10 +181,6 @@ def _checked(request: InferRequest) -> dict[str, Tensor]:
             raise InvalidParameter(
                 f"input '{spec.name}' is {tensor.datatype} {list(tensor.shape)}",
                 f"expected {spec.datatype} {list(spec.shape)}",
-                "convert it; -1 stands for any length",
+                "convert the tensor to that datatype and shape (-1 stands for any length)",
             )
     return given
-
-
-def _described() -> str:
-    return ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in INPUTS)

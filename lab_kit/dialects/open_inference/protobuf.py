@@ -104,7 +104,7 @@ def _typed(entry: Any) -> Tensor:
         raise InvalidParameter(
             f"tensor '{entry.name}' of {entry.datatype!r} in typed contents",
             f"one of {', '.join(_CONTENTS)}",
-            "send it raw",
+            "send the tensor in raw_input_contents",
         )
     data = list(getattr(entry.contents, _CONTENTS[entry.datatype]))
     return from_list(entry.name, entry.datatype, tuple(entry.shape), data)

@@ -90,7 +90,9 @@ def _line(worker: "subprocess.Popen[str]") -> dict[str, Any]:
     line = worker.stdout.readline()
     if not line:
         raise ServerFailed(
-            f"a worker ended with code {worker.wait()}", "a line of JSON", "see what it wrote above"
+            f"a worker ended with code {worker.wait()}",
+            "a line of JSON",
+            "read what the worker printed above",
         )
     return dict(json.loads(line))
 
@@ -99,5 +101,7 @@ def _finished(worker: "subprocess.Popen[str]") -> None:
     worker.communicate()
     if worker.returncode:
         raise ServerFailed(
-            f"a worker ended with code {worker.returncode}", "0", "see what it wrote above"
+            f"a worker ended with code {worker.returncode}",
+            "0",
+            "read what the worker printed above",
         )

@@ -110,10 +110,12 @@ async def start(
 def _checked(framework: str, max_batch: int | None, window_s: float | None) -> Framework:
     names = list(Framework)
     if framework not in names:
-        raise InvalidParameter(f"framework {framework!r}", f"one of {', '.join(names)}", "choose")
+        raise InvalidParameter(
+            f"framework {framework!r}", f"one of {', '.join(names)}", f"pass {names[0].value!r}"
+        )
     if framework == Framework.NAIVE and (max_batch, window_s) != (None, None):
         raise InvalidParameter(
-            "batches for the naive server", "none: it has none", "leave them out"
+            "batches for the naive server", "none: it has none", "leave max_batch and window_s out"
         )
     if (max_batch is not None and max_batch < 1) or (window_s is not None and window_s < 0):
         raise InvalidParameter(

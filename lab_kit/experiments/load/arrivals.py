@@ -73,5 +73,5 @@ def _check(rate_per_s: float, seconds: float) -> None:
         raise InvalidParameter(
             f"{rate_per_s} arrivals per second for {seconds} s",
             "both more than 0",
-            "correct the plan",
+            "pass rate_per_s and seconds above 0",
         )

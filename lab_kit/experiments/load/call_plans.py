@@ -117,7 +117,7 @@ class ClosedCalls:
             raise InvalidParameter(
                 f"{self.callers} callers for {self.seconds} s",
                 f"at least 1, for at least one call of {self.call_s} s",
-                "correct the plan",
+                "pass callers of at least 1 and seconds of at least call_s",
             )
 
     def calls(self) -> tuple[PlannedCall, ...]:
@@ -135,5 +135,7 @@ class ClosedCalls:
 def _check(what: str, seconds: float) -> None:
     if not seconds >= SHORTEST_S:
         raise InvalidParameter(
-            f"{what} of {seconds} s", f"at least {SHORTEST_S:.0f} s", "give them time to speak"
+            f"{what} of {seconds} s",
+            f"at least {SHORTEST_S:.0f} s",
+            f"make the {what} last {SHORTEST_S:.0f} s or more",
         )

@@ -35,7 +35,9 @@ def speaking(
         InvalidParameter: no clips.
     """
     if not clips:
-        raise InvalidParameter("no clips", "something to say", "give the caller clips")
+        raise InvalidParameter(
+            "no clips", "something to say", "pass at least one clip, such as datasets.clips()"
+        )
     chance = random.Random(seed)
     voice = chance.choice(clips).source
     own = [clip for clip in clips if clip.source == voice]

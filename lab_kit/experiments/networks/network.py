@@ -50,17 +50,25 @@ class Network:
 
     def __post_init__(self) -> None:
         if self.calm_s < 0:
-            raise InvalidParameter(f"calm of {self.calm_s} s", "0 s or more", "correct it")
+            raise InvalidParameter(
+                f"calm of {self.calm_s} s", "0 s or more", "pass a calm_s of 0 or more"
+            )
         for name, value in (("a delay", self.one_way_s), ("jitter", self.jitter_s)):
             if not 0 <= value <= LONGEST_S:
                 raise InvalidParameter(
-                    f"{name} of {value} s", f"0 to {LONGEST_S:.0f} s", "give it in seconds"
+                    f"{name} of {value} s",
+                    f"0 to {LONGEST_S:.0f} s",
+                    "pass seconds, such as 0.08 for 80 ms",
                 )
         if not 0 <= self.loss < 1:
-            raise InvalidParameter(f"a loss of {self.loss}", "0 to 1", "give it as a share")
+            raise InvalidParameter(
+                f"a loss of {self.loss}", "0 to 1", "pass a share, such as 0.02 for 2%"
+            )
         limits = (self.bytes_per_s, self.idle_close_s, self.deaf_after_s)
         if any(limit is not None and limit <= 0 for limit in limits):
-            raise InvalidParameter("a limit of zero or less", "a positive one", "or None for none")
+            raise InvalidParameter(
+                "a limit of zero or less", "a positive one", "pass None for no limit"
+            )
 
 
 class Link:

@@ -101,10 +101,14 @@ def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
         channels = int(parameters.get("channels", 1))
     except ValueError as error:
         raise InvalidParameter(
-            f"content type '{content_type}'", f"expected {_RAW};rate=16000;channels=1", "correct it"
+            f"content type '{content_type}'",
+            f"expected {_RAW};rate=16000;channels=1",
+            "send rate and channels as whole numbers",
         ) from error
     if channels < 1:
-        raise InvalidParameter(f"{channels} channels", "at least 1", "correct the content type")
+        raise InvalidParameter(
+            f"{channels} channels", "at least 1", "send channels=1 in the content type"
+        )
     return read_raw(data, rate_hz, channels, limits.recording_audio_s)
 
 

@@ -21,19 +21,19 @@ async def fair_timeout(limit_s: float) -> AsyncIterator[asyncio.Timeout]:
         TimeoutError: the time is over.
     """
     loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle | None = None
     async with asyncio.timeout(None) as timeout:
-        left = LOOKS
 
-        def look() -> None:
-            nonlocal left, timer
-            left -= 1
-            if left:
-                timer = loop.call_later(limit_s / LOOKS, look)
+        def count_down(parts: int) -> None:
+            nonlocal timer
+            if parts:
+                timer = loop.call_later(limit_s / LOOKS, count_down, parts - 1)
             elif not timeout.expired():
                 timeout.reschedule(loop.time())
 
-        timer = loop.call_later(limit_s / LOOKS, look)
+        count_down(LOOKS)
         try:
             yield timeout
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()

@@ -107,7 +107,9 @@ class Spans:
             return
         if not 0 <= target.share <= 1:
             raise InvalidParameter(
-                f"a trace share of {target.share}", "0 to 1", f"correct {SHARE_VARIABLE}"
+                f"a trace share of {target.share}",
+                "0 to 1",
+                f"set {SHARE_VARIABLE} to a share such as 0.1",
             )
         target.path.parent.mkdir(parents=True, exist_ok=True)
         if target.path.is_file() and target.path.stat().st_size > LARGEST_BYTES:

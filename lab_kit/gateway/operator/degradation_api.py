@@ -70,7 +70,9 @@ def degradation_routes(
     def put_step(name: str, body: StepBody) -> dict[str, bool]:
         """Make an optional step fail, or mend it: a fault to be found."""
         if name not in STEPS:
-            raise InvalidParameter(f"a step {name!r}", f"one of {', '.join(STEPS)}", "correct it")
+            raise InvalidParameter(
+                f"a step {name!r}", f"one of {', '.join(STEPS)}", "name one of these in the path"
+            )
         (streams.failing_steps.add if body.fails else streams.failing_steps.discard)(name)
         return {step: step in streams.failing_steps for step in STEPS}
 

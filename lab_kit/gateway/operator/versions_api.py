@@ -8,6 +8,7 @@ network should carry them in.
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
+from inspect import signature
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -111,12 +112,17 @@ def policy_body(batching: Batching) -> dict[str, Any]:
 def _policy(body: dict[str, Any]) -> Batching:
     name = body.get("policy")
     if name not in POLICIES:
-        raise InvalidParameter(f"policy {name!r}", f"one of {', '.join(POLICIES)}", "correct it")
+        raise InvalidParameter(
+            f"policy {name!r}", f"one of {', '.join(POLICIES)}", "send one of these as policy"
+        )
     numbers = {key: value for key, value in body.items() if key != "policy"}
     try:
         return POLICIES[name](**numbers)
     except TypeError as error:
-        raise InvalidParameter(str(error), f"the numbers of {name}", "correct them") from error
+        known = ", ".join(signature(POLICIES[name]).parameters) or "none"
+        raise InvalidParameter(
+            str(error), f"the numbers of {name}: {known}", "send these and no other"
+        ) from error
 
 
 def operator_only(keys: Keys) -> Callable[[Request], None]:

@@ -91,7 +91,9 @@ class StreamingRecognize:
         try:
             data = await asyncio.wait_for(wire.receive(), self._streams.limits.idle_s)
         except TimeoutError as error:
-            raise StreamIdle("no config", "a config at once", "send it first") from error
+            raise StreamIdle(
+                "no config", "a config at once", "send the streaming_config before any audio"
+            ) from error
         if data is None:
             raise malordered("expected the streaming_config first")
         return data

@@ -55,7 +55,11 @@ async def _correct(_: Request, error: Exception) -> Response:
     """What the framework found wrong with a request, in the same envelope."""
     assert isinstance(error, RequestValidationError)
     wrong = "; ".join(f"{_place(e['loc'])}: {e['msg']}" for e in error.errors())
-    return error_response(InvalidParameter(wrong, "a request that fits", "correct it"))
+    return error_response(
+        InvalidParameter(
+            wrong, "a request that fits the schema", "change the fields that are named"
+        )
+    )
 
 
 def _place(location: tuple[str | int, ...]) -> str:

@@ -129,7 +129,7 @@ class Repository:
             raise VersionNotFound(
                 f"version {number} of {model}",
                 f"one of {', '.join(map(str, numbers)) or 'none yet'}",
-                "publish it first, or correct the number",
+                "publish it first, or name one that is there",
             )
         return self.root / model / str(number)
 
@@ -144,7 +144,9 @@ class Repository:
             return Labels(**json.loads(path.read_text("utf-8"))) if path.exists() else Labels()
         except (OSError, ValueError, TypeError) as error:
             raise ModelStoreError(
-                f"{path} cannot be read ({error})", "labels by name", "correct or remove it"
+                f"{path} cannot be read ({error})",
+                "labels by name",
+                "mend the JSON, or delete the file and label anew",
             ) from error
 
     def keep_labels(self, model: str, labels: Labels) -> None:

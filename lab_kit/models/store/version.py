@@ -38,12 +38,16 @@ class Settings:
         _check_choice("drafts", self.drafts, DRAFT_KINDS)
         if self.kv_slots is not None and not (type(self.kv_slots) is int and self.kv_slots > 0):
             raise InvalidParameter(
-                f"kv_slots={self.kv_slots!r}", "a whole number above 0", "correct the setting"
+                f"kv_slots={self.kv_slots!r}",
+                "a whole number above 0",
+                "pass a number such as 2048, or leave kv_slots out",
             )
         limit = self.tokens_per_audio_s
         if limit is not None and not (_is_number(limit) and 0 < limit < math.inf):
             raise InvalidParameter(
-                f"tokens_per_audio_s={limit!r}", "a number above 0", "correct the setting"
+                f"tokens_per_audio_s={limit!r}",
+                "a number above 0",
+                "pass a number such as 6.5, or leave tokens_per_audio_s out",
             )
 
     @classmethod
@@ -56,7 +60,9 @@ class Settings:
         known = [field.name for field in fields(cls)]
         if unknown := [name for name in given if name not in known]:
             raise InvalidParameter(
-                f"the setting {', '.join(unknown)}", f"one of {', '.join(known)}", "correct it"
+                f"the setting {', '.join(unknown)}",
+                f"one of {', '.join(known)}",
+                "publish with these settings only",
             )
         return cls(**given)
 
@@ -67,7 +73,11 @@ class Settings:
 
 def _check_choice(name: str, value: str | None, known: tuple[str, ...]) -> None:
     if value is not None and value not in known:
-        raise InvalidParameter(f"{name}={value!r}", f"one of {', '.join(known)}", "correct it")
+        raise InvalidParameter(
+            f"{name}={value!r}",
+            f"one of {', '.join(known)}",
+            f"pass one of these, or leave {name} out",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +142,12 @@ class Labels:
         if label is not Label.CANARY:
             if share is not None:
                 raise InvalidParameter(
-                    f"a share for {label}", "a share for canary only", "leave it out"
+                    f"a share for {label}", "a share for canary only", "leave share out"
                 )
             return replace(self, **{label: number})
         if share is None or not 0 < share <= 1:
             raise InvalidParameter(
-                f"share {share}", "the canary's share of new streams, in (0, 1]", "give one"
+                f"share {share}", "the canary's share of new streams, in (0, 1]", "pass share=0.1"
             )
         return replace(self, canary=number, share=share)
 

@@ -203,7 +203,7 @@ def torch_dtype(name: str) -> torch.dtype:
         raise InvalidParameter(
             received=f"dtype {name!r}",
             expected=f"one of {', '.join(DTYPES)}",
-            next_step="choose one of them",
+            next_step="pass one of these, such as float32",
         )
     dtype: torch.dtype = getattr(torch, name)
     return dtype

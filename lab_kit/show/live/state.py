@@ -97,7 +97,8 @@ class LiveState:
         if self.spoken:
             self._received.append(received)
         if isinstance(event, SpeechStarted) and not self.spoken:
-            self._hear_speech(event.at_s)
+            # by the detector's word; the moments before its interim are sampled too
+            self._speech.append(_speech(event.at_s, math.inf))
         if isinstance(event, Interim | Final):
             self._newest.append((received.received_ns, event.end_s))
         if isinstance(event, Interim):
@@ -132,10 +133,6 @@ class LiveState:
         self._began_ns = started_ns if self._began_ns is None else self._began_ns
         self._speech = [_speech(one.start_s, one.end_s) for one in self.spoken]
         self.interim = None
-
-    def _hear_speech(self, at_s: float) -> None:
-        """Speech by the detector's word; the moments before its interim are sampled too."""
-        self._speech.append(_speech(at_s, math.inf))
 
     def _finish_segment(self, final: Final, received: Received, at_s: float) -> None:
         self.interim = None

@@ -92,7 +92,7 @@ class LiveView:
             _put(self._figure.data[0], *_line(state.freshness, start_s))
             finals = [p for p in state.finals if p.at_s >= start_s and p.delay_s < NEVER]
             _put(self._figure.data[1], *_line_of(finals))
-            symbols = ["triangle-up" if _is_beyond(p) else "diamond" for p in finals]
+            symbols = ["triangle-up" if ms(p.delay_s) > HIGHEST_MS else "diamond" for p in finals]
             self._figure.data[1].marker.symbol = symbols
 
     def stopping(self) -> None:
@@ -198,10 +198,6 @@ def _line(points: list[Point], start_s: float) -> tuple[np.ndarray, np.ndarray]:
 def _line_of(points: list[Point]) -> tuple[np.ndarray, np.ndarray]:
     x = np.array([point.at_s for point in points])
     return x, np.minimum(ms(1) * np.array([point.delay_s for point in points]), HIGHEST_MS)
-
-
-def _is_beyond(point: Point) -> bool:
-    return ms(point.delay_s) > HIGHEST_MS
 
 
 def _pane(inner: str) -> str:

@@ -57,7 +57,7 @@ class Postprocess:
             raise InvalidParameter(
                 f"postprocessing {', '.join(sorted(strange))}",
                 f"one of {', '.join(known)}",
-                "correct it",
+                "ask for these steps only",
             )
         self._steps = {name: step for name, step in known.items() if name in names}
 

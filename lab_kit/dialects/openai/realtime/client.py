@@ -47,11 +47,15 @@ def parse(text: str) -> dict[str, Any]:
         kind, error = message["type"], message.get("error") or {}
     except (ValueError, TypeError, KeyError, AttributeError) as wrong:
         raise InvalidMessage(
-            f"server message {text[:200]!r}", "a Realtime event", "check the address"
+            f"server message {text[:200]!r}",
+            "a Realtime event",
+            "connect to a server that speaks OpenAI's Realtime API",
         ) from wrong
     if kind == "error" and error.get("code") != _NOTHING_LEFT:
         raise InvalidMessage(
-            f"the server's error: {error.get('message')}", "none", "correct what it names"
+            f"the server's error: {error.get('message')}",
+            "none",
+            "mend what the message names and open another session",
         )
     return message
 

@@ -130,7 +130,7 @@ class RealtimeSession:
             raise CommitEmpty(
                 f"a commit of {held_s * 1000:.0f} ms of audio",
                 f"at least {LEAST_COMMIT_S * 1000:.0f} ms",
-                "append more audio first",
+                f"append at least {LEAST_COMMIT_S * 1000:.0f} ms of audio, then commit",
             )
         self._committed_s = self._heard_s
         return [Control.FINALIZE]

@@ -18,9 +18,13 @@ def parse_event(line: str) -> tuple[Event, int, str] | None:
     try:
         body = json.loads(line.removeprefix("data: "))
     except ValueError as error:
-        raise InvalidMessage(f"{line[:200]!r}", "an event as JSON", "check the address") from error
+        raise InvalidMessage(
+            f"{line[:200]!r}", "an event as JSON", "upload to a server that streams OpenAI's events"
+        ) from error
     if "error" in body:
         raise InvalidMessage(
-            f"the server gave up: {body['error']['message']}", "every segment", "try again"
+            f"the server gave up: {body['error']['message']}",
+            "every segment",
+            "upload the recording again",
         )
     return event_of(body.get("lab", {}), body.get("delta", "").removeprefix(" "))

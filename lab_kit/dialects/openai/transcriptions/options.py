@@ -49,14 +49,16 @@ def parse_form(content_type: str, body: bytes) -> Upload:
         raise InvalidParameter(
             "timestamp_granularities[] asks for word",
             "segment: this model gives no times of words",
-            "ask for segments only",
+            "send timestamp_granularities[]=segment only",
         )
     return Upload(file, _format(fields), _text(fields, "stream", "false").lower() == "true")
 
 
 def _needed(fields: dict[str, list[bytes]], name: str) -> bytes:
     if not fields.get(name):
-        raise InvalidParameter(f"no field '{name}'", "a form with file and model", "add it")
+        raise InvalidParameter(
+            f"no field '{name}'", "a form with file and model", f"add the field {name}"
+        )
     return fields[name][0]
 
 
@@ -64,7 +66,9 @@ def _format(fields: dict[str, list[bytes]]) -> str:
     chosen = _text(fields, "response_format", "json")
     if chosen not in FORMATS:
         raise InvalidParameter(
-            f"response_format '{chosen}'", f"one of {', '.join(FORMATS)}", "choose one"
+            f"response_format '{chosen}'",
+            f"one of {', '.join(FORMATS)}",
+            "send one of these, or leave response_format out for json",
         )
     return chosen
 

@@ -109,7 +109,9 @@ async def _offered(request: Request) -> RTCSessionDescription:
         text += piece
         if len(text) > MAX_OFFER_BYTES:
             raise PayloadTooLarge(
-                f"an offer of more than {MAX_OFFER_BYTES:,} bytes", "an SDP offer", "shorten it"
+                f"an offer of more than {MAX_OFFER_BYTES:,} bytes",
+                "an SDP offer",
+                "offer one audio track and one data channel, and no more",
             )
     if not text.startswith(b"v=0") or b"m=audio" not in text:
         raise InvalidMessage(
@@ -126,7 +128,9 @@ async def _answered(peer: RTCPeerConnection, offered: RTCSessionDescription) -> 
         await peer.setLocalDescription(await peer.createAnswer())
     except (ValueError, KeyError, IndexError, AssertionError) as error:
         raise InvalidMessage(
-            f"an offer that cannot be answered ({error})", "audio and a data channel", "check it"
+            f"an offer that cannot be answered ({error})",
+            "audio and a data channel",
+            "offer one audio track and one data channel",
         ) from error
     return str(peer.localDescription.sdp)
 

@@ -124,7 +124,11 @@ def _read(body: bytes, encoding: str | None, length: str | None, most_bytes: int
     if encoding in ("gzip", "deflate"):
         body = _inflated(body, most_bytes)
     elif encoding not in (None, "identity"):
-        raise InvalidParameter(f"a body encoded as {encoding}", "gzip or deflate", "use one")
+        raise InvalidParameter(
+            f"a body encoded as {encoding}",
+            "gzip or deflate",
+            "compress with one of these, or send the body as it is",
+        )
     return alone(server.parse_request(body, length))
 
 
@@ -134,14 +138,18 @@ def _inflated(body: bytes, most_bytes: int) -> bytes:
         plain = inflater.decompress(body, most_bytes)
     except zlib.error as error:
         raise InvalidParameter(
-            f"a body that is no gzip or deflate ({error})", "one", "check it"
+            f"a body that is no gzip or deflate ({error})",
+            "the encoding that its header names",
+            "compress the body, or leave content-encoding out",
         ) from error
     if inflater.unconsumed_tail:
         raise PayloadTooLarge(
-            f"the body unpacks to more than {most_bytes:,} bytes", "at most that", "cut the audio"
+            f"the body unpacks to more than {most_bytes:,} bytes",
+            "at most that",
+            "send the audio in shorter requests",
         )
     if not inflater.eof:
         raise InvalidParameter(
-            "a compressed body that ends too early", "all of it", "send it whole"
+            "a compressed body that ends too early", "all of it", "send the body to its last byte"
         )
     return plain

@@ -149,12 +149,18 @@ class BareModel:
     def _number(self, model: str, version: str | None) -> int | None:
         if model != self._versions.model:
             raise ModelNotFound(
-                f"unknown model: '{model}' is not found", self._versions.model, "ask for that"
+                f"unknown model: '{model}' is not found",
+                self._versions.model,
+                f"ask for {self._versions.model}",
             )
         if not version:
             return None
         if not version.isdecimal():
-            raise ModelNotFound(f"version '{version}' of '{model}'", "a number", "see the index")
+            raise ModelNotFound(
+                f"version '{version}' of '{model}'",
+                "a number",
+                "ask for a version in the repository index",
+            )
         return int(version)
 
 

@@ -97,7 +97,7 @@ class InferStream:
             raise InvalidParameter(
                 f"sequence {position.sequence}, which has not begun or is over",
                 "sequence_start with its first piece",
-                "begin it",
+                "send sequence_start=true with the first piece",
             )
         else:
             so_far = self._sequences[position.sequence]
@@ -107,7 +107,11 @@ class InferStream:
     def _check_room(self) -> None:
         most = self._model.most_sequences
         if len(self._sequences) >= most:
-            raise SystemOverloaded(f"{most} sequences are open", f"at most {most}", "end one first")
+            raise SystemOverloaded(
+                f"{most} sequences are open",
+                f"at most {most}",
+                "send sequence_end=true on one of them first",
+            )
 
     def _forget(self, sequence: int | str) -> None:
         known = self._sequences.pop(sequence, None)
