@@ -147,14 +147,14 @@ def _written(paths: Mapping[str, Path]) -> Path:
 
 
 def _models_verify(options: argparse.Namespace) -> int:
-    from lab_kit.models.store.store import ModelStore, State
+    from lab_kit.models.store.store import ModelState, ModelStore
 
     store = ModelStore()
     known = [item.entry.name for item in store.listing()]
     found = [store.verify(name) for name in options.names or known]
     for item in found:
         print(f"{item.entry.name:22}{item.state:12}{item.detail}")
-    return int(any(item.state in (State.MISSING, State.CORRUPT) for item in found))
+    return int(any(item.state in (ModelState.MISSING, ModelState.CORRUPT) for item in found))
 
 
 def _call(options: argparse.Namespace) -> int:

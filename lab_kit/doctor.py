@@ -125,7 +125,7 @@ def weights_finding() -> Finding:
     bad = [
         f"{item.entry.name} is {item.state}"
         for item in needed
-        if item.state in (store.State.MISSING, store.State.CORRUPT)
+        if item.state in (store.ModelState.MISSING, store.ModelState.CORRUPT)
     ]
     if bad:
         return Finding("weights", State.MISSING, ", ".join(bad), "run: lab models pull")

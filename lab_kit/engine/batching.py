@@ -39,7 +39,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class BatchAdmission:
     """What a policy decides.
 
     Attributes:
@@ -64,7 +64,7 @@ class Batching(Protocol):
         """Whether others may join a batch that runs, and each leaves it when it is done."""
         ...
 
-    def admit(self, queue: Queue) -> Admission:
+    def admit(self, queue: Queue) -> BatchAdmission:
         """How many may join now."""
         ...
 
@@ -76,9 +76,11 @@ class NoBatching:
     max_batch: ClassVar[int] = 1
     stays_open: ClassVar[bool] = False
 
-    def admit(self, queue: Queue) -> Admission:
+    def admit(self, queue: Queue) -> BatchAdmission:
         """The next one, if a worker is free."""
-        return Admission(min(len(queue.submitted_ns), max(0, queue.workers - queue.batches), 1))
+        return BatchAdmission(
+            min(len(queue.submitted_ns), max(0, queue.workers - queue.batches), 1)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Static:
         """Most sequences in one step."""
         return self.size
 
-    def admit(self, queue: Queue) -> Admission:
+    def admit(self, queue: Queue) -> BatchAdmission:
         """A full batch, or nobody."""
         return _full_or_due(queue, self.size, self.patience_s)
 
@@ -118,7 +120,7 @@ class Dynamic:
     def __post_init__(self) -> None:
         _check(self.max_batch, self.max_wait_s)
 
-    def admit(self, queue: Queue) -> Admission:
+    def admit(self, queue: Queue) -> BatchAdmission:
         """A full batch at once; a smaller one when its first request has waited long enough."""
         return _full_or_due(queue, self.max_batch, self.max_wait_s)
 
@@ -138,21 +140,21 @@ class Continuous:
     def __post_init__(self) -> None:
         _check(self.max_batch, 0)
 
-    def admit(self, queue: Queue) -> Admission:
+    def admit(self, queue: Queue) -> BatchAdmission:
         """As many as there are places."""
         places = self.max_batch * queue.workers
         free = max(0, places - queue.running)
         least = (places + 1) // 2 if queue.lockstep else 1
-        return Admission(min(len(queue.submitted_ns), free) if free >= least else 0)
+        return BatchAdmission(min(len(queue.submitted_ns), free) if free >= least else 0)
 
 
-def _full_or_due(queue: Queue, size: int, patience_s: float) -> Admission:
+def _full_or_due(queue: Queue, size: int, patience_s: float) -> BatchAdmission:
     if not queue.submitted_ns or queue.batches >= queue.workers:
-        return Admission(0)
+        return BatchAdmission(0)
     due_ns = min(queue.submitted_ns) + round(patience_s * 1e9)
     if len(queue.submitted_ns) >= size or queue.now_ns >= due_ns:
-        return Admission(min(len(queue.submitted_ns), size))
-    return Admission(0, look_again_ns=due_ns)
+        return BatchAdmission(min(len(queue.submitted_ns), size))
+    return BatchAdmission(0, look_again_ns=due_ns)
 
 
 def _check(size: int, wait_s: float) -> None:

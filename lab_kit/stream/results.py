@@ -6,7 +6,7 @@ from lab_kit.core.events import Final, Interim, Timing
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import Hypothesis
 from lab_kit.stream.segment import Closing, PendingDecode, Segment, Trigger
-from lab_kit.stream.stability import Shown, without_stutter
+from lab_kit.stream.stability import VisibleText, without_stutter
 
 
 def at_s(sample: int) -> float:
@@ -15,7 +15,11 @@ def at_s(sample: int) -> float:
 
 
 def interim_of(
-    sequence: int, segment: Segment, pending: PendingDecode, hypothesis: Hypothesis, visible: Shown
+    sequence: int,
+    segment: Segment,
+    pending: PendingDecode,
+    hypothesis: Hypothesis,
+    visible: VisibleText,
 ) -> Interim:
     """What of a pass over the segment so far is shown."""
     return Interim(

@@ -20,7 +20,7 @@ _LONGEST_STUTTER_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class VisibleText:
     """Text fit for the screen; its first ``stable_chars`` characters are agreed on."""
 
     text: str
@@ -29,7 +29,7 @@ class Shown:
 
 def shown(
     text: str, previous: str, speech_s: float, first_token_log_probability: float
-) -> Shown | None:
+) -> VisibleText | None:
     """What to show of ``text``, given the previous pass's text; None if nothing is fit."""
     words = without_stutter(text.split())
     agreed = agreed_words(previous.split(), words)
@@ -40,7 +40,7 @@ def shown(
         return None
     # what ends a word depends on what follows it, which nobody has heard yet
     stable = len(_bare_end(" ".join(words[:agreed])))
-    return Shown(" ".join(words), stable)
+    return VisibleText(" ".join(words), stable)
 
 
 def agreed_words(before: Sequence[str], after: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from lab_kit.core.errors import ModelStoreError
 from lab_kit.models.store.catalog import CATALOG, Kind, Member, ModelEntry, WheelSource
-from lab_kit.models.store.store import ModelStore, State
+from lab_kit.models.store.store import ModelState, ModelStore
 
 CONTENT = b"weights" * 1_000
 MEMBER = Member("labtestweights/model.bin", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
@@ -122,4 +122,4 @@ def test_what_set_up_fetched_is_verified() -> None:
     store = ModelStore()
     states = {line.entry.name: line.state for line in store.listing()}
     for name in CATALOG:
-        assert states[name] is State.VERIFIED, store.verify(name).detail
+        assert states[name] is ModelState.VERIFIED, store.verify(name).detail

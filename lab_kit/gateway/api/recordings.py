@@ -67,7 +67,7 @@ def recording_routes(
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done.
         """
         data = await read_body(request, limits.upload_bytes)
-        answer = Answer(lease.engine.model, received_ns=time.perf_counter_ns())
+        answer = RecordingAnswer(lease.engine.model, received_ns=time.perf_counter_ns())
         kind = request.headers.get("content-type", "")
         audio = await preparation.read(partial(_decoded, data, kind, limits))
         finals = preparation.recognize(lease, audio)
@@ -112,7 +112,7 @@ def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
     return read_raw(data, rate_hz, channels, limits.recording_audio_s)
 
 
-class Answer:
+class RecordingAnswer:
     """One recording's answer as it comes together."""
 
     def __init__(self, model: ModelInfo, received_ns: int) -> None:

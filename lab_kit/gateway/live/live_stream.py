@@ -36,7 +36,7 @@ class ClientGone(Exception):
     """The client vanished; there is nobody to tell."""
 
 
-class Wire(Protocol):
+class ServerWire(Protocol):
     """The server's end of one connection; it moves messages and knows no provider."""
 
     async def open(self) -> None:
@@ -67,7 +67,9 @@ class Wire(Protocol):
 class LiveStream:
     """One open stream, on one version from its first word to its last."""
 
-    def __init__(self, streams: LiveStreams, lease: Lease, wire: Wire, dialect: Dialect) -> None:
+    def __init__(
+        self, streams: LiveStreams, lease: Lease, wire: ServerWire, dialect: Dialect
+    ) -> None:
         self._streams = streams
         self._lease = lease
         self._wire = wire

@@ -50,7 +50,7 @@ class TraceFile:
     share: float = DEFAULT_SHARE
 
 
-class FewAtOnce(Sampler, SpanProcessor):
+class BoundedSampler(Sampler, SpanProcessor):
     """Samples a share of the traces, and no more than so many that are open at one moment.
 
     Asked at the root of each trace; as a processor it learns which of them are open.
@@ -115,7 +115,7 @@ class Spans:
         if target.path.is_file() and target.path.stat().st_size > LARGEST_BYTES:
             target.path.replace(target.path.with_suffix(".old"))
         self._file = target.path.open("a", encoding="utf-8")
-        few = FewAtOnce(target.share)
+        few = BoundedSampler(target.share)
         self._provider = TracerProvider(
             sampler=ParentBased(few),
             resource=Resource.create({"service.name": "lab_kit"}),

@@ -13,7 +13,7 @@ from lab_kit.engine.batching import Batching
 from lab_kit.engine.loop import DEFAULT_BATCHING
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Recognizer
-from lab_kit.gateway.versions.state import Progress, State
+from lab_kit.gateway.versions.state import VersionProgress, VersionState
 from lab_kit.gateway.versions.table import VersionTable
 from lab_kit.gateway.versions.warming import open_warm, version_failure
 from lab_kit.models.store.version import VersionFiles
@@ -61,27 +61,27 @@ class Loader:
         """
         with self._table.lock:
             progress = self._table.progress(number)
-            if progress.state not in (State.READY, State.LOADING):
-                progress.move(State.LOADING)
+            if progress.state not in (VersionState.READY, VersionState.LOADING):
+                progress.move(VersionState.LOADING)
                 future: Future[None] = Future()
                 self._loading[number] = future
                 self._work.submit(self._fulfil, progress, future)
             return self._loading[number]
 
-    def give_up(self, progress: Progress) -> None:
+    def give_up(self, progress: VersionProgress) -> None:
         """Free a version once nobody is served by it any more.
 
         Raises:
             VersionConflict: it is just loading.
         """
         with self._table.lock:
-            if progress.state is State.FAILED:
-                progress.move(State.UNLOADED)
-            elif progress.state not in (State.UNLOADED, State.DRAINING):
-                progress.move(State.DRAINING)
+            if progress.state is VersionState.FAILED:
+                progress.move(VersionState.UNLOADED)
+            elif progress.state not in (VersionState.UNLOADED, VersionState.DRAINING):
+                progress.move(VersionState.DRAINING)
                 self.free_if_drained(progress)
 
-    def free_if_drained(self, progress: Progress) -> None:
+    def free_if_drained(self, progress: VersionProgress) -> None:
         """Free a version that was given up, if it serves nobody.
 
         Not on the thread that gave it back: that may be one of the workers to be ended.
@@ -102,7 +102,7 @@ class Loader:
             self._is_stopping = True
         self._work.shutdown(wait=True, cancel_futures=True)
 
-    def _fulfil(self, progress: Progress, future: "Future[None]") -> None:
+    def _fulfil(self, progress: VersionProgress, future: "Future[None]") -> None:
         try:
             self._load(progress)
         except VersionFailed as failure:
@@ -110,7 +110,7 @@ class Loader:
         else:
             future.set_result(None)
 
-    def _load(self, progress: Progress) -> None:
+    def _load(self, progress: VersionProgress) -> None:
         number, table = progress.number, self._table
         try:
             recognizer = open_warm(self._open, table.repository.open(table.model, number))
@@ -118,19 +118,19 @@ class Loader:
             failure = version_failure(number, error)
             _log.error("%s", failure, exc_info=not isinstance(error, LabError))
             with table.lock:
-                progress.move(State.FAILED, str(failure))
+                progress.move(VersionState.FAILED, str(failure))
             raise failure from error
         self._metrics.watch(number, recognizer.engine)
         with table.lock:
             recognizer.use(self.batching)
             table.recognizers[number] = recognizer
-            progress.move(State.READY)
+            progress.move(VersionState.READY)
         _log.info("version %d is ready", number)
 
-    def _free(self, progress: Progress) -> None:
+    def _free(self, progress: VersionProgress) -> None:
         with self._table.lock:
             recognizer = self._table.recognizers.pop(progress.number)
         recognizer.stop()
         self._metrics.forget(progress.number)
         with self._table.lock:
-            progress.move(State.UNLOADED)
+            progress.move(VersionState.UNLOADED)

@@ -13,7 +13,7 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.observed_engine import Outcome
 from lab_kit.gateway.versions.shadow import Shadow, ShadowReport
-from lab_kit.gateway.versions.state import Progress, Turns
+from lab_kit.gateway.versions.state import CanaryTurns, VersionProgress
 from lab_kit.gateway.versions.table import VersionTable
 from lab_kit.models.store.version import Label, Labels
 
@@ -39,10 +39,10 @@ class Routing:
         self._table = table
         self._lease = lease
         self._metrics = metrics
-        self._turns = Turns(1.0)
+        self._turns = CanaryTurns(1.0)
         self._shadow: Shadow | None = None
 
-    def chosen(self) -> Progress:
+    def chosen(self) -> VersionProgress:
         """The version of the next caller.
 
         Raises:
@@ -53,7 +53,7 @@ class Routing:
             return self._table.progress(canary)
         return self.answering()
 
-    def answering(self) -> Progress:
+    def answering(self) -> VersionProgress:
         """What callers are answered by, the canary's share aside.
 
         Raises:
@@ -134,7 +134,7 @@ class Routing:
     def _follow(self, labels: Labels) -> None:
         before, self.labels = self.labels, labels
         if labels.share is not None and labels.share != before.share:
-            self._turns = Turns(labels.share)
+            self._turns = CanaryTurns(labels.share)
         if labels.shadow != before.shadow:
             self._shadow = None
             if (number := labels.shadow) is not None:

@@ -11,7 +11,7 @@ from lab_kit.core.errors import VersionConflict
 from lab_kit.models.store.version import Label, Labels, Settings
 
 
-class State(StrEnum):
+class VersionState(StrEnum):
     """Where a version is between the disk and its callers."""
 
     UNLOADED = "unloaded"
@@ -22,11 +22,11 @@ class State(StrEnum):
 
 
 _MOVES = {
-    State.UNLOADED: {State.LOADING},
-    State.LOADING: {State.READY, State.FAILED},
-    State.READY: {State.DRAINING},
-    State.DRAINING: {State.UNLOADED},
-    State.FAILED: {State.LOADING, State.UNLOADED},
+    VersionState.UNLOADED: {VersionState.LOADING},
+    VersionState.LOADING: {VersionState.READY, VersionState.FAILED},
+    VersionState.READY: {VersionState.DRAINING},
+    VersionState.DRAINING: {VersionState.UNLOADED},
+    VersionState.FAILED: {VersionState.LOADING, VersionState.UNLOADED},
 }
 
 
@@ -41,7 +41,7 @@ class VersionStatus:
     """
 
     number: int
-    state: State
+    state: VersionState
     labels: tuple[Label, ...]
     share: float | None
     reason: str
@@ -51,7 +51,7 @@ class VersionStatus:
 
 
 @dataclass(slots=True)
-class Progress:
+class VersionProgress:
     """How far one version has come.
 
     Attributes:
@@ -60,16 +60,16 @@ class Progress:
     """
 
     number: int
-    state: State = State.UNLOADED
+    state: VersionState = VersionState.UNLOADED
     reason: str = ""
     in_flight: int = 0
 
     @property
     def is_drained(self) -> bool:
         """Whether it waits for nobody any more and can be freed."""
-        return self.state is State.DRAINING and not self.in_flight
+        return self.state is VersionState.DRAINING and not self.in_flight
 
-    def move(self, to: State, reason: str = "") -> None:
+    def move(self, to: VersionState, reason: str = "") -> None:
         """Become ``to``.
 
         Raises:
@@ -97,7 +97,7 @@ class Progress:
         )
 
 
-class Turns:
+class CanaryTurns:
     """Gives every so many their turn: of each N in a row, N x ``share`` to within one.
 
     Dice would give a canary of 10 % none of 20 streams once in eight times.

@@ -4,7 +4,7 @@ import threading
 
 from lab_kit.core.errors import VersionConflict
 from lab_kit.gateway.versions.lease import Recognizer
-from lab_kit.gateway.versions.state import Progress, State
+from lab_kit.gateway.versions.state import VersionProgress, VersionState
 from lab_kit.models.store.repository import Repository
 
 
@@ -21,9 +21,9 @@ class VersionTable:
         self.model = model
         self.lock = threading.RLock()
         self.recognizers: dict[int, Recognizer] = {}
-        self._progress: dict[int, Progress] = {}
+        self._progress: dict[int, VersionProgress] = {}
 
-    def progress(self, number: int) -> Progress:
+    def progress(self, number: int) -> VersionProgress:
         """How far a version has come.
 
         Raises:
@@ -31,10 +31,10 @@ class VersionTable:
         """
         if number not in self._progress:
             self.repository.folder(self.model, number)  # raises if there is none
-            self._progress[number] = Progress(number)
+            self._progress[number] = VersionProgress(number)
         return self._progress[number]
 
-    def ready(self, number: int) -> Progress:
+    def ready(self, number: int) -> VersionProgress:
         """A version that answers.
 
         Raises:
@@ -42,7 +42,7 @@ class VersionTable:
             VersionConflict: it is not ready.
         """
         progress = self.progress(number)
-        if progress.state is not State.READY:
+        if progress.state is not VersionState.READY:
             raise VersionConflict(
                 f"version {number} is {progress.state}", "a version that is ready", "load it first"
             )
@@ -51,5 +51,5 @@ class VersionTable:
     def numbers(self) -> list[int]:
         """Versions that the repository holds now or this server still has, in order."""
         with self.lock:
-            here = {n for n, p in self._progress.items() if p.state is not State.UNLOADED}
+            here = {n for n, p in self._progress.items() if p.state is not VersionState.UNLOADED}
         return sorted(here.union(self.repository.numbers(self.model)))

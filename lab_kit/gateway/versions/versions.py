@@ -25,7 +25,7 @@ from lab_kit.gateway.versions.lease import Lease, Recognizer
 from lab_kit.gateway.versions.loader import Loader
 from lab_kit.gateway.versions.observed_engine import ObservedEngine
 from lab_kit.gateway.versions.routing import Routing
-from lab_kit.gateway.versions.state import Progress, State, VersionStatus
+from lab_kit.gateway.versions.state import VersionProgress, VersionState, VersionStatus
 from lab_kit.gateway.versions.table import VersionTable
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.version import Label, Settings, VersionFiles
@@ -106,7 +106,7 @@ class Versions:
         """
         with self._table.lock:
             chosen = self.routing.chosen() if number is None else self._table.progress(number)
-            if chosen.state is not State.READY:
+            if chosen.state is not VersionState.READY:
                 raise ModelNotLoaded(
                     f"version {chosen.number} is {chosen.state}",
                     "a version that is ready",
@@ -221,7 +221,7 @@ class Versions:
         elif label is Label.PRODUCTION:
             self.routing.failure = failure
 
-    def _give_back(self, progress: Progress) -> None:
+    def _give_back(self, progress: VersionProgress) -> None:
         with self._table.lock:
             progress.in_flight -= 1
             self.loader.free_if_drained(progress)

@@ -42,7 +42,7 @@ _ABANDONED_AFTER_S = 24 * 3600.0
 _FREE_MARGIN_BYTES = 50_000_000
 
 
-class State(StrEnum):
+class ModelState(StrEnum):
     """What is known of a model's files on this machine."""
 
     VERIFIED = "verified"
@@ -85,7 +85,7 @@ class Listing:
     """One line of ``lab models list``: the entry, its state here, where it lies, and why."""
 
     entry: ModelEntry
-    state: State
+    state: ModelState
     folder: Path | None
     detail: str
 
@@ -147,9 +147,9 @@ class ModelStore:
         try:
             found = self.path(name)
         except ModelStoreError as error:
-            state = State.CORRUPT if self._all_present(entry) else State.MISSING
+            state = ModelState.CORRUPT if self._all_present(entry) else ModelState.MISSING
             return Listing(entry, state, None, str(error))
-        state = State.VERIFIED if found.is_verified else State.UNVERIFIED
+        state = ModelState.VERIFIED if found.is_verified else ModelState.UNVERIFIED
         return Listing(entry, state, found.folder, self._location(entry).detail)
 
     def listing(self) -> list[Listing]:
@@ -215,7 +215,7 @@ class ModelStore:
     def _needs_fetch(self, entry: ModelEntry) -> bool:
         """False where a good copy is here; a local folder or a dependency is never fetched."""
         is_ours = self._location(entry).folder.parent == self.root
-        return is_ours and self.verify(entry.name).state is not State.VERIFIED
+        return is_ours and self.verify(entry.name).state is not ModelState.VERIFIED
 
     def _all_present(self, entry: ModelEntry) -> bool:
         try:

@@ -11,7 +11,7 @@ from gated_runner import HANG_S, STEPS, GatedRunner, name_of, request
 from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
 from lab_kit.core.events import ModelInfo
 from lab_kit.engine.api import Priority, Ticket
-from lab_kit.engine.batching import Admission, Continuous, Dynamic, Queue, Static
+from lab_kit.engine.batching import BatchAdmission, Continuous, Dynamic, Queue, Static
 from lab_kit.engine.kv import PagedKv
 from lab_kit.engine.loop import EngineLoop
 from lab_kit.engine.work import SequenceState, Work
@@ -308,10 +308,10 @@ def test_many_submitted_and_cancelled_from_many_threads_leave_nothing_behind(
 class BrokenPolicy(Continuous):
     """A policy with a defect that shows when a second request waits."""
 
-    def admit(self, queue: Queue) -> Admission:
+    def admit(self, queue: Queue) -> BatchAdmission:
         if len(queue.submitted_ns) > 1:
             raise ZeroDivisionError("a defect")
-        return Admission(0)
+        return BatchAdmission(0)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -29,7 +29,7 @@ from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Dynamic
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease, Recognizer
-from lab_kit.gateway.versions.state import State, VersionStatus
+from lab_kit.gateway.versions.state import VersionState, VersionStatus
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.version import Label, Labels, VersionFiles
@@ -63,7 +63,7 @@ class Fleet:
     def status(self, number: int) -> VersionStatus:
         return self.versions.status(number)
 
-    def states(self) -> list[State]:
+    def states(self) -> list[VersionState]:
         return [status.state for status in self.versions.statuses()]
 
     def loaded(self, *numbers: int) -> None:
@@ -104,7 +104,7 @@ def test_the_lowest_version_answers_where_no_label_was_kept(fleet: Fleet) -> Non
     with pytest.raises(ModelNotLoaded, match="not loaded yet"):
         fleet.versions.lease()
     fleet.begin()
-    assert fleet.states() == [State.READY, State.UNLOADED, State.UNLOADED]
+    assert fleet.states() == [VersionState.READY, VersionState.UNLOADED, VersionState.UNLOADED]
     assert fleet.status(1).labels == (Label.PRODUCTION,)
     assert fleet.asked(3) == [1, 1, 1]
 
@@ -140,7 +140,7 @@ def test_a_canary_that_cannot_be_loaded_again_leaves_production_alone(fleet: Fle
     fleet.repository.keep_labels(MODEL, Labels(production=1, canary=2, share=0.5, shadow=9))
     fleet.broken[2] = RuntimeError("unsupported opset")
     fleet.begin()
-    wait_until(lambda: fleet.status(2).state is State.FAILED)
+    wait_until(lambda: fleet.status(2).state is VersionState.FAILED)
     assert fleet.asked(4) == [1, 1, 1, 1]
 
 
@@ -178,7 +178,7 @@ def test_ready_means_that_a_warm_up_was_answered(fleet: Fleet) -> None:
     fleet.engines[2].submit = fail  # type: ignore[assignment]
     with pytest.raises(VersionFailed, match="no kernel for this device"):
         fleet.loaded(2)
-    assert fleet.status(2).state is State.FAILED
+    assert fleet.status(2).state is VersionState.FAILED
     assert fleet.engines[2].stopped.is_set()
 
 
@@ -189,7 +189,7 @@ def test_a_version_that_fails_says_why_and_the_others_serve_on(fleet: Fleet) -> 
     path.write_bytes(b"wieghts")
     with pytest.raises(VersionFailed, match=r"version 2 cannot be served: .*weights: 7 bytes"):
         fleet.loaded(2)
-    assert fleet.status(2).state is State.FAILED
+    assert fleet.status(2).state is VersionState.FAILED
     assert "weights: 7 bytes, SHA-256" in fleet.status(2).reason
     with pytest.raises(VersionConflict, match="version 2 is failed"):
         fleet.versions.routing.set_label(Label.PRODUCTION, 2)
@@ -207,7 +207,7 @@ def test_a_failed_version_can_be_tried_again_or_put_away(fleet: Fleet) -> None:
     fleet.broken = {}
     fleet.loaded(2)
     fleet.versions.unload(3)
-    assert fleet.states() == [State.READY, State.READY, State.UNLOADED]
+    assert fleet.states() == [VersionState.READY, VersionState.READY, VersionState.UNLOADED]
     assert fleet.status(3).reason == ""
 
 
@@ -216,7 +216,7 @@ def test_loading_twice_is_loading_once(fleet: Fleet) -> None:
     fleet.gate.clear()
     first, second = fleet.versions.loader.load(2), fleet.versions.loader.load(2)
     assert first is second
-    assert fleet.status(2).state is State.LOADING
+    assert fleet.status(2).state is VersionState.LOADING
     with pytest.raises(VersionConflict, match="loading"):
         fleet.versions.unload(2)
     with pytest.raises(VersionConflict, match="load it first"):
@@ -225,7 +225,7 @@ def test_loading_twice_is_loading_once(fleet: Fleet) -> None:
     fleet.gate.set()
     first.result(HANG_S)
     fleet.loaded(2)
-    assert fleet.status(2).state is State.READY
+    assert fleet.status(2).state is VersionState.READY
 
 
 def test_a_version_that_is_not_there_is_not_found(fleet: Fleet) -> None:
@@ -241,7 +241,7 @@ def test_a_version_whose_folder_is_removed_serves_on_and_is_listed(fleet: Fleet)
     shutil.rmtree(fleet.repository.root / MODEL / "1")
     shutil.rmtree(fleet.repository.root / MODEL / "2")
     assert [status.number for status in fleet.versions.statuses()] == [1, 3]
-    assert fleet.status(1).state is State.READY
+    assert fleet.status(1).state is VersionState.READY
     assert "version 1 of scripted" in fleet.status(1).reason
     assert decode(fleet) == "heard by 1"
 
@@ -313,7 +313,7 @@ def test_an_unloaded_version_drains_until_its_last_lease_ends(fleet: Fleet) -> N
     fleet.loaded(2)
     leases = [fleet.versions.lease(2), fleet.versions.lease(2)]
     fleet.versions.unload(2)
-    assert fleet.status(2).state is State.DRAINING
+    assert fleet.status(2).state is VersionState.DRAINING
     assert fleet.status(2).in_flight == 2
     with pytest.raises(ModelNotLoaded, match="version 2 is draining"):
         fleet.versions.lease(2)
@@ -328,11 +328,11 @@ def test_an_unloaded_version_drains_until_its_last_lease_ends(fleet: Fleet) -> N
 
     leases[1].release()
     assert fleet.engines[2].stopped.wait(HANG_S)
-    wait_until(lambda: fleet.status(2).state is State.UNLOADED)
+    wait_until(lambda: fleet.status(2).state is VersionState.UNLOADED)
     assert b'lab_engine_waiting{version="2"}' not in fleet.metrics.exposition()[0]
     fleet.engines[2] = ScriptedEngine("heard again")
     fleet.loaded(2)
-    assert fleet.status(2).state is State.READY
+    assert fleet.status(2).state is VersionState.READY
 
 
 def test_a_version_is_not_freed_by_the_thread_that_gave_it_back(fleet: Fleet) -> None:
@@ -370,7 +370,7 @@ def test_nobody_is_ever_served_by_a_version_that_is_gone(fleet: Fleet) -> None:
     for old, new in [(1, 2), (2, 1)] * 8:
         fleet.versions.routing.set_label(Label.PRODUCTION, new)
         fleet.versions.unload(old)
-        wait_until(lambda old=old: fleet.status(old).state is State.UNLOADED)  # type: ignore[misc]
+        wait_until(lambda old=old: fleet.status(old).state is VersionState.UNLOADED)  # type: ignore[misc]
         fleet.engines[old] = ScriptedEngine(f"heard by {old}")
         fleet.loaded(old)
     over.set()

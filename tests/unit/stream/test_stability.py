@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lab_kit.stream.stability import EARLY_S, Shown, agreed_words, shown, without_stutter
+from lab_kit.stream.stability import EARLY_S, VisibleText, agreed_words, shown, without_stutter
 
 SURE, UNSURE = math.log(0.9), math.log(0.1)
 LATER_S = EARLY_S + 0.1
@@ -51,22 +51,22 @@ def test_repetitions_that_people_make_stay(said: str) -> None:
 def test_early_guesses_are_not_shown_until_two_passes_agree() -> None:
     assert shown("Thank you", "", 0.3, UNSURE) is None
     assert shown("It was a", "Thank you", 0.3, UNSURE) is None
-    assert shown("It was the", "It was a", 0.4, UNSURE) == Shown("It was", 6)
+    assert shown("It was the", "It was a", 0.4, UNSURE) == VisibleText("It was", 6)
 
 
 def test_a_first_word_that_the_model_is_sure_of_is_shown_at_once() -> None:
-    assert shown("It was a", "", 0.3, SURE) == Shown("It", 0)
+    assert shown("It was a", "", 0.3, SURE) == VisibleText("It", 0)
 
 
 def test_an_early_stutter_stays_off_the_screen() -> None:
     """This model's habit with half a second of speech."""
-    assert shown("It, it, it", "", 0.3, SURE) == Shown("It", 0)
-    assert shown("It it", "It it", 0.5, SURE) == Shown("It", 2)
+    assert shown("It, it, it", "", 0.3, SURE) == VisibleText("It", 0)
+    assert shown("It it", "It it", 0.5, SURE) == VisibleText("It", 2)
 
 
 def test_later_everything_is_shown_and_what_agrees_is_marked() -> None:
     visible = shown("It was the best", "It was a", LATER_S, UNSURE)
-    assert visible == Shown("It was the best", len("It was"))
+    assert visible == VisibleText("It was the best", len("It was"))
 
 
 def test_nothing_is_shown_of_nothing() -> None:

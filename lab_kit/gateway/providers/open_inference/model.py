@@ -34,7 +34,7 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recordings import Preparation
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease
-from lab_kit.gateway.versions.state import State, VersionStatus
+from lab_kit.gateway.versions.state import VersionState, VersionStatus
 from lab_kit.gateway.versions.versions import Versions
 
 SERVER_VERSION = "0.1.0"
@@ -42,7 +42,11 @@ SERVER_VERSION = "0.1.0"
 LONGEST_S = 30.0
 """Whisper's window, and the longest audio that Moonshine was trained on
 [Source: Jeffries et al., 2024, arXiv:2410.15608]."""
-_STATES = {State.READY: "READY", State.LOADING: "LOADING", State.DRAINING: "UNLOADING"}
+_STATES = {
+    VersionState.READY: "READY",
+    VersionState.LOADING: "LOADING",
+    VersionState.DRAINING: "UNLOADING",
+}
 
 
 def server_metadata() -> dict[str, Any]:
@@ -100,7 +104,7 @@ class BareModel:
         """
         with self.lease(model, version) as lease:
             platform = lease.engine.model.architecture
-        ready = [s.number for s in await self._statuses() if s.state is State.READY]
+        ready = [s.number for s in await self._statuses() if s.state is VersionState.READY]
         return speech_model(model, tuple(str(number) for number in ready), platform)
 
     async def index(self) -> list[IndexEntry]:

@@ -14,7 +14,7 @@ from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.shadow import KEPT_PAIRS, MOST_WAITING, ShadowReport
-from lab_kit.gateway.versions.state import State
+from lab_kit.gateway.versions.state import VersionState
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.version import Label
 
@@ -166,9 +166,9 @@ def test_a_shadow_keeps_its_version_until_its_last_decode(pair: Pair) -> None:
     with pytest.raises(VersionNotFound, match="shadow"):
         pair.report()
     pair.versions.unload(2)
-    assert pair.versions.statuses()[1].state is State.DRAINING
+    assert pair.versions.statuses()[1].state is VersionState.DRAINING
     pair.shadow.tickets[0].future.set_result(heard("late"))
-    wait_until(lambda: pair.versions.statuses()[1].state is State.UNLOADED)
+    wait_until(lambda: pair.versions.statuses()[1].state is VersionState.UNLOADED)
 
 
 def test_a_new_shadow_starts_from_nothing(pair: Pair) -> None:

@@ -5,22 +5,22 @@ from itertools import product
 import pytest
 
 from lab_kit.core.errors import VersionConflict
-from lab_kit.gateway.versions.state import Progress, State, Turns
+from lab_kit.gateway.versions.state import CanaryTurns, VersionProgress, VersionState
 
 LEGAL = {
-    (State.UNLOADED, State.LOADING),
-    (State.LOADING, State.READY),
-    (State.LOADING, State.FAILED),
-    (State.READY, State.DRAINING),
-    (State.DRAINING, State.UNLOADED),
-    (State.FAILED, State.LOADING),
-    (State.FAILED, State.UNLOADED),
+    (VersionState.UNLOADED, VersionState.LOADING),
+    (VersionState.LOADING, VersionState.READY),
+    (VersionState.LOADING, VersionState.FAILED),
+    (VersionState.READY, VersionState.DRAINING),
+    (VersionState.DRAINING, VersionState.UNLOADED),
+    (VersionState.FAILED, VersionState.LOADING),
+    (VersionState.FAILED, VersionState.UNLOADED),
 }
 
 
-@pytest.mark.parametrize(("before", "after"), list(product(State, State)))
-def test_only_these_moves_are_possible(before: State, after: State) -> None:
-    progress = Progress(3, before)
+@pytest.mark.parametrize(("before", "after"), list(product(VersionState, VersionState)))
+def test_only_these_moves_are_possible(before: VersionState, after: VersionState) -> None:
+    progress = VersionProgress(3, before)
     if (before, after) in LEGAL:
         progress.move(after)
         assert progress.state is after
@@ -32,17 +32,17 @@ def test_only_these_moves_are_possible(before: State, after: State) -> None:
 
 
 def test_a_reason_lasts_until_the_next_move() -> None:
-    progress = Progress(1, State.LOADING)
-    progress.move(State.FAILED, "the file is damaged")
+    progress = VersionProgress(1, VersionState.LOADING)
+    progress.move(VersionState.FAILED, "the file is damaged")
     assert progress.reason == "the file is damaged"
-    progress.move(State.LOADING)
+    progress.move(VersionState.LOADING)
     assert progress.reason == ""
 
 
 def test_drained_is_who_was_told_to_go_and_has_nobody_left() -> None:
-    assert Progress(1, State.DRAINING).is_drained
-    assert not Progress(1, State.DRAINING, in_flight=1).is_drained
-    assert not Progress(1, State.READY).is_drained
+    assert VersionProgress(1, VersionState.DRAINING).is_drained
+    assert not VersionProgress(1, VersionState.DRAINING, in_flight=1).is_drained
+    assert not VersionProgress(1, VersionState.READY).is_drained
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_drained_is_who_was_told_to_go_and_has_nobody_left() -> None:
 def test_the_canary_gets_its_share_of_streams_exactly(
     share: float, asked: int, expected: int
 ) -> None:
-    turns = Turns(share)
+    turns = CanaryTurns(share)
     assert sum(turns.next() for _ in range(asked)) == expected
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 1 / 3, 0.62])
 def test_the_canarys_turns_are_spread_evenly(share: float) -> None:
-    turns = Turns(share)
+    turns = CanaryTurns(share)
     given = 0
     for asked in range(1, 500):
         given += turns.next()

