@@ -29,7 +29,7 @@ from bare import Bare, Ceiling
 from lab_kit.bench import Bench
 from lab_kit.core.events import StreamOptions
 from lab_kit.datasets import Clip, clips
-from lab_kit.experiments.load import Ending, LiveLoad, OfferedCall, Stairs, call_all
+from lab_kit.experiments.load import CallEnding, LiveLoad, OfferedCall, Stairs, call_all
 from lab_kit.experiments.load.live_load import turns_of
 from lab_kit.experiments.load.report import as_json
 from lab_kit.measure.percentiles import can_show, percentile
@@ -60,7 +60,7 @@ class Plateau:
     @property
     def broken(self) -> list[str]:
         """The limits that were not kept."""
-        lost = sum(self.run.ended(e) for e in Ending if e is not Ending.COMPLETE)
+        lost = sum(self.run.ended(e) for e in CallEnding if e is not CallEnding.COMPLETE)
         return [*late(self.run), *([f"{lost} calls not served"] if lost else [])]
 
 
@@ -130,7 +130,7 @@ def carried(bare: Bare, ceiling: Ceiling, speech: list[Clip], best: int) -> int:
         streams = (good + bad) // 2
         plan = Stairs((streams,), SIMULATED_S)
         calls = bare.carried(speech, plan, streams, ceiling)
-        made = tuple(OfferedCall(c.started_ns, c, Ending.COMPLETE) for c in calls)
+        made = tuple(OfferedCall(c.started_ns, c, CallEnding.COMPLETE) for c in calls)
         broken = late(LiveLoad(plan, made, 0, WARM_UP_S, 0.0, 0.0))
         print(f"bare, within the limits: {streams} {', '.join(broken) or 'good'}")
         good, bad = (good, streams) if broken else (streams, bad)
@@ -182,12 +182,13 @@ def report(best: int, bare: Ceiling, within: int, seen: list[Plateau], past: Pla
     print(f"with every core busy a pass takes {bare.contention:.2f} times as long")
     print("goodput (turns a minute) over streams: ", end="")
     print(", ".join(f"{e.streams}: {e.run.goodput_per_min:.0f}" for e in [*seen, past]))
-    complete = [call.call for call in past.run.served if call.ending is Ending.COMPLETE]
+    complete = [call.call for call in past.run.served if call.ending is CallEnding.COMPLETE]
     served = [turn.final_delay_s for call in complete for turn in turns_of(call)]
     if served:
         p50, p95 = percentile(served, 0.5), percentile(served, 0.95)
         print(
-            f"past capacity, {past.run.ended(Ending.REFUSED)} of {past.streams} refused; ", end=""
+            f"past capacity, {past.run.ended(CallEnding.REFUSED)} of {past.streams} refused; ",
+            end="",
         )
         print(f"final delay of the admitted p50 {p50:.3f}, p95 {p95:.3f} s, n={len(served)}")
 

@@ -31,7 +31,7 @@ from lab_kit.bench import Bench
 from lab_kit.client import DegradationStatus
 from lab_kit.core.events import PriorityClass, StreamOptions
 from lab_kit.datasets import Clip, clips
-from lab_kit.experiments.load import Ending, LiveLoad, Network, OpenCalls, Poisson, call_all
+from lab_kit.experiments.load import CallEnding, LiveLoad, Network, OpenCalls, Poisson, call_all
 from lab_kit.experiments.load.live_load import turns_of
 from lab_kit.gateway.run.watching import TRIM_S
 from lab_kit.show.load.load import tabulate_load
@@ -128,10 +128,10 @@ def outcome(load: LiveLoad) -> Counter[str]:
     """How each call ended; an admitted one without finals or a documented reason is a fault."""
     counted: Counter[str] = Counter()
     for call in load.calls:
-        if call.ending is Ending.COMPLETE:
+        if call.ending is CallEnding.COMPLETE:
             lost = sum(math.isinf(turn.final_delay_s) for turn in turns_of(call.call))
             counted["every final" if not lost else f"FAULT: complete, {lost} finals missing"] += 1
-        elif call.ending is Ending.REFUSED:
+        elif call.ending is CallEnding.REFUSED:
             counted["refused at the door"] += 1
         else:
             name = next((name for name in DOCUMENTED if name in (call.error or "")), None)

@@ -9,7 +9,7 @@ from lab_kit import datasets
 from lab_kit.bench import Bench
 from lab_kit.core.events import PriorityClass, StreamOptions
 from lab_kit.datasets import Clip
-from lab_kit.experiments.load import ClosedCalls, Constant, Ending, OpenCalls, Stairs
+from lab_kit.experiments.load import CallEnding, ClosedCalls, Constant, OpenCalls, Stairs
 from lab_kit.stream.stages import Stage
 
 BATCH = StreamOptions(priority_class=PriorityClass.BATCH)
@@ -33,7 +33,7 @@ async def touchy(bench: Bench) -> AsyncIterator[Bench]:
 
 async def test_callers_within_reach_all_get_their_finals(bench: Bench, speech: list[Clip]) -> None:
     run = await bench.load(Stairs((2,), 6.0), speech)
-    assert [call.ending for call in run.calls] == [Ending.COMPLETE] * 2
+    assert [call.ending for call in run.calls] == [CallEnding.COMPLETE] * 2
     assert run.without_final == 0
     assert run.word_error_rate is not None
     assert run.word_error_rate < 0.2
@@ -48,7 +48,7 @@ async def test_every_kind_of_plan_is_carried_out(
     bench: Bench, speech: list[Clip], plan: OpenCalls | ClosedCalls
 ) -> None:
     run = await bench.load(plan, speech)
-    assert {call.ending for call in run.calls} == {Ending.COMPLETE}
+    assert {call.ending for call in run.calls} == {CallEnding.COMPLETE}
     assert len(run.calls) == len(plan.calls()) or isinstance(plan, ClosedCalls)
 
 
@@ -66,11 +66,11 @@ async def test_the_level_goes_up_in_order_low_priority_goes_first_and_all_comes_
     assert all(abs(after - start) == 1 for start, after in steps)
     assert level.level == 0
     # whoever was let in to speak was served to the end
-    assert {call.ending for call in live.calls} <= {Ending.COMPLETE, Ending.REFUSED}
-    assert {call.ending for call in live.calls} >= {Ending.COMPLETE}
-    assert any(call.ending is not Ending.COMPLETE for call in work.calls)
+    assert {call.ending for call in live.calls} <= {CallEnding.COMPLETE, CallEnding.REFUSED}
+    assert {call.ending for call in live.calls} >= {CallEnding.COMPLETE}
+    assert any(call.ending is not CallEnding.COMPLETE for call in work.calls)
     for call in work.calls:
-        if call.ending is Ending.BROKEN:
+        if call.ending is CallEnding.BROKEN:
             assert "SYSTEM_OVERLOADED" in (call.error or "")
 
 

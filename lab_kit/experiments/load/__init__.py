@@ -24,7 +24,7 @@ from lab_kit.experiments.load.call_plans import (
 )
 from lab_kit.experiments.load.calling import Watcher, call_all
 from lab_kit.experiments.load.invariance import BatchInvariance, batch_invariance
-from lab_kit.experiments.load.live_load import Ending, LiveLoad, OfferedCall, Turn, TurnLimits
+from lab_kit.experiments.load.live_load import CallEnding, LiveLoad, OfferedCall, Turn, TurnLimits
 from lab_kit.experiments.load.open_loop import OfferedRequest, OpenLoopRun, Transcribe, offer, sweep
 from lab_kit.experiments.load.turns import ClosedLoopRun, at_once, in_turn, neighbours
 from lab_kit.experiments.load.unread import UnreadStream, never_read
@@ -34,6 +34,7 @@ from lab_kit.experiments.networks.network import Network
 __all__ = [
     "Arrivals",
     "BatchInvariance",
+    "CallEnding",
     "CallPlan",
     "ClosedCalls",
     "ClosedLoopRun",
@@ -41,7 +42,6 @@ __all__ = [
     "DeviceRecord",
     "DeviceSample",
     "DeviceWatch",
-    "Ending",
     "GpuSample",
     "LiveLoad",
     "Network",

@@ -19,7 +19,7 @@ from lab_kit.core.errors import LabError, SystemOverloaded
 from lab_kit.core.events import StreamOptions
 from lab_kit.datasets import Clip
 from lab_kit.experiments.load.call_plans import CallPlan, ClosedCalls
-from lab_kit.experiments.load.live_load import Ending, LiveLoad, OfferedCall, TurnLimits
+from lab_kit.experiments.load.live_load import CallEnding, LiveLoad, OfferedCall, TurnLimits
 from lab_kit.experiments.load.speaking import speaking
 
 PATIENCE_S = 10.0
@@ -174,7 +174,7 @@ class _Generator:
             if self._watcher is not None:
                 self._watcher.heard(number, source, began_ns, received)
 
-        error, ending = None, Ending.COMPLETE
+        error, ending = None, CallEnding.COMPLETE
         audio_s = len(source.audio) / source.rate_hz
         try:
             async with asyncio.timeout(audio_s + self._patience_s):
@@ -188,11 +188,11 @@ class _Generator:
                     self._clock,
                 )
         except TimeoutError:
-            error, ending = f"not over {self._patience_s:.0f} s after its end", Ending.STALLED
+            error, ending = f"not over {self._patience_s:.0f} s after its end", CallEnding.STALLED
         except SystemOverloaded as refusal:
-            error, ending = str(refusal), Ending.REFUSED
+            error, ending = str(refusal), CallEnding.REFUSED
         except LabError as failure:
-            error, ending = str(failure), Ending.BROKEN
+            error, ending = str(failure), CallEnding.BROKEN
         if error is not None:
             call = self._cut_short(source, started_ns, so_far)
         made = OfferedCall(intended_ns, call, ending, error)

@@ -24,7 +24,7 @@ BUSY_CORES = 0.8
 is part of what it measures."""
 
 
-class Ending(StrEnum):
+class CallEnding(StrEnum):
     """How a call ended."""
 
     COMPLETE = "complete"
@@ -54,7 +54,7 @@ class OfferedCall:
 
     intended_ns: int
     call: StreamCall
-    ending: Ending
+    ending: CallEnding
     error: str | None = None
 
     @property
@@ -65,7 +65,7 @@ class OfferedCall:
     @property
     def open_ns(self) -> tuple[int, int] | None:
         """When its stream was open; None if it never was."""
-        if self.ending is Ending.REFUSED:
+        if self.ending is CallEnding.REFUSED:
             return None
         last = self.call.received[-1].received_ns if self.call.received else 0
         return self.call.started_ns, max(last, self.call.due_ns(self.call.audio_s))
@@ -141,9 +141,9 @@ class LiveLoad:
     @property
     def served(self) -> list[OfferedCall]:
         """Calls that were not refused."""
-        return [call for call in self.calls if call.ending is not Ending.REFUSED]
+        return [call for call in self.calls if call.ending is not CallEnding.REFUSED]
 
-    def ended(self, ending: Ending) -> int:
+    def ended(self, ending: CallEnding) -> int:
         """Calls that ended so."""
         return sum(call.ending is ending for call in self.calls)
 

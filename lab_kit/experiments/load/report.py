@@ -11,7 +11,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
-from lab_kit.experiments.load.live_load import Ending, LiveLoad
+from lab_kit.experiments.load.live_load import CallEnding, LiveLoad
 from lab_kit.measure.percentiles import can_show, percentile
 
 _LONGEST_US = 60_000_000
@@ -33,7 +33,7 @@ def as_json(run: LiveLoad) -> dict[str, Any]:
     return {
         "plan": {"kind": type(run.plan).__name__, **asdict(run.plan)},  # type: ignore[call-overload]
         "limits": asdict(run.limits),
-        "calls": {"attempted": len(run.calls)} | {e.value: run.ended(e) for e in Ending},
+        "calls": {"attempted": len(run.calls)} | {e.value: run.ended(e) for e in CallEnding},
         "turns": len(run.turns),
         "turns_without_final": run.without_final,
         "peak_streams": run.peak_streams,

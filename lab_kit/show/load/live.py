@@ -23,7 +23,7 @@ from lab_kit.core.events import StreamOptions
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.datasets import Clip
 from lab_kit.experiments import load
-from lab_kit.experiments.load import CallPlan, Ending, LiveLoad, OfferedCall
+from lab_kit.experiments.load import CallEnding, CallPlan, LiveLoad, OfferedCall
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import DisplayHandle, show_drawing, svg_bundle
@@ -100,7 +100,7 @@ class LoadProgress:
     def ended(self, number: int, call: OfferedCall) -> None:
         """A call is over."""
         with self._lock:
-            self._refused += call.ending is Ending.REFUSED
+            self._refused += call.ending is CallEnding.REFUSED
             if number not in self._states:
                 return
             started_ns, state = self._states.pop(number)

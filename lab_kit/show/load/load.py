@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lab_kit.client import DegradationStatus
 from lab_kit.core.units import BUDGET_S, ms
-from lab_kit.experiments.load import Ending, LiveLoad
+from lab_kit.experiments.load import CallEnding, LiveLoad
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
@@ -123,7 +123,9 @@ def _levels(run: LiveLoad, level: DegradationStatus) -> _Strip:
 def _column(run: LiveLoad, head: str) -> list[tuple[str, str]]:
     delays_s, first_s = run.final_delays_s, run.first_results_s
     wer = run.word_error_rate
-    trouble = ", ".join(str(run.ended(e)) for e in (Ending.REFUSED, Ending.BROKEN, Ending.STALLED))
+    trouble = ", ".join(
+        str(run.ended(e)) for e in (CallEnding.REFUSED, CallEnding.BROKEN, CallEnding.STALLED)
+    )
     limits = f"{ms(run.limits.final_delay_s):.0f} and {ms(run.limits.first_result_s):.0f} ms"
     return [
         ("", head),

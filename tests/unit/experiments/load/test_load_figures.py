@@ -10,7 +10,7 @@ from hdrh.histogram import HdrHistogram
 from lab_kit.core.call_record import Received, Sent, Spoken, StreamCall
 from lab_kit.core.clock import ClockOffset
 from lab_kit.core.events import Event, Final, Interim, Timing
-from lab_kit.experiments.load import Ending, LiveLoad, OfferedCall, Stairs
+from lab_kit.experiments.load import CallEnding, LiveLoad, OfferedCall, Stairs
 from lab_kit.experiments.load.live_load import turns_of
 from lab_kit.experiments.load.report import as_json, histogram
 from lab_kit.measure.calls import result_gaps_s
@@ -58,8 +58,8 @@ PROMPT = stream_call(
 SLOW = stream_call((1.9, interim(1.0, 1.2, "it")), (2.9, final(1.0, 2.0, "it was")))
 
 
-def offered(call: StreamCall, ending: Ending = Ending.COMPLETE) -> OfferedCall:
-    error = None if ending is Ending.COMPLETE else "no"
+def offered(call: StreamCall, ending: CallEnding = CallEnding.COMPLETE) -> OfferedCall:
+    error = None if ending is CallEnding.COMPLETE else "no"
     return OfferedCall(call.started_ns, call, ending, error)
 
 
@@ -76,11 +76,11 @@ def test_a_turn_is_good_within_both_limits_and_late_for_ever_without_a_final() -
 
 
 def test_a_refused_call_is_as_many_missed_turns_as_it_would_have_had() -> None:
-    refused = offered(stream_call(), Ending.REFUSED)
+    refused = offered(stream_call(), CallEnding.REFUSED)
     run = load(offered(PROMPT), refused)
     assert len(run.turns) == 4
     assert run.good_share == 0.5
-    assert (run.ended(Ending.REFUSED), run.served) == (1, [offered(PROMPT)])
+    assert (run.ended(CallEnding.REFUSED), run.served) == (1, [offered(PROMPT)])
 
 
 def test_turns_of_the_warm_up_count_for_nothing() -> None:
@@ -91,7 +91,7 @@ def test_turns_of_the_warm_up_count_for_nothing() -> None:
 def test_streams_are_open_from_their_first_sound_to_their_last_result() -> None:
     early = offered(PROMPT)
     late = offered(stream_call((2.25, final(1.0, 2.0, "x")), started_s=3.0))
-    run = load(early, late, offered(stream_call(), Ending.REFUSED))
+    run = load(early, late, offered(stream_call(), CallEnding.REFUSED))
     assert run.peak_streams == 2
     assert run.open_streams == [(0.0, 1), (3.0, 2), (6.0, 1), (9.0, 0)]
 
@@ -106,7 +106,7 @@ def test_gaps_are_between_results_while_somebody_speaks() -> None:
 def test_words_are_judged_over_turns_that_were_heard() -> None:
     wrong = stream_call((2.2, final(1.0, 2.0, "it is")))
     assert load(offered(wrong)).word_error_rate == pytest.approx(0.5)
-    assert load(offered(stream_call(), Ending.REFUSED)).word_error_rate is None
+    assert load(offered(stream_call(), CallEnding.REFUSED)).word_error_rate is None
 
 
 @pytest.mark.parametrize(("late_s", "cores"), [(0.05, 0.1), (0.0, 0.95)])
