@@ -40,7 +40,7 @@ tools:
 
 # Every part runs, whatever became of the others; how each ended is said together at the end.
 check test:
-	@rm -rf $(PARTS); mkdir -p $(PARTS)
+	@rm -rf $(PARTS); mkdir -p $(PARTS); : >$(PARTS)/summary
 	@$(MAKE) --no-print-directory --keep-going $(LANES) $(if $(filter check,$@),$(CHECK),$(TEST)); \
 	ended=$$?; echo; cat $(PARTS)/summary; exit $$ended
 

@@ -1,7 +1,9 @@
 """Make, CI and the commit hooks check the same things, and call only what there is."""
 
+import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,45 @@ def test_make_test_runs_every_folder_of_tests_once() -> None:
     named = [Path(word) for word in parts if word.startswith("tests/") and "." not in word]
     assert len(named) == len(set(named))
     assert {Path(*folder.parts[:2]) for folder in there} == set(named)
+
+
+def make_test(parts: Path, **given: str) -> "subprocess.CompletedProcess[str]":
+    """`make test` with other commands as its parts; its set-up succeeds unless ``given`` says."""
+    variables = {"SETUP": "true", "PARTS": str(parts), "TEST": "unit types lint", **given}
+    outside = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *(f"{name}={value}" for name, value in variables.items()), "test"],
+        cwd=ROOT,
+        env=outside,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_every_part_runs_and_is_told_of_at_the_end_whatever_became_of_the_others(
+    tmp_path: Path,
+) -> None:
+    unit = "echo first; echo 3 failed, 2 passed in 1 s; false"
+    done = make_test(tmp_path / "parts", unit=unit, types="echo typed", lint="echo linted")
+    assert done.returncode != 0
+    assert "first\n3 failed, 2 passed in 1 s\n" in done.stdout, "not whole"
+    told = [line.split(maxsplit=4) for line in done.stdout.splitlines()[-3:]]
+    assert {(part, result, last) for part, result, _, _, last in told} == {
+        ("unit", "FAILED", "3 failed, 2 passed in 1 s"),
+        ("types", "passed", "typed"),
+        ("lint", "passed", "linted"),
+    }
+
+
+def test_make_test_succeeds_when_every_part_does(tmp_path: Path) -> None:
+    assert make_test(tmp_path, unit="true", types="true", lint="true").returncode == 0
+
+
+def test_without_a_set_up_nothing_runs(tmp_path: Path) -> None:
+    done = make_test(tmp_path, SETUP="false", unit="echo ran", types="echo ran", lint="echo ran")
+    assert done.returncode != 0
+    assert "ran" not in done.stdout
 
 
 # ---------------------------------------------------------------- CI
