@@ -1,15 +1,33 @@
-# Two commands: `make lab` to learn, `make test` to check. Both set up `.venv` first, which is
-# quick when nothing changed. GPU=1 or GPU=0 decides the flavour; without it the driver is asked.
+# Three commands: `make lab` to learn, `make check` while changing the code, `make test` before
+# handing it over. All set up `.venv` first, which is quick when nothing changed.
+# GPU=1 or GPU=0 decides the flavour; without it the driver is asked.
 PYTHON ?= python3
 GPU ?= auto
 BIN := .venv/bin
 SETUP := $(PYTHON) packaging/install.py --gpu $(GPU)
 SCRIPTS := packaging/install.py packaging/lock.py packaging/start_lab.py
-NOTEBOOKS := $(wildcard labs/*.ipynb)
-NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-	--nbval-cell-timeout=120 -p leftovers
+PYTEST := $(BIN)/python -m pytest --durations=25
 
-.PHONY: lab setup test bench outputs lock clean
+# The parts of `make check` and `make test`, those that take longest first; each can be run alone,
+# as in `make unit`.
+CHECK := unit types lint
+TEST := integration labs browser unit packaging notebooks types lint
+lint = $(BIN)/ruff check . && $(BIN)/ruff format --check .
+types = $(BIN)/mypy lab_kit $(SCRIPTS)
+unit = $(PYTEST) tests/unit tests/benchmarks
+integration = $(PYTEST) tests/integration
+browser = $(PYTEST) tests/browser
+packaging = $(PYTEST) tests/packaging
+notebooks = $(PYTEST) tests/notebooks
+labs = $(PYTEST) --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+	--nbval-cell-timeout=120 -p leftovers labs
+
+# Two at once, for most of their time is waiting; one at a time where make cannot keep their
+# outputs apart, as the one that macOS brings.
+LANES := $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target)
+PARTS := build/parts
+
+.PHONY: lab setup tools check test bench outputs lock clean $(TEST)
 
 lab: setup
 	@$(PYTHON) packaging/start_lab.py
@@ -17,15 +35,22 @@ lab: setup
 setup:
 	@$(SETUP)
 
-test:
+tools:
 	@$(SETUP) --dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy lab_kit $(SCRIPTS)
-	$(BIN)/python -m pytest tests --durations=25
-ifneq ($(NOTEBOOKS),)
-	PYTHONPATH=tests/notebooks $(BIN)/python -m pytest $(NBVAL) labs
-endif
+
+# Every part runs, whatever became of the others; how each ended is said together at the end.
+check test:
+	@rm -rf $(PARTS); mkdir -p $(PARTS); : >$(PARTS)/summary
+	@$(MAKE) --no-print-directory --keep-going $(LANES) $(if $(filter check,$@),$(CHECK),$(TEST)); \
+	ended=$$?; echo; cat $(PARTS)/summary; exit $$ended
+
+$(TEST): tools
+	@mkdir -p $(PARTS); began=$$(date +%s); echo "--- make $@"; \
+	{ { $($@); } 2>&1; echo $$? >$(PARTS)/$@.code; } | tee $(PARTS)/$@.log; \
+	code=$$(cat $(PARTS)/$@.code); seconds=$$(($$(date +%s) - began)); \
+	[ $$code = 0 ] && word=passed || word=FAILED; \
+	printf '%-12s %s %5d s  %s\n' $@ $$word $$seconds "$$(tail -n 1 $(PARTS)/$@.log)" >>$(PARTS)/summary; \
+	exit $$code
 
 # Prints measurements of this machine; they pass or fail nothing.
 bench:

@@ -31,6 +31,8 @@ INSTALLERS = [
     "README.md",
     "environment.yml",
     ".ci/run",
+    ".github/workflows/ci.yml",
+    ".pre-commit-config.yaml",
     "docker/Dockerfile.cpu",
     "docker/Dockerfile.gpu",
     "docker/compose.yaml",

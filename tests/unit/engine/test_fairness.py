@@ -108,7 +108,7 @@ def test_batch_work_goes_on_while_more_is_spoken_than_can_be_heard() -> None:
 def test_who_speaks_is_as_quick_with_batch_work_behind_as_without() -> None:
     speech = spoken(8, 60, INTERACTIVE, seed=2)
     alone = Device(speech, 60)
-    beside = Device([*speech, *heap(700, BATCH)], 60)
+    beside = Device([*speech, *heap(550, BATCH)], 60)
     p95_alone = percentile(alone.waits_ms[INTERACTIVE], 0.95)
     p95_beside = percentile(beside.waits_ms[INTERACTIVE], 0.95)
     # a pass that has begun is not broken off: no more than the longest of them comes on top
@@ -120,7 +120,7 @@ def test_in_order_of_arrival_the_same_batch_work_would_be_felt() -> None:
     """The comparison above could fail: one class for all, and it does."""
     speech = spoken(8, 60, INTERACTIVE, seed=2)
     alone = Device(speech, 60)
-    mixed = Device([*speech, *heap(700, INTERACTIVE)], 60)
+    mixed = Device([*speech, *heap(550, INTERACTIVE)], 60)
     limit_ms = percentile(alone.waits_ms[INTERACTIVE], 0.95) + ENCODE_MS_PER_S * 3.0 + STEP_MS
     assert percentile(mixed.waits_ms[INTERACTIVE], 0.95) > 10 * limit_ms
 
