@@ -20,6 +20,7 @@ from lab_kit.gateway.live.live_stream import GONE, ClientGone, LiveStream
 from lab_kit.protocol.live import Ask, Audio, Ending, Heard, Reply
 
 NOISE = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
+HANG_S = 30.0
 WORD = to_pcm16(NOISE) + bytes(16_000)
 """A second of what the scripted detector takes for speech, and half a second of silence."""
 ServingWith = Callable[..., Serving]
@@ -99,7 +100,7 @@ def serving_with(tmp_path: Path) -> Iterator[ServingWith]:
 async def served(serving: Serving, wire: Hands) -> list[Event]:
     """Serve a stream to its end; gives the events that were taken."""
     with serving.lease() as lease:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             await LiveStream(serving, lease, wire, Words()).run()
     assert not serving.streams
     return [one for one in wire.taken if not isinstance(one, str)]
@@ -129,7 +130,10 @@ async def test_who_reads_slowly_loses_interims_and_no_final(serving_with: Servin
             wire.inbox.put_nowait(WORD[start : start + 3_200])
             await asyncio.sleep(0)
     wire.inbox.put_nowait(Ask.END)
-    await asyncio.sleep(0.5)  # everything is said, and the first of it not taken yet
+    while wire.inbox.qsize():
+        await asyncio.sleep(0)
+    for _ in range(100):  # everything is said, and the first of it not taken yet
+        await asyncio.sleep(0)
     wire.may_take.set()
     events = await running
     finals = kinds(events, Final)
@@ -190,7 +194,7 @@ async def test_a_server_that_stops_says_what_it_owes(serving_with: ServingWith) 
     serving = serving_with()
     wire = Hands(to_pcm16(NOISE))
     running = asyncio.create_task(served(serving, wire))
-    await asyncio.sleep(0.1)
+    await wire.is_awaited.wait()
     for stream in tuple(serving.streams):
         stream.drain()
     events = await running
@@ -222,7 +226,7 @@ async def test_a_stream_may_be_told_to_end_more_than_once(serving_with: ServingW
     serving = serving_with()
     wire = Hands(to_pcm16(NOISE))
     running = asyncio.create_task(served(serving, wire))
-    await asyncio.sleep(0.1)
+    await wire.is_awaited.wait()
     (stream,) = serving.streams
     stream.close_early(InvalidMessage("a", "b", "c"))
     for _ in range(4):
