@@ -23,6 +23,7 @@ async def fair_timeout(limit_s: float) -> AsyncIterator[asyncio.Timeout]:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as timeout:
         left = LOOKS
+        timer: asyncio.TimerHandle
 
         def look() -> None:
             nonlocal left, timer
