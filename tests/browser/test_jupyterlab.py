@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,10 +77,10 @@ def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
     notebook = open_notebook("button.ipynb")
     notebook.run_all()
     page = notebook.page
-    page.get_by_text("the cell has returned True").wait_for()
+    page.get_by_text("the cell has returned True").wait_for(timeout=180_000)
     assert_live_moves(notebook)
     page.locator(".jupyter-button", has_text="Stop").click()
-    page.locator(PLOT).wait_for(state="detached", timeout=10_000)
+    page.locator(PLOT).wait_for(state="detached")
     assert page.locator(".lab-live-status").inner_text() == "ended"
     page.locator(".jp-RenderedSVG").wait_for()
     notebook.screenshot("stopped")
@@ -92,7 +91,7 @@ def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
     assert page.locator(".jp-RenderedSVG").count() == 0
     assert_plot_is_whole(page)
     page.locator(".jupyter-button", has_text="Stop").click()
-    page.locator(PLOT).wait_for(state="detached", timeout=10_000)
+    page.locator(PLOT).wait_for(state="detached")
 
 
 def test_running_the_cell_again_ends_the_former_run(lab: Lab, open_notebook: Open) -> None:
@@ -131,10 +130,9 @@ async with client.Inference(bench.url) as door:
     page.evaluate(COUNT_DRAWS)
     eventually("first answers", lambda: page.evaluate(LOOK)["points"] > 4, 30)
     before = page.evaluate(LOOK)
-    page.wait_for_timeout(2_000)
+    eventually("more", lambda: page.evaluate(LOOK)["points"] > before["points"], 30)
     after = page.evaluate(LOOK)
     notebook.screenshot("moving")
-    assert after["points"] > before["points"]
     assert after["line"] == 300
     assert "cores that the server kept busy, of " in after["words"]
     assert_plot_is_whole(page)
@@ -151,17 +149,15 @@ def test_interrupt_ends_a_bounded_run_cleanly(lab: Lab, open_notebook: Open) -> 
         lab,
         "interrupt.ipynb",
         "from lab_kit import Bench, show\nbench = Bench.start()",
-        "run = show.live(bench, seconds=60)",
+        "run = show.live(bench, seconds=600)",
         "print('ended', not run.is_running)",
     )
     notebook = open_notebook("interrupt.ipynb")
     notebook.run_all()
     assert_live_moves(notebook)
-    began = time.monotonic()
     notebook.page.keyboard.press("Escape")
     notebook.page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
     done = notebook.finish()
-    assert time.monotonic() - began < 20
     assert errors_of(done) == []
     assert "ended True" in done.cells[2].outputs[0].text
 
@@ -179,7 +175,7 @@ def test_an_error_of_the_stream_is_seen(lab: Lab, open_notebook: Open) -> None:
     server = next(p for p in psutil.process_iter(["cmdline"]) if is_server_of(lab, p))
     server.kill()
     alarm = notebook.page.locator(".lab-live-error", has_text="ConnectionFailed")
-    alarm.wait_for(timeout=20_000)
+    alarm.wait_for(timeout=60_000)
     notebook.page.locator(".jp-RenderedSVG").wait_for()
     notebook.screenshot("error")
 
@@ -196,7 +192,7 @@ def test_a_killed_kernel_takes_its_server_along(lab: Lab, open_notebook: Open) -
     kernel, server, url = told_by(notebook.finish())
     assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
     os.kill(kernel, signal.SIGKILL)
-    eventually("the server is gone", lambda: not is_alive(server), 5)
+    eventually("the server is gone", lambda: not is_alive(server), 30)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/healthz", trust_env=False)
     page = notebook.page
@@ -226,11 +222,10 @@ def assert_live_moves(notebook: NotebookPage) -> None:
     eventually("first points", lambda: page.evaluate(LOOK)["points"] > 3, 30)
     before = page.evaluate(LOOK)
     notebook.screenshot("live-1")
-    page.wait_for_timeout(2_000)
+    eventually("more points", lambda: page.evaluate(LOOK)["points"] > before["points"], 30)
+    eventually("more pictures", lambda: page.evaluate(LOOK)["draws"] >= before["draws"] + 4, 30)
     after = page.evaluate(LOOK)
     notebook.screenshot("live-2")
-    assert after["points"] > before["points"]
-    assert after["draws"] - before["draws"] >= 4
     assert after["line"] == 300
     assert "300 ms after the speaker stops" in after["words"]
     assert "best of times" in page.locator(".lab-live-transcript").inner_text()

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
-from server_process import KEY, ServerProcess
+from server_process import KEY, ServerProcess, at_full_service
 
 from lab_kit.bench import Bench
 from lab_kit.gateway.door.limits import Limits
@@ -30,26 +30,29 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, Any, Any
 @pytest.fixture
 def bench() -> Bench:
     """The shared server; started anew if another test has stopped it."""
-    return Bench.start()
+    return at_full_service(Bench.start())
 
 
 @pytest.fixture
 def keyed_bench() -> Bench:
     """A server that accepts one key only."""
-    return Bench.start(KEY)
+    return at_full_service(Bench.start(KEY))
 
 
 @pytest.fixture(scope="session")
 def strict_server() -> Iterator[ServerProcess]:
-    """A server whose limits are small, so that reaching one takes a second and not half an hour."""
+    """A server whose limits are small, so that reaching one takes seconds and not half an hour.
+
+    They are long for a client that is alive: none is held up for so long on a busy machine.
+    """
     limits = Limits(
         streams=6,
         stream_audio_s=20.0,
         recording_audio_s=20.0,
         upload_bytes=1_500_000,
         message_bytes=100_000,
-        idle_s=1.5,
-        unsent_s=1.0,
+        idle_s=5.0,
+        unsent_s=5.0,
     )
     with ServerProcess(limits) as server:
         yield server

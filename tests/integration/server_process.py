@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
+from lab_kit.bench import Bench
 from lab_kit.gateway.door.limits import Limits
 
 HANG_S = 30.0
@@ -35,6 +36,13 @@ _SERVE = (
     "from lab_kit.core.child_process import HOST, bind\n"
     "from lab_kit.gateway.door.limits import Limits\n"
     "from lab_kit.gateway.run.process import Offer, serve\n"
+    "from lab_kit.capacity.degradation import Thresholds\n"
+    "from lab_kit.gateway.door.watch import Watch\n"
+    "begin = Watch.__init__\n"
+    "def begin_unhurried(watch, *given):\n"
+    "    begin(watch, *given)\n"
+    "    watch.use(Thresholds(rise_s=3_600.0), fill=1_000.0)\n"
+    "Watch.__init__ = begin_unhurried\n"
     "listener = bind(HOST, 0)\n"
     "small = json.loads(sys.argv[2])\n"
     "small and listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, small)\n"
@@ -54,8 +62,19 @@ _SERVE = (
 )
 
 
+def at_full_service(bench: Bench) -> Bench:
+    """Let the server refuse nobody for being slow: this machine may have other work."""
+    operator = bench.operator
+    httpx.put(
+        f"{bench.url}/operator/degradation",
+        json={"rise_s": 3_600.0, "fill": 1_000.0},
+        headers=operator._headers,
+    ).raise_for_status()
+    return bench
+
+
 class ServerProcess:
-    """A server with its own limits; a context manager.
+    """A server with its own limits, which refuses nobody for being slow; a context manager.
 
     Args:
         send_buffer_bytes: what the kernel holds of each connection; None leaves it to the system.
@@ -196,6 +215,19 @@ def speech(clip: str = CLIP) -> bytes:
 def plain(text: str) -> str:
     """Words only, in lower case."""
     return " ".join(re.findall(r"[\w']+", text.lower()))
+
+
+async def taken(socket: ClientConnection) -> list[dict[str, Any]]:
+    """Wait until the server has taken all that was sent; what it said meanwhile.
+
+    A text that is no command is answered, in its turn.
+    """
+    await socket.send("is that all?")
+    messages: list[dict[str, Any]] = []
+    async with asyncio.timeout(HANG_S):
+        while not messages or messages[-1]["type"] != "Error":
+            messages.append(json.loads(await socket.recv()))
+    return messages[:-1]
 
 
 async def talk(socket: ClientConnection, data: bytes, pace: float = 4.0) -> None:

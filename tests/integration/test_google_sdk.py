@@ -4,8 +4,9 @@ import asyncio
 import io
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import grpc
@@ -20,7 +21,16 @@ from google.cloud.speech_v2.services.speech.transports import (
     SpeechGrpcTransport as SpeechGrpcTransport2,
 )
 from google.protobuf.duration_pb2 import Duration
-from server_process import KEY, ServerProcess, eventually, is_at_rest, metrics, plain, speech
+from server_process import (
+    HANG_S,
+    KEY,
+    ServerProcess,
+    eventually,
+    is_at_rest,
+    metrics,
+    plain,
+    speech,
+)
 
 from lab_kit import datasets
 from lab_kit.audio.codecs import Codec
@@ -49,18 +59,46 @@ def chunks(data: bytes, size: int = CHUNK) -> Iterator[bytes]:
         yield data[start : start + size]
 
 
-def paced(data: bytes, size: int = CHUNK) -> Iterator[bytes]:
-    """Five times as fast as it was spoken: fast enough for a test, slow enough for interims."""
-    for chunk in chunks(data, size):
+SPOKEN_BYTES = 48_000
+"""A second and a half: so much is said before the first result is waited for."""
+
+
+def paced(data: bytes, size: int = CHUNK, is_heard: Event | None = None) -> Iterator[bytes]:
+    """Five times as fast as it was spoken.
+
+    Args:
+        is_heard: go on after `SPOKEN_BYTES` only when it is set, so that an interim was due.
+    """
+    for index, chunk in enumerate(chunks(data, size)):
         time.sleep(size / 32_000 / 5)
+        if is_heard is not None and index * size >= SPOKEN_BYTES:
+            assert is_heard.wait(HANG_S)
         yield chunk
 
 
-def hear(bench: Bench, data: bytes, config: Any = CONFIG, **streaming: Any) -> list[Any]:
+def noted(responses: Iterable[Any], is_heard: Event) -> list[Any]:
+    """All of them; the first that has a result is told."""
+    heard = []
+    for response in responses:
+        heard.append(response)
+        if response.results:
+            is_heard.set()
+    return heard
+
+
+def hear(
+    bench: Bench,
+    data: bytes,
+    config: Any = CONFIG,
+    is_heard: Event | None = None,
+    **streaming: Any,
+) -> list[Any]:
     """Everything that the hand-written v1 helper yields."""
     asked = speech_v1.StreamingRecognitionConfig(config=config, **streaming)
-    requests = (speech_v1.StreamingRecognizeRequest(audio_content=c) for c in paced(data))
-    return list(client(bench).streaming_recognize(asked, requests, retry=None))
+    audio = paced(data, is_heard=is_heard)
+    requests = (speech_v1.StreamingRecognizeRequest(audio_content=c) for c in audio)
+    responses = client(bench).streaming_recognize(asked, requests, retry=None)
+    return noted(responses, is_heard or Event())
 
 
 def finals(responses: list[Any]) -> list[str]:
@@ -72,7 +110,7 @@ TAIL = bytes(32_000)
 
 
 def test_a_stream_says_what_was_said_and_each_result_where_it_ends(bench: Bench) -> None:
-    heard = hear(bench, speech() + TAIL, interim_results=True)
+    heard = hear(bench, speech() + TAIL, interim_results=True, is_heard=Event())
     texts = finals(heard)
     assert plain("".join(texts)).startswith(SAID)
     assert [text.startswith(" ") for text in texts] == [False] + [True] * (len(texts) - 1)
@@ -210,7 +248,7 @@ def test_the_key_travels_as_metadata(keyed_bench: Bench) -> None:
 # -- version 2 -----------------------------------------------------------------------------------
 
 
-def hear2(bench: Bench, data: bytes, size: int = CHUNK) -> list[Any]:
+def hear2(bench: Bench, data: bytes, size: int = CHUNK, is_heard: Event | None = None) -> list[Any]:
     channel = grpc.insecure_channel(bench.grpc_address)
     caller = speech_v2.SpeechClient(transport=SpeechGrpcTransport2(channel=channel))
     explicit = speech_v2.ExplicitDecodingConfig(
@@ -226,13 +264,14 @@ def hear2(bench: Bench, data: bytes, size: int = CHUNK) -> list[Any]:
             streaming_features=speech_v2.StreamingRecognitionFeatures(interim_results=True),
         ),
     )
-    audio = (speech_v2.StreamingRecognizeRequest(audio=c) for c in paced(data, size))
+    audio = (speech_v2.StreamingRecognizeRequest(audio=c) for c in paced(data, size, is_heard))
     requests = itertools.chain([first], audio)
-    return list(caller.streaming_recognize(requests=requests, retry=None))
+    responses = caller.streaming_recognize(requests=requests, retry=None)
+    return noted(responses, is_heard or Event())
 
 
 def test_version_2_hears_the_same_stream(bench: Bench) -> None:
-    heard = hear2(bench, CLIP + TAIL)
+    heard = hear2(bench, CLIP + TAIL, is_heard=Event())
     assert SAID in plain("".join(finals(heard)))
     assert any(r.stability > 0 for m in heard for r in m.results)
     assert heard[-1].metadata.total_billed_duration.total_seconds() > 0

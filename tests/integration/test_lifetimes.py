@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from server_process import HANG_S, wait_until
+from server_process import HANG_S, eventually, metrics, wait_until
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
@@ -123,7 +123,7 @@ def test_a_server_outlives_the_thread_that_started_it() -> None:
 async def test_a_killed_server_is_an_error_with_a_name_and_the_next_start_works() -> None:
     bench = Bench.start("to-be-killed")
     call = asyncio.create_task(bench.stream(datasets.clip("two-cities-opening")))
-    await asyncio.sleep(1.0)
+    await eventually(lambda: metrics(bench.url)["lab_streams"] == 1, "streaming")
     os.kill(bench.pid, signal.SIGKILL)
     with pytest.raises(ConnectionFailed):
         await asyncio.wait_for(call, HANG_S)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from server_process import at_full_service
 
 from lab_kit.bench import Bench
 from lab_kit.core.errors import InvalidParameter
@@ -14,7 +15,7 @@ TEXT = "I would like to book a table for two people."
 
 async def test_what_a_caller_says_is_transcribed() -> None:
     source = caller(TEXT)
-    bench = Bench.start()
+    bench = at_full_service(Bench.start())
     try:
         call = await bench.stream(source)
     finally:

@@ -107,7 +107,7 @@ def test_mp3_is_refused_by_name(bench: Bench) -> None:
 
 async def test_metrics_parse_and_count_what_happened(bench: Bench) -> None:
     before = metrics(bench.url)
-    await healthy(bench.url, pace=8)
+    await healthy(bench.url)
     post(bench, to_pcm16(datasets.clip(CLIP).samples), "audio/l16")
     after = metrics(bench.url)
 

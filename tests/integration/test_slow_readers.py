@@ -10,6 +10,7 @@ import fractions
 import json
 import re
 import socket as sockets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -36,10 +37,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.wires.webrtc import local_peer
 
-UNSENT_S = 8.0
+UNSENT_S = 20.0
 FEW = 16
 """Finals asked for at a time: of the 64 events that may wait for a client."""
-TOO_MANY = 80
+STALL_S = 2.0
+"""A server that sends nothing more for so long is held back by its socket."""
 REALTIME = "/v1/realtime?intent=transcription"
 LISTEN = "/v1/listen?" + urlencode(RAW)
 FINALIZE = '{"type":"Finalize"}'
@@ -55,17 +57,23 @@ def server() -> Iterator[ServerProcess]:
 
 async def ask_until_blocked(url: str, ask: Callable[[], Awaitable[None]]) -> int:
     """Ask for finals until the server can send none; how many were asked for."""
-    before = metrics(url).get(SENT, 0)
+    before = sent(url)
     for asked in range(FEW, 2_000, FEW):
         for _ in range(FEW):
             await ask()
-        for _ in range(10):
-            await asyncio.sleep(0.05)
-            if await asyncio.to_thread(sent, url) == before + asked:
-                break
-        else:
+        if not await asyncio.to_thread(sends, url, before + asked):
             return asked
     raise AssertionError("the server went on sending")
+
+
+def sends(url: str, wanted: float) -> bool:
+    """Whether the server sends ``wanted`` finals, as long as it goes on."""
+    done, since_s = sent(url), time.monotonic()
+    while done < wanted and time.monotonic() - since_s < STALL_S:
+        time.sleep(0.02)
+        if (now := sent(url)) > done:
+            done, since_s = now, time.monotonic()
+    return done == wanted
 
 
 def sent(url: str) -> float:
@@ -87,13 +95,17 @@ async def narrow_socket(url: str, path: str) -> AsyncIterator[ClientConnection]:
 
 
 async def let_go(url: str, ask: Callable[[], Awaitable[None]]) -> None:
-    """Ask for more than may wait, and see how the server counts the stream's end."""
-    ended = "lab_stream_ends_total|1008"
-    before = metrics(url).get(ended, 0)
-    await ask_until_blocked(url, ask)
-    for _ in range(TOO_MANY):
-        await ask()
-    await eventually(lambda: metrics(url).get(ended, 0) > before, "let go")
+    """Ask for more and more, until the server counts the stream's end."""
+    before = await asyncio.to_thread(ends, url)
+    async with asyncio.timeout(HANG_S):
+        while await asyncio.to_thread(ends, url) == before:
+            for _ in range(FEW):
+                await ask()
+
+
+def ends(url: str) -> float:
+    """Streams that were let go."""
+    return metrics(url).get("lab_stream_ends_total|1008", 0)
 
 
 # -- WebSockets ----------------------------------------------------------------------------------
@@ -137,7 +149,7 @@ async def test_a_realtime_client_that_reads_late_has_missed_interims_and_no_fina
     server: ServerProcess,
 ) -> None:
     async with narrow_socket(server.url, REALTIME) as socket:
-        await append(socket, SPEECH + TAIL, pace=2)
+        await append(socket, SPEECH + TAIL, pace=1)
         read_along = interims(await heard(socket, says_something))
     async with narrow_socket(server.url, REALTIME) as socket:
         socket.transport.pause_reading()

@@ -12,7 +12,7 @@ from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.work import Sequence, SequenceState, Traits, Work
 
 STEPS = 3
-HANG_S = 20.0
+HANG_S = 30.0
 """Only reached when something hangs."""
 
 

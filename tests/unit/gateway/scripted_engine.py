@@ -22,7 +22,7 @@ from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.version import Settings, VersionFiles
 
-HANG_S = 10.0
+HANG_S = 30.0
 MODEL = "scripted"
 
 

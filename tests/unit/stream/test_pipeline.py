@@ -21,7 +21,7 @@ from lab_kit.core.events import Event, Final, StreamEnded, StreamOptions
 from lab_kit.stream import pipeline as pipeline_module
 from lab_kit.stream.pipeline import MAX_OWED_FINALS, TRIES, StreamPipeline
 
-HANG_S = 10.0
+HANG_S = 30.0
 QUIETLY = StreamOptions(interim_results=False, speech_events=False)
 UTTERANCE = sound(2.0, ((0.5, 1.5),))
 

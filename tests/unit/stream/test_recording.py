@@ -13,7 +13,7 @@ from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import Final, PriorityClass
 from lab_kit.stream.recording import recognize
 
-HANG_S = 20.0
+HANG_S = 30.0
 SENTENCES = tuple((n * 2.0 + 0.3, n * 2.0 + 1.2) for n in range(40))
 
 

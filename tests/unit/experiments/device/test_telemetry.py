@@ -91,13 +91,27 @@ def wait_for_child(pid: int) -> None:
         time.sleep(0.02)
 
 
+def wait_for_work(pid: int) -> None:
+    """Until the process and its children have used the processor for another quarter second."""
+    deadline, before_s = time.monotonic() + HANG_S, cpu_s(pid)
+    while cpu_s(pid) < before_s + 0.25:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def cpu_s(pid: int) -> float:
+    process = psutil.Process(pid)
+    times = [one.cpu_times() for one in (process, *process.children())]
+    return float(sum(one.user + one.system for one in times))
+
+
 def test_work_of_a_child_counts_as_the_servers() -> None:
     """LitServe's workers are children; a server that only looks on must not look idle."""
     with running(PARENT) as pid:
         wait_for_child(pid)
         alone = psutil.Process(pid).memory_info().rss
         with watch_device(pid) as watching, watch(pid) as busy:
-            time.sleep(0.5)
+            wait_for_work(pid)
     record = watching.taken()
     assert record.server_cpu_s > 0.1
     assert sum(record.server_cores) > 0
@@ -108,7 +122,7 @@ def test_work_of_a_child_counts_as_the_servers() -> None:
 def test_without_a_driver_the_operating_system_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telemetry, "pynvml", FakeNvml(gpus=None))
     with running(WORK) as pid, watch_device(pid) as watching:
-        time.sleep(0.25)
+        wait_for_work(pid)
     record = watching.taken()
     assert record.source is Source.OPERATING_SYSTEM
     assert record.device == f"{psutil.cpu_count()} cores"

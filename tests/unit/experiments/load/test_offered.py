@@ -91,19 +91,19 @@ def test_the_generator_says_when_it_was_in_the_way() -> None:
 async def test_each_request_is_told_of_when_it_ends() -> None:
     """The first is answered last; the second is turned away at once."""
     told: list[tuple[float, bool]] = []
+    is_told = asyncio.Event()
 
     async def ask(clip: Clip) -> Said:
         if clip is OTHER:
             raise SystemOverloaded("full", "room", "wait")
-        await asyncio.sleep(0.1)
+        await is_told.wait()
         return Said("so")
 
-    run = await offer(
-        ask,
-        [CLIP, OTHER],
-        Constant(50.0, 0.04),
-        on_end=lambda due_s, request: told.append((due_s, request.refused)),
-    )
+    def tell(due_s: float, request: OfferedRequest) -> None:
+        told.append((due_s, request.refused))
+        is_told.set()
+
+    run = await offer(ask, [CLIP, OTHER], Constant(50.0, 0.04), on_end=tell)
     first, second = run.arrivals.times_s()
     assert told == [(second, True), (first, False)]
 

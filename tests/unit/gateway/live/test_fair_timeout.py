@@ -39,7 +39,10 @@ async def test_what_ends_in_time_is_left_alone_afterwards() -> None:
 
 
 async def test_whoever_holds_it_may_end_it_at_once() -> None:
-    with pytest.raises(TimeoutError):
+    async def ended_at_once() -> None:
         async with fair_timeout(3_600.0) as timeout:
             timeout.reschedule(0.0)
             await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await ended_at_once()

@@ -20,6 +20,7 @@ from lab_kit.gateway.run.server import Server
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 
 NOISE = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
+HANG_S = 30.0
 WORD = to_pcm16(NOISE) + bytes(16_000)
 """A second of what the scripted detector takes for speech, and half a second of silence."""
 ServerWith = Callable[..., Server]
@@ -102,7 +103,7 @@ def server_with(tmp_path: Path) -> Iterator[ServerWith]:
 async def served(server: Server, wire: Hands) -> list[Event]:
     """Serve a stream to its end; gives the events that were taken."""
     with server.door.lease() as lease:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             await LiveStream(server.streams, lease, wire, Words()).run()
     assert not server.door.streams
     return [one for one in wire.taken if not isinstance(one, str)]
@@ -132,7 +133,10 @@ async def test_who_reads_slowly_loses_interims_and_no_final(server_with: ServerW
             wire.inbox.put_nowait(WORD[start : start + 3_200])
             await asyncio.sleep(0)
     wire.inbox.put_nowait(Control.CLOSE)
-    await asyncio.sleep(0.5)  # everything is said, and the first of it not taken yet
+    while wire.inbox.qsize():
+        await asyncio.sleep(0)
+    for _ in range(100):  # everything is said, and the first of it not taken yet
+        await asyncio.sleep(0)
     wire.may_take.set()
     events = await running
     finals = kinds(events, Final)
@@ -193,7 +197,7 @@ async def test_a_server_that_stops_says_what_it_owes(server_with: ServerWith) ->
     server = server_with()
     wire = Hands(to_pcm16(NOISE))
     running = asyncio.create_task(served(server, wire))
-    await asyncio.sleep(0.1)
+    await wire.is_awaited.wait()
     for stream in tuple(server.door.streams):
         stream.drain()
     events = await running
@@ -225,7 +229,7 @@ async def test_a_stream_may_be_told_to_end_more_than_once(server_with: ServerWit
     server = server_with()
     wire = Hands(to_pcm16(NOISE))
     running = asyncio.create_task(served(server, wire))
-    await asyncio.sleep(0.1)
+    await wire.is_awaited.wait()
     (stream,) = server.door.streams
     stream.close_early(InvalidMessage("a", "b", "c"))
     for _ in range(4):

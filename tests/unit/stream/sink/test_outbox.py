@@ -9,7 +9,7 @@ from lab_kit.core.events import Event, Final, Interim, SpeechStarted, Timing
 from lab_kit.stream.sink.outbox import Outbox
 
 TIMING = Timing(0, 0, 0, 0, 0, 0, 0)
-HANG_S = 10.0
+HANG_S = 30.0
 
 
 def interim(text: str) -> Interim:
