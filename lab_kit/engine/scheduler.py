@@ -141,7 +141,9 @@ class Scheduler:
 
     def _admit(self, lane: Lane, now_ns: int) -> int | None:
         """Let those join whom the policy has room for; returns when to ask it again."""
-        waiting = self._in_turn(s for s in self._of(lane) if s.batch is None)
+        waiting = self._in_turn(
+            s for s in self._sequences.values() if s.lane == lane and s.batch is None
+        )
         running = [b for b in self._batches if b.lane == lane]
         queue = Queue(
             [s.submitted_ns for s in waiting],
@@ -170,17 +172,16 @@ class Scheduler:
         return [sequence for _, sequence in sorted(turns, key=lambda turn: turn[0])]
 
     def _form(self, lane: Lane, joining: list[Sequence]) -> None:
-        batch = self._open(lane) if self.batching.stays_open else None
+        stays_open = self.batching.stays_open
+        open_ones = (b for b in self._batches if b.is_open and b.lane == lane)
+        batch = next(open_ones, None) if stays_open else None
         if batch is None:
-            batch = Batch(lane, self.batching.stays_open)
+            batch = Batch(lane, stays_open)
             self._batches.append(batch)
         batch.max_batch = self.batching.max_batch
         for sequence in joining:
             sequence.batch = batch
             batch.members.append(sequence)
-
-    def _open(self, lane: Lane) -> Batch | None:
-        return next((b for b in self._batches if b.is_open and b.lane == lane), None)
 
     # --- what they do next
 
@@ -281,6 +282,3 @@ class Scheduler:
         if self._kv is not None and sequence.is_placed:
             self._kv.free(sequence.number)
             sequence.is_placed = False
-
-    def _of(self, lane: Lane) -> list[Sequence]:
-        return [s for s in self._sequences.values() if s.lane == lane]

@@ -15,7 +15,7 @@ from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import Final, PriorityClass, StreamOptions
 from lab_kit.engine.api import Engine, Ticket
-from lab_kit.stream.actions import Action, Cancel, Emit, Submit
+from lab_kit.stream.actions import Cancel, Emit, Submit
 from lab_kit.stream.session import StreamSession
 
 PAUSE_S = 0.5
@@ -54,8 +54,9 @@ async def recognize(
             number, ticket = ahead[0]
             hypothesis = await asyncio.wrap_future(ticket.future)
             ahead.popleft()
-            for final in _finals(session.answer(number, hypothesis)):
-                yield final
+            for action in session.answer(number, hypothesis):
+                if isinstance(action, Emit) and isinstance(action.event, Final):
+                    yield action.event
     finally:  # a full queue, or a client that went away: give everything back
         for _, ticket in ahead:
             engine.cancel(ticket)
@@ -67,8 +68,3 @@ def _segment(session: StreamSession, audio: FloatArray) -> list[Submit]:
     actions = [*session.push(audio, now_ns, now_ns), *session.flush(now_ns, now_ns)]
     cancelled = {action.number for action in actions if isinstance(action, Cancel)}
     return [a for a in actions if isinstance(a, Submit) and a.number not in cancelled]
-
-
-def _finals(actions: list[Action]) -> list[Final]:
-    events = [action.event for action in actions if isinstance(action, Emit)]
-    return [event for event in events if isinstance(event, Final)]

@@ -54,16 +54,12 @@ async def _refuse(_: Request, error: Exception) -> Response:
 async def _correct(_: Request, error: Exception) -> Response:
     """What the framework found wrong with a request, in the same envelope."""
     assert isinstance(error, RequestValidationError)
-    wrong = "; ".join(f"{_place(e['loc'])}: {e['msg']}" for e in error.errors())
+    wrong = "; ".join(f"{' '.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     return error_response(
         InvalidParameter(
             wrong, "a request that fits the schema", "change the fields that are named"
         )
     )
-
-
-def _place(location: tuple[str | int, ...]) -> str:
-    return " ".join(map(str, location))
 
 
 async def _fail(_: Request, __: Exception) -> Response:

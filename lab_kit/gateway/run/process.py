@@ -205,7 +205,10 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)  # it tells of every packet it tries
     try:
-        listener = _inherited(options.fd) or bind(options.host, options.port)
+        inherits = options.fd is not None  # the parent bound it, so that no port can be lost
+        listener = (
+            socket.socket(fileno=options.fd) if inherits else bind(options.host, options.port)
+        )
     except ServerFailed as error:
         print(error, file=sys.stderr)
         return 1
@@ -255,10 +258,6 @@ def _traces(options: argparse.Namespace) -> TraceFile:
     if share is None:
         share = float(os.environ.get(SHARE_VARIABLE) or DEFAULT_SHARE)
     return TraceFile(Path(path), share)
-
-
-def _inherited(descriptor: int | None) -> socket.socket | None:
-    return None if descriptor is None else socket.socket(fileno=descriptor)
 
 
 if __name__ == "__main__":
