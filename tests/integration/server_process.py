@@ -28,6 +28,7 @@ from lab_kit.gateway.door.limits import Limits
 HANG_S = 30.0
 """Only reached when something hangs."""
 KEY = "correct-horse"
+OPERATOR_KEY = "of-the-operator"
 CLIP = "two-cities-best-and-worst"
 RAW = {"encoding": "linear16", "sample_rate": "16000", "model": "nova-3"}
 _SERVE = (
@@ -36,18 +37,12 @@ _SERVE = (
     "from lab_kit.core.child_process import HOST, bind\n"
     "from lab_kit.gateway.door.limits import Limits\n"
     "from lab_kit.gateway.run.process import Offer, serve\n"
-    "from lab_kit.capacity.degradation import Thresholds\n"
-    "from lab_kit.gateway.door.watch import Watch\n"
-    "begin = Watch.__init__\n"
-    "def begin_unhurried(watch, *given):\n"
-    "    begin(watch, *given)\n"
-    "    watch.use(Thresholds(rise_s=3_600.0), fill=1_000.0)\n"
-    "Watch.__init__ = begin_unhurried\n"
     "listener = bind(HOST, 0)\n"
     "small = json.loads(sys.argv[2])\n"
     "small and listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, small)\n"
     "print(listener.getsockname()[1], flush=True)\n"
-    "offer = Offer(pathlib.Path(tempfile.mkdtemp()), is_passing=True)\n"
+    "repository = pathlib.Path(tempfile.mkdtemp())\n"
+    "offer = Offer(repository, operator_key=sys.argv[4], is_passing=True)\n"
     "if barrier := json.loads(sys.argv[3]):\n"
     "    import time\n"
     "    from lab_kit.engine.runner import MoonshineRunner\n"
@@ -62,14 +57,19 @@ _SERVE = (
 )
 
 
-def at_full_service(bench: Bench) -> Bench:
-    """Let the server refuse nobody for being slow: this machine may have other work."""
-    operator = bench.operator
+def refuse_nobody(url: str, operator_headers: dict[str, str]) -> None:
+    """Keep the server at full service however slow it is: this machine may have other work."""
     httpx.put(
-        f"{bench.url}/operator/degradation",
+        f"{url}/operator/degradation",
         json={"rise_s": 3_600.0, "fill": 1_000.0},
-        headers=operator._headers,
+        headers=operator_headers,
+        timeout=HANG_S,
     ).raise_for_status()
+
+
+def at_full_service(bench: Bench) -> Bench:
+    """The bench, at full service however slow it is."""
+    refuse_nobody(bench.url, bench.operator._headers)
     return bench
 
 
@@ -94,6 +94,7 @@ class ServerProcess:
                     "-c",
                     _SERVE,
                     *map(json.dumps, (asdict(limits), send_buffer_bytes, barrier and str(barrier))),
+                    OPERATOR_KEY,
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -108,6 +109,7 @@ class ServerProcess:
 
     def __enter__(self) -> Self:
         wait_until(lambda: httpx.get(f"{self.url}/readyz").status_code == 200, "ready")
+        refuse_nobody(self.url, {"authorization": f"Token {OPERATOR_KEY}"})
         return self
 
     def __exit__(self, *_: object) -> None:
