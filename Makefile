@@ -8,14 +8,16 @@ SETUP := $(PYTHON) packaging/install.py --gpu $(GPU)
 SCRIPTS := packaging/install.py packaging/lock.py packaging/start_lab.py
 PYTEST := $(BIN)/python -m pytest --durations=25
 
-# The parts of `make check` and `make test`, those that take longest first; each can be run alone,
-# as in `make unit`.
+# The parts of `make check` and `make test`; each can be run alone, as in `make unit`. First those
+# that talk to a server at the pace of speech: they mostly wait, and one that finds the machine
+# taken is refused, as it should be. What computes all the time comes behind them.
 CHECK := unit types lint
-TEST := integration labs browser unit packaging notebooks types lint
+TEST := labs integration browser models unit packaging notebooks types lint
 lint = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 types = $(BIN)/mypy lab_kit $(SCRIPTS)
 unit = $(PYTEST) tests/unit tests/benchmarks
 integration = $(PYTEST) tests/integration
+models = $(PYTEST) tests/models
 browser = $(PYTEST) tests/browser
 packaging = $(PYTEST) tests/packaging
 notebooks = $(PYTEST) tests/notebooks
