@@ -52,7 +52,7 @@ def strict_server() -> Iterator[ServerProcess]:
         upload_bytes=1_500_000,
         message_bytes=100_000,
         idle_s=5.0,
-        unsent_s=5.0,
+        unsent_s=2.0,
     )
-    with ServerProcess(limits) as server:
+    with ServerProcess(limits, send_buffer_bytes=4_096) as server:
         yield server

@@ -25,7 +25,7 @@ from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
 from lab_kit.gateway.door.limits import Limits
 
-HANG_S = 30.0
+HANG_S = 60.0
 """Only reached when something hangs."""
 KEY = "correct-horse"
 OPERATOR_KEY = "of-the-operator"

@@ -5,7 +5,6 @@ import io
 import itertools
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -390,26 +389,34 @@ def test_a_recording_needs_the_key(keyed_bench: Bench) -> None:
     assert not caller.recognize(config=CONFIG, audio=audio, retry=None, metadata=key).results
 
 
-async def test_a_caller_who_gives_up_takes_the_recording_out_of_the_engine(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server whose engine stands still whenever a test wants it."""
+    with ServerProcess(Limits(), barrier=tmp_path_factory.mktemp("engine") / "barrier") as server:
+        yield server
+
+
+async def test_a_caller_who_gives_up_takes_the_recording_out_of_the_engine(
+    standing: ServerProcess,
+) -> None:
     """The engine stands still meanwhile: what leaves it was cancelled, not decoded."""
-    barrier = tmp_path / "barrier"
-    with ServerProcess(Limits(), barrier=barrier) as server:
-        barrier.touch()
-        port = httpx.get(f"{server.url}/readyz").json()["grpc_port"]
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        caller = speech_v1.SpeechClient(transport=SpeechGrpcTransport(channel=channel))
-        audio = speech_v1.RecognitionAudio(content=speech("two-cities"))
-        asking = asyncio.create_task(
-            asyncio.to_thread(caller.recognize, config=CONFIG, audio=audio, retry=None)
-        )
-        await eventually(lambda: metrics(server.url)["lab_engine_waiting"] > 1, "in the engine")
-        channel.close()
-        with pytest.raises(exceptions.Cancelled):
-            await asking
-        # the one under way ends with its step
-        await eventually(lambda: metrics(server.url)["lab_engine_waiting"] == 1, "taken out")
-        barrier.unlink()
-        await eventually(lambda: is_at_rest(server.url), "at rest")
+    assert standing.barrier is not None
+    standing.barrier.touch()
+    port = httpx.get(f"{standing.url}/readyz").json()["grpc_port"]
+    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    caller = speech_v1.SpeechClient(transport=SpeechGrpcTransport(channel=channel))
+    audio = speech_v1.RecognitionAudio(content=speech("two-cities"))
+    asking = asyncio.create_task(
+        asyncio.to_thread(caller.recognize, config=CONFIG, audio=audio, retry=None)
+    )
+    await eventually(lambda: metrics(standing.url)["lab_engine_waiting"] > 1, "in the engine")
+    channel.close()
+    with pytest.raises(exceptions.Cancelled):
+        await asking
+    # the one under way ends with its step
+    await eventually(lambda: metrics(standing.url)["lab_engine_waiting"] == 1, "taken out")
+    standing.barrier.unlink()
+    await eventually(lambda: is_at_rest(standing.url), "at rest")
 
 
 # -- flow control --------------------------------------------------------------------------------

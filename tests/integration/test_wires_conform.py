@@ -24,7 +24,7 @@ CLIP = datasets.clip("two-cities-best")
 SAID = "it was the best of times"
 LIVE = tuple(wire for wire in WIRES if wire is not Wire.UPLOAD)
 SPEECH = datasets.clip("two-cities-best").pcm16
-HANG_S = 30.0
+HANG_S = 60.0
 
 over_each = pytest.mark.parametrize("wire", WIRES, ids=[wire.name for wire in WIRES])
 over_each_live = pytest.mark.parametrize("wire", LIVE, ids=[wire.name for wire in LIVE])
