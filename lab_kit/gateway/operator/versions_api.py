@@ -118,9 +118,8 @@ def _policy(body: dict[str, Any]) -> Batching:
     try:
         return POLICIES[name](**numbers)
     except TypeError as error:
-        known = ", ".join(field.name for field in fields(POLICIES[name])) or "none"
         raise InvalidParameter(
-            str(error), f"the numbers of {name}: {known}", "send these and no other"
+            str(error), f"the numbers of {name}", "send what the policy takes, such as max_batch"
         ) from error
 
 
