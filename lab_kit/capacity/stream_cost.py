@@ -12,12 +12,12 @@ MEMORY_S = 600.0
 WINDOW_S = 10.0
 """Shorter than this, one looks at somebody's sentence or at somebody's pause."""
 TELLING_BUSY = 0.5
-"""Below it streams cost more than they will in company: their steps are their own, and every
+"""Below it streams cost more than they will among others: their steps are their own, and every
 interim is granted. So a window below it can only show that they cost far less than was thought."""
 FAR_LESS = 0.5
 ELASTIC = 0.65
 """What interims cost where the service level makes them fewer, in parts of their full cost; over
-an utterance of four seconds that is 12 passes for 17, and in company more of them are replaced
+an utterance of four seconds that is 12 passes for 17, and among others more of them are replaced
 while they wait. With it 22 to 25 places were promised where 21 streams were served well."""
 FILL = 0.85
 """Of the workers' time, so much may be promised; what is left takes up bursts."""

@@ -8,7 +8,6 @@ network should carry them in.
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
-from inspect import signature
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -119,9 +118,8 @@ def _policy(body: dict[str, Any]) -> Batching:
     try:
         return POLICIES[name](**numbers)
     except TypeError as error:
-        known = ", ".join(signature(POLICIES[name]).parameters) or "none"
         raise InvalidParameter(
-            str(error), f"the numbers of {name}: {known}", "send these and no other"
+            str(error), f"the numbers of {name}", "send what the policy takes, such as max_batch"
         ) from error
 
 
