@@ -28,6 +28,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 VIEWPORT = {"width": 1280, "height": 900}
+HANG_MS = 90_000
+"""Only reached when something hangs: kernel and server take half a minute on a busy machine."""
 _NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 
@@ -71,6 +73,7 @@ def open_notebook(lab: Lab, tmp_path: Path) -> Iterator[Callable[[str], Notebook
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         page = browser.new_page(viewport=VIEWPORT)
+        page.set_default_timeout(HANG_MS)
         yield lambda name: NotebookPage(lab, page, name, shots)
         browser.close()
     lab.end_kernels()
