@@ -29,7 +29,7 @@ CHROMIUM_FLAGS = [
 ]
 VIEWPORT = {"width": 1280, "height": 900}
 HANG_MS = 90_000
-"""Only reached when something hangs: on a busy machine a kernel and its server take half a minute."""
+"""Only reached when something hangs: kernel and server take half a minute on a busy machine."""
 _NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 
