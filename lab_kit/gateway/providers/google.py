@@ -22,6 +22,7 @@ from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recordings import Preparation
+from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.protocol.live import Ending
@@ -89,7 +90,8 @@ class StreamingRecognize:
 
     async def _first(self, wire: "GrpcWire") -> bytes:
         try:
-            data = await asyncio.wait_for(wire.receive(), self._streams.limits.idle_s)
+            async with fair_timeout(self._streams.limits.idle_s):
+                data = await wire.receive()
         except TimeoutError as error:
             raise StreamIdle(
                 "no config", "a config at once", "send the streaming_config before any audio"
