@@ -258,7 +258,7 @@ class Bench(Caller):
         operator_key = secrets.token_urlsafe()
         child = Child(
             "lab_kit.gateway.run.process",
-            ("--model", model, "--repository", str(repository.root), "--passing"),
+            ("--model", model, "--repository", str(repository.root), "--ephemeral"),
             # keys in our own environment are meant for servers started by hand
             {
                 KEY_VARIABLE: key or "",

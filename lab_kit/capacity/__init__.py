@@ -1,1 +1,1 @@
-"""How much is promised and how far it is reduced: admission and service levels, as values."""
+"""Who fits: what a stream costs, admission, the degradation level, and which streams must end."""

@@ -110,7 +110,7 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LevelChange:
     """A step, up or down.
 
     Attributes:
@@ -139,7 +139,7 @@ class Degradation:
         self._since_s: float | None = None
         self._is_high = False
 
-    def observe(self, signals: Signals, now_s: float) -> Change | None:
+    def observe(self, signals: Signals, now_s: float) -> LevelChange | None:
         """Take the signals as of ``now_s``; the step that follows, at most one at a time."""
         self.pressure = signals.pressure(self.thresholds, self.level)
         is_high, is_low = self.pressure >= 1, self.pressure < self.thresholds.fall
@@ -171,8 +171,8 @@ class Degradation:
         """Whether open streams of low priority are closed."""
         return self.level >= Level.CLOSE_LOW
 
-    def _move(self, after: Level, now_s: float) -> Change:
-        change = Change(now_s, self.level, after, self.pressure)
+    def _move(self, after: Level, now_s: float) -> LevelChange:
+        change = LevelChange(now_s, self.level, after, self.pressure)
         self.level, self._since_s = after, None
         return change
 

@@ -103,6 +103,6 @@ def _unused(stream: OpenStream, no_audio_s: float) -> Eviction:
     error = StreamIdle(
         f"no audio for {no_audio_s:.0f} s, whatever else was sent",
         "sound, be it silence, now and then",
-        "close a stream that is not used",
+        "open a new stream once there is sound to send",
     )
     return Eviction(stream, "no audio", error)

@@ -1,4 +1,4 @@
-"""What the server does about its load, four times a second: moves the level, ends what must end.
+"""What the server does about its load: moves the degradation level, ends what must end.
 
 The level is `capacity.degradation`'s decision, who must end that of `capacity.open_streams`; here
 they are given what is to be seen, and it is carried out. Every step of the level is logged, told to
@@ -13,9 +13,9 @@ from typing import Protocol
 from weakref import WeakSet
 
 from lab_kit.capacity.degradation import (
-    Change,
     Degradation,
     Level,
+    LevelChange,
     RecentWaits,
     Signals,
     Thresholds,
@@ -38,7 +38,7 @@ KEPT_CHANGES = 256
 class WatchListener(Protocol):
     """Who wants to know what the watch does."""
 
-    def level_changed(self, change: Change) -> None:
+    def level_changed(self, change: LevelChange) -> None:
         """The service level made a step."""
         ...
 
@@ -71,7 +71,7 @@ class Watch:
     def __init__(self, no_audio_s: float, listener: WatchListener) -> None:
         self.degradation = Degradation()
         self.cost = StreamCost()
-        self.changes: deque[Change] = deque(maxlen=KEPT_CHANGES)
+        self.changes: deque[LevelChange] = deque(maxlen=KEPT_CHANGES)
         self.signals = Signals()
         self._no_audio_s = no_audio_s
         self._listener = listener
@@ -152,7 +152,7 @@ class Watch:
             return 0.0
         return min(1.0, max(0.0, now.busy_s - since.busy_s) / worker_s)
 
-    def _note(self, change: Change) -> None:
+    def _note(self, change: LevelChange) -> None:
         self.changes.append(change)
         self._waits.clear()
         self._listener.level_changed(change)

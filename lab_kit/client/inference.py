@@ -159,7 +159,7 @@ class Inference:
             raise ConnectionFailed(
                 f"no answer from {self._http.base_url} ({error or type(error).__name__})",
                 "a server that listens there",
-                "start one, or check the address",
+                "start it with lab serve, or pass the address that it printed",
             ) from error
         received_ns = time.perf_counter_ns()
         answer = _read(response)

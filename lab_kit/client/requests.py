@@ -142,7 +142,7 @@ def unreachable(url: str, error: Exception) -> ConnectionFailed:
     return ConnectionFailed(
         f"no answer from {url} ({error or type(error).__name__})",
         "a server that listens there",
-        "start one, or check the address",
+        "start it with lab serve, or pass the address that it printed",
     )
 
 

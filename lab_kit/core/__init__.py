@@ -1,1 +1,1 @@
-"""What every room knows: units, time, errors, events, records of calls, spans, processes."""
+"""What every room knows: units, time, errors, events, call records, spans, child processes."""

@@ -1,1 +1,1 @@
-"""What the two ends of a stream owe each other, whatever the wire and whoever's words they use."""
+"""What a dialect implements, the rules that recorded streams are judged by, and events as JSON."""

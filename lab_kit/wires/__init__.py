@@ -1,1 +1,1 @@
-"""Wires move messages between two processes and know no provider."""
+"""The client's ends of connections: they move messages, and know no provider."""

@@ -118,5 +118,5 @@ async def _timeout(address: str) -> AsyncIterator[None]:
         raise ConnectionFailed(
             f"no answer from {address} within {OPEN_TIMEOUT_S:.0f} s",
             "a server that speaks gRPC there",
-            "start one, or check the address",
+            "start it with lab serve, or pass the address that it printed",
         ) from error

@@ -90,7 +90,7 @@ async def open_websocket(url: str, headers: Mapping[str, str]) -> AsyncIterator[
         raise ConnectionFailed(
             f"no connection to {url.split('?')[0]} ({error})",
             "a server that listens there",
-            "start one, or check the address",
+            "start it with lab serve, or pass the address that it printed",
         ) from error
     try:
         yield WebSocketWire(connection)

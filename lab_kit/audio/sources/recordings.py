@@ -1,4 +1,4 @@
-"""Where sound comes from: recordings at the pace of speech, or a microphone.
+"""What a source of sound is, and a recording as one, at the pace of speech.
 
 A source yields chunks; when they are due is arithmetic, and waiting is the caller's business.
 """

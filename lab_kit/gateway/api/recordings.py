@@ -1,4 +1,4 @@
-"""The resource-oriented HTTP API: models, and a recording transcribed in one request."""
+"""A recording transcribed in one request."""
 
 import json
 import time
@@ -11,54 +11,30 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.core.clock import seconds_of
 from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.events import Final, ModelInfo
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.gateway.api.errors import envelope
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.recordings import (
+from lab_kit.gateway.door.uploads import (
     CLIENT_CLOSED,
     Preparation,
     leased,
     read_body,
-    retry_after,
     unless_gone,
 )
 from lab_kit.gateway.versions.lease import Lease
-from lab_kit.gateway.versions.versions import Versions
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
-OWNER = "lab_kit"
-"""Of the versions that this server publishes; whose weights they hold is in the catalog."""
 _RAW = "audio/l16"
 _LINES = "application/x-ndjson"
 
 
-def recording_routes(
-    door: Door, versions: Versions, limits: Limits, preparation: Preparation
-) -> APIRouter:
-    """The routes, bound to the server's parts."""
+def recording_routes(door: Door, limits: Limits, preparation: Preparation) -> APIRouter:
+    """The route, bound to the server's parts."""
     router = APIRouter()
     version = Annotated[Lease, Depends(leased(door))]
-
-    @router.get("/v1/models")
-    def models(request: Request) -> dict[str, Any]:
-        """The models that can be asked for, as OpenAI lists its own; the rest is ours."""
-        door.keys.check_caller(request.headers.get("authorization"))
-        model = versions.production
-        published = versions.status(int(model.version)).published
-        entry = {
-            "id": model.name,
-            "object": "model",
-            # a version whose description was damaged since it was loaded has no date any more
-            "created": seconds_of(published) if published else None,
-            "owned_by": OWNER,
-            "version": model.version,
-            "architecture": model.architecture,
-            "device": model.device,
-        }
-        return {"object": "list", "data": [entry]}
 
     @router.post(TRANSCRIBE_PATH)
     async def transcribe(request: Request, lease: version) -> Response:
@@ -79,18 +55,6 @@ def recording_routes(
     return router
 
 
-def error_response(error: LabError) -> JSONResponse:
-    """The envelope as an answer."""
-    return JSONResponse(envelope(error), error.http_status, retry_after(error))
-
-
-def envelope(error: LabError) -> dict[str, Any]:
-    """The API's one form of an error: a code for machines, a sentence for people."""
-    retry = {"retry_after_s": getattr(error, "retry_after_s", None)} if error.retryable else {}
-    body = {"code": error.code, "message": str(error), "retryable": error.retryable, **retry}
-    return {"error": body}
-
-
 def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
     kind, _, rest = content_type.partition(";")
     if kind.strip().lower() != _RAW:
@@ -102,7 +66,7 @@ def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
     except ValueError as error:
         raise InvalidParameter(
             f"content type '{content_type}'",
-            f"expected {_RAW};rate=16000;channels=1",
+            f"{_RAW};rate=16000;channels=1",
             "send rate and channels as whole numbers",
         ) from error
     if channels < 1:

@@ -1,1 +1,1 @@
-"""Who may come in, what they hold, and how they leave."""
+"""Who may come in: keys, admission, limits, and what all uploads have in common."""

@@ -54,5 +54,7 @@ class Door:
     def _check_going_on(self) -> None:
         if self.is_draining:
             raise SystemOverloaded(
-                "the server stops", "one that goes on", "try again after the stated delay"
+                "the server stops",
+                "one that goes on",
+                "connect to another server, or once it is back",
             )

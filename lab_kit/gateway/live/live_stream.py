@@ -22,7 +22,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.events import PriorityClass
 from lab_kit.gateway.live.fair_timeout import fair_timeout
-from lab_kit.gateway.live.live_streams import LiveStreams
+from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.protocol.live import Audio, Control, Dialect, Ending, Input, Reply
 from lab_kit.stream.pipeline import StreamPipeline
@@ -68,7 +68,7 @@ class LiveStream:
     """One open stream, on one version from its first word to its last."""
 
     def __init__(
-        self, streams: LiveStreams, lease: Lease, wire: ServerWire, dialect: Dialect
+        self, streams: StreamServices, lease: Lease, wire: ServerWire, dialect: Dialect
     ) -> None:
         self._streams = streams
         self._lease = lease

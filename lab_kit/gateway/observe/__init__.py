@@ -1,1 +1,1 @@
-"""What the server tells of itself: metrics, traces, the time of whole answers."""
+"""What the server tells of itself: metrics, traces, and decodes that failed for good."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
-from lab_kit.capacity.degradation import Change
+from lab_kit.capacity.degradation import LevelChange
 from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import Event, Final, Interim, PriorityClass
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis
@@ -93,13 +93,13 @@ class Metrics:
         self._waiting = self._gauge("lab_engine_waiting", "Decodes not started.", "version")
         self._running = self._gauge("lab_engine_running", "Decodes under way.", "version")
 
-    def watch(self, version: int, engine: Engine) -> None:
+    def engine_loaded(self, version: int, engine: Engine) -> None:
         """Report the engine's queue whenever somebody scrapes, and that no stream is on it yet."""
         self.streams.labels(version)
         self._waiting.labels(version).set_function(lambda: engine.load().waiting)
         self._running.labels(version).set_function(lambda: engine.load().running)
 
-    def forget(self, version: int) -> None:
+    def engine_freed(self, version: int) -> None:
         """The version's engine is gone, and what was watched of it."""
         self._waiting.remove(version)
         self._running.remove(version)
@@ -123,7 +123,7 @@ class Metrics:
         """Account for an HTTP answer that has got as far as ``until``."""
         self._request_seconds.labels(route, until).observe(seconds, _exemplar(trace_id))
 
-    def level_changed(self, change: Change) -> None:
+    def level_changed(self, change: LevelChange) -> None:
         """Account for a step of the service level."""
         self._level.set(change.after)
         direction = "up" if change.after > change.before else "down"

@@ -1,1 +1,1 @@
-"""What an operator may see and change: versions, shadows, the level of service."""
+"""The operator's API: versions, labels, batching, degradation, failing steps, dead letters."""

@@ -10,7 +10,7 @@ from lab_kit.capacity.degradation import Thresholds
 from lab_kit.capacity.watch import Watch
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.gateway.door.door import Door
-from lab_kit.gateway.live.live_streams import LiveStreams
+from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.operator.versions_api import PREFIX, operator_only
 from lab_kit.stream.sink.steps import STEPS
@@ -38,7 +38,7 @@ class StepBody(BaseModel):
 
 
 def degradation_routes(
-    door: Door, watch: Watch, streams: LiveStreams, letters: DeadLetters
+    door: Door, watch: Watch, streams: StreamServices, letters: DeadLetters
 ) -> APIRouter:
     """The routes, bound to the server's parts."""
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator_only(door.keys))])

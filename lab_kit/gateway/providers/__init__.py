@@ -1,1 +1,1 @@
-"""Providers' doors: each one's routes in its own words, none knowing another."""
+"""Each provider's routes and methods in its own words, none knowing another."""

@@ -21,17 +21,17 @@ from lab_kit.dialects.google.server import GoogleStream, recording_response, sam
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.recordings import Preparation
+from lab_kit.gateway.door.uploads import Preparation
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
-from lab_kit.gateway.live.live_streams import LiveStreams
+from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.protocol.live import Ending
 
 _log = logging.getLogger(__name__)
 
 
 def google_handlers(
-    door: Door, streams: LiveStreams, limits: Limits, preparation: Preparation
+    door: Door, streams: StreamServices, limits: Limits, preparation: Preparation
 ) -> tuple[Any, ...]:
     """Both versions' services; messages stay bytes, the dialect reads them."""
     return tuple(
@@ -53,7 +53,7 @@ def google_handlers(
 class StreamingRecognize:
     """The live method of one version."""
 
-    def __init__(self, door: Door, streams: LiveStreams, api: ApiVersion) -> None:
+    def __init__(self, door: Door, streams: StreamServices, api: ApiVersion) -> None:
         self._door = door
         self._streams = streams
         self._api = api

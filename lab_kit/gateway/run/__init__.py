@@ -1,1 +1,1 @@
-"""The application, and the process that it runs in, from start to drain."""
+"""The application with its probes, the gRPC server, and the process from start to drain."""

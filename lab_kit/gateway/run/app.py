@@ -5,7 +5,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidParameter, LabError
-from lab_kit.gateway.api.recordings import error_response, recording_routes
+from lab_kit.gateway.api.errors import error_response
+from lab_kit.gateway.api.models import model_routes
+from lab_kit.gateway.api.recordings import recording_routes
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.versions_api import version_routes
@@ -27,7 +29,8 @@ def create_app(server: Server) -> FastAPI:
     versions, watch, metrics = server.versions, server.watch, server.metrics
     for router in (
         health_routes(door, versions, watch, metrics, lambda: server.grpc_port),
-        recording_routes(door, versions, limits, server.preparation),
+        model_routes(door.keys, versions),
+        recording_routes(door, limits, server.preparation),
         listen_routes(door, streams),
         version_routes(door.keys, versions),
         degradation_routes(door, watch, streams, server.dead_letters),
@@ -57,7 +60,7 @@ async def _correct(_: Request, error: Exception) -> Response:
     wrong = "; ".join(f"{' '.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     return error_response(
         InvalidParameter(
-            wrong, "a request that fits the schema", "change the fields that are named"
+            wrong, "a request that fits the schema", "send these fields as the schema has them"
         )
     )
 
@@ -65,4 +68,6 @@ async def _correct(_: Request, error: Exception) -> Response:
 async def _fail(_: Request, __: Exception) -> Response:
     """What nobody foresaw, in the same envelope; the framework raises it again for the log."""
     received = "the server failed while it answered"
-    return error_response(LabError(received, "an answer", "read the server's log"))
+    return error_response(
+        LabError(received, "an answer", "ask whoever runs the server to read its log")
+    )

@@ -39,7 +39,7 @@ from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import start_grpc
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.run.watching import keep_watch, look
-from lab_kit.gateway.versions.loading import open_recognizer, publish_first
+from lab_kit.gateway.versions.engine_factory import open_recognizer, publish_first
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository, default_root
 
@@ -48,14 +48,14 @@ DEFAULT_MODEL = "moonshine-tiny-en"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ServerConfig:
     """What a server serves, and to whom.
 
     Attributes:
         repository: the folder of versions.
         model: the catalog's name.
         key, operator_key: see `Keys`.
-        is_passing: remove the repository at the end; it was made for this server alone.
+        is_ephemeral: remove the repository at the end; it was made for this server alone.
         grpc_port: where gRPC is spoken; 0 takes any free port.
         traces: where sampled traces go; None for nowhere.
         dead_letters: where decodes that failed for good are written, with their sound.
@@ -65,39 +65,39 @@ class Offer:
     model: str = DEFAULT_MODEL
     key: str | None = None
     operator_key: str | None = None
-    is_passing: bool = False
+    is_ephemeral: bool = False
     grpc_port: int = 0
     traces: TraceFile | None = None
     dead_letters: Path | None = None
 
 
 def serve(
-    listener: socket.socket, offer: Offer, with_parent: bool, limits: Limits | None = None
+    listener: socket.socket, config: ServerConfig, with_parent: bool, limits: Limits | None = None
 ) -> None:
     """Serve on ``listener`` until a signal or the parent's end; returns when all is released."""
     return_last_blocks()
     metrics = Metrics()
-    repository = Repository(offer.repository)
-    versions = Versions(repository, offer.model, open_recognizer, metrics)
+    repository = Repository(config.repository)
+    versions = Versions(repository, config.model, open_recognizer, metrics)
     server = Server(
         limits or Limits(),
         versions,
         metrics,
-        Keys(offer.key, offer.operator_key),
-        Spans(offer.traces),
-        DeadLetters(offer.dead_letters),
+        Keys(config.key, config.operator_key),
+        Spans(config.traces),
+        DeadLetters(config.dead_letters),
     )
-    listening = DrainingServer(_configuration(server), server, offer.grpc_port)
+    listening = DrainingServer(_configuration(server), server, config.grpc_port)
     if with_parent:
         # not as a signal: whoever closes the pipe may send one too, and that is no second request
         stop_with_parent(listening.stop_soon)
-    versions.begin(lambda: publish_first(repository, offer.model))
+    versions.begin(lambda: publish_first(repository, config.model))
     try:
         listening.run(sockets=[listener])
     finally:
         server.stop()
-        if offer.is_passing:
-            shutil.rmtree(offer.repository, ignore_errors=True)
+        if config.is_ephemeral:
+            shutil.rmtree(config.repository, ignore_errors=True)
 
 
 class DrainingServer(uvicorn.Server):
@@ -195,7 +195,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder for decodes that failed for good, WITH their sound (default: none is kept)",
     )
-    parser.add_argument("--passing", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--ephemeral", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
@@ -214,19 +214,19 @@ def run(options: argparse.Namespace) -> int:
         return 1
     host, port = listener.getsockname()[:2]
     print(f"listening on http://{host}:{port}", flush=True)
-    offer = Offer(
+    config = ServerConfig(
         options.repository or default_root(os.environ),
         options.model,
         # an option shows in the process list; the environment does not
         options.key or os.environ.get(KEY_VARIABLE) or None,
         options.operator_key or os.environ.get(OPERATOR_KEY_VARIABLE) or None,
-        options.passing,
+        options.ephemeral,
         options.grpc_port,
         _traces(options),
         options.dead_letters,
     )
     try:
-        serve(listener, offer, options.with_parent)
+        serve(listener, config, options.with_parent)
     except ServerFailed as error:
         print(error, file=sys.stderr)
         return 1

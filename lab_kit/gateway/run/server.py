@@ -7,8 +7,8 @@ from lab_kit.capacity.watch import Watch
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.recordings import Preparation
-from lab_kit.gateway.live.live_streams import LiveStreams
+from lab_kit.gateway.door.uploads import Preparation
+from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
@@ -36,7 +36,7 @@ class Server:
     watch: Watch = field(init=False)
     door: Door = field(init=False)
     preparation: Preparation = field(init=False)
-    streams: LiveStreams = field(init=False)
+    streams: StreamServices = field(init=False)
     bare_model: BareModel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,7 +45,7 @@ class Server:
         admission = Admission(self.watch, limits.streams, metrics)
         self.door = Door(self.keys, admission, self.versions)
         self.preparation = Preparation(metrics)
-        self.streams = LiveStreams(
+        self.streams = StreamServices(
             self.door, limits, metrics, self.watch, self.spans.tracer, self.dead_letters
         )
         self.bare_model = BareModel(self.door, self.versions, limits, self.preparation, metrics)

@@ -120,7 +120,7 @@ class Loader:
             with table.lock:
                 progress.move(VersionState.FAILED, str(failure))
             raise failure from error
-        self._metrics.watch(number, recognizer.engine)
+        self._metrics.engine_loaded(number, recognizer.engine)
         with table.lock:
             recognizer.use(self.batching)
             table.recognizers[number] = recognizer
@@ -131,6 +131,6 @@ class Loader:
         with self._table.lock:
             recognizer = self._table.recognizers.pop(progress.number)
         recognizer.stop()
-        self._metrics.forget(progress.number)
+        self._metrics.engine_freed(progress.number)
         with self._table.lock:
             progress.move(VersionState.UNLOADED)

@@ -38,7 +38,7 @@ class Comparison(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ShadowPair:
     """Two answers to the same audio.
 
     Attributes:
@@ -70,7 +70,7 @@ class ShadowReport:
     skipped: int
     failed: int
     word_error_rate: float | None
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ShadowPair, ...]
 
 
 class Shadow:
@@ -92,7 +92,7 @@ class Shadow:
         self._counts = dict.fromkeys(Comparison, 0)
         self._rated = 0
         self._rates_sum = 0.0
-        self._pairs: deque[Pair] = deque(maxlen=KEPT_PAIRS)
+        self._pairs: deque[ShadowPair] = deque(maxlen=KEPT_PAIRS)
 
     def ask(self, request: DecodeRequest, production: str) -> None:
         """Repeat a decode that production answered with the text ``production``; never waits."""
@@ -152,7 +152,7 @@ class Shadow:
                 self._rates_sum += rate
             if not is_same:
                 audio_s = len(request.audio) / SAMPLE_RATE_HZ
-                self._pairs.append(Pair(audio_s, production, shadow, rate))
+                self._pairs.append(ShadowPair(audio_s, production, shadow, rate))
         return Comparison.SAME if is_same else Comparison.DIFFERENT
 
     def _done(self, comparison: Comparison) -> None:

@@ -79,7 +79,7 @@ class VersionProgress:
             raise VersionConflict(
                 f"version {self.number} is {self.state} and cannot become {to}",
                 f"one of {', '.join(sorted(_MOVES[self.state]))}",
-                "wait, or look at the versions first",
+                "look at GET /operator/versions and ask again once it is ready or unloaded",
             )
         self.state, self.reason = to, reason
 

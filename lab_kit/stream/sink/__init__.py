@@ -1,1 +1,1 @@
-"""The way out of a stream: optional steps on a result, and its delivery."""
+"""How results of a live stream leave it: optional steps on their text, and their delivery."""

@@ -7,9 +7,9 @@ import pytest
 
 from lab_kit.capacity.degradation import (
     INTERIM_STRETCH,
-    Change,
     Degradation,
     Level,
+    LevelChange,
     RecentWaits,
     Signals,
     Thresholds,
@@ -22,14 +22,16 @@ INTERACTIVE, STANDARD, BATCH = PriorityClass
 LOOK_S = 0.25
 
 
-def run(controller: Degradation, load: Callable[[float], Signals], seconds: float) -> list[Change]:
+def run(
+    controller: Degradation, load: Callable[[float], Signals], seconds: float
+) -> list[LevelChange]:
     """Show it a load for so long; every step that it took."""
     looks = (n * LOOK_S for n in range(round(seconds / LOOK_S)))
     seen = (controller.observe(load(at_s), at_s) for at_s in looks)
     return [change for change in seen if change is not None]
 
 
-def steps(changes: Iterable[Change]) -> list[tuple[Level, Level]]:
+def steps(changes: Iterable[LevelChange]) -> list[tuple[Level, Level]]:
     return [(change.before, change.after) for change in changes]
 
 

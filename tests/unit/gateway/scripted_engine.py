@@ -1,4 +1,4 @@
-"""A version's engine that does what a test says, and a server's state on top of it."""
+"""A version's engine that does what a test says, and a `Server` on top of it."""
 
 import threading
 import time

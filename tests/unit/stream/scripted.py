@@ -1,7 +1,7 @@
 """A stream without a model: speech that is said to be speech, and answers that a test writes.
 
-``Script`` makes audio out of spans: noise where someone speaks, next to nothing elsewhere, and a
-scorer that knows which is which. ``Talk`` pushes it into a session and keeps what comes out.
+``sound`` makes audio out of spans: noise where someone speaks, next to nothing elsewhere.
+``LoudnessScorer`` knows which is which. ``Talk`` pushes it into a session and keeps what comes out.
 """
 
 import math

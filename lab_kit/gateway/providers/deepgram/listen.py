@@ -16,8 +16,8 @@ from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import LiveStream
-from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
+from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 
 _CONTROLS = {
@@ -27,7 +27,7 @@ _CONTROLS = {
 }
 
 
-def listen_routes(door: Door, streams: LiveStreams) -> APIRouter:
+def listen_routes(door: Door, streams: StreamServices) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter()
 

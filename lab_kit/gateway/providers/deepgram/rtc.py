@@ -29,7 +29,7 @@ from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
 from lab_kit.dialects import deepgram
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
-from lab_kit.gateway.live.live_streams import LiveStreams
+from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.providers.deepgram.listen import Deepgram
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.protocol.live import Ending
@@ -57,7 +57,7 @@ _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[None]] = set()
 
 
-def rtc_routes(door: Door, streams: LiveStreams) -> APIRouter:
+def rtc_routes(door: Door, streams: StreamServices) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter()
 
@@ -89,7 +89,7 @@ def rtc_routes(door: Door, streams: LiveStreams) -> APIRouter:
 
 
 async def _run(
-    streams: LiveStreams, lease: Lease, wire: "RtcWire", dialect: Deepgram, held: ExitStack
+    streams: StreamServices, lease: Lease, wire: "RtcWire", dialect: Deepgram, held: ExitStack
 ) -> None:
     """Serve the stream, then give everything back, whatever happened."""
     try:

@@ -22,7 +22,7 @@ from lab_kit.dialects.open_inference.errors import error_body
 from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.gateway.door.door import Door
-from lab_kit.gateway.door.recordings import CLIENT_CLOSED, read_body, retry_after, unless_gone
+from lab_kit.gateway.door.uploads import CLIENT_CLOSED, read_body, retry_after, unless_gone
 from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
 
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32

@@ -31,7 +31,7 @@ from lab_kit.dialects.open_inference.server import EXTENSIONS, transcript
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.recordings import Preparation
+from lab_kit.gateway.door.uploads import Preparation
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.state import VersionState, VersionStatus

@@ -11,12 +11,12 @@ from lab_kit.dialects.openai.realtime.options import KEY_SUBPROTOCOL, PATH
 from lab_kit.dialects.openai.realtime.server import RealtimeSession
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import LiveStream
-from lab_kit.gateway.live.live_streams import LiveStreams
 from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
+from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.providers.openai.transcriptions import refusal
 
 
-def openai_realtime_routes(door: Door, streams: LiveStreams) -> APIRouter:
+def openai_realtime_routes(door: Door, streams: StreamServices) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter()
 

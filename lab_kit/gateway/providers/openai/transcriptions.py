@@ -20,7 +20,7 @@ from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.options import PATH, Upload, parse_form
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.recordings import (
+from lab_kit.gateway.door.uploads import (
     CLIENT_CLOSED,
     Preparation,
     leased,

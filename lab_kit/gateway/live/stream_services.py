@@ -1,4 +1,4 @@
-"""What all live streams of a server share: limits, metrics, traces, steps, dead letters."""
+"""What all live streams of a server share: the door, limits, metrics, traces, optional steps."""
 
 import time
 from dataclasses import replace
@@ -21,7 +21,7 @@ class StepSwitchedOff(Exception):
     """An operator wanted to see an optional step fail."""
 
 
-class LiveStreams:
+class StreamServices:
     """The live streams of one server.
 
     Attributes:
