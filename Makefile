@@ -8,25 +8,26 @@ SETUP := $(PYTHON) packaging/install.py --gpu $(GPU)
 SCRIPTS := packaging/install.py packaging/lock.py packaging/start_lab.py
 PYTEST := $(BIN)/python -m pytest --durations=25
 
-# The parts of `make check` and `make test`; each can be run alone, as in `make unit`. First those
-# that talk to a server at the pace of speech: they mostly wait, and one that finds the machine
-# taken is refused, as it should be. What computes all the time comes behind them.
+# The parts of `make check` and `make test`; each can be run alone, as in `make unit`. Those that
+# talk to a server at the pace of speech mostly wait. What computes takes the time that they leave,
+# and no more: a stream on a machine that is taken would be refused, as it should be.
 CHECK := unit types lint
-TEST := labs integration browser models unit packaging notebooks types lint
-lint = $(BIN)/ruff check . && $(BIN)/ruff format --check .
-types = $(BIN)/mypy lab_kit $(SCRIPTS)
-unit = $(PYTEST) tests/unit tests/benchmarks
+TEST := labs integration models browser unit packaging notebooks types lint
+SPARE := nice -n 19
+lint = $(SPARE) $(BIN)/ruff check . && $(SPARE) $(BIN)/ruff format --check .
+types = $(SPARE) $(BIN)/mypy lab_kit $(SCRIPTS)
+unit = $(SPARE) $(PYTEST) tests/unit tests/benchmarks
 integration = $(PYTEST) tests/integration
-models = $(PYTEST) tests/models
+models = $(SPARE) $(PYTEST) tests/models
 browser = $(PYTEST) tests/browser
-packaging = $(PYTEST) tests/packaging
-notebooks = $(PYTEST) tests/notebooks
+packaging = $(SPARE) $(PYTEST) tests/packaging
+notebooks = $(SPARE) $(PYTEST) tests/notebooks
 labs = $(PYTEST) --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	--nbval-cell-timeout=120 -p leftovers labs
 
-# Two at once, for most of their time is waiting; one at a time where make cannot keep their
+# Three at once: two that wait and one that computes. One at a time where make cannot keep their
 # outputs apart, as the one that macOS brings.
-LANES := $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target)
+LANES := $(if $(filter output-sync,$(.FEATURES)),-j3 --output-sync=target)
 PARTS := build/parts
 
 .PHONY: lab setup tools check test bench outputs lock clean $(TEST)

@@ -42,7 +42,7 @@ _SERVE = (
     "small and listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, small)\n"
     "print(listener.getsockname()[1], flush=True)\n"
     "repository = pathlib.Path(tempfile.mkdtemp())\n"
-    "offer = ServerConfig(repository, operator_key=sys.argv[4], is_ephemeral=True)\n"
+    "offer = ServerConfig(repository, operator_key=json.loads(sys.argv[4]), is_ephemeral=True)\n"
     "if barrier := json.loads(sys.argv[3]):\n"
     "    import time\n"
     "    from lab_kit.engine.runner import MoonshineRunner\n"
@@ -78,14 +78,21 @@ class ServerProcess:
 
     Args:
         send_buffer_bytes: what the kernel holds of each connection; None leaves it to the system.
+        operator_key: None locks the operator's API, and leaves the server to its own pace.
         barrier: the engine, with one worker, goes no step on while this file exists; None lets it
             run, with a worker for each core.
     """
 
     def __init__(
-        self, limits: Limits, send_buffer_bytes: int | None = None, barrier: Path | None = None
+        self,
+        limits: Limits,
+        send_buffer_bytes: int | None = None,
+        barrier: Path | None = None,
+        operator_key: str | None = OPERATOR_KEY,
     ) -> None:
         self.barrier = barrier
+        self._operator_key = operator_key
+        given = (asdict(limits), send_buffer_bytes, barrier and str(barrier), operator_key)
         self.log = Path(tempfile.mkstemp(prefix="lab-test-", suffix=".log")[1])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -93,8 +100,7 @@ class ServerProcess:
                     sys.executable,
                     "-c",
                     _SERVE,
-                    *map(json.dumps, (asdict(limits), send_buffer_bytes, barrier and str(barrier))),
-                    OPERATOR_KEY,
+                    *map(json.dumps, given),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -109,7 +115,8 @@ class ServerProcess:
 
     def __enter__(self) -> Self:
         wait_until(lambda: httpx.get(f"{self.url}/readyz").status_code == 200, "ready")
-        refuse_nobody(self.url, {"authorization": f"Token {OPERATOR_KEY}"})
+        if self._operator_key is not None:
+            refuse_nobody(self.url, {"authorization": f"Token {self._operator_key}"})
         return self
 
     def __exit__(self, *_: object) -> None:

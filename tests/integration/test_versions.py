@@ -31,6 +31,7 @@ from lab_kit.core.errors import (
     VersionFailed,
 )
 from lab_kit.engine.batching import Dynamic
+from lab_kit.gateway.door.limits import Limits
 from lab_kit.measure.accuracy import bare_words, word_error_rate
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import Settings
@@ -230,11 +231,12 @@ async def test_only_the_operators_key_moves_versions(calm: Bench) -> None:
             await Operator(calm.url, key).versions()
 
 
-async def test_a_server_without_an_operators_key_has_no_operator(
-    strict_server: ServerProcess,
-) -> None:
-    with pytest.raises(OperatorLocked, match="LAB_OPERATOR_KEY"):
-        await Operator(strict_server.url, "any").set_label("production", 1)
+async def test_a_server_without_an_operators_key_has_no_operator() -> None:
+    with (
+        ServerProcess(Limits(), operator_key=None) as server,
+        pytest.raises(OperatorLocked, match="LAB_OPERATOR_KEY"),
+    ):
+        await Operator(server.url, "any").set_label("production", 1)
 
 
 async def test_the_batching_policy_changes_while_it_serves(calm: Bench) -> None:

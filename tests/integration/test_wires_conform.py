@@ -1,7 +1,7 @@
 """One suite over every wire: the same words in the same order, the same ends, the same limits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
@@ -144,30 +144,49 @@ async def one_stream(address: ServerAddress, wire: Wire) -> None:
         await collect(end, [])
 
 
-@over_each_live
-async def test_who_says_nothing_is_let_go_with_a_reason(
-    strict_server: ServerProcess, wire: Wire
-) -> None:
+async def over_all(wires: Sequence[Wire], check: Callable[[Wire], Awaitable[None]]) -> None:
+    """All wires at once, where a check only waits; a failure says over which."""
+
+    async def named(wire: Wire) -> None:
+        try:
+            await check(wire)
+        except BaseException as error:
+            error.add_note(f"over {wire.name}")
+            raise
+
+    async with asyncio.TaskGroup() as group:
+        for wire in wires:
+            group.create_task(named(wire))
+
+
+async def test_who_says_nothing_is_let_go_with_a_reason(strict_server: ServerProcess) -> None:
     """The limit is five seconds here."""
     address = await address_of(strict_server)
-    async with asyncio.timeout(HANG_S), opened(address, wire) as end:
-        await say(end)
-        said, why = await said_until_it_broke(end)
-    assert SAID in said
-    assert any(
-        word in str(why) for word in ("NET-0001", "STREAM_IDLE", "no audio", "without audio")
-    )
+
+    async def check(wire: Wire) -> None:
+        async with asyncio.timeout(HANG_S), opened(address, wire) as end:
+            await say(end)
+            said, why = await said_until_it_broke(end)
+        assert SAID in said
+        assert any(
+            word in str(why) for word in ("NET-0001", "STREAM_IDLE", "no audio", "without audio")
+        )
+
+    await over_all(LIVE, check)
     await eventually(lambda: is_at_rest(strict_server.url), "at rest")
 
 
-@over_each_live
-async def test_who_keeps_the_stream_alive_is_not(strict_server: ServerProcess, wire: Wire) -> None:
+async def test_who_keeps_the_stream_alive_is_not(strict_server: ServerProcess) -> None:
     address = await address_of(strict_server)
-    async with asyncio.timeout(HANG_S):
-        call = await client.stream_over(
-            wire, address, paced(CLIP), StreamOptions(), hold_s=7.0, keep_alive_s=0.5
-        )
-    assert plain(call.text).startswith(SAID)
+
+    async def check(wire: Wire) -> None:
+        async with asyncio.timeout(HANG_S):
+            call = await client.stream_over(
+                wire, address, paced(CLIP), StreamOptions(), hold_s=7.0, keep_alive_s=0.5
+            )
+        assert plain(call.text).startswith(SAID)
+
+    await over_all(LIVE, check)
 
 
 @over_each_live
@@ -231,28 +250,37 @@ async def test_bytes_are_counted_and_base64_costs_a_third_more(bench: Bench) -> 
     assert pcm24 * 4 / 3 < coded.traffic.up_bytes < pcm24 * 4 / 3 * 1.08
 
 
-@pytest.mark.parametrize("wire", [Wire.WEBSOCKET, Wire.REALTIME, Wire.GRPC])
+@pytest.mark.parametrize("keeps_alive", [True, False])
 async def test_a_proxy_that_closes_idle_connections_is_survived_by_keeping_alive(
-    bench: Bench, wire: Wire
+    bench: Bench, keeps_alive: bool
 ) -> None:
     """UDP has no connection that a proxy could close."""
-    with bench.behind(Network(idle_close_s=2.0)) as caller:
-        kept = await caller.stream(CLIP, wire=wire, hold_s=5.0, keep_alive_s=0.4)
-        assert plain(kept.text).startswith(SAID)
-        with pytest.raises((ConnectionFailed, InvalidMessage)):
-            await caller.stream(CLIP, wire=wire, hold_s=5.0)
+
+    async def check(wire: Wire) -> None:
+        with bench.behind(Network(idle_close_s=2.0)) as caller:
+            if keeps_alive:
+                kept = await caller.stream(CLIP, wire=wire, hold_s=5.0, keep_alive_s=0.4)
+                assert plain(kept.text).startswith(SAID)
+            else:
+                with pytest.raises((ConnectionFailed, InvalidMessage)):
+                    await caller.stream(CLIP, wire=wire, hold_s=5.0)
+
+    await over_all([Wire.WEBSOCKET, Wire.REALTIME, Wire.GRPC], check)
     await eventually(lambda: is_at_rest(bench.url), "at rest")
 
 
-@over_each_live
-async def test_a_peer_that_goes_deaf_is_reclaimed(strict_server: ServerProcess, wire: Wire) -> None:
+async def test_a_peer_that_goes_deaf_is_reclaimed(strict_server: ServerProcess) -> None:
     """Half-open: nothing passes any more and nobody says so; the server's own limit ends it."""
-    address = await address_of(strict_server)
-    with between(address, Network(deaf_after_s=3.0)) as far:
-        async with hung(far, wire) as speaking:
-            await eventually(lambda: metrics(strict_server.url)["lab_streams"] == 1, "open")
-            await eventually(lambda: is_at_rest(strict_server.url), "at rest")
-            speaking.cancel()
+    address, url = await address_of(strict_server), strict_server.url
+    async with AsyncExitStack() as hanging:
+        speaking = []
+        for wire in LIVE:
+            far = hanging.enter_context(between(address, Network(deaf_after_s=3.0)))
+            speaking.append(await hanging.enter_async_context(hung(far, wire)))
+        await eventually(lambda: metrics(url)["lab_streams"] == len(LIVE), "open")
+        await eventually(lambda: is_at_rest(url), "at rest")
+        for one in speaking:
+            one.cancel()
 
 
 @asynccontextmanager
