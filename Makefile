@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest --durations=25
 # talk to a server at the pace of speech mostly wait. What computes takes the time that they leave,
 # and no more: a stream on a machine that is taken would be refused, as it should be.
 CHECK := unit types lint
-TEST := labs integration models browser unit packaging notebooks types lint
+TEST := labs integration packaging models browser unit notebooks types lint
 SPARE := nice -n 19
 lint = $(SPARE) $(BIN)/ruff check . && $(SPARE) $(BIN)/ruff format --check .
 types = $(SPARE) $(BIN)/mypy lab_kit $(SCRIPTS)
