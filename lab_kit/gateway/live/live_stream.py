@@ -81,11 +81,8 @@ class LiveStream:
         self._pipeline: StreamPipeline | None = None
         self._reason: LabError | None = None
         self.opened_ns = time.perf_counter_ns()
-
-    @property
-    def priority_class(self) -> PriorityClass:
-        """How urgent the client says that it is."""
-        return self._dialect.options.priority_class
+        # a plain value: others' admission reads it, and must not depend on what this client says
+        self.priority_class: PriorityClass = dialect.options.priority_class
 
     @property
     def last_audio_ns(self) -> int:

@@ -192,6 +192,32 @@ def test_a_session_chooses_its_sound_and_its_turns(
             {"type": "transcription", "audio": {"input": {"turn_detection": {"type": "x"}}}},
             "turn_detection",
         ),
+        *(
+            ({"type": "transcription", "audio": {"input": wrong}}, named)
+            for wrong, named in (
+                (5, "audio.input"),
+                ([1], "audio.input"),
+                ({"format": 5}, "format"),
+                ({"format": None}, "format"),
+                ({"format": {"type": {}}}, "format.type"),
+                ({"format": {"type": "audio/pcm", "rate": 10**400}}, "format.rate"),
+                ({"turn_detection": 5}, "turn_detection"),
+                ({"turn_detection": []}, "turn_detection"),
+                *(
+                    ({"turn_detection": {"type": "server_vad", name: value}}, name)
+                    for name, value in (
+                        ("silence_duration_ms", "x"),
+                        ("silence_duration_ms", 10**400),
+                        ("silence_duration_ms", -1),
+                        ("silence_duration_ms", None),
+                        ("silence_duration_ms", True),
+                        ("prefix_padding_ms", {}),
+                        ("threshold", "loud"),
+                        ("threshold", 2),
+                    )
+                ),
+            )
+        ),
     ],
 )
 def test_a_choice_that_cannot_be_is_told_and_changes_nothing(changes: Any, named: str) -> None:

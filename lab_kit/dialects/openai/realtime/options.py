@@ -4,7 +4,9 @@ Source: OpenAI (2025), API reference, "Realtime", as openai 3.57 sends and parse
 """
 
 import copy
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab_kit.core.errors import InvalidMessage, InvalidParameter
 from lab_kit.core.events import StreamOptions
@@ -31,6 +33,32 @@ _DEFAULTS: dict[str, Any] = {
     },
 }
 _SETTLED = ("format", "turn_detection")
+MAX_SILENCE_MS = 60_000
+
+
+class _Model(BaseModel):
+    """Values are what they are, not what they can be turned into; unknown fields are kept."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Format(_Model):
+    type: Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
+    rate: int | None = Field(None, ge=1, le=1_000_000)
+
+
+class _TurnDetection(_Model):
+    type: Literal["server_vad"]
+    threshold: float = Field(0.5, ge=0, le=1)
+    prefix_padding_ms: int = Field(300, ge=0, le=MAX_SILENCE_MS)
+    silence_duration_ms: int = Field(500, ge=0, le=MAX_SILENCE_MS)
+
+
+class _AudioInput(_Model):
+    """``audio.input`` as far as it is looked at."""
+
+    format: _Format
+    turn_detection: _TurnDetection | None
 
 
 def default_input() -> dict[str, Any]:
@@ -73,6 +101,12 @@ def updated_input(current: dict[str, Any], session: Any) -> dict[str, Any]:
         )
     audio = session.get("audio") or {}
     changes = audio.get("input") or {} if isinstance(audio, dict) else {}
+    if not isinstance(changes, dict):
+        raise InvalidParameter(
+            f"audio.input of type {type(changes).__name__}",
+            "an object",
+            "send audio.input with the fields to change",
+        )
     return _merged(current, changes)
 
 
@@ -88,23 +122,27 @@ def _merged(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         InvalidParameter: a value has no meaning here.
     """
     merged = current | {name: changes[name] for name in current if name in changes}
-    kind = (merged["format"] or {}).get("type")
-    if kind not in _FORMATS:
+    try:
+        checked = _AudioInput.model_validate(merged)
+    except ValidationError as error:
+        raise _no_meaning(error) from error
+    rate_hz = _FORMATS[checked.format.type][1]
+    if checked.format.rate not in (None, rate_hz):
         raise InvalidParameter(
-            f"format '{kind}'", f"one of {', '.join(_FORMATS)}", "set format.type to one of these"
-        )
-    rate_hz = _FORMATS[kind][1]
-    if merged["format"].get("rate", rate_hz) != rate_hz:
-        raise InvalidParameter(
-            f"{kind} at {merged['format']['rate']} Hz",
+            f"{checked.format.type} at {checked.format.rate} Hz",
             f"{rate_hz} Hz",
             f"resample to {rate_hz:,} Hz, or leave format.rate out",
         )
-    turns = merged["turn_detection"]
-    if turns is not None and turns.get("type") != "server_vad":
-        raise InvalidParameter(
-            f"turn_detection '{turns.get('type')}'",
-            "server_vad or null",
-            "set turn_detection.type to server_vad, or turn_detection to null to commit yourself",
-        )
     return merged
+
+
+def _no_meaning(error: ValidationError) -> InvalidParameter:
+    """The first value that has none, by its name."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    got = repr(first["input"])
+    return InvalidParameter(
+        f"{where}: {got if len(got) <= 80 else got[:77] + '...'}",
+        first["msg"],
+        f"send {where} as the API's reference has it, or leave it out",
+    )
