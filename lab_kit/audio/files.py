@@ -1,17 +1,24 @@
 """Recordings as files or uploads: WAV, FLAC and OGG/Opus through libsndfile, raw PCM by hand."""
 
 import io
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 import soundfile
+import soxr
 
 from lab_kit.audio.pcm import FloatArray, to_float
 from lab_kit.audio.resample import check_rate, to_model_rate
 from lab_kit.core.errors import InvalidAudioFormat, PayloadTooLarge
+from lab_kit.core.units import SAMPLE_RATE_HZ
 
 CONTAINERS = ("WAV", "FLAC", "OGG")
 """What libsndfile may find in an upload; it also reads formats we have no reason to accept."""
+MAX_CHANNELS = 8
+"""More is no recording of speech; with it half a megabyte of FLAC can hold gigabytes of samples."""
+BLOCK_FRAMES = 65_536
+"""Decoded, mixed and resampled at a time: memory follows what comes out, not what was packed in."""
 
 
 def read_recording(data: bytes, longest_s: float) -> FloatArray:
@@ -25,22 +32,42 @@ def read_recording(data: bytes, longest_s: float) -> FloatArray:
         (samples,) float32 in [-1, 1] at 16 kHz.
 
     Raises:
-        InvalidAudioFormat: no container we read, damaged, or empty.
+        InvalidAudioFormat: no container we read, damaged, empty, or of too many channels.
         UnsupportedSampleRate: the file's rate is outside what the resampler accepts.
         PayloadTooLarge: longer than ``longest_s``.
     """
     with _opened(io.BytesIO(data)) as sound:
-        _check_length(sound.frames / sound.samplerate, longest_s)
-        try:
-            frames = sound.read(dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise _unreadable(str(error)) from error
         rate_hz = int(sound.samplerate)
-    if not len(frames):
+        check_rate(rate_hz)
+        if sound.channels > MAX_CHANNELS:
+            raise _unreadable(f"it has {sound.channels} channels, more than {MAX_CHANNELS}")
+        _check_length(sound.frames / rate_hz, longest_s)
+        resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+        pieces, frames = [], 0
+        for mono in _mono_blocks(sound):
+            frames += len(mono)
+            _check_length(frames / rate_hz, longest_s)  # a header may say less
+            pieces.append(resampler.resample_chunk(mono))
+    if not frames:
         raise _unreadable("the file holds no samples")
-    if not np.isfinite(frames).all():  # a WAV of floats can hold anything
-        raise _unreadable("a sample is infinite or not a number")
-    return to_model_rate(np.clip(frames, -1.0, 1.0).mean(axis=1), rate_hz)
+    pieces.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+    return np.concatenate(pieces)
+
+
+def _mono_blocks(sound: soundfile.SoundFile) -> Iterator[FloatArray]:
+    """The file's samples, (frames,) float32 in [-1, 1], its channels averaged."""
+    try:
+        for frames in sound.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True):
+            if not np.isfinite(frames).all():  # a WAV of floats can hold anything
+                raise _unreadable("a sample is infinite or not a number")
+            yield np.clip(frames, -1.0, 1.0).mean(axis=1)
+    except soundfile.LibsndfileError as error:
+        raise _unreadable(_reason(error)) from error
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    """libsndfile's words without the object that it was given, whose address is nobody's affair."""
+    return str(error.error_string).rstrip(".")
 
 
 def read_raw(data: bytes, rate_hz: int, channels: int, longest_s: float) -> FloatArray:
@@ -62,7 +89,7 @@ def _opened(source: BinaryIO) -> soundfile.SoundFile:
     try:
         sound = soundfile.SoundFile(source)
     except soundfile.LibsndfileError as error:
-        raise _unreadable(str(error)) from error
+        raise _unreadable(_reason(error)) from error
     if sound.format not in CONTAINERS:
         sound.close()
         raise _unreadable(f"the container is {sound.format}")

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -137,3 +138,41 @@ def test_bare_samples_that_cannot_be_meant_are_refused(
 ) -> None:
     with pytest.raises(error):
         read_raw(data, rate_hz, 1, LONGEST_S)
+
+
+def flac_of_silence(seconds: int, rate_hz: int, channels: int) -> bytes:
+    """Seconds of nothing, which pack into next to nothing."""
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", rate_hz, channels, "PCM_16", format="FLAC") as sound:
+        for _ in range(seconds):
+            sound.write(np.zeros((rate_hz, channels), np.int16))
+    return file.getvalue()
+
+
+def test_a_small_file_that_unpacks_to_much_is_read_in_small_pieces() -> None:
+    data = flac_of_silence(50, 96_000, 8)
+    assert len(data) < 100_000
+    tracemalloc.start()
+    try:
+        audio = read_recording(data, LONGEST_S)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(audio) == pytest.approx(50 * 16_000, abs=200)
+    assert peak_bytes < 20_000_000  # as 32-bit samples it has 154 million bytes
+
+
+def test_a_rate_or_channels_that_cannot_be_are_refused_before_anything_is_decoded() -> None:
+    with pytest.raises(UnsupportedSampleRate, match="655,350 Hz"):
+        read_recording(flac_of_silence(1, 655_350, 8), LONGEST_S)
+    wav = io.BytesIO()
+    soundfile.write(wav, np.zeros((1_600, 9), np.int16), 16_000, "PCM_16", format="WAV")
+    with pytest.raises(InvalidAudioFormat, match="9 channels"):
+        read_recording(wav.getvalue(), LONGEST_S)
+
+
+def test_what_is_wrong_with_a_file_is_told_without_the_servers_memory() -> None:
+    with pytest.raises(InvalidAudioFormat) as refused:
+        read_recording(b"not audio at all", LONGEST_S)
+    assert "0x" not in str(refused.value)
+    assert "BytesIO" not in str(refused.value)
