@@ -6,6 +6,7 @@ next request; the length is believed only if JSON ends there.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from lab_kit.core.errors import InvalidParameter
 from lab_kit.dialects.open_inference.tensors import Tensor, from_list, from_raw, to_list, to_raw
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+_LENGTH = re.compile(r"[0-9]{1,12}")
+"""More digits are no length of a body that anybody could send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def encode_body(head: dict[str, Any], key: str, tensors: list[tuple[Tensor, bool
 
 def split_body(body: bytes, header_length: str | None) -> tuple[dict[str, Any], bytes]:
     """The JSON object and what follows it."""
-    if header_length is not None and header_length.isdecimal():
+    if header_length is not None and _LENGTH.fullmatch(header_length):
         message = _loaded(body[: int(header_length)])
         if message is not None:
             return message, body[int(header_length) :]

@@ -19,6 +19,9 @@ import numpy.typing as npt
 from lab_kit.core.errors import InvalidParameter
 
 Array = npt.NDArray[Any]
+MAX_DIMENSIONS = 8
+MAX_SIZE = 2**31 - 1
+"""Of one dimension; numpy gives up far beyond it, and with an error of its own."""
 
 DATATYPES: dict[str, npt.DTypeLike] = {
     "BOOL": "?",
@@ -125,8 +128,14 @@ def _count(name: str, datatype: str, shape: Sequence[int]) -> int:
     """Elements that the shape promises."""
     if datatype not in DATATYPES:
         raise _misfit(name, f"datatype {datatype!r}", f"one of {', '.join(DATATYPES)}")
-    if not all(type(size) is int and size >= 0 for size in shape):
-        raise _misfit(name, f"shape {list(shape)!r}", "sizes are whole numbers from 0 up")
+    if len(shape) > MAX_DIMENSIONS:
+        raise _misfit(name, f"{len(shape)} dimensions", f"at most {MAX_DIMENSIONS}")
+    if not all(type(size) is int and 0 <= size <= MAX_SIZE for size in shape):
+        raise _misfit(
+            name,
+            f"shape {str(list(shape))[:80]}",
+            f"sizes are whole numbers from 0 to {MAX_SIZE:,}",
+        )
     return math.prod(shape)
 
 
@@ -169,7 +178,10 @@ def _encoded(name: str, item: Any) -> bytes:
         return item
     if not isinstance(item, str):
         raise _misfit(name, f"an element {str(item)[:40]}", "BYTES are strings")
-    return item.encode()
+    try:
+        return item.encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can spell
+        raise _misfit(name, "text that is no Unicode", "BYTES are strings of UTF-8") from error
 
 
 def _objects(items: Sequence[bytes]) -> Array:

@@ -94,7 +94,7 @@ def test_bf16_is_the_upper_half_of_a_float() -> None:
     [
         ("FP32", (3,), b"\0" * 8, "FP32 [3] needs 12"),
         ("FP8", (1,), b"\0", "'FP8'"),
-        ("FP32", (-1,), b"\0\0\0\0", "from 0 up"),
+        ("FP32", (-1,), b"\0\0\0\0", "from 0 to"),
         ("BYTES", (1,), b"\xff\0\0\0ab", "1 elements"),
         ("BYTES", (2,), b"\1\0\0\0a", "2 elements"),
         ("BYTES", (1,), b"\1\0", "1 elements"),
@@ -159,11 +159,21 @@ def test_a_stale_length_from_a_reused_dict_is_ignored() -> None:
         b'{"inputs": [{"name": "X", "datatype": "FP32", "shape": [1],'
         b' "parameters": {"binary_data_size": 4}}]}',
         b"[" * 100_000,
+        b'{"inputs": [{"name": "X", "datatype": "FP32", "shape": [%s], "data": [0]}]}'
+        % b",".join([b"1"] * 65),
+        b'{"inputs": [{"name": "X", "datatype": "FP32", "shape": [0, 1%s], "data": []}]}'
+        % (b"0" * 30),
+        b'{"inputs": [{"name": "X", "datatype": "BYTES", "shape": [1], "data": ["\\ud800"]}]}',
     ],
 )
 def test_a_body_that_is_no_request_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidParameter):
         server.parse_request(body, None)
+
+
+def test_a_length_that_no_body_has_is_not_believed() -> None:
+    body = json.dumps({"inputs": []}).encode()
+    assert server.parse_request(body, "9" * 5_000) == server.parse_request(body, None)
 
 
 def test_bytes_that_no_tensor_claims_are_refused() -> None:

@@ -31,7 +31,6 @@ from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.providers.deepgram.listen import Deepgram
-from lab_kit.gateway.versions.lease import Lease
 from lab_kit.protocol.live import Ending
 from lab_kit.wires.webrtc import local_peer
 
@@ -75,12 +74,16 @@ def rtc_routes(door: Door, streams: StreamServices) -> APIRouter:
             lease = held.enter_context(door.lease())
             wire = RtcWire(peer, streams.limits.unsent_s)
             dialect = Deepgram(options, request_id, lease.engine.model)
+            stream = LiveStream(streams, lease, wire, dialect)
+            # it has its place from here on: others are admitted while this one is answered
+            door.streams.add(stream)
+            held.callback(door.streams.discard, stream)
             answer = await _answered(peer, described)
         except BaseException:
             held.close()
-            await peer.close()
+            await _close(peer)
             raise
-        task = asyncio.create_task(_run(streams, lease, wire, dialect, held))
+        task = asyncio.create_task(_run(stream, wire, held))
         _running.add(task)
         task.add_done_callback(_running.discard)
         return Response(answer, 201, {"dg-request-id": request_id}, media_type=SDP)
@@ -88,12 +91,18 @@ def rtc_routes(door: Door, streams: StreamServices) -> APIRouter:
     return router
 
 
-async def _run(
-    streams: StreamServices, lease: Lease, wire: "RtcWire", dialect: Deepgram, held: ExitStack
-) -> None:
+async def _close(peer: RTCPeerConnection) -> None:
+    """Free the peer; one that was made half of a strange offer may not be able to close."""
+    try:
+        await peer.close()
+    except Exception as error:  # whatever its half-made parts raise
+        _log.warning("a peer could not be closed: %s: %s", type(error).__name__, error)
+
+
+async def _run(stream: LiveStream, wire: "RtcWire", held: ExitStack) -> None:
     """Serve the stream, then give everything back, whatever happened."""
     try:
-        await LiveStream(streams, lease, wire, dialect).run()
+        await stream.run()
         held.close()  # nothing is decoded any more, while a client may still have to read
         await wire.linger()
     except Exception:
@@ -126,7 +135,8 @@ async def _answered(peer: RTCPeerConnection, offered: RTCSessionDescription) -> 
     try:
         await peer.setRemoteDescription(offered)
         await peer.setLocalDescription(await peer.createAnswer())
-    except (ValueError, KeyError, IndexError, AssertionError) as error:
+    # the library looks for parts that a strange offer does not have, and says so in many ways
+    except (ValueError, LookupError, AssertionError, AttributeError, TypeError) as error:
         raise InvalidMessage(
             f"an offer that cannot be answered ({error})",
             "audio and a data channel",
@@ -201,7 +211,7 @@ class RtcWire:
         """Free the peer's sockets and threads."""
         if self._hearing is not None:
             self._hearing.cancel()
-        await self._peer.close()
+        await _close(self._peer)
 
     async def _wait_for_goodbye(self) -> None:
         with suppress(TimeoutError):  # whoever stays connected is released all the same

@@ -42,6 +42,8 @@ SERVER_VERSION = "0.1.0"
 LONGEST_S = 30.0
 """Whisper's window, and the longest audio that Moonshine was trained on
 [Source: Jeffries et al., 2024, arXiv:2410.15608]."""
+MAX_DIGITS = 9
+"""Of a version's number."""
 _STATES = {
     VersionState.READY: "READY",
     VersionState.LOADING: "LOADING",
@@ -159,7 +161,7 @@ class BareModel:
             )
         if not version:
             return None
-        if not version.isdecimal():
+        if not (version.isdecimal() and version.isascii() and len(version) <= MAX_DIGITS):
             raise ModelNotFound(
                 f"version '{version}' of '{model}'",
                 "a number",
