@@ -67,6 +67,13 @@ class Unauthenticated(LabError):
     http_status = 401
 
 
+class Forbidden(LabError):
+    """Whoever asks may not, whatever key they show."""
+
+    code = "FORBIDDEN"
+    http_status = 403
+
+
 class OperatorLocked(LabError):
     """The operator's API is asked for on a server that was given no operator's key."""
 

@@ -1,13 +1,15 @@
 """Who may come in: a caller with the caller's key, an operator with the operator's."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 
-from lab_kit.core.errors import OperatorLocked, Unauthenticated
+from lab_kit.core.errors import InvalidParameter, OperatorLocked, Unauthenticated
 
 KEY_VARIABLE = "LAB_SERVER_KEY"
 OPERATOR_KEY_VARIABLE = "LAB_OPERATOR_KEY"
+_KEY = re.compile(r"[!-~]+")
 
 
 @dataclass(slots=True)
@@ -17,10 +19,23 @@ class Keys:
     Attributes:
         caller: the only key that is accepted from callers; None accepts any, and none.
         operator: the only key that moves versions; None lets nobody.
+
+    Raises:
+        InvalidParameter: a key that no client could send.
     """
 
     caller: str | None = None
     operator: str | None = None
+
+    def __post_init__(self) -> None:
+        for whose, key in (("caller", self.caller), ("operator", self.operator)):
+            if key is not None and not _KEY.fullmatch(key):
+                received = "empty" if not key else "not all visible ASCII without spaces"
+                raise InvalidParameter(
+                    f"a key for the {whose} that is {received}",
+                    "letters, digits and signs, as they fit into a header",
+                    "pass such a key, or leave it out for none",
+                )
 
     def check_caller(self, authorization: str | None, subprotocols: Sequence[str] = ()) -> None:
         """Accept a request's key.

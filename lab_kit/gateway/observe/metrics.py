@@ -90,6 +90,9 @@ class Metrics:
         self._comparisons = self._counter(
             "lab_shadow_comparisons", "What the shadow was asked after production.", "outcome"
         )
+        self._background_failures = self._counter(
+            "lab_background_failures", "Turns of background tasks that failed.", "task"
+        )
         self._waiting = self._gauge("lab_engine_waiting", "Decodes not started.", "version")
         self._running = self._gauge("lab_engine_running", "Decodes under way.", "version")
 
@@ -122,6 +125,10 @@ class Metrics:
     def time_request(self, route: str, until: str, seconds: float, trace_id: str) -> None:
         """Account for an HTTP answer that has got as far as ``until``."""
         self._request_seconds.labels(route, until).observe(seconds, _exemplar(trace_id))
+
+    def background_failed(self, task: str) -> None:
+        """Account for a turn of a background task that failed."""
+        self._background_failures.labels(task).inc()
 
     def level_changed(self, change: LevelChange) -> None:
         """Account for a step of the service level."""

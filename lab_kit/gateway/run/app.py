@@ -8,6 +8,7 @@ from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.recordings import recording_routes
+from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.versions_api import version_routes
@@ -19,8 +20,12 @@ from lab_kit.gateway.run.health import health_routes
 from lab_kit.gateway.run.server import Server
 
 
-def create_app(server: Server) -> FastAPI:
-    """Build the application on the server's parts; nothing is loaded or started here."""
+def create_app(server: Server, is_local: bool = False) -> FastAPI:
+    """Build the application on the server's parts; nothing is loaded or started here.
+
+    Args:
+        is_local: it listens on this machine alone, so that no other name for it can be right.
+    """
     # whoever only wants this package's names should not wait for a WebRTC library
     from lab_kit.gateway.providers.deepgram.rtc import rtc_routes
 
@@ -28,7 +33,7 @@ def create_app(server: Server) -> FastAPI:
     door, streams, limits = server.door, server.streams, server.limits
     versions, watch, metrics = server.versions, server.watch, server.metrics
     for router in (
-        health_routes(door, versions, watch, metrics, lambda: server.grpc_port),
+        health_routes(door, versions, watch, metrics, server.background, lambda: server.grpc_port),
         model_routes(door.keys, versions),
         recording_routes(door, limits, server.preparation),
         listen_routes(door, streams),
@@ -43,6 +48,7 @@ def create_app(server: Server) -> FastAPI:
     app.add_exception_handler(LabError, _refuse)
     app.add_exception_handler(RequestValidationError, _correct)
     app.add_exception_handler(Exception, _fail)
+    app.add_middleware(RefuseForeignPages, keys=door.keys, is_local=is_local)
     # the last one added is the outermost: durations need the trace that is around them
     app.add_middleware(TimeRequests, metrics=metrics)
     app.add_middleware(TraceRequests, tracer=server.spans.tracer)

@@ -10,11 +10,17 @@ from starlette.responses import JSONResponse, Response
 from lab_kit.capacity.watch import Watch
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.versions.versions import Versions
 
 
 def health_routes(
-    door: Door, versions: Versions, watch: Watch, metrics: Metrics, grpc_port: Callable[[], int]
+    door: Door,
+    versions: Versions,
+    watch: Watch,
+    metrics: Metrics,
+    background: Background,
+    grpc_port: Callable[[], int],
 ) -> APIRouter:
     """The routes, bound to the server's parts.
 
@@ -42,6 +48,7 @@ def health_routes(
                     "device": model.device,
                     "grpc_port": grpc_port(),
                     "degradation": watch.level,
+                    "background_failures": dict(background.failures),
                 }
             )
         if versions.failure is not None:

@@ -13,15 +13,15 @@ import shutil
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
 from lab_kit.core.child_process import HOST, bind, stop_with_parent
-from lab_kit.core.errors import ServerFailed
+from lab_kit.core.errors import InvalidParameter, ServerFailed
 from lab_kit.core.memory import return_last_blocks
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE, Keys
 from lab_kit.gateway.door.limits import Limits
@@ -37,8 +37,8 @@ from lab_kit.gateway.observe.tracing import (
 )
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import start_grpc
+from lab_kit.gateway.run.maintenance import begin_maintenance
 from lab_kit.gateway.run.server import Server
-from lab_kit.gateway.run.watching import keep_watch, look
 from lab_kit.gateway.versions.engine_factory import open_recognizer, publish_first
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository, default_root
@@ -54,7 +54,7 @@ class ServerConfig:
     Attributes:
         repository: the folder of versions.
         model: the catalog's name.
-        key, operator_key: see `Keys`.
+        keys: who is let in.
         is_ephemeral: remove the repository at the end; it was made for this server alone.
         grpc_port: where gRPC is spoken; 0 takes any free port.
         traces: where sampled traces go; None for nowhere.
@@ -63,8 +63,7 @@ class ServerConfig:
 
     repository: Path
     model: str = DEFAULT_MODEL
-    key: str | None = None
-    operator_key: str | None = None
+    keys: Keys = field(default_factory=Keys)
     is_ephemeral: bool = False
     grpc_port: int = 0
     traces: TraceFile | None = None
@@ -76,6 +75,7 @@ def serve(
 ) -> None:
     """Serve on ``listener`` until a signal or the parent's end; returns when all is released."""
     return_last_blocks()
+    is_local = ip_address(listener.getsockname()[0]).is_loopback
     metrics = Metrics()
     repository = Repository(config.repository)
     versions = Versions(repository, config.model, open_recognizer, metrics)
@@ -83,11 +83,11 @@ def serve(
         limits or Limits(),
         versions,
         metrics,
-        Keys(config.key, config.operator_key),
+        config.keys,
         Spans(config.traces),
         DeadLetters(config.dead_letters),
     )
-    listening = DrainingServer(_configuration(server), server, config.grpc_port)
+    listening = DrainingServer(_configuration(server, is_local), server, config.grpc_port)
     if with_parent:
         # not as a signal: whoever closes the pipe may send one too, and that is no second request
         stop_with_parent(listening.stop_soon)
@@ -122,12 +122,12 @@ class DrainingServer(uvicorn.Server):
         self._grpc, port = await start_grpc(self._server, host, self._grpc_port)
         self._server.grpc_port = port
         print(f"gRPC on {host}:{port}", flush=True)
-        self._watching = asyncio.create_task(keep_watch(partial(look, self._server)))
+        begin_maintenance(self._server.background, self._server)
         await super().startup(sockets=sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
-        self._watching.cancel()
+        self._server.background.stop()
         grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown
         await asyncio.gather(self._grpc.stop(grace_s), super().shutdown(sockets=sockets))
 
@@ -169,8 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The server's options, for this module's command line and for ``lab serve``."""
     parser.add_argument("--host", default=HOST, help="address to bind (default %(default)s)")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes any free port")
-    parser.add_argument("--grpc-port", type=int, default=0, help="default: any free port")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 takes any free port")
+    parser.add_argument("--grpc-port", type=_port, default=0, help="default: any free port")
     parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
     parser.add_argument(
         "--operator-key",
@@ -200,16 +200,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"{number} is no port; ports are 0 to 65535")
+    return number
+
+
 def run(options: argparse.Namespace) -> int:
     """Serve as the parsed options say."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)  # it tells of every packet it tries
     try:
+        keys, traces = _keys(options), _traces(options)
         inherits = options.fd is not None  # the parent bound it, so that no port can be lost
         listener = (
             socket.socket(fileno=options.fd) if inherits else bind(options.host, options.port)
         )
-    except ServerFailed as error:
+    except (ServerFailed, InvalidParameter) as error:
         print(error, file=sys.stderr)
         return 1
     host, port = listener.getsockname()[:2]
@@ -217,25 +225,23 @@ def run(options: argparse.Namespace) -> int:
     config = ServerConfig(
         options.repository or default_root(os.environ),
         options.model,
-        # an option shows in the process list; the environment does not
-        options.key or os.environ.get(KEY_VARIABLE) or None,
-        options.operator_key or os.environ.get(OPERATOR_KEY_VARIABLE) or None,
+        keys,
         options.ephemeral,
         options.grpc_port,
-        _traces(options),
+        traces,
         options.dead_letters,
     )
     try:
         serve(listener, config, options.with_parent)
-    except ServerFailed as error:
+    except (ServerFailed, InvalidParameter) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def _configuration(server: Server) -> uvicorn.Config:
+def _configuration(server: Server, is_local: bool) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(server),
+        create_app(server, is_local=is_local),
         ws=releasing_protocol(server.limits.unsent_s),
         ws_max_size=server.limits.message_bytes,
         # speech frames hardly compress, and every message would cost time
@@ -250,13 +256,35 @@ def _configuration(server: Server) -> uvicorn.Config:
     )
 
 
+def _keys(options: argparse.Namespace) -> Keys:
+    """From the options, or the environment, which does not show in the process list.
+
+    A variable that is set and empty counts as not set. An option that is empty was meant to hold a
+    key, and its variable was not set: an open server is not what was asked for.
+    """
+    given = [
+        option if option is not None else os.environ.get(variable) or None
+        for option, variable in (
+            (options.key, KEY_VARIABLE),
+            (options.operator_key, OPERATOR_KEY_VARIABLE),
+        )
+    ]
+    return Keys(*given)
+
+
 def _traces(options: argparse.Namespace) -> TraceFile:
     """Which traces go where: the option, the environment, or one in a hundred beside the data."""
     beside = default_root(os.environ).parent / "traces.jsonl"
     path = options.trace_file or os.environ.get(FILE_VARIABLE) or beside
     share = options.trace_share
     if share is None:
-        share = float(os.environ.get(SHARE_VARIABLE) or DEFAULT_SHARE)
+        wanted = os.environ.get(SHARE_VARIABLE) or DEFAULT_SHARE
+        try:
+            share = float(wanted)
+        except ValueError as error:
+            raise InvalidParameter(
+                f"{SHARE_VARIABLE}={wanted}", "a share from 0 to 1", "set it to 0.01, say"
+            ) from error
     return TraceFile(Path(path), share)
 
 

@@ -13,6 +13,7 @@ from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.providers.open_inference.model import BareModel
+from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.versions.versions import Versions
 
 
@@ -33,6 +34,7 @@ class Server:
     spans: Spans = field(default_factory=Spans)
     dead_letters: DeadLetters = field(default_factory=DeadLetters)
     grpc_port: int = 0
+    background: Background = field(init=False)
     watch: Watch = field(init=False)
     door: Door = field(init=False)
     preparation: Preparation = field(init=False)
@@ -41,6 +43,7 @@ class Server:
 
     def __post_init__(self) -> None:
         limits, metrics = self.limits, self.metrics
+        self.background = Background(metrics)
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
         self.door = Door(self.keys, admission, self.versions)

@@ -5,15 +5,16 @@ import ctypes
 import platform
 import subprocess
 import sys
-from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 import pytest
+from scripted_engine import ScriptedEngine, recognizer, server_at
 
 from lab_kit.core.memory import return_last_blocks, trimmer
-from lab_kit.gateway.run import watching
+from lab_kit.gateway.run import maintenance
 
 BLOCK_BYTES = 60_000
 """Below what glibc maps by itself, so that it lies in an arena."""
@@ -95,21 +96,19 @@ def test_what_a_thread_frees_at_its_arenas_end_does_not_stay() -> None:
 
 
 @needs_glibc
-async def test_the_server_trims_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "LOOK_S", 0.01)
-    monkeypatch.setattr(watching, "TRIM_S", 0.05)
+async def test_the_server_trims_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "TRIM_S", 0.05)
     before_mb = least_resident_mb()
     kept = holes()
-    looks: list[float] = []
-    look = partial(looks.append, 0.0)
-    watch = asyncio.create_task(watching.keep_watch(look))
+    server = server_at(tmp_path, lambda _: recognizer(ScriptedEngine("so")))
+    maintenance.begin_maintenance(server.background, server)
     try:
         async with asyncio.timeout(30):
-            while resident_mb() - before_mb > 20:
+            while resident_mb() - before_mb > 30:
                 await asyncio.sleep(0.01)
     finally:
-        watch.cancel()
-    assert len(looks) >= 2
+        server.background.stop()
+        server.stop()
     assert len(kept) == BLOCKS // KEPT_EACH
 
 

@@ -1,10 +1,10 @@
-"""What the process does while it serves: looks at the load, and gives free memory back."""
+"""What the server does every so often while it serves: looks at its load, gives memory back."""
 
 import asyncio
 import time
-from collections.abc import Callable
 
 from lab_kit.core.memory import trimmer
+from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.run.server import Server
 
 LOOK_S = 0.25
@@ -13,17 +13,18 @@ TRIM_S = 5.0
 a percent of it. With half a minute between trims the peak was 435 MB resident instead of 400."""
 
 
-async def keep_watch(look: Callable[[], None]) -> None:
-    """``look`` for as long as the server runs, and give free memory back now and then."""
+def begin_maintenance(background: Background, server: Server) -> None:
+    """Begin both, on the running event loop."""
     trim = trimmer()
-    now_s = asyncio.get_running_loop().time
-    trimmed_s = now_s()
-    while True:
-        await asyncio.sleep(LOOK_S)
-        look()
-        if now_s() - trimmed_s >= TRIM_S:
-            await asyncio.to_thread(trim)
-            trimmed_s = now_s()
+
+    async def look_now() -> None:
+        look(server)
+
+    async def trim_now() -> None:
+        await asyncio.to_thread(trim)
+
+    background.repeat("watch", LOOK_S, look_now)
+    background.repeat("trim", TRIM_S, trim_now)
 
 
 def look(server: Server) -> None:
