@@ -25,7 +25,7 @@ from statistics import median
 
 import httpx
 import psutil
-from lab_kit.gateway.run.watching import TRIM_S
+from lab_kit.gateway.run.maintenance import TRIM_S
 from memory_verdict import LEVEL_S, judge
 
 from lab_kit.bench import Bench
