@@ -25,7 +25,6 @@ from statistics import median
 
 import httpx
 import psutil
-from lab_kit.gateway.run.maintenance import TRIM_S
 from memory_verdict import LEVEL_S, judge
 
 from lab_kit.bench import Bench
@@ -34,6 +33,7 @@ from lab_kit.core.events import PriorityClass, StreamOptions
 from lab_kit.datasets import Clip, clips
 from lab_kit.experiments.load import CallEnding, LiveLoad, Network, OpenCalls, Poisson, call_all
 from lab_kit.experiments.load.live_load import turns_of
+from lab_kit.gateway.run.maintenance import TRIM_S
 from lab_kit.show.load.load import tabulate_load
 
 CALL_S = 12.0
