@@ -19,7 +19,15 @@ from aiortc import (
 )
 from aiortc.jitterbuffer import JitterBuffer
 from av import AudioFrame
-from server_process import HANG_S, KEY, eventually, is_at_rest, metrics, plain
+from server_process import (
+    HANG_S,
+    KEY,
+    ServerProcess,
+    eventually,
+    is_at_rest,
+    metrics,
+    plain,
+)
 
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
@@ -127,6 +135,21 @@ async def test_a_peer_that_never_connects_is_reclaimed(bench: Bench) -> None:
     assert (await offered(peer, bench.url)).status_code == 201
     await peer.close()
     await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
+async def test_many_offers_at_once_open_no_more_streams_than_fit(
+    strict_server: ServerProcess,
+) -> None:
+    """Six fit here, and twice as many ask before the first of them is answered."""
+    await eventually(lambda: is_at_rest(strict_server.url), "at rest")
+    peers = [local_peer() for _ in range(12)]
+    for peer in peers:
+        peer.addTrack(AudioStreamTrack())
+        peer.createDataChannel("x")
+    answers = await asyncio.gather(*(offered(peer, strict_server.url) for peer in peers))
+    await asyncio.gather(*(peer.close() for peer in peers))
+    assert sorted(answer.status_code for answer in answers) == [201] * 6 + [503] * 6
+    await eventually(lambda: is_at_rest(strict_server.url), "at rest")
 
 
 @pytest.mark.parametrize("body", [b"", b"v=0\r\n", b"{}", b"v=0\r\nm=audio nonsense"])
