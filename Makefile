@@ -5,6 +5,9 @@ PYTHON ?= python3
 GPU ?= auto
 BIN := .venv/bin
 SETUP := $(PYTHON) packaging/install.py --gpu $(GPU)
+# Python compiles a module when it is first imported; compiling all of torch takes 25 s more. pip
+# reads the variable as the value of `compile`, whatever its name says. The images compile all.
+export PIP_NO_COMPILE := 0
 SCRIPTS := packaging/install.py packaging/lock.py packaging/start_lab.py
 PYTEST := $(BIN)/python -m pytest --durations=25
 

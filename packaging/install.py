@@ -263,7 +263,7 @@ def make_venv(venv: Path, record: Record) -> None:
 
 
 def install_settings(root: Path) -> dict[str, str]:
-    """Read `[tool.lab_kit.install]`, the one place that names the index of CPU builds."""
+    """Read `[tool.lab_kit.install]`: the pip that installs and the index of CPU builds."""
     import tomllib
 
     with (root / "pyproject.toml").open("rb") as file:
@@ -311,6 +311,7 @@ def install_cpu_torch(venv: Path) -> None:
 
 def install_packages(venv: Path, record: Record) -> None:
     """Install lab_kit, editable, with everything that its flavour needs."""
+    pip_install(venv, install_settings(ROOT)["pip"])
     if record.flavour == "cpu" and platform.system() == "Linux":
         install_cpu_torch(venv)
     extras = f".[{record.flavour},dev]" if record.dev else f".[{record.flavour}]"

@@ -19,6 +19,11 @@ LABS = Path(__file__).parents[2] / "labs"
 LAB = "00_orientation.ipynb"
 """In full length; nbval runs all of them, in short."""
 PLOT = ".js-plotly-plot"
+IS_DRAWN = f"""() => {{
+    const plot = document.querySelector('{PLOT}');
+    return plot?.on && plot.data?.length > 0 && plot.layout?.shapes?.length > 0;
+}}"""
+"""The element is there before its traces are."""
 COUNT_DRAWS = f"""() => {{
     const plot = document.querySelector('{PLOT}');
     window.draws = 0;
@@ -217,6 +222,7 @@ def assert_live_moves(notebook: NotebookPage) -> None:
     """The plot is drawn again and again with more points; words appear; the line is named."""
     page = notebook.page
     page.locator(PLOT).wait_for(state="attached", timeout=180_000)
+    page.wait_for_function(IS_DRAWN, timeout=30_000)
     page.locator(PLOT).scroll_into_view_if_needed()
     page.evaluate(COUNT_DRAWS)
     eventually("first points", lambda: page.evaluate(LOOK)["points"] > 3, 30)
