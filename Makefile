@@ -12,11 +12,12 @@ SCRIPTS := packaging/install.py packaging/lock.py packaging/start_lab.py
 PYTEST := $(BIN)/python -m pytest --durations=25
 
 # The parts of `make check` and `make test`; each can be run alone, as in `make unit`. Those that
-# talk to a server at the pace of speech mostly wait. What computes takes the time that they leave,
-# and no more: a stream on a machine that is taken would be refused, as it should be.
+# talk to a server at the pace of speech mostly wait. What computes gives way to them, three to one:
+# a stream on a machine that is taken would be refused, as it should be. It gives way no further,
+# or it would stand still on a machine that is busy with something else.
 CHECK := unit types lint
 TEST := labs integration packaging models browser unit notebooks types lint
-SPARE := nice -n 19
+SPARE := nice -n 5
 lint = $(SPARE) $(BIN)/ruff check . && $(SPARE) $(BIN)/ruff format --check .
 types = $(SPARE) $(BIN)/mypy lab_kit $(SCRIPTS)
 unit = $(SPARE) $(PYTEST) tests/unit tests/benchmarks
