@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --durations=25
 # a stream on a machine that is taken would be refused, as it should be. It gives way no further,
 # or it would stand still on a machine that is busy with something else.
 CHECK := unit types lint
-TEST := labs integration packaging models browser unit notebooks types lint
+TEST := labs integration packaging browser models unit notebooks types lint
 SPARE := nice -n 5
 lint = $(SPARE) $(BIN)/ruff check . && $(SPARE) $(BIN)/ruff format --check .
 types = $(SPARE) $(BIN)/mypy lab_kit $(SCRIPTS)
