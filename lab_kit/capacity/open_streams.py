@@ -38,12 +38,8 @@ class OpenStream(Protocol):
         """When the oldest final that it owes was decided; None if it owes none."""
         ...
 
-    def drain(self) -> None:
-        """Finish: send what is owed, then close."""
-        ...
-
     def close_early(self, reason: LabError) -> None:
-        """Finish in the same way, and tell the client why."""
+        """Finish: send what is owed, tell the client why, then close."""
         ...
 
 

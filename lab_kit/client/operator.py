@@ -8,27 +8,10 @@ import httpx
 from lab_kit.client.degradation import DegradationStatus, LevelChange
 from lab_kit.client.requests import refused, unreachable
 from lab_kit.client.versions import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionStatus
-from lab_kit.core.errors import (
-    InvalidParameter,
-    LabError,
-    OperatorLocked,
-    Unauthenticated,
-    VersionConflict,
-    VersionFailed,
-    VersionNotFound,
-)
 
 PREFIX = "/operator"
 _TIMEOUT_S = 120.0
 """A large model on a slow disk is loaded within it."""
-_REFUSALS: tuple[type[LabError], ...] = (
-    InvalidParameter,
-    OperatorLocked,
-    Unauthenticated,
-    VersionConflict,
-    VersionFailed,
-    VersionNotFound,
-)
 
 
 class Operator:
@@ -153,19 +136,8 @@ class Operator:
             except httpx.HTTPError as error:
                 raise unreachable(self._url, error) from error
         if answer.status_code >= 400:
-            raise _refusal(answer)
+            raise refused(answer)
         return dict(answer.json()) if answer.content else {}
-
-
-def _refusal(answer: httpx.Response) -> LabError:
-    """The server's error under its own name, saying what it said there."""
-    kinds = {kind.code: kind for kind in _REFUSALS}
-    try:
-        error = answer.json()["error"]
-        received, expected, next_step = error["message"].rsplit("; ", 2)
-        return kinds[error["code"]](received, expected, next_step)
-    except (ValueError, KeyError, TypeError):  # not in our envelope, or a name of no use here
-        return refused(answer)
 
 
 def _degradation_status(told: Mapping[str, Any]) -> DegradationStatus:

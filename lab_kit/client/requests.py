@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from pydantic import ValidationError
 
 from lab_kit.core.call_record import RequestCall
 from lab_kit.core.clock import ClockOffset, ClockProbe, best_offset
@@ -16,6 +17,7 @@ from lab_kit.core.errors import (
     SystemOverloaded,
     Unauthenticated,
 )
+from lab_kit.protocol.error_body import ErrorEnvelope
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
 PROBES = 8
@@ -60,8 +62,8 @@ async def transcribe(
         streamed: ask for each segment when it is done, rather than for everything at the end.
 
     Raises:
-        Unauthenticated: the server refused the key.
-        ConnectionFailed: it cannot be reached, or refused the request; its reason is in the error.
+        ConnectionFailed: the server cannot be reached, or does not speak as ours does.
+        LabError: it refused the request, with the error that it gave.
     """
     async with _client(url, key) as client:
         clock = best_offset([await _probe(client) for _ in range(PROBES)])
@@ -83,11 +85,7 @@ async def transcribe(
         raise refused(response)
     answer: dict[str, Any] = json.loads(response.text.splitlines()[-1])
     if "error" in answer:
-        raise ConnectionFailed(
-            f"the server gave up: {answer['error']['message']}",
-            "every segment",
-            "try again later" if answer["error"]["retryable"] else "change what the reason names",
-        )
+        raise refused_midway(answer)
     try:
         return RequestCall(
             name=name,
@@ -137,6 +135,16 @@ async def _probe(client: httpx.AsyncClient) -> ClockProbe:
     return ClockProbe(sent_ns, answer["received_ns"], answer["sent_ns"], received_ns)
 
 
+def refused_midway(answer: dict[str, Any]) -> LabError:
+    """The error for an answer that began well and ended with an envelope."""
+    envelope = ErrorEnvelope.model_validate(answer)
+    return envelope.raised() or ConnectionFailed(
+        f"the server gave up: {envelope.error.message}",
+        "every segment",
+        "try again later" if envelope.error.retryable else "change what the reason names",
+    )
+
+
 def unreachable(url: str, error: Exception) -> ConnectionFailed:
     """The error for a server that did not answer."""
     return ConnectionFailed(
@@ -147,7 +155,13 @@ def unreachable(url: str, error: Exception) -> ConnectionFailed:
 
 
 def refused(response: httpx.Response) -> LabError:
-    """The error for an answer that is a refusal; the reason is in it."""
+    """The error for an answer that is a refusal: the server's own, where it is in our envelope."""
+    try:
+        told = ErrorEnvelope.model_validate_json(response.content).raised()
+    except ValidationError:  # a proxy's words, or another server's
+        told = None
+    if told is not None:
+        return told
     kind = _KINDS.get(response.status_code, ConnectionFailed)
     return kind(
         f"the server refused with {response.status_code}: {response.text[:300]}",

@@ -1,11 +1,35 @@
 """Every error the lab raises on purpose, with what a caller needs to react to it.
 
-An error says what was received, what was expected and what to do next. It carries a machine
-code, the HTTP status it maps to and whether trying again can help; dialects translate those
-three into their provider's own form. Nothing here knows a provider.
+An error is data: what was received, what was expected and what to do next, a canonical code and a
+reason for machines, the HTTP status it maps to, and whether and when trying again can help. Its
+sentence is composed from them. Dialects translate it into their provider's own form; nothing here
+knows a provider.
 """
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import ClassVar
+
+
+class Code(StrEnum):
+    """The canonical codes, by which a client decides what to do [Source: gRPC, statuscodes.md]."""
+
+    CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    NOT_FOUND = "NOT_FOUND"
+    ALREADY_EXISTS = "ALREADY_EXISTS"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+    ABORTED = "ABORTED"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    UNIMPLEMENTED = "UNIMPLEMENTED"
+    INTERNAL = "INTERNAL"
+    UNAVAILABLE = "UNAVAILABLE"
+    DATA_LOSS = "DATA_LOSS"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
 
 
 class LabError(Exception):
@@ -15,16 +39,34 @@ class LabError(Exception):
         received: what arrived or happened, as a phrase.
         expected: what would have been right, as a phrase.
         next_step: what the reader can do about it, as an imperative.
+        retry_after_s: when trying again makes sense, where that is known.
+        details: more for machines, by name.
+
+    Attributes:
+        code: the canonical code, which says how to react.
+        reason: what it is, more exactly; no two kinds have the same.
+        http_status: as an answer over HTTP.
+        retryable: whether trying again can help.
     """
 
-    code: ClassVar[str] = "INTERNAL"
+    code: ClassVar[Code] = Code.INTERNAL
+    reason: ClassVar[str] = "INTERNAL"
     http_status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 
-    def __init__(self, received: str, expected: str, next_step: str) -> None:
+    def __init__(
+        self,
+        received: str,
+        expected: str,
+        next_step: str,
+        retry_after_s: float | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
         self.received = received
         self.expected = expected
         self.next_step = next_step
+        self.retry_after_s = retry_after_s
+        self.details = dict(details or {})
         super().__init__(f"{received}; {expected}; {next_step}")
 
 
@@ -35,91 +77,104 @@ INTERNAL_FAILURE = "the server failed; its log says why"
 class InvalidAudioFormat(LabError):
     """The bytes cannot be read as the audio they claim to be."""
 
-    code = "INVALID_AUDIO_FORMAT"
+    code = Code.INVALID_ARGUMENT
+    reason = "INVALID_AUDIO_FORMAT"
     http_status = 400
 
 
 class UnsupportedSampleRate(LabError):
     """The sample rate is outside what the resampler accepts."""
 
-    code = "UNSUPPORTED_SAMPLE_RATE"
+    code = Code.INVALID_ARGUMENT
+    reason = "UNSUPPORTED_SAMPLE_RATE"
     http_status = 400
 
 
 class InvalidParameter(LabError):
     """A parameter of a request has no meaning here."""
 
-    code = "INVALID_PARAMETER"
+    code = Code.INVALID_ARGUMENT
+    reason = "INVALID_PARAMETER"
     http_status = 400
 
 
 class InvalidMessage(LabError):
     """A message on an open stream cannot be understood; the stream stays open."""
 
-    code = "INVALID_MESSAGE"
+    code = Code.INVALID_ARGUMENT
+    reason = "INVALID_MESSAGE"
     http_status = 400
 
 
 class Unauthenticated(LabError):
     """No key, or not the right one."""
 
-    code = "UNAUTHENTICATED"
+    code = Code.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
     http_status = 401
 
 
 class Forbidden(LabError):
     """Whoever asks may not, whatever key they show."""
 
-    code = "FORBIDDEN"
+    code = Code.PERMISSION_DENIED
+    reason = "FORBIDDEN"
     http_status = 403
 
 
 class OperatorLocked(LabError):
     """The operator's API is asked for on a server that was given no operator's key."""
 
-    code = "OPERATOR_LOCKED"
+    code = Code.PERMISSION_DENIED
+    reason = "OPERATOR_LOCKED"
     http_status = 403
 
 
 class ModelNotFound(LabError):
     """No model of that name is in the catalog or loaded."""
 
-    code = "MODEL_NOT_FOUND"
+    code = Code.NOT_FOUND
+    reason = "MODEL_NOT_FOUND"
     http_status = 404
 
 
 class VersionNotFound(LabError):
     """The repository has no version of that number, or no version carries that label."""
 
-    code = "VERSION_NOT_FOUND"
+    code = Code.NOT_FOUND
+    reason = "VERSION_NOT_FOUND"
     http_status = 404
 
 
 class VersionConflict(LabError):
     """A version is not in the state from which what was asked is possible."""
 
-    code = "VERSION_CONFLICT"
+    code = Code.FAILED_PRECONDITION
+    reason = "VERSION_CONFLICT"
     http_status = 409
 
 
 class VersionFailed(LabError):
     """A version could not be loaded, or did not answer; the others serve on."""
 
-    code = "VERSION_FAILED"
+    code = Code.FAILED_PRECONDITION
+    reason = "VERSION_FAILED"
     http_status = 422
 
 
 class PayloadTooLarge(LabError):
     """More audio than one request or one stream may hold."""
 
-    code = "PAYLOAD_TOO_LARGE"
+    code = Code.INVALID_ARGUMENT
+    reason = "PAYLOAD_TOO_LARGE"
     http_status = 413
 
 
 class StreamIdle(LabError):
     """Nothing arrived on an open stream for too long."""
 
-    code = "STREAM_IDLE"
+    code = Code.DEADLINE_EXCEEDED
+    reason = "STREAM_IDLE"
     http_status = 408
     retryable = True
 
@@ -127,14 +182,16 @@ class StreamIdle(LabError):
 class SlowConsumer(LabError):
     """The client does not read its results; what waits for it has reached its limit."""
 
-    code = "SLOW_CONSUMER"
+    code = Code.ABORTED
+    reason = "SLOW_CONSUMER"
     http_status = 408
 
 
 class GoingAway(LabError):
     """The server stops and ends an open stream, after everything that was owed."""
 
-    code = "GOING_AWAY"
+    code = Code.UNAVAILABLE
+    reason = "GOING_AWAY"
     http_status = 503
     retryable = True
 
@@ -142,7 +199,8 @@ class GoingAway(LabError):
 class ModelNotLoaded(LabError):
     """The weights are missing, or the server is not ready yet."""
 
-    code = "MODEL_NOT_LOADED"
+    code = Code.UNAVAILABLE
+    reason = "MODEL_NOT_LOADED"
     http_status = 503
     retryable = True
 
@@ -150,27 +208,34 @@ class ModelNotLoaded(LabError):
 class SystemOverloaded(LabError):
     """Every place is taken; ``retry_after_s`` says when to come back."""
 
-    code = "SYSTEM_OVERLOADED"
+    code = Code.RESOURCE_EXHAUSTED
+    reason = "SYSTEM_OVERLOADED"
     http_status = 503
     retryable = True
 
     def __init__(
-        self, received: str, expected: str, next_step: str, retry_after_s: float = 1.0
+        self,
+        received: str,
+        expected: str,
+        next_step: str,
+        retry_after_s: float | None = 1.0,
+        details: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(received, expected, next_step)
-        self.retry_after_s = retry_after_s
+        super().__init__(received, expected, next_step, retry_after_s, details)
 
 
 class ModelStoreError(LabError):
     """Weights could not be fetched, verified or read; nothing half-written is left."""
 
-    code = "MODEL_STORE"
+    code = Code.DATA_LOSS
+    reason = "MODEL_STORE"
 
 
 class ServerFailed(LabError):
     """A server process did not become ready, or ended on its own."""
 
-    code = "SERVER_FAILED"
+    code = Code.UNAVAILABLE
+    reason = "SERVER_FAILED"
 
 
 class ConnectionFailed(LabError):
@@ -179,7 +244,8 @@ class ConnectionFailed(LabError):
     ``close_code`` is what the server closed a socket with; None if it said none.
     """
 
-    code = "CONNECTION_FAILED"
+    code = Code.UNAVAILABLE
+    reason = "CONNECTION_FAILED"
     retryable = True
 
     def __init__(
@@ -192,10 +258,12 @@ class ConnectionFailed(LabError):
 class AudioDeviceUnavailable(LabError):
     """No sound library, no sound card, or the card refuses what was asked of it."""
 
-    code = "AUDIO_DEVICE_UNAVAILABLE"
+    code = Code.FAILED_PRECONDITION
+    reason = "AUDIO_DEVICE_UNAVAILABLE"
 
 
 class DatasetError(LabError):
     """A clip is unknown, or what was built is not what the manifest promises."""
 
-    code = "DATASET"
+    code = Code.DATA_LOSS
+    reason = "DATASET"

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import ModelInfo, PriorityClass
+from lab_kit.core.ids import StreamId
 
 
 class Priority(IntEnum):
@@ -41,7 +42,7 @@ class DecodeRequest:
     max_tokens: int | None = None
     draft: tuple[int, ...] = ()
     context: str = ""
-    stream: int | None = None
+    stream: StreamId | None = None
     priority_class: PriorityClass = PriorityClass.INTERACTIVE
 
 

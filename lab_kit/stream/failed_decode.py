@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.ids import StreamIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,14 +11,14 @@ class FailedDecode:
     """One decode that will not be tried again.
 
     Attributes:
-        stream: names the stream within this server's life, as traces and logs do.
+        identity: names the call and the stream, as traces and logs do.
         trace_id: of its trace; empty where it was not sampled.
         audio: (samples,) float32 at 16 kHz that was to be decoded.
         tries: how often it was tried.
         error: what the last try raised.
     """
 
-    stream: int
+    identity: StreamIdentity
     trace_id: str
     audio: FloatArray
     tries: int

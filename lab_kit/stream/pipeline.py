@@ -29,6 +29,7 @@ from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.audio.sources.incoming import IncomingAudio
 from lab_kit.core.errors import LabError, SystemOverloaded
 from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
+from lab_kit.core.ids import StreamIdentity
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
 from lab_kit.stream.actions import Action, Cancel, Emit, Refresh, Submit
 from lab_kit.stream.failed_decode import FailedDecode
@@ -94,6 +95,7 @@ class StreamPipeline:
 
     Args:
         longest_s: audio the stream may hold in all.
+        identity: its names; without them it is given new ones.
 
     Attributes:
         last_audio_ns: when the stream last got sound; at first, when it was opened.
@@ -109,8 +111,10 @@ class StreamPipeline:
         options: StreamOptions,
         longest_s: float,
         services: PipelineServices | None = None,
+        identity: StreamIdentity | None = None,
     ) -> None:
         self.options = options
+        self._identity = identity or StreamIdentity.new()
         self._services = services or PipelineServices()
         self._engine = engine
         self._incoming = IncomingAudio(
@@ -127,7 +131,7 @@ class StreamPipeline:
         self.last_audio_ns = time.perf_counter_ns()
         self._trace = StreamTrace(
             self._services.tracing,
-            {"stream": id(self), "priority_class": options.priority_class.value},
+            {**self._identity.as_attributes(), "priority_class": options.priority_class.value},
         )
 
     @property
@@ -245,7 +249,9 @@ class StreamPipeline:
 
     def _ours(self, request: DecodeRequest) -> DecodeRequest:
         """The request with our name and class on it, so that streams can take turns."""
-        return replace(request, stream=id(self), priority_class=self.options.priority_class)
+        return replace(
+            request, stream=self._identity.stream, priority_class=self.options.priority_class
+        )
 
     def _cancel(self, cancel: Cancel) -> None:
         decode = self._submitted.pop(cancel.number, None)
@@ -281,7 +287,7 @@ class StreamPipeline:
 
     def _decode_failed(self, number: int, decode: SubmittedDecode, error: Exception) -> None:
         """What is not owed is left out; a final is tried again, and kept if that fails too."""
-        _log.error("a decode failed", exc_info=error)
+        _log.error("a decode failed: %s: %s", type(error).__name__, error)
         self._trace.note("decode failed", error=str(error), tries=decode.tries)
         if self._session.refused(number):
             return
@@ -301,7 +307,7 @@ class StreamPipeline:
         self._failure.__cause__ = error
         self._services.on_failed_decode(
             FailedDecode(
-                stream=id(self),
+                identity=self._identity,
                 trace_id=self.trace_id,
                 audio=decode.request.audio,
                 tries=decode.tries,

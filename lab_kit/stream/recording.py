@@ -7,16 +7,18 @@ silence is never decoded, so nothing is invented for it. Whoever speaks live goe
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 
 from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import Final, PriorityClass, StreamOptions
+from lab_kit.core.ids import StreamId
 from lab_kit.engine.api import Engine, Ticket
 from lab_kit.stream.actions import Cancel, Emit, Submit
 from lab_kit.stream.session import StreamSession
+from lab_kit.stream.sink.steps import Postprocess, Skipped
 
 PAUSE_S = 0.5
 """Silence at which a recording is cut; nobody waits for it here, so it can be long."""
@@ -26,12 +28,19 @@ live streams need."""
 
 
 async def recognize(
-    engine: Engine, scorer: SpeechScorer, audio: FloatArray, preparation: Executor
+    engine: Engine,
+    scorer: SpeechScorer,
+    audio: FloatArray,
+    preparation: Executor,
+    postprocess: Postprocess,
+    on_skipped: Callable[[Skipped], None],
 ) -> AsyncIterator[Final]:
     """Transcribe (samples,) float32 at 16 kHz, each segment when it and those before are done.
 
     Args:
         preparation: where voice activity runs over the whole recording.
+        postprocess: the optional steps that every result passes.
+        on_skipped: told of a step that was left out of a result.
 
     Raises:
         SystemOverloaded: the engine has no room; what was submitted is cancelled.
@@ -40,6 +49,7 @@ async def recognize(
         StreamOptions(interim_results=False, endpoint_silence_s=PAUSE_S, speech_events=False),
         scorer,
     )
+    stream = StreamId.new()
     loop = asyncio.get_running_loop()
     decodes = deque(await loop.run_in_executor(preparation, _segment, session, audio))
     ahead: deque[tuple[int, Ticket]] = deque()
@@ -47,16 +57,17 @@ async def recognize(
         while decodes or ahead:
             while decodes and len(ahead) < MOST_AHEAD:
                 decode = decodes.popleft()
-                request = replace(
-                    decode.request, priority_class=PriorityClass.BATCH, stream=id(session)
-                )
+                request = replace(decode.request, priority_class=PriorityClass.BATCH, stream=stream)
                 ahead.append((decode.number, engine.submit(request)))
             number, ticket = ahead[0]
             hypothesis = await asyncio.wrap_future(ticket.future)
             ahead.popleft()
             for action in session.answer(number, hypothesis):
                 if isinstance(action, Emit) and isinstance(action.event, Final):
-                    yield action.event
+                    final, skipped = postprocess(action.event)
+                    for one in skipped:
+                        on_skipped(one)
+                    yield final
     finally:  # a full queue, or a client that went away: give everything back
         for _, ticket in ahead:
             engine.cancel(ticket)

@@ -199,7 +199,7 @@ def test_any_scheme_carries_the_key(keyed_bench: Bench, scheme: str) -> None:
     for headers in ({}, {"authorization": f"{scheme} nope"}, {"authorization": scheme}):
         answer = httpx.post(address, content=bytes(3_200), headers=headers | kind_of)
         assert answer.status_code == 401
-        assert answer.json()["error"]["code"] == "UNAUTHENTICATED"
+        assert answer.json()["error"]["reason"] == "UNAUTHENTICATED"
 
 
 async def test_a_browser_offers_its_key_as_a_subprotocol(keyed_bench: Bench) -> None:

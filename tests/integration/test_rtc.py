@@ -157,7 +157,7 @@ async def test_what_is_no_offer_is_refused(bench: Bench, body: bytes) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         answer = await http.post(f"{bench.url}/v1/rtc", content=body, headers=SDP)
     assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "INVALID_MESSAGE"
+    assert answer.json()["error"]["reason"] == "INVALID_MESSAGE"
     await eventually(lambda: is_at_rest(bench.url), "at rest")
 
 

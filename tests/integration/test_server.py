@@ -102,7 +102,7 @@ def test_an_upload_says_where_its_time_went(bench: Bench) -> None:
 def test_mp3_is_refused_by_name(bench: Bench) -> None:
     answer = post(bench, encoded("MP3", "MPEG_LAYER_III", 48_000), "audio/mpeg")
     assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "INVALID_AUDIO_FORMAT"
+    assert answer.json()["error"]["reason"] == "INVALID_AUDIO_FORMAT"
 
 
 async def test_metrics_parse_and_count_what_happened(bench: Bench) -> None:
@@ -161,7 +161,7 @@ def test_it_answers_while_it_loads_but_is_not_ready(tmp_path: Path) -> None:
         assert httpx.get(f"{url}/healthz").status_code == 200
         early = httpx.post(f"{url}/v1/audio:transcribe", content=bytes(32))
         assert early.status_code == 503
-        assert early.json()["error"]["code"] == "MODEL_NOT_LOADED"
+        assert early.json()["error"]["reason"] == "MODEL_NOT_LOADED"
         assert early.json()["error"]["retryable"] is True
         wait_until(lambda: httpx.get(f"{url}/readyz").status_code == 200, "ready")
     finally:

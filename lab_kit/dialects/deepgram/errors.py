@@ -34,11 +34,11 @@ def refusal(error: LabError, request_id: str) -> Refusal:
         InvalidParameter: "INVALID_QUERY_PARAMETER",
         SystemOverloaded: "TOO_MANY_REQUESTS",
     }
-    default = "INVALID_QUERY_PARAMETER" if error.http_status == 400 else error.code
+    default = "INVALID_QUERY_PARAMETER" if error.http_status == 400 else error.reason
     code = codes.get(type(error), default)
     headers = {"dg-request-id": request_id, "dg-error": _latin(str(error))}
     if isinstance(error, SystemOverloaded):
-        headers["retry-after"] = str(max(1, round(error.retry_after_s)))
+        headers["retry-after"] = str(max(1, round(error.retry_after_s or 1.0)))
     body = {"err_code": code, "err_msg": str(error), "request_id": request_id}
     return Refusal(error.http_status, body, headers)
 
@@ -48,7 +48,7 @@ def error_message(error: LabError, text: str) -> dict[str, str]:
     return {
         "type": "Error",
         "variant": "SchemaError",
-        "code": error.code,
+        "code": error.reason,
         "description": str(error),
         "message": text[:200],
     }
@@ -79,7 +79,7 @@ def close_frame(error: LabError) -> CloseFrame:
         StreamIdle: (1011, "NET-0001"),
         SlowConsumer: (1008, "SLOW-CONSUMER"),
     }
-    code, name = codes.get(type(error), (1011, error.code))
+    code, name = codes.get(type(error), (1011, error.reason))
     # a close frame's reason holds at most 123 bytes (RFC 6455, 5.5)
     reason = f"{name}: {error.received}; {error.expected}"
     return CloseFrame(code, reason.encode()[:123].decode(errors="ignore"))

@@ -20,11 +20,11 @@ _CODES: dict[type[LabError], str] = {
 def error_object(error: LabError, param: str | None = None) -> dict[str, Any]:
     """The object that stands under ``error``."""
     kind = "server_error" if error.http_status >= 500 else "invalid_request_error"
-    code = _CODES.get(type(error), error.code.lower())
+    code = _CODES.get(type(error), error.reason.lower())
     return {"message": str(error), "type": kind, "param": param, "code": code}
 
 
 class CommitEmpty(InvalidMessage):
     """A commit with nothing worth it in the buffer."""
 
-    code = "INPUT_AUDIO_BUFFER_COMMIT_EMPTY"
+    reason = "INPUT_AUDIO_BUFFER_COMMIT_EMPTY"

@@ -2,24 +2,23 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from lab_kit.core.clock import seconds_of
-from lab_kit.gateway.door.keys import Keys
+from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.versions.versions import Versions
 
 OWNER = "lab_kit"
 """Of the versions that this server publishes; whose weights they hold is in the catalog."""
 
 
-def model_routes(keys: Keys, versions: Versions) -> APIRouter:
+def model_routes(door: Door, versions: Versions) -> APIRouter:
     """The route, bound to the server's parts."""
-    router = APIRouter()
+    router = APIRouter(route_class=guarded(door))
 
     @router.get("/v1/models")
-    def models(request: Request) -> dict[str, Any]:
+    def models() -> dict[str, Any]:
         """The models that can be asked for, as OpenAI lists its own; the rest is ours."""
-        keys.check_caller(request.headers.get("authorization"))
         model = versions.production
         published = versions.status(int(model.version)).published
         entry = {

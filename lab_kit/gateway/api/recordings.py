@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,8 +13,9 @@ from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.events import Final, ModelInfo
+from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
-from lab_kit.gateway.api.errors import envelope
+from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import (
@@ -25,6 +26,8 @@ from lab_kit.gateway.door.uploads import (
     unless_gone,
 )
 from lab_kit.gateway.versions.lease import Lease
+from lab_kit.protocol.error_body import ErrorEnvelope
+from lab_kit.stream.sink.steps import STEPS, asked_for
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
 _RAW = "audio/l16"
@@ -40,19 +43,38 @@ def recording_routes(door: Door, limits: Limits, preparation: Preparation) -> AP
     async def transcribe(request: Request, lease: version) -> Response:
         """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
 
-        With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done.
+        With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done. The
+        query switches optional steps on, as in ``?redact=true``.
         """
+        steps = _steps(request.query_params)
         data = await read_body(request, limits.upload_bytes)
-        answer = RecordingAnswer(lease.engine.model, received_ns=time.perf_counter_ns())
+        answer = RecordingAnswer(
+            lease.engine.model, request_id_of(request), received_ns=time.perf_counter_ns()
+        )
         kind = request.headers.get("content-type", "")
         audio = await preparation.read(partial(_decoded, data, kind, limits))
-        finals = preparation.recognize(lease, audio)
+        finals = preparation.recognize(lease, audio, steps)
         if _LINES in request.headers.get("accept", ""):
             return StreamingResponse(answer.lines(finals, audio), media_type=_LINES)
         whole = await unless_gone(request, answer.whole(finals, audio))
         return Response(status_code=CLIENT_CLOSED) if whole is None else JSONResponse(whole)
 
     return router
+
+
+def _steps(query: Mapping[str, str]) -> tuple[str, ...]:
+    """What the query asks for; a step that is not there must not be left out in silence.
+
+    Raises:
+        InvalidParameter: it asks for something else.
+    """
+    if strange := set(query) - set(STEPS):
+        raise InvalidParameter(
+            f"{', '.join(sorted(strange))[:200]} in the query",
+            f"{', '.join(STEPS)}, or nothing",
+            "leave the others out",
+        )
+    return asked_for(query)
 
 
 def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
@@ -79,8 +101,9 @@ def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
 class RecordingAnswer:
     """One recording's answer as it comes together."""
 
-    def __init__(self, model: ModelInfo, received_ns: int) -> None:
+    def __init__(self, model: ModelInfo, request_id: RequestId, received_ns: int) -> None:
         self._model = model
+        self._request_id = request_id
         self._received_ns = received_ns
         self._finals: list[Final] = []
 
@@ -91,7 +114,7 @@ class RecordingAnswer:
                 self._finals.append(final)
                 yield json.dumps({"segment": _segment(final)}) + "\n"
         except LabError as error:  # the status is out already, so the last line has to say it
-            yield json.dumps(envelope(error)) + "\n"
+            yield json.dumps(ErrorEnvelope.of(error, self._request_id).json_body()) + "\n"
             return
         yield json.dumps(self._body(audio)) + "\n"
 

@@ -1,10 +1,26 @@
-"""Who may come in, who is in, and which version they are given."""
+"""The one way into a server, whatever was called and however it is spoken.
+
+One order: a call has its name, then its key is looked at, then what it wants is admitted, then it
+is given a version. What it holds is released in one place, when ``open`` is left. Only `Admitted`
+gives an engine, so that a way in which forgets the door can do no work.
+"""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import ExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
 
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.open_streams import OpenStream
-from lab_kit.core.errors import SystemOverloaded
+from lab_kit.core.errors import GoingAway, SystemOverloaded
 from lab_kit.core.events import PriorityClass
-from lab_kit.gateway.door.keys import Keys
+from lab_kit.core.ids import RequestId
+from lab_kit.gateway.door.call import Call, http_call
+from lab_kit.gateway.door.keys import Keys, Principal, Role
+from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.versions import Versions
 
@@ -13,7 +29,7 @@ class Door:
     """The way into one server.
 
     Attributes:
-        streams: the live streams that are open.
+        streams: the places that are taken.
         is_draining: nobody is let in any more; who is in may finish.
     """
 
@@ -29,32 +45,110 @@ class Door:
         """Production loaded, a warm-up inference done, and not about to stop."""
         return self._versions.is_ready and not self.is_draining
 
-    def admit(self, priority_class: PriorityClass = PriorityClass.INTERACTIVE) -> None:
-        """Make sure that one more stream may open.
+    @asynccontextmanager
+    async def open(self, call: Call, role: Role = Role.CALLER) -> AsyncIterator["Admitted"]:
+        """Let a call in, with what its key allows; what it holds is released on leaving.
+
+        Raises:
+            Unauthenticated, OperatorLocked: the key is not one for ``role``.
+        """
+        principal = self.keys.authenticate(call.credential, role)
+        with ExitStack() as held:
+            yield Admitted(call, principal, self, held)
+
+    def drain(self) -> None:
+        """Let nobody in any more, and have every stream finish."""
+        self.is_draining = True
+        for stream in tuple(self.streams):
+            stream.close_early(GoingAway("the server stops", "another server", "connect again"))
+
+    def admit(self, priority_class: PriorityClass, beside: set[OpenStream] | None = None) -> None:
+        """Make sure that work of that class may begin.
+
+        Args:
+            beside: the streams among which it needs a place; None for what needs none.
 
         Raises:
             SystemOverloaded: the server is full, reduces its service, or is stopping.
         """
-        self._check_going_on()
-        self._admission.admit(priority_class, self.streams)
-
-    def admit_recording(self) -> None:
-        """Make sure that one more recording may be taken: batch work, and in no stream's place.
-
-        Raises:
-            SystemOverloaded: the server reduces its service, or is stopping.
-        """
-        self._check_going_on()
-        self._admission.admit(PriorityClass.BATCH, ())
-
-    def lease(self, number: int | None = None) -> Lease:
-        """A version for one stream or request; see `Versions.lease`."""
-        return self._versions.lease(number)
-
-    def _check_going_on(self) -> None:
         if self.is_draining:
             raise SystemOverloaded(
                 "the server stops",
                 "one that goes on",
                 "connect to another server, or once it is back",
             )
+        self._admission.admit(priority_class, beside or ())
+
+    def lease(self, version: int | None) -> Lease:
+        """A version for one stream or request; see `Versions.lease`."""
+        return self._versions.lease(version)
+
+
+class Admitted:
+    """A call that was let in, and what it holds.
+
+    Attributes:
+        principal: who calls.
+        request_id: the call's name.
+        peer: the address it comes from.
+    """
+
+    def __init__(self, call: Call, principal: Principal, door: Door, held: ExitStack) -> None:
+        self.principal = principal
+        self.request_id: RequestId = call.request_id
+        self.peer = call.peer
+        self._door = door
+        self._held = held
+
+    def stream(self, priority_class: PriorityClass) -> Place:
+        """A place among the live streams, and the version whose turn it is.
+
+        Raises:
+            SystemOverloaded: the server is full, reduces its service, or is stopping.
+            ModelNotLoaded: no version is ready.
+        """
+        self._door.admit(priority_class, self._door.streams)
+        lease = self._held.enter_context(self._door.lease(None))
+        place = Place(self.request_id, priority_class, lease)
+        self._door.streams.add(place)
+        self._held.callback(self._door.streams.discard, place)
+        return place
+
+    def recording(self) -> Lease:
+        """A version for a recording: batch work, which takes no stream's place.
+
+        Raises:
+            SystemOverloaded, ModelNotLoaded: see `stream`.
+        """
+        self._door.admit(PriorityClass.BATCH)
+        return self._held.enter_context(self._door.lease(None))
+
+    def inference(self, version: int | None) -> Lease:
+        """A version for one run of the bare model, whose urgency is in a body that is still unread.
+
+        Raises:
+            SystemOverloaded, ModelNotLoaded: see `stream`.
+            ModelNotFound, VersionNotFound: there is no such version.
+        """
+        self._door.admit(PriorityClass.INTERACTIVE)
+        return self._held.enter_context(self._door.lease(version))
+
+
+def guarded(door: Door, role: Role = Role.CALLER) -> type[APIRoute]:
+    """A kind of HTTP route that reads or changes what is there, and does no work.
+
+    The framework reads a body before it asks a dependency, so the key is asked around both.
+    """
+
+    class Guarded(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            """The framework's handler, inside the door."""
+            handle = super().get_route_handler()
+
+            async def handled(request: Request) -> Response:
+                async with door.open(http_call(request), role):
+                    return await handle(request)
+
+            return handled
+
+    return Guarded

@@ -5,16 +5,18 @@ browser says in ``Origin`` whose page it is. A page whose name was made to point
 (DNS rebinding) shows in ``Host``. Where callers need a key no page has it, and nothing is checked.
 """
 
-import json
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from starlette.responses import Response
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from lab_kit.core.errors import Forbidden
+from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.keys import Keys
+from lab_kit.protocol.error_body import ErrorEnvelope
 
 
 class RefuseForeignPages:
@@ -40,8 +42,8 @@ class RefuseForeignPages:
             "one from this machine",
             "start the server with --key, or use a page that this machine serves",
         )
-        body = {"error": {"code": error.code, "message": str(error), "retryable": False}}
-        refusal = Response(json.dumps(body), error.http_status, media_type="application/json")
+        body = ErrorEnvelope.of(error, request_id_of(HTTPConnection(scope))).json_body()
+        refusal = JSONResponse(body, error.http_status)
         if scope["type"] == "websocket":
             await WebSocket(scope, receive, send).send_denial_response(refusal)
         else:

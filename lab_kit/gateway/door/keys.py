@@ -1,15 +1,33 @@
 """Who may come in: a caller with the caller's key, an operator with the operator's."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from hmac import compare_digest
 
 from lab_kit.core.errors import InvalidParameter, OperatorLocked, Unauthenticated
+from lab_kit.core.ids import TenantId
 
 KEY_VARIABLE = "LAB_SERVER_KEY"
 OPERATOR_KEY_VARIABLE = "LAB_OPERATOR_KEY"
 _KEY = re.compile(r"[!-~]+")
+ANYBODY, KEY_HOLDER, OPERATOR = TenantId("anybody"), TenantId("key-holder"), TenantId("operator")
+"""With one key there is one tenant, and with none everybody is the same one."""
+
+
+class Role(StrEnum):
+    """What a way in asks of those who call."""
+
+    CALLER = "caller"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls, as their key says."""
+
+    tenant: TenantId
+    role: Role
 
 
 @dataclass(slots=True)
@@ -37,33 +55,29 @@ class Keys:
                     "pass such a key, or leave it out for none",
                 )
 
-    def check_caller(self, authorization: str | None, subprotocols: Sequence[str] = ()) -> None:
-        """Accept a request's key.
+    def authenticate(self, credential: str | None, role: Role) -> Principal:
+        """Who calls, by the key that is offered; the operator's key and the caller's are two.
 
         Args:
-            authorization: the header, with any scheme; a browser, which cannot set it, offers
-                the scheme and the key as two subprotocols instead.
+            credential: the key, with any scheme before it.
 
         Raises:
             Unauthenticated: a key is set and this is not it.
+            OperatorLocked: the server was given no operator's key, so that nobody has it.
         """
-        if self.caller is not None:
-            _require(self.caller, authorization or " ".join(subprotocols[:2]))
-
-    def check_operator(self, authorization: str | None) -> None:
-        """Accept an operator's key; a caller's key is none.
-
-        Raises:
-            OperatorLocked: the server was given no such key, so that nobody has it.
-            Unauthenticated: this is not it.
-        """
-        if self.operator is None:
-            raise OperatorLocked(
-                "the operator's API, which is locked",
-                "a server that was started with an operator's key",
-                f"set {OPERATOR_KEY_VARIABLE}, or pass --operator-key, and start it again",
-            )
-        _require(self.operator, authorization or "")
+        if role is Role.OPERATOR:
+            if self.operator is None:
+                raise OperatorLocked(
+                    "the operator's API, which is locked",
+                    "a server that was started with an operator's key",
+                    f"set {OPERATOR_KEY_VARIABLE}, or pass --operator-key, and start it again",
+                )
+            _require(self.operator, credential or "")
+            return Principal(OPERATOR, role)
+        if self.caller is None:
+            return Principal(ANYBODY, role)
+        _require(self.caller, credential or "")
+        return Principal(KEY_HOLDER, role)
 
 
 def _require(key: str, offered: str) -> None:

@@ -14,13 +14,15 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.core.errors import LabError, PayloadTooLarge, SystemOverloaded
+from lab_kit.core.errors import LabError, PayloadTooLarge
 from lab_kit.core.events import Final
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.stream.recording import recognize
+from lab_kit.stream.sink.steps import Postprocess, SwitchableSteps
 
 CLIENT_CLOSED = 499
 """nginx's number for it; nobody is left to read it, but the metrics are."""
@@ -34,18 +36,32 @@ class Preparation:
     streams.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, steps: SwitchableSteps) -> None:
         self._metrics = metrics
+        self._steps = steps
         self._thread = ThreadPoolExecutor(1, "preparation")
 
     async def read(self, read: Callable[[], _T]) -> _T:
         """Run ``read``, which decodes what arrived; minutes of FLAC take it a second."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, read)
 
-    def recognize(self, lease: Lease, audio: FloatArray) -> AsyncIterator[Final]:
-        """Transcribe (samples,) float32 at 16 kHz; see `stream.recording.recognize`."""
+    def recognize(
+        self, lease: Lease, audio: FloatArray, steps: tuple[str, ...]
+    ) -> AsyncIterator[Final]:
+        """Transcribe (samples,) float32 at 16 kHz; see `stream.recording.recognize`.
+
+        Args:
+            steps: the optional steps that every result passes, by name.
+        """
         self._metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
-        return recognize(lease.engine, lease.new_scorer(), audio, self._thread)
+        return recognize(
+            lease.engine,
+            lease.new_scorer(),
+            audio,
+            self._thread,
+            Postprocess(steps, self._steps.table),
+            self._metrics.count_skipped,
+        )
 
     def stop(self) -> None:
         """End the thread; what waits for it is dropped."""
@@ -56,9 +72,8 @@ def leased(door: Door) -> Callable[[Request], AsyncIterator[Lease]]:
     """A dependency of routes that take a recording: a version until the last byte is sent."""
 
     async def lease(request: Request) -> AsyncIterator[Lease]:
-        door.keys.check_caller(request.headers.get("authorization"))
-        door.admit_recording()
-        with door.lease() as lease:
+        async with door.open(http_call(request)) as admitted:
+            lease = admitted.recording()
             request.state.version = lease.version  # for the count of requests
             yield lease
 
@@ -106,5 +121,4 @@ def retry_after(error: LabError) -> dict[str, str]:
     """The header that says when to come back, in whole seconds; none where that would not help."""
     if not error.retryable:
         return {}
-    wait_s = error.retry_after_s if isinstance(error, SystemOverloaded) else 1.0
-    return {"retry-after": str(max(1, math.ceil(wait_s)))}
+    return {"retry-after": str(max(1, math.ceil(error.retry_after_s or 1.0)))}

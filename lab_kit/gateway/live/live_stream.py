@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from lab_kit.core.errors import (
-    GoingAway,
     InvalidAudioFormat,
     InvalidMessage,
     InvalidParameter,
@@ -20,10 +19,9 @@ from lab_kit.core.errors import (
     SlowConsumer,
     StreamIdle,
 )
-from lab_kit.core.events import PriorityClass
+from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.stream_services import StreamServices
-from lab_kit.gateway.versions.lease import Lease
 from lab_kit.protocol.live import Audio, Control, Dialect, Ending, Input, Reply
 from lab_kit.stream.pipeline import StreamPipeline
 
@@ -68,10 +66,11 @@ class LiveStream:
     """One open stream, on one version from its first word to its last."""
 
     def __init__(
-        self, streams: StreamServices, lease: Lease, wire: ServerWire, dialect: Dialect
+        self, streams: StreamServices, place: Place, wire: ServerWire, dialect: Dialect
     ) -> None:
         self._streams = streams
-        self._lease = lease
+        self._place = place
+        self._lease = place.lease
         self._wire = wire
         self._dialect = dialect
         self._begun = asyncio.Event()
@@ -80,14 +79,13 @@ class LiveStream:
         self._patience: asyncio.Timeout | None = None
         self._pipeline: StreamPipeline | None = None
         self._reason: LabError | None = None
-        self.opened_ns = time.perf_counter_ns()
-        # a plain value: others' admission reads it, and must not depend on what this client says
-        self.priority_class: PriorityClass = dialect.options.priority_class
+        place.take(self)
 
     @property
     def last_audio_ns(self) -> int:
         """When sound last came; the opening, if none has."""
-        return self.opened_ns if self._pipeline is None else self._pipeline.last_audio_ns
+        opened_ns = self._place.opened_ns
+        return opened_ns if self._pipeline is None else self._pipeline.last_audio_ns
 
     @property
     def owed_since_ns(self) -> int | None:
@@ -101,16 +99,12 @@ class LiveStream:
             InvalidParameter, UnsupportedSampleRate: the options cannot be met.
         """
         if self._pipeline is None:
-            self._pipeline = self._streams.pipeline(self._lease, self._dialect.options)
+            self._pipeline = self._streams.pipeline(self._place, self._dialect.options)
             self._begun.set()
         return self._pipeline
 
-    def drain(self) -> None:
-        """Finish: send the finals that are owed, then close."""
-        self.close_early(GoingAway("the server stops", "another server", "connect again"))
-
     def close_early(self, reason: LabError) -> None:
-        """Finish in the same way, and tell the client why."""
+        """Finish: send the finals that are owed, tell the client why, then close."""
         self._reason = reason
         self._is_drained = True
         if self._patience is not None and not self._patience.expired():
@@ -119,7 +113,6 @@ class LiveStream:
     async def run(self) -> None:
         """Serve the stream until it ends, however it ends."""
         version, metrics = self._lease.version, self._streams.metrics
-        self._streams.door.streams.add(self)
         metrics.streams.labels(version).inc()
         code: int | str = GONE
         try:
@@ -133,8 +126,6 @@ class LiveStream:
             if self._pipeline is not None:
                 self._pipeline.abandon()
                 metrics.audio.labels("stream").inc(self._pipeline.audio_s)
-            # last: who finds the stream gone finds everything of it released and accounted for
-            self._streams.door.streams.discard(self)
 
     async def _serve(self) -> LabError | None:
         """Why the stream ends; None if the client said so."""

@@ -29,7 +29,8 @@ class DeadLetter:
     Attributes:
         number: counts letters, from 1.
         at: when, in UTC, as ISO 8601.
-        stream: names the stream within this server's life, as traces and logs do.
+        request_id: names the call, as its answer, traces and logs do.
+        stream_id: names the stream in the same way.
         trace_id: of its trace; empty where it was not sampled.
         audio_s: length of the sound.
         tries: how often it was tried.
@@ -38,7 +39,8 @@ class DeadLetter:
 
     number: int
     at: str
-    stream: int
+    request_id: str
+    stream_id: str
     trace_id: str
     audio_s: float
     tries: int
@@ -70,7 +72,7 @@ class DeadLetters:
         letter = DeadLetter(
             number=self.total,
             at=wall_clock_iso(),
-            stream=failed.stream,
+            **failed.identity.as_attributes(),
             trace_id=failed.trace_id,
             audio_s=audio_s,
             tries=failed.tries,

@@ -3,17 +3,17 @@
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from lab_kit.capacity.degradation import Thresholds
 from lab_kit.capacity.watch import Watch
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.gateway.door.door import Door
-from lab_kit.gateway.live.stream_services import StreamServices
+from lab_kit.gateway.door.door import Door, guarded
+from lab_kit.gateway.door.keys import Role
 from lab_kit.gateway.observe.dead_letters import DeadLetters
-from lab_kit.gateway.operator.versions_api import PREFIX, operator_only
-from lab_kit.stream.sink.steps import STEPS
+from lab_kit.gateway.operator.versions_api import MAX_BODY_BYTES, PREFIX
+from lab_kit.stream.sink.steps import STEPS, SwitchableSteps
 
 
 class ThresholdsBody(BaseModel):
@@ -38,10 +38,12 @@ class StepBody(BaseModel):
 
 
 def degradation_routes(
-    door: Door, watch: Watch, streams: StreamServices, letters: DeadLetters
+    door: Door, watch: Watch, steps: SwitchableSteps, letters: DeadLetters
 ) -> APIRouter:
     """The routes, bound to the server's parts."""
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator_only(door.keys))])
+    router = APIRouter(
+        prefix=PREFIX, route_class=guarded(door, Role.OPERATOR), max_body_size=MAX_BODY_BYTES
+    )
 
     @router.get("/degradation")
     def degradation() -> dict[str, Any]:
@@ -73,8 +75,8 @@ def degradation_routes(
             raise InvalidParameter(
                 f"a step {name!r}", f"one of {', '.join(STEPS)}", "name one of these in the path"
             )
-        (streams.failing_steps.add if body.fails else streams.failing_steps.discard)(name)
-        return {step: step in streams.failing_steps for step in STEPS}
+        (steps.failing.add if body.fails else steps.failing.discard)(name)
+        return {step: step in steps.failing for step in STEPS}
 
     @router.get("/dead-letters")
     def dead_letters() -> dict[str, Any]:

@@ -10,18 +10,21 @@ from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
-from lab_kit.gateway.door.keys import Keys
+from lab_kit.gateway.door.door import Door, guarded
+from lab_kit.gateway.door.keys import Role
 from lab_kit.gateway.versions.state import VersionStatus
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.version import Label
 
 PREFIX = "/operator"
+MAX_BODY_BYTES = 65_536
+"""Of what an operator sends: a label, a policy, some thresholds."""
 POLICIES: dict[str, Callable[..., Batching]] = {
     "none": NoBatching,
     "static": Static,
@@ -38,9 +41,11 @@ class LabelBody(BaseModel):
     share: float | None = None
 
 
-def version_routes(keys: Keys, versions: Versions) -> APIRouter:
+def version_routes(door: Door, versions: Versions) -> APIRouter:
     """The routes, bound to the server's parts."""
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator_only(keys))])
+    router = APIRouter(
+        prefix=PREFIX, route_class=guarded(door, Role.OPERATOR), max_body_size=MAX_BODY_BYTES
+    )
 
     @router.get("/versions")
     def listing() -> dict[str, Any]:
@@ -121,15 +126,6 @@ def _policy(body: dict[str, Any]) -> Batching:
         raise InvalidParameter(
             str(error), f"the numbers of {name}", "send what the policy takes, such as max_batch"
         ) from error
-
-
-def operator_only(keys: Keys) -> Callable[[Request], None]:
-    """A dependency: the operator's key is checked."""
-
-    def check(request: Request) -> None:
-        keys.check_operator(request.headers.get("authorization"))
-
-    return check
 
 
 def _told(status: VersionStatus) -> dict[str, Any]:

@@ -6,7 +6,7 @@ which goes the way of an upload.
 
 import asyncio
 import logging
-from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,11 +14,13 @@ import grpc
 
 from lab_kit.audio.pcm import FloatArray, frame_bytes
 from lab_kit.core.errors import INTERNAL_FAILURE, LabError, StreamIdle
+from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.google.errors import malordered, recording_status, stream_status
 from lab_kit.dialects.google.options import LONGEST_S, Recording, parse_config, parse_recording
 from lab_kit.dialects.google.server import GoogleStream, recording_response, samples_of
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
+from lab_kit.gateway.door.call import REQUEST_ID, grpc_call
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import Preparation
@@ -26,7 +28,10 @@ from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.protocol.live import Ending
+from lab_kit.stream.sink.steps import asked_for
 
+KEY_METADATA = ("x-goog-api-key", "authorization")
+"""Where Google's clients put the key."""
 _log = logging.getLogger(__name__)
 
 
@@ -60,33 +65,23 @@ class StreamingRecognize:
 
     async def serve(self, _: Any, context: Any) -> None:
         """Serve one call from its first message to its status."""
-        wire = GrpcWire(context)
-        with ExitStack() as held:
-            try:
-                stream = await self._admitted(wire, context, held)
-            except LabError as error:
-                await wire.close(stream_status(self._api, error))
-                return
-            except ClientGone:
-                return
-            await stream.run()
-
-    async def _admitted(self, wire: "GrpcWire", context: Any, held: ExitStack) -> LiveStream:
-        """Check who calls, then hear what they want.
-
-        Raises:
-            LabError: the call is refused.
-        """
-        self._door.keys.check_caller(_key(context))
-        config = parse_config(self._api, await self._first(wire))
-        self._door.admit(config.options.priority_class)
-        lease = held.enter_context(self._door.lease())
-        options = config.options
-        per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
-        dialect = GoogleStream(self._api, config, lease.engine.model.version, per_s)
-        stream = LiveStream(self._streams, lease, wire, dialect)
-        stream.begin()
-        return stream
+        call = grpc_call(context, *KEY_METADATA)
+        wire = GrpcWire(context, call.request_id)
+        try:
+            async with self._door.open(call) as admitted:
+                config = parse_config(self._api, await self._first(wire))
+                options = replace(config.options, postprocess=steps_of(context))
+                place = admitted.stream(options.priority_class)
+                per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
+                version = place.lease.engine.model.version
+                dialect = GoogleStream(self._api, replace(config, options=options), version, per_s)
+                stream = LiveStream(self._streams, place, wire, dialect)
+                stream.begin()
+                await stream.run()
+        except LabError as error:
+            await wire.close(stream_status(self._api, error))
+        except ClientGone:
+            return
 
     async def _first(self, wire: "GrpcWire") -> bytes:
         try:
@@ -125,13 +120,13 @@ class Recognize:
         raise AssertionError("abort raises")
 
     async def _answered(self, data: bytes, context: Any) -> bytes:
-        self._door.keys.check_caller(_key(context))
-        self._door.admit_recording()
-        with self._door.lease() as lease:
+        async with self._door.open(grpc_call(context, *KEY_METADATA)) as admitted:
+            lease, steps = admitted.recording(), steps_of(context)
             recording, audio = await self._preparation.read(
                 partial(_read, self._api, data, self._longest_s)
             )
-            finals = [final async for final in self._preparation.recognize(lease, audio)]
+            said = self._preparation.recognize(lease, audio, steps)
+            finals = [final async for final in said]
             return recording_response(self._api, recording, finals, len(audio) / SAMPLE_RATE_HZ)
 
 
@@ -143,12 +138,13 @@ def _read(api: ApiVersion, data: bytes, longest_s: float) -> tuple[Recording, Fl
 class GrpcWire:
     """One call as the server holds it; HTTP/2's windows hold back who sends too fast."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, request_id: RequestId) -> None:
         self._context = context
+        self._request_id = request_id
 
     async def open(self) -> None:
         """Send the headers, which tell the client that the call is taken."""
-        await self._context.send_initial_metadata(())
+        await self._context.send_initial_metadata(((REQUEST_ID, str(self._request_id)),))
 
     async def receive(self) -> bytes | None:
         """The next message; None once the client has half-closed."""
@@ -168,7 +164,10 @@ class GrpcWire:
         self._context.set_details(ending.reason)
 
 
-def _key(context: Any) -> str | None:
-    """From where Google's clients put it."""
-    metadata = dict(context.invocation_metadata() or ())
-    return metadata.get("x-goog-api-key") or metadata.get("authorization")
+def steps_of(context: Any) -> tuple[str, ...]:
+    """The optional steps that a call's metadata switches on, for the provider has no field for it.
+
+    Raises:
+        InvalidParameter: a value that is neither true nor false.
+    """
+    return asked_for(dict(context.invocation_metadata() or ()))

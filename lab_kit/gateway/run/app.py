@@ -8,7 +8,9 @@ from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.recordings import recording_routes
+from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
+from lab_kit.gateway.door.identify import IdentifyCalls
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.versions_api import version_routes
@@ -34,11 +36,11 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     versions, watch, metrics = server.versions, server.watch, server.metrics
     for router in (
         health_routes(door, versions, watch, metrics, server.background, lambda: server.grpc_port),
-        model_routes(door.keys, versions),
+        model_routes(door, versions),
         recording_routes(door, limits, server.preparation),
         listen_routes(door, streams),
-        version_routes(door.keys, versions),
-        degradation_routes(door, watch, streams, server.dead_letters),
+        version_routes(door, versions),
+        degradation_routes(door, watch, server.steps, server.dead_letters),
         open_inference_routes(door, server.bare_model, limits.upload_bytes),
         openai_upload_routes(door, limits, server.preparation),
         openai_realtime_routes(door, streams),
@@ -52,28 +54,27 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     # the last one added is the outermost: durations need the trace that is around them
     app.add_middleware(TimeRequests, metrics=metrics)
     app.add_middleware(TraceRequests, tracer=server.spans.tracer)
+    app.add_middleware(IdentifyCalls)
     return app
 
 
-async def _refuse(_: Request, error: Exception) -> Response:
+async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, LabError)
-    return error_response(error)
+    return error_response(error, request_id_of(request))
 
 
-async def _correct(_: Request, error: Exception) -> Response:
+async def _correct(request: Request, error: Exception) -> Response:
     """What the framework found wrong with a request, in the same envelope."""
     assert isinstance(error, RequestValidationError)
     wrong = "; ".join(f"{' '.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return error_response(
-        InvalidParameter(
-            wrong, "a request that fits the schema", "send these fields as the schema has them"
-        )
+    refusal = InvalidParameter(
+        wrong, "a request that fits the schema", "send these fields as the schema has them"
     )
+    return error_response(refusal, request_id_of(request))
 
 
-async def _fail(_: Request, __: Exception) -> Response:
+async def _fail(request: Request, _: Exception) -> Response:
     """What nobody foresaw, in the same envelope; the framework raises it again for the log."""
     received = "the server failed while it answered"
-    return error_response(
-        LabError(received, "an answer", "ask whoever runs the server to read its log")
-    )
+    failure = LabError(received, "an answer", "ask whoever runs the server to read its log")
+    return error_response(failure, request_id_of(request))

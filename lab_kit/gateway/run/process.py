@@ -151,8 +151,7 @@ class DrainingServer(uvicorn.Server):
         self._drain_task = asyncio.ensure_future(self._drain())
 
     async def _drain(self) -> None:
-        for stream in tuple(self._server.door.streams):
-            stream.drain()
+        self._server.door.drain()
         deadline = asyncio.get_running_loop().time() + self._server.limits.drain_s
         while self._server.door.streams and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)

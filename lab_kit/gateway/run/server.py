@@ -15,6 +15,7 @@ from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.versions.versions import Versions
+from lab_kit.stream.sink.steps import SwitchableSteps
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class Server:
     background: Background = field(init=False)
     watch: Watch = field(init=False)
     door: Door = field(init=False)
+    steps: SwitchableSteps = field(init=False)
     preparation: Preparation = field(init=False)
     streams: StreamServices = field(init=False)
     bare_model: BareModel = field(init=False)
@@ -47,9 +49,10 @@ class Server:
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
         self.door = Door(self.keys, admission, self.versions)
-        self.preparation = Preparation(metrics)
+        self.steps = SwitchableSteps()
+        self.preparation = Preparation(metrics, self.steps)
         self.streams = StreamServices(
-            self.door, limits, metrics, self.watch, self.spans.tracer, self.dead_letters
+            limits, metrics, self.watch, self.spans.tracer, self.steps, self.dead_letters
         )
         self.bare_model = BareModel(self.door, self.versions, limits, self.preparation, metrics)
 

@@ -12,10 +12,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import Final, Interim
 
+_Result = TypeVar("_Result", Interim, Final)
 BUDGET_S = 0.005
 WITHHELD = "[withheld]"
 
@@ -40,6 +42,31 @@ class Skipped:
     reason: str
 
 
+class StepSwitchedOff(Exception):
+    """An operator wanted to see an optional step fail."""
+
+
+class SwitchableSteps:
+    """The steps there are, each of which can be made to fail, to see that it fails alone.
+
+    Attributes:
+        failing: the names of those that are made to fail now.
+        table: the steps, by name, in their order.
+    """
+
+    def __init__(self) -> None:
+        self.failing: set[str] = set()
+        self.table = {name: self._switchable(name, step) for name, step in STEPS.items()}
+
+    def _switchable(self, name: str, step: Step) -> Step:
+        def apply(text: str) -> str:
+            if name in self.failing:
+                raise StepSwitchedOff(name)
+            return step.apply(text)
+
+        return replace(step, apply=apply)
+
+
 class Postprocess:
     """The steps of one stream, in the order of `STEPS`.
 
@@ -62,8 +89,8 @@ class Postprocess:
         self._steps = {name: step for name, step in known.items() if name in names}
 
     def __call__(
-        self, event: Interim | Final, now_ns: Callable[[], int] = time.perf_counter_ns
-    ) -> tuple[Interim | Final, list[Skipped]]:
+        self, event: _Result, now_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> tuple[_Result, list[Skipped]]:
         """The event with its text as the steps leave it, and the steps that were left out."""
         skipped: list[Skipped] = []
         text = event.text
@@ -85,6 +112,21 @@ class Postprocess:
         if isinstance(event, Interim):
             return replace(event, text=text, stable_chars=_agreed(text, stable)), skipped
         return replace(event, text=text), skipped
+
+
+def asked_for(query: Mapping[str, str]) -> tuple[str, ...]:
+    """The steps that a query switches on, as in ``redact=true``; other names are not looked at.
+
+    Raises:
+        InvalidParameter: a value that is neither true nor false.
+    """
+    return tuple(name for name in STEPS if _is_on(name, query.get(name, "false")))
+
+
+def _is_on(name: str, value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise InvalidParameter(f"{name}={value[:80]}", "true or false", f"send {name}=true")
+    return value.lower() == "true"
 
 
 def punctuate(text: str) -> str:

@@ -140,7 +140,7 @@ def test_a_full_engine_refuses_an_upload_and_says_when_to_come_back(
     client = TestClient(create_app(server_with(ScriptedEngine(is_full=True))))
     answer = client.post(TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"})
     assert answer.status_code == 503
-    assert answer.json()["error"]["code"] == "SYSTEM_OVERLOADED"
+    assert answer.json()["error"]["reason"] == "SYSTEM_OVERLOADED"
     assert answer.json()["error"]["retry_after_s"] > 0
     assert int(answer.headers["retry-after"]) >= 1
 
@@ -152,7 +152,7 @@ def test_an_upload_that_fails_after_its_status_says_so_in_its_last_line(
     headers = {"content-type": "audio/l16", "accept": "application/x-ndjson"}
     answer = client.post(TRANSCRIBE_PATH, content=speech(), headers=headers)
     assert answer.status_code == 200
-    assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "SYSTEM_OVERLOADED"
+    assert json.loads(answer.text.splitlines()[-1])["error"]["reason"] == "SYSTEM_OVERLOADED"
 
 
 def test_the_models_are_told_to_who_has_the_key(server_with: ServerWith) -> None:
@@ -167,7 +167,7 @@ def test_what_nobody_foresaw_comes_in_the_same_envelope(server_with: ServerWith)
     client = TestClient(app, raise_server_exceptions=False)
     answer = client.post(TRANSCRIBE_PATH, content=speech(), headers={"content-type": "audio/l16"})
     assert answer.status_code == 500
-    assert answer.json()["error"]["code"] == "INTERNAL"
+    assert answer.json()["error"]["reason"] == "INTERNAL"
     assert "secret" not in answer.text
 
 

@@ -16,14 +16,17 @@ from starlette.testclient import TestClient
 from tritonclient.grpc import service_pb2 as pb
 
 from lab_kit.core.events import PriorityClass
+from lab_kit.core.ids import RequestId
 from lab_kit.dialects.open_inference import client as dialect
 from lab_kit.engine.api import Priority
+from lab_kit.gateway.door.call import Call
 from lab_kit.gateway.providers.open_inference.model import SERVER_VERSION
 from lab_kit.gateway.providers.open_inference.stream import InferStream
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 
 INFER = f"/v2/models/{MODEL}/infer"
+CALL = Call(RequestId.new(), None, "127.0.0.1")
 TONE = np.full(1_600, 0.5, np.float32)
 ServerWith = Callable[..., Server]
 
@@ -235,7 +238,7 @@ async def test_each_piece_is_answered_with_everything_since_the_first(
 ) -> None:
     engine = ScriptedEngine("so")
     server = server_with(engine)
-    with InferStream(server.bare_model) as stream:
+    async with InferStream(server.door, CALL, server.bare_model) as stream:
         for message in (
             piece(100, sequence_start=True),
             piece(30, number=6, sequence_start=True),
@@ -259,7 +262,8 @@ async def test_each_piece_is_answered_with_everything_since_the_first(
 async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
     server_with: ServerWith,
 ) -> None:
-    with InferStream(server_with(ScriptedEngine("so")).bare_model) as stream:
+    server = server_with(ScriptedEngine("so"))
+    async with InferStream(server.door, CALL, server.bare_model) as stream:
         lost = await stream.answer(piece(50))
         found = await stream.answer(piece(50, sequence_start=True, sequence_end=True))
         over = await stream.answer(piece(50))
@@ -271,7 +275,7 @@ async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
 
 async def test_a_recording_that_grows_too_long_ends_its_sequence(server_with: ServerWith) -> None:
     server = server_with(ScriptedEngine("so"))
-    with InferStream(server.bare_model) as stream:
+    async with InferStream(server.door, CALL, server.bare_model) as stream:
         await stream.answer(piece(16_000 * 29, sequence_start=True))
         answer = await stream.answer(piece(16_000 * 2))
         assert "at most 30 s" in answer.error_message
@@ -281,7 +285,7 @@ async def test_a_recording_that_grows_too_long_ends_its_sequence(server_with: Se
 async def test_sequences_are_counted(server_with: ServerWith) -> None:
     server = server_with(ScriptedEngine("so"))
     most = server.limits.streams
-    with InferStream(server.bare_model) as stream:
+    async with InferStream(server.door, CALL, server.bare_model) as stream:
         for number in range(1, most + 1):
             await stream.answer(piece(10, number=number, sequence_start=True))
         refused = await stream.answer(piece(10, number=most + 1, sequence_start=True))
@@ -292,7 +296,8 @@ async def test_sequences_are_counted(server_with: ServerWith) -> None:
 
 async def test_a_device_that_fails_fails_one_message(server_with: ServerWith) -> None:
     engine = ScriptedEngine(RuntimeError("device lost"))
-    with InferStream(server_with(engine).bare_model) as stream:
+    server = server_with(engine)
+    async with InferStream(server.door, CALL, server.bare_model) as stream:
         broken = await stream.answer(piece(50, sequence_start=True))
         engine.answer = "so"
         whole = await stream.answer(piece(50, sequence_start=True))

@@ -50,10 +50,8 @@ class Speaker:
         self.owed_since_ns = 0 if owes else None
         self.told: list[str] = []
 
-    def drain(self) -> None: ...
-
     def close_early(self, reason: LabError) -> None:
-        self.told.append(reason.code)
+        self.told.append(reason.reason)
 
 
 def look(server: Server, load: Load, seconds: float, from_s: float = 0.0) -> None:
@@ -134,7 +132,7 @@ def test_the_longest_stream_of_low_priority_is_closed_with_its_finals_and_a_reas
 ) -> None:
     with client.websocket_connect(QUERY) as urgent, client.websocket_connect(BATCH) as low:
         low.send_bytes(speech()[:-16_000])  # its final is not due yet
-        wait_until(lambda: any(s.begin().audio_s > 1 for s in server.door.streams))
+        wait_until(lambda: any(s.stream.begin().audio_s > 1 for s in server.door.streams))
         on_the_loop(client, look, server, BUSY, 8)
         heard = []
         closed = ends(lambda: heard.append(low.receive_json()))

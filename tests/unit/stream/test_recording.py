@@ -12,14 +12,20 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import Final, PriorityClass
 from lab_kit.stream.recording import recognize
+from lab_kit.stream.sink.steps import Postprocess, Skipped
 
 HANG_S = 30.0
 SENTENCES = tuple((n * 2.0 + 0.3, n * 2.0 + 1.2) for n in range(40))
 
 
+def ignore(skipped: Skipped) -> None:
+    """No step is asked for, so none can be skipped."""
+
+
 async def read(engine: HandEngine, audio: FloatArray) -> list[Final]:
     with ThreadPoolExecutor(1) as preparation:
-        return [f async for f in recognize(engine, LoudnessScorer(), audio, preparation)]
+        results = recognize(engine, LoudnessScorer(), audio, preparation, Postprocess(()), ignore)
+        return [final async for final in results]
 
 
 async def test_a_recording_is_cut_at_its_pauses_and_read_in_order() -> None:

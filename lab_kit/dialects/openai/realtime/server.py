@@ -35,10 +35,12 @@ class RealtimeSession:
     Args:
         version: the model's, for our own client.
         now_s: Unix time, for the session's expiry.
+        steps: the optional steps that every result passes, by name.
     """
 
-    def __init__(self, version: str, now_s: int) -> None:
+    def __init__(self, version: str, now_s: int, steps: tuple[str, ...] = ()) -> None:
         self._version = version
+        self._steps = steps
         self._id = f"sess_{uuid.uuid4().hex}"
         self._expires_at = now_s + 3_600
         self._input = default_input()
@@ -50,7 +52,7 @@ class RealtimeSession:
     @property
     def options(self) -> StreamOptions:
         """What the session has chosen."""
-        return stream_options(self._input)
+        return replace(stream_options(self._input), postprocess=self._steps)
 
     def greet(self) -> Sequence[str]:
         """The first event tells the session."""
@@ -86,7 +88,7 @@ class RealtimeSession:
         if isinstance(error, GoingAway):
             return [], Ending(1001, "server stops")
         code = 1011 if error.http_status >= 500 else 1008
-        reason = f"{error.code}: {error.received}".encode()[:123].decode(errors="ignore")
+        reason = f"{error.reason}: {error.received}".encode()[:123].decode(errors="ignore")
         return [self._error(error, {})], Ending(code, reason)
 
     # -- what the client says ------------------------------------------------------------------

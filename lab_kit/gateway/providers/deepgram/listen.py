@@ -1,9 +1,7 @@
 """The streaming endpoint in Deepgram's dialect: a WebSocket with binary frames."""
 
 import json
-import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
@@ -14,6 +12,7 @@ from lab_kit.core.errors import InvalidMessage, LabError
 from lab_kit.core.events import Event, ModelInfo, StreamOptions
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
+from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
@@ -33,25 +32,24 @@ def listen_routes(door: Door, streams: StreamServices) -> APIRouter:
 
     @router.websocket(deepgram.PATH)
     async def listen(socket: WebSocket) -> None:
-        request_id = str(uuid.uuid4())
         offered = subprotocols(socket)
-        with ExitStack() as held:
-            try:
-                door.keys.check_caller(socket.headers.get("authorization"), offered)
-                lease = held.enter_context(door.lease())
+        # a browser, which cannot set the header, offers the scheme and the key as subprotocols
+        call = http_call(socket, " ".join(offered[:2]))
+        request_id = str(call.request_id)
+        header = (b"dg-request-id", request_id.encode())
+        wire = SocketWire(socket, offered[0] if offered else None, [header])
+        try:
+            async with door.open(call) as admitted:
                 options = deepgram.parse_query(dict(socket.query_params))
-                door.admit(options.priority_class)
-                dialect = Deepgram(options, request_id, lease.engine.model)
-                header = (b"dg-request-id", request_id.encode())
-                wire = SocketWire(socket, offered[0] if offered else None, [header])
-                stream = LiveStream(streams, lease, wire, dialect)
+                place = admitted.stream(options.priority_class)
+                dialect = Deepgram(options, request_id, place.lease.engine.model)
+                stream = LiveStream(streams, place, wire, dialect)
                 stream.begin()
-            except LabError as error:
-                refusal = deepgram.refusal(error, request_id)
-                denial = JSONResponse(refusal.body, refusal.status, refusal.headers)
-                await socket.send_denial_response(denial)
-                return
-            await stream.run()
+                await stream.run()
+        except LabError as error:
+            refusal = deepgram.refusal(error, request_id)
+            denial = JSONResponse(refusal.body, refusal.status, refusal.headers)
+            await socket.send_denial_response(denial)
 
     return router
 

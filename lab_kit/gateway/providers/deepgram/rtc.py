@@ -8,8 +8,8 @@ with silence, so that the stream's time stays true.
 import asyncio
 import json
 import logging
-import uuid
-from contextlib import ExitStack, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from aiortc import (
@@ -27,6 +27,7 @@ from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
 from lab_kit.dialects import deepgram
+from lab_kit.gateway.door.call import Call, http_call
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
@@ -63,32 +64,48 @@ def rtc_routes(door: Door, streams: StreamServices) -> APIRouter:
     @router.post(PATH)
     async def offer(request: Request) -> Response:
         """Answer an offer; the stream runs until one side ends it. The query is Deepgram's."""
-        door.keys.check_caller(request.headers.get("authorization"))
-        described = await _offered(request)
-        held = ExitStack()
-        request_id = str(uuid.uuid4())
-        peer = local_peer()
-        try:
-            options = deepgram.parse_query(dict(request.query_params) | _SOUND)
-            door.admit(options.priority_class)
-            lease = held.enter_context(door.lease())
-            wire = RtcWire(peer, streams.limits.unsent_s)
-            dialect = Deepgram(options, request_id, lease.engine.model)
-            stream = LiveStream(streams, lease, wire, dialect)
-            # it has its place from here on: others are admitted while this one is answered
-            door.streams.add(stream)
-            held.callback(door.streams.discard, stream)
-            answer = await _answered(peer, described)
-        except BaseException:
-            held.close()
-            await _close(peer)
-            raise
-        task = asyncio.create_task(_run(stream, wire, held))
+        call = http_call(request)
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        # the stream outlives this request, and the door is left only when it has ended
+        task = asyncio.create_task(_serve(door, streams, call, request, answer))
         _running.add(task)
         task.add_done_callback(_running.discard)
-        return Response(answer, 201, {"dg-request-id": request_id}, media_type=SDP)
+        headers = {"dg-request-id": str(call.request_id)}
+        return Response(await answer, 201, headers, media_type=SDP)
 
     return router
+
+
+async def _serve(
+    door: Door, streams: StreamServices, call: Call, request: Request, answer: asyncio.Future[str]
+) -> None:
+    """Answer an offer and serve its stream; gives everything back, whatever happened.
+
+    Args:
+        answer: is given the SDP, or why there is none.
+    """
+    peer = local_peer()
+    wire = RtcWire(peer, streams.limits.unsent_s, _is_close)
+    try:
+        async with door.open(call) as admitted:
+            options = deepgram.parse_query(dict(request.query_params) | _SOUND)
+            place = admitted.stream(options.priority_class)
+            described = await _offered(request)
+            dialect = Deepgram(options, str(call.request_id), place.lease.engine.model)
+            stream = LiveStream(streams, place, wire, dialect)
+            said = await _answered(peer, described)
+            if not answer.cancelled():  # by a caller who hung up; the peer finds out by itself
+                answer.set_result(said)
+            await stream.run()
+        # nothing is decoded any more, while a client may still have to read
+        await wire.linger()
+    except Exception as error:
+        if answer.done():
+            _log.error("a WebRTC stream failed: %s: %s", type(error).__name__, error)
+        else:
+            answer.set_exception(error)
+    finally:
+        await wire.release()
 
 
 async def _close(peer: RTCPeerConnection) -> None:
@@ -97,19 +114,6 @@ async def _close(peer: RTCPeerConnection) -> None:
         await peer.close()
     except Exception as error:  # whatever its half-made parts raise
         _log.warning("a peer could not be closed: %s: %s", type(error).__name__, error)
-
-
-async def _run(stream: LiveStream, wire: "RtcWire", held: ExitStack) -> None:
-    """Serve the stream, then give everything back, whatever happened."""
-    try:
-        await stream.run()
-        held.close()  # nothing is decoded any more, while a client may still have to read
-        await wire.linger()
-    except Exception:
-        _log.exception("a WebRTC stream failed")
-    finally:
-        held.close()
-        await wire.release()
 
 
 async def _offered(request: Request) -> RTCSessionDescription:
@@ -150,11 +154,16 @@ class RtcWire:
 
     Args:
         unsent_s: time for the client to take what is left once the stream is over.
+        is_close: whether a text on the channel ends the stream, so that the last sound has to come
+            before it.
     """
 
-    def __init__(self, peer: RTCPeerConnection, unsent_s: float) -> None:
+    def __init__(
+        self, peer: RTCPeerConnection, unsent_s: float, is_close: Callable[[str], bool]
+    ) -> None:
         self._peer = peer
         self._unsent_s = unsent_s
+        self._is_close = is_close
         self._inbox: asyncio.Queue[bytes | str | None] = asyncio.Queue()
         self._channel: asyncio.Future[RTCDataChannel] = asyncio.get_running_loop().create_future()
         self._hearing: asyncio.Task[None] | None = None
@@ -175,7 +184,7 @@ class RtcWire:
         message = await self._inbox.get()
         if message is None:
             raise ClientGone
-        if isinstance(message, str) and _is_close(message):
+        if isinstance(message, str) and self._is_close(message):
             await asyncio.sleep(SETTLE_S)
             return self._settled(message)
         return message

@@ -6,12 +6,12 @@ of the server's own API.
 
 import logging
 import zlib
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
@@ -21,6 +21,7 @@ from lab_kit.dialects.open_inference import server
 from lab_kit.dialects.open_inference.errors import error_body
 from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH
 from lab_kit.dialects.open_inference.messages import InferRequest
+from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.uploads import CLIENT_CLOSED, read_body, retry_after, unless_gone
 from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
@@ -59,8 +60,11 @@ def open_inference_routes(door: Door, bare: BareModel, most_bytes: int) -> APIRo
     """
     router = APIRouter(prefix="/v2", route_class=PlainErrors)
 
-    def check_key(request: Request) -> None:
-        door.keys.check_caller(request.headers.get("authorization"))
+    async def enter(request: Request) -> AsyncIterator[None]:
+        async with door.open(http_call(request)):
+            yield
+
+    inside = Depends(enter)
 
     @router.get("/health/live")
     async def live() -> Response:
@@ -72,40 +76,34 @@ def open_inference_routes(door: Door, bare: BareModel, most_bytes: int) -> APIRo
         """It may be sent work."""
         return Response(status_code=200 if door.is_ready else 503)
 
-    @router.get("")
-    async def metadata(request: Request) -> dict[str, Any]:
+    @router.get("", dependencies=[inside])
+    async def metadata() -> dict[str, Any]:
         """What the server is."""
-        check_key(request)
         return server_metadata()
 
-    @router.post("/repository/index")
-    async def index(request: Request) -> list[dict[str, Any]]:
+    @router.post("/repository/index", dependencies=[inside])
+    async def index() -> list[dict[str, Any]]:
         """Every version in the repository."""
-        check_key(request)
         return [asdict(entry) for entry in await bare.index()]
 
-    @router.get("/models/{model}")
-    @router.get("/models/{model}/versions/{version}")
-    async def model_metadata(
-        request: Request, model: str, version: str | None = None
-    ) -> dict[str, Any]:
+    @router.get("/models/{model}", dependencies=[inside])
+    @router.get("/models/{model}/versions/{version}", dependencies=[inside])
+    async def model_metadata(model: str, version: str | None = None) -> dict[str, Any]:
         """What a model takes and gives."""
-        check_key(request)
         return server.model_metadata(await bare.metadata(model, version))
 
-    @router.get("/models/{model}/ready")
-    @router.get("/models/{model}/versions/{version}/ready")
-    async def model_ready(request: Request, model: str, version: str | None = None) -> Response:
+    @router.get("/models/{model}/ready", dependencies=[inside])
+    @router.get("/models/{model}/versions/{version}/ready", dependencies=[inside])
+    async def model_ready(model: str, version: str | None = None) -> Response:
         """Whether it would be served now."""
-        check_key(request)
         return Response(status_code=200 if bare.is_ready(model, version) else 503)
 
     @router.post("/models/{model}/infer")
     @router.post("/models/{model}/versions/{version}/infer")
     async def infer(request: Request, model: str, version: str | None = None) -> Response:
         """Run the model once."""
-        check_key(request)
-        with bare.lease(model, version) as lease:
+        async with door.open(http_call(request)) as admitted:
+            lease = bare.lease(admitted, model, version)
             request.state.version = lease.version  # for the count of requests
             body = await read_body(request, most_bytes)
             encoding = request.headers.get("content-encoding")

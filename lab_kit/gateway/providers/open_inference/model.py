@@ -29,13 +29,14 @@ from lab_kit.dialects.open_inference.options import (
 )
 from lab_kit.dialects.open_inference.server import EXTENSIONS, transcript
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
-from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.door import Admitted, Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import Preparation
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.state import VersionState, VersionStatus
 from lab_kit.gateway.versions.versions import Versions
+from lab_kit.stream.sink.steps import STEPS
 
 SERVER_VERSION = "0.1.0"
 """The package's; a source tree that nobody installed cannot look it up."""
@@ -78,14 +79,15 @@ class BareModel:
         self._preparation = preparation
         self._metrics = metrics
 
-    def lease(self, model: str, version: str | None) -> Lease:
+    def lease(self, admitted: Admitted, model: str, version: str | None) -> Lease:
         """The version that was asked for, or the one whose turn it is.
 
         Raises:
             ModelNotFound: this server has no such model, or the model no such version.
             ModelNotLoaded: it is not ready.
+            SystemOverloaded: the server refuses everybody, or is stopping.
         """
-        return self._door.lease(self._number(model, version))
+        return admitted.inference(self._number(model, version))
 
     def is_ready(self, model: str, version: str | None) -> bool:
         """Whether that version of that model would be served now."""
@@ -93,7 +95,7 @@ class BareModel:
             number = self._number(model, version)
             if number is None:
                 return self._door.is_ready
-            with self._door.lease(number):
+            with self._versions.lease(number):
                 return not self._door.is_draining
         except LabError:
             return False
@@ -104,7 +106,7 @@ class BareModel:
         Raises:
             ModelNotFound, ModelNotLoaded: see `lease`.
         """
-        with self.lease(model, version) as lease:
+        with self._versions.lease(self._number(model, version)) as lease:
             platform = lease.engine.model.architecture
         ready = [s.number for s in await self._statuses() if s.state is VersionState.READY]
         return speech_model(model, tuple(str(number) for number in ready), platform)
@@ -183,10 +185,25 @@ def alone(request: InferRequest) -> InferRequest:
     return request
 
 
+def _refuse_steps(request: InferRequest) -> None:
+    """The model's own words and tokens leave here, which no step could take anything out of.
+
+    Raises:
+        InvalidParameter: a step is asked for.
+    """
+    if asked := [name for name in STEPS if name in request.parameters]:
+        raise InvalidParameter(
+            f"the parameter {', '.join(asked)}",
+            "a request without: the bare model gives its words and tokens as they are",
+            "send the audio to /v1/audio:transcribe, which takes these in its query",
+        )
+
+
 def _prepared(
     read: Callable[[], InferRequest], longest_s: float
 ) -> tuple[InferRequest, DecodeRequest]:
     request = read()
+    _refuse_steps(request)
     urgent = is_urgent(request)
     return request, DecodeRequest(
         read_audio(request, longest_s),

@@ -6,6 +6,7 @@ this is the simplest form of live recognition, and its cost grows with the squar
 """
 
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,8 @@ from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, Sy
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
+from lab_kit.gateway.door.call import Call
+from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.versions.lease import Lease
 
@@ -24,30 +27,41 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Sequence:
-    """What arrived of a recording, and the version that hears it to its end."""
+    """What arrived of a recording, and the version that hears it to its end.
 
+    Attributes:
+        inside: the way through the door, left when the sequence is over.
+    """
+
+    inside: AsyncExitStack
     lease: Lease
     request: InferRequest
 
 
 class InferStream:
-    """One stream, from its first message to its end; a context manager that frees its versions."""
+    """One stream, from its first message to its end; a context manager that frees its versions.
 
-    def __init__(self, model: BareModel) -> None:
+    Every message, or sequence of them, goes through the door by itself: a server that begins to
+    refuse work refuses the next one, not the stream.
+    """
+
+    def __init__(self, door: Door, call: Call, model: BareModel) -> None:
+        self._door = door
+        self._call = call
         self._model = model
         self._sequences: dict[int | str, _Sequence] = {}
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         for sequence in tuple(self._sequences):
-            self._forget(sequence)
+            await self._forget(sequence)
 
     async def answer(self, message: Any) -> Any:
         """A message's answer, or what was wrong with it; clients match them by their id."""
@@ -60,21 +74,22 @@ class InferStream:
                 response = await self._in_sequence(message, request, position)
         except LabError as error:
             return _failure(message, str(error))
-        except Exception:
-            _log.exception("a streamed inference failed")
+        except Exception as error:
+            _log.error("a streamed inference failed: %s: %s", type(error).__name__, error)
             return _failure(message, INTERNAL_FAILURE)
         response.parameters["triton_final_response"].bool_param = True
         return pb.ModelStreamInferResponse(infer_response=response)
 
     async def _alone(self, message: Any, request: InferRequest) -> Any:
-        with self._model.lease(message.model_name, message.model_version) as lease:
+        async with self._door.open(self._call) as admitted:
+            lease = self._model.lease(admitted, message.model_name, message.model_version)
             answered = await self._model.infer(lease, lambda: request)
         return protobuf.response_message(*answered)
 
     async def _in_sequence(
         self, message: Any, request: InferRequest, position: SequencePosition
     ) -> Any:
-        sequence = self._joined(message, request, position)
+        sequence = await self._joined(message, request, position)
         is_over = True  # also when the model cannot take what has come together
         try:
             # somebody waits for the last answer, as for a live stream's final
@@ -83,16 +98,20 @@ class InferStream:
             is_over = position.is_last
         finally:
             if is_over:
-                self._forget(position.sequence)
+                await self._forget(position.sequence)
         return protobuf.response_message(*answered)
 
-    def _joined(self, message: Any, request: InferRequest, position: SequencePosition) -> _Sequence:
+    async def _joined(
+        self, message: Any, request: InferRequest, position: SequencePosition
+    ) -> _Sequence:
         """The sequence with this piece in it."""
         if position.is_first:
-            self._forget(position.sequence)
+            await self._forget(position.sequence)
             self._check_room()
-            lease = self._model.lease(message.model_name, message.model_version)
-            self._sequences[position.sequence] = _Sequence(lease, request)
+            async with AsyncExitStack() as stack:
+                admitted = await stack.enter_async_context(self._door.open(self._call))
+                lease = self._model.lease(admitted, message.model_name, message.model_version)
+                self._sequences[position.sequence] = _Sequence(stack.pop_all(), lease, request)
         elif position.sequence not in self._sequences:
             raise InvalidParameter(
                 f"sequence {position.sequence}, which has not begun or is over",
@@ -113,10 +132,10 @@ class InferStream:
                 "send sequence_end=true on one of them first",
             )
 
-    def _forget(self, sequence: int | str) -> None:
+    async def _forget(self, sequence: int | str) -> None:
         known = self._sequences.pop(sequence, None)
         if known is not None:
-            known.lease.release()
+            await known.inside.aclose()
 
 
 def _urgent(request: InferRequest) -> InferRequest:

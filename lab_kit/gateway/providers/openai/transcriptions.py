@@ -1,7 +1,6 @@
 """OpenAI's transcription of an upload: all at once, or segment by segment as server-sent events."""
 
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from typing import Annotated, Any
@@ -14,10 +13,12 @@ from lab_kit.audio.files import read_recording
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import Final, StreamEnded
+from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.openai.errors import error_object
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.options import PATH, Upload, parse_form
+from lab_kit.gateway.door.call import REQUEST_ID, request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import (
@@ -29,6 +30,7 @@ from lab_kit.gateway.door.uploads import (
     unless_gone,
 )
 from lab_kit.gateway.versions.lease import Lease
+from lab_kit.stream.sink.steps import asked_for
 
 
 class OpenAIErrors(APIRoute):
@@ -39,19 +41,26 @@ class OpenAIErrors(APIRoute):
         handle = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
+            request_id = request_id_of(request)
             try:
                 response = await handle(request)
             except LabError as error:
-                response = refusal(error)
-            response.headers["x-request-id"] = f"req_{uuid.uuid4().hex}"
+                return refusal(error, request_id)
+            response.headers[REQUEST_ID] = request_name(request_id)
             return response
 
         return handled
 
 
-def refusal(error: LabError) -> JSONResponse:
+def refusal(error: LabError, request_id: RequestId) -> JSONResponse:
     """A request or an upgrade that is refused."""
-    return JSONResponse({"error": error_object(error)}, error.http_status, retry_after(error))
+    headers = {**retry_after(error), REQUEST_ID: request_name(request_id)}
+    return JSONResponse({"error": error_object(error)}, error.http_status, headers)
+
+
+def request_name(request_id: RequestId) -> str:
+    """A call's name in the provider's form."""
+    return f"req_{request_id.value.hex}"
 
 
 def openai_upload_routes(door: Door, limits: Limits, preparation: Preparation) -> APIRouter:
@@ -64,8 +73,9 @@ def openai_upload_routes(door: Door, limits: Limits, preparation: Preparation) -
         """Transcribe a recording: WAV, FLAC or OGG/Opus in a form."""
         body = await read_body(request, limits.upload_bytes)
         kind = request.headers.get("content-type", "")
+        steps = asked_for(request.query_params)
         upload, audio = await preparation.read(partial(_read, kind, body, limits))
-        finals = preparation.recognize(lease, audio)
+        finals = preparation.recognize(lease, audio, steps)
         if upload.is_streamed:
             events = _events(finals, len(audio) / SAMPLE_RATE_HZ, lease.engine.model.version)
             return StreamingResponse(events, media_type=server.EVENT_STREAM)

@@ -51,7 +51,7 @@ def test_a_foreign_page_can_neither_ask_nor_open_a_socket(
     ):
         answer = client.request(method, path, headers=foreign)
         assert answer.status_code == 403
-        assert answer.json()["error"]["code"] == "FORBIDDEN"
+        assert answer.json()["error"]["reason"] == "FORBIDDEN"
     for path in (LISTEN, REALTIME):
         with (
             pytest.raises(WebSocketDenialResponse) as refused,

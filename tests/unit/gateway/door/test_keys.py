@@ -2,43 +2,31 @@
 
 import pytest
 
-from lab_kit.core.errors import InvalidParameter, Unauthenticated
-from lab_kit.gateway.door.keys import Keys
+from lab_kit.core.errors import InvalidParameter, OperatorLocked, Unauthenticated
+from lab_kit.core.ids import TenantId
+from lab_kit.gateway.door.keys import Keys, Principal, Role
 
 
 @pytest.mark.parametrize(
-    ("authorization", "subprotocols"),
-    [
-        ("Token sesame", []),
-        ("bearer sesame", []),
-        ("sesame", []),
-        (None, ["token", "sesame"]),
-        (None, ["bearer", "sesame"]),
-    ],
+    "credential", ["Token sesame", "bearer sesame", "sesame", "token sesame", " sesame "]
 )
-def test_the_key_is_taken_from_where_clients_put_it(
-    authorization: str | None, subprotocols: list[str]
-) -> None:
-    Keys("sesame").check_caller(authorization, subprotocols)
+def test_the_key_counts_whatever_scheme_stands_before_it(credential: str) -> None:
+    principal = Keys("sesame").authenticate(credential, Role.CALLER)
+    assert principal == Principal(TenantId("key-holder"), Role.CALLER)
 
 
 @pytest.mark.parametrize(
-    ("authorization", "subprotocols"),
-    [
-        (None, []),
-        ("", []),
-        ("Token", []),
-        ("Token Sesame", []),
-        ("Token other", ["token", "sesame"]),
-        (None, ["token"]),
-        (None, ["token", "other", "sesame"]),
-        ("Token sésame", []),
-    ],
+    "credential", [None, "", "Token", "Token Sesame", "sesame other", "Token sésame"]
 )
-def test_any_other_key_is_refused(authorization: str | None, subprotocols: list[str]) -> None:
+def test_any_other_key_is_refused(credential: str | None) -> None:
     with pytest.raises(Unauthenticated, match="Authorization: Token KEY"):
-        Keys("sesame").check_caller(authorization, subprotocols)
-    Keys().check_caller(authorization, subprotocols)  # a server without a key takes any
+        Keys("sesame").authenticate(credential, Role.CALLER)
+    with pytest.raises(Unauthenticated):
+        Keys(None, "sesame").authenticate(credential, Role.OPERATOR)
+    # a server without a key takes any, and nobody as its operator
+    assert Keys().authenticate(credential, Role.CALLER).tenant == TenantId("anybody")
+    with pytest.raises(OperatorLocked):
+        Keys("sesame").authenticate("Token sesame", Role.OPERATOR)
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", " padded ", "clé", "tab\there", "new\nline"])

@@ -13,7 +13,16 @@ from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_u
 
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.core.errors import InvalidMessage, LabError
-from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
+from lab_kit.core.events import (
+    Event,
+    Final,
+    Interim,
+    PriorityClass,
+    StreamEnded,
+    StreamOptions,
+)
+from lab_kit.core.ids import RequestId
+from lab_kit.gateway.door.call import Call
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.live_stream import GONE, ClientGone, LiveStream
 from lab_kit.gateway.run.server import Server
@@ -21,6 +30,7 @@ from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 
 NOISE = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
 HANG_S = 30.0
+CALL = Call(RequestId.new(), None, "127.0.0.1")
 WORD = to_pcm16(NOISE) + bytes(16_000)
 """A second of what the scripted detector takes for speech, and half a second of silence."""
 ServerWith = Callable[..., Server]
@@ -43,7 +53,7 @@ class Words:
         return [event]
 
     def end(self, error: LabError | None) -> tuple[Sequence[Any], Ending]:
-        return (["farewell"], Ending("OK" if error is None else error.code, str(error)))
+        return (["farewell"], Ending("OK" if error is None else error.reason, str(error)))
 
 
 class Hands:
@@ -102,9 +112,9 @@ def server_with(tmp_path: Path) -> Iterator[ServerWith]:
 
 async def served(server: Server, wire: Hands) -> list[Event]:
     """Serve a stream to its end; gives the events that were taken."""
-    with server.door.lease() as lease:
-        async with asyncio.timeout(HANG_S):
-            await LiveStream(server.streams, lease, wire, Words()).run()
+    async with server.door.open(CALL) as admitted, asyncio.timeout(HANG_S):
+        place = admitted.stream(PriorityClass.INTERACTIVE)
+        await LiveStream(server.streams, place, wire, Words()).run()
     assert not server.door.streams
     return [one for one in wire.taken if not isinstance(one, str)]
 
@@ -198,8 +208,7 @@ async def test_a_server_that_stops_says_what_it_owes(server_with: ServerWith) ->
     wire = Hands(to_pcm16(NOISE))
     running = asyncio.create_task(served(server, wire))
     await wire.is_awaited.wait()
-    for stream in tuple(server.door.streams):
-        stream.drain()
+    server.door.drain()
     events = await running
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
     assert wire.ending is not None
@@ -233,7 +242,7 @@ async def test_a_stream_may_be_told_to_end_more_than_once(server_with: ServerWit
     (stream,) = server.door.streams
     stream.close_early(InvalidMessage("a", "b", "c"))
     for _ in range(4):
-        stream.drain()
+        server.door.drain()
         await asyncio.sleep(0)  # by the second time the reading has been broken off
     events = await running
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from lab_kit.core.ids import StreamIdentity
 from lab_kit.gateway.observe.dead_letters import MOST_KEPT, DeadLetters
 from lab_kit.stream.failed_decode import FailedDecode
 
 AUDIO = np.full(16_000, 0.5, np.float32)
-FAILED = FailedDecode(7, "abc", AUDIO, 2, "RuntimeError: device lost")
+IDENTITY = StreamIdentity.new()
+FAILED = FailedDecode(IDENTITY, "abc", AUDIO, 2, "RuntimeError: device lost")
 
 
 def keep(letters: DeadLetters, count: int) -> None:
@@ -26,7 +28,8 @@ def test_only_the_newest_are_kept_and_all_are_counted() -> None:
     assert letters.total == MOST_KEPT + 5
     assert [letter.number for letter in letters.letters()] == list(range(6, MOST_KEPT + 6))
     letter = letters.letters()[-1]
-    assert (letter.stream, letter.trace_id, letter.audio_s, letter.tries) == (7, "abc", 1.0, 2)
+    assert (letter.request_id, letter.stream_id) == (str(IDENTITY.request), str(IDENTITY.stream))
+    assert (letter.trace_id, letter.audio_s, letter.tries) == ("abc", 1.0, 2)
 
 
 def test_a_folder_gets_letter_and_sound_for_nobody_else_to_read(tmp_path: Path) -> None:

@@ -76,14 +76,14 @@ def test_every_route_needs_the_operators_key(
 ) -> None:
     answer = start().request(method, path, headers={"authorization": key})
     assert answer.status_code == 401
-    assert answer.json()["error"]["code"] == "UNAUTHENTICATED"
+    assert answer.json()["error"]["reason"] == "UNAUTHENTICATED"
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_without_a_key_set_nobody_is_the_operator(start: Start, method: str, path: str) -> None:
     answer = start(operator_key=None).request(method, path)
     assert answer.status_code == 403
-    assert answer.json()["error"]["code"] == "OPERATOR_LOCKED"
+    assert answer.json()["error"]["reason"] == "OPERATOR_LOCKED"
     assert "LAB_OPERATOR_KEY" in answer.json()["error"]["message"]
 
 
@@ -133,7 +133,7 @@ def test_a_version_that_cannot_be_served_says_why(start: Start) -> None:
     client = start(breaks=RuntimeError("opset 99"))
     answer = client.post("/operator/versions/2/load?wait=true")
     assert answer.status_code == 422
-    assert answer.json()["error"]["code"] == "VERSION_FAILED"
+    assert answer.json()["error"]["reason"] == "VERSION_FAILED"
     assert "RuntimeError: opset 99" in answer.json()["error"]["message"]
     second = client.get("/operator/versions").json()["versions"][1]
     assert (second["state"], "opset 99" in second["reason"]) == ("failed", True)
@@ -177,7 +177,7 @@ def test_a_refusal_is_in_the_envelope_and_says_what_would_do(
 ) -> None:
     answer = start().request(method, f"/operator/{path}", json=body)
     assert answer.status_code == status
-    assert answer.json()["error"]["code"] == code
+    assert answer.json()["error"]["reason"] == code
     assert says in answer.json()["error"]["message"]
 
 

@@ -1,0 +1,73 @@
+"""A live stream's place: held from its admission to its end, whatever happens in between.
+
+Others are admitted while a stream is still being set up, so the place is what is counted, and what
+a server that stops or is overloaded turns to.
+"""
+
+import time
+from typing import Protocol
+
+from lab_kit.core.errors import LabError
+from lab_kit.core.events import PriorityClass
+from lab_kit.core.ids import RequestId, StreamId
+from lab_kit.gateway.versions.lease import Lease
+
+
+class PlacedStream(Protocol):
+    """What a place needs of the stream that has it."""
+
+    @property
+    def last_audio_ns(self) -> int:
+        """When sound last came; its opening, if none has."""
+        ...
+
+    @property
+    def owed_since_ns(self) -> int | None:
+        """When the oldest final that it owes was decided; None if it owes none."""
+        ...
+
+    def close_early(self, reason: LabError) -> None:
+        """Send what is owed, tell the client why, and close."""
+        ...
+
+
+class Place:
+    """One place.
+
+    Attributes:
+        lease: the version that serves the stream to its end.
+        stream: who has the place; None until it is set up.
+    """
+
+    def __init__(self, request_id: RequestId, priority_class: PriorityClass, lease: Lease) -> None:
+        self.request_id = request_id
+        self.stream_id = StreamId.new()
+        # a plain value: others' admission reads it, and must not depend on what this client says
+        self.priority_class = priority_class
+        self.lease = lease
+        self.opened_ns = time.perf_counter_ns()
+        self.stream: PlacedStream | None = None
+        self._reason: LabError | None = None
+
+    @property
+    def last_audio_ns(self) -> int:
+        """When sound last came; the admission, if none has."""
+        return self.opened_ns if self.stream is None else self.stream.last_audio_ns
+
+    @property
+    def owed_since_ns(self) -> int | None:
+        """When the oldest final that is owed was decided; None if none is."""
+        return None if self.stream is None else self.stream.owed_since_ns
+
+    def take(self, stream: PlacedStream) -> None:
+        """The stream is set up; if it was asked to end meanwhile, it is told now."""
+        self.stream = stream
+        if self._reason is not None:
+            stream.close_early(self._reason)
+
+    def close_early(self, reason: LabError) -> None:
+        """Have the stream end, as soon as there is one."""
+        if self.stream is None:
+            self._reason = reason
+        else:
+            self.stream.close_early(reason)

@@ -1,0 +1,76 @@
+"""An error as our own API sends it: the fields of a `LabError`, and the call that it ended.
+
+The server writes it, a client reads the same error from it again; nobody takes a sentence apart.
+"""
+
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from lab_kit.core.errors import Code, LabError
+from lab_kit.core.ids import RequestId
+
+
+class ErrorBody(BaseModel):
+    """What stands under ``error``.
+
+    Attributes:
+        code: the canonical code.
+        reason: the kind of error, in upper snake case.
+        message: the sentence for people, composed from the three fields after it.
+        retry_after_s: when trying again makes sense, where that is known.
+        request_id: the call; None where no server was asked.
+    """
+
+    code: Code
+    reason: str
+    message: str
+    received: str
+    expected: str
+    next_step: str
+    retryable: bool
+    retry_after_s: float | None = None
+    details: dict[str, str] = {}
+    request_id: str | None = None
+
+
+class ErrorEnvelope(BaseModel):
+    """The one form of a refusal, whatever was asked for."""
+
+    error: ErrorBody
+
+    @classmethod
+    def of(cls, error: LabError, request_id: RequestId | None) -> Self:
+        """The envelope of an error."""
+        body = ErrorBody(
+            code=error.code,
+            reason=error.reason,
+            message=str(error),
+            received=error.received,
+            expected=error.expected,
+            next_step=error.next_step,
+            retryable=error.retryable,
+            retry_after_s=error.retry_after_s,
+            details=error.details,
+            request_id=None if request_id is None else str(request_id),
+        )
+        return cls(error=body)
+
+    def json_body(self) -> dict[str, Any]:
+        """As JSON's values."""
+        return self.model_dump(mode="json")
+
+    def raised(self) -> LabError | None:
+        """The error that was sent, of its own kind; None for a kind that is not known here."""
+        body = self.error
+        kinds = {kind.reason: kind for kind in _kinds(LabError)}
+        if body.reason not in kinds:
+            return None
+        error = kinds[body.reason](body.received, body.expected, body.next_step)
+        error.retry_after_s = body.retry_after_s
+        error.details = dict(body.details)
+        return error
+
+
+def _kinds(root: type[LabError]) -> list[type[LabError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in _kinds(child))]

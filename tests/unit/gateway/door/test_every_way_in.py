@@ -1,0 +1,196 @@
+"""Every route of the application, asked for without its key, with a wrong one, and at bad times.
+
+The routes are those that the application has, not a list: one that is added without the door is
+asked too, and answers where it must refuse. Nothing may read a body before the key was looked at,
+nor one for which there is no room.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
+from scripted_engine import ScriptedEngine, recognizer, server_at, wait_until
+from starlette.routing import BaseRoute, Route
+
+from lab_kit.capacity.degradation import Level
+from lab_kit.gateway.door.public import PUBLIC_PATHS
+from lab_kit.gateway.run.app import create_app
+from lab_kit.gateway.run.server import Server
+
+HANG_S = 30.0
+KEY, OPERATOR_KEY = "the-callers", "the-operators"
+VALUES = {"model": "scripted", "version": "1", "number": "1", "label": "canary", "name": "redact"}
+"""For the parameters in paths."""
+QUERIES = {
+    "/v1/listen": "encoding=linear16&sample_rate=16000",
+    "/v1/realtime": "intent=transcription",
+}
+READS = {
+    "/v1/models",
+    "/v2",
+    "/v2/models/{model}",
+    "/v2/models/{model}/versions/{version}",
+    "/v2/models/{model}/ready",
+    "/v2/models/{model}/versions/{version}/ready",
+    "/v2/repository/index",
+}
+"""They tell what there is, also while the server refuses work."""
+OPERATOR = "/operator"
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way in."""
+
+    kind: str
+    method: str
+    path: str
+
+    @property
+    def key(self) -> str:
+        return OPERATOR_KEY if self.path.startswith(OPERATOR) else KEY
+
+    @property
+    def is_work(self) -> bool:
+        return self.path not in READS and not self.path.startswith(OPERATOR)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class BodyRead(Exception):
+    """The application asked for what the caller would send next."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = make_server(tmp_path)
+    wait_until(lambda: server.door.is_ready)
+    yield server
+    server.stop()
+
+
+def make_server(root: Path) -> Server:
+    server = server_at(root, lambda _: recognizer(ScriptedEngine("so")))
+    server.keys.caller, server.keys.operator = KEY, OPERATOR_KEY
+    return server
+
+
+def ways(routes: list[BaseRoute]) -> Iterator[Way]:
+    for context in iter_route_contexts(routes):
+        route, path = context.original_route, context.path
+        assert path is not None
+        if isinstance(route, APIWebSocketRoute):
+            yield Way("websocket", "GET", path)
+        else:
+            assert isinstance(route, APIRoute | Route), f"a route that is not asked: {route}"
+            for method in (context.methods or set()) - {"HEAD"}:
+                yield Way("http", method, path)
+
+
+def all_ways() -> list[Way]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = make_server(Path(folder))
+        found = sorted(ways(create_app(server).routes), key=str)
+        wait_until(lambda: server.door.is_ready)
+        server.stop()
+    return found
+
+
+WAYS = all_ways()
+GUARDED = [way for way in WAYS if way.path not in PUBLIC_PATHS]
+
+
+async def asked(server: Server, way: Way, key: str | None) -> tuple[int, dict[str, str]]:
+    """The status and the headers of the answer; nothing of a body is there to be read."""
+    path = way.path.format(**VALUES)
+    headers = [] if key is None else [(b"authorization", f"Token {key}".encode())]
+    scope: dict[str, Any] = {
+        "type": way.kind,
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": way.method,
+        "scheme": "http" if way.kind == "http" else "ws",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": QUERIES.get(way.path, "").encode(),
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+        "subprotocols": [],
+        "extensions": {"websocket.http.response": {}},
+    }
+    sent: list[Any] = []
+    first = [{"type": "websocket.connect"}] if way.kind == "websocket" else []
+
+    async def receive() -> Any:
+        if first:
+            return first.pop()
+        raise BodyRead
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with asyncio.timeout(HANG_S):
+        await create_app(server)(scope, receive, send)
+    assert sent[0]["type"] in ("http.response.start", "websocket.http.response.start"), sent
+    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], told
+
+
+def test_what_is_public_is_there() -> None:
+    assert {way.path for way in WAYS} >= PUBLIC_PATHS
+    assert {way.path for way in WAYS} >= READS
+    assert len(GUARDED) > 20
+
+
+@pytest.mark.parametrize("way", GUARDED, ids=str)
+async def test_without_the_right_key_nothing_is_read_and_nobody_comes_in(
+    server: Server, way: Way
+) -> None:
+    other = KEY if way.key == OPERATOR_KEY else OPERATOR_KEY
+    for key in (None, "", "wrong", other):
+        status, headers = await asked(server, way, key)
+        assert status == 401, (way, key)
+        assert headers["x-request-id"]
+
+
+@pytest.mark.parametrize("when", ["draining", "refuses everybody"])
+@pytest.mark.parametrize("way", [way for way in GUARDED if way.is_work], ids=str)
+async def test_work_is_refused_before_its_body_is_read(server: Server, way: Way, when: str) -> None:
+    if when == "draining":
+        server.door.drain()
+    else:
+        server.watch.degradation.level = Level.REFUSE_ALL
+    status, headers = await asked(server, way, way.key)
+    assert status == 503, way
+    assert int(headers["retry-after"]) >= 1
+    assert server.versions.status(1).in_flight == 0
+    assert not server.door.streams
+
+
+@pytest.mark.parametrize("way", [way for way in GUARDED if way.path in READS], ids=str)
+async def test_what_there_is_is_told_also_while_work_is_refused(server: Server, way: Way) -> None:
+    server.watch.degradation.level = Level.REFUSE_ALL
+    status, _ = await asked(server, way, way.key)
+    assert status == 200
+
+
+async def test_a_way_in_that_forgets_the_door_is_found(server: Server) -> None:
+    """What the tests above would see of a route that somebody adds."""
+    app: Callable[..., Any] = create_app(server)
+
+    async def forgotten() -> dict[str, str]:
+        return {"text": "anybody may read this"}
+
+    app.add_api_route("/v1/forgotten", forgotten)  # type: ignore[attr-defined]
+    (way,) = [w for w in ways(app.routes) if w.path == "/v1/forgotten"]  # type: ignore[attr-defined]
+    assert way.path not in PUBLIC_PATHS
+    assert way.is_work
