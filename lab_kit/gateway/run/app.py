@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidParameter, LabError
@@ -9,6 +10,8 @@ from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.recordings import recording_routes
 from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
+from lab_kit.gateway.door.uploads import CLIENT_CLOSED
+from lab_kit.gateway.observe.failures import EndFailedCalls
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.versions_api import version_routes
@@ -39,7 +42,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         listen_routes(door, streams),
         version_routes(door.keys, versions),
         degradation_routes(door, watch, streams, server.dead_letters),
-        open_inference_routes(door, server.bare_model, limits.upload_bytes),
+        open_inference_routes(door, server.bare_model, server.failures, limits.upload_bytes),
         openai_upload_routes(door, limits, server.preparation),
         openai_realtime_routes(door, streams),
         rtc_routes(door, streams),
@@ -47,9 +50,11 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)
     app.add_exception_handler(RequestValidationError, _correct)
-    app.add_exception_handler(Exception, _fail)
+    app.add_exception_handler(ClientDisconnect, _note_hang_up)
     app.add_middleware(RefuseForeignPages, keys=door.keys, is_local=is_local)
-    # the last one added is the outermost: durations need the trace that is around them
+    # the last one added is the outermost: durations need the trace that is around them, and what
+    # failed is counted with its status
+    app.add_middleware(EndFailedCalls, failures=server.failures)
     app.add_middleware(TimeRequests, metrics=metrics)
     app.add_middleware(TraceRequests, tracer=server.spans.tracer)
     return app
@@ -71,9 +76,6 @@ async def _correct(_: Request, error: Exception) -> Response:
     )
 
 
-async def _fail(_: Request, __: Exception) -> Response:
-    """What nobody foresaw, in the same envelope; the framework raises it again for the log."""
-    received = "the server failed while it answered"
-    return error_response(
-        LabError(received, "an answer", "ask whoever runs the server to read its log")
-    )
+async def _note_hang_up(_: Request, __: Exception) -> Response:
+    """Nobody is left to read it, but it is counted."""
+    return Response(status_code=CLIENT_CLOSED)
