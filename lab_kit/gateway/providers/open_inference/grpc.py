@@ -1,93 +1,124 @@
-"""The Open Inference Protocol over gRPC: the same as over HTTP, and inference in streams."""
+"""The Open Inference Protocol over gRPC: the same as over HTTP, and inference in streams.
 
-import logging
-from collections.abc import AsyncIterator
-from typing import Any, NoReturn
+Methods of the protocol that are missing here are answered UNIMPLEMENTED by the library.
+"""
+
+from functools import partial
+from typing import Any
 
 import grpc
 from tritonclient.grpc import service_pb2 as pb
-from tritonclient.grpc import service_pb2_grpc
 
-from lab_kit.core.errors import INTERNAL_FAILURE, LabError
+from lab_kit.core.errors import LabError
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.errors import grpc_status
+from lab_kit.gateway.door.calls import Calls, received
 from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.uploads import Preparation
+from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
 from lab_kit.gateway.providers.open_inference.stream import InferStream
+from lab_kit.protocol.live import Ending
 
-_log = logging.getLogger(__name__)
+SERVICE = "inference.GRPCInferenceService"
+AT_ONCE_BYTES = 4_096
+"""Decoded on the event loop, in less than a millisecond whatever is in them; more goes to the
+thread that prepares uploads."""
 
 
-class InferenceService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]  # untyped
-    """The protocol's methods, bound to the server's parts; names and case are the protocol's."""
+class InferenceService:
+    """The protocol's methods, bound to the server's parts."""
 
-    def __init__(self, door: Door, bare: BareModel) -> None:
+    def __init__(
+        self,
+        door: Door,
+        bare: BareModel,
+        limits: Limits,
+        preparation: Preparation,
+        calls: Calls,
+        failures: Failures,
+    ) -> None:
         self._door = door
         self._bare = bare
+        self._limits = limits
+        self._preparation = preparation
+        self._calls = calls
+        self._failures = failures
 
-    async def ServerLive(self, _: Any, context: Any) -> Any:
-        """The process answers."""
-        return pb.ServerLiveResponse(live=True)
+    def handlers(self) -> Any:
+        """The service, for a gRPC server; messages stay bytes, names are the protocol's."""
+        unary = {
+            "ModelReady": self._model_ready,
+            "ServerMetadata": self._server_metadata,
+            "ModelMetadata": self._model_metadata,
+            "RepositoryIndex": self._repository_index,
+            "ModelInfer": self._infer,
+        }
+        methods = {
+            "ServerLive": grpc.stream_unary_rpc_method_handler(self._live),
+            "ServerReady": grpc.stream_unary_rpc_method_handler(self._ready),
+            "ModelStreamInfer": self._calls.stream(
+                f"/{SERVICE}/ModelStreamInfer", self._infer_stream, _status
+            ),
+        }
+        for name, answer in unary.items():
+            methods[name] = self._calls.unary(f"/{SERVICE}/{name}", answer, _status)
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def ServerReady(self, _: Any, context: Any) -> Any:
+    async def _live(self, _: Any, context: Any) -> bytes:
+        """The process answers, whoever asks, and reads nothing of what they send."""
+        return _bytes(pb.ServerLiveResponse(live=True))
+
+    async def _ready(self, _: Any, context: Any) -> bytes:
         """It may be sent work."""
-        return pb.ServerReadyResponse(ready=self._door.is_ready)
+        return _bytes(pb.ServerReadyResponse(ready=self._door.is_ready))
 
-    async def ModelReady(self, message: Any, context: Any) -> Any:
+    async def _model_ready(self, context: Any) -> bytes:
         """Whether a model would be served now."""
-        await self._check_key(context)
+        message = await self._message(context, pb.ModelReadyRequest)
         ready = self._bare.is_ready(message.name, message.version)
-        return pb.ModelReadyResponse(ready=ready)
+        return _bytes(pb.ModelReadyResponse(ready=ready))
 
-    async def ServerMetadata(self, _: Any, context: Any) -> Any:
+    async def _server_metadata(self, _: Any) -> bytes:
         """What the server is."""
-        await self._check_key(context)
-        return pb.ServerMetadataResponse(**server_metadata())
+        return _bytes(pb.ServerMetadataResponse(**server_metadata()))
 
-    async def ModelMetadata(self, message: Any, context: Any) -> Any:
+    async def _model_metadata(self, context: Any) -> bytes:
         """What a model takes and gives."""
-        await self._check_key(context)
-        try:
-            spec = await self._bare.metadata(message.name, message.version)
-        except LabError as error:
-            await _abort(context, error)
-        return protobuf.metadata_message(spec)
+        message = await self._message(context, pb.ModelMetadataRequest)
+        spec = await self._bare.metadata(message.name, message.version)
+        return _bytes(protobuf.metadata_message(spec))
 
-    async def RepositoryIndex(self, _: Any, context: Any) -> Any:
+    async def _repository_index(self, _: Any) -> bytes:
         """Every version in the repository."""
-        await self._check_key(context)
-        return protobuf.index_message(await self._bare.index())
+        return _bytes(protobuf.index_message(await self._bare.index()))
 
-    async def ModelInfer(self, message: Any, context: Any) -> Any:
+    async def _infer(self, context: Any) -> bytes:
         """Run the model once."""
-        await self._check_key(context)
-        try:
-            with self._bare.lease(message.model_name, message.model_version) as lease:
-                answered = await self._bare.infer(
-                    lease, lambda: alone(protobuf.parse_request(message))
-                )
-            return protobuf.response_message(*answered)
-        except LabError as error:
-            await _abort(context, error)
-        except Exception:
-            _log.exception("an inference failed")
-            await context.abort(grpc.StatusCode.INTERNAL, INTERNAL_FAILURE)
+        message = await self._message(context, pb.ModelInferRequest)
+        with self._bare.lease(message.model_name, message.model_version) as lease:
+            answered = await self._bare.infer(lease, lambda: alone(protobuf.parse_request(message)))
+        return _bytes(protobuf.response_message(*answered))
 
-    async def ModelStreamInfer(self, incoming: AsyncIterator[Any], context: Any) -> Any:
+    async def _infer_stream(self, context: Any) -> None:
         """Run the model once for each message; a failure is one message's, not the stream's."""
-        await self._check_key(context)
-        with InferStream(self._bare) as stream:
-            async for message in incoming:
-                yield await stream.answer(message)
+        with InferStream(self._bare, self._failures) as stream:
+            while (data := await received(context, self._limits.no_audio_s)) is not None:
+                message = await self._decoded(pb.ModelInferRequest, data)
+                await context.write(_bytes(await stream.answer(message)))
 
-    async def _check_key(self, context: Any) -> None:
-        metadata = dict(context.invocation_metadata() or ())
-        try:
-            self._door.keys.check_caller(metadata.get("authorization"))
-        except LabError as error:
-            await _abort(context, error)
+    async def _message(self, context: Any, kind: Any) -> Any:
+        return await self._calls.message(context, partial(self._decoded, kind))
+
+    async def _decoded(self, kind: Any, data: bytes) -> Any:
+        decode = partial(protobuf.decoded, kind, data)
+        return decode() if len(data) <= AT_ONCE_BYTES else await self._preparation.read(decode)
 
 
-async def _abort(context: Any, error: LabError) -> NoReturn:
-    await context.abort(grpc.StatusCode[grpc_status(error)], str(error))
-    raise AssertionError("abort raises")
+def _bytes(message: Any) -> bytes:
+    return bytes(message.SerializeToString())
+
+
+def _status(error: LabError) -> Ending:
+    return Ending(grpc_status(error), str(error))

@@ -5,7 +5,6 @@ of everything since the sequence's first. The model is run again over all of it 
 this is the simplest form of live recognition, and its cost grows with the square of the length.
 """
 
-import logging
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -16,10 +15,9 @@ from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, Sy
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
+from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.versions.lease import Lease
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -33,8 +31,9 @@ class _Sequence:
 class InferStream:
     """One stream, from its first message to its end; a context manager that frees its versions."""
 
-    def __init__(self, model: BareModel) -> None:
+    def __init__(self, model: BareModel, failures: Failures) -> None:
         self._model = model
+        self._failures = failures
         self._sequences: dict[int | str, _Sequence] = {}
 
     def __enter__(self) -> Self:
@@ -60,8 +59,8 @@ class InferStream:
                 response = await self._in_sequence(message, request, position)
         except LabError as error:
             return _failure(message, str(error))
-        except Exception:
-            _log.exception("a streamed inference failed")
+        except Exception as error:
+            self._failures.tell("ModelStreamInfer", error)
             return _failure(message, INTERNAL_FAILURE)
         response.parameters["triton_final_response"].bool_param = True
         return pb.ModelStreamInferResponse(infer_response=response)
