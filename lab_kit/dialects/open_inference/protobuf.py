@@ -6,9 +6,10 @@ tritonclient cannot read typed contents back into arrays.
 
 from typing import Any
 
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tritonclient.grpc import service_pb2 as pb
 
-from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.errors import InvalidMessage, InvalidParameter
 from lab_kit.dialects.open_inference.messages import (
     IndexEntry,
     InferRequest,
@@ -30,6 +31,22 @@ _CONTENTS = {
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
 }
+
+
+def decoded(kind: Any, data: bytes) -> Any:
+    """A message from its bytes.
+
+    Raises:
+        InvalidMessage: they are not one.
+    """
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise InvalidMessage(
+            f"bytes that are no {kind.DESCRIPTOR.name} ({error})",
+            f"a serialized {kind.DESCRIPTOR.full_name}",
+            "send the message of the Open Inference Protocol",
+        ) from error
 
 
 def parse_request(message: Any) -> InferRequest:

@@ -44,14 +44,10 @@ def request_id_of(connection: HTTPConnection) -> RequestId:
     return request_id
 
 
-def grpc_call(context: Any, *keys: str) -> Call:
-    """A call over gRPC.
-
-    Args:
-        keys: the metadata in which the key may be, the first that is there counts.
-    """
+def grpc_call(context: Any) -> Call:
+    """A call over gRPC; the key is where clients put it, Google's own included."""
     metadata: Mapping[str, str] = dict(context.invocation_metadata() or ())
-    offered = next((metadata[key] for key in keys if key in metadata), None)
+    offered = metadata.get("x-goog-api-key") or metadata.get("authorization")
     brought = RequestId.brought(metadata.get(REQUEST_ID), metadata.get(TRACE_PARENT))
     return Call(brought or RequestId.new(), offered, _host(context.peer()))
 

@@ -17,8 +17,8 @@ from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.open_streams import OpenStream
 from lab_kit.core.errors import GoingAway, SystemOverloaded
 from lab_kit.core.events import PriorityClass
-from lab_kit.core.ids import RequestId
 from lab_kit.gateway.door.call import Call, http_call
+from lab_kit.gateway.door.identify import named_for_log
 from lab_kit.gateway.door.keys import Keys, Principal, Role
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.versions.lease import Lease
@@ -52,6 +52,7 @@ class Door:
         Raises:
             Unauthenticated, OperatorLocked: the key is not one for ``role``.
         """
+        named_for_log(call.request_id)
         principal = self.keys.authenticate(call.credential, role)
         with ExitStack() as held:
             yield Admitted(call, principal, self, held)
@@ -89,14 +90,11 @@ class Admitted:
 
     Attributes:
         principal: who calls.
-        request_id: the call's name.
-        peer: the address it comes from.
     """
 
     def __init__(self, call: Call, principal: Principal, door: Door, held: ExitStack) -> None:
+        self.call = call
         self.principal = principal
-        self.request_id: RequestId = call.request_id
-        self.peer = call.peer
         self._door = door
         self._held = held
 
@@ -109,7 +107,7 @@ class Admitted:
         """
         self._door.admit(priority_class, self._door.streams)
         lease = self._held.enter_context(self._door.lease(None))
-        place = Place(self.request_id, priority_class, lease)
+        place = Place(self.call.request_id, priority_class, lease)
         self._door.streams.add(place)
         self._held.callback(self._door.streams.discard, place)
         return place
@@ -123,6 +121,14 @@ class Admitted:
         self._door.admit(PriorityClass.BATCH)
         return self._held.enter_context(self._door.lease(None))
 
+    def check_inference(self) -> None:
+        """Make sure that one may begin, before the message that says which is received.
+
+        Raises:
+            SystemOverloaded: see `stream`.
+        """
+        self._door.admit(PriorityClass.INTERACTIVE)
+
     def inference(self, version: int | None) -> Lease:
         """A version for one run of the bare model, whose urgency is in a body that is still unread.
 
@@ -130,7 +136,7 @@ class Admitted:
             SystemOverloaded, ModelNotLoaded: see `stream`.
             ModelNotFound, VersionNotFound: there is no such version.
         """
-        self._door.admit(PriorityClass.INTERACTIVE)
+        self.check_inference()
         return self._held.enter_context(self._door.lease(version))
 
 

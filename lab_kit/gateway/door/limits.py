@@ -13,7 +13,18 @@ class Limits:
         stream_audio_s: audio one stream may send.
         recording_audio_s: audio of one upload.
         upload_bytes: bytes of one upload, whatever it claims to hold.
+        connections: HTTP and WebSocket connections at once; fewer where the process may open few
+            files, see `Connections`. An idle one costs some 10 kB.
+        probe_connections: beyond those, for health and metrics alone.
+        head_bytes: a request's line and headers. Servers in common use take 8 to 32 KiB.
+        unreceived_s: how long the server waits for what an HTTP client owes it: a whole head, or
+            the next byte of a body.
+        body_bytes_per_s: the least that a body must bring on average beyond ``unreceived_s``; half
+            of what PCM16 at 16 kHz takes, so that whoever is slower needs longer than the sound.
         message_bytes: one WebSocket message; a larger one is closed with 1009 unread.
+        message_frames: frames of one WebSocket message; more are closed with 1009. A browser sends
+            one, a proxy that cuts at 1 KiB a thousand for the largest message.
+        calls: gRPC calls at once, health apart.
         idle_s: silence on the wire (no audio, no KeepAlive) after which a stream is closed.
         no_audio_s: KeepAlive alone keeps a stream open for so long; then its place is reclaimed.
         unsent_s: how long a client may refuse to take a result before its stream is closed.
@@ -24,7 +35,14 @@ class Limits:
     stream_audio_s: float = 1_800.0
     recording_audio_s: float = 600.0
     upload_bytes: int = 64_000_000
+    connections: int = 2_048
+    probe_connections: int = 16
+    head_bytes: int = 32_768
+    unreceived_s: float = 10.0
+    body_bytes_per_s: int = 16_384
     message_bytes: int = 1_000_000
+    message_frames: int = 1_024
+    calls: int = 512
     idle_s: float = 10.0
     no_audio_s: float = 300.0
     unsent_s: float = 10.0

@@ -93,6 +93,9 @@ class Metrics:
         self._background_failures = self._counter(
             "lab_background_failures", "Turns of background tasks that failed.", "task"
         )
+        self._unexpected = self._counter(
+            "lab_unexpected_errors", "Calls that ended for what nobody foresaw.", "route"
+        )
         self._waiting = self._gauge("lab_engine_waiting", "Decodes not started.", "version")
         self._running = self._gauge("lab_engine_running", "Decodes under way.", "version")
 
@@ -129,6 +132,10 @@ class Metrics:
     def background_failed(self, task: str) -> None:
         """Account for a turn of a background task that failed."""
         self._background_failures.labels(task).inc()
+
+    def failed(self, route: str) -> None:
+        """Account for a call that ended for what nobody foresaw."""
+        self._unexpected.labels(route).inc()
 
     def level_changed(self, change: LevelChange) -> None:
         """Account for a step of the service level."""

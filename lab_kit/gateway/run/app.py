@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidParameter, LabError
@@ -11,6 +12,8 @@ from lab_kit.gateway.api.recordings import recording_routes
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
 from lab_kit.gateway.door.identify import IdentifyCalls
+from lab_kit.gateway.door.uploads import CLIENT_CLOSED
+from lab_kit.gateway.observe.failures import EndFailedCalls
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.versions_api import version_routes
@@ -41,7 +44,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         listen_routes(door, streams),
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),
-        open_inference_routes(door, server.bare_model, limits.upload_bytes),
+        open_inference_routes(door, server.bare_model, server.failures, limits.upload_bytes),
         openai_upload_routes(door, limits, server.preparation),
         openai_realtime_routes(door, streams),
         rtc_routes(door, streams),
@@ -49,9 +52,11 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)
     app.add_exception_handler(RequestValidationError, _correct)
-    app.add_exception_handler(Exception, _fail)
+    app.add_exception_handler(ClientDisconnect, _note_hang_up)
     app.add_middleware(RefuseForeignPages, keys=door.keys, is_local=is_local)
-    # the last one added is the outermost: durations need the trace that is around them
+    # the last one added is the outermost: durations need the trace that is around them, and what
+    # failed is counted with its status
+    app.add_middleware(EndFailedCalls, failures=server.failures)
     app.add_middleware(TimeRequests, metrics=metrics)
     app.add_middleware(TraceRequests, tracer=server.spans.tracer)
     app.add_middleware(IdentifyCalls)
@@ -73,8 +78,6 @@ async def _correct(request: Request, error: Exception) -> Response:
     return error_response(refusal, request_id_of(request))
 
 
-async def _fail(request: Request, _: Exception) -> Response:
-    """What nobody foresaw, in the same envelope; the framework raises it again for the log."""
-    received = "the server failed while it answered"
-    failure = LabError(received, "an answer", "ask whoever runs the server to read its log")
-    return error_response(failure, request_id_of(request))
+async def _note_hang_up(_: Request, __: Exception) -> Response:
+    """Nobody is left to read it, but it is counted."""
+    return Response(status_code=CLIENT_CLOSED)

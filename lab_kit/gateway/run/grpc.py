@@ -3,13 +3,16 @@
 from typing import Any
 
 import grpc
-from tritonclient.grpc import service_pb2_grpc
 
 from lab_kit.core.errors import ServerFailed
+from lab_kit.gateway.door.calls import MESSAGE_BYTES, Calls
+from lab_kit.gateway.door.connections import GRPC_SHARE, share_of_descriptors
 from lab_kit.gateway.providers.open_inference.grpc import InferenceService
 from lab_kit.gateway.run.server import Server
 
-MESSAGE_BYTES = 64 * 2**20
+REFUSED_CALLS = 64
+"""Beyond `Limits.calls`: health, and those that wait a moment for their refusal. They receive no
+message."""
 
 
 async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
@@ -24,8 +27,16 @@ async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
     # whoever only wants this package's names should not wait for Google's messages
     from lab_kit.gateway.providers.google import google_handlers
 
+    limits = server.limits
     listening = grpc.aio.server(
+        maximum_concurrent_rpcs=limits.calls + REFUSED_CALLS,
         options=[
+            # a connection takes a file descriptor, and one that never speaks HTTP/2 has it too
+            (
+                "grpc.max_allowed_incoming_connections",
+                min(limits.connections, share_of_descriptors(GRPC_SHARE)),
+            ),
+            ("grpc.server_handshake_timeout_ms", round(1000 * limits.unreceived_s)),
             ("grpc.max_receive_message_length", MESSAGE_BYTES),
             ("grpc.max_send_message_length", MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
@@ -33,13 +44,14 @@ async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", 100),
             ("grpc.http2.max_ping_strikes", 0),
-        ]
+        ],
     )
-    inference = InferenceService(server.door, server.bare_model)
-    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(inference, listening)
-    listening.add_generic_rpc_handlers(
-        google_handlers(server.door, server.streams, server.limits, server.preparation)
+    calls = Calls(server.door, limits, server.failures)
+    inference = InferenceService(
+        server.door, server.bare_model, limits, server.preparation, calls, server.failures
     )
+    google = google_handlers(server.streams, limits, server.preparation, calls)
+    listening.add_generic_rpc_handlers((inference.handlers(), *google))
     try:
         chosen = listening.add_insecure_port(f"{host}:{port}")
     except RuntimeError as error:

@@ -23,6 +23,7 @@ import uvicorn
 from lab_kit.core.child_process import HOST, bind, stop_with_parent
 from lab_kit.core.errors import InvalidParameter, ServerFailed
 from lab_kit.core.memory import return_last_blocks
+from lab_kit.gateway.door.connections import connections
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE, Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.releasing import releasing_protocol
@@ -37,6 +38,7 @@ from lab_kit.gateway.observe.tracing import (
 )
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import start_grpc
+from lab_kit.gateway.run.http_connection import http_protocol
 from lab_kit.gateway.run.maintenance import begin_maintenance
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.engine_factory import open_recognizer, publish_first
@@ -239,9 +241,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _configuration(server: Server, is_local: bool) -> uvicorn.Config:
+    places = connections(server.limits)
     return uvicorn.Config(
         create_app(server, is_local=is_local),
-        ws=releasing_protocol(server.limits.unsent_s),
+        http=http_protocol(server.limits, places),
+        ws=releasing_protocol(server.limits, places),
         ws_max_size=server.limits.message_bytes,
         # speech frames hardly compress, and every message would cost time
         ws_per_message_deflate=False,

@@ -10,6 +10,7 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import Preparation
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.observe.dead_letters import DeadLetters
+from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.providers.open_inference.model import BareModel
@@ -36,6 +37,7 @@ class Server:
     dead_letters: DeadLetters = field(default_factory=DeadLetters)
     grpc_port: int = 0
     background: Background = field(init=False)
+    failures: Failures = field(init=False)
     watch: Watch = field(init=False)
     door: Door = field(init=False)
     steps: SwitchableSteps = field(init=False)
@@ -46,6 +48,7 @@ class Server:
     def __post_init__(self) -> None:
         limits, metrics = self.limits, self.metrics
         self.background = Background(metrics)
+        self.failures = Failures(metrics)
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
         self.door = Door(self.keys, admission, self.versions)

@@ -17,7 +17,7 @@ from typing import TypeVar
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import Final, Interim
 
-_Result = TypeVar("_Result", Interim, Final)
+_Result = TypeVar("_Result", bound=Interim | Final)
 BUDGET_S = 0.005
 WITHHELD = "[withheld]"
 

@@ -238,7 +238,7 @@ async def test_each_piece_is_answered_with_everything_since_the_first(
 ) -> None:
     engine = ScriptedEngine("so")
     server = server_with(engine)
-    async with InferStream(server.door, CALL, server.bare_model) as stream:
+    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
         for message in (
             piece(100, sequence_start=True),
             piece(30, number=6, sequence_start=True),
@@ -263,7 +263,7 @@ async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
     server_with: ServerWith,
 ) -> None:
     server = server_with(ScriptedEngine("so"))
-    async with InferStream(server.door, CALL, server.bare_model) as stream:
+    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
         lost = await stream.answer(piece(50))
         found = await stream.answer(piece(50, sequence_start=True, sequence_end=True))
         over = await stream.answer(piece(50))
@@ -275,7 +275,7 @@ async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
 
 async def test_a_recording_that_grows_too_long_ends_its_sequence(server_with: ServerWith) -> None:
     server = server_with(ScriptedEngine("so"))
-    async with InferStream(server.door, CALL, server.bare_model) as stream:
+    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
         await stream.answer(piece(16_000 * 29, sequence_start=True))
         answer = await stream.answer(piece(16_000 * 2))
         assert "at most 30 s" in answer.error_message
@@ -285,7 +285,7 @@ async def test_a_recording_that_grows_too_long_ends_its_sequence(server_with: Se
 async def test_sequences_are_counted(server_with: ServerWith) -> None:
     server = server_with(ScriptedEngine("so"))
     most = server.limits.streams
-    async with InferStream(server.door, CALL, server.bare_model) as stream:
+    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
         for number in range(1, most + 1):
             await stream.answer(piece(10, number=number, sequence_start=True))
         refused = await stream.answer(piece(10, number=most + 1, sequence_start=True))
@@ -297,7 +297,7 @@ async def test_sequences_are_counted(server_with: ServerWith) -> None:
 async def test_a_device_that_fails_fails_one_message(server_with: ServerWith) -> None:
     engine = ScriptedEngine(RuntimeError("device lost"))
     server = server_with(engine)
-    async with InferStream(server.door, CALL, server.bare_model) as stream:
+    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
         broken = await stream.answer(piece(50, sequence_start=True))
         engine.answer = "so"
         whole = await stream.answer(piece(50, sequence_start=True))

@@ -9,9 +9,7 @@ from lab_kit.core.ids import RequestId
 from lab_kit.protocol.error_body import ErrorEnvelope
 
 KINDS = [
-    kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, LabError)
+    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, LabError)
 ]
 HARD = "a; sentence; with; semicolons"
 

@@ -1,94 +1,128 @@
-"""The Open Inference Protocol over gRPC: the same as over HTTP, and inference in streams."""
+"""The Open Inference Protocol over gRPC: the same as over HTTP, and inference in streams.
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+Methods of the protocol that are missing here are answered UNIMPLEMENTED by the library.
+"""
+
+from functools import partial
+from typing import Any
 
 import grpc
 from tritonclient.grpc import service_pb2 as pb
-from tritonclient.grpc import service_pb2_grpc
 
-from lab_kit.core.errors import INTERNAL_FAILURE, LabError
+from lab_kit.core.errors import LabError
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.errors import grpc_status
-from lab_kit.gateway.door.call import grpc_call
+from lab_kit.gateway.door.call import REQUEST_ID
+from lab_kit.gateway.door.calls import Calls, received
 from lab_kit.gateway.door.door import Admitted, Door
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.uploads import Preparation
+from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
 from lab_kit.gateway.providers.open_inference.stream import InferStream
+from lab_kit.protocol.live import Ending
 
-_log = logging.getLogger(__name__)
+SERVICE = "inference.GRPCInferenceService"
+AT_ONCE_BYTES = 4_096
+"""Decoded on the event loop, in less than a millisecond whatever is in them; more goes to the
+thread that prepares uploads."""
 
 
-class InferenceService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]  # untyped
-    """The protocol's methods, bound to the server's parts; names and case are the protocol's."""
+class InferenceService:
+    """The protocol's methods, bound to the server's parts."""
 
-    def __init__(self, door: Door, bare: BareModel) -> None:
+    def __init__(
+        self,
+        door: Door,
+        bare: BareModel,
+        limits: Limits,
+        preparation: Preparation,
+        calls: Calls,
+        failures: Failures,
+    ) -> None:
         self._door = door
         self._bare = bare
+        self._limits = limits
+        self._preparation = preparation
+        self._calls = calls
+        self._failures = failures
 
-    async def ServerLive(self, _: Any, context: Any) -> Any:
-        """The process answers."""
-        return pb.ServerLiveResponse(live=True)
+    def handlers(self) -> Any:
+        """The service, for a gRPC server; messages stay bytes, names are the protocol's."""
+        unary = {
+            "ModelReady": self._model_ready,
+            "ServerMetadata": self._server_metadata,
+            "ModelMetadata": self._model_metadata,
+            "RepositoryIndex": self._repository_index,
+            "ModelInfer": self._infer,
+        }
+        methods = {
+            "ServerLive": grpc.stream_unary_rpc_method_handler(self._live),
+            "ServerReady": grpc.stream_unary_rpc_method_handler(self._ready),
+            "ModelStreamInfer": self._calls.stream(
+                f"/{SERVICE}/ModelStreamInfer", self._infer_stream, _status
+            ),
+        }
+        for name, answer in unary.items():
+            methods[name] = self._calls.unary(f"/{SERVICE}/{name}", answer, _status)
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def ServerReady(self, _: Any, context: Any) -> Any:
+    async def _live(self, _: Any, context: Any) -> bytes:
+        """The process answers, whoever asks, and reads nothing of what they send."""
+        return _bytes(pb.ServerLiveResponse(live=True))
+
+    async def _ready(self, _: Any, context: Any) -> bytes:
         """It may be sent work."""
-        return pb.ServerReadyResponse(ready=self._door.is_ready)
+        return _bytes(pb.ServerReadyResponse(ready=self._door.is_ready))
 
-    async def ModelReady(self, message: Any, context: Any) -> Any:
+    async def _model_ready(self, context: Any, _: Admitted) -> bytes:
         """Whether a model would be served now."""
-        async with self._inside(context):
-            ready = self._bare.is_ready(message.name, message.version)
-        return pb.ModelReadyResponse(ready=ready)
+        message = await self._message(context, pb.ModelReadyRequest)
+        ready = self._bare.is_ready(message.name, message.version)
+        return _bytes(pb.ModelReadyResponse(ready=ready))
 
-    async def ServerMetadata(self, _: Any, context: Any) -> Any:
+    async def _server_metadata(self, _: Any, __: Admitted) -> bytes:
         """What the server is."""
-        async with self._inside(context):
-            return pb.ServerMetadataResponse(**server_metadata())
+        return _bytes(pb.ServerMetadataResponse(**server_metadata()))
 
-    async def ModelMetadata(self, message: Any, context: Any) -> Any:
+    async def _model_metadata(self, context: Any, _: Admitted) -> bytes:
         """What a model takes and gives."""
-        async with self._inside(context):
-            spec = await self._bare.metadata(message.name, message.version)
-        return protobuf.metadata_message(spec)
+        message = await self._message(context, pb.ModelMetadataRequest)
+        spec = await self._bare.metadata(message.name, message.version)
+        return _bytes(protobuf.metadata_message(spec))
 
-    async def RepositoryIndex(self, _: Any, context: Any) -> Any:
+    async def _repository_index(self, _: Any, __: Admitted) -> bytes:
         """Every version in the repository."""
-        async with self._inside(context):
-            return protobuf.index_message(await self._bare.index())
+        return _bytes(protobuf.index_message(await self._bare.index()))
 
-    async def ModelInfer(self, message: Any, context: Any) -> Any:
+    async def _infer(self, context: Any, admitted: Admitted) -> bytes:
         """Run the model once."""
-        async with self._inside(context) as admitted:
-            lease = self._bare.lease(admitted, message.model_name, message.model_version)
-            answered = await self._bare.infer(lease, lambda: alone(protobuf.parse_request(message)))
-            return protobuf.response_message(*answered)
+        admitted.check_inference()
+        message = await self._message(context, pb.ModelInferRequest)
+        lease = self._bare.lease(admitted, message.model_name, message.model_version)
+        answered = await self._bare.infer(lease, lambda: alone(protobuf.parse_request(message)))
+        return _bytes(protobuf.response_message(*answered))
 
-    async def ModelStreamInfer(self, incoming: AsyncIterator[Any], context: Any) -> Any:
+    async def _infer_stream(self, context: Any, admitted: Admitted) -> None:
         """Run the model once for each message; a failure is one message's, not the stream's."""
-        call = grpc_call(context, "authorization")
-        async with self._inside(context):
-            pass
-        async with InferStream(self._door, call, self._bare) as stream:
-            async for message in incoming:
-                yield await stream.answer(message)
+        await context.send_initial_metadata(((REQUEST_ID, str(admitted.call.request_id)),))
+        stream = InferStream(self._door, admitted.call, self._bare, self._failures)
+        async with stream:
+            while (data := await received(context, self._limits.no_audio_s)) is not None:
+                message = await self._decoded(pb.ModelInferRequest, data)
+                await context.write(_bytes(await stream.answer(message)))
 
-    @asynccontextmanager
-    async def _inside(self, context: Any) -> AsyncIterator[Admitted]:
-        """Through the door; whatever is raised inside ends the call with a status."""
-        try:
-            async with self._door.open(grpc_call(context, "authorization")) as admitted:
-                yield admitted
-        except LabError as error:
-            await _abort(context, error)
-        except (asyncio.CancelledError, grpc.aio.AbortError):
-            raise
-        except Exception as error:
-            _log.error("an inference failed: %s: %s", type(error).__name__, error)
-            await context.abort(grpc.StatusCode.INTERNAL, INTERNAL_FAILURE)
+    async def _message(self, context: Any, kind: Any) -> Any:
+        return await self._calls.message(context, partial(self._decoded, kind))
+
+    async def _decoded(self, kind: Any, data: bytes) -> Any:
+        decode = partial(protobuf.decoded, kind, data)
+        return decode() if len(data) <= AT_ONCE_BYTES else await self._preparation.read(decode)
 
 
-async def _abort(context: Any, error: LabError) -> NoReturn:
-    await context.abort(grpc.StatusCode[grpc_status(error)], str(error))
-    raise AssertionError("abort raises")
+def _bytes(message: Any) -> bytes:
+    return bytes(message.SerializeToString())
+
+
+def _status(error: LabError) -> Ending:
+    return Ending(grpc_status(error), str(error))

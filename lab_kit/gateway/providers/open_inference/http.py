@@ -4,7 +4,6 @@ Errors are ``{"error": "text"}`` here, as the protocol's clients read them, and 
 of the server's own API.
 """
 
-import logging
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict
@@ -24,41 +23,46 @@ from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.uploads import CLIENT_CLOSED, read_body, retry_after, unless_gone
+from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
 
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 """zlib finds out by itself which of the two a body is."""
-_log = logging.getLogger(__name__)
 
 
-class PlainErrors(APIRoute):
-    """A route whose failures are all in the protocol's form."""
+def plain_errors(failures: Failures) -> type[APIRoute]:
+    """Routes whose failures are all in the protocol's form."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The framework's handler, its errors caught."""
-        handle = super().get_route_handler()
+    class PlainErrors(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            """The framework's handler, its errors caught."""
+            handle = super().get_route_handler()
 
-        async def handled(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except LabError as error:
-                return JSONResponse(error_body(error), error.http_status, retry_after(error))
-            except ClientDisconnect:
-                return Response(status_code=CLIENT_CLOSED)
-            except Exception:
-                _log.exception("%s failed", request.url.path)
-                return JSONResponse({"error": INTERNAL_FAILURE}, 500)
+            async def handled(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except LabError as error:
+                    return JSONResponse(error_body(error), error.http_status, retry_after(error))
+                except ClientDisconnect:
+                    return Response(status_code=CLIENT_CLOSED)
+                except Exception as error:
+                    failures.tell(self.path, error)
+                    return JSONResponse({"error": INTERNAL_FAILURE}, 500)
 
-        return handled
+            return handled
+
+    return PlainErrors
 
 
-def open_inference_routes(door: Door, bare: BareModel, most_bytes: int) -> APIRouter:
+def open_inference_routes(
+    door: Door, bare: BareModel, failures: Failures, most_bytes: int
+) -> APIRouter:
     """The routes, bound to the server's parts.
 
     Args:
         most_bytes: of a body, packed and unpacked.
     """
-    router = APIRouter(prefix="/v2", route_class=PlainErrors)
+    router = APIRouter(prefix="/v2", route_class=plain_errors(failures))
 
     async def enter(request: Request) -> AsyncIterator[None]:
         async with door.open(http_call(request)):

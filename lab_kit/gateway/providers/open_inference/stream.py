@@ -5,7 +5,6 @@ of everything since the sequence's first. The model is run again over all of it 
 this is the simplest form of live recognition, and its cost grows with the square of the length.
 """
 
-import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -19,10 +18,9 @@ from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
 from lab_kit.gateway.door.call import Call
 from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.versions.lease import Lease
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -45,10 +43,11 @@ class InferStream:
     refuse work refuses the next one, not the stream.
     """
 
-    def __init__(self, door: Door, call: Call, model: BareModel) -> None:
+    def __init__(self, door: Door, call: Call, model: BareModel, failures: Failures) -> None:
         self._door = door
         self._call = call
         self._model = model
+        self._failures = failures
         self._sequences: dict[int | str, _Sequence] = {}
 
     async def __aenter__(self) -> Self:
@@ -75,7 +74,7 @@ class InferStream:
         except LabError as error:
             return _failure(message, str(error))
         except Exception as error:
-            _log.error("a streamed inference failed: %s: %s", type(error).__name__, error)
+            self._failures.tell("ModelStreamInfer", error)
             return _failure(message, INTERNAL_FAILURE)
         response.parameters["triton_final_response"].bool_param = True
         return pb.ModelStreamInferResponse(infer_response=response)

@@ -1,0 +1,144 @@
+"""What all gRPC methods have in common: the key first, then a place, and only then the message.
+
+The library receives a unary method's whole message before it runs the handler, and turns it into
+objects on the event loop. So every method is taken as one that streams its requests, which on the
+wire is the same: the handler runs when the headers have come, and the message is received when it
+asks for it. Whoever has no key is refused with nothing received but what HTTP/2's window lets
+through. Messages stay bytes; who asked for one decodes it.
+
+Held in all: `RECEIVING` messages of unary methods, and one for each open stream, of `MESSAGE_BYTES`
+at most.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import grpc
+
+from lab_kit.core.errors import (
+    INTERNAL_FAILURE,
+    InvalidMessage,
+    LabError,
+    StreamIdle,
+    SystemOverloaded,
+)
+from lab_kit.gateway.door.call import REQUEST_ID, grpc_call
+from lab_kit.gateway.door.door import Admitted, Door
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.live.fair_timeout import fair_timeout
+from lab_kit.gateway.observe.failures import Failures
+from lab_kit.protocol.live import Ending
+
+MESSAGE_BYTES = 16 * 2**20
+"""The longest audio that is taken inline: 30 s of FP32 at 96 kHz are 11.5 MB, a recording in
+Google's dialect 10.5 MB."""
+RECEIVING = 32
+"""Messages that are received or decoded at a time, half a gigabyte of them at most."""
+MESSAGE_WAITS = 3
+"""Times ``unreceived_s`` in which a unary message has to arrive whole; 16 MiB in half a minute are
+5 Mbit/s."""
+INTERNAL = Ending("INTERNAL", INTERNAL_FAILURE)
+_T = TypeVar("_T")
+Statuses = Callable[[LabError], Ending]
+"""How a dialect names an error."""
+
+
+class Calls:
+    """The gRPC calls of one server."""
+
+    def __init__(self, door: Door, limits: Limits, failures: Failures) -> None:
+        self._door = door
+        self._limits = limits
+        self._failures = failures
+        self._receiving = asyncio.Semaphore(RECEIVING)
+        self._open = 0
+
+    def unary(
+        self, route: str, answer: Callable[[Any, Admitted], Awaitable[bytes]], statuses: Statuses
+    ) -> Any:
+        """The handler of a method with one answer.
+
+        Args:
+            route: what it is called in the log and in the metrics.
+            answer: given the call's context, from which `message` receives, and what it may do.
+        """
+
+        async def serve(_: Any, context: Any) -> bytes:
+            return await self._serve(route, answer, statuses, context)
+
+        return grpc.stream_unary_rpc_method_handler(serve)
+
+    def stream(
+        self, route: str, run: Callable[[Any, Admitted], Awaitable[None]], statuses: Statuses
+    ) -> Any:
+        """The handler of a method that answers many messages; ``run`` receives and sends."""
+
+        async def serve(_: Any, context: Any) -> None:
+            await self._serve(route, run, statuses, context)
+
+        return grpc.stream_stream_rpc_method_handler(serve)
+
+    async def message(self, context: Any, decode: Callable[[bytes], Awaitable[_T]]) -> _T:
+        """The one message of a unary method, decoded.
+
+        Raises:
+            InvalidMessage: there is none.
+            StreamIdle: it did not come in time.
+        """
+        async with self._receiving:
+            data = await received(context, MESSAGE_WAITS * self._limits.unreceived_s)
+            if data is None:
+                raise InvalidMessage("no message", "one", "send the request's message")
+            return await decode(data)
+
+    async def _serve(
+        self,
+        route: str,
+        run: Callable[[Any, Admitted], Awaitable[_T]],
+        statuses: Statuses,
+        context: Any,
+    ) -> _T:
+        call, ending = grpc_call(context), INTERNAL
+        try:
+            async with self._door.open(call) as admitted:
+                with self._counted():
+                    return await run(context, admitted)
+        except LabError as error:
+            ending = statuses(error)
+        except Exception as error:
+            self._failures.tell(route, error)
+        named = ((REQUEST_ID, str(call.request_id)),)
+        await context.abort(grpc.StatusCode[str(ending.code)], ending.reason, named)
+        raise AssertionError("abort raises")
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        if self._open >= self._limits.calls:
+            raise SystemOverloaded(
+                f"{self._open} gRPC calls are open",
+                f"fewer than {self._limits.calls}",
+                "wait for one of them to end",
+            )
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
+async def received(context: Any, limit_s: float) -> bytes | None:
+    """The next message; None once the client has half-closed.
+
+    Raises:
+        StreamIdle: none came within ``limit_s``.
+    """
+    try:
+        async with fair_timeout(limit_s):
+            message = await context.read()
+    except TimeoutError as error:
+        raise StreamIdle(
+            f"no message for {limit_s:g} s", "one before that", "send it, or end the call"
+        ) from error
+    return None if message is grpc.aio.EOF else bytes(message)
