@@ -1,7 +1,5 @@
 """What lab 04 teaches, on real speech and the real models: the directions, not the figures."""
 
-import asyncio
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,6 @@ from lab_kit.experiments import sound
 from lab_kit.experiments.sound import Noise
 from lab_kit.experiments.sound.clicking import HEADER_BYTES
 from lab_kit.measure.accuracy import word_error_rate
-from lab_kit.measure.calls import utterance_delays
 
 
 async def test_read_speech_survives_a_call_and_a_browser(bench: Bench) -> None:
@@ -68,12 +65,3 @@ async def test_the_repaired_stream_is_understood_and_the_broken_one_refused(benc
     heard = await sound.stream_pieces(bench, whole)
     assert heard.refusal is None
     assert word_error_rate(clip.text, heard.text) <= 0.2
-
-
-async def test_half_a_second_in_a_message_delays_the_first_text(bench: Bench) -> None:
-    """A quarter of a second more than 20 ms, on average; asked for is only that it is later."""
-    clip = datasets.clip("two-cities-opening")
-    # at once, so that whatever else the machine does is felt by both
-    calls = await asyncio.gather(*(bench.stream(clip, chunk_s=chunk_s) for chunk_s in (0.02, 0.5)))
-    first_s = [sum(u.first_result_s or 9.0 for u in utterance_delays(call)) for call in calls]
-    assert first_s[0] < first_s[1]

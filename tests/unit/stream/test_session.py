@@ -41,6 +41,18 @@ def test_nothing_is_announced_that_was_not_asked_for() -> None:
     assert talk.submitted == []
 
 
+@pytest.mark.parametrize(("chunk_s", "asked_at_s"), [(0.02, 0.68), (0.5, 1.0)])
+def test_the_first_text_is_asked_for_once_the_message_with_its_last_sample_is_there(
+    chunk_s: float, asked_at_s: float
+) -> None:
+    talk = Talk()
+    audio = sound(2.0, ((0.6, 1.9),))
+    while not talk.submitted:
+        heard = talk.pushed_samples
+        talk.hear(audio[heard : heard + round(chunk_s * RATE)], chunk_s)
+    assert talk.pushed_samples / RATE == pytest.approx(asked_at_s, abs=WINDOW_S)
+
+
 def test_the_final_is_asked_for_at_the_pause_and_said_at_the_endpoint() -> None:
     """The point of it all: when the silence is long enough the answer is already there."""
     talk = Talk(StreamOptions(interim_results=False))
