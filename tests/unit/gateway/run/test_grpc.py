@@ -15,6 +15,7 @@ from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_u
 from small_server import HANG_S, rest
 from tritonclient.grpc import service_pb2 as pb
 
+from lab_kit.core.wire_format import MOST_FIELDS
 from lab_kit.dialects.google.versions import V1, V2
 from lab_kit.gateway.door.calls import MESSAGE_BYTES
 from lab_kit.gateway.door.limits import Limits
@@ -146,6 +147,13 @@ async def test_bytes_that_are_no_message_are_named(
 ) -> None:
     assert await caller.status(method, b"\xff" * size) == "INVALID_ARGUMENT"
     assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("method", [*READING, *STREAMS])
+async def test_messages_of_too_many_fields_are_not_decoded(caller: Caller, method: str) -> None:
+    """Fields that no method has, which the decoder would keep."""
+    unknown = b"\xf8\x07\x01"
+    assert await caller.status(method, unknown * (MOST_FIELDS + 1)) == "INVALID_ARGUMENT"
 
 
 @pytest.mark.parametrize("name", ["RepositoryModelLoad", "LogSettings", "NoSuchMethod"])
