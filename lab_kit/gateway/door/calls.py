@@ -27,6 +27,7 @@ from lab_kit.core.errors import (
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.fair_timeout import fair_timeout
+from lab_kit.gateway.live.live_stream import ClientGone
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.protocol.live import Ending
 
@@ -39,6 +40,7 @@ MESSAGE_WAITS = 3
 """Times ``unreceived_s`` in which a unary message has to arrive whole; 16 MiB in half a minute are
 5 Mbit/s."""
 INTERNAL = Ending("INTERNAL", INTERNAL_FAILURE)
+HANG_UP = Ending("CANCELLED", "the caller is gone")
 _T = TypeVar("_T")
 Statuses = Callable[[LabError], Ending]
 """How a dialect names an error."""
@@ -99,6 +101,8 @@ class Calls:
                 return await run(context)
         except LabError as error:
             ending = statuses(error)
+        except ClientGone:
+            ending = HANG_UP
         except Exception as error:
             self._failures.tell(route, error)
         await context.abort(grpc.StatusCode[str(ending.code)], ending.reason)
@@ -134,6 +138,18 @@ async def received(context: Any, limit_s: float) -> bytes | None:
             f"no message for {limit_s:g} s", "one before that", "send it, or end the call"
         ) from error
     return None if message is grpc.aio.EOF else bytes(message)
+
+
+async def send(context: Any, message: bytes) -> None:
+    """Send; waits while the caller's window is full.
+
+    Raises:
+        ClientGone: nobody will take it.
+    """
+    try:
+        await context.write(message)
+    except (grpc.RpcError, asyncio.InvalidStateError) as error:
+        raise ClientGone from error
 
 
 def _key(context: Any) -> str | None:

@@ -30,6 +30,7 @@ from lab_kit.dialects import deepgram
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
+from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.deepgram.listen import Deepgram
 from lab_kit.protocol.live import Ending
 from lab_kit.wires.webrtc import local_peer
@@ -56,7 +57,7 @@ _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[None]] = set()
 
 
-def rtc_routes(door: Door, streams: StreamServices) -> APIRouter:
+def rtc_routes(door: Door, streams: StreamServices, failures: Failures) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter()
 
@@ -83,7 +84,7 @@ def rtc_routes(door: Door, streams: StreamServices) -> APIRouter:
             held.close()
             await _close(peer)
             raise
-        task = asyncio.create_task(_run(stream, wire, held))
+        task = asyncio.create_task(_run(stream, wire, held, failures))
         _running.add(task)
         task.add_done_callback(_running.discard)
         return Response(answer, 201, {"dg-request-id": request_id}, media_type=SDP)
@@ -99,14 +100,14 @@ async def _close(peer: RTCPeerConnection) -> None:
         _log.warning("a peer could not be closed: %s: %s", type(error).__name__, error)
 
 
-async def _run(stream: LiveStream, wire: "RtcWire", held: ExitStack) -> None:
+async def _run(stream: LiveStream, wire: "RtcWire", held: ExitStack, failures: Failures) -> None:
     """Serve the stream, then give everything back, whatever happened."""
     try:
         await stream.run()
         held.close()  # nothing is decoded any more, while a client may still have to read
         await wire.linger()
-    except Exception:
-        _log.exception("a WebRTC stream failed")
+    except Exception as error:
+        failures.tell(PATH, error)
     finally:
         held.close()
         await wire.release()
