@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tritonclient.grpc import service_pb2 as pb
 
 from lab_kit.core.errors import InvalidMessage, InvalidParameter
+from lab_kit.core.wire_format import MOST_FIELDS, has_too_many_fields
 from lab_kit.dialects.open_inference.messages import (
     IndexEntry,
     InferRequest,
@@ -31,14 +32,22 @@ _CONTENTS = {
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
 }
+MOST_TYPED = 3_000_000
+"""Values of a tensor that is not raw: 30 s at 96 kHz. Each becomes an object."""
 
 
 def decoded(kind: Any, data: bytes) -> Any:
     """A message from its bytes.
 
     Raises:
-        InvalidMessage: they are not one.
+        InvalidMessage: they are not one, or one of too many parts.
     """
+    if has_too_many_fields(data, kind.DESCRIPTOR):
+        raise InvalidMessage(
+            f"a {kind.DESCRIPTOR.name} of more than {MOST_FIELDS:,} fields",
+            "at most that many",
+            "send fewer of them, or packed",
+        )
     try:
         return kind.FromString(data)
     except DecodeError as error:
@@ -123,7 +132,14 @@ def _typed(entry: Any) -> Tensor:
             f"one of {', '.join(_CONTENTS)}",
             "send the tensor in raw_input_contents",
         )
-    data = list(getattr(entry.contents, _CONTENTS[entry.datatype]))
+    contents = getattr(entry.contents, _CONTENTS[entry.datatype])
+    if len(contents) > MOST_TYPED:
+        raise InvalidParameter(
+            f"tensor '{entry.name}' of {len(contents):,} values in typed contents",
+            f"at most {MOST_TYPED:,}",
+            "send the tensor in raw_input_contents",
+        )
+    data = list(contents)
     return from_list(entry.name, entry.datatype, tuple(entry.shape), data)
 
 

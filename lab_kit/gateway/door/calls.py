@@ -28,6 +28,7 @@ from lab_kit.gateway.door.call import REQUEST_ID, grpc_call
 from lab_kit.gateway.door.door import Admitted, Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.fair_timeout import fair_timeout
+from lab_kit.gateway.live.live_stream import ClientGone
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.protocol.live import Ending
 
@@ -40,6 +41,7 @@ MESSAGE_WAITS = 3
 """Times ``unreceived_s`` in which a unary message has to arrive whole; 16 MiB in half a minute are
 5 Mbit/s."""
 INTERNAL = Ending("INTERNAL", INTERNAL_FAILURE)
+HANG_UP = Ending("CANCELLED", "the caller is gone")
 _T = TypeVar("_T")
 Statuses = Callable[[LabError], Ending]
 """How a dialect names an error."""
@@ -107,6 +109,8 @@ class Calls:
                     return await run(context, admitted)
         except LabError as error:
             ending = statuses(error)
+        except ClientGone:
+            ending = HANG_UP
         except Exception as error:
             self._failures.tell(route, error)
         named = ((REQUEST_ID, str(call.request_id)),)
@@ -142,3 +146,15 @@ async def received(context: Any, limit_s: float) -> bytes | None:
             f"no message for {limit_s:g} s", "one before that", "send it, or end the call"
         ) from error
     return None if message is grpc.aio.EOF else bytes(message)
+
+
+async def send(context: Any, message: bytes) -> None:
+    """Send; waits while the caller's window is full.
+
+    Raises:
+        ClientGone: nobody will take it.
+    """
+    try:
+        await context.write(message)
+    except (grpc.RpcError, asyncio.InvalidStateError) as error:
+        raise ClientGone from error

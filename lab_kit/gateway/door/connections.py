@@ -49,26 +49,30 @@ class Connections:
         self._most = most
         self._most_a_peer = most_a_peer
         self._most_visitors = most_visitors
+        self._peers: dict[object, str] = {}
         self._by_peer: Counter[str] = Counter()
         self._visitors: dict[Visitor, None] = {}  # in the order of their coming
 
     @property
     def open(self) -> int:
         """Places taken."""
-        return self._by_peer.total()
+        return len(self._peers)
 
-    def enter(self, peer: str) -> bool:
-        """Take a place, if there is one for this address."""
+    def enter(self, transport: object, peer: str) -> bool:
+        """Take a place for a connection from this address, if there is one."""
         has_room = self.open < self._most and self._by_peer[peer] < self._most_a_peer
         if has_room:
+            self._peers[transport] = peer
             self._by_peer[peer] += 1
         return has_room
 
-    def leave(self, peer: str) -> None:
-        """Give a place back."""
-        self._by_peer[peer] -= 1
-        if not self._by_peer[peer]:
-            del self._by_peer[peer]
+    def leave(self, transport: object) -> None:
+        """Give the place back, if it had one."""
+        peer = self._peers.pop(transport, None)
+        if peer is not None:
+            self._by_peer[peer] -= 1
+            if not self._by_peer[peer]:
+                del self._by_peer[peer]
 
     def visit(self, visitor: Visitor) -> bool:
         """Let one in without a place, if need be for one that is silent; whether there is room."""

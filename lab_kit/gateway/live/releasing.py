@@ -107,7 +107,7 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         self._arrived.clear()
         self._end_stall()
-        self.places.leave(self.client[0] if self.client else "")
+        self.places.leave(self.transport)
 
     # -- what arrives ----------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
     def _fail(self, code: CloseCode, reason: str) -> None:
         """End the connection for what the client did; the stream sees it gone."""
         self.frames = []
-        if not self.transport.is_closing():
+        if not self.close_sent and not self.transport.is_closing():
             self.conn.fail(code, reason)
             self.handle_parser_exception()
 
@@ -193,8 +193,7 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         self._pong = b""
 
     def _give_up(self) -> None:
-        if not self.close_sent:
-            self._fail(CloseCode.POLICY_VIOLATION, "SLOW_CONSUMER: nothing was read for too long")
+        self._fail(CloseCode.POLICY_VIOLATION, "SLOW_CONSUMER: nothing was read for too long")
 
     def _end_stall(self) -> None:
         if self._stall is not None:

@@ -5,7 +5,7 @@ shows beside production's rest; sum over the label for the whole. Requests that 
 have the label empty.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
@@ -59,6 +59,11 @@ class Metrics:
         self.tasks = Gauge(
             "lab_tasks", "Tasks on the event loop, streams' and others'.", registry=self.registry
         )
+        self._connections = Gauge(
+            "lab_connections",
+            "HTTP and WebSocket connections open.",
+            registry=self.registry,
+        )
         self._level = Gauge(
             "lab_degradation_level",
             "0 full service, 1 fewer interims, 2 no new low priority, 3 no new, 4 closing low.",
@@ -98,6 +103,10 @@ class Metrics:
         )
         self._waiting = self._gauge("lab_engine_waiting", "Decodes not started.", "version")
         self._running = self._gauge("lab_engine_running", "Decodes under way.", "version")
+
+    def listening(self, count_connections: Callable[[], float]) -> None:
+        """Report the connections whenever somebody scrapes."""
+        self._connections.set_function(count_connections)
 
     def engine_loaded(self, version: int, engine: Engine) -> None:
         """Report the engine's queue whenever somebody scrapes, and that no stream is on it yet."""

@@ -4,7 +4,6 @@ StreamingRecognize is a live stream like others, Recognize a recording like othe
 which goes the way of an upload.
 """
 
-import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,11 +18,11 @@ from lab_kit.dialects.google.options import LONGEST_S, Recording, parse_config, 
 from lab_kit.dialects.google.server import GoogleStream, recording_response, samples_of
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 from lab_kit.gateway.door.call import REQUEST_ID
-from lab_kit.gateway.door.calls import Calls, received
+from lab_kit.gateway.door.calls import Calls, received, send
 from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import Preparation
-from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
+from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.protocol.live import Ending
 from lab_kit.stream.sink.steps import asked_for
@@ -144,10 +143,7 @@ class GrpcWire:
 
     async def send(self, message: bytes) -> None:
         """Send; waits while the client's window is full."""
-        try:
-            await self._context.write(message)
-        except (grpc.RpcError, asyncio.InvalidStateError) as error:
-            raise ClientGone from error
+        await send(self._context, message)
 
     async def close(self, ending: Ending) -> None:
         """Set the status that the call ends with when its handler returns."""

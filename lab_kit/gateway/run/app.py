@@ -47,7 +47,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         open_inference_routes(door, server.bare_model, server.failures, limits.upload_bytes),
         openai_upload_routes(door, limits, server.preparation),
         openai_realtime_routes(door, streams),
-        rtc_routes(door, streams),
+        rtc_routes(door, streams, server.failures),
     ):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)

@@ -242,6 +242,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _configuration(server: Server, is_local: bool) -> uvicorn.Config:
     places = connections(server.limits)
+    server.metrics.listening(lambda: places.open)
     return uvicorn.Config(
         create_app(server, is_local=is_local),
         http=http_protocol(server.limits, places),

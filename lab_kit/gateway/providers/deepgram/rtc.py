@@ -27,10 +27,11 @@ from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
 from lab_kit.dialects import deepgram
-from lab_kit.gateway.door.call import Call, http_call
+from lab_kit.gateway.door.call import http_call, request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
+from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.deepgram.listen import Deepgram
 from lab_kit.protocol.live import Ending
 from lab_kit.wires.webrtc import local_peer
@@ -57,34 +58,37 @@ _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[None]] = set()
 
 
-def rtc_routes(door: Door, streams: StreamServices) -> APIRouter:
+def rtc_routes(door: Door, streams: StreamServices, failures: Failures) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter()
 
     @router.post(PATH)
     async def offer(request: Request) -> Response:
         """Answer an offer; the stream runs until one side ends it. The query is Deepgram's."""
-        call = http_call(request)
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         # the stream outlives this request, and the door is left only when it has ended
-        task = asyncio.create_task(_serve(door, streams, call, request, answer))
+        task = asyncio.create_task(_serve(door, streams, failures, request, answer))
         _running.add(task)
         task.add_done_callback(_running.discard)
-        headers = {"dg-request-id": str(call.request_id)}
+        headers = {"dg-request-id": str(request_id_of(request))}
         return Response(await answer, 201, headers, media_type=SDP)
 
     return router
 
 
 async def _serve(
-    door: Door, streams: StreamServices, call: Call, request: Request, answer: asyncio.Future[str]
+    door: Door,
+    streams: StreamServices,
+    failures: Failures,
+    request: Request,
+    answer: asyncio.Future[str],
 ) -> None:
     """Answer an offer and serve its stream; gives everything back, whatever happened.
 
     Args:
         answer: is given the SDP, or why there is none.
     """
-    peer = local_peer()
+    call, peer = http_call(request), local_peer()
     wire = RtcWire(peer, streams.limits.unsent_s, _is_close)
     try:
         async with door.open(call) as admitted:
@@ -101,7 +105,7 @@ async def _serve(
         await wire.linger()
     except Exception as error:
         if answer.done():
-            _log.error("a WebRTC stream failed: %s: %s", type(error).__name__, error)
+            failures.tell(PATH, error)
         else:
             answer.set_exception(error)
     finally:

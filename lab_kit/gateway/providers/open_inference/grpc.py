@@ -13,7 +13,7 @@ from lab_kit.core.errors import LabError
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.errors import grpc_status
 from lab_kit.gateway.door.call import REQUEST_ID
-from lab_kit.gateway.door.calls import Calls, received
+from lab_kit.gateway.door.calls import Calls, received, send
 from lab_kit.gateway.door.door import Admitted, Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import Preparation
@@ -104,13 +104,16 @@ class InferenceService:
         return _bytes(protobuf.response_message(*answered))
 
     async def _infer_stream(self, context: Any, admitted: Admitted) -> None:
-        """Run the model once for each message; a failure is one message's, not the stream's."""
+        """Run the model once for each message; a failure is one message's, not the stream's.
+
+        But for bytes that are no message: nobody could tell whose failure it is.
+        """
         await context.send_initial_metadata(((REQUEST_ID, str(admitted.call.request_id)),))
         stream = InferStream(self._door, admitted.call, self._bare, self._failures)
         async with stream:
             while (data := await received(context, self._limits.no_audio_s)) is not None:
                 message = await self._decoded(pb.ModelInferRequest, data)
-                await context.write(_bytes(await stream.answer(message)))
+                await send(context, _bytes(await stream.answer(message)))
 
     async def _message(self, context: Any, kind: Any) -> Any:
         return await self._calls.message(context, partial(self._decoded, kind))

@@ -15,7 +15,9 @@ from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_u
 from small_server import HANG_S, rest
 from tritonclient.grpc import service_pb2 as pb
 
+from lab_kit.core.wire_format import MOST_FIELDS
 from lab_kit.dialects.google.versions import V1, V2
+from lab_kit.gateway.door import calls
 from lab_kit.gateway.door.calls import MESSAGE_BYTES
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.grpc import start_grpc
@@ -56,12 +58,17 @@ class Caller:
             return b"".join([answer async for answer in asking(iter([message]), metadata=metadata)])
 
     async def status(self, method: str, message: bytes = b"", metadata: Any = OURS) -> str:
-        """How the call ends."""
-        try:
-            await self.ask(method, message, metadata)
-        except grpc.aio.AioRpcError as error:
-            return str(error.code().name)
-        return "OK"
+        """How the call ends, which may be while the message is being sent."""
+        call = self._channel.stream_stream(method)(metadata=metadata)
+        async with asyncio.timeout(HANG_S):
+            try:
+                await call.write(message)
+                await call.done_writing()
+                while await call.read() is not grpc.aio.EOF:
+                    pass
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                pass  # the status says why
+            return str((await call.code()).name)
 
     def open(self, method: str) -> Any:
         """A call on which nothing has been sent."""
@@ -148,6 +155,13 @@ async def test_bytes_that_are_no_message_are_named(
     assert warnings(caplog) == []
 
 
+@pytest.mark.parametrize("method", [*READING, *STREAMS])
+async def test_messages_of_too_many_fields_are_not_decoded(caller: Caller, method: str) -> None:
+    """Fields that no method has, which the decoder would keep."""
+    unknown = b"\xf8\x07\x01"
+    assert await caller.status(method, unknown * (MOST_FIELDS + 1)) == "INVALID_ARGUMENT"
+
+
 @pytest.mark.parametrize("name", ["RepositoryModelLoad", "LogSettings", "NoSuchMethod"])
 async def test_methods_that_are_missing_are_unimplemented(
     caller: Caller, caplog: pytest.LogCaptureFixture, name: str
@@ -207,6 +221,22 @@ async def test_a_message_that_never_comes_ends_the_call(
         async with asyncio.timeout(HANG_S):
             code = (await call.code()).name
     assert code == ("DEADLINE_EXCEEDED" if "Model" in method else "OUT_OF_RANGE")
+
+
+async def test_few_messages_are_received_at_a_time(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "RECEIVING", 1)
+    async with calling(server_with(Limits(unreceived_s=HANG_S))) as caller:
+        first = caller.open(TRITON + "ModelInfer")
+        await first.wait_for_connection()
+        await asyncio.sleep(0.5)  # in which the server may come to wait for its message
+        second = asyncio.create_task(caller.status(TRITON + "ModelInfer", inference()))
+        await asyncio.wait({second}, timeout=0.5)
+        assert not second.done()
+        await first.write(inference())
+        assert await second == "OK"
+        assert await asyncio.wait_for(first.read(), HANG_S)
 
 
 async def test_a_stream_on_which_nothing_more_comes_is_ended(server_with: ServerWith) -> None:
