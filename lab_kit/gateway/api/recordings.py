@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -17,13 +16,7 @@ from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.gateway.api.errors import envelope
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import (
-    CLIENT_CLOSED,
-    Preparation,
-    leased,
-    read_body,
-    unless_gone,
-)
+from lab_kit.gateway.door.uploads import Body, Uploads, leased, unless_gone
 from lab_kit.gateway.versions.lease import Lease
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
@@ -31,7 +24,7 @@ _RAW = "audio/l16"
 _LINES = "application/x-ndjson"
 
 
-def recording_routes(door: Door, limits: Limits, preparation: Preparation) -> APIRouter:
+def recording_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter()
     version = Annotated[Lease, Depends(leased(door))]
@@ -42,23 +35,25 @@ def recording_routes(door: Door, limits: Limits, preparation: Preparation) -> AP
 
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done.
         """
-        data = await read_body(request, limits.upload_bytes)
-        answer = RecordingAnswer(lease.engine.model, received_ns=time.perf_counter_ns())
         kind = request.headers.get("content-type", "")
-        audio = await preparation.read(partial(_decoded, data, kind, limits))
-        finals = preparation.recognize(lease, audio)
+
+        def decode(body: Body) -> tuple[int, FloatArray]:
+            return body.received_ns, _decoded(body.data, kind, limits.recording_audio_s)
+
+        received_ns, audio = await uploads.decoded(request, decode)
+        answer = RecordingAnswer(lease.engine.model, received_ns)
+        finals = uploads.preparation.recognize(uploads.caller(request), lease, audio)
         if _LINES in request.headers.get("accept", ""):
             return StreamingResponse(answer.lines(finals, audio), media_type=_LINES)
-        whole = await unless_gone(request, answer.whole(finals, audio))
-        return Response(status_code=CLIENT_CLOSED) if whole is None else JSONResponse(whole)
+        return JSONResponse(await unless_gone(request, answer.whole(finals, audio)))
 
     return router
 
 
-def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
+def _decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
     kind, _, rest = content_type.partition(";")
     if kind.strip().lower() != _RAW:
-        return read_recording(data, limits.recording_audio_s)
+        return read_recording(data, longest_s)
     parameters = dict(part.strip().partition("=")[::2] for part in rest.split(";") if part.strip())
     try:
         rate_hz = int(parameters.get("rate", SAMPLE_RATE_HZ))
@@ -73,7 +68,7 @@ def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
         raise InvalidParameter(
             f"{channels} channels", "at least 1", "send channels=1 in the content type"
         )
-    return read_raw(data, rate_hz, channels, limits.recording_audio_s)
+    return read_raw(data, rate_hz, channels, longest_s)
 
 
 class RecordingAnswer:

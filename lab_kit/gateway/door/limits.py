@@ -13,6 +13,8 @@ class Limits:
         stream_audio_s: audio one stream may send.
         recording_audio_s: audio of one upload.
         upload_bytes: bytes of one upload, whatever it claims to hold.
+        held_bytes: bytes of all uploads that are being read or wait to be decoded, a caller's own
+            at most half of it; the next is refused with 503 and Retry-After.
         message_bytes: one WebSocket message; a larger one is closed with 1009 unread.
         idle_s: silence on the wire (no audio, no KeepAlive) after which a stream is closed.
         no_audio_s: KeepAlive alone keeps a stream open for so long; then its place is reclaimed.
@@ -24,6 +26,7 @@ class Limits:
     stream_audio_s: float = 1_800.0
     recording_audio_s: float = 600.0
     upload_bytes: int = 64_000_000
+    held_bytes: int = 256 * 2**20
     message_bytes: int = 1_000_000
     idle_s: float = 10.0
     no_audio_s: float = 300.0

@@ -19,9 +19,10 @@ from lab_kit.dialects.google.errors import malordered, recording_status, stream_
 from lab_kit.dialects.google.options import LONGEST_S, Recording, parse_config, parse_recording
 from lab_kit.dialects.google.server import GoogleStream, recording_response, samples_of
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
+from lab_kit.gateway.door.callers import caller_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import Preparation
+from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
@@ -127,11 +128,12 @@ class Recognize:
     async def _answered(self, data: bytes, context: Any) -> bytes:
         self._door.keys.check_caller(_key(context))
         self._door.admit_recording()
+        caller = caller_of(self._door.keys, context.peer().rpartition(":")[0])
         with self._door.lease() as lease:
-            recording, audio = await self._preparation.read(
-                partial(_read, self._api, data, self._longest_s)
+            recording, audio = await self._preparation.run(
+                caller, partial(_read, self._api, data, self._longest_s)
             )
-            finals = [final async for final in self._preparation.recognize(lease, audio)]
+            finals = [final async for final in self._preparation.recognize(caller, lease, audio)]
             return recording_response(self._api, recording, finals, len(audio) / SAMPLE_RATE_HZ)
 
 

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidParameter, LabError
@@ -9,6 +10,7 @@ from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.recordings import recording_routes
 from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
+from lab_kit.gateway.door.uploads import CLIENT_CLOSED
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.versions_api import version_routes
@@ -35,18 +37,19 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     for router in (
         health_routes(door, versions, watch, metrics, server.background, lambda: server.grpc_port),
         model_routes(door.keys, versions),
-        recording_routes(door, limits, server.preparation),
+        recording_routes(door, limits, server.uploads),
         listen_routes(door, streams),
         version_routes(door.keys, versions),
         degradation_routes(door, watch, streams, server.dead_letters),
-        open_inference_routes(door, server.bare_model, limits.upload_bytes),
-        openai_upload_routes(door, limits, server.preparation),
+        open_inference_routes(door, server.bare_model, server.uploads),
+        openai_upload_routes(door, limits, server.uploads),
         openai_realtime_routes(door, streams),
         rtc_routes(door, streams),
     ):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)
     app.add_exception_handler(RequestValidationError, _correct)
+    app.add_exception_handler(ClientDisconnect, _leave)
     app.add_exception_handler(Exception, _fail)
     app.add_middleware(RefuseForeignPages, keys=door.keys, is_local=is_local)
     # the last one added is the outermost: durations need the trace that is around them
@@ -69,6 +72,11 @@ async def _correct(_: Request, error: Exception) -> Response:
             wrong, "a request that fits the schema", "send these fields as the schema has them"
         )
     )
+
+
+async def _leave(_: Request, __: Exception) -> Response:
+    """For the count of requests; the client hung up, and nobody reads it."""
+    return Response(status_code=CLIENT_CLOSED)
 
 
 async def _fail(_: Request, __: Exception) -> Response:

@@ -7,7 +7,8 @@ from lab_kit.capacity.watch import Watch
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import Preparation
+from lab_kit.gateway.door.preparation import Preparation
+from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.metrics import Metrics
@@ -38,6 +39,7 @@ class Server:
     watch: Watch = field(init=False)
     door: Door = field(init=False)
     preparation: Preparation = field(init=False)
+    uploads: Uploads = field(init=False)
     streams: StreamServices = field(init=False)
     bare_model: BareModel = field(init=False)
 
@@ -48,13 +50,14 @@ class Server:
         admission = Admission(self.watch, limits.streams, metrics)
         self.door = Door(self.keys, admission, self.versions)
         self.preparation = Preparation(metrics)
+        self.uploads = Uploads(self.keys, limits, self.preparation)
         self.streams = StreamServices(
             self.door, limits, metrics, self.watch, self.spans.tracer, self.dead_letters
         )
         self.bare_model = BareModel(self.door, self.versions, limits, self.preparation, metrics)
 
     def stop(self) -> None:
-        """Free the versions and the thread that prepares uploads; write what traces are left."""
+        """Free the versions and the workers that prepare uploads; write what traces are left."""
         self.preparation.stop()
         self.versions.stop()
         self.spans.stop()

@@ -30,7 +30,7 @@ from lab_kit.dialects.openai.realtime.client import RealtimeReader
 from lab_kit.dialects.openai.realtime.server import RealtimeSession
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.client import parse_event
-from lab_kit.dialects.openai.transcriptions.options import Upload, parse_form
+from lab_kit.dialects.openai.transcriptions.options import UploadOptions, parse_form
 from lab_kit.protocol.live import Audio, Control, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
@@ -57,8 +57,9 @@ def form(file: bytes | None = b"sound", **fields: Any) -> tuple[str, bytes]:
 
 @pytest.mark.parametrize("file", [b"\r\n\r\n--", bytes(range(256)) * 9, b"\n", b"a\r\n"])
 def test_a_file_comes_out_of_its_form_byte_for_byte(file: bytes) -> None:
-    upload = parse_form(*form(file, model="m", stream="true", language="en"))
-    assert upload == Upload(file, "json", True)
+    options, read = parse_form(*form(file, model="m", stream="true", language="en"))
+    assert options == UploadOptions("json", True)
+    assert read == file
 
 
 @pytest.mark.parametrize(

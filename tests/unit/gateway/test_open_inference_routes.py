@@ -235,7 +235,7 @@ async def test_each_piece_is_answered_with_everything_since_the_first(
 ) -> None:
     engine = ScriptedEngine("so")
     server = server_with(engine)
-    with InferStream(server.bare_model) as stream:
+    with InferStream(server.bare_model, "a") as stream:
         for message in (
             piece(100, sequence_start=True),
             piece(30, number=6, sequence_start=True),
@@ -259,7 +259,7 @@ async def test_each_piece_is_answered_with_everything_since_the_first(
 async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
     server_with: ServerWith,
 ) -> None:
-    with InferStream(server_with(ScriptedEngine("so")).bare_model) as stream:
+    with InferStream(server_with(ScriptedEngine("so")).bare_model, "a") as stream:
         lost = await stream.answer(piece(50))
         found = await stream.answer(piece(50, sequence_start=True, sequence_end=True))
         over = await stream.answer(piece(50))
@@ -271,7 +271,7 @@ async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
 
 async def test_a_recording_that_grows_too_long_ends_its_sequence(server_with: ServerWith) -> None:
     server = server_with(ScriptedEngine("so"))
-    with InferStream(server.bare_model) as stream:
+    with InferStream(server.bare_model, "a") as stream:
         await stream.answer(piece(16_000 * 29, sequence_start=True))
         answer = await stream.answer(piece(16_000 * 2))
         assert "at most 30 s" in answer.error_message
@@ -281,7 +281,7 @@ async def test_a_recording_that_grows_too_long_ends_its_sequence(server_with: Se
 async def test_sequences_are_counted(server_with: ServerWith) -> None:
     server = server_with(ScriptedEngine("so"))
     most = server.limits.streams
-    with InferStream(server.bare_model) as stream:
+    with InferStream(server.bare_model, "a") as stream:
         for number in range(1, most + 1):
             await stream.answer(piece(10, number=number, sequence_start=True))
         refused = await stream.answer(piece(10, number=most + 1, sequence_start=True))
@@ -292,7 +292,7 @@ async def test_sequences_are_counted(server_with: ServerWith) -> None:
 
 async def test_a_device_that_fails_fails_one_message(server_with: ServerWith) -> None:
     engine = ScriptedEngine(RuntimeError("device lost"))
-    with InferStream(server_with(engine).bare_model) as stream:
+    with InferStream(server_with(engine).bare_model, "a") as stream:
         broken = await stream.answer(piece(50, sequence_start=True))
         engine.answer = "so"
         whole = await stream.answer(piece(50, sequence_start=True))

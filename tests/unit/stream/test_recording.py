@@ -1,7 +1,6 @@
 """A whole recording at once: cut at pauses, behind whatever is live, never filling the queue."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,8 +17,7 @@ SENTENCES = tuple((n * 2.0 + 0.3, n * 2.0 + 1.2) for n in range(40))
 
 
 async def read(engine: HandEngine, audio: FloatArray) -> list[Final]:
-    with ThreadPoolExecutor(1) as preparation:
-        return [f async for f in recognize(engine, LoudnessScorer(), audio, preparation)]
+    return [f async for f in recognize(engine, LoudnessScorer(), audio, asyncio.to_thread)]
 
 
 async def test_a_recording_is_cut_at_its_pauses_and_read_in_order() -> None:

@@ -11,6 +11,7 @@ from tritonclient.grpc import service_pb2_grpc
 from lab_kit.core.errors import INTERNAL_FAILURE, LabError
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.errors import grpc_status
+from lab_kit.gateway.door.callers import caller_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
 from lab_kit.gateway.providers.open_inference.stream import InferStream
@@ -64,7 +65,7 @@ class InferenceService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: 
         try:
             with self._bare.lease(message.model_name, message.model_version) as lease:
                 answered = await self._bare.infer(
-                    lease, lambda: alone(protobuf.parse_request(message))
+                    lease, self._caller(context), lambda: alone(protobuf.parse_request(message))
                 )
             return protobuf.response_message(*answered)
         except LabError as error:
@@ -76,9 +77,12 @@ class InferenceService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: 
     async def ModelStreamInfer(self, incoming: AsyncIterator[Any], context: Any) -> Any:
         """Run the model once for each message; a failure is one message's, not the stream's."""
         await self._check_key(context)
-        with InferStream(self._bare) as stream:
+        with InferStream(self._bare, self._caller(context)) as stream:
             async for message in incoming:
                 yield await stream.answer(message)
+
+    def _caller(self, context: Any) -> str:
+        return caller_of(self._door.keys, context.peer().rpartition(":")[0])
 
     async def _check_key(self, context: Any) -> None:
         metadata = dict(context.invocation_metadata() or ())

@@ -8,7 +8,6 @@ import logging
 import zlib
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -22,8 +21,19 @@ from lab_kit.dialects.open_inference.errors import error_body
 from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.gateway.door.door import Door
-from lab_kit.gateway.door.uploads import CLIENT_CLOSED, read_body, retry_after, unless_gone
-from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
+from lab_kit.gateway.door.uploads import (
+    CLIENT_CLOSED,
+    Body,
+    Uploads,
+    retry_after,
+    unless_gone,
+)
+from lab_kit.gateway.providers.open_inference.model import (
+    BareModel,
+    Prepared,
+    alone,
+    server_metadata,
+)
 
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 """zlib finds out by itself which of the two a body is."""
@@ -51,12 +61,8 @@ class PlainErrors(APIRoute):
         return handled
 
 
-def open_inference_routes(door: Door, bare: BareModel, most_bytes: int) -> APIRouter:
-    """The routes, bound to the server's parts.
-
-    Args:
-        most_bytes: of a body, packed and unpacked.
-    """
+def open_inference_routes(door: Door, bare: BareModel, uploads: Uploads) -> APIRouter:
+    """The routes, bound to the server's parts."""
     router = APIRouter(prefix="/v2", route_class=PlainErrors)
 
     def check_key(request: Request) -> None:
@@ -107,13 +113,14 @@ def open_inference_routes(door: Door, bare: BareModel, most_bytes: int) -> APIRo
         check_key(request)
         with bare.lease(model, version) as lease:
             request.state.version = lease.version  # for the count of requests
-            body = await read_body(request, most_bytes)
             encoding = request.headers.get("content-encoding")
             length = request.headers.get(HEADER_LENGTH)
-            read = partial(_read, body, encoding, length, most_bytes)
-            answered = await unless_gone(request, bare.infer(lease, read))
-        if answered is None:
-            return Response(status_code=CLIENT_CLOSED)
+
+            def prepare(body: Body) -> Prepared:
+                return bare.prepare(_read(body.data, encoding, length, uploads.most_bytes))
+
+            prepared = await uploads.decoded(request, prepare)
+            answered = await unless_gone(request, bare.run(lease, prepared))
         answer = server.encode_response(*answered)
         return Response(answer.content, headers=answer.headers)
 

@@ -33,8 +33,9 @@ class _Sequence:
 class InferStream:
     """One stream, from its first message to its end; a context manager that frees its versions."""
 
-    def __init__(self, model: BareModel) -> None:
+    def __init__(self, model: BareModel, caller: str) -> None:
         self._model = model
+        self._caller = caller
         self._sequences: dict[int | str, _Sequence] = {}
 
     def __enter__(self) -> Self:
@@ -68,7 +69,7 @@ class InferStream:
 
     async def _alone(self, message: Any, request: InferRequest) -> Any:
         with self._model.lease(message.model_name, message.model_version) as lease:
-            answered = await self._model.infer(lease, lambda: request)
+            answered = await self._model.infer(lease, self._caller, lambda: request)
         return protobuf.response_message(*answered)
 
     async def _in_sequence(
@@ -79,7 +80,7 @@ class InferStream:
         try:
             # somebody waits for the last answer, as for a live stream's final
             whole = _urgent(sequence.request) if position.is_last else sequence.request
-            answered = await self._model.infer(sequence.lease, lambda: whole)
+            answered = await self._model.infer(sequence.lease, self._caller, lambda: whole)
             is_over = position.is_last
         finally:
             if is_over:

@@ -3,7 +3,6 @@
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -17,17 +16,10 @@ from lab_kit.core.events import Final, StreamEnded
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.openai.errors import error_object
 from lab_kit.dialects.openai.transcriptions import server
-from lab_kit.dialects.openai.transcriptions.options import PATH, Upload, parse_form
+from lab_kit.dialects.openai.transcriptions.options import PATH, UploadOptions, parse_form
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import (
-    CLIENT_CLOSED,
-    Preparation,
-    leased,
-    read_body,
-    retry_after,
-    unless_gone,
-)
+from lab_kit.gateway.door.uploads import Body, Uploads, leased, retry_after, unless_gone
 from lab_kit.gateway.versions.lease import Lease
 
 
@@ -54,7 +46,7 @@ def refusal(error: LabError) -> JSONResponse:
     return JSONResponse({"error": error_object(error)}, error.http_status, retry_after(error))
 
 
-def openai_upload_routes(door: Door, limits: Limits, preparation: Preparation) -> APIRouter:
+def openai_upload_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter(route_class=OpenAIErrors)
     version = Annotated[Lease, Depends(leased(door))]
@@ -62,26 +54,23 @@ def openai_upload_routes(door: Door, limits: Limits, preparation: Preparation) -
     @router.post(PATH)
     async def transcriptions(request: Request, lease: version) -> Response:
         """Transcribe a recording: WAV, FLAC or OGG/Opus in a form."""
-        body = await read_body(request, limits.upload_bytes)
         kind = request.headers.get("content-type", "")
-        upload, audio = await preparation.read(partial(_read, kind, body, limits))
-        finals = preparation.recognize(lease, audio)
-        if upload.is_streamed:
-            events = _events(finals, len(audio) / SAMPLE_RATE_HZ, lease.engine.model.version)
+
+        def decode(body: Body) -> tuple[UploadOptions, FloatArray]:
+            asked, file = parse_form(kind, body.data)
+            return asked, read_recording(file, limits.recording_audio_s)
+
+        asked, audio = await uploads.decoded(request, decode)
+        finals = uploads.preparation.recognize(uploads.caller(request), lease, audio)
+        audio_s = len(audio) / SAMPLE_RATE_HZ
+        if asked.is_streamed:
+            events = _events(finals, audio_s, lease.engine.model.version)
             return StreamingResponse(events, media_type=server.EVENT_STREAM)
         said = await unless_gone(request, _all(finals))
-        if said is None:
-            return Response(status_code=CLIENT_CLOSED)
-        audio_s = len(audio) / SAMPLE_RATE_HZ
-        media_type, text = server.whole(upload.response_format, said, audio_s)
+        media_type, text = server.whole(asked.response_format, said, audio_s)
         return Response(text, media_type=media_type)
 
     return router
-
-
-def _read(kind: str, body: bytes, limits: Limits) -> tuple[Upload, FloatArray]:
-    upload = parse_form(kind, body)
-    return upload, read_recording(upload.file, limits.recording_audio_s)
 
 
 async def _all(finals: AsyncIterator[Final]) -> list[Final]:
