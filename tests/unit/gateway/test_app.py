@@ -155,6 +155,38 @@ def test_an_upload_that_fails_after_its_status_says_so_in_its_last_line(
     assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "SYSTEM_OVERLOADED"
 
 
+NONSENSE = [
+    "",
+    "[]",
+    "[" * 100_000,
+    '{"type": NaN}',
+    '{"type": ' + "9" * 5_000 + "}",
+    '{"type": "\\ud800"}',
+    '{"type": "Dance", "type": 5}',
+    '{"type": ' + "[" * 500 + "]" * 500 + "}",
+]
+
+
+@pytest.mark.parametrize("path", [QUERY, "/v1/realtime?intent=transcription"])
+def test_text_that_is_no_message_is_answered_and_the_stream_stays_open(
+    server_with: ServerWith, path: str
+) -> None:
+    server = server_with(ScriptedEngine("so"))
+    with (
+        TestClient(create_app(server)) as client,
+        client.websocket_connect(path) as socket,
+    ):
+        if path != QUERY:
+            assert socket.receive_json()["type"] == "session.created"
+        for text in NONSENSE:
+            socket.send_text(text)
+            assert socket.receive_json()["type"].lower() == "error"
+        socket.close()
+        # still inside: on leaving, the test client cancels an application that has not ended
+        wait_until(lambda: not server.door.streams)
+        time.sleep(0.1)  # the last lines of the application after that
+
+
 def test_the_models_are_told_to_who_has_the_key(server_with: ServerWith) -> None:
     client = TestClient(create_app(server_with(ScriptedEngine(), key="right")))
     assert client.get("/v1/models").status_code == 401

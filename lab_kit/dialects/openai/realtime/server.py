@@ -22,11 +22,15 @@ from lab_kit.dialects.openai.realtime.options import (
     bytes_per_s,
     default_input,
     needs_another_session,
+    shown,
     stream_options,
     updated_input,
 )
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 from lab_kit.protocol.record import described
+
+MOST_ID_CHARS = 512
+"""Of an event's name, which an error tells back; the provider's own limit."""
 
 
 class RealtimeSession:
@@ -107,7 +111,7 @@ class RealtimeSession:
                 return [Reply(self._event("session.updated", session=self._session()))]
             case other:
                 raise InvalidMessage(
-                    f"event type '{other}'",
+                    f"event type {shown(other)}",
                     "session.update, or input_audio_buffer.append, .commit or .clear",
                     "this server only transcribes",
                 )
@@ -246,7 +250,9 @@ class RealtimeSession:
         }
 
     def _error(self, error: LabError, event: dict[str, Any]) -> str:
-        body = error_object(error) | {"event_id": event.get("event_id")}
+        named = event.get("event_id")
+        known = named if isinstance(named, str) and len(named) <= MOST_ID_CHARS else None
+        body = error_object(error) | {"event_id": known}
         return self._event("error", error=body)
 
     def _event(self, kind: str, **fields: Any) -> str:
