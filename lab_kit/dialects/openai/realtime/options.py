@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab_kit.core.errors import InvalidMessage, InvalidParameter
 from lab_kit.core.events import StreamOptions
+from lab_kit.core.shown import shown
 
 PATH = "/v1/realtime"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -159,14 +160,6 @@ def _merged(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
             f"resample to {rate_hz:,} Hz, or leave format.rate out",
         )
     return checked.model_dump(exclude_unset=True)
-
-
-def shown(value: Any) -> str:
-    """A value that a client sent, short enough for an error message."""
-    if isinstance(value, dict | list):  # it may be deep, and as long as its message
-        return f"of type {type(value).__name__}"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _no_meaning(error: ValidationError) -> InvalidParameter:

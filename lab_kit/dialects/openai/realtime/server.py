@@ -16,13 +16,13 @@ from typing import Any
 
 from lab_kit.core.errors import GoingAway, InvalidMessage, InvalidParameter, LabError
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+from lab_kit.core.shown import shown
 from lab_kit.dialects.openai.errors import CommitEmpty, error_object
 from lab_kit.dialects.openai.realtime.options import (
     LEAST_COMMIT_S,
     bytes_per_s,
     default_input,
     needs_another_session,
-    shown,
     stream_options,
     updated_input,
 )
