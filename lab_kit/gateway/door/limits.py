@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lab_kit.core.errors import InvalidParameter
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -20,6 +22,9 @@ class Limits:
         no_audio_s: KeepAlive alone keeps a stream open for so long; then its place is reclaimed.
         unsent_s: how long a client may refuse to take a result before its stream is closed.
         drain_s: how long open streams get to finish when the server stops.
+
+    Raises:
+        InvalidParameter: the largest upload would never be taken.
     """
 
     streams: int = 256
@@ -32,3 +37,11 @@ class Limits:
     no_audio_s: float = 300.0
     unsent_s: float = 10.0
     drain_s: float = 8.0
+
+    def __post_init__(self) -> None:
+        if self.upload_bytes > self.held_bytes // 2:
+            raise InvalidParameter(
+                f"uploads of {self.upload_bytes:,} bytes, and {self.held_bytes:,} for all at once",
+                "room for two of the largest",
+                "raise held_bytes, or lower upload_bytes",
+            )

@@ -13,6 +13,7 @@ from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_u
 from test_app import speech
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.dialects.openai.transcriptions.options import PATH as OPENAI_PATH
 from lab_kit.gateway.api import recordings
 from lab_kit.gateway.api.recordings import TRANSCRIBE_PATH
@@ -220,6 +221,11 @@ async def test_one_callers_long_recording_does_not_delay_anothers(
     assert not any(task.done() for task in slow)
     gate.ends.set()
     assert [(await task).status for task in slow] == [200, 200, 200]
+
+
+def test_limits_that_would_never_take_the_largest_upload_are_refused() -> None:
+    with pytest.raises(InvalidParameter, match="room for two of the largest"):
+        replace(LIMITS, held_bytes=199_999)
 
 
 def test_a_caller_is_who_holds_the_key_or_the_machine_that_calls() -> None:
