@@ -9,7 +9,7 @@ import soundfile
 import soxr
 
 from lab_kit.audio.pcm import FloatArray, to_float
-from lab_kit.audio.resample import check_rate, to_model_rate
+from lab_kit.audio.resample import HIGHEST_RATE_HZ, check_rate, to_model_rate
 from lab_kit.core.errors import InvalidAudioFormat, PayloadTooLarge
 from lab_kit.core.units import SAMPLE_RATE_HZ
 
@@ -17,6 +17,12 @@ CONTAINERS = ("WAV", "FLAC", "OGG")
 """What libsndfile may find in an upload; it also reads formats we have no reason to accept."""
 MAX_CHANNELS = 8
 """More is no recording of speech; with it half a megabyte of FLAC can hold gigabytes of samples."""
+MAX_RATE_CHANNELS = 2 * HIGHEST_RATE_HZ
+"""Samples of all channels for each second that is allowed: stereo at the highest rate. Decoding
+takes time by them, and half a megabyte of FLAC can hold any number."""
+UNKNOWN_FRAMES = 2**62
+"""libsndfile gives a number beyond it for a FLAC that was written without knowing its end, and
+finds its way in it only from front to back."""
 BLOCK_FRAMES = 65_536
 """Decoded, mixed and resampled at a time: memory follows what comes out, not what was packed in."""
 
@@ -34,19 +40,24 @@ def read_recording(data: bytes, longest_s: float) -> FloatArray:
     Raises:
         InvalidAudioFormat: no container we read, damaged, empty, or of too many channels.
         UnsupportedSampleRate: the file's rate is outside what the resampler accepts.
-        PayloadTooLarge: longer than ``longest_s``.
+        PayloadTooLarge: longer than ``longest_s``, or of more samples than stereo has in that time.
     """
+    most_samples = longest_s * MAX_RATE_CHANNELS
     with _opened(io.BytesIO(data)) as sound:
         rate_hz = int(sound.samplerate)
         check_rate(rate_hz)
-        if sound.channels > MAX_CHANNELS:
-            raise _unreadable(f"it has {sound.channels} channels, more than {MAX_CHANNELS}")
+        _check_channels(sound.channels)
+        if sound.frames >= UNKNOWN_FRAMES:
+            raise _unreadable("its header does not say how long it is")
         _check_length(sound.frames / rate_hz, longest_s)
+        _check_samples(sound.frames * sound.channels, most_samples)
         resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
         pieces, frames = [], 0
         for mono in _mono_blocks(sound):
             frames += len(mono)
-            _check_length(frames / rate_hz, longest_s)  # a header may say less
+            # libsndfile gives no more than the header says; this does not rely on it
+            _check_length(frames / rate_hz, longest_s)
+            _check_samples(frames * sound.channels, most_samples)
             pieces.append(resampler.resample_chunk(mono))
     if not frames:
         raise _unreadable("the file holds no samples")
@@ -74,13 +85,14 @@ def read_raw(data: bytes, rate_hz: int, channels: int, longest_s: float) -> Floa
     """Decode an upload of bare PCM16 to 16 kHz mono.
 
     Raises:
-        InvalidAudioFormat: not whole frames, or none.
+        InvalidAudioFormat: not whole frames, or none, or of too many channels.
         UnsupportedSampleRate: see `resample.check_rate`.
         PayloadTooLarge: longer than ``longest_s``.
     """
     if not data:
         raise _unreadable("the upload is empty")
     check_rate(rate_hz)
+    _check_channels(channels)
     _check_length(len(data) / (2 * channels * rate_hz), longest_s)
     return to_model_rate(to_float(data, "linear16", channels), rate_hz)
 
@@ -96,12 +108,26 @@ def _opened(source: BinaryIO) -> soundfile.SoundFile:
     return sound
 
 
+def _check_channels(channels: int) -> None:
+    if channels > MAX_CHANNELS:
+        raise _unreadable(f"it has {channels} channels, more than {MAX_CHANNELS}")
+
+
 def _check_length(length_s: float, longest_s: float) -> None:
     if length_s > longest_s:
         raise PayloadTooLarge(
             f"the recording lasts {length_s:,.1f} s",
             f"one request takes at most {longest_s:,.0f} s",
             "cut it, or send it as a stream",
+        )
+
+
+def _check_samples(samples: int, most_samples: float) -> None:
+    if samples > most_samples:
+        raise PayloadTooLarge(
+            f"the recording has {samples:,} samples in all its channels",
+            f"one request takes at most {most_samples:,.0f}",
+            "mix its channels into one, lower its rate to 16,000 Hz, or cut it",
         )
 
 

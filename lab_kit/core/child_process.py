@@ -207,13 +207,15 @@ def stop_with_parent(stop: Callable[[], None]) -> None:
 
 def _watch_parent(parent: int, stop: Callable[[], None]) -> None:
     """Wait until the pipe closes, or this process has another parent."""
-    stdin = sys.stdin.fileno()
-    while os.getppid() == parent:
-        ready, _, _ = select.select([stdin], [], [], _PARENT_CHECK_S)
-        # read past Python's buffer: a thread inside its lock aborts the interpreter at exit
-        if ready and not os.read(stdin, 4_096):
-            break
-    stop()
+    try:
+        stdin = sys.stdin.fileno()
+        while os.getppid() == parent:
+            ready, _, _ = select.select([stdin], [], [], _PARENT_CHECK_S)
+            # read past Python's buffer: a thread inside its lock aborts the interpreter at exit
+            if ready and not os.read(stdin, 4_096):
+                break
+    finally:  # a pipe that cannot be watched counts as closed
+        stop()
 
 
 def _failure(probe: Probe) -> str | None:

@@ -3,9 +3,11 @@
 The runtime releases the interpreter while it computes, so threads use the cores. One lock guards
 the scheduler; nobody holds it while computing. A request that fails fails alone: when a batch
 fails, each of its requests is tried by itself, and the future of the one to blame carries the
-exception.
+exception. A defect of scheduler or policy is nobody's request's: then the engine is broken, whoever
+waits is told so, and nobody is taken any more.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -31,6 +33,8 @@ from lab_kit.engine.runner import Runner
 from lab_kit.engine.scheduler import Scheduler
 from lab_kit.engine.work import Sequence, SequenceState, Wait, Work
 
+_log = logging.getLogger(__name__)
+
 DEFAULT_BATCHING = Continuous(max_batch=4)
 """Two workers that step four sequences each get more done than one that steps eight while the
 other waits; a wider step also ends later for everybody in it."""
@@ -49,6 +53,9 @@ class EngineLoop:
         model: what it is, for whoever asks.
         workers: threads that call the runner at once.
         kv: the cache that the runner's sequences live in, if it is bounded.
+
+    Attributes:
+        broken: raises what the engine broke of; not done while it works.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class EngineLoop:
         max_waiting: int = MAX_WAITING,
         kv: KvCache | None = None,
     ) -> None:
+        self.broken: Future[None] = Future()
         self._runner = runner
         self._model = model
         self._kv = kv
@@ -68,7 +76,7 @@ class EngineLoop:
         self._numbers = count(1)
         self._frames: deque[CacheFrame] = deque(maxlen=FRAMES)
         self._changed = threading.Condition()
-        self._stopping = False
+        self._stopping = self._broke = False
         self._busy_ns = dict.fromkeys(Priority, 0)
         self._threads = [
             threading.Thread(target=self._work, name=f"engine-{n}", daemon=True)
@@ -98,12 +106,15 @@ class EngineLoop:
 
         Raises:
             SystemOverloaded: ``max_waiting`` requests wait already, or the engine is stopping.
+            LabError: the engine is broken.
             PayloadTooLarge: the cache could not hold it even with nobody else there.
             InvalidParameter: its draft has a token that the model does not know, or it has a
                 context and the model takes none.
         """
         sequence = self._prepared(request)
         with self._changed:
+            if self._broke:
+                raise _broke()
             if self._stopping or not self._scheduler.has_room():
                 raise SystemOverloaded(
                     "the engine's queue is full" if not self._stopping else "the engine stops",
@@ -129,7 +140,7 @@ class EngineLoop:
         """Drop a request; one that computes just now ends after its present step."""
         with self._changed:
             sequence = self._scheduler.get(ticket.number)
-            if sequence is None:
+            if sequence is None or self._broke:
                 return
             self._futures[sequence.number].cancel()
             if sequence.busy:
@@ -203,23 +214,22 @@ class EngineLoop:
     def _work(self) -> None:
         try:
             self._work_on()
-        except BaseException:  # a defect of scheduler or policy; raised again for the log
-            self._give_up()
-            raise
+        except BaseException as error:  # a defect of scheduler or policy
+            self._give_up(error)
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: BaseException) -> None:
         """Nobody may wait for an engine that has lost a worker: fail all, and take no more."""
         with self._changed:
-            self._stopping = True
+            if self._broke:
+                return
+            self._stopping = self._broke = True
             futures, self._futures = list(self._futures.values()), {}
             self._changed.notify_all()
         for future in futures:
             if future.set_running_or_notify_cancel():
-                future.set_exception(
-                    LabError(
-                        "the engine broke", "an answer", "see the server's log, and restart it"
-                    )
-                )
+                future.set_exception(_broke())
+        _log.critical("the engine broke", exc_info=error)
+        self.broken.set_exception(error)
 
     def _work_on(self) -> None:
         while True:
@@ -244,6 +254,8 @@ class EngineLoop:
         failures = self._tried(work)
         spent_ns = time.perf_counter_ns() - began_ns
         with self._changed:
+            if self._broke:  # by another worker, and all futures have been answered
+                return
             asked = work.sequences[0].request
             if asked.priority_class is not PriorityClass.BATCH:
                 self._busy_ns[asked.priority] += spent_ns
@@ -282,8 +294,14 @@ class EngineLoop:
 
     def _answer(self, ended: "list[tuple[Sequence, Future[Hypothesis]]]") -> None:
         for sequence, future in ended:
-            if future.set_running_or_notify_cancel():
-                future.set_result(self._hypothesis(sequence))
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                answer = self._hypothesis(sequence)
+            except Exception as error:  # tokens that the runner cannot spell, say
+                future.set_exception(error)
+            else:
+                future.set_result(answer)
 
     def _forget(self, sequence: Sequence) -> "Future[Hypothesis]":
         self._scheduler.remove(sequence)
@@ -307,6 +325,10 @@ class EngineLoop:
             reused=sequence.reused,
             preempted=sequence.preempted,
         )
+
+
+def _broke() -> LabError:
+    return LabError("the engine broke", "an answer", "see the server's log, and restart it")
 
 
 def _seconds_until(wait: Wait, now_ns: int) -> float | None:

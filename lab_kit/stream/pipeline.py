@@ -270,7 +270,8 @@ class StreamPipeline:
             self._failure = error
         except Exception as error:  # whatever the runtime raised
             self._decode_failed(number, decode, error)
-        self._answered.set()
+        finally:
+            self._answered.set()
 
     def _trace_decode(self, decode: SubmittedDecode, hypothesis: Hypothesis) -> None:
         kind = decode.request.priority.name.lower()
@@ -294,7 +295,7 @@ class StreamPipeline:
         if decode.tries < TRIES:
             try:
                 ticket = self._engine.submit(decode.request)
-            except SystemOverloaded as refusal:
+            except LabError as refusal:  # it is full, or broken
                 self._failure = refusal
                 return
             self._await(

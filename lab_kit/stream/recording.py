@@ -7,9 +7,10 @@ silence is never decoded, so nothing is invented for it. Whoever speaks live goe
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
 
 from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.audio.pcm import FloatArray
@@ -25,20 +26,22 @@ PAUSE_S = 0.5
 MOST_AHEAD = 8
 """Segments in the engine at once: a full batch. All of a long recording's would fill the queue that
 live streams need."""
+OffLoop: TypeAlias = Callable[[Callable[[], list[Submit]]], Awaitable[list[Submit]]]
+"""Does work elsewhere than on the event loop, and gives what it gave."""
 
 
 async def recognize(
     engine: Engine,
     scorer: SpeechScorer,
     audio: FloatArray,
-    preparation: Executor,
+    off_loop: OffLoop,
     postprocess: Postprocess,
     on_skipped: Callable[[Skipped], None],
 ) -> AsyncIterator[Final]:
     """Transcribe (samples,) float32 at 16 kHz, each segment when it and those before are done.
 
     Args:
-        preparation: where voice activity runs over the whole recording.
+        off_loop: runs voice activity over the whole recording, where no stream waits for it.
         postprocess: the optional steps that every result passes.
         on_skipped: told of a step that was left out of a result.
 
@@ -50,8 +53,7 @@ async def recognize(
         scorer,
     )
     stream = StreamId.new()
-    loop = asyncio.get_running_loop()
-    decodes = deque(await loop.run_in_executor(preparation, _segment, session, audio))
+    decodes = deque(await off_loop(partial(_segment, session, audio)))
     ahead: deque[tuple[int, Ticket]] = deque()
     try:
         while decodes or ahead:

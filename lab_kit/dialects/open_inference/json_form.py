@@ -10,12 +10,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.errors import InvalidParameter, PayloadTooLarge
+from lab_kit.core.shown import shown
 from lab_kit.dialects.open_inference.tensors import Tensor, from_list, from_raw, to_list, to_raw
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 _LENGTH = re.compile(r"[0-9]{1,12}")
 """More digits are no length of a body that anybody could send."""
+MAX_JSON_BYTES = 16_000_000
+"""Half a minute at 16 kHz, which is as long as is taken, is 10 MB of text; Python's objects for a
+text take twelve times its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,12 @@ def read_text(message: dict[str, Any], key: str) -> str:
 
 
 def _loaded(text: bytes) -> dict[str, Any] | None:
+    if len(text) > MAX_JSON_BYTES:
+        raise PayloadTooLarge(
+            f"{len(text):,} bytes of JSON",
+            f"at most {MAX_JSON_BYTES:,}",
+            "send large tensors as raw bytes behind the JSON",
+        )
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -126,6 +136,6 @@ def _loaded(text: bytes) -> dict[str, Any] | None:
 
 
 def _malformed(key: str, message: dict[str, Any], expected: str) -> InvalidParameter:
-    found = f"{message[key]!r:.60}" if key in message else "nothing"
-    of = f" of tensor '{message['name']}'" if isinstance(message.get("name"), str) else ""
+    found = shown(message[key]) if key in message else "nothing"
+    of = f" of tensor {shown(message['name'])}" if isinstance(message.get("name"), str) else ""
     return InvalidParameter(f"'{key}'{of} is {found}", f"expected {expected}", f"send '{key}' so")

@@ -12,6 +12,7 @@ import numpy as np
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.resample import check_rate, to_model_rate
 from lab_kit.core.errors import InvalidAudioFormat, InvalidParameter, PayloadTooLarge
+from lab_kit.core.shown import shown
 from lab_kit.dialects.open_inference.messages import InferRequest, ModelSpec, Parameter, TensorSpec
 from lab_kit.dialects.open_inference.tensors import Tensor
 
@@ -82,7 +83,7 @@ def is_urgent(request: InferRequest) -> bool:
     priority = request.parameters.get("priority", 0)
     if type(priority) is not int or priority < 0:
         raise InvalidParameter(
-            f"priority {priority!r}",
+            f"priority {shown(priority)}",
             "0 (default) or 1 (urgent)",
             "send priority as the whole number 1, or leave it out",
         )
@@ -99,7 +100,7 @@ def read_draft(request: InferRequest) -> tuple[int, ...]:
     parts = draft.split() if isinstance(draft, str) else [""]
     if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
         raise InvalidParameter(
-            f"draft {draft!r}",
+            f"draft {shown(draft)}",
             "token numbers with a space between",
             "send what an answer's tokens were",
         )
@@ -115,7 +116,7 @@ def read_context(request: InferRequest) -> str:
     context = request.parameters.get("context", "")
     if not isinstance(context, str):
         raise InvalidParameter(
-            f"context {context!r}", "a text", "send context as a string parameter"
+            f"context {shown(context)}", "a text", "send context as a string parameter"
         )
     return context
 
@@ -125,7 +126,7 @@ def position_of(request: InferRequest) -> SequencePosition | None:
     sequence: Parameter = request.parameters.get("sequence_id", 0)
     if not isinstance(sequence, int | str):
         raise InvalidParameter(
-            f"sequence_id {sequence!r}",
+            f"sequence_id {shown(sequence)}",
             "a number or a text",
             "send sequence_id as a whole number above 0 or as a string",
         )

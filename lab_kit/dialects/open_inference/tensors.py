@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.shown import shown
 
 Array = npt.NDArray[Any]
 MAX_DIMENSIONS = 8
@@ -127,16 +128,20 @@ def to_list(tensor: Tensor) -> list[Any]:
 def _count(name: str, datatype: str, shape: Sequence[int]) -> int:
     """Elements that the shape promises."""
     if datatype not in DATATYPES:
-        raise _misfit(name, f"datatype {datatype!r}", f"one of {', '.join(DATATYPES)}")
+        raise _misfit(name, f"datatype {shown(datatype)}", f"one of {', '.join(DATATYPES)}")
     if len(shape) > MAX_DIMENSIONS:
         raise _misfit(name, f"{len(shape)} dimensions", f"at most {MAX_DIMENSIONS}")
-    if not all(type(size) is int and 0 <= size <= MAX_SIZE for size in shape):
+    if not all(map(_is_size, shape)):
         raise _misfit(
             name,
-            f"shape {str(list(shape))[:80]}",
+            f"a shape with {shown(next(size for size in shape if not _is_size(size)))}",
             f"sizes are whole numbers from 0 to {MAX_SIZE:,}",
         )
     return math.prod(shape)
+
+
+def _is_size(size: object) -> bool:
+    return type(size) is int and 0 <= size <= MAX_SIZE
 
 
 def _strings(name: str, count: int, data: bytes) -> list[bytes]:
@@ -162,14 +167,24 @@ def _numbers(name: str, datatype: str, data: Sequence[Any]) -> Array:
     fits = not given.size or given.dtype.kind in kinds
     values = given.astype(DATATYPES[datatype]) if fits else given
     if not fits or (kinds == "iu" and (values != given).any()):
-        raise _misfit(name, f"values such as {str(given[0])[:40]}", f"{datatype} cannot hold them")
+        raise _misfit(
+            name, f"values such as {shown(given[:1].tolist()[0])}", f"{datatype} cannot hold them"
+        )
     return values
 
 
 def _flat(data: Sequence[Any]) -> list[Any]:
-    items = list(data)
-    while any(isinstance(item, list) for item in items):
-        items = [x for item in items for x in (item if isinstance(item, list) else [item])]
+    """What is in nested lists, in one pass however deep they are."""
+    items: list[Any] = []
+    open_lists = [iter(data)]
+    while open_lists:
+        for item in open_lists[-1]:
+            if isinstance(item, list):
+                open_lists.append(iter(item))
+                break
+            items.append(item)
+        else:
+            open_lists.pop()
     return items
 
 
@@ -177,7 +192,7 @@ def _encoded(name: str, item: Any) -> bytes:
     if isinstance(item, bytes):
         return item
     if not isinstance(item, str):
-        raise _misfit(name, f"an element {str(item)[:40]}", "BYTES are strings")
+        raise _misfit(name, f"an element {shown(item)}", "BYTES are strings")
     try:
         return item.encode()
     except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can spell
@@ -192,7 +207,7 @@ def _objects(items: Sequence[bytes]) -> Array:
 
 def _misfit(name: str, received: str, expected: str) -> InvalidParameter:
     return InvalidParameter(
-        f"tensor '{name}' has {received}",
+        f"tensor {shown(name)} has {received}",
         f"expected: {expected}",
         "make datatype, shape and data agree",
     )

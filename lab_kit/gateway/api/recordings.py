@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -18,14 +17,7 @@ from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import (
-    CLIENT_CLOSED,
-    Preparation,
-    leased,
-    read_body,
-    unless_gone,
-)
-from lab_kit.gateway.versions.lease import Lease
+from lab_kit.gateway.door.uploads import Body, RecordingCall, Uploads, recording_call, unless_gone
 from lab_kit.protocol.error_body import ErrorEnvelope
 from lab_kit.stream.sink.steps import STEPS, asked_for
 
@@ -34,30 +26,30 @@ _RAW = "audio/l16"
 _LINES = "application/x-ndjson"
 
 
-def recording_routes(door: Door, limits: Limits, preparation: Preparation) -> APIRouter:
+def recording_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter()
-    version = Annotated[Lease, Depends(leased(door))]
+    admitted = Annotated[RecordingCall, Depends(recording_call(door))]
 
     @router.post(TRANSCRIBE_PATH)
-    async def transcribe(request: Request, lease: version) -> Response:
+    async def transcribe(request: Request, call: admitted) -> Response:
         """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
 
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done. The
         query switches optional steps on, as in ``?redact=true``.
         """
         steps = _steps(request.query_params)
-        data = await read_body(request, limits.upload_bytes)
-        answer = RecordingAnswer(
-            lease.engine.model, request_id_of(request), received_ns=time.perf_counter_ns()
-        )
         kind = request.headers.get("content-type", "")
-        audio = await preparation.read(partial(_decoded, data, kind, limits))
-        finals = preparation.recognize(lease, audio, steps)
+
+        def decode(body: Body) -> tuple[int, FloatArray]:
+            return body.received_ns, _decoded(body.data, kind, limits.recording_audio_s)
+
+        received_ns, audio = await uploads.decoded(request, call.caller, decode)
+        answer = RecordingAnswer(call.lease.engine.model, request_id_of(request), received_ns)
+        finals = uploads.preparation.recognize(call.caller, call.lease, audio, steps)
         if _LINES in request.headers.get("accept", ""):
             return StreamingResponse(answer.lines(finals, audio), media_type=_LINES)
-        whole = await unless_gone(request, answer.whole(finals, audio))
-        return Response(status_code=CLIENT_CLOSED) if whole is None else JSONResponse(whole)
+        return JSONResponse(await unless_gone(request, answer.whole(finals, audio)))
 
     return router
 
@@ -77,10 +69,10 @@ def _steps(query: Mapping[str, str]) -> tuple[str, ...]:
     return asked_for(query)
 
 
-def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
+def _decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
     kind, _, rest = content_type.partition(";")
     if kind.strip().lower() != _RAW:
-        return read_recording(data, limits.recording_audio_s)
+        return read_recording(data, longest_s)
     parameters = dict(part.strip().partition("=")[::2] for part in rest.split(";") if part.strip())
     try:
         rate_hz = int(parameters.get("rate", SAMPLE_RATE_HZ))
@@ -95,7 +87,7 @@ def _decoded(data: bytes, content_type: str, limits: Limits) -> FloatArray:
         raise InvalidParameter(
             f"{channels} channels", "at least 1", "send channels=1 in the content type"
         )
-    return read_raw(data, rate_hz, channels, limits.recording_audio_s)
+    return read_raw(data, rate_hz, channels, longest_s)
 
 
 class RecordingAnswer:

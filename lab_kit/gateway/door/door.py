@@ -19,7 +19,7 @@ from lab_kit.core.errors import GoingAway, SystemOverloaded
 from lab_kit.core.events import PriorityClass
 from lab_kit.gateway.door.call import Call, http_call
 from lab_kit.gateway.door.identify import named_for_log
-from lab_kit.gateway.door.keys import Keys, Principal, Role
+from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.versions import Versions
@@ -97,6 +97,12 @@ class Admitted:
         self.principal = principal
         self._door = door
         self._held = held
+
+    @property
+    def caller(self) -> str:
+        """By what name it takes turns: the tenant, or where nobody has a key, the peer."""
+        tenant = self.principal.tenant
+        return self.call.peer if tenant == ANYBODY else str(tenant)
 
     def stream(self, priority_class: PriorityClass) -> Place:
         """A place among the live streams, and the version whose turn it is.

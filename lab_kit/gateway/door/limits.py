@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lab_kit.core.errors import InvalidParameter
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -13,6 +15,8 @@ class Limits:
         stream_audio_s: audio one stream may send.
         recording_audio_s: audio of one upload.
         upload_bytes: bytes of one upload, whatever it claims to hold.
+        held_bytes: bytes of all uploads that are being read or wait to be decoded, a caller's own
+            at most half of it; the next is refused with 503 and Retry-After.
         connections: HTTP and WebSocket connections at once; fewer where the process may open few
             files, see `Connections`. An idle one costs some 10 kB.
         probe_connections: beyond those, for health and metrics alone.
@@ -29,12 +33,16 @@ class Limits:
         no_audio_s: KeepAlive alone keeps a stream open for so long; then its place is reclaimed.
         unsent_s: how long a client may refuse to take a result before its stream is closed.
         drain_s: how long open streams get to finish when the server stops.
+
+    Raises:
+        InvalidParameter: the largest upload would never be taken.
     """
 
     streams: int = 256
     stream_audio_s: float = 1_800.0
     recording_audio_s: float = 600.0
     upload_bytes: int = 64_000_000
+    held_bytes: int = 256 * 2**20
     connections: int = 2_048
     probe_connections: int = 16
     head_bytes: int = 32_768
@@ -47,3 +55,11 @@ class Limits:
     no_audio_s: float = 300.0
     unsent_s: float = 10.0
     drain_s: float = 8.0
+
+    def __post_init__(self) -> None:
+        if self.upload_bytes > self.held_bytes // 2:
+            raise InvalidParameter(
+                f"uploads of {self.upload_bytes:,} bytes, and {self.held_bytes:,} for all at once",
+                "room for two of the largest",
+                "raise held_bytes, or lower upload_bytes",
+            )

@@ -1,111 +1,145 @@
 """What every way in for recordings has in common, whoever's words it speaks.
 
 The key and the service level are asked before a byte of the body is read. The body is bounded as it
-is read. Decoding it, and finding the speech in it, happens off the event loop. A caller who hangs
-up takes the work out of the engine.
+is read, and so are the bytes of all bodies together. Decoding it, and finding the speech in it,
+happens off the event loop. A caller who hangs up takes the work out of the engine.
 """
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
-from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import LabError, PayloadTooLarge
-from lab_kit.core.events import Final
-from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.gateway.door.body_memory import BodyMemory, Share
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
-from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.versions.lease import Lease
-from lab_kit.stream.recording import recognize
-from lab_kit.stream.sink.steps import Postprocess, SwitchableSteps
 
 CLIENT_CLOSED = 499
 """nginx's number for it; nobody is left to read it, but the metrics are."""
 _T = TypeVar("_T")
 
 
-class Preparation:
-    """The thread on which recordings are read and the speech in them is found.
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request brought.
 
-    One at a time: on a few cores more at once would only slow down the engine, and with it the live
-    streams.
+    Attributes:
+        received_ns: when the last of it had come.
     """
 
-    def __init__(self, metrics: Metrics, steps: SwitchableSteps) -> None:
-        self._metrics = metrics
-        self._steps = steps
-        self._thread = ThreadPoolExecutor(1, "preparation")
+    data: bytes
+    received_ns: int
 
-    async def read(self, read: Callable[[], _T]) -> _T:
-        """Run ``read``, which decodes what arrived; minutes of FLAC take it a second."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, read)
 
-    def recognize(
-        self, lease: Lease, audio: FloatArray, steps: tuple[str, ...]
-    ) -> AsyncIterator[Final]:
-        """Transcribe (samples,) float32 at 16 kHz; see `stream.recording.recognize`.
+class Uploads:
+    """Reads what callers send, within their share of the memory, and has it decoded in turn.
+
+    Attributes:
+        most_bytes: of one body.
+        memory: what is held of all.
+    """
+
+    def __init__(self, limits: Limits, preparation: Preparation) -> None:
+        self.most_bytes = limits.upload_bytes
+        self.memory = BodyMemory(limits.held_bytes)
+        self.preparation = preparation
+
+    async def decoded(self, request: Request, caller: str, decode: Callable[[Body], _T]) -> _T:
+        """Read the body, and do ``decode`` with it off the event loop.
 
         Args:
-            steps: the optional steps that every result passes, by name.
+            caller: whose turn and whose share of the memory it takes.
+
+        Raises:
+            PayloadTooLarge: it has more than ``most_bytes``.
+            SystemOverloaded: too many bytes are held, or too many bodies wait to be decoded.
+            ClientDisconnect: the client hung up.
+            Exception: whatever ``decode`` raises.
         """
-        self._metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
-        return recognize(
-            lease.engine,
-            lease.new_scorer(),
-            audio,
-            self._thread,
-            Postprocess(steps, self._steps.table),
-            self._metrics.count_skipped,
-        )
+        with self.memory.share(caller) as share:
+            chunks = await self._read(request, share)
+            received_ns = time.perf_counter_ns()
 
-    def stop(self) -> None:
-        """End the thread; what waits for it is dropped."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+            def work() -> _T:
+                data = b"".join(chunks)
+                chunks.clear()  # or all of it would be there twice
+                return decode(Body(data, received_ns))
+
+            return await unless_gone(request, self.preparation.run(caller, work, share))
+
+    async def _read(self, request: Request, share: Share) -> list[bytes]:
+        """The body, in pieces.
+
+        Where its length is declared, room for all of it is taken before the first byte: better
+        refused at once than halfway through.
+        """
+        declared = int(request.headers.get("content-length", 0))
+        self._check_length(declared)
+        share.hold(declared)
+        chunks, size = [], 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            self._check_length(size)
+            share.hold(size)
+            chunks.append(chunk)
+        return chunks
+
+    def _check_length(self, count_bytes: int) -> None:
+        if count_bytes > self.most_bytes:
+            raise PayloadTooLarge(
+                f"the upload has more than {self.most_bytes:,} bytes",
+                f"at most {self.most_bytes:,}",
+                "cut it, compress it, or send it as a stream",
+            )
 
 
-def leased(door: Door) -> Callable[[Request], AsyncIterator[Lease]]:
-    """A dependency of routes that take a recording: a version until the last byte is sent."""
+@dataclass(frozen=True, slots=True)
+class RecordingCall:
+    """A call that brings a recording, with the version that it holds.
 
-    async def lease(request: Request) -> AsyncIterator[Lease]:
+    Attributes:
+        caller: by what name it takes turns.
+    """
+
+    lease: Lease
+    caller: str
+
+
+def recording_call(door: Door) -> Callable[[Request], AsyncIterator[RecordingCall]]:
+    """A dependency of routes that take a recording: inside until the last byte is sent."""
+
+    async def inside(request: Request) -> AsyncIterator[RecordingCall]:
         async with door.open(http_call(request)) as admitted:
             lease = admitted.recording()
             request.state.version = lease.version  # for the count of requests
-            yield lease
+            yield RecordingCall(lease, admitted.caller)
 
-    return lease
+    return inside
 
 
-async def read_body(request: Request, most_bytes: int) -> bytes:
-    """Read the body, giving up as soon as it is too large.
+async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+    """Do ``work``, or drop it and what it holds in the engine once the client hangs up.
 
     Raises:
-        PayloadTooLarge: it has more than ``most_bytes``.
+        ClientDisconnect: it did.
+        Exception: whatever ``work`` raises.
     """
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most_bytes:
-            raise PayloadTooLarge(
-                f"the upload has more than {most_bytes:,} bytes",
-                f"at most {most_bytes:,}",
-                "cut it, compress it, or send it as a stream",
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T | None:
-    """Do ``work``, or drop it and what it holds in the engine once the client hangs up."""
     working = asyncio.create_task(work)
     gone = asyncio.create_task(_hang_up(request))
     try:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
+        if working.done():
+            return working.result()
+        raise ClientDisconnect
     finally:
         for task in (working, gone):
             task.cancel()

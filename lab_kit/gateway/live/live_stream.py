@@ -6,11 +6,13 @@ What is the same for all wires is here, once: order, silence, draining, clients 
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from lab_kit.core.errors import (
+    INTERNAL_FAILURE,
     InvalidAudioFormat,
     InvalidMessage,
     InvalidParameter,
@@ -27,6 +29,7 @@ from lab_kit.stream.pipeline import StreamPipeline
 
 GONE = 1006
 """How a stream is counted whose client vanished: WebSocket's number for it, on every wire."""
+_log = logging.getLogger(__name__)
 _BLAMED_ON_A_MESSAGE = (InvalidAudioFormat, InvalidMessage, InvalidParameter, PayloadTooLarge)
 
 
@@ -139,6 +142,11 @@ class LiveStream:
             await writer
         except LabError as error:
             return error
+        except (ClientGone, OSError):
+            raise
+        except Exception:  # a defect of ours; the client is told as of any other error
+            _log.exception("a stream failed")
+            return LabError(INTERNAL_FAILURE, "an answer", "connect again, or report it")
         finally:
             reader.cancel()
             writer.cancel()

@@ -14,6 +14,7 @@ from lab_kit.capacity.degradation import LevelChange
 from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import Event, Final, Interim, PriorityClass
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis
+from lab_kit.gateway.observe.background_failures import BackgroundFailures
 from lab_kit.stream.sink.steps import Skipped
 from lab_kit.stream.stages import RULES, Stage
 
@@ -22,7 +23,11 @@ _LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0)
 
 
 class Metrics:
-    """The server's metrics, in a registry of their own."""
+    """The server's metrics, in a registry of their own.
+
+    Attributes:
+        failures: of tasks and threads that nobody waits for.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -96,10 +101,13 @@ class Metrics:
             "lab_shadow_comparisons", "What the shadow was asked after production.", "outcome"
         )
         self._background_failures = self._counter(
-            "lab_background_failures", "Turns of background tasks that failed.", "task"
+            "lab_background_failures", "Failures where nobody waits for it.", "task"
         )
         self._unexpected = self._counter(
             "lab_unexpected_errors", "Calls that ended for what nobody foresaw.", "route"
+        )
+        self.background_failures = BackgroundFailures(
+            lambda task: self._background_failures.labels(task).inc()
         )
         self._waiting = self._gauge("lab_engine_waiting", "Decodes not started.", "version")
         self._running = self._gauge("lab_engine_running", "Decodes under way.", "version")
@@ -137,10 +145,6 @@ class Metrics:
     def time_request(self, route: str, until: str, seconds: float, trace_id: str) -> None:
         """Account for an HTTP answer that has got as far as ``until``."""
         self._request_seconds.labels(route, until).observe(seconds, _exemplar(trace_id))
-
-    def background_failed(self, task: str) -> None:
-        """Account for a turn of a background task that failed."""
-        self._background_failures.labels(task).inc()
 
     def failed(self, route: str) -> None:
         """Account for a call that ended for what nobody foresaw."""

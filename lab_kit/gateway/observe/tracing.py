@@ -7,15 +7,20 @@ watches must not be what is slow.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO, TypeAlias
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    ConsoleSpanExporter,
+    SpanExportResult,
+)
 from opentelemetry.sdk.trace.sampling import (
     Decision,
     ParentBased,
@@ -34,6 +39,7 @@ SHARE_VARIABLE = "LAB_TRACE_SHARE"
 MOST_AT_ONCE = 4
 """Traces that may be open at one moment; streams and requests beyond them are not sampled."""
 _FLUSH_MS = 200
+Note: TypeAlias = Callable[[str, BaseException], None]
 LARGEST_BYTES = 64_000_000
 """A file that has grown so large is put aside when the server starts; the one before it goes."""
 
@@ -48,6 +54,10 @@ class TraceFile:
 
     path: Path
     share: float = DEFAULT_SHARE
+
+
+def _ignore(*_: object) -> None:
+    """Nobody wants to know."""
 
 
 class BoundedSampler(Sampler, SpanProcessor):
@@ -98,9 +108,13 @@ class BoundedSampler(Sampler, SpanProcessor):
 
 
 class Spans:
-    """The server's tracer, and the file behind it; without a file nothing is recorded."""
+    """The server's tracer, and the file behind it; without a file nothing is recorded.
 
-    def __init__(self, target: TraceFile | None = None) -> None:
+    Args:
+        note: told, with the task's name, when spans could not be written, as to a full disk.
+    """
+
+    def __init__(self, target: TraceFile | None = None, note: Note = _ignore) -> None:
         self._provider: TracerProvider | None = None
         self.tracer: Tracer = trace.NoOpTracer()
         if target is None:
@@ -122,9 +136,9 @@ class Spans:
             shutdown_on_exit=False,
         )
         self._provider.add_span_processor(few)
-        exporter = ConsoleSpanExporter(out=self._file, formatter=_line)
+        self._note = note
         self._provider.add_span_processor(
-            BatchSpanProcessor(exporter, schedule_delay_millis=_FLUSH_MS)
+            BatchSpanProcessor(_Writer(self._file, note), schedule_delay_millis=_FLUSH_MS)
         )
         self.tracer = self._provider.get_tracer("lab_kit")
 
@@ -132,13 +146,32 @@ class Spans:
         """Write what is left and close the file."""
         if self._provider is not None:
             self._provider.shutdown()
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:  # its last lines; whoever stops has more to release
+                self._note("traces", error)
 
 
 def current_trace_id() -> str:
     """The trace that runs now, as 32 hexadecimal digits; empty outside one that is sampled."""
     context = trace.get_current_span().get_span_context()
     return f"{context.trace_id:032x}" if context.trace_flags.sampled else ""
+
+
+class _Writer(ConsoleSpanExporter):
+    """Writes spans as lines; those that cannot be written are lost, and that is told."""
+
+    def __init__(self, file: TextIO, note: Note) -> None:
+        super().__init__(out=file, formatter=_line)
+        self._note = note
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Write; called on the exporter's own thread."""
+        try:
+            return super().export(spans)
+        except OSError as error:
+            self._note("traces", error)
+            return SpanExportResult.FAILURE
 
 
 def _line(span: ReadableSpan) -> str:

@@ -21,7 +21,7 @@ from lab_kit.gateway.door.call import REQUEST_ID
 from lab_kit.gateway.door.calls import Calls, received, send
 from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import Preparation
+from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.protocol.live import Ending
@@ -102,13 +102,15 @@ class Recognize:
         """
         lease, steps = admitted.recording(), _steps(context)
         context.set_trailing_metadata(((REQUEST_ID, str(admitted.call.request_id)),))
-        recording, audio = await self._calls.message(context, self._read)
-        said = self._preparation.recognize(lease, audio, steps)
+
+        async def read(data: bytes) -> tuple[Recording, FloatArray]:
+            work = partial(_read, self._api, data, self._longest_s)
+            return await self._preparation.run(admitted.caller, work)
+
+        recording, audio = await self._calls.message(context, read)
+        said = self._preparation.recognize(admitted.caller, lease, audio, steps)
         finals = [final async for final in said]
         return recording_response(self._api, recording, finals, len(audio) / SAMPLE_RATE_HZ)
-
-    async def _read(self, data: bytes) -> tuple[Recording, FloatArray]:
-        return await self._preparation.read(partial(_read, self._api, data, self._longest_s))
 
 
 def _read(api: ApiVersion, data: bytes, longest_s: float) -> tuple[Recording, FloatArray]:

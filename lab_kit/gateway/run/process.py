@@ -86,7 +86,7 @@ def serve(
         versions,
         metrics,
         config.keys,
-        Spans(config.traces),
+        Spans(config.traces, metrics.background_failures.note),
         DeadLetters(config.dead_letters),
     )
     listening = DrainingServer(_configuration(server, is_local), server, config.grpc_port)
@@ -153,11 +153,15 @@ class DrainingServer(uvicorn.Server):
         self._drain_task = asyncio.ensure_future(self._drain())
 
     async def _drain(self) -> None:
-        self._server.door.drain()
-        deadline = asyncio.get_running_loop().time() + self._server.limits.drain_s
-        while self._server.door.streams and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
-        self.should_exit = True
+        try:
+            self._server.door.drain()
+            deadline = asyncio.get_running_loop().time() + self._server.limits.drain_s
+            while self._server.door.streams and asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(0.02)
+        except Exception as error:  # whatever it is, the server was told to stop
+            self._server.metrics.background_failures.note("drain", error)
+        finally:
+            self.should_exit = True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

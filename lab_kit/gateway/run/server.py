@@ -7,7 +7,8 @@ from lab_kit.capacity.watch import Watch
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import Preparation
+from lab_kit.gateway.door.preparation import Preparation
+from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.failures import Failures
@@ -42,6 +43,7 @@ class Server:
     door: Door = field(init=False)
     steps: SwitchableSteps = field(init=False)
     preparation: Preparation = field(init=False)
+    uploads: Uploads = field(init=False)
     streams: StreamServices = field(init=False)
     bare_model: BareModel = field(init=False)
 
@@ -54,13 +56,14 @@ class Server:
         self.door = Door(self.keys, admission, self.versions)
         self.steps = SwitchableSteps()
         self.preparation = Preparation(metrics, self.steps)
+        self.uploads = Uploads(limits, self.preparation)
         self.streams = StreamServices(
             limits, metrics, self.watch, self.spans.tracer, self.steps, self.dead_letters
         )
         self.bare_model = BareModel(self.door, self.versions, limits, self.preparation, metrics)
 
     def stop(self) -> None:
-        """Free the versions and the thread that prepares uploads; write what traces are left."""
+        """Free the versions and the workers that prepare uploads; write what traces are left."""
         self.preparation.stop()
         self.versions.stop()
         self.spans.stop()

@@ -46,7 +46,14 @@ def open_recognizer(files: VersionFiles) -> Recognizer:
     silero = open_silero(ModelStore().path("silero-vad")["silero_vad_16k_sequence.onnx"])
     SileroScorer(silero).score(np.zeros((1, WINDOW_SAMPLES), np.float32))
     engine = open_engine(files.version, files.paths, choose_device())
-    return Recognizer(engine, lambda: SileroScorer(silero), engine.use, engine.cache, engine.stop)
+    return Recognizer(
+        engine,
+        lambda: SileroScorer(silero),
+        engine.use,
+        engine.cache,
+        engine.stop,
+        engine.broken,
+    )
 
 
 def open_engine(version: Version, paths: Mapping[str, Path], device: Device) -> EngineLoop:

@@ -1,7 +1,8 @@
 """What a stream or a request holds while it is served: one version, to its end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +18,7 @@ class Recognizer:
     Attributes:
         use: changes the engine's batching policy while it runs.
         cache: what its decoder's cache costs, and how it was used since a moment.
+        broken: raises what the engine broke of; not done while it works.
     """
 
     engine: Engine
@@ -24,6 +26,7 @@ class Recognizer:
     use: Callable[[Batching], None]
     cache: Callable[[int], CacheView]
     stop: Callable[[], None]
+    broken: "Future[None]" = field(default_factory=Future)
 
 
 class Lease:

@@ -124,7 +124,10 @@ class Routing:
         if shadow is None or shadow.version == number or self.labels.production != number:
             return
         if isinstance(outcome, Hypothesis) and request.priority is not Priority.INTERIM:
-            shadow.ask(request, outcome.text)
+            try:
+                shadow.ask(request, outcome.text)
+            except Exception as error:  # production has answered, and nobody waits for the shadow
+                self._metrics.background_failures.note("shadow", error)
 
     def _keep(self, labels: Labels) -> None:
         """Write first: labels that could not be kept are not followed either."""

@@ -124,18 +124,20 @@ class Shadow:
 
     def _repeat(self, lease: Lease, request: DecodeRequest, production: str) -> None:
         def ended(future: "Future[Hypothesis]") -> None:
-            self._done(self._compared(request, production, future))
-            lease.release()
+            with lease:
+                self._done(self._compared(request, production, future))
 
         try:
             # a draft is tokens of production's vocabulary and of its opinion
             waits = replace(request, priority_class=PriorityClass.BATCH, draft=())
             ticket = lease.engine.submit(waits)
-        except LabError as refusal:
-            is_full = isinstance(refusal, SystemOverloaded)
+        except Exception as failure:
+            is_full = isinstance(failure, SystemOverloaded)
             self._done(Comparison.SKIPPED if is_full else Comparison.FAILED)
             lease.release()
-            return
+            if isinstance(failure, LabError):
+                return
+            raise
         ticket.future.add_done_callback(ended)
 
     def _compared(

@@ -24,7 +24,7 @@ class VersionState(StrEnum):
 _MOVES = {
     VersionState.UNLOADED: {VersionState.LOADING},
     VersionState.LOADING: {VersionState.READY, VersionState.FAILED},
-    VersionState.READY: {VersionState.DRAINING},
+    VersionState.READY: {VersionState.DRAINING, VersionState.FAILED},
     VersionState.DRAINING: {VersionState.UNLOADED},
     VersionState.FAILED: {VersionState.LOADING, VersionState.UNLOADED},
 }

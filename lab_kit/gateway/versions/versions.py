@@ -52,6 +52,7 @@ class Versions:
         metrics: Metrics,
     ) -> None:
         self.model = model
+        self._failures = metrics.background_failures
         self._table = VersionTable(repository, model)
         self.loader = Loader(self._table, open_recognizer, metrics)
         self.routing = Routing(self._table, self.lease, metrics)
@@ -59,13 +60,16 @@ class Versions:
     @property
     def is_ready(self) -> bool:
         """Whether a version answers: production is loaded and warm."""
-        return self.routing.labels.production is not None
+        number = self.routing.labels.production
+        return number is not None and self._table.progress(number).state is VersionState.READY
 
     @property
     def failure(self) -> str | None:
-        """Why there is no production version, if it is known to be missing and not on its way."""
-        failure = self.routing.failure
-        return None if failure is None or self.is_ready else str(failure)
+        """Why no production version answers, if none does and none is on its way."""
+        number = self.routing.labels.production
+        if number is not None:
+            return self._table.progress(number).reason or None
+        return None if self.routing.failure is None else str(self.routing.failure)
 
     @property
     def production(self) -> ModelInfo:
@@ -75,7 +79,7 @@ class Versions:
             ModelNotLoaded: nothing, yet or ever.
         """
         with self._table.lock:
-            return self._table.recognizers[self.routing.answering().number].engine.model
+            return self._recognizer(self.routing.answering()).engine.model
 
     def load_now(self) -> Load | None:
         """How busy the engines are that answer callers, the shadow's left out; None before any.
@@ -106,14 +110,8 @@ class Versions:
         """
         with self._table.lock:
             chosen = self.routing.chosen() if number is None else self._table.progress(number)
-            if chosen.state is not VersionState.READY:
-                raise ModelNotLoaded(
-                    f"version {chosen.number} is {chosen.state}",
-                    "a version that is ready",
-                    "ask for another, or have the operator load it",
-                )
+            recognizer = self._recognizer(chosen)
             chosen.in_flight += 1
-            recognizer = self._table.recognizers[chosen.number]
         ended = partial(self.routing.decode_ended, chosen.number)
         return Lease(
             chosen.number,
@@ -217,9 +215,22 @@ class Versions:
         """A labelled version has come, or not: then only production is missed by callers."""
         failure = loaded.exception()
         if failure is None:
-            self.routing.restore(label, number, share)
-        elif label is Label.PRODUCTION:
+            try:
+                self.routing.restore(label, number, share)
+            except Exception as error:  # a label that was kept and cannot be put
+                self._failures.note("versions", error)
+                failure = error
+        if failure is not None and label is Label.PRODUCTION:
             self.routing.failure = failure
+
+    def _recognizer(self, progress: VersionProgress) -> Recognizer:
+        if progress.state is not VersionState.READY:
+            raise ModelNotLoaded(
+                f"version {progress.number} is {progress.state}",
+                "a version that is ready",
+                "ask for another, or have the operator load it",
+            )
+        return self._table.recognizers[progress.number]
 
     def _give_back(self, progress: VersionProgress) -> None:
         with self._table.lock:

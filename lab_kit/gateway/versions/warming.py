@@ -32,7 +32,7 @@ def open_warm(
     return recognizer
 
 
-def version_failure(number: int, error: Exception) -> VersionFailed:
+def version_failure(number: int, error: BaseException) -> VersionFailed:
     """Why a version cannot be served, in our own words where there are some."""
     what = f"version {number} cannot be served: "
     if isinstance(error, LabError):

@@ -150,16 +150,41 @@ def flac_of_silence(seconds: int, rate_hz: int, channels: int) -> bytes:
 
 
 def test_a_small_file_that_unpacks_to_much_is_read_in_small_pieces() -> None:
-    data = flac_of_silence(50, 96_000, 8)
-    assert len(data) < 100_000
+    data = flac_of_silence(14, 96_000, 8)
+    assert len(data) < 50_000
     tracemalloc.start()
     try:
         audio = read_recording(data, LONGEST_S)
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(audio) == pytest.approx(50 * 16_000, abs=200)
-    assert peak_bytes < 20_000_000  # as 32-bit samples it has 154 million bytes
+    assert len(audio) == pytest.approx(14 * 16_000, abs=200)
+    assert peak_bytes < 15_000_000  # as 32-bit samples it has 43 million bytes
+
+
+def test_a_file_of_more_samples_than_stereo_has_is_refused_before_anything_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Eight channels of silence at 96 kHz: as long as is allowed, and next to nothing packed."""
+    data = flac_of_silence(16, 96_000, 8)
+    monkeypatch.setattr(soundfile.SoundFile, "read", None)
+    with pytest.raises(PayloadTooLarge, match=r"12,288,000 samples .* at most 11,520,000"):
+        read_recording(data, LONGEST_S)
+
+
+def with_count(flac: bytes, samples: int) -> bytes:
+    """A FLAC whose header says so many samples; 0 stands for unknown, as in one from a pipe."""
+    # 36 bits, behind the marker, a block's header, four sizes, rate, channels and bits a sample
+    return flac[:21] + bytes([flac[21] & 0xF0]) + samples.to_bytes(4, "big") + flac[26:]
+
+
+def test_a_file_that_does_not_say_its_length_is_refused_for_that() -> None:
+    with pytest.raises(InvalidAudioFormat, match="does not say how long it is"):
+        read_recording(with_count(flac_of_silence(20, 16_000, 1), 0), LONGEST_S)
+
+
+def test_a_file_that_says_less_than_it_holds_gives_no_more_than_it_says() -> None:
+    assert len(read_recording(with_count(flac_of_silence(20, 16_000, 1), 160), LONGEST_S)) == 160
 
 
 def test_a_rate_or_channels_that_cannot_be_are_refused_before_anything_is_decoded() -> None:

@@ -192,12 +192,20 @@ def test_commands_are_understood(command: Command) -> None:
         '{"type":"keepalive"}',
         "[" * 100_000,
         '{"type":' + "1" * 10_000 + "}",
+        '{"type":NaN}',
+        '{"type":1e999}',
+        '{"type":"\\ud800"}',
+        '{"type":"KeepAlive","type":5}',
+        '{"type":' + "[" * 500 + "]" * 500 + "}",
+        '{"type":' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"type":"' + "x" * 100_000 + '"}',
     ],
 )
 def test_whatever_else_is_said_is_an_error_that_keeps_the_stream(text: str) -> None:
     with pytest.raises(InvalidMessage) as refused:
         parse_command(text)
     message = deepgram.error_message(refused.value, text)
+    assert len(json.dumps(message)) < 2_000
     assert message["type"] == "Error"
     assert message["variant"] == "SchemaError"
     assert message["code"] == "INVALID_MESSAGE"

@@ -17,7 +17,7 @@ from lab_kit.core.errors import (
     UnsupportedSampleRate,
 )
 from lab_kit.dialects.open_inference import client, options, protobuf, server
-from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH
+from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH, MAX_JSON_BYTES
 from lab_kit.dialects.open_inference.messages import InferRequest, InferResponse
 from lab_kit.dialects.open_inference.tensors import (
     DATATYPES,
@@ -168,6 +168,57 @@ def test_a_stale_length_from_a_reused_dict_is_ignored() -> None:
 )
 def test_a_body_that_is_no_request_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidParameter):
+        server.parse_request(body, None)
+
+
+DEEP = b'{"a": ' * 500 + b"1" + b"}" * 500
+TENSOR = b'{"inputs": [{"name": "X", "datatype": "FP32", %s}]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"inputs": %s}' % DEEP,
+        b'{"inputs": [{"name": %s}]}' % DEEP,
+        b'{"inputs": [{"name": "%s"}]}' % (b"x" * 100_000),
+        TENSOR % (b'"shape": [%s], "data": [1]' % DEEP),
+        TENSOR % (b'"shape": [1], "data": [%s]' % DEEP),
+        TENSOR % (b'"shape": [1], "data": %s' % DEEP),
+        TENSOR % (b'"shape": [1], "parameters": {"binary_data_size": %s}' % DEEP),
+        (TENSOR % (b'"shape": [1], "data": [%s]' % DEEP)).replace(b"FP32", b"BYTES"),
+        b'{"inputs": [], "parameters": {"priority": %s}}' % DEEP,
+        b'{"inputs": [], "parameters": {"draft": "%s"}}' % (b"x" * 100_000),
+        b'{"inputs": [], "parameters": {"context": %s}}' % DEEP,
+        b'{"inputs": [], "parameters": {"sequence_id": %s}}' % DEEP,
+    ],
+)
+def test_what_is_refused_is_told_in_few_words_however_deep_or_long_it_is(body: bytes) -> None:
+    def read() -> None:
+        request = server.parse_request(body, None)
+        for part in (
+            options.is_urgent,
+            options.read_draft,
+            options.read_context,
+            options.position_of,
+        ):
+            part(request)
+
+    with pytest.raises(InvalidParameter) as refused:
+        read()
+    assert len(str(refused.value)) < 500
+
+
+def test_texts_in_lists_in_lists_are_read_in_order_however_deep() -> None:
+    data: list[Any] = ["b"]
+    for _ in range(500):
+        data = [data]
+    read = from_list("X", "BYTES", [4], ["a", *data, ["c", ["d"]]])
+    assert read.values.tolist() == [b"a", b"b", b"c", b"d"]
+
+
+def test_json_that_would_take_too_much_memory_is_refused() -> None:
+    body = json.dumps({"inputs": [], "parameters": {"x": "y" * MAX_JSON_BYTES}}).encode()
+    with pytest.raises(PayloadTooLarge, match="raw bytes"):
         server.parse_request(body, None)
 
 

@@ -30,7 +30,7 @@ from lab_kit.dialects.openai.realtime.client import RealtimeReader
 from lab_kit.dialects.openai.realtime.server import RealtimeSession
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.client import parse_event
-from lab_kit.dialects.openai.transcriptions.options import Upload, parse_form
+from lab_kit.dialects.openai.transcriptions.options import UploadOptions, parse_form
 from lab_kit.protocol.live import Audio, Control, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
@@ -57,8 +57,9 @@ def form(file: bytes | None = b"sound", **fields: Any) -> tuple[str, bytes]:
 
 @pytest.mark.parametrize("file", [b"\r\n\r\n--", bytes(range(256)) * 9, b"\n", b"a\r\n"])
 def test_a_file_comes_out_of_its_form_byte_for_byte(file: bytes) -> None:
-    upload = parse_form(*form(file, model="m", stream="true", language="en"))
-    assert upload == Upload(file, "json", True)
+    options, read = parse_form(*form(file, model="m", stream="true", language="en"))
+    assert options == UploadOptions("json", True)
+    assert read == file
 
 
 @pytest.mark.parametrize(
@@ -203,6 +204,17 @@ def test_a_session_chooses_its_sound_and_its_turns(
                 ({"format": {"type": "audio/pcm", "rate": 10**400}}, "format.rate"),
                 ({"turn_detection": 5}, "turn_detection"),
                 ({"turn_detection": []}, "turn_detection"),
+                ({"format": "x"}, "format"),
+                ({"format": [1]}, "format"),
+                ({"format": {}}, "format.type"),
+                ({"format": {"type": None}}, "format.type"),
+                ({"format": {"type": "audio/pcm", "rate": 24_000.5}}, "format.rate"),
+                ({"transcription": 5}, "transcription"),
+                ({"transcription": {"model": 5}}, "transcription.model"),
+                ({"transcription": {"prompt": "p" * 2_000}}, "transcription.prompt"),
+                ({"transcription": {"keywords": ["k"] * 50}}, "transcription.keywords"),
+                ({"noise_reduction": []}, "noise_reduction"),
+                ({"noise_reduction": {"type": "far"}}, "noise_reduction.type"),
                 *(
                     ({"turn_detection": {"type": "server_vad", name: value}}, name)
                     for name, value in (
@@ -229,13 +241,99 @@ def test_a_choice_that_cannot_be_is_told_and_changes_nothing(changes: Any, named
     assert opened.options == before
 
 
-@pytest.mark.parametrize("message", ["", "[]", "{}", '{"type": 3}', b"bytes", "[" * 50_000])
+def changed(audio_input: str) -> str:
+    """A `session.update` whose ``audio.input`` is written by hand."""
+    session = f'{{"type": "transcription", "audio": {{"input": {audio_input}}}}}'
+    return f'{{"type": "session.update", "session": {session}}}'
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+DEEP = 100_000
+AUDIO = '{"type": "input_audio_buffer.append", "audio": %s}'
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"type": 3}',
+        b"bytes",
+        "[" * 50_000,
+        nested(DEEP),
+        f'{{"type": {nested(500)}}}',
+        f'{{"type": "{"x" * 100_000}"}}',
+        '{"type": "\\ud800"}',
+        '{"type": "x", "type": 5}',
+        f'{{"type": "x", "event_id": {"9" * 5_000}}}',
+        '{"type": "x", "event_id": NaN}',
+        '{"type": "x", "event_id": 1e999}',
+        f'{{"type": "x", "event_id": {nested(500)}}}',
+        AUDIO % "5",
+        AUDIO % "null",
+        AUDIO % "[]",
+        AUDIO % '"\\ud800"',
+        AUDIO % '"!"',
+        changed(nested(500)),
+        changed('{"format": ' + nested(500) + "}"),
+        changed('{"format": ' + nested(DEEP) + "}"),
+        changed('{"format": {"type": "audio/pcm", "rate": ' + "9" * 5_000 + "}}"),
+        changed('{"turn_detection": {"type": "server_vad", "threshold": NaN}}'),
+        changed('{"turn_detection": {"type": "server_vad", "threshold": 1e999}}'),
+        changed('{"noise_reduction": {"strength": 1e999}}'),
+        changed('{"format": 1, "format": {"type": 5}}'),
+    ],
+)
 def test_what_is_no_event_is_told_and_the_session_goes_on(message: str | bytes) -> None:
     opened = session()
     (heard,) = opened.parse(message)
     assert isinstance(heard, Reply)
-    assert json.loads(heard.message)["type"] == "error"
+    assert strictly(heard.message)["type"] == "error"
+    assert len(heard.message) < 2_000
     assert opened.parse(append(bytes(4_800))) == [Audio(bytes(4_800))]
+
+
+def strictly(text: str) -> dict[str, Any]:
+    """JSON as its standard has it, which knows no NaN and no infinity."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    return dict(json.loads(text, parse_constant=refuse))
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        '{"x": NaN}',
+        f'{{"transcription": {{"x": {nested(500)}}}}}',
+        '{"format": {"type": "audio/pcm", "x": 1e999}}',
+    ],
+)
+def test_what_is_not_known_is_neither_kept_nor_told_back(unknown: str) -> None:
+    opened = session()
+    before = opened.options
+    (heard,) = opened.parse(changed(unknown))
+    assert isinstance(heard, Reply)
+    told_back = strictly(heard.message)
+    assert told_back["type"] == "session.updated"
+    assert '"x"' not in heard.message
+    assert opened.options == before
+
+
+def test_what_is_known_is_told_back_as_it_was_chosen() -> None:
+    chosen = {
+        "transcription": {"model": "any", "language": "en", "prompt": "names"},
+        "noise_reduction": {"type": "near_field"},
+        "turn_detection": {"type": "server_vad", "silence_duration_ms": 300},
+    }
+    changes = {"type": "transcription", "audio": {"input": chosen}}
+    kept = update(session(), changes)["session"]["audio"]["input"]
+    assert kept == chosen | {"format": {"type": "audio/pcm", "rate": 24_000}}
 
 
 def test_a_turn_is_told_in_order_and_its_deltas_only_grow() -> None:

@@ -14,7 +14,7 @@ from lab_kit.engine.api import Priority, Ticket
 from lab_kit.engine.batching import BatchAdmission, Continuous, Dynamic, Queue, Static
 from lab_kit.engine.kv import PagedKv
 from lab_kit.engine.loop import EngineLoop
-from lab_kit.engine.work import SequenceState, Work
+from lab_kit.engine.work import Sequence, SequenceState, Work
 
 MODEL = ModelInfo("double", "1", "none", "nowhere")
 
@@ -305,22 +305,51 @@ def test_many_submitted_and_cancelled_from_many_threads_leave_nothing_behind(
     assert len(set(runner.forgotten)) == 200
 
 
-class BrokenPolicy(Continuous):
-    """A policy with a defect that shows when a second request waits."""
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nobody_waits_for_an_engine_that_broke(
+    runner: GatedRunner, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    breaks = threading.Event()
 
-    def admit(self, queue: Queue) -> BatchAdmission:
-        if len(queue.submitted_ns) > 1:
-            raise ZeroDivisionError("a defect")
-        return BatchAdmission(0)
+    class BreakingPolicy(Continuous):
+        def admit(self, queue: Queue) -> BatchAdmission:
+            if breaks.is_set():
+                raise ZeroDivisionError("a defect")
+            return super().admit(queue)
 
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_nobody_waits_for_an_engine_that_broke(runner: GatedRunner) -> None:
-    engine = EngineLoop(runner, MODEL, workers=1, batching=BrokenPolicy(2))
-    tickets = [engine.submit(request(name)) for name in (1, 2)]
+    runner.gate.clear()
+    engine = EngineLoop(runner, MODEL, workers=workers, batching=BreakingPolicy(2))
+    tickets = [engine.submit(request(name)) for name in range(1, workers)]
+    for _ in tickets:
+        runner.wait_until_entered()  # this worker is at work when the policy breaks
+    breaks.set()
+    tickets.append(engine.submit(request(2)))
     for ticket in tickets:
         with pytest.raises(LabError, match="the engine broke"):
             ticket.future.result(HANG_S)
-    with pytest.raises(SystemOverloaded, match="stops"):
-        engine.submit(request(3))
+    with pytest.raises(LabError, match="the engine broke") as refused:
+        engine.submit(request(4))
+    assert not refused.value.retryable
+    assert isinstance(engine.broken.exception(HANG_S), ZeroDivisionError)
+    runner.gate.set()
+    for ticket in tickets:
+        engine.cancel(ticket)  # as its stream does that ends
     engine.stop()
+    assert caplog.text.count("the engine broke") == caplog.text.count("Traceback") == 1
+
+
+def test_an_answer_that_cannot_be_spelled_is_one_requests_failure(
+    engine: EngineLoop, runner: GatedRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spell = runner.text
+
+    def text(sequence: Sequence) -> str:
+        if name_of(sequence) == 1:
+            raise UnicodeDecodeError("utf-8", b"", 0, 1, "half a character")
+        return spell(sequence)
+
+    monkeypatch.setattr(runner, "text", text)
+    with pytest.raises(UnicodeDecodeError):
+        engine.submit(request(1)).future.result(HANG_S)
+    assert engine.submit(request(2)).future.result(HANG_S).text == "text 2"
+    assert not engine.broken.done()

@@ -168,6 +168,23 @@ def test_labels_that_cannot_be_read_keep_the_server_from_guessing(fleet: Fleet) 
     assert not fleet.versions.is_ready
 
 
+def test_a_disk_that_is_full_at_the_start_is_logged_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lab_kit.models.store.repository._write_json", fail)
+    versions = Fleet(Repository(tmp_path / "repository")).versions
+    versions.begin(lambda: [repository_at(tmp_path)].clear())
+    wait_until(lambda: versions.failure is not None)
+    versions.stop()
+    assert "No space left on device" in str(versions.failure)
+    (line,) = [record for record in caplog.records if "No space left" in record.getMessage()]
+    assert line.levelname == "ERROR"
+    assert not line.exc_info
+
+
 def test_ready_means_that_a_warm_up_was_answered(fleet: Fleet) -> None:
     """A model that loads and fails at its first inference never becomes ready."""
     fleet.begin()

@@ -203,6 +203,22 @@ async def test_a_decode_that_fails_ends_the_stream_with_an_error_of_ours(at_the_
         await (stream.finish() if at_the_end else stream.feed(bytes(320)))
 
 
+async def test_a_final_that_cannot_be_tried_again_ends_the_stream_with_the_engines_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = HandEngine()
+    stream = pipeline(engine)
+    await say(stream, UTTERANCE)
+
+    def refuse(_: object) -> None:
+        raise LabError("the engine broke", "an answer", "restart it")
+
+    monkeypatch.setattr(engine, "submit", refuse)
+    engine.open[0].future.set_exception(RuntimeError("device lost"))
+    with pytest.raises(LabError, match="the engine broke"):
+        await asyncio.wait_for(stream.finish(), HANG_S)
+
+
 async def test_a_client_that_never_reads_is_told_so() -> None:
     engine = HandEngine(lambda request: "unread")
     stream = pipeline(engine)

@@ -1,7 +1,6 @@
 """A whole recording at once: cut at pauses, behind whatever is live, never filling the queue."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -23,9 +22,8 @@ def ignore(skipped: Skipped) -> None:
 
 
 async def read(engine: HandEngine, audio: FloatArray) -> list[Final]:
-    with ThreadPoolExecutor(1) as preparation:
-        results = recognize(engine, LoudnessScorer(), audio, preparation, Postprocess(()), ignore)
-        return [final async for final in results]
+    results = recognize(engine, LoudnessScorer(), audio, asyncio.to_thread, Postprocess(()), ignore)
+    return [final async for final in results]
 
 
 async def test_a_recording_is_cut_at_its_pauses_and_read_in_order() -> None:

@@ -4,12 +4,13 @@ Source: OpenAI (2025), API reference, "Realtime", as openai 3.57 sends and parse
 """
 
 import copy
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab_kit.core.errors import InvalidMessage, InvalidParameter
 from lab_kit.core.events import StreamOptions
+from lab_kit.core.shown import shown
 
 PATH = "/v1/realtime"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -37,9 +38,14 @@ MAX_SILENCE_MS = 60_000
 
 
 class _Model(BaseModel):
-    """Values are what they are, not what they can be turned into; unknown fields are kept."""
+    """Values are what they are, not what they can be turned into. Unknown fields are not kept."""
 
-    model_config = ConfigDict(extra="allow", strict=True)
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+_Text: TypeAlias = Annotated[str, Field(max_length=1_000)]
+"""It is told back in every event about the session."""
+_Texts: TypeAlias = Annotated[list[_Text], Field(max_length=32)]
 
 
 class _Format(_Model):
@@ -54,10 +60,30 @@ class _TurnDetection(_Model):
     silence_duration_ms: int = Field(500, ge=0, le=MAX_SILENCE_MS)
 
 
+class _Transcription(_Model):
+    """Told back, and of no effect: there is one model, and it takes no hints."""
+
+    model: _Text | None = None
+    language: _Text | None = None
+    languages: _Texts | None = None
+    prompt: _Text | None = None
+    keywords: _Texts | None = None
+    delay: _Text | None = None
+
+
+class _NoiseReduction(_Model):
+    """Told back, and of no effect."""
+
+    type: Literal["near_field", "far_field"] | None = None
+    strength: float | None = None
+
+
 class _AudioInput(_Model):
-    """``audio.input`` as far as it is looked at."""
+    """``audio.input``."""
 
     format: _Format
+    transcription: _Transcription | None
+    noise_reduction: _NoiseReduction | None
     turn_detection: _TurnDetection | None
 
 
@@ -95,7 +121,7 @@ def updated_input(current: dict[str, Any], session: Any) -> dict[str, Any]:
         )
     if session["type"] != "transcription":
         raise InvalidParameter(
-            f"session.type '{session['type']}'",
+            f"session.type {shown(session['type'])}",
             "transcription: this server does not speak",
             'send "type": "transcription"',
         )
@@ -133,16 +159,15 @@ def _merged(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
             f"{rate_hz} Hz",
             f"resample to {rate_hz:,} Hz, or leave format.rate out",
         )
-    return merged
+    return checked.model_dump(exclude_unset=True)
 
 
 def _no_meaning(error: ValidationError) -> InvalidParameter:
     """The first value that has none, by its name."""
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(map(str, first["loc"]))
-    got = repr(first["input"])
     return InvalidParameter(
-        f"{where}: {got if len(got) <= 80 else got[:77] + '...'}",
+        f"{where}: {shown(first['input'])}",
         first["msg"],
         f"send {where} as the API's reference has it, or leave it out",
     )

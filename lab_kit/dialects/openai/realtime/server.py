@@ -16,6 +16,7 @@ from typing import Any
 
 from lab_kit.core.errors import GoingAway, InvalidMessage, InvalidParameter, LabError
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+from lab_kit.core.shown import shown
 from lab_kit.dialects.openai.errors import CommitEmpty, error_object
 from lab_kit.dialects.openai.realtime.options import (
     LEAST_COMMIT_S,
@@ -27,6 +28,9 @@ from lab_kit.dialects.openai.realtime.options import (
 )
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 from lab_kit.protocol.record import described
+
+MOST_ID_CHARS = 512
+"""Of an event's name, which an error tells back; the provider's own limit."""
 
 
 class RealtimeSession:
@@ -109,7 +113,7 @@ class RealtimeSession:
                 return [Reply(self._event("session.updated", session=self._session()))]
             case other:
                 raise InvalidMessage(
-                    f"event type '{other}'",
+                    f"event type {shown(other)}",
                     "session.update, or input_audio_buffer.append, .commit or .clear",
                     "this server only transcribes",
                 )
@@ -248,7 +252,9 @@ class RealtimeSession:
         }
 
     def _error(self, error: LabError, event: dict[str, Any]) -> str:
-        body = error_object(error) | {"event_id": event.get("event_id")}
+        named = event.get("event_id")
+        known = named if isinstance(named, str) and len(named) <= MOST_ID_CHARS else None
+        body = error_object(error) | {"event_id": known}
         return self._event("error", error=body)
 
     def _event(self, kind: str, **fields: Any) -> str:

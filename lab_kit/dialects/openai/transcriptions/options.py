@@ -1,77 +1,77 @@
 """What may be asked: the form of an upload.
 
-The form is read with the standard library's MIME parser. Segments have times; words have none,
-since this model gives none, so a request for them is refused rather than answered with inventions.
+Segments have times; words have none, since this model gives none, so a request for them is refused
+rather than answered with inventions.
 
 Source: OpenAI (2025), API reference, "Create transcription"; as openai 3.57 sends and parses it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from email.parser import BytesParser
-from email.policy import HTTP
 
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.dialects.openai.transcriptions.form import Form, read_form
 
 PATH = "/v1/audio/transcriptions"
 FORMATS = ("json", "verbose_json", "text", "srt", "vtt")
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """A request.
+class UploadOptions:
+    """How a recording is to be answered.
 
     Attributes:
-        file: the recording, in whatever container it came.
-        is_streamed: answer with events, each segment when it is done.
+        is_streamed: with events, each segment when it is done.
+        fields: the form's values by name, the first of each, for what is not the provider's.
     """
 
-    file: bytes
     response_format: str
     is_streamed: bool
+    fields: Mapping[str, str]
 
 
-def parse_form(content_type: str, body: bytes) -> Upload:
+def parse_form(content_type: str, body: bytes) -> tuple[UploadOptions, bytes]:
     """Read the form; fields that are not known are ignored, as the provider does.
 
+    Returns:
+        What is asked, and the recording, in whatever container it came.
+
     Raises:
-        InvalidParameter: a field is missing, or asks for what cannot be given here.
+        InvalidParameter: a field is missing, or asks for what cannot be given here; or there is
+            more of it than `form.read_form` takes.
     """
-    head = b"Content-Type: " + content_type.encode("latin-1", errors="replace") + b"\r\n\r\n"
-    form = BytesParser(policy=HTTP).parsebytes(head + body)
-    fields: dict[str, list[bytes]] = {}
-    for part in form.iter_parts():
-        name = str(part.get_param("name", "", header="content-disposition"))
-        content = part.get_payload(decode=True)
-        fields.setdefault(name, []).append(content if isinstance(content, bytes) else b"")
-    file, _ = _needed(fields, "file"), _needed(fields, "model")
-    wanted = [one.decode(errors="replace") for one in fields.get("timestamp_granularities[]", [])]
-    if "word" in wanted:
+    form = read_form(content_type, body, "file")
+    if form.file is None:
+        raise _missing("file")
+    if "model" not in form.values:
+        raise _missing("model")
+    if "word" in form.values.get("timestamp_granularities[]", []):
         raise InvalidParameter(
             "timestamp_granularities[] asks for word",
             "segment: this model gives no times of words",
             "send timestamp_granularities[]=segment only",
         )
-    return Upload(file, _format(fields), _text(fields, "stream", "false").lower() == "true")
+    is_streamed = _first(form, "stream", "false").lower() == "true"
+    fields = {name: values[0] for name, values in form.values.items()}
+    return UploadOptions(_format(form), is_streamed, fields), form.file
 
 
-def _needed(fields: dict[str, list[bytes]], name: str) -> bytes:
-    if not fields.get(name):
-        raise InvalidParameter(
-            f"no field '{name}'", "a form with file and model", f"add the field {name}"
-        )
-    return fields[name][0]
+def _missing(name: str) -> InvalidParameter:
+    return InvalidParameter(
+        f"no field '{name}'", "a form with file and model", f"add the field {name}"
+    )
 
 
-def _format(fields: dict[str, list[bytes]]) -> str:
-    chosen = _text(fields, "response_format", "json")
+def _format(form: Form) -> str:
+    chosen = _first(form, "response_format", "json")
     if chosen not in FORMATS:
         raise InvalidParameter(
-            f"response_format '{chosen}'",
+            f"response_format '{chosen[:80]}'",
             f"one of {', '.join(FORMATS)}",
             "send one of these, or leave response_format out for json",
         )
     return chosen
 
 
-def _text(fields: dict[str, list[bytes]], name: str, default: str) -> str:
-    return fields[name][0].decode(errors="replace") if fields.get(name) else default
+def _first(form: Form, name: str, default: str) -> str:
+    return form.values.get(name, [default])[0]

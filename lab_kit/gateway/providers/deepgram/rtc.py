@@ -284,6 +284,9 @@ class RtcWire:
                 due = None if frame.pts is None else frame.pts + frame.samples
         except MediaStreamError:
             return  # the client stopped its track; the channel may have more to say
+        except Exception:  # sound that the library cannot take apart; no more of it will come
+            _log.exception("the sound of a WebRTC stream cannot be heard")
+            self._inbox.put_nowait(None)
 
     def _look(self, *_: Any) -> None:
         channel_closed = self._channel.done() and self._channel.result().readyState == "closed"

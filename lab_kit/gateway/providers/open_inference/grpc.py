@@ -16,7 +16,7 @@ from lab_kit.gateway.door.call import REQUEST_ID
 from lab_kit.gateway.door.calls import Calls, received, send
 from lab_kit.gateway.door.door import Admitted, Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import Preparation
+from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
 from lab_kit.gateway.providers.open_inference.stream import InferStream
@@ -75,9 +75,9 @@ class InferenceService:
         """It may be sent work."""
         return _bytes(pb.ServerReadyResponse(ready=self._door.is_ready))
 
-    async def _model_ready(self, context: Any, _: Admitted) -> bytes:
+    async def _model_ready(self, context: Any, admitted: Admitted) -> bytes:
         """Whether a model would be served now."""
-        message = await self._message(context, pb.ModelReadyRequest)
+        message = await self._message(context, admitted, pb.ModelReadyRequest)
         ready = self._bare.is_ready(message.name, message.version)
         return _bytes(pb.ModelReadyResponse(ready=ready))
 
@@ -85,9 +85,9 @@ class InferenceService:
         """What the server is."""
         return _bytes(pb.ServerMetadataResponse(**server_metadata()))
 
-    async def _model_metadata(self, context: Any, _: Admitted) -> bytes:
+    async def _model_metadata(self, context: Any, admitted: Admitted) -> bytes:
         """What a model takes and gives."""
-        message = await self._message(context, pb.ModelMetadataRequest)
+        message = await self._message(context, admitted, pb.ModelMetadataRequest)
         spec = await self._bare.metadata(message.name, message.version)
         return _bytes(protobuf.metadata_message(spec))
 
@@ -98,9 +98,11 @@ class InferenceService:
     async def _infer(self, context: Any, admitted: Admitted) -> bytes:
         """Run the model once."""
         admitted.check_inference()
-        message = await self._message(context, pb.ModelInferRequest)
+        message = await self._message(context, admitted, pb.ModelInferRequest)
         lease = self._bare.lease(admitted, message.model_name, message.model_version)
-        answered = await self._bare.infer(lease, lambda: alone(protobuf.parse_request(message)))
+        answered = await self._bare.infer(
+            lease, admitted.caller, lambda: alone(protobuf.parse_request(message))
+        )
         return _bytes(protobuf.response_message(*answered))
 
     async def _infer_stream(self, context: Any, admitted: Admitted) -> None:
@@ -112,15 +114,17 @@ class InferenceService:
         stream = InferStream(self._door, admitted.call, self._bare, self._failures)
         async with stream:
             while (data := await received(context, self._limits.no_audio_s)) is not None:
-                message = await self._decoded(pb.ModelInferRequest, data)
+                message = await self._decoded(admitted.caller, pb.ModelInferRequest, data)
                 await send(context, _bytes(await stream.answer(message)))
 
-    async def _message(self, context: Any, kind: Any) -> Any:
-        return await self._calls.message(context, partial(self._decoded, kind))
+    async def _message(self, context: Any, admitted: Admitted, kind: Any) -> Any:
+        return await self._calls.message(context, partial(self._decoded, admitted.caller, kind))
 
-    async def _decoded(self, kind: Any, data: bytes) -> Any:
+    async def _decoded(self, caller: str, kind: Any, data: bytes) -> Any:
         decode = partial(protobuf.decoded, kind, data)
-        return decode() if len(data) <= AT_ONCE_BYTES else await self._preparation.read(decode)
+        if len(data) <= AT_ONCE_BYTES:
+            return decode()
+        return await self._preparation.run(caller, decode)
 
 
 def _bytes(message: Any) -> bytes:

@@ -7,7 +7,6 @@ of the server's own API.
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -22,9 +21,20 @@ from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
-from lab_kit.gateway.door.uploads import CLIENT_CLOSED, read_body, retry_after, unless_gone
+from lab_kit.gateway.door.uploads import (
+    CLIENT_CLOSED,
+    Body,
+    Uploads,
+    retry_after,
+    unless_gone,
+)
 from lab_kit.gateway.observe.failures import Failures
-from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
+from lab_kit.gateway.providers.open_inference.model import (
+    BareModel,
+    Prepared,
+    alone,
+    server_metadata,
+)
 
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 """zlib finds out by itself which of the two a body is."""
@@ -55,13 +65,9 @@ def plain_errors(failures: Failures) -> type[APIRoute]:
 
 
 def open_inference_routes(
-    door: Door, bare: BareModel, failures: Failures, most_bytes: int
+    door: Door, bare: BareModel, uploads: Uploads, failures: Failures
 ) -> APIRouter:
-    """The routes, bound to the server's parts.
-
-    Args:
-        most_bytes: of a body, packed and unpacked.
-    """
+    """The routes, bound to the server's parts."""
     router = APIRouter(prefix="/v2", route_class=plain_errors(failures))
 
     async def enter(request: Request) -> AsyncIterator[None]:
@@ -109,13 +115,14 @@ def open_inference_routes(
         async with door.open(http_call(request)) as admitted:
             lease = bare.lease(admitted, model, version)
             request.state.version = lease.version  # for the count of requests
-            body = await read_body(request, most_bytes)
             encoding = request.headers.get("content-encoding")
             length = request.headers.get(HEADER_LENGTH)
-            read = partial(_read, body, encoding, length, most_bytes)
-            answered = await unless_gone(request, bare.infer(lease, read))
-        if answered is None:
-            return Response(status_code=CLIENT_CLOSED)
+
+            def prepare(body: Body) -> Prepared:
+                return bare.prepare(_read(body.data, encoding, length, uploads.most_bytes))
+
+            prepared = await uploads.decoded(request, admitted.caller, prepare)
+            answered = await unless_gone(request, bare.run(lease, prepared))
         answer = server.encode_response(*answered)
         return Response(answer.content, headers=answer.headers)
 

@@ -7,8 +7,7 @@ too, and audio longer than the model was made for is refused.
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from lab_kit.core.errors import InvalidParameter, LabError, ModelNotFound
 from lab_kit.core.events import PriorityClass
@@ -31,7 +30,7 @@ from lab_kit.dialects.open_inference.server import EXTENSIONS, transcript
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.gateway.door.door import Admitted, Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import Preparation
+from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.state import VersionState, VersionStatus
@@ -45,6 +44,8 @@ LONGEST_S = 30.0
 [Source: Jeffries et al., 2024, arXiv:2410.15608]."""
 MAX_DIGITS = 9
 """Of a version's number."""
+Prepared: TypeAlias = tuple[InferRequest, DecodeRequest]
+"""A request, and what the engine is asked for to answer it."""
 _STATES = {
     VersionState.READY: "READY",
     VersionState.LOADING: "LOADING",
@@ -123,25 +124,50 @@ class BareModel:
             for status in await self._statuses()
         ]
 
-    async def infer(
-        self, lease: Lease, read: Callable[[], InferRequest]
-    ) -> tuple[InferRequest, InferResponse]:
-        """Run the model once; whoever stops waiting takes the request out of the engine.
+    def prepare(self, request: InferRequest) -> Prepared:
+        """What the engine is asked for; milliseconds of work, so not on the event loop.
 
         A request's ``priority`` parameter of 1 has it decoded like a live stream's final, before
         interims; without one it is decoded when the streams leave room. ``draft`` holds tokens that
         the answer probably begins with, ``context`` words that steer a model which takes such a
         prompt.
 
-        Args:
-            read: makes the request of what arrived, on the thread that prepares uploads.
-
         Raises:
             InvalidParameter, InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: the
                 request is not what the model takes.
+        """
+        _refuse_steps(request)
+        urgent = is_urgent(request)
+        return request, DecodeRequest(
+            read_audio(request, self._longest_s),
+            Priority.FINAL,
+            draft=read_draft(request),
+            context=read_context(request),
+            priority_class=PriorityClass.INTERACTIVE if urgent else PriorityClass.BATCH,
+        )
+
+    async def infer(
+        self, lease: Lease, caller: str, read: Callable[[], InferRequest]
+    ) -> tuple[InferRequest, InferResponse]:
+        """Prepare a request in the caller's turn, and run the model once.
+
+        Args:
+            read: makes the request of what arrived, on a worker that prepares uploads.
+
+        Raises:
+            LabError: see `prepare` and `run`.
+        """
+        return await self.run(
+            lease, await self._preparation.run(caller, lambda: self.prepare(read()))
+        )
+
+    async def run(self, lease: Lease, prepared: Prepared) -> tuple[InferRequest, InferResponse]:
+        """Run the model once; whoever stops waiting takes the request out of the engine.
+
+        Raises:
             SystemOverloaded: the engine's queue is full.
         """
-        request, decode = await self._preparation.read(partial(_prepared, read, self._longest_s))
+        request, decode = prepared
         self._metrics.audio.labels("inference").inc(len(decode.audio) / SAMPLE_RATE_HZ)
         ticket = lease.engine.submit(decode)
         try:
@@ -197,21 +223,6 @@ def _refuse_steps(request: InferRequest) -> None:
             "a request without: the bare model gives its words and tokens as they are",
             "send the audio to /v1/audio:transcribe, which takes these in its query",
         )
-
-
-def _prepared(
-    read: Callable[[], InferRequest], longest_s: float
-) -> tuple[InferRequest, DecodeRequest]:
-    request = read()
-    _refuse_steps(request)
-    urgent = is_urgent(request)
-    return request, DecodeRequest(
-        read_audio(request, longest_s),
-        Priority.FINAL,
-        draft=read_draft(request),
-        context=read_context(request),
-        priority_class=PriorityClass.INTERACTIVE if urgent else PriorityClass.BATCH,
-    )
 
 
 def _response(

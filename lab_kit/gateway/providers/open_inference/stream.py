@@ -29,10 +29,12 @@ class _Sequence:
 
     Attributes:
         inside: the way through the door, left when the sequence is over.
+        caller: by what name it takes turns.
     """
 
     inside: AsyncExitStack
     lease: Lease
+    caller: str
     request: InferRequest
 
 
@@ -82,7 +84,7 @@ class InferStream:
     async def _alone(self, message: Any, request: InferRequest) -> Any:
         async with self._door.open(self._call) as admitted:
             lease = self._model.lease(admitted, message.model_name, message.model_version)
-            answered = await self._model.infer(lease, lambda: request)
+            answered = await self._model.infer(lease, admitted.caller, lambda: request)
         return protobuf.response_message(*answered)
 
     async def _in_sequence(
@@ -93,7 +95,7 @@ class InferStream:
         try:
             # somebody waits for the last answer, as for a live stream's final
             whole = _urgent(sequence.request) if position.is_last else sequence.request
-            answered = await self._model.infer(sequence.lease, lambda: whole)
+            answered = await self._model.infer(sequence.lease, sequence.caller, lambda: whole)
             is_over = position.is_last
         finally:
             if is_over:
@@ -110,7 +112,9 @@ class InferStream:
             async with AsyncExitStack() as stack:
                 admitted = await stack.enter_async_context(self._door.open(self._call))
                 lease = self._model.lease(admitted, message.model_name, message.model_version)
-                self._sequences[position.sequence] = _Sequence(stack.pop_all(), lease, request)
+                self._sequences[position.sequence] = _Sequence(
+                    stack.pop_all(), lease, admitted.caller, request
+                )
         elif position.sequence not in self._sequences:
             raise InvalidParameter(
                 f"sequence {position.sequence}, which has not begun or is over",

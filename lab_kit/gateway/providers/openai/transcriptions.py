@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -17,19 +16,18 @@ from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.openai.errors import error_object
 from lab_kit.dialects.openai.transcriptions import server
-from lab_kit.dialects.openai.transcriptions.options import PATH, Upload, parse_form
+from lab_kit.dialects.openai.transcriptions.options import PATH, UploadOptions, parse_form
 from lab_kit.gateway.door.call import REQUEST_ID, request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import (
-    CLIENT_CLOSED,
-    Preparation,
-    leased,
-    read_body,
+    Body,
+    RecordingCall,
+    Uploads,
+    recording_call,
     retry_after,
     unless_gone,
 )
-from lab_kit.gateway.versions.lease import Lease
 from lab_kit.stream.sink.steps import asked_for
 
 
@@ -63,35 +61,32 @@ def request_name(request_id: RequestId) -> str:
     return f"req_{request_id.value.hex}"
 
 
-def openai_upload_routes(door: Door, limits: Limits, preparation: Preparation) -> APIRouter:
+def openai_upload_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter(route_class=OpenAIErrors)
-    version = Annotated[Lease, Depends(leased(door))]
+    admitted = Annotated[RecordingCall, Depends(recording_call(door))]
 
     @router.post(PATH)
-    async def transcriptions(request: Request, lease: version) -> Response:
+    async def transcriptions(request: Request, call: admitted) -> Response:
         """Transcribe a recording: WAV, FLAC or OGG/Opus in a form."""
-        body = await read_body(request, limits.upload_bytes)
         kind = request.headers.get("content-type", "")
-        steps = asked_for(request.query_params)
-        upload, audio = await preparation.read(partial(_read, kind, body, limits))
-        finals = preparation.recognize(lease, audio, steps)
-        if upload.is_streamed:
-            events = _events(finals, len(audio) / SAMPLE_RATE_HZ, lease.engine.model.version)
+
+        def decode(body: Body) -> tuple[UploadOptions, FloatArray]:
+            asked, file = parse_form(kind, body.data)
+            return asked, read_recording(file, limits.recording_audio_s)
+
+        asked, audio = await uploads.decoded(request, call.caller, decode)
+        steps = asked_for({**request.query_params, **asked.fields})
+        finals = uploads.preparation.recognize(call.caller, call.lease, audio, steps)
+        audio_s = len(audio) / SAMPLE_RATE_HZ
+        if asked.is_streamed:
+            events = _events(finals, audio_s, call.lease.engine.model.version)
             return StreamingResponse(events, media_type=server.EVENT_STREAM)
         said = await unless_gone(request, _all(finals))
-        if said is None:
-            return Response(status_code=CLIENT_CLOSED)
-        audio_s = len(audio) / SAMPLE_RATE_HZ
-        media_type, text = server.whole(upload.response_format, said, audio_s)
+        media_type, text = server.whole(asked.response_format, said, audio_s)
         return Response(text, media_type=media_type)
 
     return router
-
-
-def _read(kind: str, body: bytes, limits: Limits) -> tuple[Upload, FloatArray]:
-    upload = parse_form(kind, body)
-    return upload, read_recording(upload.file, limits.recording_audio_s)
 
 
 async def _all(finals: AsyncIterator[Final]) -> list[Final]:

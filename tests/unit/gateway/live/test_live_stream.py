@@ -134,6 +134,26 @@ async def test_a_stream_is_greeted_heard_and_ended(server_with: ServerWith) -> N
     assert wire.ending.code == "OK"
 
 
+@pytest.mark.parametrize("place", ["greet", "parse", "render"])
+async def test_a_defect_of_a_dialect_ends_its_stream_in_the_providers_words(
+    server_with: ServerWith,
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object) -> None:
+        raise AttributeError("'int' object has no attribute 'get'")
+
+    monkeypatch.setattr(Words, place, fail)
+    wire = Hands(WORD, Control.CLOSE)
+    await served(server_with(), wire)
+    assert wire.taken[-1] == "farewell"
+    assert wire.ending is not None
+    assert wire.ending.code == "INTERNAL"
+    assert "attribute" not in wire.ending.reason
+    assert caplog.text.count("a stream failed") == caplog.text.count("Traceback") == 1
+
+
 async def test_who_reads_slowly_loses_interims_and_no_final(server_with: ServerWith) -> None:
     server = server_with()
     wire = Hands(reads=False)

@@ -12,6 +12,7 @@ LEGAL = {
     (VersionState.LOADING, VersionState.READY),
     (VersionState.LOADING, VersionState.FAILED),
     (VersionState.READY, VersionState.DRAINING),
+    (VersionState.READY, VersionState.FAILED),
     (VersionState.DRAINING, VersionState.UNLOADED),
     (VersionState.FAILED, VersionState.LOADING),
     (VersionState.FAILED, VersionState.UNLOADED),
