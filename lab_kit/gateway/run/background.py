@@ -1,8 +1,8 @@
 """What the process does beside answering: tasks that outlive a failure, and say that they failed.
 
 A task that dies in silence takes with it what everybody relies on: without the watch there is no
-degradation, and no place is reclaimed. So a failure is noted (`observe.background_failures`), and the task
-goes on with its next turn.
+degradation, and no place is reclaimed. So a failure is noted (`observe.background_failures`), and
+the task goes on with its next turn.
 """
 
 import asyncio

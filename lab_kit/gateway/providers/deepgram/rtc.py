@@ -284,8 +284,8 @@ class RtcWire:
                 due = None if frame.pts is None else frame.pts + frame.samples
         except MediaStreamError:
             return  # the client stopped its track; the channel may have more to say
-        except Exception:  # sound that the library cannot take apart; no more of it will come
-            _log.exception("the sound of a WebRTC stream cannot be heard")
+        except Exception as error:  # sound that the library cannot take apart; no more will come
+            _log.error("the sound of a stream cannot be heard: %s: %s", type(error).__name__, error)
             self._inbox.put_nowait(None)
 
     def _look(self, *_: Any) -> None:

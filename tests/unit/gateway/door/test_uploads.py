@@ -3,22 +3,25 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from lab_kit.gateway.door.callers import caller_of
 from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
 from test_app import speech
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.ids import RequestId
 from lab_kit.dialects.openai.transcriptions.options import PATH as OPENAI_PATH
 from lab_kit.gateway.api import recordings
 from lab_kit.gateway.api.recordings import TRANSCRIBE_PATH
-from lab_kit.gateway.door.keys import Keys
+from lab_kit.gateway.door import call as http
+from lab_kit.gateway.door.door import Admitted
+from lab_kit.gateway.door.keys import Keys, Role
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
@@ -229,6 +232,10 @@ def test_limits_that_would_never_take_the_largest_upload_are_refused() -> None:
 
 
 def test_a_caller_is_who_holds_the_key_or_the_machine_that_calls() -> None:
-    assert caller_of(Keys("sesame"), "10.0.0.1") == caller_of(Keys("sesame"), "10.0.0.2")
-    assert caller_of(Keys(), "10.0.0.1") != caller_of(Keys(), "10.0.0.2")
-    assert caller_of(Keys(), None)
+    def caller(keys: Keys, peer: str) -> str:
+        call = http.Call(RequestId.new(), "Token sesame", peer)
+        principal = keys.authenticate(call.credential, Role.CALLER)
+        return Admitted(call, principal, None, ExitStack()).caller  # type: ignore[arg-type]
+
+    assert caller(Keys("sesame"), "10.0.0.1") == caller(Keys("sesame"), "10.0.0.2")
+    assert caller(Keys(), "10.0.0.1") != caller(Keys(), "10.0.0.2")

@@ -42,7 +42,7 @@ async def test_sound_that_cannot_be_taken_apart_ends_the_stream_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     peer = Peer()
-    wire = RtcWire(peer, 1.0)  # type: ignore[arg-type]
+    wire = RtcWire(peer, 1.0, lambda text: False)  # type: ignore[arg-type]
     peer.handlers["track"](Track(ValueError("no such layout")))
     with pytest.raises(ClientGone):
         await asyncio.wait_for(wire.receive(), HANG_S)
@@ -51,7 +51,7 @@ async def test_sound_that_cannot_be_taken_apart_ends_the_stream_and_is_logged(
 
 async def test_a_track_that_ends_does_not_end_the_stream() -> None:
     peer = Peer()
-    wire = RtcWire(peer, 1.0)  # type: ignore[arg-type]
+    wire = RtcWire(peer, 1.0, lambda text: False)  # type: ignore[arg-type]
     peer.handlers["track"](Track(MediaStreamError()))
     await asyncio.sleep(0)
     waiting = asyncio.create_task(wire.receive())

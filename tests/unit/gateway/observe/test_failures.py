@@ -15,6 +15,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lab_kit.core.units import ms
+from lab_kit.gateway.door.identify import IdentifyCalls
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.observe.failures import MOST_CHARACTERS, EndFailedCalls, Failures
 from lab_kit.gateway.observe.metrics import Metrics
@@ -74,6 +75,7 @@ class Watched:
             ]
         )
         self.app.add_middleware(EndFailedCalls, failures=Failures(self.metrics))
+        self.app.add_middleware(IdentifyCalls)
 
     def counted(self) -> float:
         text = self.metrics.exposition()[0].decode()

@@ -230,7 +230,7 @@ def test_a_parent_that_cannot_be_watched_counts_as_gone(monkeypatch: pytest.Monk
 
 
 def test_two_failures_of_one_task_from_many_threads_are_counted_exactly() -> None:
-    failures = Metrics().failures
+    failures = Metrics().background_failures
     threads = [
         threading.Thread(target=lambda: [failures.note("x", DEFECT) for _ in range(500)])
         for _ in range(4)
