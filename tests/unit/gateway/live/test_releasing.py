@@ -12,7 +12,6 @@ import pytest
 from small_server import HANG_S, UPGRADE, SmallServer, serving, until
 
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.live.releasing import SLICE_BYTES
 
 LIMITS = Limits(unsent_s=HANG_S, message_frames=64)
 MESSAGE = bytes([0x82, 0x80 | 126, *(3_200).to_bytes(2, "big"), 0, 0, 0, 0]) + bytes(3_200)
@@ -126,7 +125,7 @@ async def test_few_messages_are_parsed_ahead_of_it(app: Application) -> None:
         (connection,) = server.state.connections
         await until(lambda: connection.queue.qsize() > 0)
         await asyncio.sleep(0.1)  # in which the rest could be parsed
-        assert connection.queue.qsize() <= SLICE_BYTES / len(empty) + 1
+        assert connection.queue.qsize() <= 1_000
         app.may_take.set()
         await until(lambda: app.seen["websocket.receive"] == 10_000)
 
@@ -145,7 +144,7 @@ async def test_others_have_their_turns_while_many_frames_are_parsed(app: Applica
         (connection,) = server.state.connections
         connection.data_received(frames)  # as one read
         await asyncio.wait_for(count(), HANG_S)
-    assert turns >= len(frames) // SLICE_BYTES - 1
+    assert turns >= 30
 
 
 async def test_a_message_of_many_frames_is_taken(app: Application) -> None:

@@ -225,22 +225,29 @@ async def test_no_time_counts_while_nobody_asks_for_the_body(
 
 
 def test_a_loop_that_was_held_up_reads_before_it_blames() -> None:
-    """uvloop's timers come before what has arrived, so that a plain one would close."""
+    """What holds up uvloop while it reads others has its timers run before it reads again."""
     uvloop = pytest.importorskip("uvloop")
 
     async def answered() -> bytes:
         loop = asyncio.get_running_loop()
         async with serving(Application(), replace(HASTY, unreceived_s=1.0)) as server:
-            with socket.create_connection(("127.0.0.1", server.port), HANG_S) as client:
+            here, there = socket.socketpair()
+            with (
+                socket.create_connection(("127.0.0.1", server.port), HANG_S) as client,
+                here,
+                there,
+            ):
                 client.sendall(POST % (b"/", 3))
                 await asyncio.sleep(0.3)
 
                 def hold_up() -> None:
+                    loop.remove_reader(here)
                     client.sendall(b"abc")
                     time.sleep(3.0)
 
-                loop.call_soon(hold_up)
-                await asyncio.sleep(0)
+                loop.add_reader(here, hold_up)
+                there.send(b"go")
+                await asyncio.sleep(0.1)
                 client.setblocking(False)
                 return await asyncio.wait_for(loop.sock_recv(client, 65_536), HANG_S)
 
