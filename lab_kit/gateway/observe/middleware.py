@@ -12,8 +12,10 @@ import time
 
 from opentelemetry import trace
 from opentelemetry.trace import Tracer
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import current_trace_id
 
@@ -33,7 +35,8 @@ class TraceRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with self._tracer.start_as_current_span("request", attributes={"method": scope["method"]}):
+        named = {"method": scope["method"], "request_id": str(request_id_of(HTTPConnection(scope)))}
+        with self._tracer.start_as_current_span("request", attributes=named):
             await self._app(scope, receive, send)
             trace.get_current_span().set_attribute("route", route_of(scope))
 

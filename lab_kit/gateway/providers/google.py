@@ -28,28 +28,25 @@ from lab_kit.protocol.live import Ending
 from lab_kit.stream.sink.steps import asked_for
 
 
-def google_handlers(
+def google_methods(
     streams: StreamServices, limits: Limits, preparation: Preparation, calls: Calls
-) -> tuple[Any, ...]:
-    """Both versions' services; messages stay bytes, the dialect reads them."""
-    return tuple(
-        grpc.method_handlers_generic_handler(
-            api.service,
-            {
-                "StreamingRecognize": calls.stream(
-                    f"/{api.service}/StreamingRecognize",
-                    StreamingRecognize(streams, api).serve,
-                    partial(stream_status, api),
-                ),
-                "Recognize": calls.unary(
-                    f"/{api.service}/Recognize",
-                    Recognize(limits, preparation, api, calls).serve,
-                    partial(recording_status, api),
-                ),
-            },
-        )
+) -> dict[str, dict[str, Any]]:
+    """Both versions' methods, by service; messages stay bytes, the dialect reads them."""
+    return {
+        api.service: {
+            "StreamingRecognize": calls.stream(
+                f"/{api.service}/StreamingRecognize",
+                StreamingRecognize(streams, api).serve,
+                partial(stream_status, api),
+            ),
+            "Recognize": calls.unary(
+                f"/{api.service}/Recognize",
+                Recognize(limits, preparation, api, calls).serve,
+                partial(recording_status, api),
+            ),
+        }
         for api in (V1, V2)
-    )
+    }
 
 
 class StreamingRecognize:

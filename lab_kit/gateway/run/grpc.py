@@ -7,7 +7,7 @@ import grpc
 from lab_kit.core.errors import ServerFailed
 from lab_kit.gateway.door.calls import MESSAGE_BYTES, Calls
 from lab_kit.gateway.door.connections import GRPC_SHARE, share_of_descriptors
-from lab_kit.gateway.providers.open_inference.grpc import InferenceService
+from lab_kit.gateway.providers.open_inference.grpc import SERVICE, InferenceService
 from lab_kit.gateway.run.server import Server
 
 REFUSED_CALLS = 64
@@ -24,9 +24,6 @@ async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
     Raises:
         ServerFailed: the port is taken.
     """
-    # whoever only wants this package's names should not wait for Google's messages
-    from lab_kit.gateway.providers.google import google_handlers
-
     limits = server.limits
     listening = grpc.aio.server(
         maximum_concurrent_rpcs=limits.calls + REFUSED_CALLS,
@@ -46,12 +43,9 @@ async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
             ("grpc.http2.max_ping_strikes", 0),
         ],
     )
-    calls = Calls(server.door, limits, server.failures)
-    inference = InferenceService(
-        server.door, server.bare_model, limits, server.preparation, calls, server.failures
-    )
-    google = google_handlers(server.streams, limits, server.preparation, calls)
-    listening.add_generic_rpc_handlers((inference.handlers(), *google))
+    for service, methods in grpc_services(server).items():
+        handler = grpc.method_handlers_generic_handler(service, methods)
+        listening.add_generic_rpc_handlers((handler,))
     try:
         chosen = listening.add_insecure_port(f"{host}:{port}")
     except RuntimeError as error:
@@ -62,3 +56,17 @@ async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
         ) from error
     await listening.start()
     return listening, int(chosen)
+
+
+def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
+    """Every method that is served, by its service: all go through the door, or are public."""
+    # whoever only wants this package's names should not wait for Google's messages
+    from lab_kit.gateway.providers.google import google_methods
+
+    limits, preparation = server.limits, server.preparation
+    calls = Calls(server.door, limits, server.failures)
+    inference = InferenceService(
+        server.door, server.bare_model, limits, preparation, calls, server.failures
+    )
+    google = google_methods(server.streams, limits, preparation, calls)
+    return {SERVICE: inference.methods(), **google}

@@ -24,6 +24,7 @@ from lab_kit.core.child_process import HOST, bind, stop_with_parent
 from lab_kit.core.errors import InvalidParameter, ServerFailed
 from lab_kit.core.memory import return_last_blocks
 from lab_kit.gateway.door.connections import connections
+from lab_kit.gateway.door.identify import name_calls_in_log
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE, Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.releasing import releasing_protocol
@@ -46,6 +47,7 @@ from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository, default_root
 
 DEFAULT_PORT = 8300
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 DEFAULT_MODEL = "moonshine-tiny-en"
 
 
@@ -214,7 +216,9 @@ def _port(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Serve as the parsed options say."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    for handler in logging.getLogger().handlers:
+        name_calls_in_log(handler)
     logging.getLogger("aioice").setLevel(logging.WARNING)  # it tells of every packet it tries
     try:
         keys, traces = _keys(options), _traces(options)

@@ -47,8 +47,8 @@ class InferenceService:
         self._calls = calls
         self._failures = failures
 
-    def handlers(self) -> Any:
-        """The service, for a gRPC server; messages stay bytes, names are the protocol's."""
+    def methods(self) -> dict[str, Any]:
+        """The service's handlers by name; messages stay bytes, names are the protocol's."""
         unary = {
             "ModelReady": self._model_ready,
             "ServerMetadata": self._server_metadata,
@@ -65,7 +65,7 @@ class InferenceService:
         }
         for name, answer in unary.items():
             methods[name] = self._calls.unary(f"/{SERVICE}/{name}", answer, _status)
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
+        return methods
 
     async def _live(self, _: Any, context: Any) -> bytes:
         """The process answers, whoever asks, and reads nothing of what they send."""

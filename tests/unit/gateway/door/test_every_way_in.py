@@ -6,19 +6,22 @@ nor one for which there is no room.
 """
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from scripted_engine import ScriptedEngine, recognizer, server_at, wait_until
 from starlette.routing import BaseRoute, Route
 
 from lab_kit.capacity.degradation import Level
-from lab_kit.gateway.door.public import PUBLIC_PATHS
+from lab_kit.gateway.door.public import PUBLIC_METHODS, PUBLIC_PATHS
 from lab_kit.gateway.run.app import create_app
+from lab_kit.gateway.run.grpc import grpc_services, start_grpc
 from lab_kit.gateway.run.server import Server
 
 HANG_S = 30.0
@@ -93,8 +96,6 @@ def ways(routes: list[BaseRoute]) -> Iterator[Way]:
 
 
 def all_ways() -> list[Way]:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         server = make_server(Path(folder))
         found = sorted(ways(create_app(server).routes), key=str)
@@ -181,6 +182,80 @@ async def test_what_there_is_is_told_also_while_work_is_refused(server: Server, 
     server.watch.degradation.level = Level.REFUSE_ALL
     status, _ = await asked(server, way, way.key)
     assert status == 200
+
+
+# -- gRPC ----------------------------------------------------------------------------------------
+
+STATUSES = {
+    "draining": {"UNAVAILABLE", "RESOURCE_EXHAUSTED"},
+    "refuses everybody": {"UNAVAILABLE", "RESOURCE_EXHAUSTED"},
+}
+"""Triton's clients are told the first, Google's the second, which they do not repeat for an hour."""
+GRPC_READS = {"ServerMetadata", "ModelMetadata", "ModelReady", "RepositoryIndex"}
+BY_MESSAGE = {"ModelStreamInfer"}
+"""It is open for as long as its caller likes; each of its messages is refused by itself."""
+
+
+def grpc_methods(root: Path) -> list[str]:
+    server = make_server(root)
+    found = [f"/{s}/{name}" for s, methods in grpc_services(server).items() for name in methods]
+    wait_until(lambda: server.door.is_ready)
+    server.stop()
+    return sorted(found)
+
+
+with tempfile.TemporaryDirectory() as _folder:
+    METHODS = grpc_methods(Path(_folder))
+GUARDED_METHODS = [method for method in METHODS if method not in PUBLIC_METHODS]
+
+
+async def called(server: Server, method: str, key: str | None) -> tuple[str, str]:
+    """The status of a call that sends nothing, and the name that it was given."""
+    listening, port = await start_grpc(server, "127.0.0.1", 0)
+    metadata = () if key is None else (("authorization", f"Bearer {key}"),)
+    try:
+        async with (
+            asyncio.timeout(HANG_S),
+            grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+        ):
+            call = channel.stream_stream(method)(metadata=metadata)
+            code = (await call.code()).name
+            named = dict(await call.trailing_metadata() or ())
+    finally:
+        await listening.stop(None)
+    return code, named.get("x-request-id", "")
+
+
+def test_what_is_public_of_grpc_is_there() -> None:
+    assert set(METHODS) >= PUBLIC_METHODS
+    assert len(GUARDED_METHODS) == 10
+
+
+@pytest.mark.parametrize("method", GUARDED_METHODS)
+async def test_without_the_right_key_no_method_waits_for_a_message(
+    server: Server, method: str
+) -> None:
+    for key in (None, "wrong", OPERATOR_KEY):
+        code, name = await called(server, method, key)
+        assert code == "UNAUTHENTICATED"
+        assert name
+
+
+@pytest.mark.parametrize("when", STATUSES)
+@pytest.mark.parametrize(
+    "method",
+    [m for m in GUARDED_METHODS if m.rpartition("/")[2] not in GRPC_READS | BY_MESSAGE],
+)
+async def test_methods_that_do_work_are_refused(server: Server, method: str, when: str) -> None:
+    if when == "draining":
+        server.door.drain()
+    else:
+        server.watch.degradation.level = Level.REFUSE_ALL
+    if method.endswith("StreamingRecognize"):
+        pytest.skip("its first message says what it wants: the next test sends one")
+    code, name = await called(server, method, KEY)
+    assert code in STATUSES[when]
+    assert name
 
 
 async def test_a_way_in_that_forgets_the_door_is_found(server: Server) -> None:

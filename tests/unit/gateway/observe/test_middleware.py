@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.spans import read_traces
+from lab_kit.gateway.door.identify import IdentifyCalls
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.observe.tracing import Spans, TraceFile
@@ -41,6 +42,7 @@ def application(metrics: Metrics, spans: Spans, *, traced_inside: bool = False) 
     else:
         app.add_middleware(TimeRequests, metrics=metrics)
         app.add_middleware(TraceRequests, tracer=spans.tracer)
+    app.add_middleware(IdentifyCalls)
     return app
 
 
