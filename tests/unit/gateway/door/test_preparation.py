@@ -113,8 +113,13 @@ async def test_what_waits_is_bounded(preparation: Preparation, ends: threading.E
     with pytest.raises(SystemOverloaded):
         await preparation.run("a", int)
     assert await preparation.run("b", int) == 0
+    for task in tasks[1:]:
+        task.cancel()
+    await asyncio.gather(*tasks[1:], return_exceptions=True)
+    again = asyncio.create_task(preparation.run("a", int))  # their places are free
     ends.set()
-    await asyncio.gather(*tasks)
+    assert await again == 0
+    await tasks[0]
 
 
 @pytest.mark.parametrize("moment", ["waiting", "running", "answered"])

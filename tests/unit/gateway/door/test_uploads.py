@@ -64,7 +64,8 @@ class Call:
             self._inbox.put_nowait({"type": "http.disconnect"})
 
     async def run(self, app: Any) -> "Call":
-        await app(self._scope, self._receive, self._answer)
+        async with asyncio.timeout(HANG_S):
+            await app(self._scope, self._receive, self._answer)
         return self
 
     async def _receive(self) -> dict[str, Any]:
