@@ -237,12 +237,15 @@ def test_a_loop_that_was_held_up_reads_before_it_blames() -> None:
                 here,
                 there,
             ):
-                client.sendall(POST % (b"/", 3))
-                await asyncio.sleep(0.3)
+                client.sendall(POST % (b"/", 9))
+                for _ in range(8):
+                    client.sendall(b"a")
+                    await asyncio.sleep(0.1)
+                await asyncio.sleep(0.4)
 
                 def hold_up() -> None:
                     loop.remove_reader(here)
-                    client.sendall(b"abc")
+                    client.sendall(b"a")
                     time.sleep(3.0)
 
                 loop.add_reader(here, hold_up)
