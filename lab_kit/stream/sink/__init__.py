@@ -1,1 +1,1 @@
-"""How results of a live stream leave it: optional steps on their text, and their delivery."""
+"""How results leave: optional steps on their text, and, of a live stream, their delivery."""
