@@ -392,7 +392,7 @@ async def test_a_bad_upload_is_refused_in_the_apis_envelope(
         )
     assert answer.status_code == status
     error = answer.json()["error"]
-    assert error["code"] == code
+    assert error["reason"] == code
     assert error["retryable"] is False
     assert len(error["message"].split("; ")) >= 3  # received; expected; what to do
 

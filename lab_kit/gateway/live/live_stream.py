@@ -6,7 +6,6 @@ What is the same for all wires is here, once: order, silence, draining, clients 
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -29,7 +28,6 @@ from lab_kit.stream.pipeline import StreamPipeline
 
 GONE = 1006
 """How a stream is counted whose client vanished: WebSocket's number for it, on every wire."""
-_log = logging.getLogger(__name__)
 _BLAMED_ON_A_MESSAGE = (InvalidAudioFormat, InvalidMessage, InvalidParameter, PayloadTooLarge)
 
 
@@ -144,8 +142,8 @@ class LiveStream:
             return error
         except (ClientGone, OSError):
             raise
-        except Exception:  # a defect of ours; the client is told as of any other error
-            _log.exception("a stream failed")
+        except Exception as error:  # a defect of ours; the client is told as of any other error
+            self._streams.failures.tell("a live stream", error)
             return LabError(INTERNAL_FAILURE, "an answer", "connect again, or report it")
         finally:
             reader.cancel()

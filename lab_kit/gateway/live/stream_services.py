@@ -10,6 +10,7 @@ from lab_kit.core.ids import StreamIdentity
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.observe.dead_letters import DeadLetters
+from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.stream.pipeline import PipelineServices, StreamPipeline
 from lab_kit.stream.sink.steps import SwitchableSteps
@@ -27,7 +28,9 @@ class StreamServices:
         tracer: Tracer,
         steps: SwitchableSteps,
         dead_letters: DeadLetters,
+        failures: Failures,
     ) -> None:
+        self.failures = failures
         self.limits = limits
         self.metrics = metrics
         self._watch = watch

@@ -58,7 +58,13 @@ class Server:
         self.preparation = Preparation(metrics, self.steps)
         self.uploads = Uploads(limits, self.preparation)
         self.streams = StreamServices(
-            limits, metrics, self.watch, self.spans.tracer, self.steps, self.dead_letters
+            limits,
+            metrics,
+            self.watch,
+            self.spans.tracer,
+            self.steps,
+            self.dead_letters,
+            self.failures,
         )
         self.bare_model = BareModel(self.door, self.versions, limits, self.preparation, metrics)
 

@@ -194,6 +194,25 @@ def test_the_models_are_told_to_who_has_the_key(server_with: ServerWith) -> None
     assert [model["id"] for model in answer.json()["data"]] == ["scripted"]
 
 
+def test_metrics_and_readiness_say_nothing_of_who_called(server_with: ServerWith) -> None:
+    client = TestClient(create_app(server_with(ScriptedEngine("a word that was said"), "right")))
+    name = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    headers = {
+        "content-type": "audio/l16",
+        "user-agent": "an-agent",
+        "x-request-id": name,
+        "x-forwarded-for": "203.0.113.7",
+    }
+    for key in ("right", "wrong"):
+        asked = {**headers, "authorization": f"Token {key}"}
+        answer = client.post(TRANSCRIBE_PATH, content=speech(), headers=asked)
+        assert answer.headers["x-request-id"] == name
+    told = client.get("/metrics").text + client.get("/readyz").text
+    assert 'route="/v1/audio:transcribe",status="200"' in told
+    for said in ("right", "wrong", name, "an-agent", "203.0.113.7", "testclient", "a word"):
+        assert said not in told
+
+
 def test_what_nobody_foresaw_comes_in_the_same_envelope(server_with: ServerWith) -> None:
     app = create_app(server_with(ScriptedEngine(RuntimeError("a secret of the runtime"))))
     client = TestClient(app, raise_server_exceptions=False)
