@@ -45,6 +45,9 @@ SETTLE_S = 0.15
 CLOSE_S = 1.0
 MAX_UNSENT_BYTES = 65_536
 """On the data channel; beyond it, sending waits, as a socket's would."""
+MOST_WAITING = 1_024
+"""Packets and messages: twice what comes in the eight seconds for which a stream that is owed
+finals is not read."""
 JITTER_PACKETS = 4
 """Of 20 ms each, a power of two. The library's own 16 would hold speech back for 320 ms after a
 single lost packet, and then for good."""
@@ -172,6 +175,7 @@ class RtcWire:
         self._channel: asyncio.Future[RTCDataChannel] = asyncio.get_running_loop().create_future()
         self._hearing: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
+        self._is_flooded = False
         peer.on("track", self._listen)
         peer.on("datachannel", self._take_channel)
         peer.on("connectionstatechange", self._look)
@@ -184,7 +188,17 @@ class RtcWire:
             raise ClientGone from error
 
     async def receive(self) -> bytes | str:
-        """Sound as PCM16, or a command."""
+        """Sound as PCM16, or a command.
+
+        Raises:
+            PayloadTooLarge: more came than could be kept.
+        """
+        if self._is_flooded:
+            raise PayloadTooLarge(
+                f"more than {MOST_WAITING} packets and messages that wait",
+                "sound at the pace at which it is spoken",
+                "send no faster than that",
+            )
         message = await self._inbox.get()
         if message is None:
             raise ClientGone
@@ -262,7 +276,14 @@ class RtcWire:
 
     def _command(self, message: bytes | str) -> None:
         if isinstance(message, str):
+            self._keep(message)
+
+    def _keep(self, message: bytes | str) -> None:
+        """Until it is asked for; UDP and the data channel cannot be held back."""
+        if self._inbox.qsize() < MOST_WAITING:
             self._inbox.put_nowait(message)
+        else:
+            self._is_flooded = True
 
     def _listen(self, track: MediaStreamTrack) -> None:
         if track.kind != "audio" or self._hearing is not None:
@@ -279,8 +300,8 @@ class RtcWire:
                 assert isinstance(frame, AudioFrame)
                 missing = 0 if due is None or frame.pts is None else frame.pts - due
                 if 0 < missing <= LONGEST_GAP_SAMPLES:
-                    self._inbox.put_nowait(bytes(2 * CHANNELS * missing))
-                self._inbox.put_nowait(frame.to_ndarray().tobytes())
+                    self._keep(bytes(2 * CHANNELS * missing))
+                self._keep(frame.to_ndarray().tobytes())
                 due = None if frame.pts is None else frame.pts + frame.samples
         except MediaStreamError:
             return  # the client stopped its track; the channel may have more to say
