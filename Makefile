@@ -16,12 +16,13 @@ PYTEST := $(BIN)/python -m pytest --durations=25
 # a stream on a machine that is taken would be refused, as it should be. It gives way no further,
 # or it would stand still on a machine that is busy with something else.
 CHECK := unit types lint
-TEST := labs integration packaging browser models unit notebooks types lint
+TEST := labs integration packaging browser fuzz_short models unit notebooks types lint
 SPARE := nice -n 5
 lint = $(SPARE) $(BIN)/ruff check . && $(SPARE) $(BIN)/ruff format --check .
 types = $(SPARE) $(BIN)/mypy lab_kit $(SCRIPTS)
 unit = $(SPARE) $(PYTEST) tests/unit tests/benchmarks
 integration = $(PYTEST) tests/integration
+fuzz_short = $(SPARE) $(PYTEST) tests/fuzz
 models = $(SPARE) $(PYTEST) tests/models
 browser = $(PYTEST) tests/browser
 packaging = $(SPARE) $(PYTEST) tests/packaging
@@ -34,7 +35,7 @@ labs = $(PYTEST) --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbv
 LANES := $(if $(filter output-sync,$(.FEATURES)),-j3 --output-sync=target)
 PARTS := build/parts
 
-.PHONY: lab setup tools check test bench outputs lock clean $(TEST)
+.PHONY: lab setup tools check test fuzz bench outputs lock clean $(TEST)
 
 lab: setup
 	@$(PYTHON) packaging/start_lab.py
@@ -58,6 +59,12 @@ $(TEST): tools
 	[ $$code = 0 ] && word=passed || word=FAILED; \
 	printf '%-12s %s %5d s  %s\n' $@ $$word $$seconds "$$(tail -n 1 $(PARTS)/$@.log)" >>$(PARTS)/summary; \
 	exit $$code
+
+# Minutes of every attack on a server beside callers who speak; fails where they notice. Seeded by
+# FUZZ_SEED. What does not depend on the machine is in `make test`, ten seconds of each.
+fuzz:
+	@$(SETUP) --dev
+	$(BIN)/python tests/fuzz/fuzz.py
 
 # Prints measurements of this machine; they pass or fail nothing.
 bench:

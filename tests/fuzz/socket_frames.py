@@ -1,0 +1,231 @@
+"""WebSocket frames by a state machine: what RFC 6455 allows, and now and then what it does not.
+
+The client knows whether it is between messages or inside one, so that most of what it sends is
+legal and gets deep. A server that ends such a connection says why, in a close frame; where it does
+not, a client library would tell its caller 1006.
+"""
+
+import base64
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from urllib.parse import urlencode
+
+from attempts import CLOSED, Attempt, Kind, Outcome, Target
+from mutation import as_text, wrong_kind
+from wire import Connection, meanwhile, talked, upgraded
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+LISTEN = "/v1/listen?" + urlencode({"encoding": "linear16", "sample_rate": "16000"})
+OPUS = "/v1/listen?" + urlencode({"encoding": "opus", "sample_rate": "48000"})
+REALTIME = "/v1/realtime?intent=transcription"
+MOST_MOVES = 40
+FRAGMENTS = 50_000
+"""Empty ones, of one message; a server that keeps them all stands still for seconds."""
+SOUND = bytes(3_200)
+COMMANDS = [{"type": kind} for kind in ("KeepAlive", "Finalize", "CloseStream", "Configure")]
+_INPUT = {
+    "format": {"type": "audio/pcm", "rate": 24_000},
+    "transcription": {"model": "moonshine-tiny-en"},
+    "turn_detection": {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 300},
+}
+_SOUND_64 = base64.b64encode(SOUND).decode()
+EVENTS = [
+    {"type": "session.update", "session": {"type": "transcription", "audio": {"input": _INPUT}}},
+    {"type": "input_audio_buffer.append", "audio": _SOUND_64},
+    {"type": "input_audio_buffer.commit"},
+    {"type": "input_audio_buffer.clear"},
+]
+NAMES = ["type", "session", "audio", "input", "format", "turn_detection", "rate"]
+NAMES += ["transcription", "silence_duration_ms", "CloseStream", "input_audio_buffer.append"]
+
+
+class State(Enum):
+    """Where the client is."""
+
+    BETWEEN = auto()
+    INSIDE = auto()
+    CUT_OFF = auto()
+    """In the middle of a frame whose rest will not come: nothing more can be said."""
+
+
+def frame(
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    is_last: bool = True,
+    reserved: int = 0,
+    is_masked: bool = True,
+    claimed: int | None = None,
+) -> bytes:
+    """One frame as a client sends it, masked with zeros.
+
+    Args:
+        claimed: the length that the head tells; None tells the payload's.
+    """
+    length = len(payload) if claimed is None else claimed
+    mask = 0x80 * is_masked
+    first = bytes([0x80 * is_last | reserved << 4 | opcode])
+    if length < 126:
+        head = bytes([mask | length])
+    elif length < 2**16:
+        head = bytes([mask | 126]) + length.to_bytes(2, "big")
+    else:
+        head = bytes([mask | 127]) + length.to_bytes(8, "big")
+    return first + head + bytes(4) * is_masked + payload
+
+
+FAREWELL = frame(CLOSE, (1000).to_bytes(2, "big"))
+
+
+@dataclass(slots=True)
+class Machine:
+    """The client's side: what it may send next, and where that takes it."""
+
+    chance: random.Random
+    messages: Sequence[object]
+    state: State = State.BETWEEN
+
+    def move(self) -> bytes:
+        """The next bytes."""
+        allowed = _BETWEEN if self.state is State.BETWEEN else _INSIDE
+        # one move in eight breaks the protocol
+        return self.chance.choice(_ILLEGAL if self.chance.random() < 0.125 else allowed)(self)
+
+    def _text(self) -> bytes:
+        message = self.chance.choice(self.messages)
+        if self.chance.random() < 0.5:
+            message = wrong_kind(self.chance, message, NAMES)
+        return frame(TEXT, as_text(self.chance, message))
+
+    def _sound(self) -> bytes:
+        return frame(BINARY, SOUND[: self.chance.choice((0, 1, 2, 640, 3_200))])
+
+    def _begin(self) -> bytes:
+        self.state = State.INSIDE
+        return frame(self.chance.choice((TEXT, BINARY)), b'{"a', is_last=False)
+
+    def _go_on(self) -> bytes:
+        return frame(CONTINUATION, b" " * self.chance.randrange(200), is_last=False)
+
+    def _go_on_with_nothing(self) -> bytes:
+        return frame(CONTINUATION, is_last=False) * self.chance.choice((1, 10, 1_000))
+
+    def _end(self) -> bytes:
+        self.state = State.BETWEEN
+        return frame(CONTINUATION, b'":1}')
+
+    def _ping(self) -> bytes:
+        return frame(self.chance.choice((PING, PONG)), bytes(self.chance.randrange(126)))
+
+    def _odd_frame(self) -> bytes:
+        return self.chance.choice(
+            (
+                frame(self.chance.choice((3, 7, 11, 15)), b"x"),
+                frame(BINARY, SOUND, reserved=self.chance.randint(1, 7)),
+                frame(BINARY, SOUND, is_masked=False),
+                frame(TEXT, b"\xff\xfe\xed"),
+                frame(TEXT, b"\xed\xa0\x80"),
+                frame(PING, bytes(126)),
+                frame(PING, b"x", is_last=False),
+                frame(CLOSE, self.chance.choice((b"\x00", b"\x03\xee", b"\x03\xe8\xff"))),
+            )
+        )
+
+    def _out_of_turn(self) -> bytes:
+        if self.state is State.BETWEEN:
+            return frame(CONTINUATION, b"x")
+        return frame(BINARY, SOUND)
+
+    def _claim_too_much(self) -> bytes:
+        self.state = State.CUT_OFF
+        claimed = self.chance.choice((2**63, 2**63 - 1, 2**32, 1_000_001, 5_000))
+        return frame(self.chance.choice((TEXT, BINARY, CLOSE)), b"{", claimed=claimed)
+
+
+_Move = Callable[[Machine], bytes]
+_PING = Machine._ping
+_BETWEEN: tuple[_Move, ...] = (Machine._text, Machine._sound, Machine._begin, _PING)
+_INSIDE: tuple[_Move, ...] = (Machine._go_on, Machine._go_on_with_nothing, Machine._end, _PING)
+_ILLEGAL: tuple[_Move, ...] = (Machine._odd_frame, Machine._out_of_turn, Machine._claim_too_much)
+
+
+async def close_code(connection: Connection) -> tuple[int, str] | None:
+    """Read frames until the close; its code and reason, 1005 without one; None if there is none."""
+    while head := await connection.exactly(2):
+        length = head[1] & 0x7F
+        if wide := {126: 2, 127: 8}.get(length):
+            length = int.from_bytes(await connection.exactly(wide) or b"", "big")
+        payload = await connection.exactly(length)
+        if payload is not None and head[0] & 0x0F == CLOSE:
+            return int.from_bytes(payload[:2], "big") or 1005, payload[2:].decode(errors="replace")
+    return None
+
+
+def _judged(closed: tuple[int, str] | None, said: str) -> Outcome:
+    if closed is None:
+        return Outcome("1006", f"ended without a close frame after {said}")
+    code, reason = closed
+    if code == 1011 and not reason:
+        return Outcome("1011", f"the server failed after {said}")
+    return Outcome(str(code))
+
+
+def dialogue(path: str, messages: Sequence[object]) -> Attempt:
+    """A connection on which the machine makes its moves."""
+
+    async def attempt(target: Target, chance: random.Random) -> Sequence[Outcome]:
+        async def talk(connection: Connection) -> Outcome:
+            refused = await upgraded(target, connection, path)
+            return refused or await _moved(connection, Machine(chance, messages))
+
+        return await talked(target, talk)
+
+    return attempt
+
+
+async def _moved(connection: Connection, machine: Machine) -> Outcome:
+    said = b""
+    async with meanwhile(close_code(connection)) as closing:
+        for _ in range(machine.chance.randint(1, MOST_MOVES)):
+            if closing.done() or machine.state is State.CUT_OFF:
+                break
+            said = machine.move()
+            if not await connection.send([said]):
+                break
+        if machine.state is State.CUT_OFF:
+            connection.half_close()
+            closed = await closing
+            return CLOSED if closed is None else _judged(closed, repr(said[:80]))
+        await connection.send([FAREWELL])
+        return _judged(await closing, repr(said[:80]))
+
+
+async def _fragments(target: Target, chance: random.Random) -> Sequence[Outcome]:
+    """One message of empty fragments: refused before there are many."""
+
+    async def talk(connection: Connection) -> Outcome:
+        if refused := await upgraded(target, connection, LISTEN):
+            return refused
+        begun = frame(TEXT, b"x", is_last=False)
+        many = frame(CONTINUATION, is_last=False) * FRAGMENTS
+        async with meanwhile(close_code(connection)) as closing:
+            await connection.send([begun, many, frame(CONTINUATION), FAREWELL])
+            closed = await closing
+        if closed is not None and closed[0] == 1000:
+            return Outcome("taken", f"the server took {FRAGMENTS:,} empty fragments as one message")
+        return _judged(closed, f"{FRAGMENTS:,} empty fragments")
+
+    return await talked(target, talk)
+
+
+KIND = Kind(
+    {
+        "listen": dialogue(LISTEN, COMMANDS),
+        "realtime": dialogue(REALTIME, EVENTS),
+        "opus": dialogue(OPUS, COMMANDS),
+        "empty fragments": _fragments,
+    },
+    at_once=6,
+)
