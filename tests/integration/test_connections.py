@@ -32,7 +32,7 @@ LIMITS = Limits(
     connections=40,
     probe_connections=4,
     head_bytes=4_096,
-    unreceived_s=3.0,
+    unreceived_s=5.0,
     message_frames=64,
 )
 FROM_HERE = 30

@@ -214,9 +214,10 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("method", READING)
 async def test_a_message_that_never_comes_ends_the_call(
-    server_with: ServerWith, method: str
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    async with calling(server_with(Limits(unreceived_s=0.1))) as caller:
+    monkeypatch.setattr(calls, "MESSAGE_WAITS", 0.01)  # a connection has all its time
+    async with calling(server_with(Limits(unreceived_s=HANG_S))) as caller:
         call = caller.open(method)
         async with asyncio.timeout(HANG_S):
             code = (await call.code()).name

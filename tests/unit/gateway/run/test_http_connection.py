@@ -230,7 +230,8 @@ def test_a_loop_that_was_held_up_reads_before_it_blames() -> None:
 
     async def answered() -> bytes:
         loop = asyncio.get_running_loop()
-        async with serving(Application(), replace(HASTY, unreceived_s=1.0)) as server:
+        limits = replace(HASTY, unreceived_s=1.0, body_bytes_per_s=1)
+        async with serving(Application(), limits) as server:
             here, there = socket.socketpair()
             with (
                 socket.create_connection(("127.0.0.1", server.port), HANG_S) as client,
