@@ -28,6 +28,10 @@ from lab_kit.stream.pipeline import StreamPipeline
 
 GONE = 1006
 """How a stream is counted whose client vanished: WebSocket's number for it, on every wire."""
+FREE_MESSAGES = 2_000
+MESSAGES_PER_S = 200
+"""Of sound, or of time while there is none: chunks of 5 ms, where the shortest Opus packets in use
+have 10 or 20."""
 _BLAMED_ON_A_MESSAGE = (InvalidAudioFormat, InvalidMessage, InvalidParameter, PayloadTooLarge)
 
 
@@ -76,6 +80,7 @@ class LiveStream:
         self._dialect = dialect
         self._begun = asyncio.Event()
         self._is_drained = False
+        self._messages = 0
         # runs out when the client is silent for too long, or at once when the stream has to end
         self._patience: asyncio.Timeout | None = None
         self._pipeline: StreamPipeline | None = None
@@ -164,6 +169,7 @@ class LiveStream:
             finally:
                 self._patience = None
             try:
+                self._count_message()
                 closing = await self._take(self._dialect.parse(message))
             except _BLAMED_ON_A_MESSAGE as error:
                 # what was said before the bad chunk is still owed
@@ -174,6 +180,22 @@ class LiveStream:
                 return None
             await asyncio.sleep(0)  # others' turn, for the next message may be here already
         return await self._end_early()
+
+    def _count_message(self) -> None:
+        """However small they are, each takes its time on the loop that serves everybody.
+
+        Raises:
+            PayloadTooLarge: there are far more than sound or time would explain.
+        """
+        self._messages += 1
+        elapsed_s = (time.perf_counter_ns() - self._place.opened_ns) / 1e9
+        audio_s = 0.0 if self._pipeline is None else self._pipeline.audio_s
+        if self._messages > FREE_MESSAGES + MESSAGES_PER_S * max(elapsed_s, audio_s):
+            raise PayloadTooLarge(
+                f"{self._messages:,} messages with {audio_s:.1f} s of sound",
+                f"at most {MESSAGES_PER_S} for each second of sound",
+                "send chunks of 20 ms or longer",
+            )
 
     async def _end_early(self) -> LabError:
         """The client is silent or the server stops: deliver what is owed, then say which."""

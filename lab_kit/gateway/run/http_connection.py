@@ -183,7 +183,12 @@ class HttpConnection(HttpToolsProtocol):
             finally:
                 self._asking = None
 
-        async def serve(scope: Any, _: Any, send: Any) -> None:
+        async def send(message: Any) -> None:
+            if self.transport.is_closing():  # nobody is left, whether the cycle knows it or not
+                cycle.disconnected = True
+            await cycle.send(message)
+
+        async def serve(scope: Any, *_: Any) -> None:
             is_probe = scope["method"] == "GET" and scope["path"] in PROBES
             answer = app if self._has_place or is_probe else error_response(full(), RequestId.new())
             await answer(scope, receive, send)

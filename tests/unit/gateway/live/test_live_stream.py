@@ -254,6 +254,26 @@ async def test_a_client_with_much_to_say_does_not_hold_up_others(
     assert turns >= 200
 
 
+@pytest.mark.parametrize("message", [bytes(2), Control.KEEP_ALIVE], ids=["sound", "text"])
+async def test_more_messages_than_sound_or_time_explain_end_the_stream(
+    server_with: ServerWith, message: Any
+) -> None:
+    wire = Hands(*[message] * 100_000)
+    await served(server_with(), wire)
+    assert wire.ending is not None
+    assert wire.ending.code == "PAYLOAD_TOO_LARGE"
+    assert wire.inbox.qsize() > 50_000
+
+
+async def test_a_recording_in_short_chunks_may_come_as_fast_as_it_goes(
+    server_with: ServerWith,
+) -> None:
+    wire = Hands(*[bytes(2 * 160)] * 6_000, Control.CLOSE)  # a minute in chunks of 10 ms
+    await served(server_with(), wire)
+    assert wire.ending is not None
+    assert wire.ending.code == "OK"
+
+
 async def test_a_stream_may_be_told_to_end_more_than_once(server_with: ServerWith) -> None:
     """The server stops while it closes streams: the later reason is given, and nothing fails."""
     server = server_with()
