@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import grpc
 from attempts import CLOSED, HUNG, Kind, Outcome, Target
@@ -16,6 +18,7 @@ TRITON = "/inference.GRPCInferenceService/"
 PUBLIC = (TRITON + "ServerLive", TRITON + "ServerReady")
 ENTRIES = 100_000
 """Of a map: some two megabytes that take a parser most of a second."""
+STREAMING = ("/StreamingRecognize", "/ModelStreamInfer")
 MOST_ANSWERS = 1_000
 FAILURES = ("UNKNOWN", "INTERNAL", "DATA_LOSS")
 UNSENT = "Internal error from Core"
@@ -84,20 +87,24 @@ async def called(target: Target, method: str, messages: Sequence[bytes]) -> Outc
     """Call a method over a connection of its own, and judge the status that it ends with."""
     metadata = [("authorization", f"Bearer {target.key}")] if target.key is not None else []
     async with grpc.aio.insecure_channel(target.grpc) as channel:
-        # to the wire every call is a stream; a unary method takes one of one message
-        call = channel.stream_stream(method)(
-            iter(messages), metadata=metadata, timeout=target.patience_s
-        )
-        try:
-            left = MOST_ANSWERS
-            async for _ in call:
-                if not (left := left - 1):
-                    call.cancel()
-        except grpc.aio.AioRpcError:
-            pass  # its status is asked for below
+        given: dict[str, Any] = {"metadata": metadata, "timeout": target.patience_s}
+        if method.endswith(STREAMING):
+            call = channel.stream_stream(method)(iter(messages), **given)
+            await _read(call)
+        else:
+            call = channel.unary_unary(method)(messages[0], **given)
         status = (await call.code()).name
         details = (await call.details() or "")[:200]
     return _judged(target, method, status, details)
+
+
+async def _read(call: Any) -> None:
+    """Read a stream's answers, up to its end; how that came is in its status."""
+    left = MOST_ANSWERS
+    with suppress(grpc.aio.AioRpcError):
+        async for _ in call:
+            if not (left := left - 1):
+                call.cancel()
 
 
 def _judged(target: Target, method: str, status: str, details: str) -> Outcome:
