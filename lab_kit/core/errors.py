@@ -130,6 +130,22 @@ class OperatorLocked(LabError):
     http_status = 403
 
 
+class UnknownPath(LabError):
+    """Nothing is served under that path."""
+
+    code = Code.NOT_FOUND
+    reason = "UNKNOWN_PATH"
+    http_status = 404
+
+
+class MethodNotAllowed(LabError):
+    """The path is served, but not with that method."""
+
+    code = Code.UNIMPLEMENTED
+    reason = "METHOD_NOT_ALLOWED"
+    http_status = 405
+
+
 class ModelNotFound(LabError):
     """No model of that name is in the catalog or loaded."""
 

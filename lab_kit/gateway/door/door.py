@@ -12,10 +12,11 @@ from typing import Any
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.types import Message, Receive
 
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.open_streams import OpenStream
-from lab_kit.core.errors import GoingAway, SystemOverloaded
+from lab_kit.core.errors import GoingAway, PayloadTooLarge, SystemOverloaded
 from lab_kit.core.events import PriorityClass
 from lab_kit.gateway.door.call import Call, http_call
 from lab_kit.gateway.door.identify import named_for_log
@@ -146,10 +147,15 @@ class Admitted:
         return self._held.enter_context(self._door.lease(version))
 
 
+MAX_SMALL_BODY_BYTES = 65_536
+"""Of what an operator sends: a label, a policy, some thresholds."""
+
+
 def guarded(door: Door, role: Role = Role.CALLER) -> type[APIRoute]:
     """A kind of HTTP route that reads or changes what is there, and does no work.
 
-    The framework reads a body before it asks a dependency, so the key is asked around both.
+    The framework reads a body, of any size, before it asks a dependency; so the key is asked and
+    the size is bounded around it.
     """
 
     class Guarded(APIRoute):
@@ -159,8 +165,35 @@ def guarded(door: Door, role: Role = Role.CALLER) -> type[APIRoute]:
 
             async def handled(request: Request) -> Response:
                 async with door.open(http_call(request), role):
+                    if request.method in ("PUT", "POST"):
+                        request = Request(request.scope, _given(await _small_body(request)))
                     return await handle(request)
 
             return handled
 
     return Guarded
+
+
+async def _small_body(request: Request) -> bytes:
+    """The body.
+
+    Raises:
+        PayloadTooLarge: it is more than `MAX_SMALL_BODY_BYTES`.
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_SMALL_BODY_BYTES:
+            raise PayloadTooLarge(
+                f"a body of more than {MAX_SMALL_BODY_BYTES:,} bytes",
+                "what the request is documented with",
+                "send these fields alone",
+            )
+    return body
+
+
+def _given(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

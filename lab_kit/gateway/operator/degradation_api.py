@@ -12,7 +12,7 @@ from lab_kit.core.errors import InvalidParameter
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.door.keys import Role
 from lab_kit.gateway.observe.dead_letters import DeadLetters
-from lab_kit.gateway.operator.versions_api import MAX_BODY_BYTES, PREFIX
+from lab_kit.gateway.operator.versions_api import PREFIX
 from lab_kit.stream.sink.steps import STEPS, SwitchableSteps
 
 
@@ -41,9 +41,7 @@ def degradation_routes(
     door: Door, watch: Watch, steps: SwitchableSteps, letters: DeadLetters
 ) -> APIRouter:
     """The routes, bound to the server's parts."""
-    router = APIRouter(
-        prefix=PREFIX, route_class=guarded(door, Role.OPERATOR), max_body_size=MAX_BODY_BYTES
-    )
+    router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR))
 
     @router.get("/degradation")
     def degradation() -> dict[str, Any]:

@@ -23,8 +23,6 @@ from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.version import Label
 
 PREFIX = "/operator"
-MAX_BODY_BYTES = 65_536
-"""Of what an operator sends: a label, a policy, some thresholds."""
 POLICIES: dict[str, Callable[..., Batching]] = {
     "none": NoBatching,
     "static": Static,
@@ -43,9 +41,7 @@ class LabelBody(BaseModel):
 
 def version_routes(door: Door, versions: Versions) -> APIRouter:
     """The routes, bound to the server's parts."""
-    router = APIRouter(
-        prefix=PREFIX, route_class=guarded(door, Role.OPERATOR), max_body_size=MAX_BODY_BYTES
-    )
+    router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR))
 
     @router.get("/versions")
     def listing() -> dict[str, Any]:

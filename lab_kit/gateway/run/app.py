@@ -2,10 +2,16 @@
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from lab_kit.core.errors import InvalidParameter, LabError
+from lab_kit.core.errors import (
+    InvalidParameter,
+    LabError,
+    MethodNotAllowed,
+    UnknownPath,
+)
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.recordings import recording_routes
@@ -52,6 +58,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)
     app.add_exception_handler(RequestValidationError, _correct)
+    app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(ClientDisconnect, _note_hang_up)
     app.add_middleware(RefuseForeignPages, keys=door.keys, is_local=is_local)
     # the last one added is the outermost: durations need the trace that is around them, and what
@@ -76,6 +83,29 @@ async def _correct(request: Request, error: Exception) -> Response:
         wrong, "a request that fits the schema", "send these fields as the schema has them"
     )
     return error_response(refusal, request_id_of(request))
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself, in the same envelope."""
+    assert isinstance(error, HTTPException)
+    path = request.url.path[:200]
+    match error.status_code:
+        case 404:
+            refusal: LabError = UnknownPath(
+                f"the path {path}", "one that is served", "see /openapi.json for those that are"
+            )
+        case 405:
+            allowed = (error.headers or {}).get("Allow", "another method")
+            refusal = MethodNotAllowed(
+                f"{request.method} of {path}", allowed, "use what is allowed there"
+            )
+        case _:
+            refusal = InvalidParameter(
+                str(error.detail)[:200], "a request that fits", "see /openapi.json"
+            )
+    answer = error_response(refusal, request_id_of(request))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _note_hang_up(_: Request, __: Exception) -> Response:

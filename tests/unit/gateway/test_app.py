@@ -213,6 +213,30 @@ def test_metrics_and_readiness_say_nothing_of_who_called(server_with: ServerWith
         assert said not in told
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "size", "status", "reason"),
+    [
+        ("GET", "/no/such/path", 0, 404, "UNKNOWN_PATH"),
+        ("DELETE", "/v1/models", 0, 405, "METHOD_NOT_ALLOWED"),
+        ("PUT", "/operator/batching", 70_000, 413, "PAYLOAD_TOO_LARGE"),
+        ("PUT", "/operator/degradation", 0, 400, "INVALID_PARAMETER"),
+    ],
+)
+def test_what_the_framework_refuses_comes_in_the_same_envelope(
+    server_with: ServerWith, method: str, path: str, size: int, status: int, reason: str
+) -> None:
+    server = server_with(ScriptedEngine())
+    server.keys.operator = "right"
+    answer = TestClient(create_app(server)).request(
+        method, path, content=bytes(size), headers={"authorization": "Token right"}
+    )
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert error["reason"] == reason
+    assert error["request_id"] == answer.headers["x-request-id"]
+    assert ("allow" in answer.headers) == (status == 405)
+
+
 def test_what_nobody_foresaw_comes_in_the_same_envelope(server_with: ServerWith) -> None:
     app = create_app(server_with(ScriptedEngine(RuntimeError("a secret of the runtime"))))
     client = TestClient(app, raise_server_exceptions=False)
