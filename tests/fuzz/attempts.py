@@ -143,18 +143,19 @@ class Tally:
 async def attack(
     kind: Kind, target: Target, seconds: float, seed: int, only: int | None = None
 ) -> Tally:
-    """Make attempts for so long; those under way are finished.
+    """Make attempts for so long, each shape's first ones in any case; finish those under way.
 
     Args:
         target: with its key.
         only: make this one attempt, to have its outcome again.
     """
     tally, until_s = Tally(), time.monotonic() + seconds
+    first_round = 2 * len(kind.shapes)
     numbers: Iterator[int] = itertools.count() if only is None else iter([only])
 
     async def keep_trying() -> None:
         for number in numbers:
-            if time.monotonic() > until_s:
+            if time.monotonic() > until_s and number >= first_round:
                 return
             shape, aimed = _turn(kind, target, number)
             chance = random.Random(f"{seed}-{number}")
