@@ -34,8 +34,6 @@ ADDRESS = re.compile(r"0x[0-9a-f]+")
 """Of an object in memory: the same error has another one each time."""
 UNFORESEEN = re.compile(r"\b(ERROR|CRITICAL)\b|never retrieved|never awaited")
 """In a log line: what nobody expected. A traceback is told by the line that names its error."""
-REFUSAL = "ASGI callable returned without completing handshake."
-"""How uvicorn tells of each upgrade that was refused, as an error though it is none."""
 TIME = re.compile(r"^\d{4}-\S+ \S+ ")
 
 
@@ -189,7 +187,7 @@ def unforeseen(lines: Sequence[str], key: str | None) -> tuple[str, ...]:
             # the first line after it that is not indented names the error
             error = next((later for later in lines[number + 1 :] if later[:1] != " "), line)
             found[ADDRESS.sub("0x...", error)] += 1
-        elif UNFORESEEN.search(line) and REFUSAL not in line:
+        elif UNFORESEEN.search(line):
             found[ADDRESS.sub("0x...", TIME.sub("", line))] += 1
         if key is not None and key in line:
             found["a line with the caller's key"] += 1
