@@ -19,6 +19,7 @@ ENDPOINT_S = 0.2
 """Silence that ends an utterance; the provider publishes none."""
 LONGEST_S = 60.0
 MOST_BYTES = 10_485_760
+MOST_CHANNELS = 8
 _WAV = b"RIFF"
 
 
@@ -136,9 +137,11 @@ def channels_of(decoding: Any) -> int:
         InvalidParameter: no such number.
     """
     channels = int(decoding.audio_channel_count)
-    if channels < 0:
+    if not 0 <= channels <= MOST_CHANNELS:
         raise InvalidParameter(
-            f"audio_channel_count {channels}", "1 or more", "send 1, or leave it out for mono"
+            f"audio_channel_count {channels}",
+            f"1 to {MOST_CHANNELS}",
+            "send 1, or leave it out for mono",
         )
     return channels or 1
 

@@ -103,6 +103,7 @@ def test_what_is_too_long_is_refused_by_name(content: bytes) -> None:
         ({"encoding": 4}, InvalidParameter),
         ({"sample_rate_hertz": 0}, UnsupportedSampleRate),
         ({"audio_channel_count": -1}, InvalidParameter),
+        ({"audio_channel_count": 9}, InvalidParameter),
         ({"content": b""}, InvalidParameter),
         ({"content": bytes(MOST_BYTES + 1)}, InvalidMessage),
     ],

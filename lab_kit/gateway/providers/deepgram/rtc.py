@@ -19,6 +19,7 @@ from aiortc import (
     RTCRtpReceiver,
     RTCSessionDescription,
 )
+from aiortc.exceptions import OperationError
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
@@ -143,9 +144,14 @@ async def _offered(request: Request) -> RTCSessionDescription:
 
 
 async def _answered(peer: RTCPeerConnection, offered: RTCSessionDescription) -> str:
+    _take_opus_alone(peer)
     try:
         await peer.setRemoteDescription(offered)
         await peer.setLocalDescription(await peer.createAnswer())
+    except OperationError as error:
+        raise InvalidMessage(
+            "an offer without a codec that is spoken here", "Opus", "offer the audio track as Opus"
+        ) from error
     # the library looks for parts that a strange offer does not have, and says so in many ways
     except (ValueError, LookupError, AssertionError, AttributeError, TypeError) as error:
         raise InvalidMessage(
@@ -154,6 +160,14 @@ async def _answered(peer: RTCPeerConnection, offered: RTCSessionDescription) -> 
             "offer one audio track and one data channel",
         ) from error
     return str(peer.localDescription.sdp)
+
+
+def _take_opus_alone(peer: RTCPeerConnection) -> None:
+    """The library also decodes G.722 and G.711, at rates that are not `RATE_HZ`."""
+    known = RTCRtpReceiver.getCapabilities("audio")
+    assert known is not None, "None stands for a kind of track that the library does not have"
+    opus = [codec for codec in known.codecs if codec.mimeType == "audio/opus"]
+    peer.addTransceiver("audio", direction="recvonly").setCodecPreferences(opus)
 
 
 class RtcWire:

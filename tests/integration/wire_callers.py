@@ -1,0 +1,562 @@
+"""A caller on each live wire who says what a provider's client never would, and hears the answer.
+
+What comes back is told in the wire's own terms, so that a test can compare it with what is
+documented of that wire.
+"""
+
+import asyncio
+import base64
+import fractions
+import json
+import socket as sockets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import grpc
+import httpx
+from aiortc.rtcsctptransport import WEBRTC_STRING
+from av.packet import Packet
+from google.cloud import speech_v1, speech_v2
+from server_process import HANG_S, RAW, eventually, is_at_rest, plain, speech
+from test_openai_realtime import SPEECH, TRANSCRIPT
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from lab_kit.client import ServerAddress
+from lab_kit.wires.webrtc import FRAME_S, RtcCall, open_rtc_call
+
+
+class LiveWire(StrEnum):
+    """The wires of live streams, in whose words each speaks."""
+
+    DEEPGRAM = "Deepgram"
+    OPENAI = "OpenAI"
+    GOOGLE_1 = "Google v1"
+    GOOGLE_2 = "Google v2"
+    WEBRTC = "WebRTC"
+
+
+LOST = "lost"
+"""How a connection ends about which nothing is said."""
+CHUNK_BYTES = 4_800
+"""At most a quarter of what one of Google's messages may hold."""
+RATE_HZ = 16_000
+RECEIVE_BUFFER_BYTES = 4_096
+_NARROW = [("grpc.http2.lookahead_bytes", 256), ("grpc.http2.bdp_probe", 0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a stream ended, or was refused.
+
+    Attributes:
+        code: the HTTP status of a refusal, else a close frame's code, a call's status, or the code
+            of the Close message.
+        reason: the refusal's body, the close frame's or the Close message's reason, or the details
+            of the status.
+        said: the text of the finals, in plain words.
+        finals: how many of them have words.
+        errors: codes of the errors that were told on the open stream.
+        headers: of a refusal over HTTP.
+    """
+
+    code: int | str
+    reason: str
+    said: str = ""
+    finals: int = 0
+    errors: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refused(Exception):
+    """The stream was refused before it was open; how is in ``outcome``."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"{outcome.code} {outcome.reason}")
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a caller asks for when it connects.
+
+    Attributes:
+        options: Deepgram's query, for the wires that have it; on others, the fields of the
+            configuration.
+        host: whose name the request is sent under; None sends the server's address.
+        offer: what is made of WebRTC's offer before it is sent; None sends it as it is.
+        reads_little: the system holds little for this caller while it does not read.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    host: str | None = None
+    offer: Callable[[str], str] | None = None
+    reads_little: bool = False
+
+
+class Caller:
+    """An open stream.
+
+    Attributes:
+        heard: every message so far.
+        is_over: the stream has been heard out.
+    """
+
+    speech = speech("two-cities-best")
+    pause = bytes(16_000)
+    """Half a second of silence, after which what was said before is owed."""
+    rate_hz = RATE_HZ
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+        self.is_over = False
+        self._new = asyncio.Event()
+
+    @property
+    def phrase(self) -> bytes:
+        """Some words and a pause."""
+        return self.speech[: 2 * self.rate_hz] + self.pause
+
+    async def audio(self, data: bytes) -> None:
+        """One message of audio, whatever it holds."""
+        raise NotImplementedError
+
+    async def text(self, data: bytes) -> None:
+        """One message where the wire has commands, whatever it holds."""
+        raise NotImplementedError
+
+    async def keep_alive(self) -> None:
+        """Keep the stream open, without audio."""
+        raise NotImplementedError
+
+    async def finalize(self) -> None:
+        """Ask for a final."""
+        raise NotImplementedError
+
+    async def finish(self) -> None:
+        """Say that no more will come."""
+        raise NotImplementedError
+
+    async def taken(self) -> None:
+        """Wait until the server has taken what was sent, where the wire has a way to ask."""
+
+    def stop_reading(self) -> None:
+        """Take nothing more that the server sends."""
+
+    def read_again(self) -> None:
+        """Take what was sent meanwhile."""
+
+    async def hear_out(self) -> Outcome:
+        """Everything up to the end."""
+        raise NotImplementedError
+
+    def texts(self) -> list[str]:
+        """Of the finals so far, in their order."""
+        raise NotImplementedError
+
+    def spoken(self) -> tuple[str, int]:
+        """The finals' words, and how many finals have any."""
+        texts = [text for text in self.texts() if text]
+        return plain(" ".join(texts)), len(texts)
+
+    async def say(self, data: bytes | None = None) -> None:
+        """Speech and a pause behind it, or ``data``, as fast as it goes."""
+        data = self.speech + self.pause if data is None else data
+        for start in range(0, len(data), CHUNK_BYTES):
+            await self.audio(data[start : start + CHUNK_BYTES])
+
+    async def until_final(self, number: int = 1) -> None:
+        """Wait for so many finals with words."""
+        await self.until(lambda: self.spoken()[1] >= number)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for messages till it holds, or till none will come; they are heard elsewhere."""
+        async with asyncio.timeout(HANG_S):
+            while not holds() and not self.is_over:
+                self._new.clear()
+                await self._new.wait()
+
+    def over(self) -> None:
+        """No more will be heard."""
+        self.is_over = True
+        self._new.set()
+
+    def _hear(self, message: Any) -> None:
+        self.heard.append(message)
+        self._new.set()
+
+
+class DeepgramCaller(Caller):
+    """Binary audio and JSON commands on a WebSocket."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        super().__init__()
+        self.socket = socket
+
+    async def send(self, message: Any, text: bool | None = None) -> None:
+        """A message, or its frames; what the server closed takes none, and says why by itself."""
+        with suppress(ConnectionClosed):
+            await self.socket.send(message, text=text)
+            await asyncio.sleep(0)  # a socket with room never waits, and nobody would read
+
+    async def audio(self, data: bytes) -> None:
+        await self.send(data)
+
+    async def text(self, data: bytes) -> None:
+        await self.send(data, text=True)
+
+    async def keep_alive(self) -> None:
+        await self.send('{"type":"KeepAlive"}')
+
+    async def finalize(self) -> None:
+        await self.send('{"type":"Finalize"}')
+
+    async def finish(self) -> None:
+        await self.send('{"type":"CloseStream"}')
+
+    async def taken(self) -> None:
+        """A text that is no command is answered in its turn."""
+        await self.text(b"is that all?")
+        await self.until(lambda: any(m["type"] == "Error" for m in self.heard))
+
+    def stop_reading(self) -> None:
+        self.socket.transport.pause_reading()
+
+    def read_again(self) -> None:
+        self.socket.transport.resume_reading()
+
+    async def hear_out(self) -> Outcome:
+        try:
+            while True:
+                self._hear(json.loads(await self.socket.recv()))
+        except ConnectionClosed as closed:
+            if closed.rcvd is None:
+                return self.outcome(LOST, "")
+            return self.outcome(closed.rcvd.code, closed.rcvd.reason)
+
+    def outcome(self, code: int | str, reason: str) -> Outcome:
+        """What Deepgram's messages said, and this end."""
+        errors = tuple(m["variant"] for m in self.heard if m["type"] == "Error")
+        return Outcome(code, reason, *self.spoken(), errors)
+
+    def texts(self) -> list[str]:
+        finals = [m for m in self.heard if m["type"] == "Results" and m["is_final"]]
+        return [m["channel"]["alternatives"][0]["transcript"] for m in finals]
+
+
+class OpenAICaller(DeepgramCaller):
+    """The same socket, with audio as base64 in JSON."""
+
+    speech = SPEECH
+    pause = bytes(24_000)
+    rate_hz = 24_000
+
+    async def audio(self, data: bytes) -> None:
+        await self.event("input_audio_buffer.append", audio=base64.b64encode(data).decode())
+
+    async def keep_alive(self) -> None:
+        await self.update()
+
+    async def taken(self) -> None:
+        await self.update()
+        await self.until(lambda: any(m["type"] == "session.updated" for m in self.heard))
+
+    async def finalize(self) -> None:
+        await self.audio(bytes(CHUNK_BYTES))
+        await self.event("input_audio_buffer.commit")
+
+    async def finish(self) -> None:
+        """The dialect has no word for the end: a client closes when it has heard enough."""
+        await self.socket.close()
+
+    async def until_error(self) -> None:
+        """Wait for an `error` event."""
+        await self.until(lambda: any(m["type"] == "error" for m in self.heard))
+
+    async def update(self, **audio_input: Any) -> None:
+        """Choose; without a choice, the session is told again."""
+        session = {"type": "transcription", "audio": {"input": audio_input}}
+        await self.event("session.update", session=session)
+
+    async def event(self, kind: str, **fields: Any) -> None:
+        """One event."""
+        await self.send(json.dumps({"type": kind, **fields}))
+
+    def outcome(self, code: int | str, reason: str) -> Outcome:
+        errors = tuple(m["error"]["code"] for m in self.heard if m["type"] == "error")
+        return Outcome(code, reason, *self.spoken(), errors)
+
+    def texts(self) -> list[str]:
+        return [m["transcript"] for m in self.heard if m["type"] == TRANSCRIPT + "completed"]
+
+
+class GoogleCaller(Caller):
+    """A call of StreamingRecognize; the two versions differ in their messages.
+
+    Attributes:
+        configuration: the first message.
+    """
+
+    def __init__(self, call: Any, first: Any, audio: str) -> None:
+        super().__init__()
+        kind = type(first)
+        self.configuration: bytes = kind.serialize(first)
+        self._call = call
+        self._kind = kind
+        self._audio = audio
+        self._reads = asyncio.Event()
+        self._reads.set()
+
+    async def audio(self, data: bytes) -> None:
+        await self.text(self._kind.serialize(self._kind({self._audio: data})))
+
+    async def text(self, data: bytes) -> None:
+        """A call that has ended takes no more, and says why by itself."""
+        with suppress(grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
+            await self._call.write(data)
+
+    async def keep_alive(self) -> None:
+        await self.audio(b"")
+
+    async def finish(self) -> None:
+        await self._call.done_writing()
+
+    def stop_reading(self) -> None:
+        self._reads.clear()
+
+    def read_again(self) -> None:
+        self._reads.set()
+
+    async def hear_out(self) -> Outcome:
+        # a call that has broken has no more to read, and its status says why
+        with suppress(grpc.RpcError):
+            while (
+                await self._reads.wait() and (data := await self._call.read()) is not grpc.aio.EOF
+            ):
+                self._hear(data)
+        code, details = await self._call.code(), await self._call.details()
+        return Outcome(code.name, details, *self.spoken())
+
+    def texts(self) -> list[str]:
+        api = speech_v1 if self._audio == "audio_content" else speech_v2
+        read = api.StreamingRecognizeResponse.deserialize
+        finals = [r for data in self.heard for r in read(data).results if r.is_final]
+        return [r.alternatives[0].transcript for r in finals]
+
+
+class WebRtcCaller(DeepgramCaller):
+    """Opus over UDP, Deepgram's words on a data channel; 20 ms a packet."""
+
+    def __init__(self, call: RtcCall, url: str) -> None:
+        Caller.__init__(self)
+        self._call = call
+        self._url = url
+
+    async def send(self, message: Any, text: bool | None = None) -> None:
+        """A text on the channel; one that is closed takes none."""
+        if self._call.channel.readyState == "open":
+            self._call.channel.send(message)
+
+    async def audio(self, data: bytes) -> None:
+        """Nobody holds back who sends by UDP, and what comes too fast is lost: five times as fast
+        as it was spoken."""
+        self._call.send_audio(data)
+        await asyncio.sleep(len(data) / 32_000 / 5)
+
+    async def text(self, data: bytes) -> None:
+        """As a string, though it may be none, and longer than the peer says it takes."""
+        sctp = self._call._peer.sctp
+        sctp._data_channel_queue.append((self._call.channel, WEBRTC_STRING, data))
+        await sctp._data_channel_flush()
+
+    async def until_let_go(self) -> None:
+        """Wait until the server holds nothing for anybody, which says nothing to a peer that waits;
+        the library would find out after half a minute."""
+        await eventually(lambda: is_at_rest(self._url), "at rest")
+        self._call.channel.emit("close")
+
+    async def no_opus_packet(self) -> None:
+        """Behind the sound, one packet after another that is none."""
+        track, sound = self._call._track, self._call._track.recv
+        packets = 0
+
+        async def recv() -> Any:
+            nonlocal packets
+            if track._sound:
+                return await sound()
+            await asyncio.sleep(FRAME_S)
+            packets += 1
+            packet = Packet(b"RIFF" * 8)
+            packet.pts = track._samples + packets * round(RATE_HZ * FRAME_S)
+            packet.time_base = fractions.Fraction(1, RATE_HZ)
+            return packet
+
+        track.recv = recv  # type: ignore[method-assign]
+        self._call.send_audio(bytes(2 * round(RATE_HZ * FRAME_S)))
+
+    async def finish(self) -> None:
+        self._call.flush_audio()
+        await super().finish()
+
+    def stop_reading(self) -> None:
+        async def lose(_: Any) -> None: ...
+
+        self._call._peer.sctp._receive_data_chunk = lose
+
+    def read_again(self) -> None:
+        del self._call._peer.sctp._receive_data_chunk
+
+    async def hear_out(self) -> Outcome:
+        async for arrived in self._call.messages():
+            message = json.loads(arrived.text)
+            if message["type"] == "Close":
+                return self.outcome(message["code"], message["reason"])
+            self._hear(message)
+        return self.outcome(LOST, "")
+
+
+# -- connecting ----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _socket(server: ServerAddress, path: str, asked: Asked) -> AsyncIterator[Any]:
+    address = urlsplit(server.url)
+    plug = sockets.socket()
+    if asked.reads_little:  # before there is a connection, whose window must not shrink
+        plug.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    plug.connect((address.hostname, address.port))
+    key = {} if server.key is None else {"Authorization": f"Token {server.key}"}
+    try:
+        async with connect(
+            f"ws://{asked.host or address.netloc}{path}",
+            sock=plug,
+            additional_headers=key | dict(asked.headers),
+            compression=None,
+            proxy=None,
+            max_queue=None,
+            close_timeout=2,
+        ) as socket:
+            yield socket
+    except InvalidStatus as refused:
+        answer = refused.response
+        body = (answer.body or b"").decode()
+        raise Refused(Outcome(answer.status_code, body, headers=answer.headers)) from refused
+
+
+@asynccontextmanager
+async def _deepgram(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    path = "/v1/listen?" + urlencode({**RAW, **asked.options})
+    async with _socket(server, path, asked) as socket:
+        yield DeepgramCaller(socket)
+
+
+@asynccontextmanager
+async def _openai(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    async with _socket(server, "/v1/realtime?intent=transcription", asked) as socket:
+        caller = OpenAICaller(socket)
+        if asked.options:
+            await caller.update(**asked.options)
+        yield caller
+
+
+@asynccontextmanager
+async def _google_1(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    config = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "en-US"}
+    chosen = {"streaming_config": {"config": config | dict(asked.options)}}
+    first = speech_v1.StreamingRecognizeRequest(chosen)
+    async with _call(server, "v1", first, asked) as call:
+        yield GoogleCaller(call, first, "audio_content")
+
+
+@asynccontextmanager
+async def _google_2(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    decoding = {"encoding": 1, "sample_rate_hertz": 16_000, "audio_channel_count": 1}
+    config = {"explicit_decoding_config": decoding | dict(asked.options)}
+    chosen = {"streaming_config": {"config": config | {"language_codes": ["en-US"]}}}
+    first = speech_v2.StreamingRecognizeRequest(chosen)
+    async with _call(server, "v2", first, asked) as call:
+        yield GoogleCaller(call, first, "audio")
+
+
+@asynccontextmanager
+async def _call(
+    server: ServerAddress, version: str, first: Any, asked: Asked
+) -> AsyncIterator[Any]:
+    method = f"/google.cloud.speech.{version}.Speech/StreamingRecognize"
+    metadata = [] if server.key is None else [("x-goog-api-key", server.key)]
+    options = _NARROW if asked.reads_little else []
+    async with grpc.aio.insecure_channel(server.grpc, options=options) as channel:
+        call = channel.stream_stream(method)(metadata=metadata)
+        with suppress(grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
+            await call.write(type(first).serialize(first))
+        try:
+            yield call
+        finally:
+            call.cancel()
+
+
+@asynccontextmanager
+async def _webrtc(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    host = {} if asked.host is None else {"host": asked.host}
+    key = {} if server.key is None else {"authorization": f"Bearer {server.key}"}
+    headers = {"content-type": "application/sdp", **key, **host, **asked.headers}
+
+    async def exchange(offer: str) -> str:
+        offer = offer if asked.offer is None else asked.offer(offer)
+        async with httpx.AsyncClient(trust_env=False, timeout=HANG_S) as http:
+            answer = await http.post(
+                f"{server.url}/v1/rtc", content=offer, params=asked.options, headers=headers
+            )
+        if answer.status_code != 201:
+            raise Refused(Outcome(answer.status_code, answer.text, headers=answer.headers))
+        return answer.text
+
+    async with open_rtc_call(RATE_HZ, exchange) as call:
+        yield WebRtcCaller(call, server.url)
+
+
+_Connect = Callable[[ServerAddress, Asked], AbstractAsyncContextManager[Caller]]
+_CONNECT: dict[LiveWire, _Connect] = {
+    LiveWire.DEEPGRAM: _deepgram,
+    LiveWire.OPENAI: _openai,
+    LiveWire.GOOGLE_1: _google_1,
+    LiveWire.GOOGLE_2: _google_2,
+    LiveWire.WEBRTC: _webrtc,
+}
+
+
+def connected(
+    wire: LiveWire, server: ServerAddress, asked: Asked | None = None
+) -> AbstractAsyncContextManager[Caller]:
+    """Connect.
+
+    Raises:
+        Refused: the server does not want it.
+    """
+    return _CONNECT[wire](server, asked or Asked())
+
+
+Act = Callable[[Any], Awaitable[None]]
+
+
+async def outcome_of(
+    wire: LiveWire, server: ServerAddress, act: Act | None = None, asked: Asked | None = None
+) -> Outcome:
+    """Connect, do what ``act`` does, and hear the stream out meanwhile."""
+    try:
+        async with asyncio.timeout(HANG_S), connected(wire, server, asked) as caller:
+            hearing = asyncio.create_task(caller.hear_out())
+            hearing.add_done_callback(lambda _: caller.over())
+            try:
+                if act is not None:
+                    await act(caller)
+                return await hearing
+            finally:
+                hearing.cancel()
+    except Refused as refused:
+        return refused.outcome
