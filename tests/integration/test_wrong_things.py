@@ -135,6 +135,14 @@ async def too_much(caller: Any) -> None:
     await caller.say(bytes(round(SMALL.stream_audio_s * 2 * 24_000)))
 
 
+async def in_tiny_pieces(caller: Any) -> None:
+    """A sample a message, until the server has had enough."""
+    for _ in range(100_000):
+        if caller.is_over:
+            return
+        await caller.audio(bytes(2))
+
+
 async def no_command(caller: Any) -> None:
     """Then go on as if nothing had been."""
     await caller.text(b"is that all?")
@@ -238,6 +246,7 @@ FORBIDDEN = Gets(403, '"FORBIDDEN"')
 BAD_QUERY = Gets(400, '"err_code":"INVALID_QUERY_PARAMETER","err_msg":".*"request_id"')
 BAD_UPDATE = Gets(1000, errors=("invalid_parameter",))
 BAD_CONFIG = Gets("INVALID_ARGUMENT")
+TOO_MANY = "messages with .* s of sound"
 TOO_MUCH = "more than 20 s of audio"
 OVERLOADED = r"^SYSTEM_OVERLOADED: "
 
@@ -406,6 +415,19 @@ TABLE = (
             WEBRTC: replace(BAD_DATA, words=f"^DATA-0000: .*{TOO_MUCH}"),
         },
         say_then(too_much),
+    ),
+    Row(
+        "thousands of messages with next to no sound",
+        on_small_limits,
+        {
+            DEEPGRAM: replace(BAD_DATA, words=f"^DATA-0000: .*{TOO_MANY}"),
+            OPENAI: Gets(
+                1008, f"^PAYLOAD_TOO_LARGE: .*{TOO_MANY}", ("payload_too_large",), owed=SAID
+            ),
+            **on_google(Cannot("a caller who writes on hears of its end from its own library")),
+            WEBRTC: Cannot("each of its packets holds 20 ms"),
+        },
+        say_then(in_tiny_pieces),
     ),
     Row(
         "audio faster than it is recognized",
