@@ -8,8 +8,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[impor
 
 from lab_kit.core.errors import InvalidMessage
 from lab_kit.core.events import Event, StreamOptions
+from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.google.server import LAB_FIELD
-from lab_kit.dialects.google.versions import V1, decoded
+from lab_kit.dialects.google.versions import V1
 from lab_kit.protocol.record import event_of
 
 METHOD = f"/{V1.service}/StreamingRecognize"
@@ -44,7 +45,7 @@ def parse_response(data: bytes) -> tuple[Event, int, str] | None:
     Raises:
         InvalidMessage: it is none of this server's.
     """
-    response = decoded(V1.response, data)
+    response = decoded_message(V1.response, data)
     text = "".join(result.alternatives[0].transcript for result in response.results)
     note = next((f.data for f in UnknownFieldSet(response) if f.field_number == LAB_FIELD), None)
     if note is None:

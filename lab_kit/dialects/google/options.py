@@ -12,8 +12,9 @@ from typing import Any
 
 from lab_kit.core.errors import InvalidMessage, InvalidParameter
 from lab_kit.core.events import StreamOptions
+from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.google.errors import malordered
-from lab_kit.dialects.google.versions import V1, V2, ApiVersion, decoded
+from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 
 ENDPOINT_S = 0.2
 """Silence that ends an utterance; the provider publishes none."""
@@ -65,7 +66,7 @@ def parse_config(api: ApiVersion, data: bytes) -> StreamConfig:
         InvalidMessage: it is not a configuration.
         InvalidParameter: what it asks for is not spoken here.
     """
-    message = decoded(api.request, data)
+    message = decoded_message(api.request, data)
     if not message.HasField("streaming_config"):
         raise malordered("expected the streaming_config first")
     config = message.streaming_config
@@ -79,7 +80,7 @@ def parse_recording(api: ApiVersion, data: bytes) -> Recording:
         InvalidMessage: no such message, or more audio in it than a call may hold.
         InvalidParameter: what it asks for is not spoken here.
     """
-    message = decoded(api.recording_request, data)
+    message = decoded_message(api.recording_request, data)
     source = message.audio if api is V1 else message
     if source.HasField("uri"):
         raise InvalidParameter(

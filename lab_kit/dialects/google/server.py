@@ -18,9 +18,10 @@ from lab_kit.audio.pcm import FloatArray, frame_bytes, to_float
 from lab_kit.audio.resample import to_model_rate
 from lab_kit.core.errors import InvalidMessage, InvalidParameter, LabError, PayloadTooLarge
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.google.errors import malordered, stream_status
 from lab_kit.dialects.google.options import Recording, StreamConfig
-from lab_kit.dialects.google.versions import ApiVersion, decoded, duration, set_billed
+from lab_kit.dialects.google.versions import ApiVersion, duration, set_billed
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 from lab_kit.protocol.record import described
 
@@ -36,7 +37,7 @@ def audio_of(api: ApiVersion, data: bytes) -> bytes:
     Raises:
         InvalidMessage: it is none, or holds more than a message may.
     """
-    message = decoded(api.request, data)
+    message = decoded_message(api.request, data)
     if message.HasField("streaming_config"):
         raise malordered("expected audio after the streaming_config")
     audio = bytes(getattr(message, api.audio))

@@ -13,10 +13,6 @@ from typing import Any
 
 from google.cloud.speech_v1.types import cloud_speech as v1
 from google.cloud.speech_v2.types import cloud_speech as v2
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-from lab_kit.core.errors import InvalidMessage
-from lab_kit.core.wire_format import MOST_FIELDS, has_too_many_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +77,6 @@ V2 = ApiVersion(
     " instead.",
     too_long="ABORTED",
 )
-
-
-def decoded(kind: Any, data: bytes) -> Any:
-    """A message from its bytes.
-
-    Raises:
-        InvalidMessage: they are not one, or one of too many parts.
-    """
-    if has_too_many_fields(data, kind.DESCRIPTOR):
-        raise InvalidMessage(
-            f"a {kind.DESCRIPTOR.name} of more than {MOST_FIELDS:,} fields",
-            "at most that many",
-            "send fewer of them, or packed",
-        )
-    try:
-        return kind.FromString(data)
-    except DecodeError as error:
-        raise InvalidMessage(
-            f"bytes that are no {kind.DESCRIPTOR.name} ({error})",
-            f"a serialized {kind.DESCRIPTOR.full_name}",
-            "send the message of this version of the API",
-        ) from error
 
 
 def duration(seconds: float) -> dict[str, int]:

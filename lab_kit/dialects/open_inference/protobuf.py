@@ -6,11 +6,9 @@ tritonclient cannot read typed contents back into arrays.
 
 from typing import Any
 
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tritonclient.grpc import service_pb2 as pb
 
-from lab_kit.core.errors import InvalidMessage, InvalidParameter
-from lab_kit.core.wire_format import MOST_FIELDS, has_too_many_fields
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.dialects.open_inference.messages import (
     IndexEntry,
     InferRequest,
@@ -34,28 +32,6 @@ _CONTENTS = {
 }
 MOST_TYPED = 3_000_000
 """Values of a tensor that is not raw: 30 s at 96 kHz. Each becomes an object."""
-
-
-def decoded(kind: Any, data: bytes) -> Any:
-    """A message from its bytes.
-
-    Raises:
-        InvalidMessage: they are not one, or one of too many parts.
-    """
-    if has_too_many_fields(data, kind.DESCRIPTOR):
-        raise InvalidMessage(
-            f"a {kind.DESCRIPTOR.name} of more than {MOST_FIELDS:,} fields",
-            "at most that many",
-            "send fewer of them, or packed",
-        )
-    try:
-        return kind.FromString(data)
-    except DecodeError as error:
-        raise InvalidMessage(
-            f"bytes that are no {kind.DESCRIPTOR.name} ({error})",
-            f"a serialized {kind.DESCRIPTOR.full_name}",
-            "send the message of the Open Inference Protocol",
-        ) from error
 
 
 def parse_request(message: Any) -> InferRequest:

@@ -166,7 +166,9 @@ def guarded(door: Door, role: Role = Role.CALLER) -> type[APIRoute]:
             async def handled(request: Request) -> Response:
                 async with door.open(http_call(request), role):
                     if request.method in ("PUT", "POST"):
-                        request = Request(request.scope, _given(await _small_body(request)))
+                        request = Request(
+                            request.scope, _given(await small_body(request, MAX_SMALL_BODY_BYTES))
+                        )
                     return await handle(request)
 
             return handled
@@ -174,18 +176,18 @@ def guarded(door: Door, role: Role = Role.CALLER) -> type[APIRoute]:
     return Guarded
 
 
-async def _small_body(request: Request) -> bytes:
-    """The body.
+async def small_body(request: Request, most_bytes: int) -> bytes:
+    """The body of a request that brings no recording.
 
     Raises:
-        PayloadTooLarge: it is more than `MAX_SMALL_BODY_BYTES`.
+        PayloadTooLarge: it has more than ``most_bytes``.
     """
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_SMALL_BODY_BYTES:
+        if len(body) > most_bytes:
             raise PayloadTooLarge(
-                f"a body of more than {MAX_SMALL_BODY_BYTES:,} bytes",
+                f"a body of more than {most_bytes:,} bytes",
                 "what the request is documented with",
                 "send these fields alone",
             )

@@ -29,7 +29,7 @@ from starlette.responses import Response
 from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
 from lab_kit.dialects import deepgram
 from lab_kit.gateway.door.call import http_call, request_id_of
-from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.door import Door, small_body
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.observe.failures import Failures
@@ -92,13 +92,15 @@ async def _serve(
     Args:
         answer: is given the SDP, or why there is none.
     """
-    call, peer = http_call(request), local_peer()
-    wire = RtcWire(peer, streams.limits.unsent_s, _is_close)
+    call = http_call(request)
+    wire: RtcWire | None = None
     try:
         async with door.open(call) as admitted:
             options = deepgram.parse_query(dict(request.query_params) | _SOUND)
             place = admitted.stream(options.priority_class)
             described = await _offered(request)
+            peer = local_peer()  # it makes keys and a certificate, so for nobody who is refused
+            wire = RtcWire(peer, streams.limits.unsent_s, _is_close)
             dialect = Deepgram(options, str(call.request_id), place.lease.engine.model)
             stream = LiveStream(streams, place, wire, dialect)
             said = await _answered(peer, described)
@@ -113,7 +115,8 @@ async def _serve(
         else:
             answer.set_exception(error)
     finally:
-        await wire.release()
+        if wire is not None:
+            await wire.release()
 
 
 async def _close(peer: RTCPeerConnection) -> None:
@@ -125,15 +128,7 @@ async def _close(peer: RTCPeerConnection) -> None:
 
 
 async def _offered(request: Request) -> RTCSessionDescription:
-    text = b""
-    async for piece in request.stream():
-        text += piece
-        if len(text) > MAX_OFFER_BYTES:
-            raise PayloadTooLarge(
-                f"an offer of more than {MAX_OFFER_BYTES:,} bytes",
-                "an SDP offer",
-                "offer one audio track and one data channel, and no more",
-            )
+    text = await small_body(request, MAX_OFFER_BYTES)
     if not text.startswith(b"v=0") or b"m=audio" not in text:
         raise InvalidMessage(
             f"a body of {len(text):,} bytes that offers no audio",

@@ -10,6 +10,7 @@ import grpc
 from tritonclient.grpc import service_pb2 as pb
 
 from lab_kit.core.errors import LabError
+from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.errors import grpc_status
 from lab_kit.gateway.door.call import REQUEST_ID
@@ -121,7 +122,7 @@ class InferenceService:
         return await self._calls.message(context, partial(self._decoded, admitted.caller, kind))
 
     async def _decoded(self, caller: str, kind: Any, data: bytes) -> Any:
-        decode = partial(protobuf.decoded, kind, data)
+        decode = partial(decoded_message, kind, data)
         if len(data) <= AT_ONCE_BYTES:
             return decode()
         return await self._preparation.run(caller, decode)
