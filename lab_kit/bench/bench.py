@@ -28,7 +28,7 @@ from lab_kit.engine.batching import Batching
 from lab_kit.experiments import load
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE
 from lab_kit.gateway.observe.tracing import FILE_VARIABLE, SHARE_VARIABLE
-from lab_kit.gateway.operator.versions_api import policy_body
+from lab_kit.gateway.operator.versions_api import policy_of
 from lab_kit.gateway.run.process import DEFAULT_MODEL
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
@@ -239,7 +239,7 @@ class Bench(Caller):
         Raises:
             ConnectionFailed: the server cannot be reached, or refused it.
         """
-        await self.operator.set_batching(policy_body(batching))
+        await self.operator.set_batching(policy_of(batching))
 
     def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
         """The end of the server's log."""

@@ -4,14 +4,14 @@ It sees wires and dialects only, so it works against any server that speaks them
 """
 
 from lab_kit.client.address import ServerAddress, Wire
-from lab_kit.client.degradation import DegradationStatus, LevelChange
 from lab_kit.client.inference import InferCall, Inference
 from lab_kit.client.live import LiveClient, connect
 from lab_kit.client.operator import Operator
 from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.streaming import stream, stream_over
-from lab_kit.client.versions import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionStatus
 from lab_kit.client.wires import WIRES, connect_over
+from lab_kit.protocol.degradation import DegradationStatus, LevelChange
+from lab_kit.protocol.versions import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionStatus
 
 __all__ = [
     "WIRES",

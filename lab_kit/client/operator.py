@@ -1,14 +1,28 @@
 """The client of the operator's API: versions and labels, batching, degradation, dead letters."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import httpx
 
-from lab_kit.client.degradation import DegradationStatus, LevelChange
-from lab_kit.client.requests import refused, unreachable
-from lab_kit.client.versions import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionStatus
+from lab_kit.client.requests import read_as, refused, unreachable
+from lab_kit.protocol.degradation import (
+    DeadLetter,
+    DeadLetterList,
+    DegradationStatus,
+    StepSwitch,
+)
+from lab_kit.protocol.versions import (
+    BatchingPolicy,
+    CacheUse,
+    LabelMove,
+    ShadowReport,
+    VersionList,
+    VersionStatus,
+)
 
+_T = TypeVar("_T")
 PREFIX = "/operator"
 _TIMEOUT_S = 120.0
 """A large model on a slow disk is loaded within it."""
@@ -27,8 +41,8 @@ class Operator:
 
     async def versions(self) -> list[VersionStatus]:
         """Every version in the server's repository, in order."""
-        answer = await self._ask("GET", "/versions")
-        return [_version(version) for version in answer["versions"]]
+        listing = await self._ask(VersionList, "GET", "/versions")
+        return list(listing.versions)
 
     async def load_version(self, version: int) -> VersionStatus:
         """Load a version; returns when it is ready.
@@ -36,7 +50,7 @@ class Operator:
         Raises:
             VersionNotFound, VersionFailed: there is none, or it cannot be served; says why.
         """
-        return _version(await self._ask("POST", f"/versions/{version}/load?wait=true"))
+        return await self._ask(VersionStatus, "POST", f"/versions/{version}/load?wait=true")
 
     async def unload_version(self, version: int) -> VersionStatus:
         """Free a version once nobody is served by it any more.
@@ -44,7 +58,7 @@ class Operator:
         Raises:
             VersionConflict: it carries a label.
         """
-        return _version(await self._ask("POST", f"/versions/{version}/unload"))
+        return await self._ask(VersionStatus, "POST", f"/versions/{version}/unload")
 
     async def set_label(
         self, label: str, version: int, share: float | None = None
@@ -59,12 +73,13 @@ class Operator:
             VersionConflict: the version is not ready.
             InvalidParameter: no such label, or a share that is missing or out of place.
         """
-        body = {"version": version, "share": share}
-        return _version(await self._ask("PUT", f"/labels/{label}", body))
+        return await self._ask(
+            VersionStatus, "PUT", f"/labels/{label}", asdict(LabelMove(version, share))
+        )
 
     async def remove_label(self, label: str) -> None:
         """Take the canary's or the shadow's label off."""
-        await self._ask("DELETE", f"/labels/{label}")
+        await self._answer("DELETE", f"/labels/{label}")
 
     async def shadow_report(self) -> ShadowReport:
         """How the shadow compares so far.
@@ -72,8 +87,7 @@ class Operator:
         Raises:
             VersionNotFound: no version is the shadow.
         """
-        answer = await self._ask("GET", "/shadow")
-        return ShadowReport(**answer | {"pairs": tuple(ShadowPair(**p) for p in answer["pairs"])})
+        return await self._ask(ShadowReport, "GET", "/shadow")
 
     async def cache_use(self, version: int, since: CacheUse | None = None) -> CacheUse:
         """What a loaded version's decoder cache costs, and how it was used.
@@ -85,24 +99,23 @@ class Operator:
             VersionNotFound, VersionConflict: there is none, or it is not loaded.
         """
         since_ns = since.frames[-1].at_ns if since is not None and since.frames else 0
-        answer = await self._ask("GET", f"/versions/{version}/cache?since_ns={since_ns}")
-        frames = (
-            CacheFrame(**f | {"runs": tuple((owner, slots) for owner, slots in f["runs"])})
-            for f in answer["frames"]
-        )
-        return CacheUse(**answer | {"frames": tuple(frames)})
+        return await self._ask(CacheUse, "GET", f"/versions/{version}/cache?since_ns={since_ns}")
 
-    async def batching(self) -> dict[str, Any]:
-        """The batching policy in force: its name, and its numbers by name."""
-        return await self._ask("GET", "/batching")
+    async def batching(self) -> BatchingPolicy:
+        """The batching policy in force."""
+        return await self._ask(BatchingPolicy, "GET", "/batching")
 
-    async def set_batching(self, policy: Mapping[str, Any]) -> None:
-        """Change it, in the form in which `batching` tells it."""
-        await self._ask("PUT", "/batching", policy)
+    async def set_batching(self, policy: BatchingPolicy) -> None:
+        """Change it.
+
+        Raises:
+            InvalidParameter: numbers that the policy does not take.
+        """
+        await self._answer("PUT", "/batching", asdict(policy))
 
     async def degradation(self) -> DegradationStatus:
         """How far the service is reduced, and why."""
-        return _degradation_status(await self._ask("GET", "/degradation"))
+        return await self._ask(DegradationStatus, "GET", "/degradation")
 
     async def set_degradation_thresholds(self, **thresholds: float) -> DegradationStatus:
         """Change what counts as pressure, by name; what is left out is as at the start.
@@ -110,7 +123,7 @@ class Operator:
         Raises:
             InvalidParameter: no such threshold, or a value that has no meaning.
         """
-        return _degradation_status(await self._ask("PUT", "/degradation", thresholds))
+        return await self._ask(DegradationStatus, "PUT", "/degradation", thresholds)
 
     async def fail_step(self, name: str, fails: bool = True) -> None:
         """Make an optional step of postprocessing fail, or mend it.
@@ -118,15 +131,20 @@ class Operator:
         Raises:
             InvalidParameter: there is no such step.
         """
-        await self._ask("PUT", f"/steps/{name}", {"fails": fails})
+        await self._answer("PUT", f"/steps/{name}", asdict(StepSwitch(fails)))
 
-    async def dead_letters(self) -> list[dict[str, Any]]:
+    async def dead_letters(self) -> list[DeadLetter]:
         """Decodes that failed for good, oldest first."""
-        return list((await self._ask("GET", "/dead-letters"))["letters"])
+        return list((await self._ask(DeadLetterList, "GET", "/dead-letters")).letters)
 
     async def _ask(
+        self, kind: type[_T], method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> _T:
+        return read_as(kind, (await self._answer(method, path, body)).content)
+
+    async def _answer(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
+    ) -> httpx.Response:
         # a machine's proxy settings must not get between a notebook and its own server
         async with httpx.AsyncClient(
             base_url=self._url + PREFIX, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False
@@ -137,13 +155,4 @@ class Operator:
                 raise unreachable(self._url, error) from error
         if answer.status_code >= 400:
             raise refused(answer)
-        return dict(answer.json()) if answer.content else {}
-
-
-def _degradation_status(told: Mapping[str, Any]) -> DegradationStatus:
-    changes = tuple(LevelChange(**change) for change in told["changes"])
-    return DegradationStatus(**{**told, "changes": changes})
-
-
-def _version(told: Mapping[str, Any]) -> VersionStatus:
-    return VersionStatus(**{**told, "labels": tuple(told["labels"])})
+        return answer

@@ -1,12 +1,12 @@
 """One request, one answer: a recording transcribed whole; and the comparison of clocks."""
 
-import json
 import time
-from typing import Any
+from dataclasses import asdict
+from typing import TypeVar
 
 import httpx
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from lab_kit.core.call_record import RequestCall
 from lab_kit.core.clock import ClockOffset, ClockProbe, best_offset
@@ -18,15 +18,16 @@ from lab_kit.core.errors import (
     Unauthenticated,
 )
 from lab_kit.protocol.error_body import ErrorEnvelope
+from lab_kit.protocol.health import Alive
+from lab_kit.protocol.recordings import LINES, TRANSCRIBE_PATH, Transcript
 
-TRANSCRIBE_PATH = "/v1/audio:transcribe"
 PROBES = 8
 """The fastest of a few exchanges bounds the clock error; more hardly improve it on one machine."""
 _TIMEOUT_S = 120.0
 _JSON = "application/json"
 _OPEN_METRICS = "application/openmetrics-text"
-_LINES = "application/x-ndjson"
 _KINDS: dict[int, type[LabError]] = {401: Unauthenticated, 503: SystemOverloaded}
+_T = TypeVar("_T")
 
 
 def _client(url: str, key: str | None) -> httpx.AsyncClient:
@@ -73,7 +74,7 @@ async def transcribe(
                 "POST",
                 TRANSCRIBE_PATH,
                 content=audio,
-                headers={"content-type": content_type, "accept": _LINES if streamed else _JSON},
+                headers={"content-type": content_type, "accept": LINES if streamed else _JSON},
             )
             async with request as response:
                 first_byte_ns = time.perf_counter_ns()
@@ -83,26 +84,19 @@ async def transcribe(
         received_ns = time.perf_counter_ns()
     if response.status_code != 200:
         raise refused(response)
-    answer: dict[str, Any] = json.loads(response.text.splitlines()[-1])
-    if "error" in answer:
-        raise refused_midway(answer)
-    try:
-        return RequestCall(
-            name=name,
-            text=answer["text"],
-            audio_s=answer["audio_s"],
-            sent_ns=sent_ns,
-            first_byte_ns=first_byte_ns,
-            received_ns=received_ns,
-            remote_ns=answer["stages_ns"],
-            clock=clock,
-            device=answer["device"],
-            version=answer["version"],
-        )
-    except KeyError as error:
-        raise InvalidMessage(
-            f"an answer without {error}", "the lab's own API", "check the server's address"
-        ) from error
+    answer = _transcript(response.content)
+    return RequestCall(
+        name=name,
+        text=answer.text,
+        audio_s=answer.audio_s,
+        sent_ns=sent_ns,
+        first_byte_ns=first_byte_ns,
+        received_ns=received_ns,
+        remote_ns=asdict(answer.stages_ns),
+        clock=clock,
+        device=answer.device,
+        version=answer.version,
+    )
 
 
 async def exemplars(url: str, metric: str) -> dict[str, float]:
@@ -128,20 +122,43 @@ async def exemplars(url: str, metric: str) -> dict[str, float]:
 async def _probe(client: httpx.AsyncClient) -> ClockProbe:
     sent_ns = time.perf_counter_ns()
     try:
-        answer = (await client.get("/healthz")).json()
+        answer = await client.get("/healthz")
     except httpx.HTTPError as error:
         raise unreachable(str(client.base_url), error) from error
     received_ns = time.perf_counter_ns()
-    return ClockProbe(sent_ns, answer["received_ns"], answer["sent_ns"], received_ns)
+    told = read_as(Alive, answer.content)
+    return ClockProbe(sent_ns, told.received_ns, told.sent_ns, received_ns)
 
 
-def refused_midway(answer: dict[str, Any]) -> LabError:
-    """The error for an answer that began well and ended with an envelope."""
-    envelope = ErrorEnvelope.model_validate(answer)
-    return envelope.raised() or ConnectionFailed(
-        f"the server gave up: {envelope.error.message}",
+def read_as(kind: type[_T], body: bytes | str) -> _T:
+    """An answer's body as a message of our own API.
+
+    Raises:
+        InvalidMessage: it is none of that kind.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the body"
+        raise InvalidMessage(
+            f"{place}: {first['msg']}",
+            f"a {kind.__name__} of the lab's own API",
+            "check the server's address, and that it is a lab_kit of this version",
+        ) from error
+
+
+def _transcript(body: bytes) -> Transcript:
+    """The answer, which is the last line where it came in lines; that may be an error instead."""
+    last = body.rstrip(b"\n").rpartition(b"\n")[2]
+    try:
+        failed = ErrorEnvelope.model_validate_json(last)
+    except ValidationError:
+        return read_as(Transcript, last)
+    raise failed.raised() or ConnectionFailed(
+        f"the server gave up: {failed.error.message}",
         "every segment",
-        "try again later" if envelope.error.retryable else "change what the reason names",
+        "try again later" if failed.error.retryable else "change what the reason names",
     )
 
 
@@ -165,6 +182,6 @@ def refused(response: httpx.Response) -> LabError:
     kind = _KINDS.get(response.status_code, ConnectionFailed)
     return kind(
         f"the server refused with {response.status_code}: {response.text[:300]}",
-        "200",
+        "an answer with status 200",
         "change what the reason names" if response.status_code < 500 else "try again later",
     )

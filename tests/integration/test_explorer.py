@@ -9,6 +9,7 @@ from lab_kit import datasets
 from lab_kit.bench import Bench
 from lab_kit.engine.batching import Continuous, Dynamic
 from lab_kit.experiments.load import Constant
+from lab_kit.protocol.versions import BatchingPolicy
 from lab_kit.show.load.explorer import MOST_POINTS, Explorer, batching_explorer
 
 PLAN = Constant(4.0, 0.5)
@@ -23,7 +24,7 @@ async def test_a_point_a_setting_on_the_policy_that_was_asked_for(bench: Bench) 
         await asyncio.to_thread(explored.wait)
         assert list(explored.runs) == ["4 in 20 ms", "2 in 50 ms"]
         in_force = await bench.operator.batching()
-        assert in_force == {"policy": "dynamic", "max_batch": 2, "max_wait_s": 0.05}
+        assert in_force == BatchingPolicy("dynamic", max_batch=2, max_wait_s=0.05)
     finally:
         await bench.use(Continuous(4))
     assert all(len(run.counted) == 2 for (run,) in explored.runs.values())

@@ -35,6 +35,7 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.measure.accuracy import bare_words, word_error_rate
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import Settings
+from lab_kit.protocol.versions import BatchingPolicy
 
 KEY = "versions"
 CLIP = "two-cities-opening"
@@ -243,10 +244,7 @@ async def test_the_batching_policy_changes_while_it_serves(calm: Bench) -> None:
     before = await calm.operator.batching()
     calls = [asyncio.create_task(calm.transcribe(datasets.clip(SHORT))) for _ in range(3)]
     await calm.use(Dynamic(max_batch=2, max_wait_s=0.02))
-    assert await calm.operator.batching() == {
-        "policy": "dynamic",
-        "max_batch": 2,
-        "max_wait_s": 0.02,
-    }
+    expected = BatchingPolicy("dynamic", max_batch=2, max_wait_s=0.02)
+    assert await calm.operator.batching() == expected
     assert len({call.text for call in await asyncio.gather(*calls)}) == 1
     await calm.operator.set_batching(before)

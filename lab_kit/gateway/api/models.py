@@ -1,12 +1,11 @@
 """The models that can be asked for."""
 
-from typing import Any
-
 from fastapi import APIRouter
 
 from lab_kit.core.clock import seconds_of
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.versions.versions import Versions
+from lab_kit.protocol.models import ModelEntry, ModelList
 
 OWNER = "lab_kit"
 """Of the versions that this server publishes; whose weights they hold is in the catalog."""
@@ -17,20 +16,19 @@ def model_routes(door: Door, versions: Versions) -> APIRouter:
     router = APIRouter(route_class=guarded(door))
 
     @router.get("/v1/models")
-    def models() -> dict[str, Any]:
+    def models() -> ModelList:
         """The models that can be asked for, as OpenAI lists its own; the rest is ours."""
         model = versions.production
         published = versions.status(int(model.version)).published
-        entry = {
-            "id": model.name,
-            "object": "model",
+        entry = ModelEntry(
+            id=model.name,
             # a version whose description was damaged since it was loaded has no date any more
-            "created": seconds_of(published) if published else None,
-            "owned_by": OWNER,
-            "version": model.version,
-            "architecture": model.architecture,
-            "device": model.device,
-        }
-        return {"object": "list", "data": [entry]}
+            created=seconds_of(published) if published else None,
+            owned_by=OWNER,
+            version=model.version,
+            architecture=model.architecture,
+            device=model.device,
+        )
+        return ModelList((entry,))
 
     return router

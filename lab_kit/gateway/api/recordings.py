@@ -1,12 +1,12 @@
 """A recording transcribed in one request."""
 
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from pydantic import TypeAdapter
+from starlette.responses import Response, StreamingResponse
 
 from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
@@ -19,11 +19,30 @@ from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import Body, RecordingCall, Uploads, recording_call, unless_gone
 from lab_kit.protocol.error_body import ErrorEnvelope
+from lab_kit.protocol.recordings import (
+    LINES,
+    TRANSCRIBE_PATH,
+    Segment,
+    SegmentLine,
+    Stages,
+    Transcript,
+)
 from lab_kit.stream.sink.steps import STEPS, asked_for
 
-TRANSCRIBE_PATH = "/v1/audio:transcribe"
 _RAW = "audio/l16"
-_LINES = "application/x-ndjson"
+_SOUND = {"schema": {"type": "string", "format": "binary"}}
+_DESCRIBED: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": dict.fromkeys(("audio/wav", "audio/flac", "audio/ogg", _RAW), _SOUND),
+    },
+    "parameters": [
+        {"name": name, "in": "query", "schema": {"type": "boolean", "default": False}}
+        for name in STEPS
+    ],
+}
+"""What the framework cannot see, since the body is read as bytes and the query by the steps."""
+_line: TypeAdapter[SegmentLine | Transcript] = TypeAdapter(SegmentLine | Transcript)
 
 
 def recording_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
@@ -31,8 +50,13 @@ def recording_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
     router = APIRouter()
     admitted = Annotated[RecordingCall, Depends(recording_call(door))]
 
-    @router.post(TRANSCRIBE_PATH)
-    async def transcribe(request: Request, call: admitted) -> Response:
+    @router.post(
+        TRANSCRIBE_PATH,
+        response_model=Transcript,
+        responses={200: {"content": {LINES: {}}}},
+        openapi_extra=_DESCRIBED,
+    )
+    async def transcribe(request: Request, call: admitted) -> Transcript | Response:
         """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
 
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done. The
@@ -47,9 +71,9 @@ def recording_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
         received_ns, audio = await uploads.decoded(request, call.caller, decode)
         answer = RecordingAnswer(call.lease.engine.model, request_id_of(request), received_ns)
         finals = uploads.preparation.recognize(call.caller, call.lease, audio, steps)
-        if _LINES in request.headers.get("accept", ""):
-            return StreamingResponse(answer.lines(finals, audio), media_type=_LINES)
-        return JSONResponse(await unless_gone(request, answer.whole(finals, audio)))
+        if LINES in request.headers.get("accept", ""):
+            return StreamingResponse(answer.lines(finals, audio), media_type=LINES)
+        return await unless_gone(request, answer.whole(finals, audio))
 
     return router
 
@@ -99,50 +123,45 @@ class RecordingAnswer:
         self._received_ns = received_ns
         self._finals: list[Final] = []
 
-    async def lines(self, finals: AsyncIterator[Final], audio: FloatArray) -> AsyncIterator[str]:
+    async def lines(self, finals: AsyncIterator[Final], audio: FloatArray) -> AsyncIterator[bytes]:
         """Each segment as a line of JSON when it is done; last, everything, or what went wrong."""
         try:
             async for final in finals:
                 self._finals.append(final)
-                yield json.dumps({"segment": _segment(final)}) + "\n"
+                yield _line.dump_json(SegmentLine(_segment(final))) + b"\n"
         except LabError as error:  # the status is out already, so the last line has to say it
-            yield json.dumps(ErrorEnvelope.of(error, self._request_id).json_body()) + "\n"
+            yield ErrorEnvelope.of(error, self._request_id).model_dump_json().encode() + b"\n"
             return
-        yield json.dumps(self._body(audio)) + "\n"
+        yield _line.dump_json(self._transcript(audio)) + b"\n"
 
-    async def whole(self, finals: AsyncIterator[Final], audio: FloatArray) -> dict[str, Any]:
+    async def whole(self, finals: AsyncIterator[Final], audio: FloatArray) -> Transcript:
         """Everything, when everything is done."""
         self._finals = [final async for final in finals]
-        return self._body(audio)
+        return self._transcript(audio)
 
-    def _body(self, audio: FloatArray) -> dict[str, Any]:
-        return {
-            "text": " ".join(final.text for final in self._finals if final.text),
-            "segments": [_segment(final) for final in self._finals],
-            "audio_s": len(audio) / SAMPLE_RATE_HZ,
-            "model": self._model.name,
-            "version": self._model.version,
-            "device": self._model.device,
-            "stages_ns": self._stages(),
-        }
+    def _transcript(self, audio: FloatArray) -> Transcript:
+        return Transcript(
+            text=" ".join(final.text for final in self._finals if final.text),
+            segments=tuple(_segment(final) for final in self._finals),
+            audio_s=len(audio) / SAMPLE_RATE_HZ,
+            model=self._model.name,
+            version=self._model.version,
+            device=self._model.device,
+            stages_ns=self._stages(),
+        )
 
-    def _stages(self) -> dict[str, int]:
+    def _stages(self) -> Stages:
         """Stamps in order; without speech nothing was asked of the engine."""
         now_ns = time.perf_counter_ns()
         timings = [final.timing for final in self._finals]
-        return {
-            "received": self._received_ns,
-            "decoded": min((t.submitted_ns for t in timings), default=now_ns),
-            "started": min((t.started_ns for t in timings), default=now_ns),
-            "finished": max((t.finished_ns for t in timings), default=now_ns),
-            "responded": time.perf_counter_ns(),
-        }
+        return Stages(
+            received=self._received_ns,
+            decoded=min((t.submitted_ns for t in timings), default=now_ns),
+            started=min((t.started_ns for t in timings), default=now_ns),
+            finished=max((t.finished_ns for t in timings), default=now_ns),
+            responded=time.perf_counter_ns(),
+        )
 
 
-def _segment(final: Final) -> dict[str, Any]:
-    return {
-        "start_s": final.start_s,
-        "end_s": final.end_s,
-        "text": final.text,
-        "confidence": final.confidence,
-    }
+def _segment(final: Final) -> Segment:
+    return Segment(final.start_s, final.end_s, final.text, final.confidence)

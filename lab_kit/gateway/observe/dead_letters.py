@@ -9,42 +9,18 @@ import json
 import logging
 import wave
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
 from lab_kit.core.clock import wall_clock_iso
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.protocol.degradation import DeadLetter
 from lab_kit.stream.failed_decode import FailedDecode
 
 _log = logging.getLogger(__name__)
 
 MOST_KEPT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One decode that failed for good.
-
-    Attributes:
-        number: counts letters, from 1.
-        at: when, in UTC, as ISO 8601.
-        request_id: names the call, as its answer, traces and logs do.
-        stream_id: names the stream in the same way.
-        trace_id: of its trace; empty where it was not sampled.
-        audio_s: length of the sound.
-        tries: how often it was tried.
-        error: what the last try raised.
-    """
-
-    number: int
-    at: str
-    request_id: str
-    stream_id: str
-    trace_id: str
-    audio_s: float
-    tries: int
-    error: str
 
 
 class DeadLetters:

@@ -1,10 +1,8 @@
 """The operator's view of the service level: what it is, why, what was given up; how to try it."""
 
 from dataclasses import asdict
-from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
 
 from lab_kit.capacity.degradation import Thresholds
 from lab_kit.capacity.watch import Watch
@@ -13,28 +11,14 @@ from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.door.keys import Role
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.operator.versions_api import PREFIX
+from lab_kit.protocol.degradation import (
+    DeadLetterList,
+    DegradationStatus,
+    LevelChange,
+    StepSwitch,
+    ThresholdChange,
+)
 from lab_kit.stream.sink.steps import STEPS, SwitchableSteps
-
-
-class ThresholdsBody(BaseModel):
-    """`capacity.degradation.Thresholds`, and the share of the workers that may be promised."""
-
-    model_config = ConfigDict(extra="forbid")
-    final_wait_s: float = Thresholds().final_wait_s
-    queue_wait_s: float = Thresholds().queue_wait_s
-    busy: float = Thresholds().busy
-    saturated: float = Thresholds().saturated
-    rise_s: float = Thresholds().rise_s
-    fall: float = Thresholds().fall
-    fall_s: float = Thresholds().fall_s
-    fill: float | None = None
-
-
-class StepBody(BaseModel):
-    """Whether an optional step is made to fail."""
-
-    model_config = ConfigDict(extra="forbid")
-    fails: bool
 
 
 def degradation_routes(
@@ -44,30 +28,30 @@ def degradation_routes(
     router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR))
 
     @router.get("/degradation")
-    def degradation() -> dict[str, Any]:
+    def degradation() -> DegradationStatus:
         """The level, what is seen, and the last steps; stamps are the server's monotonic clock."""
-        return {
-            "level": watch.degradation.level,
-            "name": watch.level,
-            "pressure": watch.degradation.pressure,
-            "signals": asdict(watch.signals),
-            "thresholds": asdict(watch.degradation.thresholds) | {"fill": watch.cost.fill},
-            "open_streams": len(door.streams),
-            "workers_a_stream": watch.cost.workers,
-            "capacity": watch.capacity,
-            "changes": [asdict(change) for change in watch.changes],
-        }
+        return DegradationStatus(
+            level=watch.degradation.level,
+            name=watch.level,
+            pressure=watch.degradation.pressure,
+            signals=asdict(watch.signals),
+            thresholds=asdict(watch.degradation.thresholds) | {"fill": watch.cost.fill},
+            open_streams=len(door.streams),
+            workers_a_stream=watch.cost.workers,
+            capacity=watch.capacity,
+            changes=tuple(LevelChange(**asdict(change)) for change in watch.changes),
+        )
 
     @router.put("/degradation")
-    def put_degradation(body: ThresholdsBody) -> dict[str, Any]:
+    def put_degradation(body: ThresholdChange) -> DegradationStatus:
         """Change what counts as pressure; what is left out is as the server began."""
-        given = body.model_dump()
-        fill = given.pop("fill")
+        given = {name: number for name, number in asdict(body).items() if number is not None}
+        fill = given.pop("fill", None)
         watch.use(Thresholds(**given), fill)
         return degradation()
 
     @router.put("/steps/{name}")
-    def put_step(name: str, body: StepBody) -> dict[str, bool]:
+    def put_step(name: str, body: StepSwitch) -> dict[str, bool]:
         """Make an optional step fail, or mend it: a fault to be found."""
         if name not in STEPS:
             raise InvalidParameter(
@@ -77,9 +61,8 @@ def degradation_routes(
         return {step: step in steps.failing for step in STEPS}
 
     @router.get("/dead-letters")
-    def dead_letters() -> dict[str, Any]:
+    def dead_letters() -> DeadLetterList:
         """Decodes that failed for good: whose, how often tried, why. Never the sound."""
-        kept = [asdict(letter) for letter in letters.letters()]
-        return {"total": letters.total, "letters": kept}
+        return DeadLetterList(letters.total, letters.letters())
 
     return router

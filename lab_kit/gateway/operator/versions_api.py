@@ -8,19 +8,24 @@ network should carry them in.
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
-from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.door.keys import Role
-from lab_kit.gateway.versions.state import VersionStatus
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.version import Label
+from lab_kit.protocol.versions import (
+    BatchingPolicy,
+    CacheUse,
+    LabelMove,
+    ShadowReport,
+    VersionList,
+    VersionStatus,
+)
 
 PREFIX = "/operator"
 POLICIES: dict[str, Callable[..., Batching]] = {
@@ -31,98 +36,81 @@ POLICIES: dict[str, Callable[..., Batching]] = {
 }
 
 
-class LabelBody(BaseModel):
-    """Where a label goes; ``share`` for the canary alone."""
-
-    model_config = ConfigDict(extra="forbid")
-    version: int
-    share: float | None = None
-
-
 def version_routes(door: Door, versions: Versions) -> APIRouter:
     """The routes, bound to the server's parts."""
     router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR))
 
     @router.get("/versions")
-    def listing() -> dict[str, Any]:
+    def listing() -> VersionList:
         """Every version in the repository, newly published ones too."""
-        return {"model": versions.model, "versions": [_told(v) for v in versions.statuses()]}
+        return VersionList(versions.model, tuple(versions.statuses()))
 
-    @router.post("/versions/{number}/load")
-    async def load(number: int, wait: bool = False) -> Response:
+    @router.post("/versions/{number}/load", responses={202: {"model": VersionStatus}})
+    async def load(number: int, answer: Response, wait: bool = False) -> VersionStatus:
         """Load a version: 202 at once, or with ``?wait=true`` its end, good or bad."""
         loading = await asyncio.to_thread(versions.loader.load, number)
         if wait:
             # shielded: an operator who hangs up does not stop what was begun
             await asyncio.shield(asyncio.wrap_future(loading))
-        return await asyncio.to_thread(_status, number, 200 if wait else 202)
+        else:
+            answer.status_code = 202
+        return await asyncio.to_thread(versions.status, number)
 
     @router.post("/versions/{number}/unload")
-    def unload(number: int) -> Response:
+    def unload(number: int) -> VersionStatus:
         """Free a version; while it still serves somebody, it drains."""
         versions.unload(number)
-        return _status(number, 200)
+        return versions.status(number)
 
     @router.get("/versions/{number}/cache")
-    def cache(number: int, since_ns: int = 0) -> dict[str, Any]:
+    def cache(number: int, since_ns: int = 0) -> CacheUse:
         """What the decoder's cache of a loaded version costs, and how it was used."""
-        return asdict(versions.cache(number, since_ns))
+        return CacheUse(**asdict(versions.cache(number, since_ns)))
 
     @router.put("/labels/{label}")
-    def put_label(label: Label, body: LabelBody) -> Response:
+    def put_label(label: Label, body: LabelMove) -> VersionStatus:
         """Move a label; it decides about new streams and requests only."""
         versions.routing.set_label(label, body.version, body.share)
-        return _status(body.version, 200)
+        return versions.status(body.version)
 
-    @router.delete("/labels/{label}")
-    def remove_label(label: Label) -> Response:
+    @router.delete("/labels/{label}", status_code=204)
+    def remove_label(label: Label) -> None:
         """Take a label off."""
         versions.routing.remove_label(label)
-        return Response(status_code=204)
 
     @router.get("/shadow")
-    def shadow() -> dict[str, Any]:
+    def shadow() -> ShadowReport:
         """How the shadow's answers compare, with the last pairs that differ."""
-        return asdict(versions.routing.shadow_report())
+        return versions.routing.shadow_report()
 
-    @router.get("/batching")
-    def batching() -> dict[str, Any]:
+    @router.get("/batching", response_model_exclude_none=True)
+    def batching() -> BatchingPolicy:
         """The policy in force."""
-        return policy_body(versions.loader.batching)
+        return policy_of(versions.loader.batching)
 
-    @router.put("/batching")
-    def put_batching(body: dict[str, Any]) -> dict[str, Any]:
+    @router.put("/batching", response_model_exclude_none=True)
+    def put_batching(body: BatchingPolicy) -> BatchingPolicy:
         """Change the policy of every version's engine while it runs."""
-        versions.loader.use(_policy(body))
-        return policy_body(versions.loader.batching)
-
-    def _status(number: int, code: int) -> Response:
-        return JSONResponse(_told(versions.status(number)), code)
+        versions.loader.use(_batching(body))
+        return policy_of(versions.loader.batching)
 
     return router
 
 
-def policy_body(batching: Batching) -> dict[str, Any]:
+def policy_of(batching: Batching) -> BatchingPolicy:
     """A policy as it travels: its name, and its numbers by name."""
     (name,) = (name for name, kind in POLICIES.items() if type(batching) is kind)
     assert is_dataclass(batching)
-    return {"policy": name} | {f.name: getattr(batching, f.name) for f in fields(batching)}
+    numbers = {field.name: getattr(batching, field.name) for field in fields(batching)}
+    return BatchingPolicy(name, **numbers)
 
 
-def _policy(body: dict[str, Any]) -> Batching:
-    name = body.get("policy")
-    if name not in POLICIES:
-        raise InvalidParameter(
-            f"policy {name!r}", f"one of {', '.join(POLICIES)}", "send one of these as policy"
-        )
-    numbers = {key: value for key, value in body.items() if key != "policy"}
+def _batching(policy: BatchingPolicy) -> Batching:
     try:
-        return POLICIES[name](**numbers)
+        return POLICIES[policy.policy](**policy.numbers())
     except TypeError as error:
         raise InvalidParameter(
-            str(error), f"the numbers of {name}", "send what the policy takes, such as max_batch"
+            str(error),
+            f"the numbers of {policy.policy}",
+            "send what the policy takes, such as max_batch",
         ) from error
-
-
-def _told(status: VersionStatus) -> dict[str, Any]:
-    return asdict(status) | {"settings": status.settings.chosen()}

@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from lab_kit.capacity.watch import Watch
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.versions.versions import Versions
+from lab_kit.protocol.health import Alive, NotReady, Ready
 
 
 def health_routes(
@@ -30,31 +30,28 @@ def health_routes(
     router = APIRouter()
 
     @router.get("/healthz")
-    async def healthz() -> dict[str, Any]:
+    async def healthz() -> Alive:
         """Alive; the stamps let a client compare clocks."""
-        received_ns = time.perf_counter_ns()
-        return {"status": "ok", "received_ns": received_ns, "sent_ns": time.perf_counter_ns()}
+        return Alive(received_ns=time.perf_counter_ns(), sent_ns=time.perf_counter_ns())
 
-    @router.get("/readyz")
-    async def readyz() -> Response:
+    @router.get("/readyz", responses={503: {"model": NotReady}})
+    async def readyz(answer: Response) -> Ready | NotReady:
         """Ready once production is loaded and warm, until the server begins to stop."""
         if door.is_ready:
             model = versions.production
-            return JSONResponse(
-                {
-                    "status": "ready",
-                    "model": model.name,
-                    "version": model.version,
-                    "device": model.device,
-                    "grpc_port": grpc_port(),
-                    "degradation": watch.level,
-                    "background_failures": dict(background.failures),
-                }
+            return Ready(
+                model=model.name,
+                version=model.version,
+                device=model.device,
+                grpc_port=grpc_port(),
+                degradation=watch.level,
+                background_failures=dict(background.failures),
             )
+        answer.status_code = 503
         if versions.failure is not None:
-            return JSONResponse({"status": "failed", "reason": versions.failure}, 503)
-        state = "draining" if door.is_draining else "loading"
-        return JSONResponse({"status": state}, 503, {"retry-after": "1"})
+            return NotReady("failed", versions.failure)
+        answer.headers["retry-after"] = "1"
+        return NotReady("draining" if door.is_draining else "loading")
 
     @router.get("/metrics")
     def scrape(request: Request) -> Response:

@@ -14,10 +14,11 @@ from lab_kit.engine.batching import Batching
 from lab_kit.engine.loop import DEFAULT_BATCHING
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Recognizer
-from lab_kit.gateway.versions.state import VersionProgress, VersionState
+from lab_kit.gateway.versions.state import VersionProgress
 from lab_kit.gateway.versions.table import VersionTable
 from lab_kit.gateway.versions.warming import open_warm, version_failure
 from lab_kit.models.store.version import VersionFiles
+from lab_kit.protocol.versions import VersionState
 
 _log = logging.getLogger(__name__)
 

@@ -12,10 +12,11 @@ from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.observed_engine import Outcome
-from lab_kit.gateway.versions.shadow import Shadow, ShadowReport
+from lab_kit.gateway.versions.shadow import Shadow
 from lab_kit.gateway.versions.state import CanaryTurns, VersionProgress
 from lab_kit.gateway.versions.table import VersionTable
 from lab_kit.models.store.version import Label, Labels
+from lab_kit.protocol.versions import ShadowReport
 
 _log = logging.getLogger(__name__)
 

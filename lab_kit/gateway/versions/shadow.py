@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from lab_kit.core.errors import LabError, ModelNotLoaded, SystemOverloaded
@@ -22,6 +22,7 @@ from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import DecodeRequest, Hypothesis
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.measure.accuracy import bare_words, word_error_rate
+from lab_kit.protocol.versions import ShadowPair, ShadowReport
 
 MOST_WAITING = 4
 """Decodes at once in the shadow: enough for a batch, too few to fall behind by seconds."""
@@ -35,42 +36,6 @@ class Comparison(StrEnum):
     DIFFERENT = "different"
     SKIPPED = "skipped"
     FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class ShadowPair:
-    """Two answers to the same audio.
-
-    Attributes:
-        word_error_rate: of ``shadow`` against ``production``; None where production heard no word.
-    """
-
-    audio_s: float
-    production: str
-    shadow: str
-    word_error_rate: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ShadowReport:
-    """The comparison so far.
-
-    Attributes:
-        same, different: by their words; case and punctuation do not count.
-        skipped: not asked, because the shadow had enough to do.
-        failed: the shadow raised an error.
-        word_error_rate: mean over the compared pairs in which production heard a word; None
-            before the first.
-        pairs: the last that differ, newest last.
-    """
-
-    version: int
-    same: int
-    different: int
-    skipped: int
-    failed: int
-    word_error_rate: float | None
-    pairs: tuple[ShadowPair, ...]
 
 
 class Shadow:

@@ -4,22 +4,11 @@ Values only: no thread, no lock and no weights are touched here.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 
 from lab_kit.core.errors import VersionConflict
-from lab_kit.models.store.version import Label, Labels, Settings
-
-
-class VersionState(StrEnum):
-    """Where a version is between the disk and its callers."""
-
-    UNLOADED = "unloaded"
-    LOADING = "loading"
-    READY = "ready"
-    DRAINING = "draining"
-    FAILED = "failed"
-
+from lab_kit.models.store.version import Labels, Settings
+from lab_kit.protocol.versions import VersionState, VersionStatus
 
 _MOVES = {
     VersionState.UNLOADED: {VersionState.LOADING},
@@ -28,26 +17,6 @@ _MOVES = {
     VersionState.DRAINING: {VersionState.UNLOADED},
     VersionState.FAILED: {VersionState.LOADING, VersionState.UNLOADED},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class VersionStatus:
-    """One version as an operator sees it.
-
-    Attributes:
-        share: the canary's share of new streams; None for every other version.
-        reason: why it failed; empty otherwise.
-        in_flight: streams and requests that it serves.
-    """
-
-    number: int
-    state: VersionState
-    labels: tuple[Label, ...]
-    share: float | None
-    reason: str
-    settings: Settings
-    published: str
-    in_flight: int
 
 
 @dataclass(slots=True)
@@ -91,7 +60,7 @@ class VersionProgress:
             labels=labels.of(self.number),
             share=labels.share if labels.canary == self.number else None,
             reason=self.reason,
-            settings=settings,
+            settings=settings.chosen(),
             published=published,
             in_flight=self.in_flight,
         )

@@ -4,8 +4,9 @@ import threading
 
 from lab_kit.core.errors import VersionConflict
 from lab_kit.gateway.versions.lease import Recognizer
-from lab_kit.gateway.versions.state import VersionProgress, VersionState
+from lab_kit.gateway.versions.state import VersionProgress
 from lab_kit.models.store.repository import Repository
+from lab_kit.protocol.versions import VersionState
 
 
 class VersionTable:

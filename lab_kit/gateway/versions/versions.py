@@ -25,10 +25,11 @@ from lab_kit.gateway.versions.lease import Lease, Recognizer
 from lab_kit.gateway.versions.loader import Loader
 from lab_kit.gateway.versions.observed_engine import ObservedEngine
 from lab_kit.gateway.versions.routing import Routing
-from lab_kit.gateway.versions.state import VersionProgress, VersionState, VersionStatus
+from lab_kit.gateway.versions.state import VersionProgress
 from lab_kit.gateway.versions.table import VersionTable
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.version import Label, Settings, VersionFiles
+from lab_kit.protocol.versions import VersionState, VersionStatus
 
 _log = logging.getLogger(__name__)
 

@@ -29,10 +29,10 @@ from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.batching import Dynamic
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease, Recognizer
-from lab_kit.gateway.versions.state import VersionState, VersionStatus
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.version import Label, Labels, VersionFiles
+from lab_kit.protocol.versions import VersionState, VersionStatus
 
 LOUD = np.ones(1_600, np.float32)
 

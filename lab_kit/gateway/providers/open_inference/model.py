@@ -33,8 +33,8 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.versions.lease import Lease
-from lab_kit.gateway.versions.state import VersionState, VersionStatus
 from lab_kit.gateway.versions.versions import Versions
+from lab_kit.protocol.versions import VersionState, VersionStatus
 from lab_kit.stream.sink.steps import STEPS
 
 SERVER_VERSION = "0.1.0"

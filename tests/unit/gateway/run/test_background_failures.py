@@ -24,9 +24,9 @@ from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.process import DrainingServer
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
-from lab_kit.gateway.versions.state import VersionState
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.version import Label, Labels, VersionFiles
+from lab_kit.protocol.versions import VersionState
 
 HANG_S = 30.0
 DEFECT = TypeError("a defect of ours")

@@ -13,10 +13,10 @@ from lab_kit.core.errors import VersionNotFound
 from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.gateway.observe.metrics import Metrics
-from lab_kit.gateway.versions.shadow import KEPT_PAIRS, MOST_WAITING, ShadowReport
-from lab_kit.gateway.versions.state import VersionState
+from lab_kit.gateway.versions.shadow import KEPT_PAIRS, MOST_WAITING
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.version import Label
+from lab_kit.protocol.versions import ShadowReport, VersionState
 
 LOUD = np.ones(16_000, np.float32)
 

@@ -5,7 +5,8 @@ from itertools import product
 import pytest
 
 from lab_kit.core.errors import VersionConflict
-from lab_kit.gateway.versions.state import CanaryTurns, VersionProgress, VersionState
+from lab_kit.gateway.versions.state import CanaryTurns, VersionProgress
+from lab_kit.protocol.versions import VersionState
 
 LEGAL = {
     (VersionState.UNLOADED, VersionState.LOADING),

@@ -1,8 +1,21 @@
-"""What an operator is told of a server's versions: their states, their caches, how they compare."""
+"""The operator's API on versions: their states, labels, caches and batching, how they compare."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+
+class VersionState(StrEnum):
+    """Where a version is between the disk and its callers."""
+
+    UNLOADED = "unloaded"
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +23,6 @@ class VersionStatus:
     """One version on the server.
 
     Attributes:
-        state: ``unloaded``, ``loading``, ``ready``, ``draining`` or ``failed``.
         labels: which of ``production``, ``canary`` and ``shadow`` it carries.
         share: the canary's share of new streams; None for every other version.
         reason: why it failed; empty otherwise.
@@ -20,13 +32,56 @@ class VersionStatus:
     """
 
     number: int
-    state: str
+    state: VersionState
     labels: tuple[str, ...]
     share: float | None
     reason: str
     settings: Mapping[str, Any]
     published: str
     in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionList:
+    """Every version in the repository of one model, in order."""
+
+    model: str
+    versions: tuple[VersionStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class LabelMove:
+    """Where a label goes; ``share`` for the canary alone."""
+
+    version: int
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class BatchingPolicy:
+    """A batching policy by its name, with the numbers that it takes and no others.
+
+    Attributes:
+        size, patience_s: of ``static``.
+        max_batch: of ``dynamic`` and ``continuous``.
+        max_wait_s: of ``dynamic``.
+    """
+
+    policy: Literal["none", "static", "dynamic", "continuous"]
+    size: int | None = None
+    patience_s: float | None = None
+    max_batch: int | None = None
+    max_wait_s: float | None = None
+
+    def numbers(self) -> dict[str, int | float]:
+        """Those that were given, by name."""
+        every = {
+            "size": self.size,
+            "patience_s": self.patience_s,
+            "max_batch": self.max_batch,
+            "max_wait_s": self.max_wait_s,
+        }
+        return {name: number for name, number in every.items() if number is not None}
 
 
 @dataclass(frozen=True, slots=True)

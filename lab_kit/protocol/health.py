@@ -1,0 +1,41 @@
+"""Whether a server is alive and may be sent work."""
+
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The process answers; the stamps, on its monotonic clock, let a client compare clocks."""
+
+    received_ns: int
+    sent_ns: int
+    status: Literal["ok"] = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """It may be sent work.
+
+    Attributes:
+        grpc_port: where it speaks gRPC.
+        degradation: how far its service is reduced; ``full`` if it is not.
+        background_failures: how often each of its background tasks failed, by name.
+    """
+
+    model: str
+    version: str
+    device: str
+    grpc_port: int
+    degradation: str
+    background_failures: dict[str, int]
+    status: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """It may not; ``reason`` says why where that is a failure."""
+
+    status: Literal["loading", "draining", "failed"]
+    reason: str = ""

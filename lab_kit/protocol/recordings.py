@@ -1,0 +1,66 @@
+"""A recording transcribed in one request, as our own API answers it."""
+
+from pydantic.dataclasses import dataclass
+
+TRANSCRIBE_PATH = "/v1/audio:transcribe"
+LINES = "application/x-ndjson"
+"""Asked for as ``Accept``, it brings each segment when it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech; times count from the recording's beginning.
+
+    Attributes:
+        confidence: of its words, in [0, 1].
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentLine:
+    """One line of an answer that comes in lines; the last line is a `Transcript` or an error."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """How far the request was when, on the server's monotonic clock.
+
+    Attributes:
+        received: the whole body was there.
+        decoded: the sound in it was, and the engine was asked.
+        started, finished: the engine, from the first segment to the last.
+        responded: the answer was put together.
+    """
+
+    received: int
+    decoded: int
+    started: int
+    finished: int
+    responded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was heard in a recording.
+
+    Attributes:
+        text: of all segments.
+        audio_s: length of the recording.
+        version: of the model.
+        device: that computed it.
+    """
+
+    text: str
+    segments: tuple[Segment, ...]
+    audio_s: float
+    model: str
+    version: str
+    device: str
+    stages_ns: Stages
