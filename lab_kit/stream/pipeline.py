@@ -140,6 +140,11 @@ class StreamPipeline:
         return self._incoming.audio_s
 
     @property
+    def processed_s(self) -> float:
+        """Audio gone through for speech so far."""
+        return self._session.processed_s
+
+    @property
     def trace_id(self) -> str:
         """The stream's trace; empty where it is not sampled."""
         return self._trace.trace_id

@@ -7,7 +7,7 @@ silence is never decoded, so nothing is invented for it. Whoever speaks live goe
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
@@ -37,13 +37,15 @@ async def recognize(
     off_loop: OffLoop,
     postprocess: Postprocess,
     on_skipped: Callable[[Skipped], None],
-) -> AsyncIterator[Final]:
+    stream: StreamId,
+) -> AsyncGenerator[Final, None]:
     """Transcribe (samples,) float32 at 16 kHz, each segment when it and those before are done.
 
     Args:
         off_loop: runs voice activity over the whole recording, where no stream waits for it.
         postprocess: the optional steps that every result passes.
         on_skipped: told of a step that was left out of a result.
+        stream: what its decodes are named by.
 
     Raises:
         SystemOverloaded: the engine has no room; what was submitted is cancelled.
@@ -52,7 +54,6 @@ async def recognize(
         StreamOptions(interim_results=False, endpoint_silence_s=PAUSE_S, speech_events=False),
         scorer,
     )
-    stream = StreamId.new()
     decodes = deque(await off_loop(partial(_segment, session, audio)))
     ahead: deque[tuple[int, Ticket]] = deque()
     try:

@@ -19,7 +19,7 @@ from lab_kit.audio.detect.endpointing import RELEASE_PROBABILITY, Endpointer, Ma
 from lab_kit.audio.detect.vad import SpeechScorer, VoiceActivity, Window
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import SpeechStarted, StreamOptions, UtteranceEnd
-from lab_kit.core.units import samples
+from lab_kit.core.units import SAMPLE_RATE_HZ, samples
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.stream.actions import Action, Cancel, Emit, Refresh, Submit
 from lab_kit.stream.results import at_s, empty_final, final_of, interim_of
@@ -90,6 +90,11 @@ class StreamSession:
         if not self._closing or (closing := self._closing[0].closing) is None:
             return None
         return closing.trigger.decided_ns
+
+    @property
+    def processed_s(self) -> float:
+        """Audio gone through for speech so far."""
+        return self._now_sample / SAMPLE_RATE_HZ
 
     def push(self, audio: FloatArray, received_ns: int, now_ns: int) -> list[Action]:
         """Take (samples,) float32 at 16 kHz that arrived at ``received_ns``."""

@@ -15,9 +15,10 @@ from lab_kit.core.events import Final, ModelInfo
 from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.gateway.door.call import request_id_of
-from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.uploads import Body, RecordingCall, Uploads, recording_call, unless_gone
+from lab_kit.gateway.door.recognition import Recognition
+from lab_kit.gateway.door.uploads import Body, Uploads, recording_call, unless_gone
 from lab_kit.protocol.error_body import ErrorEnvelope
 from lab_kit.protocol.recordings import (
     LINES,
@@ -45,10 +46,12 @@ _DESCRIBED: dict[str, Any] = {
 _line: TypeAdapter[SegmentLine | Transcript] = TypeAdapter(SegmentLine | Transcript)
 
 
-def recording_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
+def recording_routes(
+    door: Door, limits: Limits, uploads: Uploads, recognition: Recognition
+) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter()
-    admitted = Annotated[RecordingCall, Depends(recording_call(door))]
+    admitted = Annotated[Leased, Depends(recording_call(door))]
 
     @router.post(
         TRANSCRIBE_PATH,
@@ -70,7 +73,7 @@ def recording_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
 
         received_ns, audio = await uploads.decoded(request, call.caller, decode)
         answer = RecordingAnswer(call.lease.engine.model, request_id_of(request), received_ns)
-        finals = uploads.preparation.recognize(call.caller, call.lease, audio, steps)
+        finals = recognition.finals(call, audio, steps)
         if LINES in request.headers.get("accept", ""):
             return StreamingResponse(answer.lines(finals, audio), media_type=LINES)
         return await unless_gone(request, answer.whole(finals, audio))

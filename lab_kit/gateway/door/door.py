@@ -7,6 +7,7 @@ gives an engine, so that a way in which forgets the door can do no work.
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
@@ -18,10 +19,12 @@ from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.open_streams import OpenStream
 from lab_kit.core.errors import GoingAway, PayloadTooLarge, SystemOverloaded
 from lab_kit.core.events import PriorityClass
+from lab_kit.core.ids import StreamId, StreamIdentity
 from lab_kit.gateway.door.call import Call, http_call
 from lab_kit.gateway.door.identify import named_for_log
 from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
 from lab_kit.gateway.door.place import Place
+from lab_kit.gateway.observe.work import Work, WorkKind
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.versions import Versions
 
@@ -86,6 +89,20 @@ class Door:
         return self._versions.lease(version)
 
 
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A recording or an inference that was let in, with the version that does it.
+
+    Attributes:
+        work: what it is counted as.
+        caller: by what name it takes turns.
+    """
+
+    work: Work
+    lease: Lease
+    caller: str
+
+
 class Admitted:
     """A call that was let in, and what it holds.
 
@@ -114,19 +131,19 @@ class Admitted:
         """
         self._door.admit(priority_class, self._door.streams)
         lease = self._held.enter_context(self._door.lease(None))
-        place = Place(self.call.request_id, priority_class, lease)
+        place = Place(self._work(WorkKind.STREAM, lease), priority_class, lease)
         self._door.streams.add(place)
         self._held.callback(self._door.streams.discard, place)
         return place
 
-    def recording(self) -> Lease:
+    def recording(self) -> Leased:
         """A version for a recording: batch work, which takes no stream's place.
 
         Raises:
             SystemOverloaded, ModelNotLoaded: see `stream`.
         """
         self._door.admit(PriorityClass.BATCH)
-        return self._held.enter_context(self._door.lease(None))
+        return self._leased(WorkKind.RECORDING, None)
 
     def check_inference(self) -> None:
         """Make sure that one may begin, before the message that says which is received.
@@ -136,7 +153,7 @@ class Admitted:
         """
         self._door.admit(PriorityClass.INTERACTIVE)
 
-    def inference(self, version: int | None) -> Lease:
+    def inference(self, version: int | None) -> Leased:
         """A version for one run of the bare model, whose urgency is in a body that is still unread.
 
         Raises:
@@ -144,7 +161,15 @@ class Admitted:
             ModelNotFound, VersionNotFound: there is no such version.
         """
         self.check_inference()
-        return self._held.enter_context(self._door.lease(version))
+        return self._leased(WorkKind.INFERENCE, version)
+
+    def _leased(self, kind: WorkKind, version: int | None) -> Leased:
+        lease = self._held.enter_context(self._door.lease(version))
+        return Leased(self._work(kind, lease), lease, self.caller)
+
+    def _work(self, kind: WorkKind, lease: Lease) -> Work:
+        identity = StreamIdentity(self.call.request_id, StreamId.new())
+        return Work(kind, identity, self.principal.tenant, lease.version)
 
 
 MAX_SMALL_BODY_BYTES = 65_536

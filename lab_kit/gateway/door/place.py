@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import PriorityClass
-from lab_kit.core.ids import RequestId, StreamId
+from lab_kit.gateway.observe.work import Work
 from lab_kit.gateway.versions.lease import Lease
 
 
@@ -35,13 +35,13 @@ class Place:
     """One place.
 
     Attributes:
+        work: what it is counted as.
         lease: the version that serves the stream to its end.
         stream: who has the place; None until it is set up.
     """
 
-    def __init__(self, request_id: RequestId, priority_class: PriorityClass, lease: Lease) -> None:
-        self.request_id = request_id
-        self.stream_id = StreamId.new()
+    def __init__(self, work: Work, priority_class: PriorityClass, lease: Lease) -> None:
+        self.work = work
         # a plain value: others' admission reads it, and must not depend on what this client says
         self.priority_class = priority_class
         self.lease = lease

@@ -5,21 +5,14 @@ what one uploads never waits behind more than one job of another.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from lab_kit.audio.pcm import FloatArray
-from lab_kit.core.events import Final
-from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.gateway.door.body_memory import Share
 from lab_kit.gateway.door.turns import Turns
-from lab_kit.gateway.observe.metrics import Metrics
-from lab_kit.gateway.versions.lease import Lease
-from lab_kit.stream.recording import recognize
-from lab_kit.stream.sink.steps import Postprocess, SwitchableSteps
 
 WORKERS = 2
 """One for a caller with a long recording, one for everybody else; more would slow down the engine
@@ -47,9 +40,7 @@ class _Job:
 class Preparation:
     """The workers, and whose turn it is on them. All on one event loop but for the work itself."""
 
-    def __init__(self, metrics: Metrics, steps: SwitchableSteps) -> None:
-        self._metrics = metrics
-        self._steps = steps
+    def __init__(self) -> None:
         self._turns: Turns[_Job] = Turns(WORKERS, MOST_WAITING)
         self._threads = ThreadPoolExecutor(WORKERS, "preparation")
 
@@ -76,24 +67,6 @@ class Preparation:
             self._turns.withdraw(caller, job)
             if body is not None and job.running is not None:
                 body.used_by(job.running)
-
-    def recognize(
-        self, caller: str, lease: Lease, audio: FloatArray, steps: tuple[str, ...]
-    ) -> AsyncIterator[Final]:
-        """Transcribe (samples,) float32 at 16 kHz; see `stream.recording.recognize`.
-
-        Args:
-            steps: the optional steps that every result passes, by name.
-        """
-        self._metrics.audio.labels("recording").inc(len(audio) / SAMPLE_RATE_HZ)
-        return recognize(
-            lease.engine,
-            lease.new_scorer(),
-            audio,
-            partial(self.run, caller),
-            Postprocess(steps, self._steps.table),
-            self._metrics.count_skipped,
-        )
 
     def stop(self) -> None:
         """Begin nothing any more; what is under way ends by itself."""

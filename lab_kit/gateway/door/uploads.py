@@ -18,10 +18,9 @@ from starlette.requests import ClientDisconnect
 from lab_kit.core.errors import LabError, PayloadTooLarge
 from lab_kit.gateway.door.body_memory import BodyMemory, Share
 from lab_kit.gateway.door.call import http_call
-from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.preparation import Preparation
-from lab_kit.gateway.versions.lease import Lease
 
 CLIENT_CLOSED = 499
 """nginx's number for it; nobody is left to read it, but the metrics are."""
@@ -102,26 +101,14 @@ class Uploads:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingCall:
-    """A call that brings a recording, with the version that it holds.
-
-    Attributes:
-        caller: by what name it takes turns.
-    """
-
-    lease: Lease
-    caller: str
-
-
-def recording_call(door: Door) -> Callable[[Request], AsyncIterator[RecordingCall]]:
+def recording_call(door: Door) -> Callable[[Request], AsyncIterator[Leased]]:
     """A dependency of routes that take a recording: inside until the last byte is sent."""
 
-    async def inside(request: Request) -> AsyncIterator[RecordingCall]:
+    async def inside(request: Request) -> AsyncIterator[Leased]:
         async with door.open(http_call(request)) as admitted:
-            lease = admitted.recording()
-            request.state.version = lease.version  # for the count of requests
-            yield RecordingCall(lease, admitted.caller)
+            call = admitted.recording()
+            request.state.version = call.work.version  # for the count of requests
+            yield call
 
     return inside
 

@@ -23,6 +23,7 @@ from lab_kit.core.errors import (
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.stream_services import StreamServices
+from lab_kit.gateway.observe.work import Ended
 from lab_kit.protocol.live import Audio, Control, Dialect, Ending, Input, Reply
 from lab_kit.stream.pipeline import StreamPipeline
 
@@ -75,7 +76,6 @@ class LiveStream:
     ) -> None:
         self._streams = streams
         self._place = place
-        self._lease = place.lease
         self._wire = wire
         self._dialect = dialect
         self._begun = asyncio.Event()
@@ -118,8 +118,8 @@ class LiveStream:
 
     async def run(self) -> None:
         """Serve the stream until it ends, however it ends."""
-        version, metrics = self._lease.version, self._streams.metrics
-        metrics.streams.labels(version).inc()
+        work, listeners = self._place.work, self._streams.listeners
+        listeners.opened(work)
         code: int | str = GONE
         try:
             await self._wire.open()
@@ -127,11 +127,9 @@ class LiveStream:
         except (ClientGone, OSError):
             code = GONE
         finally:
-            metrics.stream_ends.labels(code, version).inc()
-            metrics.streams.labels(version).dec()
             if self._pipeline is not None:
                 self._pipeline.abandon()
-                metrics.audio.labels("stream").inc(self._pipeline.audio_s)
+            listeners.ended(work, _ended(code, self._pipeline))
 
     async def _serve(self) -> LabError | None:
         """Why the stream ends; None if the client said so."""
@@ -230,7 +228,7 @@ class LiveStream:
         while (event := await pipeline.outbox.take()) is not None:
             for message in self._dialect.render(event, time.perf_counter_ns()):
                 await self._send(message)
-            self._streams.sent(event, pipeline, self._lease.version)
+            self._streams.sent(event, pipeline, self._place)
 
     async def _send(self, message: Any) -> None:
         unsent_s = self._streams.limits.unsent_s
@@ -254,3 +252,11 @@ class LiveStream:
                 await self._wire.send(message)
             await self._wire.close(ending)
         return ending.code
+
+
+def _ended(code: int | str, pipeline: StreamPipeline | None) -> Ended:
+    if pipeline is None:  # it ended before its first sound
+        return Ended(code, 0.0, 0.0)
+    options = pipeline.options
+    features = (*options.postprocess, *(["interim_results"] if options.interim_results else []))
+    return Ended(code, pipeline.audio_s, pipeline.processed_s, features)

@@ -6,12 +6,13 @@ from opentelemetry.trace import Tracer
 
 from lab_kit.capacity.watch import Watch
 from lab_kit.core.events import Event, StreamOptions
-from lab_kit.core.ids import StreamIdentity
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.failures import Failures
+from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.observe.work import delivery_of
 from lab_kit.stream.pipeline import PipelineServices, StreamPipeline
 from lab_kit.stream.sink.steps import SwitchableSteps
 from lab_kit.stream.tracing import Tracing
@@ -29,10 +30,11 @@ class StreamServices:
         steps: SwitchableSteps,
         dead_letters: DeadLetters,
         failures: Failures,
+        listeners: Listeners,
     ) -> None:
         self.failures = failures
         self.limits = limits
-        self.metrics = metrics
+        self.listeners = listeners
         self._watch = watch
         self._services = PipelineServices(
             tracing=Tracing(tracer, metrics.time_stage),
@@ -54,12 +56,13 @@ class StreamServices:
             options,
             self.limits.stream_audio_s,
             self._services,
-            StreamIdentity(place.request_id, place.stream_id),
+            place.work.identity,
         )
 
-    def sent(self, event: Event, pipeline: StreamPipeline, version: int) -> None:
+    def sent(self, event: Event, pipeline: StreamPipeline, place: Place) -> None:
         """A stream's event was handed to the socket: account for it everywhere."""
         sent_ns = time.perf_counter_ns()
         pipeline.sent(event, sent_ns)
-        self.metrics.count(event, sent_ns, version, pipeline.trace_id)
+        if (delivery := delivery_of(event, sent_ns, pipeline.trace_id)) is not None:
+            self.listeners.delivered(place.work, delivery)
         self._watch.sent(event, sent_ns, pipeline.options.priority_class)

@@ -12,9 +12,10 @@ from prometheus_client.exposition import choose_encoder
 
 from lab_kit.capacity.degradation import LevelChange
 from lab_kit.core.errors import SystemOverloaded
-from lab_kit.core.events import Event, Final, Interim, PriorityClass
+from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis
 from lab_kit.gateway.observe.background_failures import BackgroundFailures
+from lab_kit.gateway.observe.work import Delivery, Ended, Work, WorkKind
 from lab_kit.stream.sink.steps import Skipped
 from lab_kit.stream.stages import RULES, Stage
 
@@ -31,13 +32,18 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.streams = self._gauge("lab_streams", "Live streams open.", "version")
-        self.stream_ends = self._counter(
+        self._streams = self._gauge("lab_streams", "Live streams open.", "version")
+        self._stream_ends = self._counter(
             "lab_stream_ends", "Streams by how they ended.", "code", "version"
         )
-        self.audio = self._counter("lab_audio_seconds", "Audio received.", "kind")
-        self.results = self._counter("lab_results", "Results sent.", "kind", "version")
-        self.final_wait = self._histogram(
+        self._audio = self._counter("lab_audio_seconds", "Audio received.", "kind")
+        self._results = self._counter(
+            "lab_results",
+            "Results handed over: streams' interims and finals, recordings' finals, inferences.",
+            "kind",
+            "version",
+        )
+        self._final_wait = self._histogram(
             "lab_final_wait_seconds",
             "From the decision that a segment ended to its final.",
             _LATENCY_BUCKETS_S,
@@ -118,7 +124,7 @@ class Metrics:
 
     def engine_loaded(self, version: int, engine: Engine) -> None:
         """Report the engine's queue whenever somebody scrapes, and that no stream is on it yet."""
-        self.streams.labels(version)
+        self._streams.labels(version)
         self._waiting.labels(version).set_function(lambda: engine.load().waiting)
         self._running.labels(version).set_function(lambda: engine.load().running)
 
@@ -127,14 +133,27 @@ class Metrics:
         self._waiting.remove(version)
         self._running.remove(version)
 
-    def count(self, event: Event, sent_ns: int, version: int, trace_id: str = "") -> None:
-        """Account for an event that was sent."""
-        if isinstance(event, Interim):
-            self.results.labels("interim", version).inc()
-        elif isinstance(event, Final):
-            self.results.labels("final", version).inc()
-            wait_s = (sent_ns - event.timing.decided_ns) / 1e9
-            self.final_wait.labels(version).observe(max(0.0, wait_s), _exemplar(trace_id))
+    def opened(self, work: Work) -> None:
+        """Account for a stream that begins."""
+        if work.kind is WorkKind.STREAM:
+            self._streams.labels(work.version).inc()
+
+    def delivered(self, work: Work, delivery: Delivery) -> None:
+        """Account for a result that was handed over."""
+        kind: str = work.kind
+        if work.kind is WorkKind.STREAM:
+            kind = "final" if delivery.is_final else "interim"
+        self._results.labels(kind, work.version).inc()
+        if delivery.wait_s is not None:
+            exemplar = _exemplar(delivery.trace_id)
+            self._final_wait.labels(work.version).observe(delivery.wait_s, exemplar)
+
+    def ended(self, work: Work, ended: Ended) -> None:
+        """Account for work that is over, and for the sound that it brought."""
+        self._audio.labels(work.kind).inc(ended.submitted_s)
+        if work.kind is WorkKind.STREAM:
+            self._stream_ends.labels(ended.code, work.version).inc()
+            self._streams.labels(work.version).dec()
 
     def time_stage(self, stage: Stage, seconds: float, trace_id: str) -> None:
         """Account for a stage's work on one chunk or result."""

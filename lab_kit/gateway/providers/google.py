@@ -22,6 +22,7 @@ from lab_kit.gateway.door.calls import Calls, received, send
 from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.preparation import Preparation
+from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.protocol.live import Ending
@@ -29,7 +30,11 @@ from lab_kit.stream.sink.steps import asked_for
 
 
 def google_methods(
-    streams: StreamServices, limits: Limits, preparation: Preparation, calls: Calls
+    streams: StreamServices,
+    limits: Limits,
+    preparation: Preparation,
+    recognition: Recognition,
+    calls: Calls,
 ) -> dict[str, dict[str, Any]]:
     """Both versions' methods, by service; messages stay bytes, the dialect reads them."""
     return {
@@ -41,7 +46,7 @@ def google_methods(
             ),
             "Recognize": calls.unary(
                 f"/{api.service}/Recognize",
-                Recognize(limits, preparation, api, calls).serve,
+                Recognize(limits, preparation, recognition, api, calls).serve,
                 partial(recording_status, api),
             ),
         }
@@ -84,10 +89,16 @@ class Recognize:
     """The method of one version for recordings."""
 
     def __init__(
-        self, limits: Limits, preparation: Preparation, api: ApiVersion, calls: Calls
+        self,
+        limits: Limits,
+        preparation: Preparation,
+        recognition: Recognition,
+        api: ApiVersion,
+        calls: Calls,
     ) -> None:
         self._longest_s = min(LONGEST_S, limits.recording_audio_s)
         self._preparation = preparation
+        self._recognition = recognition
         self._api = api
         self._calls = calls
 
@@ -97,16 +108,15 @@ class Recognize:
         Raises:
             LabError: it is refused.
         """
-        lease, steps = admitted.recording(), _steps(context)
+        call, steps = admitted.recording(), _steps(context)
         context.set_trailing_metadata(((REQUEST_ID, str(admitted.call.request_id)),))
 
         async def read(data: bytes) -> tuple[Recording, FloatArray]:
             work = partial(_read, self._api, data, self._longest_s)
-            return await self._preparation.run(admitted.caller, work)
+            return await self._preparation.run(call.caller, work)
 
         recording, audio = await self._calls.message(context, read)
-        said = self._preparation.recognize(admitted.caller, lease, audio, steps)
-        finals = [final async for final in said]
+        finals = [final async for final in self._recognition.finals(call, audio, steps)]
         return recording_response(self._api, recording, finals, len(audio) / SAMPLE_RATE_HZ)
 
 

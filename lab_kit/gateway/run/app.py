@@ -46,12 +46,12 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     for router in (
         health_routes(door, versions, watch, metrics, server.background, lambda: server.grpc_port),
         model_routes(door, versions),
-        recording_routes(door, limits, server.uploads),
+        recording_routes(door, limits, server.uploads, server.recognition),
         listen_routes(door, streams),
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
-        openai_upload_routes(door, limits, server.uploads),
+        openai_upload_routes(door, limits, server.uploads, server.recognition),
         openai_realtime_routes(door, streams),
         rtc_routes(door, streams, server.failures),
     ):

@@ -68,5 +68,5 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
     inference = InferenceService(
         server.door, server.bare_model, limits, preparation, calls, server.failures
     )
-    google = google_methods(server.streams, limits, preparation, calls)
+    google = google_methods(server.streams, limits, preparation, server.recognition, calls)
     return {SERVICE: inference.methods(), **google}

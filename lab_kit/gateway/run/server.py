@@ -8,10 +8,12 @@ from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.preparation import Preparation
+from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.failures import Failures
+from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.providers.open_inference.model import BareModel
@@ -27,6 +29,7 @@ class Server:
     Attributes:
         spans: where traces go.
         dead_letters: decodes that failed for good.
+        listeners: told what becomes of work that was let in.
         grpc_port: where gRPC is spoken; 0 until it is.
     """
 
@@ -42,7 +45,9 @@ class Server:
     watch: Watch = field(init=False)
     door: Door = field(init=False)
     steps: SwitchableSteps = field(init=False)
+    listeners: Listeners = field(init=False)
     preparation: Preparation = field(init=False)
+    recognition: Recognition = field(init=False)
     uploads: Uploads = field(init=False)
     streams: StreamServices = field(init=False)
     bare_model: BareModel = field(init=False)
@@ -55,7 +60,9 @@ class Server:
         admission = Admission(self.watch, limits.streams, metrics)
         self.door = Door(self.keys, admission, self.versions)
         self.steps = SwitchableSteps()
-        self.preparation = Preparation(metrics, self.steps)
+        self.listeners = Listeners(self.failures, metrics)
+        self.preparation = Preparation()
+        self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
         self.uploads = Uploads(limits, self.preparation)
         self.streams = StreamServices(
             limits,
@@ -65,8 +72,11 @@ class Server:
             self.steps,
             self.dead_letters,
             self.failures,
+            self.listeners,
         )
-        self.bare_model = BareModel(self.door, self.versions, limits, self.preparation, metrics)
+        self.bare_model = BareModel(
+            self.door, self.versions, limits, self.preparation, self.listeners
+        )
 
     def stop(self) -> None:
         """Free the versions and the workers that prepare uploads; write what traces are left."""

@@ -10,6 +10,7 @@ from scripted import LoudnessScorer, sound
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import Final, PriorityClass
+from lab_kit.core.ids import StreamId
 from lab_kit.stream.recording import recognize
 from lab_kit.stream.sink.steps import Postprocess, Skipped
 
@@ -22,7 +23,9 @@ def ignore(skipped: Skipped) -> None:
 
 
 async def read(engine: HandEngine, audio: FloatArray) -> list[Final]:
-    results = recognize(engine, LoudnessScorer(), audio, asyncio.to_thread, Postprocess(()), ignore)
+    results = recognize(
+        engine, LoudnessScorer(), audio, asyncio.to_thread, Postprocess(()), ignore, StreamId.new()
+    )
     return [final async for final in results]
 
 

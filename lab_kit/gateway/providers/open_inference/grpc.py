@@ -100,10 +100,8 @@ class InferenceService:
         """Run the model once."""
         admitted.check_inference()
         message = await self._message(context, admitted, pb.ModelInferRequest)
-        lease = self._bare.lease(admitted, message.model_name, message.model_version)
-        answered = await self._bare.infer(
-            lease, admitted.caller, lambda: alone(protobuf.parse_request(message))
-        )
+        call = self._bare.lease(admitted, message.model_name, message.model_version)
+        answered = await self._bare.infer(call, lambda: alone(protobuf.parse_request(message)))
         return _bytes(protobuf.response_message(*answered))
 
     async def _infer_stream(self, context: Any, admitted: Admitted) -> None:

@@ -113,16 +113,16 @@ def open_inference_routes(
     async def infer(request: Request, model: str, version: str | None = None) -> Response:
         """Run the model once."""
         async with door.open(http_call(request)) as admitted:
-            lease = bare.lease(admitted, model, version)
-            request.state.version = lease.version  # for the count of requests
+            call = bare.lease(admitted, model, version)
+            request.state.version = call.work.version  # for the count of requests
             encoding = request.headers.get("content-encoding")
             length = request.headers.get(HEADER_LENGTH)
 
             def prepare(body: Body) -> Prepared:
                 return bare.prepare(_read(body.data, encoding, length, uploads.most_bytes))
 
-            prepared = await uploads.decoded(request, admitted.caller, prepare)
-            answered = await unless_gone(request, bare.run(lease, prepared))
+            prepared = await uploads.decoded(request, call.caller, prepare)
+            answered = await unless_gone(request, bare.run(call, prepared))
         answer = server.encode_response(*answered)
         return Response(answer.content, headers=answer.headers)
 

@@ -27,12 +27,12 @@ from lab_kit.dialects.open_inference.options import (
     speech_model,
 )
 from lab_kit.dialects.open_inference.server import EXTENSIONS, transcript
-from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
-from lab_kit.gateway.door.door import Admitted, Door
+from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Priority
+from lab_kit.gateway.door.door import Admitted, Door, Leased
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.preparation import Preparation
-from lab_kit.gateway.observe.metrics import Metrics
-from lab_kit.gateway.versions.lease import Lease
+from lab_kit.gateway.observe.listeners import Listeners
+from lab_kit.gateway.observe.work import CANCELLED, OK, Delivery, Ended
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.protocol.versions import VersionState, VersionStatus
 from lab_kit.stream.sink.steps import STEPS
@@ -71,16 +71,16 @@ class BareModel:
         versions: Versions,
         limits: Limits,
         preparation: Preparation,
-        metrics: Metrics,
+        listeners: Listeners,
     ) -> None:
         self.most_sequences = limits.streams
         self._door = door
         self._versions = versions
         self._longest_s = min(LONGEST_S, limits.recording_audio_s)
         self._preparation = preparation
-        self._metrics = metrics
+        self._listeners = listeners
 
-    def lease(self, admitted: Admitted, model: str, version: str | None) -> Lease:
+    def lease(self, admitted: Admitted, model: str, version: str | None) -> Leased:
         """The version that was asked for, or the one whose turn it is.
 
         Raises:
@@ -147,7 +147,7 @@ class BareModel:
         )
 
     async def infer(
-        self, lease: Lease, caller: str, read: Callable[[], InferRequest]
+        self, call: Leased, read: Callable[[], InferRequest]
     ) -> tuple[InferRequest, InferResponse]:
         """Prepare a request in the caller's turn, and run the model once.
 
@@ -158,23 +158,29 @@ class BareModel:
             LabError: see `prepare` and `run`.
         """
         return await self.run(
-            lease, await self._preparation.run(caller, lambda: self.prepare(read()))
+            call, await self._preparation.run(call.caller, lambda: self.prepare(read()))
         )
 
-    async def run(self, lease: Lease, prepared: Prepared) -> tuple[InferRequest, InferResponse]:
+    async def run(self, call: Leased, prepared: Prepared) -> tuple[InferRequest, InferResponse]:
         """Run the model once; whoever stops waiting takes the request out of the engine.
 
         Raises:
             SystemOverloaded: the engine's queue is full.
         """
         request, decode = prepared
-        self._metrics.audio.labels("inference").inc(len(decode.audio) / SAMPLE_RATE_HZ)
-        ticket = lease.engine.submit(decode)
+        audio_s = len(decode.audio) / SAMPLE_RATE_HZ
+        self._listeners.opened(call.work)
+        code, processed_s = CANCELLED, 0.0
         try:
-            hypothesis = await asyncio.wrap_future(ticket.future)
+            hypothesis = await _decoded(call.lease.engine, decode)
+            self._listeners.delivered(call.work, Delivery(is_final=True, audio_s=audio_s))
+            code, processed_s = OK, audio_s
+        except LabError as error:
+            code = error.reason
+            raise
         finally:
-            lease.engine.cancel(ticket)  # of no effect on one that is done
-        return request, _response(self._versions.model, lease.version, request, hypothesis)
+            self._listeners.ended(call.work, Ended(code, audio_s, processed_s))
+        return request, _response(self._versions.model, call.work.version, request, hypothesis)
 
     async def _statuses(self) -> list[VersionStatus]:
         """They are read from disk, which the event loop must not wait for."""
@@ -196,6 +202,15 @@ class BareModel:
                 "ask for a version in the repository index",
             )
         return int(version)
+
+
+async def _decoded(engine: Engine, decode: DecodeRequest) -> Hypothesis:
+    """The engine's answer; whoever stops waiting takes the request out of it."""
+    ticket = engine.submit(decode)
+    try:
+        return await asyncio.wrap_future(ticket.future)
+    finally:
+        engine.cancel(ticket)  # of no effect on one that is done
 
 
 def alone(request: InferRequest) -> InferRequest:

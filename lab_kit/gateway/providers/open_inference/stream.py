@@ -17,10 +17,9 @@ from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
 from lab_kit.gateway.door.call import Call
-from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.open_inference.model import BareModel
-from lab_kit.gateway.versions.lease import Lease
 
 
 @dataclass(slots=True)
@@ -29,12 +28,10 @@ class _Sequence:
 
     Attributes:
         inside: the way through the door, left when the sequence is over.
-        caller: by what name it takes turns.
     """
 
     inside: AsyncExitStack
-    lease: Lease
-    caller: str
+    call: Leased
     request: InferRequest
 
 
@@ -83,8 +80,8 @@ class InferStream:
 
     async def _alone(self, message: Any, request: InferRequest) -> Any:
         async with self._door.open(self._call) as admitted:
-            lease = self._model.lease(admitted, message.model_name, message.model_version)
-            answered = await self._model.infer(lease, admitted.caller, lambda: request)
+            call = self._model.lease(admitted, message.model_name, message.model_version)
+            answered = await self._model.infer(call, lambda: request)
         return protobuf.response_message(*answered)
 
     async def _in_sequence(
@@ -95,7 +92,7 @@ class InferStream:
         try:
             # somebody waits for the last answer, as for a live stream's final
             whole = _urgent(sequence.request) if position.is_last else sequence.request
-            answered = await self._model.infer(sequence.lease, sequence.caller, lambda: whole)
+            answered = await self._model.infer(sequence.call, lambda: whole)
             is_over = position.is_last
         finally:
             if is_over:
@@ -111,10 +108,8 @@ class InferStream:
             self._check_room()
             async with AsyncExitStack() as stack:
                 admitted = await stack.enter_async_context(self._door.open(self._call))
-                lease = self._model.lease(admitted, message.model_name, message.model_version)
-                self._sequences[position.sequence] = _Sequence(
-                    stack.pop_all(), lease, admitted.caller, request
-                )
+                call = self._model.lease(admitted, message.model_name, message.model_version)
+                self._sequences[position.sequence] = _Sequence(stack.pop_all(), call, request)
         elif position.sequence not in self._sequences:
             raise InvalidParameter(
                 f"sequence {position.sequence}, which has not begun or is over",

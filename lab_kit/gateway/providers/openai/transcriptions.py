@@ -18,11 +18,11 @@ from lab_kit.dialects.openai.errors import error_object
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.options import PATH, UploadOptions, parse_form
 from lab_kit.gateway.door.call import REQUEST_ID, request_id_of
-from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.uploads import (
     Body,
-    RecordingCall,
     Uploads,
     recording_call,
     retry_after,
@@ -61,10 +61,12 @@ def request_name(request_id: RequestId) -> str:
     return f"req_{request_id.value.hex}"
 
 
-def openai_upload_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRouter:
+def openai_upload_routes(
+    door: Door, limits: Limits, uploads: Uploads, recognition: Recognition
+) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter(route_class=OpenAIErrors)
-    admitted = Annotated[RecordingCall, Depends(recording_call(door))]
+    admitted = Annotated[Leased, Depends(recording_call(door))]
 
     @router.post(PATH)
     async def transcriptions(request: Request, call: admitted) -> Response:
@@ -77,7 +79,7 @@ def openai_upload_routes(door: Door, limits: Limits, uploads: Uploads) -> APIRou
 
         asked, audio = await uploads.decoded(request, call.caller, decode)
         steps = asked_for({**request.query_params, **asked.fields})
-        finals = uploads.preparation.recognize(call.caller, call.lease, audio, steps)
+        finals = recognition.finals(call, audio, steps)
         audio_s = len(audio) / SAMPLE_RATE_HZ
         if asked.is_streamed:
             events = _events(finals, audio_s, call.lease.engine.model.version)

@@ -10,8 +10,6 @@ import pytest
 from lab_kit.core.errors import SystemOverloaded
 from lab_kit.gateway.door.body_memory import BodyMemory
 from lab_kit.gateway.door.preparation import MOST_WAITING, Preparation
-from lab_kit.gateway.observe.metrics import Metrics
-from lab_kit.stream.sink.steps import SwitchableSteps
 
 HANG_S = 30.0
 
@@ -34,7 +32,7 @@ class LongWork:
 
 @pytest.fixture
 async def preparation() -> AsyncIterator[Preparation]:
-    made = Preparation(Metrics(), SwitchableSteps())
+    made = Preparation()
     yield made
     made.stop()
 

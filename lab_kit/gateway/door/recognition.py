@@ -1,0 +1,70 @@
+"""A recording that was let in, on its way to results: recognized in its caller's turn, and counted.
+
+Every way in for recordings gets its results here, whoever's words it speaks.
+"""
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.errors import LabError
+from lab_kit.core.events import Final
+from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.gateway.door.door import Leased
+from lab_kit.gateway.door.preparation import Preparation
+from lab_kit.gateway.observe.listeners import Listeners
+from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.observe.work import CANCELLED, OK, Delivery, Ended
+from lab_kit.stream.recording import recognize
+from lab_kit.stream.sink.steps import Postprocess, SwitchableSteps
+
+
+class Recognition:
+    """Turns recordings into finals."""
+
+    def __init__(
+        self,
+        preparation: Preparation,
+        steps: SwitchableSteps,
+        metrics: Metrics,
+        listeners: Listeners,
+    ) -> None:
+        self._preparation = preparation
+        self._steps = steps
+        self._metrics = metrics
+        self._listeners = listeners
+
+    async def finals(
+        self, call: Leased, audio: FloatArray, steps: tuple[str, ...]
+    ) -> AsyncIterator[Final]:
+        """Transcribe (samples,) float32 at 16 kHz; see `stream.recording.recognize`.
+
+        Args:
+            steps: the optional steps that every result passes, by name.
+        """
+        audio_s = len(audio) / SAMPLE_RATE_HZ
+        said = recognize(
+            call.lease.engine,
+            call.lease.new_scorer(),
+            audio,
+            partial(self._preparation.run, call.caller),
+            Postprocess(steps, self._steps.table),
+            self._metrics.count_skipped,
+            call.work.identity.stream,
+        )
+        self._listeners.opened(call.work)
+        code, processed_s = CANCELLED, 0.0
+        try:
+            async for final in said:
+                processed_s = final.end_s
+                self._listeners.delivered(
+                    call.work, Delivery(is_final=True, audio_s=final.end_s - final.start_s)
+                )
+                yield final
+            code, processed_s = OK, audio_s
+        except LabError as error:
+            code = error.reason
+            raise
+        finally:
+            await said.aclose()
+            self._listeners.ended(call.work, Ended(code, audio_s, processed_s, steps))

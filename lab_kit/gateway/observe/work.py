@@ -1,0 +1,97 @@
+"""What becomes of admitted work, as it is told to whoever counts it.
+
+Names, seconds and versions, and never a word that was spoken.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from lab_kit.core.events import Event, Final, Interim
+from lab_kit.core.ids import StreamIdentity, TenantId
+
+OK, CANCELLED = "OK", "CANCELLED"
+"""How a recording or an inference ends that raised no error: whole, or given up by its caller."""
+
+
+class WorkKind(StrEnum):
+    """What was asked for."""
+
+    STREAM = "stream"
+    RECORDING = "recording"
+    INFERENCE = "inference"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One stream, recording or inference that was let in.
+
+    Attributes:
+        tenant: whose it is.
+        version: of the model that does it.
+    """
+
+    kind: WorkKind
+    identity: StreamIdentity
+    tenant: TenantId
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One result that was handed over.
+
+    Attributes:
+        is_final: it will not be revised.
+        audio_s: the stretch of sound that it is about.
+        wait_s: from the decision that its segment ended; None for what is no final of a stream.
+        trace_id: of its stream; empty where it is not sampled.
+    """
+
+    is_final: bool
+    audio_s: float
+    wait_s: float | None = None
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How work ended, and how much of it there was.
+
+    Attributes:
+        code: the wire's own for a stream; `OK`, `CANCELLED` or an error's reason otherwise.
+        submitted_s: sound that came.
+        processed_s: of it, what was gone through for speech or given to the model.
+        features: what was asked for beyond finals, by name.
+    """
+
+    code: int | str
+    submitted_s: float
+    processed_s: float
+    features: tuple[str, ...] = ()
+
+
+class Listener(Protocol):
+    """Whoever counts work. All three are called on the event loop and must not wait."""
+
+    def opened(self, work: Work) -> None:
+        """It begins."""
+        ...
+
+    def delivered(self, work: Work, delivery: Delivery) -> None:
+        """One result of it was handed over."""
+        ...
+
+    def ended(self, work: Work, ended: Ended) -> None:
+        """Nothing more of it will come, whatever the reason."""
+        ...
+
+
+def delivery_of(event: Event, sent_ns: int, trace_id: str) -> Delivery | None:
+    """An event of a stream as listeners hear of it; None for one that holds no words."""
+    if isinstance(event, Interim):
+        return Delivery(False, event.end_s - event.start_s, None, trace_id)
+    if isinstance(event, Final):
+        wait_s = max(0.0, (sent_ns - event.timing.decided_ns) / 1e9)
+        return Delivery(True, event.end_s - event.start_s, wait_s, trace_id)
+    return None
