@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +28,46 @@ class StampedMessage:
     received_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class CallStatus:
+    """How the server ended a call."""
+
+    code: grpc.StatusCode
+    details: str
+
+
+def status_of(call: Any) -> "asyncio.Future[CallStatus]":
+    """The status that the server gives a call that has just begun.
+
+    The library's own answer is not reliable: it puts INTERNAL in place of the server's status when
+    a message is written after the server has ended the call [Source: grpc/grpc issue 36066]. At
+    the moment when the call is done it still has the right one.
+    """
+    ended: asyncio.Future[CallStatus] = asyncio.get_running_loop().create_future()
+
+    def note(done: Any) -> None:
+        if not ended.done():
+            ended.set_result(CallStatus(_at_once(done.code()), _at_once(done.details()) or ""))
+
+    call.add_done_callback(note)
+    return ended
+
+
+def _at_once(answer: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine gives that has nothing to wait for any more."""
+    try:
+        answer.send(None)
+    except StopIteration as given:
+        return given.value
+    raise AssertionError("a call that is done knows its status")
+
+
 class GrpcCall:
     """An open call; messages are bytes."""
 
     def __init__(self, call: Any) -> None:
         self._call = call
+        self._status = status_of(call)
 
     async def send(self, message: bytes) -> int:
         """Send one message; returns when it was handed to HTTP/2, which may make us wait.
@@ -43,7 +78,7 @@ class GrpcCall:
         handed_ns = time.perf_counter_ns()
         try:
             await self._call.write(message)
-        except (grpc.RpcError, grpc.aio.UsageError) as error:
+        except (grpc.RpcError, asyncio.InvalidStateError) as error:
             raise await self._broken() from error
         return handed_ns
 
@@ -62,14 +97,16 @@ class GrpcCall:
                 yield StampedMessage(bytes(data), time.perf_counter_ns())
         except grpc.RpcError as error:
             raise await self._broken() from error
-        if await self._call.code() is not grpc.StatusCode.OK:
+        if (await self._status).code is not grpc.StatusCode.OK:
             raise await self._broken()
 
     async def _broken(self) -> LabError:
-        code, details = await self._call.code(), await self._call.details()
-        kind = _KINDS.get(code, ConnectionFailed)
+        status = await self._status
+        kind = _KINDS.get(status.code, ConnectionFailed)
         return kind(
-            f"the call ended: {code.name}: {details}", "OK", "act on the status and its text"
+            f"the call ended: {status.code.name}: {status.details}",
+            "OK",
+            "act on the status and its text",
         )
 
 

@@ -36,7 +36,10 @@ async def test_more_than_can_be_served_is_refused_and_counted(tmp_path: Path) ->
         barrier.unlink()
         await eventually(lambda: is_at_rest(server.url), "at rest")
     assert run.refused > 0
-    assert "the engine's queue is full" in next(r.error for r in run.requests if r.refused)
+    # which of them is full first depends on how quickly uploads are read here
+    for request in run.requests:
+        full = "the engine's queue is full" in request.error, "wait to be read" in request.error
+        assert any(full) or not request.refused, request.error
     assert run.refused + run.failed == 400
     assert run.latency_s(0.99) == float("inf")
     assert run.slo_attainment(0.3) == 0

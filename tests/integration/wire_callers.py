@@ -27,6 +27,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lab_kit.client import ServerAddress
+from lab_kit.wires.grpc_call import status_of
 from lab_kit.wires.webrtc import FRAME_S, RtcCall, open_rtc_call
 
 
@@ -307,6 +308,7 @@ class GoogleCaller(Caller):
         kind = type(first)
         self.configuration: bytes = kind.serialize(first)
         self._call = call
+        self._status = status_of(call)
         self._kind = kind
         self._audio = audio
         self._reads = asyncio.Event()
@@ -339,8 +341,8 @@ class GoogleCaller(Caller):
                 await self._reads.wait() and (data := await self._call.read()) is not grpc.aio.EOF
             ):
                 self._hear(data)
-        code, details = await self._call.code(), await self._call.details()
-        return Outcome(code.name, details, *self.spoken())
+        status = await self._status
+        return Outcome(status.code.name, status.details, *self.spoken())
 
     def texts(self) -> list[str]:
         api = speech_v1 if self._audio == "audio_content" else speech_v2
@@ -469,8 +471,10 @@ async def _google_1(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller
     config = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "en-US"}
     chosen = {"streaming_config": {"config": config | dict(asked.options)}}
     first = speech_v1.StreamingRecognizeRequest(chosen)
-    async with _call(server, "v1", first, asked) as call:
-        yield GoogleCaller(call, first, "audio_content")
+    async with _call(server, "v1", asked) as call:
+        caller = GoogleCaller(call, first, "audio_content")
+        await caller.text(caller.configuration)
+        yield caller
 
 
 @asynccontextmanager
@@ -479,21 +483,19 @@ async def _google_2(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller
     config = {"explicit_decoding_config": decoding | dict(asked.options)}
     chosen = {"streaming_config": {"config": config | {"language_codes": ["en-US"]}}}
     first = speech_v2.StreamingRecognizeRequest(chosen)
-    async with _call(server, "v2", first, asked) as call:
-        yield GoogleCaller(call, first, "audio")
+    async with _call(server, "v2", asked) as call:
+        caller = GoogleCaller(call, first, "audio")
+        await caller.text(caller.configuration)
+        yield caller
 
 
 @asynccontextmanager
-async def _call(
-    server: ServerAddress, version: str, first: Any, asked: Asked
-) -> AsyncIterator[Any]:
+async def _call(server: ServerAddress, version: str, asked: Asked) -> AsyncIterator[Any]:
     method = f"/google.cloud.speech.{version}.Speech/StreamingRecognize"
     metadata = [] if server.key is None else [("x-goog-api-key", server.key)]
     options = _NARROW if asked.reads_little else []
     async with grpc.aio.insecure_channel(server.grpc, options=options) as channel:
         call = channel.stream_stream(method)(metadata=metadata)
-        with suppress(grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
-            await call.write(type(first).serialize(first))
         try:
             yield call
         finally:
