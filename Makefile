@@ -8,26 +8,32 @@ SETUP := $(PYTHON) packaging/install.py --gpu $(GPU)
 # Python compiles a module when it is first imported; compiling all of torch takes 25 s more. pip
 # reads the variable as the value of `compile`, whatever its name says. The images compile all.
 export PIP_NO_COMPILE := 0
+# Containers often set this. Here it would have every process compile every module again, torch's
+# two thousand too: a server would take twice as long to start, and the tests half as long again.
+unexport PYTHONDONTWRITEBYTECODE
 SCRIPTS := packaging/install.py packaging/lock.py packaging/start_lab.py
-PYTEST := $(BIN)/python -m pytest --durations=25
+# Without nbval, which only the labs need: each start of it would cost two seconds.
+PYTEST := $(BIN)/python -m pytest --durations=25 -p no:nbval
 
-# The parts of `make check` and `make test`; each can be run alone, as in `make unit`. Those that
+# The parts of `make check` and `make test`; each can be run alone, as in `make types`. Those that
 # talk to a server at the pace of speech mostly wait. What computes gives way to them, three to one:
 # a stream on a machine that is taken would be refused, as it should be. It gives way no further,
 # or it would stand still on a machine that is busy with something else.
-CHECK := unit types lint
-TEST := labs integration packaging browser fuzz_short models unit notebooks types lint
+CHECK := unit_gateway unit_rest types lint
+TEST := labs integration packaging browser fuzz_short models unit_gateway unit_rest notebooks types \
+	lint
 SPARE := nice -n 5
 lint = $(SPARE) $(BIN)/ruff check . && $(SPARE) $(BIN)/ruff format --check .
 types = $(SPARE) $(BIN)/mypy lab_kit $(SCRIPTS)
-unit = $(SPARE) $(PYTEST) tests/unit tests/benchmarks
+unit_gateway = $(SPARE) $(PYTEST) tests/unit/gateway
+unit_rest = $(SPARE) $(PYTEST) tests/unit tests/benchmarks --ignore tests/unit/gateway
 integration = $(PYTEST) tests/integration
 fuzz_short = $(SPARE) $(PYTEST) tests/fuzz
 models = $(SPARE) $(PYTEST) tests/models
 browser = $(PYTEST) tests/browser
 packaging = $(SPARE) $(PYTEST) tests/packaging
 notebooks = $(SPARE) $(PYTEST) tests/notebooks
-labs = $(PYTEST) --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+labs = $(BIN)/python -m pytest --durations=25 --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	--nbval-cell-timeout=120 -p leftovers labs
 
 # Three at once: two that wait and one that computes. One at a time where make cannot keep their
@@ -57,7 +63,7 @@ $(TEST): tools
 	{ { $($@); } 2>&1; echo $$? >$(PARTS)/$@.code; } | tee $(PARTS)/$@.log; \
 	code=$$(cat $(PARTS)/$@.code); seconds=$$(($$(date +%s) - began)); \
 	[ $$code = 0 ] && word=passed || word=FAILED; \
-	printf '%-12s %s %5d s  %s\n' $@ $$word $$seconds "$$(tail -n 1 $(PARTS)/$@.log)" >>$(PARTS)/summary; \
+	printf '%-13s %s %5d s  %s\n' $@ $$word $$seconds "$$(tail -n 1 $(PARTS)/$@.log)" >>$(PARTS)/summary; \
 	exit $$code
 
 # Minutes of every attack on a server beside callers who speak; fails where they notice. Seeded by
