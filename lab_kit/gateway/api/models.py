@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from lab_kit.core.clock import seconds_of
+from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.protocol.models import ModelEntry, ModelList
@@ -13,7 +14,7 @@ OWNER = "lab_kit"
 
 def model_routes(door: Door, versions: Versions) -> APIRouter:
     """The route, bound to the server's parts."""
-    router = APIRouter(route_class=guarded(door))
+    router = APIRouter(route_class=guarded(door), responses=REFUSALS)
 
     @router.get("/v1/models")
     def models() -> ModelList:

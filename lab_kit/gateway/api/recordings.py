@@ -14,6 +14,7 @@ from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.events import Final, ModelInfo
 from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.limits import Limits
@@ -50,7 +51,7 @@ def recording_routes(
     door: Door, limits: Limits, uploads: Uploads, recognition: Recognition
 ) -> APIRouter:
     """The route, bound to the server's parts."""
-    router = APIRouter()
+    router = APIRouter(responses=REFUSALS)
     admitted = Annotated[Leased, Depends(recording_call(door))]
 
     @router.post(

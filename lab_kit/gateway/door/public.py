@@ -9,6 +9,8 @@ PUBLIC_PATHS = frozenset(
         "/readyz",
         "/metrics",
         "/openapi.json",
+        "/docs",
+        "/docs/{name}",
         "/v2/health/live",
         "/v2/health/ready",
     }

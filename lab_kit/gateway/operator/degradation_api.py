@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from lab_kit.capacity.degradation import Thresholds
 from lab_kit.capacity.watch import Watch
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.door.keys import Role
 from lab_kit.gateway.observe.dead_letters import DeadLetters
@@ -25,7 +26,7 @@ def degradation_routes(
     door: Door, watch: Watch, steps: SwitchableSteps, letters: DeadLetters
 ) -> APIRouter:
     """The routes, bound to the server's parts."""
-    router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR))
+    router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR), responses=REFUSALS)
 
     @router.get("/degradation")
     def degradation() -> DegradationStatus:

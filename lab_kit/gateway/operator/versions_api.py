@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.engine.batching import Batching, Continuous, Dynamic, NoBatching, Static
+from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.door.keys import Role
 from lab_kit.gateway.versions.versions import Versions
@@ -38,7 +39,7 @@ POLICIES: dict[str, Callable[..., Batching]] = {
 
 def version_routes(door: Door, versions: Versions) -> APIRouter:
     """The routes, bound to the server's parts."""
-    router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR))
+    router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR), responses=REFUSALS)
 
     @router.get("/versions")
     def listing() -> VersionList:

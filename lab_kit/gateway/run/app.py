@@ -27,6 +27,7 @@ from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.open_inference.http import open_inference_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 from lab_kit.gateway.providers.openai.transcriptions import openai_upload_routes
+from lab_kit.gateway.run.documents import describe, documentation_routes
 from lab_kit.gateway.run.health import health_routes
 from lab_kit.gateway.run.server import Server
 
@@ -40,7 +41,13 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     # whoever only wants this package's names should not wait for a WebRTC library
     from lab_kit.gateway.providers.deepgram.rtc import rtc_routes
 
-    app = FastAPI(title="lab_kit", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="lab_kit",
+        description="Real recognition of speech, in its own words and in several providers'.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    describe(app)
     door, streams, limits = server.door, server.streams, server.limits
     versions, watch, metrics = server.versions, server.watch, server.metrics
     for router in (
@@ -54,6 +61,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         openai_upload_routes(door, limits, server.uploads, server.recognition),
         openai_realtime_routes(door, streams),
         rtc_routes(door, streams, server.failures),
+        documentation_routes(),
     ):
         app.include_router(router)
     app.add_exception_handler(LabError, _refuse)

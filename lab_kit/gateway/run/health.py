@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from lab_kit.capacity.watch import Watch
 from lab_kit.gateway.door.door import Door
@@ -34,8 +35,8 @@ def health_routes(
         """Alive; the stamps let a client compare clocks."""
         return Alive(received_ns=time.perf_counter_ns(), sent_ns=time.perf_counter_ns())
 
-    @router.get("/readyz", responses={503: {"model": NotReady}})
-    async def readyz(answer: Response) -> Ready | NotReady:
+    @router.get("/readyz", response_model=Ready, responses={503: {"model": NotReady}})
+    async def readyz() -> Ready | Response:
         """Ready once production is loaded and warm, until the server begins to stop."""
         if door.is_ready:
             model = versions.production
@@ -47,11 +48,10 @@ def health_routes(
                 degradation=watch.level,
                 background_failures=dict(background.failures),
             )
-        answer.status_code = 503
         if versions.failure is not None:
-            return NotReady("failed", versions.failure)
-        answer.headers["retry-after"] = "1"
-        return NotReady("draining" if door.is_draining else "loading")
+            return JSONResponse(asdict(NotReady("failed", versions.failure)), 503)
+        state = NotReady("draining" if door.is_draining else "loading")
+        return JSONResponse(asdict(state), 503, {"retry-after": "1"})
 
     @router.get("/metrics")
     def scrape(request: Request) -> Response:
