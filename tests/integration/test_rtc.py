@@ -18,6 +18,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcsctptransport import WEBRTC_STRING
 from av import AudioFrame
 from server_process import (
     HANG_S,
@@ -32,6 +33,7 @@ from server_process import (
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
+from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.providers.deepgram import rtc
 from lab_kit.wires.webrtc import local_peer
 
@@ -168,6 +170,27 @@ async def test_a_wrong_key_is_refused(keyed_bench: Bench) -> None:
     assert (await offered(peer, keyed_bench.url, "wrong")).status_code == 401
     await peer.close()
     assert KEY not in keyed_bench.log_tail()
+
+
+async def test_text_that_is_none_ends_its_own_connection_with_one_line() -> None:
+    """The library decodes text on a task that nobody awaits, and would leave pages in the log."""
+    with ServerProcess(Limits()) as server:
+        for _ in range(3):
+            peer, opened = local_peer(), asyncio.Event()
+            peer.addTrack(Speaker())
+            channel = peer.createDataChannel("anything")
+            channel.on("open", opened.set)
+            answer = await offered(peer, server.url)
+            await peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+            async with asyncio.timeout(HANG_S):
+                await opened.wait()
+            channel.transport._data_channel_queue.append((channel, WEBRTC_STRING, b"\xff\xfe"))
+            await channel.transport._data_channel_flush()
+            await eventually(lambda: is_at_rest(server.url), "the server is at rest")
+            await peer.close()
+        log = server.log.read_text()
+    assert "File " not in log
+    assert log.count("UnicodeDecodeError") == 2  # of three, the first and the second are written
 
 
 def test_the_library_still_has_the_jitter_buffer_that_we_shorten() -> None:

@@ -28,6 +28,7 @@ from lab_kit.gateway.door.identify import name_calls_in_log
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE, Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.releasing import releasing_protocol
+from lab_kit.gateway.observe.background_failures import FewFromLibraries
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import (
@@ -122,6 +123,7 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, for gRPC too; remember the loop, on which draining will happen."""
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._server.metrics.background_failures.note_of_loop)
         host = sockets[0].getsockname()[0] if sockets else HOST
         self._grpc, port = await start_grpc(self._server, host, self._grpc_port)
         self._server.grpc_port = port
@@ -216,10 +218,7 @@ def _port(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Serve as the parsed options say."""
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    for handler in logging.getLogger().handlers:
-        name_calls_in_log(handler)
-    logging.getLogger("aioice").setLevel(logging.WARNING)  # it tells of every packet it tries
+    begin_logging()
     try:
         keys, traces = _keys(options), _traces(options)
         inherits = options.fd is not None  # the parent bound it, so that no port can be lost
@@ -246,6 +245,15 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def begin_logging() -> None:
+    """Write lines that name their call, and no client's worth of pages."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    for handler in logging.getLogger().handlers:
+        name_calls_in_log(handler)
+        handler.addFilter(FewFromLibraries())
+    logging.getLogger("aioice").setLevel(logging.WARNING)  # it tells of every packet it tries
 
 
 def _configuration(server: Server, is_local: bool) -> uvicorn.Config:

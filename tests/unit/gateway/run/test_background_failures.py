@@ -1,6 +1,8 @@
 """Whatever the server does where nobody waits for it may fail once, and is told of by its name."""
 
 import asyncio
+import gc
+import logging
 import os
 import threading
 import time
@@ -18,6 +20,7 @@ from lab_kit.core.errors import LabError, ModelNotLoaded, VersionFailed
 from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.observe.background_failures import LOOP, FewFromLibraries
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans, TraceFile
 from lab_kit.gateway.run.app import create_app
@@ -240,3 +243,48 @@ def test_two_failures_of_one_task_from_many_threads_are_counted_exactly() -> Non
     for thread in threads:
         thread.join(HANG_S)
     assert failures.counts == {"x": 2_000}
+
+
+async def test_what_nobody_awaits_is_counted_and_is_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    metrics, loop = Metrics(), asyncio.get_running_loop()
+    loop.set_exception_handler(metrics.background_failures.note_of_loop)
+
+    async def fail() -> None:
+        raise OSError("a library's task")
+
+    try:
+        for _ in range(100):
+            forgotten = asyncio.create_task(fail())
+            await asyncio.wait({forgotten})
+            del forgotten
+            gc.collect(0)
+    finally:
+        loop.set_exception_handler(None)
+    assert metrics.background_failures.counts == {LOOP: 100}
+    assert "Traceback" not in caplog.text
+    assert len(caplog.records) == 7  # 1, 2, 4, ... 64
+
+
+def test_a_library_that_complains_of_every_packet_fills_no_log() -> None:
+    handler = logging.Handler()
+    handler.addFilter(FewFromLibraries())
+    theirs, ours = logging.getLogger("aiortc.rtcrtpreceiver"), logging.getLogger("lab_kit.door")
+    written = []
+    for logger in (theirs, ours):
+        for packet in range(100):
+            record = logger.makeRecord(
+                logger.name, logging.WARNING, __file__, 1, "no frame: %s", (packet,), None
+            )
+            if handler.filter(record):
+                written.append(logger)
+    assert (written.count(theirs), written.count(ours)) == (7, 100)
+
+
+def test_a_library_that_writes_a_page_gets_a_line() -> None:
+    page = "(client) Traceback (most recent call last):\n  File a\nUnicodeDecodeError: no text\n"
+    record = logging.makeLogRecord({"name": "aiortc.rtcdtlstransport", "msg": page})
+    assert FewFromLibraries().filter(record)
+    assert record.getMessage().endswith("... UnicodeDecodeError: no text")
+    assert "\n" not in record.getMessage()

@@ -34,9 +34,8 @@ def test_every_answer_of_our_own_api_has_a_model(client: TestClient) -> None:
     described = [(p, o) for p, o in operations(client) if p.startswith(OURS)]
     assert len(described) >= 15
     for path, operation in described:
-        (good,) = (
-            answer for code, answer in operation["responses"].items() if code in ("200", "204")
-        )
+        answers = operation["responses"]
+        good = answers.get("200", answers.get("204"))
         for content in good.get("content", {}).values():
             schema = content.get("schema")
             assert schema is None or "$ref" in schema or "additionalProperties" in schema, path
