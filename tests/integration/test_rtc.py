@@ -18,7 +18,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.jitterbuffer import JitterBuffer
-from aiortc.rtcsctptransport import WEBRTC_STRING
+from aiortc.rtcsctptransport import WEBRTC_STRING, RTCSctpTransport
 from av import AudioFrame
 from server_process import (
     HANG_S,
@@ -172,6 +172,30 @@ async def test_a_wrong_key_is_refused(keyed_bench: Bench) -> None:
     assert KEY not in keyed_bench.log_tail()
 
 
+async def test_a_message_without_end_is_not_kept(bench: Bench) -> None:
+    """The library's peer on this side sends on, whatever window it is told."""
+    peer, opened = local_peer(), asyncio.Event()
+    peer.addTrack(Speaker())
+    channel = peer.createDataChannel("anything")
+    channel.on("open", opened.set)
+    closes: list[str] = []
+    channel.on("message", lambda text: closes.append(text) if "Close" in text else None)
+    answer = await offered(peer, bench.url)
+    await peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    async with asyncio.timeout(HANG_S):
+        await opened.wait()
+    channel.transport._remote_max_message_size = 0  # or it would refuse to send that much
+    channel.send("x" * 8_000_000)
+    try:
+        await eventually(lambda: bool(closes), "it says why")
+    finally:
+        await peer.close()
+    close = json.loads(closes[0])
+    assert close["code"] == 1008
+    assert "on the data channel" in close["reason"]
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
 async def test_text_that_is_none_ends_its_own_connection_with_one_line() -> None:
     """The library decodes text on a task that nobody awaits, and would leave pages in the log."""
     with ServerProcess(Limits()) as server:
@@ -193,10 +217,11 @@ async def test_text_that_is_none_ends_its_own_connection_with_one_line() -> None
     assert log.count("UnicodeDecodeError") == 2  # of three, the first and the second are written
 
 
-def test_the_library_still_has_the_jitter_buffer_that_we_shorten() -> None:
+def test_the_library_still_has_what_we_set_and_look_at() -> None:
     source = inspect.getsource(RTCRtpReceiver.__init__)
     assert "self.__jitter_buffer = JitterBuffer(" in source
     assert rtc.JITTER_BUFFER == "_RTCRtpReceiver__jitter_buffer"
+    assert f"self.{rtc.WINDOW} -= len(" in inspect.getsource(RTCSctpTransport)
     assert JitterBuffer(rtc.JITTER_PACKETS, prefetch=1).capacity == rtc.JITTER_PACKETS
 
 

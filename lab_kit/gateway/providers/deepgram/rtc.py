@@ -49,6 +49,11 @@ MAX_UNSENT_BYTES = 65_536
 MOST_WAITING = 1_024
 """Packets and messages: twice what comes in the eight seconds for which a stream that is owed
 finals is not read."""
+MAX_TEXT_BYTES = 262_144
+"""One message on the data channel: what the answer's SDP says [Source: RFC 8841, 6]."""
+WINDOW = "_advertised_rwnd"
+"""What the library lets a peer send ahead of whole messages. It tells the peer, and takes more all
+the same: below zero, the peer has sent more than it was allowed."""
 JITTER_PACKETS = 4
 """Of 20 ms each, a power of two. The library's own 16 would hold speech back for 320 ms after a
 single lost packet, and then for good."""
@@ -184,7 +189,7 @@ class RtcWire:
         self._channel: asyncio.Future[RTCDataChannel] = asyncio.get_running_loop().create_future()
         self._hearing: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
-        self._is_flooded = False
+        self._excess: PayloadTooLarge | None = None
         peer.on("track", self._listen)
         peer.on("datachannel", self._take_channel)
         peer.on("connectionstatechange", self._look)
@@ -202,12 +207,9 @@ class RtcWire:
         Raises:
             PayloadTooLarge: more came than could be kept.
         """
-        if self._is_flooded:
-            raise PayloadTooLarge(
-                f"more than {MOST_WAITING} packets and messages that wait",
-                "sound at the pace at which it is spoken",
-                "send no faster than that",
-            )
+        self._check_window()
+        if self._excess is not None:
+            raise self._excess
         message = await self._inbox.get()
         if message is None:
             raise ClientGone
@@ -284,15 +286,26 @@ class RtcWire:
         self._channel.set_result(channel)
 
     def _command(self, message: bytes | str) -> None:
-        if isinstance(message, str):
+        if len(message) > MAX_TEXT_BYTES:
+            self._excess = _too_long(len(message))
+        elif isinstance(message, str):
             self._keep(message)
+
+    def _check_window(self) -> None:
+        """The pieces of a message that is not whole yet are the library's to keep."""
+        if self._peer.sctp is not None and getattr(self._peer.sctp, WINDOW) < 0:
+            self._excess = _too_long(MAX_TEXT_BYTES)
 
     def _keep(self, message: bytes | str) -> None:
         """Until it is asked for; UDP and the data channel cannot be held back."""
         if self._inbox.qsize() < MOST_WAITING:
             self._inbox.put_nowait(message)
         else:
-            self._is_flooded = True
+            self._excess = PayloadTooLarge(
+                f"more than {MOST_WAITING} packets and messages that wait",
+                "sound at the pace at which it is spoken",
+                "send no faster than that",
+            )
 
     def _listen(self, track: MediaStreamTrack) -> None:
         if track.kind != "audio" or self._hearing is not None:
@@ -323,6 +336,14 @@ class RtcWire:
         if channel_closed or self._peer.connectionState in ("failed", "closed"):
             self._gone.set()
             self._inbox.put_nowait(None)
+
+
+def _too_long(count_bytes: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"a message of {count_bytes:,} bytes or more on the data channel",
+        f"at most {MAX_TEXT_BYTES:,}",
+        "send commands alone; sound goes by the audio track",
+    )
 
 
 def _is_close(text: str) -> bool:

@@ -18,6 +18,7 @@ class Peer:
     """Stands for the library's peer: keeps what it is to call."""
 
     connectionState = "connected"
+    sctp = None
 
     def __init__(self) -> None:
         self.handlers: dict[str, Callable[..., None]] = {}
