@@ -36,7 +36,9 @@ _SOUND = {"schema": {"type": "string", "format": "binary"}}
 _DESCRIBED: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": dict.fromkeys(("audio/wav", "audio/flac", "audio/ogg", _RAW), _SOUND),
+        "content": dict.fromkeys(
+            ("application/octet-stream", "audio/wav", "audio/flac", "audio/ogg", _RAW), _SOUND
+        ),
     },
     "parameters": [
         {"name": name, "in": "query", "schema": {"type": "boolean", "default": False}}

@@ -24,6 +24,7 @@ from lab_kit.core.errors import (
     StreamIdle,
     SystemOverloaded,
 )
+from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.call import REQUEST_ID, grpc_call
 from lab_kit.gateway.door.door import Admitted, Door
 from lab_kit.gateway.door.limits import Limits
@@ -50,10 +51,11 @@ Statuses = Callable[[LabError], Ending]
 class Calls:
     """The gRPC calls of one server."""
 
-    def __init__(self, door: Door, limits: Limits, failures: Failures) -> None:
+    def __init__(self, door: Door, limits: Limits, failures: Failures, arrivals: Arrivals) -> None:
         self._door = door
         self._limits = limits
         self._failures = failures
+        self._arrivals = arrivals
         self._receiving = asyncio.Semaphore(RECEIVING)
         self._open = 0
 
@@ -102,6 +104,7 @@ class Calls:
         statuses: Statuses,
         context: Any,
     ) -> _T:
+        await self._arrivals.turn()
         call, ending = grpc_call(context), INTERNAL
         try:
             async with self._door.open(call) as admitted:

@@ -18,7 +18,7 @@ _current: ContextVar[RequestId | None] = ContextVar("request_id", default=None)
 
 
 class IdentifyCalls:
-    """ASGI middleware, the outermost: it puts a `RequestId` into the scope's state."""
+    """ASGI middleware: it puts a `RequestId` into the scope's state."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

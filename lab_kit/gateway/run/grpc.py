@@ -64,7 +64,7 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
     from lab_kit.gateway.providers.google import google_methods
 
     limits, preparation = server.limits, server.preparation
-    calls = Calls(server.door, limits, server.failures)
+    calls = Calls(server.door, limits, server.failures, server.arrivals)
     inference = InferenceService(
         server.door, server.bare_model, limits, preparation, calls, server.failures
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.watch import Watch
+from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
@@ -46,6 +47,7 @@ class Server:
     door: Door = field(init=False)
     steps: SwitchableSteps = field(init=False)
     listeners: Listeners = field(init=False)
+    arrivals: Arrivals = field(default_factory=Arrivals, init=False)
     preparation: Preparation = field(init=False)
     recognition: Recognition = field(init=False)
     uploads: Uploads = field(init=False)
