@@ -20,14 +20,15 @@ PYTEST := $(BIN)/python -m pytest --durations=25 -p no:nbval
 # a stream on a machine that is taken would be refused, as it should be. It gives way no further,
 # or it would stand still on a machine that is busy with something else.
 CHECK := unit_gateway unit_rest types lint
-TEST := labs integration packaging browser fuzz_short models unit_gateway unit_rest notebooks types \
-	lint
+TEST := labs integration_wires integration_rest browser models fuzz_short packaging unit_gateway \
+	unit_rest notebooks types lint
 SPARE := nice -n 5
 lint = $(SPARE) $(BIN)/ruff check . && $(SPARE) $(BIN)/ruff format --check .
 types = $(SPARE) $(BIN)/mypy lab_kit $(SCRIPTS)
 unit_gateway = $(SPARE) $(PYTEST) tests/unit/gateway
 unit_rest = $(SPARE) $(PYTEST) tests/unit tests/benchmarks --ignore tests/unit/gateway
-integration = $(PYTEST) tests/integration
+integration_wires = $(PYTEST) tests/integration/wires
+integration_rest = $(PYTEST) tests/integration --ignore tests/integration/wires
 fuzz_short = $(SPARE) $(PYTEST) tests/fuzz
 models = $(SPARE) $(PYTEST) tests/models
 browser = $(PYTEST) tests/browser
@@ -36,9 +37,9 @@ notebooks = $(SPARE) $(PYTEST) tests/notebooks
 labs = $(BIN)/python -m pytest --durations=25 --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	--nbval-cell-timeout=120 -p leftovers labs
 
-# Three at once: two that wait and one that computes. One at a time where make cannot keep their
+# Four at once: two or three that wait beside one that computes. One at a time where make cannot keep their
 # outputs apart, as the one that macOS brings.
-LANES := $(if $(filter output-sync,$(.FEATURES)),-j3 --output-sync=target)
+LANES := $(if $(filter output-sync,$(.FEATURES)),-j4 --output-sync=target)
 PARTS := build/parts
 
 .PHONY: lab setup tools check test fuzz bench outputs lock clean $(TEST)
@@ -63,7 +64,7 @@ $(TEST): tools
 	{ { $($@); } 2>&1; echo $$? >$(PARTS)/$@.code; } | tee $(PARTS)/$@.log; \
 	code=$$(cat $(PARTS)/$@.code); seconds=$$(($$(date +%s) - began)); \
 	[ $$code = 0 ] && word=passed || word=FAILED; \
-	printf '%-13s %s %5d s  %s\n' $@ $$word $$seconds "$$(tail -n 1 $(PARTS)/$@.log)" >>$(PARTS)/summary; \
+	printf '%-18s %s %5d s  %s\n' $@ $$word $$seconds "$$(tail -n 1 $(PARTS)/$@.log)" >>$(PARTS)/summary; \
 	exit $$code
 
 # Minutes of every attack on a server beside callers who speak; fails where they notice. Seeded by

@@ -38,7 +38,7 @@ from wrong_situations import (
 
 from lab_kit.bench import Bench
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 DEEPGRAM, OPENAI, GOOGLE_1, GOOGLE_2, WEBRTC = LiveWire
 GOOGLE = (GOOGLE_1, GOOGLE_2)
 
