@@ -338,6 +338,20 @@ def test_nobody_waits_for_an_engine_that_broke(
     assert caplog.text.count("the engine broke") == caplog.text.count("Traceback") == 1
 
 
+def test_a_runner_that_cannot_let_go_breaks_the_engine_and_is_said(
+    runner: GatedRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forget(sequence: Sequence) -> None:
+        raise KeyError("no such slot")
+
+    monkeypatch.setattr(runner, "forget", forget)
+    engine = EngineLoop(runner, MODEL, workers=1)
+    with pytest.raises(LabError, match="the engine broke"):
+        engine.submit(request(1)).future.result(HANG_S)
+    assert isinstance(engine.broken.exception(HANG_S), KeyError)
+    engine.stop()
+
+
 def test_an_answer_that_cannot_be_spelled_is_one_requests_failure(
     engine: EngineLoop, runner: GatedRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hand_engine import HandEngine
@@ -146,6 +147,27 @@ async def test_a_final_that_fails_for_good_is_kept_and_the_stream_ends_by_name()
     assert (failed.tries, failed.error) == (TRIES, "RuntimeError: device lost")
     assert failed.trace_id == stream.trace_id
     assert len(failed.audio) / 16_000 == pytest.approx(1.3, abs=0.2)
+
+
+async def test_where_a_failed_decode_cannot_be_kept_the_stream_ends_all_the_same() -> None:
+    seen, engine = Seen(), HandEngine()
+    noted: list[Exception] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: noted.append(context["exception"])
+    )
+
+    def lose(failed: FailedDecode) -> None:
+        raise OSError("nowhere to keep it")
+
+    services = replace(seen.services, on_failed_decode=lose)
+    stream = StreamPipeline(engine, LoudnessScorer(), QUIETLY, 600.0, services)
+    await say(stream, UTTERANCE)
+    for _ in range(TRIES):
+        engine.open[0].future.set_exception(RuntimeError("device lost"))
+        await asyncio.sleep(0.01)
+    with pytest.raises(LabError, match="device lost"):
+        await stream.finish()
+    assert [str(error) for error in noted] == ["nowhere to keep it"]
 
 
 async def test_an_interim_that_fails_is_left_out_and_the_stream_goes_on() -> None:
