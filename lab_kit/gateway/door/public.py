@@ -3,18 +3,9 @@
 Whatever is not listed here goes through the door; a test asks every route and method.
 """
 
-PUBLIC_PATHS = frozenset(
-    {
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/openapi.json",
-        "/docs",
-        "/docs/{name}",
-        "/v2/health/live",
-        "/v2/health/ready",
-    }
-)
+PROBES = frozenset({"/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
+"""Asked by whoever looks after servers: answered beyond the limit of connections, and at once."""
+PUBLIC_PATHS = PROBES | {"/openapi.json", "/docs", "/docs/{name}"}
 PUBLIC_METHODS = frozenset(
     {
         "/inference.GRPCInferenceService/ServerLive",

@@ -25,11 +25,10 @@ from lab_kit.core.ids import RequestId
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.door.connections import Connections
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.public import PROBES
 from lab_kit.gateway.live.fair_timeout import LOOKS
 from lab_kit.gateway.run.http_refusals import full, head_too_large, malformed, rendered, too_slow
 
-PROBES = frozenset({"/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
-"""What is answered beyond the limit of connections."""
 SLICE_BYTES = 8_192
 """Fed to the parser at a time, so that no limit is passed by more."""
 MOST_HEADERS = 128

@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
-from lab_kit.gateway.door.arrivals import AT_ONCE, Arrivals
+from lab_kit.gateway.door.arrivals import AT_ONCE, Arrivals, SpreadArrivals
 
 CALLS = 50
 
@@ -40,6 +41,20 @@ async def test_who_comes_alone_does_not_wait() -> None:
             turn.send(None)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+
+
+async def test_a_probe_waits_behind_nobody() -> None:
+    begun: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.append(scope["path"])
+
+    spread = SpreadArrivals(app, Arrivals())
+    paths = ["/v1/listen"] * CALLS + ["/healthz"]
+    # none of the three looks at what it would receive or send by
+    calls = [asyncio.create_task(spread({"path": path}, None, None)) for path in paths]  # type: ignore[arg-type]
+    await asyncio.gather(*calls)
+    assert begun.index("/healthz") == AT_ONCE
 
 
 async def test_who_leaves_while_waiting_takes_nobodys_turn() -> None:
