@@ -9,9 +9,9 @@ from pydantic.dataclasses import dataclass
 class Alive:
     """The process answers; the stamps, on its monotonic clock, let a client compare clocks."""
 
+    status: Literal["ok"]
     received_ns: int
     sent_ns: int
-    status: Literal["ok"] = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Ready:
         background_failures: how often each of its background tasks failed, by name.
     """
 
+    status: Literal["ready"]
     model: str
     version: str
     device: str
     grpc_port: int
     degradation: str
     background_failures: dict[str, int]
-    status: Literal["ready"] = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +38,4 @@ class NotReady:
     """It may not; ``reason`` says why where that is a failure."""
 
     status: Literal["loading", "draining", "failed"]
-    reason: str = ""
+    reason: str | None = None

@@ -1,7 +1,7 @@
 """Probes and metrics. ``/healthz``: the process answers. ``/readyz``: it may be sent work."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from fastapi import APIRouter, Request
@@ -33,7 +33,7 @@ def health_routes(
     @router.get("/healthz")
     async def healthz() -> Alive:
         """Alive; the stamps let a client compare clocks."""
-        return Alive(received_ns=time.perf_counter_ns(), sent_ns=time.perf_counter_ns())
+        return Alive("ok", received_ns=time.perf_counter_ns(), sent_ns=time.perf_counter_ns())
 
     @router.get("/readyz", response_model=Ready, responses={503: {"model": NotReady}})
     async def readyz() -> Ready | Response:
@@ -41,6 +41,7 @@ def health_routes(
         if door.is_ready:
             model = versions.production
             return Ready(
+                status="ready",
                 model=model.name,
                 version=model.version,
                 device=model.device,
@@ -49,9 +50,9 @@ def health_routes(
                 background_failures=dict(background.failures),
             )
         if versions.failure is not None:
-            return JSONResponse(asdict(NotReady("failed", versions.failure)), 503)
+            return _not_ready(NotReady("failed", versions.failure))
         state = NotReady("draining" if door.is_draining else "loading")
-        return JSONResponse(asdict(state), 503, {"retry-after": "1"})
+        return _not_ready(state, {"retry-after": "1"})
 
     @router.get("/metrics")
     def scrape(request: Request) -> Response:
@@ -60,3 +61,8 @@ def health_routes(
         return Response(body, headers={"content-type": content_type})
 
     return router
+
+
+def _not_ready(state: NotReady, headers: Mapping[str, str] | None = None) -> Response:
+    told = {name: value for name, value in asdict(state).items() if value is not None}
+    return JSONResponse(told, 503, headers)

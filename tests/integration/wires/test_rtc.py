@@ -221,7 +221,10 @@ def test_the_library_still_has_what_we_set_and_look_at() -> None:
     source = inspect.getsource(RTCRtpReceiver.__init__)
     assert "self.__jitter_buffer = JitterBuffer(" in source
     assert rtc.JITTER_BUFFER == "_RTCRtpReceiver__jitter_buffer"
-    assert f"self.{rtc.WINDOW} -= len(" in inspect.getsource(RTCSctpTransport)
+    sctp = inspect.getsource(RTCSctpTransport)
+    assert f"self.{rtc.WINDOW} -= len(" in sctp
+    assert f"self.{rtc.WINDOW} = 1024 * 1024" in sctp
+    assert rtc.WINDOW_BYTES == 1024 * 1024
     assert JitterBuffer(rtc.JITTER_PACKETS, prefetch=1).capacity == rtc.JITTER_PACKETS
 
 

@@ -49,11 +49,9 @@ MAX_UNSENT_BYTES = 65_536
 MOST_WAITING = 1_024
 """Packets and messages: twice what comes in the eight seconds for which a stream that is owed
 finals is not read."""
-MAX_TEXT_BYTES = 262_144
-"""One message on the data channel: what the answer's SDP says [Source: RFC 8841, 6]."""
-WINDOW = "_advertised_rwnd"
-"""What the library lets a peer send ahead of whole messages. It tells the peer, and takes more all
-the same: below zero, the peer has sent more than it was allowed."""
+WINDOW, WINDOW_BYTES = "_advertised_rwnd", 2**20
+"""What the library lets a peer send of messages that are not whole yet. It tells the peer, and
+takes more all the same: below zero, the peer has sent more than it was allowed."""
 JITTER_PACKETS = 4
 """Of 20 ms each, a power of two. The library's own 16 would hold speech back for 320 ms after a
 single lost packet, and then for good."""
@@ -286,15 +284,17 @@ class RtcWire:
         self._channel.set_result(channel)
 
     def _command(self, message: bytes | str) -> None:
-        if len(message) > MAX_TEXT_BYTES:
-            self._excess = _too_long(len(message))
-        elif isinstance(message, str):
+        if isinstance(message, str):
             self._keep(message)
 
     def _check_window(self) -> None:
         """The pieces of a message that is not whole yet are the library's to keep."""
         if self._peer.sctp is not None and getattr(self._peer.sctp, WINDOW) < 0:
-            self._excess = _too_long(MAX_TEXT_BYTES)
+            self._excess = PayloadTooLarge(
+                f"a message of more than {WINDOW_BYTES:,} bytes on the data channel",
+                "commands; sound goes by the audio track",
+                "send what the API is documented with",
+            )
 
     def _keep(self, message: bytes | str) -> None:
         """Until it is asked for; UDP and the data channel cannot be held back."""
@@ -336,14 +336,6 @@ class RtcWire:
         if channel_closed or self._peer.connectionState in ("failed", "closed"):
             self._gone.set()
             self._inbox.put_nowait(None)
-
-
-def _too_long(count_bytes: int) -> PayloadTooLarge:
-    return PayloadTooLarge(
-        f"a message of {count_bytes:,} bytes or more on the data channel",
-        f"at most {MAX_TEXT_BYTES:,}",
-        "send commands alone; sound goes by the audio track",
-    )
 
 
 def _is_close(text: str) -> bool:
