@@ -42,19 +42,21 @@ class Held:
     """What a server holds.
 
     Attributes:
-        busy: streams that are open, and decodes that wait or run.
+        streams: that are open.
+        decodes: that wait or run.
     """
 
     resident_mb: float
     descriptors: int
     tasks: int
-    busy: int
+    streams: int
+    decodes: int
 
     def exceeds(self, before: "Held") -> list[str]:
         """What there is more of than before, beyond what memory may differ by."""
         grown_mb = self.resident_mb - before.resident_mb
         found = [f"{grown_mb:+.0f} MB resident"] if grown_mb > LEFT_MB else []
-        for name in ("descriptors", "tasks", "busy"):
+        for name in ("descriptors", "tasks", "streams", "decodes"):
             now, then = getattr(self, name), getattr(before, name)
             found += [f"{name} {then} before, {now} after"] if now > then else []
         return found
@@ -102,12 +104,12 @@ async def held(bench: Bench) -> Held:
             name, value = line.split("{")[0].split()[0], float(line.rsplit(" ", 1)[1])
             told[name] = told.get(name, 0.0) + value
     process = psutil.Process(bench.pid)
-    busy = ("lab_streams", "lab_engine_waiting", "lab_engine_running")
     return Held(
         process.memory_info().rss / 1e6,
         process.num_fds(),
         round(told["lab_tasks"]),
-        round(sum(told[name] for name in busy)),
+        round(told["lab_streams"]),
+        round(told["lab_engine_waiting"] + told["lab_engine_running"]),
     )
 
 
@@ -160,6 +162,7 @@ async def watched(bench: Bench, seconds: float, kind: str | None = None, seed: i
             await asyncio.sleep(seconds)
             tally = {}
         else:
+            await _speaking(bench)
             tally = await attacked(bench, kind, seconds, seed)
         for speaker in speakers:
             speaker.is_enough = True
@@ -173,6 +176,13 @@ async def watched(bench: Bench, seconds: float, kind: str | None = None, seed: i
     after = await released(bench, before)
     log = unforeseen(_log(bench)[known_lines:], bench.key)
     return Report(tally, tuple(heard), tuple(waits_s), log, before, after)
+
+
+async def _speaking(bench: Bench) -> None:
+    """Wait until the callers have their places, which an attack could take before them."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (await held(bench)).streams < CALLERS:
+            await asyncio.sleep(LOOK_S / 10)
 
 
 def _log(bench: Bench) -> list[str]:

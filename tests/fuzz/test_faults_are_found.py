@@ -93,7 +93,7 @@ async def test_an_attack_finds_what_a_bad_server_does(
     assert any(fault in one for one in found), found
 
 
-HELD = Held(resident_mb=250.0, descriptors=25, tasks=20, busy=0)
+HELD = Held(resident_mb=250.0, descriptors=25, tasks=20, streams=0, decodes=0)
 GOOD = Report(
     tally={"attempts": 1, "answers": {"key: 400": 1}, "faults": []},
     heard=(Heard(0.0, (0.2, 0.3)),),
@@ -121,7 +121,7 @@ def test_what_is_as_it_was_before_is_no_fault() -> None:
         ({"after": replace(HELD, resident_mb=301.0)}, "+51 MB resident"),
         ({"after": replace(HELD, descriptors=26)}, "descriptors 25 before, 26 after"),
         ({"after": replace(HELD, tasks=21)}, "tasks 20 before, 21 after"),
-        ({"after": replace(HELD, busy=1)}, "busy 0 before, 1 after"),
+        ({"after": replace(HELD, streams=1)}, "streams 0 before, 1 after"),
     ],
 )
 def test_harm_is_told(change: dict[str, object], told: str) -> None:

@@ -1,4 +1,4 @@
-"""Calls that arrive at the same moment begin a few at a time, so that others are served between.
+"""Calls that arrive at the same moment begin a few at a time, and peers take turns.
 
 Everything is on one event loop, which would otherwise begin all of them before it looks at anybody
 else: three hundred upgrades at once held every live stream up for a second.
@@ -17,14 +17,15 @@ turn with nothing else in it takes microseconds, so calls that are cheap lose no
 
 
 class Arrivals:
-    """Whose turn it is to begin; in the order of arrival, and on one event loop."""
+    """Whose turn it is to begin: peers in rotation, the calls of each as they came. On one loop."""
 
     def __init__(self) -> None:
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        # in the order of their turns; nobody is in here without a call
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._begun = 0
         self._is_turning = False
 
-    async def turn(self) -> None:
+    async def turn(self, peer: str) -> None:
         """Wait until this call may begin; at once unless many others do."""
         loop = asyncio.get_running_loop()
         if not self._is_turning:
@@ -34,14 +35,18 @@ class Arrivals:
             self._begun += 1
             return
         waiting = loop.create_future()
-        self._waiting.append(waiting)
+        self._waiting.setdefault(peer, deque()).append(waiting)
         await waiting
 
     def _next(self) -> None:
         """The loop has gone round: the next may begin, and whoever comes until it has again."""
         self._begun = 0
         while self._waiting and self._begun < AT_ONCE:
-            waiting = self._waiting.popleft()
+            peer = next(iter(self._waiting))
+            calls = self._waiting.pop(peer)
+            waiting = calls.popleft()
+            if calls:
+                self._waiting[peer] = calls  # behind the others
             if not waiting.done():  # its caller may have gone
                 waiting.set_result(None)
                 self._begun += 1
@@ -58,7 +63,8 @@ class SpreadArrivals:
         self._arrivals = arrivals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Begin the call in its turn, or at once where somebody asks how the server is."""
-        if scope.get("path") not in PROBES:
-            await self._arrivals.turn()
+        """Begin the call in its turn."""
+        peer = scope["client"][0] if scope.get("client") else ""
+        # who asks how the server is does not wait behind its own machine's other calls
+        await self._arrivals.turn(f"probe {peer}" if scope.get("path") in PROBES else peer)
         await self._app(scope, receive, send)

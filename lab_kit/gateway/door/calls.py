@@ -104,8 +104,8 @@ class Calls:
         statuses: Statuses,
         context: Any,
     ) -> _T:
-        await self._arrivals.turn()
         call, ending = grpc_call(context), INTERNAL
+        await self._arrivals.turn(call.peer)
         try:
             async with self._door.open(call) as admitted:
                 with self._counted():

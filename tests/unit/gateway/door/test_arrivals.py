@@ -10,12 +10,12 @@ from lab_kit.gateway.door.arrivals import AT_ONCE, Arrivals, SpreadArrivals
 CALLS = 50
 
 
-async def begun_by_turn(arrivals: Arrivals, calls: int) -> list[list[int]]:
+async def begun_by_turn(arrivals: Arrivals, calls: int, peer: str = "a") -> list[list[int]]:
     """Which calls began in each turn of the loop, when all arrive in the first."""
     begun: list[int] = []
 
     async def call(number: int) -> None:
-        await arrivals.turn()
+        await arrivals.turn(peer)
         begun.append(number)
 
     tasks = [asyncio.create_task(call(number)) for number in range(calls)]
@@ -36,30 +36,43 @@ async def test_a_few_begin_in_each_turn_in_the_order_of_arrival() -> None:
 async def test_who_comes_alone_does_not_wait() -> None:
     arrivals = Arrivals()
     for _ in range(3):
-        turn = arrivals.turn()
+        turn = arrivals.turn("a")
         with pytest.raises(StopIteration):
             turn.send(None)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
 
-async def test_a_probe_waits_behind_nobody() -> None:
+async def test_peers_take_turns() -> None:
+    begun: list[str] = []
+    arrivals = Arrivals()
+
+    async def call(peer: str) -> None:
+        await arrivals.turn(peer)
+        begun.append(peer)
+
+    await asyncio.gather(*(call(peer) for peer in ["a"] * CALLS + ["b"] * 3 + ["c"]))
+    assert begun[AT_ONCE : AT_ONCE + 6] == ["a", "b", "c", "a", "b", "a"]
+    assert len(begun) == CALLS + 4
+
+
+async def test_a_probe_does_not_wait_behind_its_own_machines_calls() -> None:
     begun: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         begun.append(scope["path"])
 
     spread = SpreadArrivals(app, Arrivals())
-    paths = ["/v1/listen"] * CALLS + ["/healthz"]
+    scopes = [{"path": path, "client": ("127.0.0.1", 1)} for path in ["/v1/listen"] * CALLS]
+    scopes.append({"path": "/healthz", "client": ("127.0.0.1", 2)})
     # none of the three looks at what it would receive or send by
-    calls = [asyncio.create_task(spread({"path": path}, None, None)) for path in paths]  # type: ignore[arg-type]
-    await asyncio.gather(*calls)
-    assert begun.index("/healthz") == AT_ONCE
+    await asyncio.gather(*(spread(scope, None, None) for scope in scopes))  # type: ignore[arg-type]
+    assert begun.index("/healthz") <= AT_ONCE + 1
 
 
 async def test_who_leaves_while_waiting_takes_nobodys_turn() -> None:
     arrivals = Arrivals()
-    tasks = [asyncio.create_task(arrivals.turn()) for _ in range(CALLS)]
+    tasks = [asyncio.create_task(arrivals.turn("a")) for _ in range(CALLS)]
     await asyncio.sleep(0)
     for task in tasks[AT_ONCE::2]:
         task.cancel()
