@@ -25,7 +25,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -309,15 +309,31 @@ def install_cpu_torch(venv: Path) -> None:
         ) from error
 
 
+@contextmanager
+def compiled_meanwhile(venv: Path, module: str) -> Iterator[None]:
+    """Import a module on a core that pip leaves idle: Python compiles it then, and never again.
+
+    Whether it can be imported is asked later.
+    """
+    command = [str(venv / "bin/python"), "-I", "-c", f"import {module}"]
+    importing = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        importing.wait()
+
+
 def install_packages(venv: Path, record: Record) -> None:
     """Install lab_kit, editable, with everything that its flavour needs."""
     pip_install(venv, install_settings(ROOT)["pip"])
-    if record.flavour == "cpu" and platform.system() == "Linux":
+    has_torch = record.flavour == "cpu" and platform.system() == "Linux"
+    if has_torch:
         install_cpu_torch(venv)
     extras = f".[{record.flavour},dev]" if record.dev else f".[{record.flavour}]"
     # In one command with the stand-in, or pip would take the CPU build for hibari-tts.
     shim = [f"./{SHIM}"] if record.flavour == "gpu" else []
-    pip_install(venv, *shim, "-e", extras)
+    with compiled_meanwhile(venv, "torch") if has_torch else nullcontext():
+        pip_install(venv, *shim, "-e", extras)
     settings = venv / "share/jupyter/lab/settings"
     settings.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "packaging/jupyter-overrides.json", settings / "overrides.json")
