@@ -233,7 +233,12 @@ def watched(notebook: NotebookPage, said: str = "") -> list[dict[str, Any]]:
         has_moved = len(seen) >= 3 and seen[-1]["draws"] >= 3
         return seen if has_moved and said in seen[-1]["transcript"] else None
 
-    seen: list[dict[str, Any]] = eventually("the plot moves", moved, HANG_S)
+    try:
+        seen: list[dict[str, Any]] = eventually("the plot moves", moved, HANG_S)
+    except AssertionError as error:
+        last = page.evaluate("window.seen.slice(-1)")
+        outputs = page.locator(".jp-OutputArea-output").all_inner_texts()
+        raise AssertionError(f"{error}; last seen {last}; outputs {outputs}") from error
     notebook.screenshot("live")
     points = [look["points"] for look in seen]
     assert points == sorted(points)

@@ -247,7 +247,7 @@ BAD_QUERY = Gets(400, '"err_code":"INVALID_QUERY_PARAMETER","err_msg":".*"reques
 BAD_UPDATE = Gets(1000, errors=("invalid_parameter",))
 BAD_CONFIG = Gets("INVALID_ARGUMENT")
 TOO_MANY = "messages with .* s of sound"
-TOO_MUCH = "more than 20 s of audio"
+TOO_MUCH = "more than 10 s of audio"
 OVERLOADED = r"^SYSTEM_OVERLOADED: "
 
 
