@@ -23,22 +23,24 @@ CHECK := unit_gateway unit_rest types lint
 TEST := labs integration_wires integration_rest browser models fuzz_short packaging unit_gateway \
 	unit_rest notebooks types lint
 SPARE := nice -n 5
+# Only reached when something hangs, and what gives way takes several times as long as alone.
+PATIENCE_S := 1200
 lint = $(SPARE) $(BIN)/ruff check . && $(SPARE) $(BIN)/ruff format --check .
 types = $(SPARE) $(BIN)/mypy lab_kit $(SCRIPTS)
 unit_gateway = $(SPARE) $(PYTEST) tests/unit/gateway
 unit_rest = $(SPARE) $(PYTEST) tests/unit tests/benchmarks --ignore tests/unit/gateway
 integration_wires = $(PYTEST) tests/integration/wires
 integration_rest = $(PYTEST) tests/integration --ignore tests/integration/wires
-fuzz_short = $(SPARE) $(PYTEST) tests/fuzz
-models = $(SPARE) $(PYTEST) tests/models
+fuzz_short = $(PYTEST) tests/fuzz
+models = $(SPARE) $(PYTEST) --timeout=$(PATIENCE_S) tests/models
 browser = $(PYTEST) tests/browser
 packaging = $(SPARE) $(PYTEST) tests/packaging
 notebooks = $(SPARE) $(PYTEST) tests/notebooks
-labs = $(BIN)/python -m pytest --durations=25 --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-	--nbval-cell-timeout=120 -p leftovers labs
+labs = $(BIN)/python -m pytest --durations=25 --nbval-lax --nbval-current-env \
+	--nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=120 -p leftovers labs
 
-# Four at once: two or three that wait beside one that computes. One at a time where make cannot keep their
-# outputs apart, as the one that macOS brings.
+# Four at once: two or three that wait beside one that computes. One at a time where make cannot
+# keep their outputs apart, as the one that macOS brings.
 LANES := $(if $(filter output-sync,$(.FEATURES)),-j4 --output-sync=target)
 PARTS := build/parts
 
