@@ -240,6 +240,10 @@ class DeepgramCaller(Caller):
                 return self.outcome(LOST, "")
             return self.outcome(closed.rcvd.code, closed.rcvd.reason)
 
+    async def until_error(self) -> None:
+        """Wait until an error was told on the open stream."""
+        await self.until(lambda: bool(self.outcome("", "").errors))
+
     def outcome(self, code: int | str, reason: str) -> Outcome:
         """What Deepgram's messages said, and this end."""
         errors = tuple(m["variant"] for m in self.heard if m["type"] == "Error")
@@ -274,10 +278,6 @@ class OpenAICaller(DeepgramCaller):
     async def finish(self) -> None:
         """The dialect has no word for the end: a client closes when it has heard enough."""
         await self.socket.close()
-
-    async def until_error(self) -> None:
-        """Wait for an `error` event."""
-        await self.until(lambda: any(m["type"] == "error" for m in self.heard))
 
     async def update(self, **audio_input: Any) -> None:
         """Choose; without a choice, the session is told again."""
