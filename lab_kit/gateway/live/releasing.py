@@ -91,7 +91,7 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and self.close_sent:
             self.handshake_complete = True  # refused is an answer, too
-        if self.close_sent:
+        if self.close_sent or message["type"] == "websocket.accept":
             self._read_on()
 
     async def receive(self) -> Any:
@@ -114,8 +114,19 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse a first slice; the others follow in their turns."""
         self._arrived += data
-        if self._turn is None:
+        if self._awaits_answer:
+            self.transport.pause_reading()
+        elif self._turn is None:
             self._parse_slice()
+
+    @property
+    def _awaits_answer(self) -> bool:
+        """Whether the client has no answer to its upgrade yet, before which no frame may come.
+
+        The library reads frames then all the same, and cannot refuse a bad one
+        [Source: RFC 6455, 4.1].
+        """
+        return self.handshake_initiated and not self.handshake_complete
 
     def _parse_slice(self) -> None:
         self._turn = None
@@ -130,6 +141,8 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         """Go on with what has arrived, or else with what is in the kernel."""
         if self.transport.is_closing():
             self._arrived.clear()
+        elif self._awaits_answer:
+            self.transport.pause_reading()
         elif self._turn is None and not self.read_paused:
             if self._arrived:
                 self.transport.pause_reading()

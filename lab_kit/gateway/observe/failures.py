@@ -11,6 +11,7 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
 
 import lab_kit
 from lab_kit.core.errors import LabError
@@ -76,7 +77,7 @@ class EndFailedCalls:
 
         try:
             await self._app(scope, receive, noted)
-        except (ClientDisconnect, WebSocketDisconnect):
+        except (ClientDisconnect, ClientDisconnected, WebSocketDisconnect):
             pass
         except Exception as error:
             self._failures.tell(route_of(scope), error)

@@ -213,6 +213,58 @@ async def test_who_reads_nothing_at_all_is_let_go(app: Application) -> None:
 # -- upgrades that are refused -------------------------------------------------------------------
 
 
+BAD_FRAME = bytes([0x83, 0x80]) + NO_MASK
+"""Of a kind that no RFC knows."""
+
+
+async def test_a_bad_frame_before_the_answer_ends_its_connection_and_nothing_else(
+    app: Application,
+) -> None:
+    unforeseen: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unforeseen.append(context))
+    may_accept = asyncio.Event()
+
+    async def slowly(scope: Any, receive: Any, send: Any) -> None:
+        await may_accept.wait()
+        await app(scope, receive, send)
+
+    try:
+        async with serving(slowly, LIMITS) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(UPGRADE + b"\r\n")
+            await asyncio.sleep(0.1)
+            writer.write(BAD_FRAME)
+            await asyncio.sleep(0.1)
+            may_accept.set()
+            async with asyncio.timeout(HANG_S):
+                while await reader.read(4_096):
+                    pass
+            writer.close()
+    finally:
+        loop.set_exception_handler(None)
+    assert unforeseen == []
+
+
+async def test_a_frame_before_the_answer_is_taken_after_it(app: Application) -> None:
+    may_accept = asyncio.Event()
+
+    async def slowly(scope: Any, receive: Any, send: Any) -> None:
+        await may_accept.wait()
+        await app(scope, receive, send)
+
+    async with serving(slowly, LIMITS) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(UPGRADE + b"\r\n")
+        await asyncio.sleep(0.1)
+        for _ in range(3):
+            writer.write(MESSAGE)
+        await asyncio.sleep(0.1)
+        may_accept.set()
+        await until(lambda: app.seen["websocket.receive"] == 3)
+        writer.close()
+
+
 @pytest.mark.parametrize(
     ("extra", "status"),
     [(b"x: " + b"a" * 9_000 + b"\r\n", b"431"), (b"x y: z\r\n", b"400"), (b"", b"101")],
