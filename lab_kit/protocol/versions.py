@@ -1,6 +1,7 @@
 """The operator's API on versions: their states, labels, caches and batching, how they compare."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -75,13 +76,9 @@ class BatchingPolicy:
 
     def numbers(self) -> dict[str, int | float]:
         """Those that were given, by name."""
-        every = {
-            "size": self.size,
-            "patience_s": self.patience_s,
-            "max_batch": self.max_batch,
-            "max_wait_s": self.max_wait_s,
-        }
-        return {name: number for name, number in every.items() if number is not None}
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        del given["policy"]
+        return given
 
 
 @dataclass(frozen=True, slots=True)

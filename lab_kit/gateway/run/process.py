@@ -248,7 +248,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def begin_logging() -> None:
-    """Write lines that name their call, and no client's worth of pages."""
+    """Have each line name its call, and a library's pages shortened to lines."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     for handler in logging.getLogger().handlers:
         name_calls_in_log(handler)
