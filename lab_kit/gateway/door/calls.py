@@ -6,8 +6,8 @@ wire is the same: the handler runs when the headers have come, and the message i
 asks for it. Whoever has no key is refused with nothing received but what HTTP/2's window lets
 through. Messages stay bytes; who asked for one decodes it.
 
-Held in all: `RECEIVING` messages of unary methods, and one for each open stream, of `MESSAGE_BYTES`
-at most.
+Held in all: `RECEIVING` messages of unary methods, and one for each open stream, of which every
+method has a limit. A message is of `MESSAGE_BYTES` at most.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Calls:
         self._failures = failures
         self._arrivals = arrivals
         self._receiving = asyncio.Semaphore(RECEIVING)
-        self._open = 0
+        self._open = _Open("gRPC calls", limits.calls)
 
     def unary(
         self, route: str, answer: Callable[[Any, Admitted], Awaitable[bytes]], statuses: Statuses
@@ -75,12 +75,25 @@ class Calls:
         return grpc.stream_unary_rpc_method_handler(serve)
 
     def stream(
-        self, route: str, run: Callable[[Any, Admitted], Awaitable[None]], statuses: Statuses
+        self,
+        route: str,
+        run: Callable[[Any, Admitted], Awaitable[None]],
+        statuses: Statuses,
+        most: int,
     ) -> Any:
-        """The handler of a method that answers many messages; ``run`` receives and sends."""
+        """The handler of a method that answers many messages; ``run`` receives and sends.
+
+        Args:
+            most: calls of it at once.
+        """
+        streams = _Open(f"streams of {route}", most)
+
+        async def stream(context: Any, admitted: Admitted) -> None:
+            with streams.another():
+                await run(context, admitted)
 
         async def serve(_: Any, context: Any) -> None:
-            await self._serve(route, run, statuses, context)
+            await self._serve(route, stream, statuses, context)
 
         return grpc.stream_stream_rpc_method_handler(serve)
 
@@ -108,7 +121,7 @@ class Calls:
         await self._arrivals.turn(call.peer)
         try:
             async with self._door.open(call) as admitted:
-                with self._counted():
+                with self._open.another():
                     return await run(context, admitted)
         except LabError as error:
             ending = statuses(error)
@@ -120,19 +133,33 @@ class Calls:
         await context.abort(grpc.StatusCode[str(ending.code)], ending.reason, named)
         raise AssertionError("abort raises")
 
+
+class _Open:
+    """How many of something are open, and may be."""
+
+    def __init__(self, what: str, most: int) -> None:
+        self._what = what
+        self._most = most
+        self._count = 0
+
     @contextmanager
-    def _counted(self) -> Iterator[None]:
-        if self._open >= self._limits.calls:
+    def another(self) -> Iterator[None]:
+        """One more while inside.
+
+        Raises:
+            SystemOverloaded: there are as many as may be.
+        """
+        if self._count >= self._most:
             raise SystemOverloaded(
-                f"{self._open} gRPC calls are open",
-                f"fewer than {self._limits.calls}",
+                f"{self._count} {self._what} are open",
+                f"fewer than {self._most}",
                 "wait for one of them to end",
             )
-        self._open += 1
+        self._count += 1
         try:
             yield
         finally:
-            self._open -= 1
+            self._count -= 1
 
 
 async def received(context: Any, limit_s: float) -> bytes | None:

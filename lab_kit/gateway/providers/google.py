@@ -43,6 +43,7 @@ def google_methods(
                 f"/{api.service}/StreamingRecognize",
                 StreamingRecognize(streams, api).serve,
                 partial(stream_status, api),
+                limits.streams,
             ),
             "Recognize": calls.unary(
                 f"/{api.service}/Recognize",

@@ -66,7 +66,13 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
     limits, preparation = server.limits, server.preparation
     calls = Calls(server.door, limits, server.failures, server.arrivals)
     inference = InferenceService(
-        server.door, server.bare_model, limits, preparation, calls, server.failures
+        server.door,
+        server.bare_model,
+        limits,
+        preparation,
+        server.uploads.memory,
+        calls,
+        server.failures,
     )
     google = google_methods(server.streams, limits, preparation, server.recognition, calls)
     return {SERVICE: inference.methods(), **google}

@@ -20,6 +20,7 @@ from lab_kit.core.ids import RequestId
 from lab_kit.dialects.open_inference import client as dialect
 from lab_kit.engine.api import Priority
 from lab_kit.gateway.door.call import Call
+from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.providers.open_inference.model import SERVER_VERSION
 from lab_kit.gateway.providers.open_inference.stream import InferStream
 from lab_kit.gateway.run.app import create_app
@@ -36,8 +37,10 @@ def server_with(tmp_path: Path) -> Iterator[ServerWith]:
     """Makes a server's state whose only version runs on a given engine."""
     made: list[Server] = []
 
-    def make(engine: ScriptedEngine, key: str | None = None) -> Server:
-        server = server_at(tmp_path, lambda _: recognizer(engine), key)
+    def make(
+        engine: ScriptedEngine, key: str | None = None, limits: Limits | None = None
+    ) -> Server:
+        server = server_at(tmp_path, lambda _: recognizer(engine), key, limits=limits)
         made.append(server)
         wait_until(lambda: server.door.is_ready)
         return server
@@ -233,12 +236,16 @@ def piece(samples: int, number: int = 5, **place: bool) -> Any:
     return message
 
 
+def inferring(server: Server) -> InferStream:
+    return InferStream(server.door, CALL, server.bare_model, server.uploads.memory, server.failures)
+
+
 async def test_each_piece_is_answered_with_everything_since_the_first(
     server_with: ServerWith,
 ) -> None:
     engine = ScriptedEngine("so")
     server = server_with(engine)
-    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
+    async with inferring(server) as stream:
         for message in (
             piece(100, sequence_start=True),
             piece(30, number=6, sequence_start=True),
@@ -263,7 +270,7 @@ async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
     server_with: ServerWith,
 ) -> None:
     server = server_with(ScriptedEngine("so"))
-    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
+    async with inferring(server) as stream:
         lost = await stream.answer(piece(50))
         found = await stream.answer(piece(50, sequence_start=True, sequence_end=True))
         over = await stream.answer(piece(50))
@@ -275,7 +282,7 @@ async def test_a_piece_without_a_beginning_is_refused_and_the_stream_goes_on(
 
 async def test_a_recording_that_grows_too_long_ends_its_sequence(server_with: ServerWith) -> None:
     server = server_with(ScriptedEngine("so"))
-    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
+    async with inferring(server) as stream:
         await stream.answer(piece(16_000 * 29, sequence_start=True))
         answer = await stream.answer(piece(16_000 * 2))
         assert "at most 30 s" in answer.error_message
@@ -285,7 +292,7 @@ async def test_a_recording_that_grows_too_long_ends_its_sequence(server_with: Se
 async def test_sequences_are_counted(server_with: ServerWith) -> None:
     server = server_with(ScriptedEngine("so"))
     most = server.limits.streams
-    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
+    async with inferring(server) as stream:
         for number in range(1, most + 1):
             await stream.answer(piece(10, number=number, sequence_start=True))
         refused = await stream.answer(piece(10, number=most + 1, sequence_start=True))
@@ -294,10 +301,26 @@ async def test_sequences_are_counted(server_with: ServerWith) -> None:
     assert again.error_message == ""
 
 
+async def test_what_is_kept_of_sequences_takes_of_the_memory_for_uploads(
+    server_with: ServerWith,
+) -> None:
+    held_bytes = 2 * 4 * 200  # half of it for one caller: some 200 samples
+    limits = Limits(upload_bytes=held_bytes // 2, held_bytes=held_bytes)
+    server = server_with(ScriptedEngine("so"), limits=limits)
+    async with inferring(server) as stream:
+        for message in (piece(100, sequence_start=True), piece(90, number=6, sequence_start=True)):
+            assert (await stream.answer(message)).error_message == ""
+        for message in (piece(50), piece(50, number=7, sequence_start=True)):
+            assert "of this caller's uploads" in (await stream.answer(message)).error_message
+        assert (await stream.answer(piece(5, number=6, sequence_end=True))).error_message == ""
+        assert (await stream.answer(piece(50))).error_message == ""
+    assert server.uploads.memory.held_bytes == 0
+
+
 async def test_a_device_that_fails_fails_one_message(server_with: ServerWith) -> None:
     engine = ScriptedEngine(RuntimeError("device lost"))
     server = server_with(engine)
-    async with InferStream(server.door, CALL, server.bare_model, server.failures) as stream:
+    async with inferring(server) as stream:
         broken = await stream.answer(piece(50, sequence_start=True))
         engine.answer = "so"
         whole = await stream.answer(piece(50, sequence_start=True))

@@ -13,6 +13,7 @@ from lab_kit.core.errors import LabError
 from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.errors import grpc_status
+from lab_kit.gateway.door.body_memory import BodyMemory
 from lab_kit.gateway.door.call import REQUEST_ID
 from lab_kit.gateway.door.calls import Calls, received, send
 from lab_kit.gateway.door.door import Admitted, Door
@@ -24,6 +25,9 @@ from lab_kit.gateway.providers.open_inference.stream import InferStream
 from lab_kit.protocol.live import Ending
 
 SERVICE = "inference.GRPCInferenceService"
+STREAMS = 32
+"""Streams of inferences at once: each may hold a message of `MESSAGE_BYTES`, half a gigabyte in
+all."""
 AT_ONCE_BYTES = 4_096
 """Decoded on the event loop, in less than a millisecond whatever is in them; more goes to the
 thread that prepares uploads."""
@@ -38,6 +42,7 @@ class InferenceService:
         bare: BareModel,
         limits: Limits,
         preparation: Preparation,
+        memory: BodyMemory,
         calls: Calls,
         failures: Failures,
     ) -> None:
@@ -45,6 +50,7 @@ class InferenceService:
         self._bare = bare
         self._limits = limits
         self._preparation = preparation
+        self._memory = memory
         self._calls = calls
         self._failures = failures
 
@@ -61,7 +67,7 @@ class InferenceService:
             "ServerLive": grpc.stream_unary_rpc_method_handler(self._live),
             "ServerReady": grpc.stream_unary_rpc_method_handler(self._ready),
             "ModelStreamInfer": self._calls.stream(
-                f"/{SERVICE}/ModelStreamInfer", self._infer_stream, _status
+                f"/{SERVICE}/ModelStreamInfer", self._infer_stream, _status, STREAMS
             ),
         }
         for name, answer in unary.items():
@@ -110,7 +116,7 @@ class InferenceService:
         But for bytes that are no message: nobody could tell whose failure it is.
         """
         await context.send_initial_metadata(((REQUEST_ID, str(admitted.call.request_id)),))
-        stream = InferStream(self._door, admitted.call, self._bare, self._failures)
+        stream = InferStream(self._door, admitted.call, self._bare, self._memory, self._failures)
         async with stream:
             while (data := await received(context, self._limits.no_audio_s)) is not None:
                 message = await self._decoded(admitted.caller, pb.ModelInferRequest, data)

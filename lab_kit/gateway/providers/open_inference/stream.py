@@ -16,6 +16,7 @@ from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, Sy
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
+from lab_kit.gateway.door.body_memory import BodyMemory, Share
 from lab_kit.gateway.door.call import Call
 from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.observe.failures import Failures
@@ -28,10 +29,12 @@ class _Sequence:
 
     Attributes:
         inside: the way through the door, left when the sequence is over.
+        held: what it takes of the memory for uploads.
     """
 
     inside: AsyncExitStack
     call: Leased
+    held: Share
     request: InferRequest
 
 
@@ -40,12 +43,18 @@ class InferStream:
 
     Every message, or sequence of them, goes through the door by itself: a server that begins to
     refuse work refuses the next one, not the stream.
+
+    Args:
+        memory: holds what is kept of sequences, beside the uploads.
     """
 
-    def __init__(self, door: Door, call: Call, model: BareModel, failures: Failures) -> None:
+    def __init__(
+        self, door: Door, call: Call, model: BareModel, memory: BodyMemory, failures: Failures
+    ) -> None:
         self._door = door
         self._call = call
         self._model = model
+        self._memory = memory
         self._failures = failures
         self._sequences: dict[int | str, _Sequence] = {}
 
@@ -109,7 +118,10 @@ class InferStream:
             async with AsyncExitStack() as stack:
                 admitted = await stack.enter_async_context(self._door.open(self._call))
                 call = self._model.lease(admitted, message.model_name, message.model_version)
-                self._sequences[position.sequence] = _Sequence(stack.pop_all(), call, request)
+                held = stack.enter_context(self._memory.share(call.caller))
+                held.hold(_tensor_bytes(request))
+                sequence = _Sequence(stack.pop_all(), call, held, request)
+                self._sequences[position.sequence] = sequence
         elif position.sequence not in self._sequences:
             raise InvalidParameter(
                 f"sequence {position.sequence}, which has not begun or is over",
@@ -118,6 +130,7 @@ class InferStream:
             )
         else:
             so_far = self._sequences[position.sequence]
+            so_far.held.hold(_tensor_bytes(so_far.request) + _tensor_bytes(request))
             so_far.request = extended(so_far.request, request)
         return self._sequences[position.sequence]
 
@@ -134,6 +147,10 @@ class InferStream:
         known = self._sequences.pop(sequence, None)
         if known is not None:
             await known.inside.aclose()
+
+
+def _tensor_bytes(request: InferRequest) -> int:
+    return sum(tensor.values.nbytes for tensor in request.inputs)
 
 
 def _urgent(request: InferRequest) -> InferRequest:

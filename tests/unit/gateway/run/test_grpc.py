@@ -20,6 +20,7 @@ from lab_kit.dialects.google.versions import V1, V2
 from lab_kit.gateway.door import calls
 from lab_kit.gateway.door.calls import MESSAGE_BYTES
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.providers.open_inference import grpc as open_inference
 from lab_kit.gateway.run.grpc import start_grpc
 from lab_kit.gateway.run.server import Server
 
@@ -256,6 +257,18 @@ async def test_calls_are_counted_and_health_is_answered_beyond_them(
         await held[0].done_writing()
         async with asyncio.timeout(HANG_S):
             await held[0].code()
+        assert await caller.status(TRITON + "ModelInfer", inference()) == "OK"
+
+
+async def test_streams_of_inferences_are_counted_apart(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_inference, "STREAMS", 1)
+    async with calling(server_with(Limits())) as caller:
+        held = caller.open(TRITON + "ModelStreamInfer")
+        await held.write(inference())
+        await asyncio.wait_for(held.read(), HANG_S)
+        assert await caller.status(TRITON + "ModelStreamInfer", inference()) == "UNAVAILABLE"
         assert await caller.status(TRITON + "ModelInfer", inference()) == "OK"
 
 
