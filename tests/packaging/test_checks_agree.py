@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -64,6 +65,12 @@ def test_make_test_runs_every_folder_of_tests_once() -> None:
     runs = [covered(variable(part)) for part in variable("TEST").split()]
     for folder in there:
         assert sum(folder_is_run(folder) for folder_is_run in runs) == 1, folder
+
+
+def test_no_two_tests_have_the_same_file_name() -> None:
+    """Pytest, asked for all of `tests` at once, takes the second for the first."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def covered(command: str) -> Callable[[Path], bool]:
