@@ -121,7 +121,9 @@ async def released(bench: Bench, before: Held) -> Held:
     return now
 
 
-async def attacked(bench: Bench, kind: str, seconds: float, seed: int) -> dict[str, Any]:
+async def attacked(
+    bench: Bench, kind: str, seconds: float, seed: int, niceness: int
+) -> dict[str, Any]:
     """Have another process attack the server; what it told.
 
     Raises:
@@ -130,7 +132,7 @@ async def attacked(bench: Bench, kind: str, seconds: float, seed: int) -> dict[s
     """
     script = Path(__file__).with_name("run_attack.py")
     words = ["--url", bench.url, "--grpc", bench.grpc_address]
-    words += ["--seconds", str(seconds), "--seed", str(seed)]
+    words += ["--seconds", str(seconds), "--seed", str(seed), "--niceness", str(niceness)]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(script), kind, *words),
         env={**os.environ, KEY_VARIABLE: bench.key or ""},
@@ -150,8 +152,15 @@ async def attacked(bench: Bench, kind: str, seconds: float, seed: int) -> dict[s
     return told
 
 
-async def watched(bench: Bench, seconds: float, kind: str | None = None, seed: int = 0) -> Report:
-    """Have callers speak while the server is attacked, or left in peace, for so long."""
+async def watched(
+    bench: Bench, seconds: float, kind: str | None = None, seed: int = 0, niceness: int = 0
+) -> Report:
+    """Have callers speak while the server is attacked, or left in peace, for so long.
+
+    Args:
+        niceness: of the attacker. Where delays are measured it gets what the server leaves, as if
+            it had a machine of its own; beside other work that would be too little to attack with.
+    """
     before, known_lines = await held(bench), len(_log(bench))
     speakers = [Speaker() for _ in range(CALLERS)]
     speaking = [asyncio.create_task(speak(bench, speaker)) for speaker in speakers]
@@ -163,7 +172,7 @@ async def watched(bench: Bench, seconds: float, kind: str | None = None, seed: i
             tally = {}
         else:
             await _speaking(bench)
-            tally = await attacked(bench, kind, seconds, seed)
+            tally = await attacked(bench, kind, seconds, seed, niceness)
         for speaker in speakers:
             speaker.is_enough = True
         heard = await asyncio.gather(*speaking)

@@ -23,6 +23,7 @@ from lab_kit.measure.percentiles import percentile
 
 DELAY_S = 0.1
 HEALTH_S = 0.25
+NICENESS = 10
 SEED_VARIABLE = "FUZZ_SEED"
 KEY = "correct-horse-of-the-fuzzer"
 
@@ -73,7 +74,7 @@ async def run(kinds: Sequence[str], seconds: float, rounds: int, seed: int) -> i
             calm, rough = [], []
             for number in range(rounds):
                 calm.append(await watched(bench, seconds))
-                rough.append(await watched(bench, seconds, kind, seed + number))
+                rough.append(await watched(bench, seconds, kind, seed + number, NICENESS))
             found = judge(calm, rough)
             failed += bool(found)
             print(told(kind, calm, rough, found), flush=True)

@@ -1,7 +1,7 @@
 """One attack as a process of its own: its work must not delay whoever measures the server.
 
     python tests/fuzz/run_attack.py KIND --url URL --grpc ADDRESS [--seconds 10] [--seed 1]
-                                    [--attempt N]
+                                    [--attempt N] [--niceness 0]
 
 The key is read from LAB_FUZZ_KEY. Prints what came of it as one line of JSON. ``--attempt`` makes
 one attempt again, by the number that a fault was told with.
@@ -27,8 +27,6 @@ KINDS = (
 )
 """The modules beside this one; each has a `KIND`. Only the one that is asked for is imported."""
 KEY_VARIABLE = "LAB_FUZZ_KEY"
-NICENESS = 10
-"""An attacker has a machine of its own; on this one it gets what the server leaves."""
 
 
 def main() -> int:
@@ -42,8 +40,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--attempt", type=int)
+    parser.add_argument("--niceness", type=int, default=0)
     given = parser.parse_args()
-    os.nice(NICENESS)
+    os.nice(given.niceness)
     kind: Kind = import_module(given.kind).KIND
     target = Target(given.url, given.grpc, os.environ[KEY_VARIABLE])
     tally = asyncio.run(attack(kind, target, given.seconds, given.seed, given.attempt))
