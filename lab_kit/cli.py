@@ -8,6 +8,7 @@ error; any other is a defect and keeps its traceback.
 import argparse
 import asyncio
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ LIVE_TAIL_S = 1.0
 """Silence sent after a file, so that its last word is followed by an endpoint."""
 LONGEST_FILE_S = 600.0
 """What the server takes in one request."""
+_MOST_DIGITS = 6
+_NO_SPEECH = "no speech was found in it"
 _KINDS = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".opus": "audio/ogg"}
 
 
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(given)
         return int(options.run(options))
     except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
+        _warn(str(error))
         return 1
     except KeyboardInterrupt:
         return 130  # what a shell reports for an interrupt
@@ -84,20 +87,43 @@ def _add_call(call: argparse.ArgumentParser) -> None:
 
 def _add_load(load: argparse.ArgumentParser) -> None:
     plans = load.add_mutually_exclusive_group(required=True)
-    plans.add_argument("--streams", type=int, metavar="N", help="N callers, until the end")
-    plans.add_argument("--rate", type=float, metavar="R", help="R calls a second, at random")
-    plans.add_argument("--every", type=float, metavar="S", help="a call every S seconds")
-    plans.add_argument("--closed", type=int, metavar="N", help="N callers, call after call")
-    load.add_argument("--seconds", type=float, default=30.0, help="default %(default)s")
-    load.add_argument("--call-s", type=float, default=12.0, help="length of a call")
-    load.add_argument("--think-s", type=float, default=0.8, help="mean pause between sentences")
-    load.add_argument("--warm-up-s", type=float, default=5.0, help="is not counted")
+    plans.add_argument("--streams", type=_count, metavar="N", help="N callers, until the end")
+    plans.add_argument("--rate", type=_amount, metavar="R", help="R calls a second, at random")
+    plans.add_argument("--every", type=_amount, metavar="S", help="a call every S seconds")
+    plans.add_argument("--closed", type=_count, metavar="N", help="N callers, call after call")
+    load.add_argument("--seconds", type=_amount, default=30.0, help="default %(default)s")
+    load.add_argument("--call-s", type=_amount, default=12.0, help="length of a call")
+    load.add_argument("--think-s", type=_amount, default=0.8, help="mean pause between sentences")
+    load.add_argument("--warm-up-s", type=_amount_or_none, default=5.0, help="is not counted")
     load.add_argument("--seed", type=int, default=6, help="of arrivals and of what is said")
     load.add_argument("--priority", choices=list(PriorityClass), default=PriorityClass.INTERACTIVE)
     load.add_argument("--json", type=Path, metavar="FILE", help="write figures and raw turns there")
     load.add_argument("--url", help="a running server; without it one is started for this run")
     load.add_argument("--key", help="the server's key")
     load.set_defaults(run=_load)
+
+
+def _amount(text: str) -> float:
+    amount = _amount_or_none(text)
+    if not amount:
+        raise argparse.ArgumentTypeError(f"{text}: a number above 0 is expected")
+    return amount
+
+
+def _amount_or_none(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: a number from 0 is expected")
+    return amount
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and text.isascii() and len(text) <= _MOST_DIGITS and int(text)):
+        raise argparse.ArgumentTypeError(f"{text}: a whole number above 0 is expected")
+    return int(text)
 
 
 def _serve(arguments: Sequence[str]) -> int:
@@ -158,7 +184,11 @@ def _models_verify(options: argparse.Namespace) -> int:
 
 
 def _call(options: argparse.Namespace) -> int:
+    from lab_kit.audio.files import is_cut_off
+
     data = _read(options.file)
+    if is_cut_off(data):
+        _warn(f"the end of {options.file} is missing; what is there is transcribed")
     with _server(options.url, options.key) as url:
         call = _call_live if options.live else _call_once
         asyncio.run(call(url, data, options.file, options.key))
@@ -172,7 +202,10 @@ async def _call_once(url: str, data: bytes, file: Path, key: str | None) -> None
 
     kind = _KINDS.get(file.suffix.lower(), "application/octet-stream")
     call = await client.transcribe(url, data, kind, file.name, key=key)
-    print(call.text)
+    if call.text:
+        print(call.text)
+    else:
+        _warn(_NO_SPEECH)
     total_ms = ms(request_waterfall(call).total_s)
     print(
         f"{call.audio_s:.1f} s of audio, answered {total_ms:.0f} ms after it was sent;"
@@ -186,10 +219,13 @@ async def _call_live(url: str, data: bytes, file: Path, key: str | None) -> None
     from lab_kit.audio.files import read_recording
     from lab_kit.audio.sources.recordings import PacedRecording
     from lab_kit.core.events import StreamOptions
+    from lab_kit.measure.calls import transcript
 
     audio = read_recording(data, LONGEST_FILE_S)
     source = PacedRecording(file.name, audio, tail_s=LIVE_TAIL_S)
-    await client.stream(url, source, StreamOptions(), key, _print_event)
+    call = await client.stream(url, source, StreamOptions(), key, _print_event)
+    if not transcript(call):
+        _warn(_NO_SPEECH)
 
 
 def _load(options: argparse.Namespace) -> int:
@@ -201,6 +237,13 @@ def _load(options: argparse.Namespace) -> int:
     from lab_kit.show.load.load import tabulate_load
 
     plan, speech = _call_plan(options), datasets.clips(is_held_out=False)
+    shortest_s = min(clip.duration_s for clip in speech)
+    if options.seconds <= shortest_s:
+        raise InvalidParameter(
+            f"{options.seconds:g} s of load",
+            f"more than {shortest_s:.1f} s, in which the shortest clip can be said",
+            "pass more with --seconds",
+        )
     with _server(options.url, options.key) as url:
         run = asyncio.run(
             load.call_all(
@@ -216,7 +259,10 @@ def _load(options: argparse.Namespace) -> int:
     print(tabulate_load([run]))
     if options.json is not None:
         _write(options.json, json.dumps(as_json(run), indent=1))
-    return 0
+    if run.ended(load.CallEnding.COMPLETE):
+        return 0
+    _warn(f"no call came to its end; the first ended so: {run.calls[0].error}")
+    return 1
 
 
 def _call_plan(options: argparse.Namespace) -> "CallPlan":
@@ -256,6 +302,10 @@ def _server(url: str | None, key: str | None) -> Iterator[str]:
         yield bench.url
     finally:
         bench.stop()
+
+
+def _warn(sentence: str) -> None:
+    print(f"lab: {sentence}", file=sys.stderr)
 
 
 def _read(file: Path) -> bytes:

@@ -136,14 +136,14 @@ def check_encoding(
     if encoding not in known:
         raise InvalidParameter(
             f"encoding '{encoding}' is not spoken here",
-            f"expected one of {', '.join(sorted(known))}",
+            f"one of {', '.join(sorted(known))}",
             "convert the audio or name its encoding",
         )
     check_rate(rate_hz)
     if encoding == OPUS and rate_hz not in OPUS_RATES_HZ:
         raise UnsupportedSampleRate(
             f"Opus at {rate_hz:,} Hz",
-            f"expected one of {', '.join(f'{rate:,}' for rate in OPUS_RATES_HZ)} Hz",
+            f"one of {', '.join(f'{rate:,}' for rate in OPUS_RATES_HZ)} Hz",
             "resample to one of these rates before encoding, or state the rate that was encoded",
         )
     if encoding == OPUS and channels > OPUS_CHANNELS:

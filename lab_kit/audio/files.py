@@ -23,6 +23,11 @@ takes time by them, and half a megabyte of FLAC can hold any number."""
 UNKNOWN_FRAMES = 2**62
 """libsndfile gives a number beyond it for a FLAC that was written without knowing its end, and
 finds its way in it only from front to back."""
+_OGG_LAST_PAGE = 4
+"""In the flags of a page."""
+_RIFF_HEAD_BYTES, _CHUNK_HEAD_BYTES = 12, 8
+_UNKNOWN_WAV_BYTES = 0x7FFF_0000
+"""What a program writes that cannot go back to the head is about here or at the field's end."""
 BLOCK_FRAMES = 65_536
 """Decoded, mixed and resampled at a time: memory follows what comes out, not what was packed in."""
 
@@ -63,6 +68,27 @@ def read_recording(data: bytes, longest_s: float) -> FloatArray:
         raise _unreadable("the file holds no samples")
     pieces.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
     return np.concatenate(pieces)
+
+
+def is_cut_off(data: bytes) -> bool:
+    """Whether the end of a WAV or OGG file is missing; libsndfile reads what is there of it.
+
+    A FLAC that is cut off it does not read at all. A WAV that was written without knowing its end
+    claims more than any file holds, and an OGG file's last page says that it is the last
+    [Source: RFC 3533, section 6].
+    """
+    if data[:4] == b"OggS":
+        page = data.rfind(b"OggS")
+        return not data[page + 5 : page + 6] or not data[page + 5] & _OGG_LAST_PAGE
+    if data[:4] != b"RIFF":
+        return False
+    at = _RIFF_HEAD_BYTES
+    while at + _CHUNK_HEAD_BYTES <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] == b"data":
+            return len(data) - at - _CHUNK_HEAD_BYTES < size < _UNKNOWN_WAV_BYTES
+        at += _CHUNK_HEAD_BYTES + size + size % 2
+    return True
 
 
 def _mono_blocks(sound: soundfile.SoundFile) -> Iterator[FloatArray]:
@@ -117,7 +143,7 @@ def _check_length(length_s: float, longest_s: float) -> None:
     if length_s > longest_s:
         raise PayloadTooLarge(
             f"the recording lasts {length_s:,.1f} s",
-            f"one request takes at most {longest_s:,.0f} s",
+            f"at most {longest_s:,.0f} s in one request",
             "cut it, or send it as a stream",
         )
 
@@ -126,7 +152,7 @@ def _check_samples(samples: int, most_samples: float) -> None:
     if samples > most_samples:
         raise PayloadTooLarge(
             f"the recording has {samples:,} samples in all its channels",
-            f"one request takes at most {most_samples:,.0f}",
+            f"at most {most_samples:,.0f} in one request",
             "mix its channels into one, lower its rate to 16,000 Hz, or cut it",
         )
 
@@ -134,6 +160,6 @@ def _check_samples(samples: int, most_samples: float) -> None:
 def _unreadable(what: str) -> InvalidAudioFormat:
     return InvalidAudioFormat(
         f"the audio cannot be read: {what}",
-        f"expected {', '.join(CONTAINERS[:-1])} or OGG/Opus, or raw PCM16 as audio/l16",
+        f"{', '.join(CONTAINERS[:-1])} or OGG/Opus, or raw PCM16 as audio/l16",
         "send a WAV, FLAC or OGG/Opus file that plays elsewhere",
     )

@@ -39,7 +39,7 @@ def frame_bytes(encoding: str, channels: int) -> int:
     if encoding not in ENCODINGS:
         raise InvalidParameter(
             f"encoding '{encoding}' is not spoken here",
-            f"expected one of {', '.join(sorted(ENCODINGS))}",
+            f"one of {', '.join(sorted(ENCODINGS))}",
             "convert the audio or name its encoding",
         )
     return ENCODINGS[encoding] * channels

@@ -32,7 +32,7 @@ def check_rate(rate_hz: int) -> None:
     if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
         raise UnsupportedSampleRate(
             f"sample rate {rate_hz:,} Hz",
-            f"expected {LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,} Hz",
+            f"{LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,} Hz",
             "resample the audio to 16,000 Hz, or state the rate that it really has",
         )
 

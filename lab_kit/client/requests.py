@@ -142,9 +142,9 @@ def read_as(kind: type[_T], body: bytes | str) -> _T:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the body"
         raise InvalidMessage(
-            f"{place}: {first['msg']}",
-            f"a {kind.__name__} of the lab's own API",
-            "check the server's address, and that it is a lab_kit of this version",
+            f"an answer that is not as lab serve gives it ({place}: {first['msg']})",
+            f"{kind.__name__} of its own API",
+            "check the address, and that lab serve of this version listens there",
         ) from error
 
 

@@ -180,7 +180,7 @@ def bind(host: str, port: int) -> socket.socket:
     """Open a listening socket; port 0 takes any free one.
 
     Raises:
-        ServerFailed: the port is taken.
+        ServerFailed: the port is taken, or the address is not this machine's.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -189,9 +189,9 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         raise ServerFailed(
-            f"{host}:{port} cannot be used ({error})",
-            "a free port",
-            "stop what uses it, or choose another with --port",
+            f"{host}:{port} cannot be used ({getattr(error, 'strerror', None) or error})",
+            "a free port at an address of this machine",
+            "stop what uses it, or choose another with --port and --host",
         ) from error
     listener.listen(128)
     return listener

@@ -67,7 +67,7 @@ class LabError(Exception):
         self.next_step = next_step
         self.retry_after_s = retry_after_s
         self.details = dict(details or {})
-        super().__init__(f"{received}; {expected}; {next_step}")
+        super().__init__(f"{received}; expected: {expected}; {next_step}")
 
 
 INTERNAL_FAILURE = "the server failed; its log says why"

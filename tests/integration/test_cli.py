@@ -79,48 +79,6 @@ def test_a_file_is_streamed_at_the_pace_of_speech(
     assert took_s > clip.duration_s
 
 
-def test_a_wrong_key_is_one_sentence_and_no_traceback(bench: Bench) -> None:
-    done = lab("call", str(datasets.clip(CLIP).path), "--url", bench.url, "--key", "wrong")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "a key that is not valid here" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("call", "no-such.wav"), "no-such.wav cannot be read"),
-        (("models", "pull", "gpt"), "no model named 'gpt'"),
-        (("models", "verify", "gpt"), "no model named 'gpt'"),
-        (("path", "poet"), "no role 'poet'"),
-        (("progress", "--markdown", "/nowhere/at/all.md"), "cannot be written"),
-    ],
-)
-def test_what_cannot_be_done_ends_with_one_sentence(
-    arguments: tuple[str, ...],
-    said: str,
-    elsewhere: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(arguments) == 1
-    printed = capsys.readouterr()
-    assert said in printed.err
-    assert printed.err.startswith("lab: ")
-    assert len(printed.err.splitlines()) == 1
-
-
-def test_bad_audio_names_what_is_expected(
-    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "notes.wav"
-    file.write_text("not audio")
-    for mode in ((), ("--live",)):
-        assert main(["call", str(file), *mode, "--url", bench.url, "--key", "cli-key"]) == 1
-        assert "WAV" in capsys.readouterr().err
-
-
 def test_models_are_listed_and_verified(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list"]) == 0
     assert "moonshine-tiny-en     verified" in capsys.readouterr().out

@@ -44,7 +44,7 @@ def parse_message(text: str) -> StampedEvent:
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidMessage(
             f"server message {text[:200]!r}",
-            f"expected one of {', '.join(_READERS)}",
+            f"one of {', '.join(_READERS)}",
             "check that the server speaks this dialect",
         ) from error
 

@@ -86,7 +86,7 @@ def _integer(
         got = "is missing" if text is None else f"is '{text}'"
         raise InvalidParameter(
             f"{name} {got}",
-            f"expected a whole number, {limits}",
+            f"a whole number, {limits}",
             f"send {name} as digits, such as {name}={_EXAMPLES[name]}",
         )
     return value
@@ -97,7 +97,7 @@ def _boolean(query: Mapping[str, str], name: str) -> bool:
     if text not in ("true", "false"):
         raise InvalidParameter(
             f"{name} is '{text}'",
-            "expected true or false",
+            "true or false",
             f"send {name}=true, or leave {name} out for false",
         )
     return text == "true"
@@ -117,7 +117,7 @@ def _utterance_end(query: Mapping[str, str]) -> float | None:
     if value_s < MIN_UTTERANCE_END_S:
         raise InvalidParameter(
             f"utterance_end_ms is {value_s * 1000:.0f}",
-            "expected at least 1000",
+            "at least 1000",
             "send utterance_end_ms=1000 or more, or leave it out",
         )
     if not _boolean(query, "interim_results"):

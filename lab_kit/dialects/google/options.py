@@ -68,7 +68,7 @@ def parse_config(api: ApiVersion, data: bytes) -> StreamConfig:
     """
     message = decoded_message(api.request, data)
     if not message.HasField("streaming_config"):
-        raise malordered("expected the streaming_config first")
+        raise malordered("the streaming_config first")
     config = message.streaming_config
     return _stream_config_v1(config) if api is V1 else _stream_config_v2(config)
 

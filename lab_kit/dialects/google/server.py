@@ -39,7 +39,7 @@ def audio_of(api: ApiVersion, data: bytes) -> bytes:
     """
     message = decoded_message(api.request, data)
     if message.HasField("streaming_config"):
-        raise malordered("expected audio after the streaming_config")
+        raise malordered("audio after the streaming_config")
     audio = bytes(getattr(message, api.audio))
     if len(audio) > api.most_bytes:
         raise InvalidMessage(
@@ -208,7 +208,7 @@ def samples_of(recording: Recording, longest_s: float) -> FloatArray:
     if length_s > longest_s:
         raise PayloadTooLarge(
             f"the recording lasts {length_s:,.1f} s",
-            f"one request takes at most {longest_s:,.0f} s",
+            f"at most {longest_s:,.0f} s in one request",
             "cut it, or send it as a stream",
         )
     audio = to_float(recording.content, recording.encoding, recording.channels)

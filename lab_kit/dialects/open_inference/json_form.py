@@ -138,4 +138,4 @@ def _loaded(text: bytes) -> dict[str, Any] | None:
 def _malformed(key: str, message: dict[str, Any], expected: str) -> InvalidParameter:
     found = shown(message[key]) if key in message else "nothing"
     of = f" of tensor {shown(message['name'])}" if isinstance(message.get("name"), str) else ""
-    return InvalidParameter(f"'{key}'{of} is {found}", f"expected {expected}", f"send '{key}' so")
+    return InvalidParameter(f"'{key}'{of} is {found}", expected, f"send '{key}' so")

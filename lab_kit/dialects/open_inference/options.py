@@ -181,7 +181,7 @@ def _checked(request: InferRequest) -> dict[str, Tensor]:
         if tensor.datatype != spec.datatype or not fits:
             raise InvalidParameter(
                 f"input '{spec.name}' is {tensor.datatype} {list(tensor.shape)}",
-                f"expected {spec.datatype} {list(spec.shape)}",
+                f"{spec.datatype} {list(spec.shape)}",
                 "convert the tensor to that datatype and shape (-1 stands for any length)",
             )
     return given

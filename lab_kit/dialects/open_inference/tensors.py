@@ -208,6 +208,6 @@ def _objects(items: Sequence[bytes]) -> Array:
 def _misfit(name: str, received: str, expected: str) -> InvalidParameter:
     return InvalidParameter(
         f"tensor {shown(name)} has {received}",
-        f"expected: {expected}",
+        expected,
         "make datatype, shape and data agree",
     )

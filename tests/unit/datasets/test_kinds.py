@@ -11,5 +11,5 @@ def test_a_kind_can_be_given_as_its_word() -> None:
 
 
 def test_a_wrong_kind_is_refused() -> None:
-    with pytest.raises(InvalidParameter, match=r"'reel'; one of real, synthesized"):
+    with pytest.raises(InvalidParameter, match=r"'reel'; expected: one of real, synthesized"):
         clips("reel")

@@ -324,11 +324,11 @@ def test_a_refusal_is_in_the_providers_form(error: LabError, status: int, code: 
     assert refusal.status == status
     assert refusal.body == {
         "err_code": code,
-        "err_msg": "it came; it should; do that",
+        "err_msg": "it came; expected: it should; do that",
         "request_id": "an-id",
     }
     assert refusal.headers["dg-request-id"] == "an-id"
-    assert refusal.headers["dg-error"] == "it came; it should; do that"
+    assert refusal.headers["dg-error"] == "it came; expected: it should; do that"
 
 
 def test_an_overloaded_server_says_when_to_come_back() -> None:

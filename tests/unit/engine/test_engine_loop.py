@@ -191,7 +191,7 @@ def test_cancelling_the_last_of_a_closed_batch_answers_the_others(runner: GatedR
 
 
 def test_a_draft_with_a_word_that_the_model_does_not_know_is_refused(engine: EngineLoop) -> None:
-    with pytest.raises(InvalidParameter, match="token 1000; 0 to 999"):
+    with pytest.raises(InvalidParameter, match="token 1000; expected: 0 to 999"):
         engine.submit(replace(request(1), draft=(5, 1_000)))
 
 

@@ -191,7 +191,7 @@ def test_a_description_that_does_not_fit_is_refused(
 def test_an_unknown_setting_is_refused_by_name(
     repository: Repository, sources: dict[str, Path]
 ) -> None:
-    with pytest.raises(InvalidParameter, match=r"temperature; one of tokens_per_audio_s"):
+    with pytest.raises(InvalidParameter, match=r"temperature; expected: one of tokens_per_audio_s"):
         Settings.of({"temperature": 0.5})
     repository.publish(MODEL, sources, Settings())
     path = repository.root / MODEL / "1" / "version.json"
@@ -213,7 +213,7 @@ def test_a_missing_version_is_named_beside_those_that_are_there(
         repository.open(MODEL, 1)
     repository.publish(MODEL, sources, Settings())
     repository.publish(MODEL, sources, Settings())
-    with pytest.raises(VersionNotFound, match="version 3 of tiny; one of 1, 2"):
+    with pytest.raises(VersionNotFound, match="version 3 of tiny; expected: one of 1, 2"):
         repository.open(MODEL, 3)
 
 

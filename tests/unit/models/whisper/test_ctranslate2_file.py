@@ -56,7 +56,7 @@ def test_wherever_the_file_ends_early_it_is_refused(tmp_path: Path) -> None:
     [
         (b"", "an empty file"),
         (WHOLE + b"x", "1 bytes after the last alias"),
-        (file_bytes(VARIABLES, ALIASES, version=5), "version 5; version 6"),
+        (file_bytes(VARIABLES, ALIASES, version=5), "version 5; expected: version 6"),
         (file_bytes(VARIABLES, {"a/bias": "a/weight"}), "alias a/bias"),
         (file_bytes(VARIABLES, {"b/bias": "a/other"}), "alias b/bias for a/other"),
         (HEAD + struct.pack("<I", 2) + 2 * variable("a", np.zeros(1, np.int8)), "a second var"),
@@ -64,11 +64,11 @@ def test_wherever_the_file_ends_early_it_is_refused(tmp_path: Path) -> None:
         (HEAD + ONE + struct.pack("<H", 3) + b"\xff\xfe\0", "readable text"),
         (
             HEAD + ONE + name("a") + struct.pack("<BIBI", 1, 1, 5, 2) + b"\0\0",
-            r"type 5 for a; one of 0 \(float32\)",
+            r"type 5 for a; expected: one of 0 \(float32\)",
         ),
         (
             HEAD + ONE + name("a") + struct.pack("<BIBI", 1, 3, 4, 4) + b"\0" * 4,
-            r"4 bytes for a; 6, which \(3,\) float16 take",
+            r"4 bytes for a; expected: 6, which \(3,\) float16 take",
         ),
     ],
 )

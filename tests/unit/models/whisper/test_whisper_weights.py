@@ -54,9 +54,12 @@ def with_value(label: str, value: object) -> Callable[[Variables], Variables]:
         (without("decoder/layer_1/ffn/linear_0/bias"), "no decoder/layer_1/ffn/linear_0/bias"),
         (without("encoder/conv1/weight"), "encoder/conv1/weight"),
         (with_value("decoder/more", np.zeros(2, np.float32)), "unused decoder/more"),
-        (with_value("encoder/conv1/bias", np.zeros(9, np.float32)), r"shape \(9,\); \(8,\)"),
-        (with_value("decoder/activation", np.int8(0)), "decoder/activation = 0; 3"),
-        (with_value("decoder/pre_norm", np.int8(0)), "decoder/pre_norm = 0; 1"),
+        (
+            with_value("encoder/conv1/bias", np.zeros(9, np.float32)),
+            r"shape \(9,\); expected: \(8,\)",
+        ),
+        (with_value("decoder/activation", np.int8(0)), "decoder/activation = 0; expected: 3"),
+        (with_value("decoder/pre_norm", np.int8(0)), "decoder/pre_norm = 0; expected: 1"),
         (
             with_value("decoder/layer_0/attention/linear_1/bias", np.ones(16, np.float16)),
             "a bias for the keys",
@@ -74,7 +77,7 @@ def test_another_model_is_refused(
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ({"specification": "TransformerSpec"}, "a TransformerSpec; a WhisperSpec"),
+        ({"specification": "TransformerSpec"}, "a TransformerSpec; expected: a WhisperSpec"),
         ({"aliases": {}}, r"aliases \{\}"),
     ],
 )
