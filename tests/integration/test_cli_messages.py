@@ -118,7 +118,7 @@ def written(path: Path, audio: FloatArray) -> None:
         ("call speech.wav --url {other}", 1, "check the address, and that lab serve"),
         ("call speech.wav --live --url {other}", 1, "check the address, and that lab serve"),
         ("load --streams 1 --url {other}", 1, "check the address, and that lab serve"),
-        ("load --streams 1 --seconds 1 --url {other}", 1, "1 s of load; expected: more than"),
+        ("load --rate 1 --seconds 1 --url {other}", 1, "1 s of load; expected: more than"),
         # a server that cannot begin
         ("serve --port {taken}", 1, "cannot be used (Address already in use)"),
         ("serve --host 192.0.2.1 --port 0", 1, "a free port at an address of this machine"),
