@@ -45,7 +45,7 @@ REST_S = 3 * TRIM_S
 LOOK_S = 1.0
 ROUGH = Network(one_way_s=0.02, jitter_s=0.01, loss=0.01)
 DOCUMENTED = ("SYSTEM_OVERLOADED", "NET-0001", "SLOW-CONSUMER", "server stops", "DATA-0000")
-"""What a stream's end may be called; the README lists them."""
+"""What a stream's end may be called; docs/server.md lists them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""README's table of what a stream does wrong and what it gets, on every wire.
+"""The table in docs/server.md of what a stream does wrong and what it gets, on every wire.
 
 Each row is done on all wires at once where that is possible, and each wire's outcome is a test of
 its own. What a wire cannot do is data too, with the reason.
@@ -38,7 +38,7 @@ from wrong_situations import (
 
 from lab_kit.bench import Bench
 
-README = Path(__file__).parents[3] / "README.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "server.md"
 DEEPGRAM, OPENAI, GOOGLE_1, GOOGLE_2, WEBRTC = LiveWire
 GOOGLE = (GOOGLE_1, GOOGLE_2)
 
@@ -76,7 +76,7 @@ class Row:
     """One thing that is done wrong.
 
     Attributes:
-        line: words of the line of README's table, which no other line has.
+        line: words of the line of the document's table, which no other line has.
         gets: for every wire.
         act: what is done; where wires differ, by wire.
         asked: what is asked for when connecting, by wire.
@@ -619,7 +619,7 @@ POSSIBLE = [
 
 
 @pytest.mark.parametrize(("row", "wire", "gets"), POSSIBLE)
-def test_what_a_stream_does_wrong_gets_what_readme_says(
+def test_what_a_stream_does_wrong_gets_what_the_document_says(
     done: Callable[[Row], Mapping[LiveWire, Ended]], row: Row, wire: LiveWire, gets: Gets
 ) -> None:
     ended = done(row)[wire]
@@ -634,20 +634,20 @@ def test_what_a_stream_does_wrong_gets_what_readme_says(
         assert int(ended.headers["retry-after"]) >= 1
 
 
-def lines_of_readme() -> list[str]:
-    """What is done wrong, by the left column of README's table."""
-    text = README.read_text("utf-8")
+def lines_of_document() -> list[str]:
+    """What is done wrong, by the left column of the document's table."""
+    text = DOCUMENT.read_text("utf-8")
     table = text.partition("| what a stream does wrong |")[2].partition("\n\n")[0]
     return [line.split("|")[1].strip() for line in table.splitlines()[2:]]
 
 
-@pytest.mark.parametrize("line", lines_of_readme())
-def test_every_line_of_readme_has_a_row(line: str) -> None:
+@pytest.mark.parametrize("line", lines_of_document())
+def test_every_line_of_the_document_has_a_row(line: str) -> None:
     assert any(row.line in line for row in TABLE)
 
 
 def test_every_row_is_of_one_line_and_speaks_of_every_wire() -> None:
-    lines = lines_of_readme()
+    lines = lines_of_document()
     assert [sum(row.line in line for line in lines) for row in TABLE] == [1] * len(TABLE)
     assert all(set(row.gets) == set(LiveWire) for row in TABLE)
     assert len({row.name for row in TABLE}) == len(TABLE)
