@@ -18,6 +18,7 @@ from packaging_files import ROOT, toml
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 WORKFLOW = ROOT / ".github/workflows/ci.yml"
 HOOKS = ROOT / ".pre-commit-config.yaml"
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 def variable(name: str) -> str:
@@ -140,9 +141,18 @@ def test_ci_calls_targets_that_exist() -> None:
     assert {"test"} == called((ROOT / ".ci/run").read_text(encoding="utf-8")) <= targets()
 
 
-def test_the_readme_names_targets_that_exist() -> None:
-    named = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert {"lab", "check", "test"} <= named <= targets()
+def named(path: Path) -> set[str]:
+    """The targets that a document names."""
+    return set(re.findall(r"`make ([a-z]+)", path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_name_targets_that_exist(path: Path) -> None:
+    assert named(path) <= targets()
+
+
+def test_the_readme_names_the_three_commands() -> None:
+    assert {"lab", "check", "test"} <= named(ROOT / "README.md")
 
 
 def test_ci_runs_everything_on_the_system_of_the_script() -> None:

@@ -1,10 +1,12 @@
 """Make, conda and the images install one set of versions, and only two files hold versions."""
 
 import ast
+import json
 import re
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -29,6 +31,13 @@ SHIM = toml("packaging/onnxruntime-shim/pyproject.toml")["project"]
 INSTALLERS = [
     "Makefile",
     "README.md",
+    "CONTRIBUTING.md",
+    "docs/development.md",
+    "docs/docker.md",
+    "docs/gpu.md",
+    "docs/setup.md",
+    "docs/stand-in.md",
+    ".devcontainer/devcontainer.json",
     "environment.yml",
     ".ci/run",
     ".github/workflows/ci.yml",
@@ -121,18 +130,25 @@ def conda() -> tuple[list[str], list[str]]:
     return [one for one in listed if isinstance(one, str)], pip
 
 
+def devcontainer() -> dict[str, Any]:
+    text = (ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 def test_conda_installs_the_gpu_flavour_with_the_pins() -> None:
     assert conda()[1] == ["-c constraints.txt", "./packaging/onnxruntime-shim", "-e .[gpu]"]
     assert (ROOT / "packaging/onnxruntime-shim/pyproject.toml").is_file()
     assert "gpu" in PROJECT["optional-dependencies"]
 
 
-def test_conda_and_images_use_the_lowest_supported_python() -> None:
+def test_conda_and_containers_use_the_lowest_supported_python() -> None:
     named = [one.partition("=")[2] for one in conda()[0] if one.startswith("python=")]
     for flavour in DOCKERFILES:
         bases = [one.text for one in instructions(flavour, "FROM")]
         named += [re.fullmatch(r"python:([\d.]+)-slim", base)[1] for base in bases]  # type: ignore[index]
-    assert len(named) == 3
+    named.append(re.fullmatch(r"python:([\d.]+)-bookworm", devcontainer()["image"])[1])  # type: ignore[index]
+    assert len(named) == 4
     assert {f">={version}" for version in named} == {PROJECT["requires-python"]}
     assert all(f"{version}.0" in SpecifierSet(PROJECT["requires-python"]) for version in named)
 
@@ -179,6 +195,10 @@ def test_images_differ_in_flavour_alone() -> None:
     cpu, gpu = ([(i.name, i.text) for i in dockerfile(DOCKERFILES[f])] for f in ("cpu", "gpu"))
     without_driver = [one for one in gpu if one[0] != "ENV"]
     assert cpu == [(name, text.replace("--gpu 1", "--gpu 0")) for name, text in without_driver]
+
+
+def test_a_development_container_is_set_up_as_a_clone_is() -> None:
+    assert devcontainer()["postCreateCommand"] == "make setup"
 
 
 def test_compose_publishes_on_this_machine_alone() -> None:
