@@ -39,6 +39,14 @@ def test_other_files_name_notebooks_of_the_catalog(file: str) -> None:
     assert set(named) <= {lab.file for lab in LABS}
 
 
+@pytest.mark.parametrize("lab", LABS, ids=[lab.number for lab in LABS])
+def test_the_readme_lists_each_lab_as_the_catalog_has_it(lab: Lab) -> None:
+    name = f"{lab.number} {lab.title}"
+    linked = f"[{name}]({lab.file})" if lab.is_available else name
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert f"| {linked} | {lab.question} | {lab.minutes} |" in lines
+
+
 @each_lab
 def test_structure(lab: Lab) -> None:
     notebook = read(lab)
