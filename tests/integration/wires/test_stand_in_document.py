@@ -1,0 +1,111 @@
+"""The snippets of `docs/stand-in.md` do what the page says: they are run as they are printed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soxr
+
+from lab_kit import datasets
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.bench import Bench
+from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.measure.accuracy import word_error_rate
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs/stand-in.md").read_text(encoding="utf-8")
+CLIP = datasets.clip("two-cities-best")
+TAIL_S = 1.0
+OPENAI_HZ = 24_000
+USED = """
+import httpx
+
+
+def test_the_server_is_ready(speech_server):
+    assert httpx.get(speech_server["url"] + "/readyz").status_code == 200
+    assert speech_server["grpc"].startswith("127.0.0.1:")
+"""
+"""A test of a stranger's, below the fixture."""
+
+
+@pytest.fixture(scope="module")
+def bench() -> Any:
+    bench = Bench.start()
+    yield bench
+    bench.stop()
+
+
+def snippet(heading: str) -> str:
+    """The first block of Python below a heading."""
+    found = re.search(rf"^## {heading}$.*?^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    assert found, heading
+    return found[1]
+
+
+def names_of(heading: str, bench: Bench) -> dict[str, Any]:
+    """What a snippet defines, run with the server's addresses in place of the page's."""
+    address = bench.url.removeprefix("http://")
+    code = snippet(heading).replace("127.0.0.1:8300", address)
+    names: dict[str, Any] = {}
+    exec(code.replace("127.0.0.1:8301", bench.grpc_address), names)
+    return names
+
+
+def pcm16(rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
+    """The clip, and a second of silence after it."""
+    quiet = np.zeros(round(TAIL_S * SAMPLE_RATE_HZ), np.float32)
+    whole: FloatArray = np.concatenate([np.array(CLIP.samples), quiet])
+    audio = soxr.resample(whole, SAMPLE_RATE_HZ, rate_hz)
+    return bytes((audio * 32_767).astype("<i2").tobytes())
+
+
+async def test_deepgrams_snippet_hears(bench: Bench) -> None:
+    heard = await names_of("Deepgram", bench)["hear"](pcm16())
+    finals = [m for m in heard if m.type == "Results" and m.is_final]
+    said = " ".join(m.channel.alternatives[0].transcript for m in finals)
+    assert word_error_rate(CLIP.text, said) == 0
+    assert heard[-1].type == "Metadata"
+
+
+async def test_openais_snippets_hear(
+    bench: Bench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recording.wav").write_bytes(CLIP.path.read_bytes())
+    names = names_of("OpenAI", bench)
+    assert word_error_rate(CLIP.text, capsys.readouterr().out) == 0
+    assert word_error_rate(CLIP.text, await names["hear"](pcm16(OPENAI_HZ))) == 0
+
+
+def test_googles_snippets_hear(bench: Bench) -> None:
+    names = names_of("Google Cloud Speech-to-Text", bench)
+    answer = names["recognize"](pcm16())
+    said = " ".join(result.alternatives[0].transcript for result in answer.results)
+    assert word_error_rate(CLIP.text, said) == 0
+    sound = pcm16()
+    answers = list(names["stream"](sound[at : at + 3_200] for at in range(0, len(sound), 3_200)))
+    finals = [result for answer in answers for result in answer.results if result.is_final]
+    said = " ".join(result.alternatives[0].transcript for result in finals)
+    assert word_error_rate(CLIP.text, said) == 0
+
+
+def test_the_fixture_starts_a_server_for_a_strangers_tests(tmp_path: Path) -> None:
+    (tmp_path / "test_product.py").write_text(snippet("In another project's tests") + USED)
+    lab = Path(sys.executable).with_name("lab")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:nbval", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        env={**os.environ, "LAB": str(lab)},
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
