@@ -1,5 +1,7 @@
 """The application: its routes as a list, and what every answer has in common."""
 
+from functools import partial
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -29,7 +31,8 @@ from lab_kit.gateway.providers.open_inference.http import open_inference_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 from lab_kit.gateway.providers.openai.transcriptions import openai_upload_routes
 from lab_kit.gateway.run.documents import describe, documentation_routes
-from lab_kit.gateway.run.health import health_routes
+from lab_kit.gateway.run.front_page import front_page_routes
+from lab_kit.gateway.run.health import health_routes, readiness
 from lab_kit.gateway.run.server import Server
 
 
@@ -51,8 +54,10 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     describe(app)
     door, streams, limits = server.door, server.streams, server.limits
     versions, watch, metrics = server.versions, server.watch, server.metrics
+    state = partial(readiness, door, versions, watch, server.background, lambda: server.grpc_port)
     for router in (
-        health_routes(door, versions, watch, metrics, server.background, lambda: server.grpc_port),
+        front_page_routes(state),
+        health_routes(state, metrics),
         model_routes(door, versions),
         recording_routes(door, limits, server.uploads, server.recognition),
         listen_routes(door, streams),

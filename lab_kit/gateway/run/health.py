@@ -15,18 +15,39 @@ from lab_kit.gateway.versions.versions import Versions
 from lab_kit.protocol.health import Alive, NotReady, Ready
 
 
-def health_routes(
+def readiness(
     door: Door,
     versions: Versions,
     watch: Watch,
-    metrics: Metrics,
     background: Background,
     grpc_port: Callable[[], int],
-) -> APIRouter:
-    """The routes, bound to the server's parts.
+) -> Ready | NotReady:
+    """Ready once production is loaded and warm, until the server begins to stop.
 
     Args:
         grpc_port: where gRPC is spoken; known once the server has started.
+    """
+    if door.is_ready:
+        model = versions.production
+        return Ready(
+            status="ready",
+            model=model.name,
+            version=model.version,
+            device=model.device,
+            grpc_port=grpc_port(),
+            degradation=watch.level,
+            background_failures=dict(background.failures),
+        )
+    if versions.failure is not None:
+        return NotReady("failed", versions.failure)
+    return NotReady("draining" if door.is_draining else "loading")
+
+
+def health_routes(readiness: Callable[[], Ready | NotReady], metrics: Metrics) -> APIRouter:
+    """The routes.
+
+    Args:
+        readiness: whether the server may be sent work.
     """
     router = APIRouter()
 
@@ -38,21 +59,10 @@ def health_routes(
     @router.get("/readyz", response_model=Ready, responses={503: {"model": NotReady}})
     async def readyz() -> Ready | Response:
         """Ready once production is loaded and warm, until the server begins to stop."""
-        if door.is_ready:
-            model = versions.production
-            return Ready(
-                status="ready",
-                model=model.name,
-                version=model.version,
-                device=model.device,
-                grpc_port=grpc_port(),
-                degradation=watch.level,
-                background_failures=dict(background.failures),
-            )
-        if versions.failure is not None:
-            return _not_ready(NotReady("failed", versions.failure))
-        state = NotReady("draining" if door.is_draining else "loading")
-        return _not_ready(state, {"retry-after": "1"})
+        state = readiness()
+        if isinstance(state, Ready):
+            return state
+        return _not_ready(state, {} if state.status == "failed" else {"retry-after": "1"})
 
     @router.get("/metrics")
     def scrape(request: Request) -> Response:
@@ -63,6 +73,6 @@ def health_routes(
     return router
 
 
-def _not_ready(state: NotReady, headers: Mapping[str, str] | None = None) -> Response:
+def _not_ready(state: NotReady, headers: Mapping[str, str]) -> Response:
     told = {name: value for name, value in asdict(state).items() if value is not None}
     return JSONResponse(told, 503, headers)
