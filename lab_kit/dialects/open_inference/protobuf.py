@@ -1,4 +1,4 @@
-"""The gRPC form of the messages, in the classes that tritonclient brings.
+"""The gRPC form of the messages.
 
 Raw tensors lie beside the message, one each in the order of the tensors. Answers always use them:
 tritonclient cannot read typed contents back into arrays.
@@ -6,9 +6,8 @@ tritonclient cannot read typed contents back into arrays.
 
 from typing import Any
 
-from tritonclient.grpc import service_pb2 as pb
-
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.dialects.open_inference import protobuf_messages as pb
 from lab_kit.dialects.open_inference.messages import (
     IndexEntry,
     InferRequest,

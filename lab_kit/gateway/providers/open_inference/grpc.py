@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 import grpc
-from tritonclient.grpc import service_pb2 as pb
 
 from lab_kit.core.errors import LabError
 from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.open_inference import protobuf
+from lab_kit.dialects.open_inference import protobuf_messages as pb
 from lab_kit.dialects.open_inference.errors import grpc_status
 from lab_kit.gateway.door.body_memory import BodyMemory
 from lab_kit.gateway.door.call import REQUEST_ID

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
-from tritonclient.grpc import service_pb2 as pb
-
 from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, SystemOverloaded
 from lab_kit.dialects.open_inference import protobuf
+from lab_kit.dialects.open_inference import protobuf_messages as pb
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
 from lab_kit.gateway.door.body_memory import BodyMemory, Share
