@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab_kit.core.errors import InvalidParameter, LabError
+from lab_kit.core.errors import InvalidParameter, LabError, NotInstalled
 from lab_kit.core.events import PriorityClass
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except LabError as error:
         _warn(str(error))
+        return 1
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("lab_kit"):
+            raise
+        _warn(str(NotInstalled.extra(f"lab {given[0]}", error.name, "labs")))
         return 1
     except KeyboardInterrupt:
         return 130  # what a shell reports for an interrupt

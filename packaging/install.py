@@ -329,8 +329,8 @@ def install_packages(venv: Path, record: Record) -> None:
     has_torch = record.flavour == "cpu" and platform.system() == "Linux"
     if has_torch:
         install_cpu_torch(venv)
-    extras = f".[{record.flavour},dev]" if record.dev else f".[{record.flavour}]"
-    # In one command with the stand-in, or pip would take the CPU build for hibari-tts.
+    extras = f".[labs,{record.flavour},dev]" if record.dev else f".[labs,{record.flavour}]"
+    # In one command with the stand-in, or pip would take the CPU build along.
     shim = [f"./{SHIM}"] if record.flavour == "gpu" else []
     with compiled_meanwhile(venv, "torch") if has_torch else nullcontext():
         pip_install(venv, *shim, "-e", extras)

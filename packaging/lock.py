@@ -76,13 +76,13 @@ def main() -> int:
         torch = f"torch=={pinned(TARGET.read_text(encoding='utf-8'), 'torch')}+cpu"
         index = install_settings(ROOT)["torch-cpu-index"]
         extra = ["--extra-index-url", index] if answers(index) else []
-        cpu = resolve(python, [*extra, torch, ".[cpu,dev]"], dict(os.environ))
+        cpu = resolve(python, [*extra, torch, ".[labs,cpu,dev]"], dict(os.environ))
         held = Path(folder) / "cpu.txt"
         held.write_text(listing(cpu), encoding="utf-8")
         # Only the index itself: a CPU build of torch kept on this disk would hide the CUDA one.
         bare = {key: value for key, value in os.environ.items() if key != "PIP_FIND_LINKS"}
         bare["PIP_CONFIG_FILE"] = os.devnull
-        gpu = resolve(python, ["-c", str(held), f"./{SHIM}", ".[gpu,dev]"], bare)
+        gpu = resolve(python, ["-c", str(held), f"./{SHIM}", ".[labs,gpu,dev]"], bare)
     text = HEADER.format(python=platform.python_version()) + listing({**gpu, **cpu})
     TARGET.write_text(text, encoding="utf-8")
     print(f"{TARGET.name}: {len({**gpu, **cpu})} pins")

@@ -17,7 +17,6 @@ from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
 from lab_kit.wires.webrtc import RtcCall, open_rtc_call
 
-PATH = "/v1/rtc"
 _TIMEOUT_S = 10.0
 
 
@@ -76,7 +75,7 @@ async def connect_rtc(address: ServerAddress, options: StreamOptions) -> AsyncIt
         sdp = offer if address.route is None else address.route.offer(offer)
         async with httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_S) as http:
             try:
-                url = address.url + PATH
+                url = address.url + deepgram.RTC_PATH
                 response = await http.post(url, content=sdp, params=query, headers=headers)
             except httpx.HTTPError as error:
                 raise unreachable(address.url, error) from error

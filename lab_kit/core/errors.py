@@ -8,7 +8,7 @@ knows a provider.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class Code(StrEnum):
@@ -144,6 +144,19 @@ class MethodNotAllowed(LabError):
     code = Code.UNIMPLEMENTED
     reason = "METHOD_NOT_ALLOWED"
     http_status = 405
+
+
+class NotInstalled(LabError):
+    """It needs a package that this installation was made without."""
+
+    code = Code.UNIMPLEMENTED
+    reason = "NOT_INSTALLED"
+    http_status = 501
+
+    @classmethod
+    def extra(cls, what: str, package: str, extra: str) -> Self:
+        """The error for ``what``, which needs ``package`` of our ``extra``."""
+        return cls(f"{what} without {package}", package, f"pip install 'lab_kit[{extra}]'")
 
 
 class ModelNotFound(LabError):

@@ -48,10 +48,11 @@ def toml(path: str) -> dict[str, Any]:
 
 
 def requirements(project: dict[str, Any]) -> list[Requirement]:
-    """Every requirement of a [project] table, extras included."""
+    """Every requirement of a [project] table on others, extras included."""
     extras = project.get("optional-dependencies", {}).values()
     lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
-    return [Requirement(line) for line in lines]
+    found = [Requirement(line) for line in lines]
+    return [one for one in found if one.name != project["name"]]
 
 
 def constraints() -> dict[str, str]:

@@ -27,6 +27,7 @@ from lab_kit.dialects.deepgram.options import (
     MIN_UTTERANCE_END_S,
     PATH,
     PRIORITY,
+    RTC_PATH,
     parse_query,
     query_for,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "NORMAL",
     "PATH",
     "PRIORITY",
+    "RTC_PATH",
     "CloseFrame",
     "Command",
     "MessageWriter",

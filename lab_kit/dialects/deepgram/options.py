@@ -8,6 +8,8 @@ from lab_kit.core.events import PriorityClass, StreamOptions
 from lab_kit.core.units import SAMPLE_RATE_HZ
 
 PATH = "/v1/listen"
+RTC_PATH = "/v1/rtc"
+"""Ours: the provider has no WebRTC."""
 DEFAULT_ENDPOINT_MS = 200
 """The provider's own default is 10 ms, after a smoothing of its own."""
 MIN_ENDPOINT_S = 0.1

@@ -1,12 +1,13 @@
 """From a version's files to a running recognizer: the one place that knows which engine fits."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from lab_kit.audio.detect.vad import WINDOW_SAMPLES
-from lab_kit.core.errors import InvalidParameter, ModelNotFound
+from lab_kit.core.errors import InvalidParameter, ModelNotFound, NotInstalled
 from lab_kit.core.events import ModelInfo
 from lab_kit.engine.drafting import NgramDraft
 from lab_kit.engine.kv import ContiguousKv, KvCache, PagedKv
@@ -21,6 +22,8 @@ from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import KV_KINDS, Settings, Version, VersionFiles
 
+WHISPER = "whisper-tiny-en"
+VOICE_ACTIVITY = "silero-vad"
 BLOCK_TOKENS = 4
 """Slots in a block. Long texts take 16 and more; a spoken phrase is over after a dozen tokens, and
 each sequence wastes up to a block less one slot."""
@@ -33,6 +36,7 @@ def check_served(model: str) -> None:
 
     Raises:
         ModelNotFound: there is none.
+        NotInstalled: it needs what is not installed here.
     """
     if model not in _OPENERS:
         raise ModelNotFound(
@@ -40,16 +44,19 @@ def check_served(model: str) -> None:
             f"one of {', '.join(_OPENERS)}",
             "serve one of these with --model",
         )
+    if model == WHISPER and (find_spec("torch") is None or find_spec("transformers") is None):
+        raise NotInstalled.extra(WHISPER, "torch and transformers", "whisper")
 
 
 def make_first_version(repository: Repository, model: str, progress: Progress) -> None:
-    """Make sure that there is a version to serve; its weights are fetched if they are not here.
+    """Make sure that there is a version to serve; weights are fetched that are not here.
 
     Raises:
         ModelStoreError: they could not be fetched, or the version not be written.
     """
-    if not repository.numbers(model):
-        ModelStore().pull(model, progress)
+    is_first = not repository.numbers(model)
+    ModelStore().pull_all([VOICE_ACTIVITY, *([model] if is_first else [])], progress)
+    if is_first:
         publish_first(repository, model)
 
 
@@ -69,7 +76,7 @@ def open_recognizer(files: VersionFiles) -> Recognizer:
     Raises:
         ModelStoreError: voice activity's weights are missing or damaged.
     """
-    silero = open_silero(ModelStore().path("silero-vad")["silero_vad_16k_sequence.onnx"])
+    silero = open_silero(ModelStore().path(VOICE_ACTIVITY)["silero_vad_16k_sequence.onnx"])
     SileroScorer(silero).score(np.zeros((1, WINDOW_SAMPLES), np.float32))
     engine = open_engine(files.version, files.paths, choose_device())
     return Recognizer(
@@ -135,4 +142,4 @@ def _kv(kind: str, slots: int) -> KvCache:
     return PagedKv(-(-slots // BLOCK_TOKENS), BLOCK_TOKENS)
 
 
-_OPENERS = {"moonshine-tiny-en": _open_moonshine, "whisper-tiny-en": _open_whisper}
+_OPENERS = {"moonshine-tiny-en": _open_moonshine, WHISPER: _open_whisper}

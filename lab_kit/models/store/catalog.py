@@ -235,7 +235,13 @@ _SILERO = ModelEntry(
     job="voice activity",
     licence="MIT",
     summary="Silero VAD, ONNX: the probability of speech in each 32 ms window.",
-    source=BundledSource(distribution="silero-vad", version="6.2.3", module="silero_vad"),
+    source=WheelSource(
+        distribution="silero-vad",
+        version="6.2.3",
+        filename="silero_vad-6.2.3-py3-none-any.whl",
+        sha256="7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
+        size_bytes=11_317_527,
+    ),
     members=(
         Member(
             "silero_vad/data/silero_vad_16k_sequence.onnx",

@@ -37,7 +37,6 @@ from lab_kit.gateway.providers.deepgram.listen import Deepgram
 from lab_kit.protocol.live import Ending
 from lab_kit.wires.webrtc import local_peer
 
-PATH = "/v1/rtc"
 SDP = "application/sdp"
 MAX_OFFER_BYTES = 64_000
 CONNECT_S = 10.0
@@ -69,7 +68,7 @@ def rtc_routes(door: Door, streams: StreamServices, failures: Failures) -> APIRo
     """The route, bound to the server's parts."""
     router = APIRouter()
 
-    @router.post(PATH)
+    @router.post(deepgram.RTC_PATH)
     async def offer(request: Request) -> Response:
         """Answer an offer; the stream runs until one side ends it. The query is Deepgram's."""
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -114,7 +113,7 @@ async def _serve(
         await wire.linger()
     except Exception as error:
         if answer.done():
-            failures.tell(PATH, error)
+            failures.tell(deepgram.RTC_PATH, error)
         else:
             answer.set_exception(error)
     finally:
