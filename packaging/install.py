@@ -206,7 +206,7 @@ def write_record(venv: Path, record: Record) -> None:
 
 def clear(venv: Path) -> None:
     """Remove an environment that set-up made; one made by other hands is not ours to delete."""
-    if not venv.exists():
+    if not venv.exists() and not venv.is_symlink():
         return
     if not record_file(venv).exists():
         raise SetupError(

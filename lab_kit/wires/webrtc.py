@@ -1,7 +1,7 @@
 """WebRTC on one machine: Opus over UDP there, text on a data channel back.
 
 Peers gather no address but 127.0.0.1 and ask no STUN or TURN server, so this crosses no network
-address translator: it is for a lab, and `docs` of a real deployment begin with TURN.
+address translator: it is for a lab. A real deployment begins with a TURN server.
 """
 
 import asyncio

@@ -289,3 +289,16 @@ def test_jupyterlab_command() -> None:
     assert "--allow-root" not in plain
     assert "--no-browser" not in plain
     assert any(part.endswith("/lab/tree/labs/00_orientation.ipynb") for part in plain)
+
+
+def test_an_environment_of_other_hands_is_left_alone(tmp_path: Path) -> None:
+    """A link that leads nowhere is one, too."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    for venv in (theirs, link):
+        with pytest.raises(install.SetupError, match="was not made by this set-up"):
+            install.clear(venv)
+    assert theirs.is_dir()
+    assert link.is_symlink()

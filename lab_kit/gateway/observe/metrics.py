@@ -27,7 +27,7 @@ class Metrics:
     """The server's metrics, in a registry of their own.
 
     Attributes:
-        failures: of tasks and threads that nobody waits for.
+        background_failures: of tasks and threads that nobody waits for.
     """
 
     def __init__(self) -> None:

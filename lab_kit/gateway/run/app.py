@@ -46,7 +46,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     """
     app = FastAPI(
         title="lab_kit",
-        description="Real recognition of speech, in its own words and in several providers'.",
+        description="Speech recognition, with an API of its own and those of several providers.",
         docs_url=None,
         redoc_url=None,
     )

@@ -46,6 +46,7 @@ from lab_kit.gateway.run.http_connection import http_protocol
 from lab_kit.gateway.run.maintenance import begin_maintenance
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.engine_factory import (
+    SERVED,
     check_served,
     make_first_version,
     open_recognizer,
@@ -202,14 +203,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The server's options, for this module's command line and for ``lab serve``."""
     parser.add_argument("--host", default=HOST, help="address to bind (default %(default)s)")
-    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 takes any free port")
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help="default %(default)s; 0 takes any free port",
+    )
     parser.add_argument("--grpc-port", type=_port, default=0, help="default: any free port")
     parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
     parser.add_argument(
         "--operator-key",
         help="the key that moves versions (default: nobody may, or LAB_OPERATOR_KEY)",
     )
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="default %(default)s")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help=f"{' or '.join(SERVED)} (default %(default)s)"
+    )
     parser.add_argument(
         "--repository",
         type=Path,
@@ -218,10 +226,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trace-file",
         type=Path,
-        help=f"JSON lines of sampled traces (default: beside the versions, or {FILE_VARIABLE})",
+        help=f"JSON lines of sampled traces (default: among the user's data, or {FILE_VARIABLE})",
     )
     parser.add_argument(
-        "--trace-share", type=float, help=f"of streams and requests (default {DEFAULT_SHARE})"
+        "--trace-share",
+        type=float,
+        help=f"of streams and requests (default {DEFAULT_SHARE}, or {SHARE_VARIABLE})",
     )
     parser.add_argument(
         "--dead-letters",

@@ -41,7 +41,7 @@ def check_served(model: str) -> None:
     if model not in _OPENERS:
         raise ModelNotFound(
             f"no engine for a model named {model!r}",
-            f"one of {', '.join(_OPENERS)}",
+            f"one of {', '.join(SERVED)}",
             "serve one of these with --model",
         )
     if model == WHISPER and (find_spec("torch") is None or find_spec("transformers") is None):
@@ -143,3 +143,5 @@ def _kv(kind: str, slots: int) -> KvCache:
 
 
 _OPENERS = {"moonshine-tiny-en": _open_moonshine, WHISPER: _open_whisper}
+SERVED = tuple(_OPENERS)
+"""The models that there is an engine for, by the catalog's names."""
