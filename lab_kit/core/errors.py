@@ -156,7 +156,7 @@ class NotInstalled(LabError):
     @classmethod
     def extra(cls, what: str, package: str, extra: str) -> Self:
         """The error for ``what``, which needs ``package`` of our ``extra``."""
-        return cls(f"{what} without {package}", package, f"pip install 'lab_kit[{extra}]'")
+        return cls(f"{what} without {package}", package, f"install lab_kit with its extra {extra}")
 
 
 class ModelNotFound(LabError):

@@ -21,15 +21,15 @@ _VARINT, _FIXED_64, _LENGTH, _GROUP, _GROUP_END, _FIXED_32 = range(6)
 _FIXED_BYTES = {_FIXED_64: 8, _FIXED_32: 4, _GROUP: 0, _GROUP_END: 0}
 
 
-def decoded_message(kind: Any, data: bytes) -> Any:
+def decoded_message(kind: Any, data: bytes, most_fields: int = MOST_FIELDS) -> Any:
     """A message of the class ``kind``.
 
     Raises:
         InvalidMessage: the bytes are not one, or one of too many fields.
     """
-    if has_too_many_fields(data, kind.DESCRIPTOR):
+    if has_too_many_fields(data, kind.DESCRIPTOR, most_fields):
         raise InvalidMessage(
-            f"a {kind.DESCRIPTOR.name} of more than {MOST_FIELDS:,} fields",
+            f"a {kind.DESCRIPTOR.name} of more than {most_fields:,} fields",
             "at most that many",
             "send fewer of them, or packed",
         )
@@ -43,8 +43,8 @@ def decoded_message(kind: Any, data: bytes) -> Any:
         ) from error
 
 
-def has_too_many_fields(data: bytes, descriptor: Any) -> bool:
-    """Whether there are more than `MOST_FIELDS`, those of messages inside it included.
+def has_too_many_fields(data: bytes, descriptor: Any, most_fields: int = MOST_FIELDS) -> bool:
+    """Whether there are more than ``most_fields``, those of messages inside it included.
 
     Bytes that are no message may have any number; the decoder says what is wrong with them.
 
@@ -57,7 +57,7 @@ def has_too_many_fields(data: bytes, descriptor: Any) -> bool:
         at, end, kind = inside.pop()
         while at < end:
             count += 1
-            if count > MOST_FIELDS:
+            if count > most_fields:
                 return True
             tag, at = _varint(data, at, end)
             size, begin = _size(data, at, end, tag & 7)

@@ -35,6 +35,7 @@ class DecodeRequest:
             one that takes such a prompt.
         stream: whose request it is; within a class streams take turns. None is nobody's.
         priority_class: which class's share of the device it is done with (`fairness`).
+        is_private: its words may be compared with others', but not kept.
     """
 
     audio: FloatArray
@@ -44,6 +45,7 @@ class DecodeRequest:
     context: str = ""
     stream: StreamId | None = None
     priority_class: PriorityClass = PriorityClass.INTERACTIVE
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

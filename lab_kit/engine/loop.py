@@ -115,7 +115,7 @@ class EngineLoop:
         with self._changed:
             if self._broke:
                 raise _broke()
-            if self._stopping or not self._scheduler.has_room():
+            if self._stopping or not self._scheduler.has_room(request.priority_class):
                 raise SystemOverloaded(
                     "the engine's queue is full" if not self._stopping else "the engine stops",
                     "a place in the queue",

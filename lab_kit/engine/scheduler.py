@@ -28,6 +28,10 @@ from lab_kit.engine.fairness import FairShares
 from lab_kit.engine.kv import KvCache
 from lab_kit.engine.work import Batch, Lane, Sequence, SequenceState, Traits, Wait, Work
 
+BATCH_SHARE = 0.5
+"""Of the places in the queue: batch work comes hundreds at a time, and a live stream that finds no
+place for its final ends."""
+
 
 class Scheduler:
     """The queue and the running batches.
@@ -55,9 +59,13 @@ class Scheduler:
         self._batches: list[Batch] = []
         self._shares = FairShares()
 
-    def has_room(self) -> bool:
-        """Whether another request may wait."""
-        return self.count(SequenceState.WAITING) < self._max_waiting
+    def has_room(self, joining: PriorityClass) -> bool:
+        """Whether another request may wait; batch work may take half of the places."""
+        waiting = [s for s in self._sequences.values() if s.state is SequenceState.WAITING]
+        if joining is PriorityClass.BATCH:
+            batch = sum(s.request.priority_class is PriorityClass.BATCH for s in waiting)
+            return batch < self._max_waiting * BATCH_SHARE and len(waiting) < self._max_waiting
+        return len(waiting) < self._max_waiting
 
     def count(self, *states: SequenceState) -> int:
         """Sequences in any of ``states``."""

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from opentelemetry.trace import INVALID_SPAN, Span
 
 from lab_kit.audio.detect.vad import SpeechScorer
+from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.sources.incoming import IncomingAudio
 from lab_kit.core.errors import LabError, SystemOverloaded
 from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
@@ -168,23 +169,30 @@ class StreamPipeline:
         self.last_audio_ns = received_ns
         chunk = self._trace.chunk(received_ns, len(data))
         try:
-            audio = self._incoming.push(data)
-            decoded_ns = time.perf_counter_ns()
-            self._trace.stage(chunk, Stage.DECODE, received_ns, decoded_ns)
             self._session.interim_stretch = self._services.interim_stretch()
-            for start in range(0, len(audio), SLICE_SAMPLES):
-                if start:
+            for number, piece in enumerate(self._incoming.pieces(data)):
+                if number:
                     await asyncio.sleep(0)
                     await self._catch_up()
-                began_ns = time.perf_counter_ns()
-                piece = audio[start : start + SLICE_SAMPLES]
-                actions = self._session.push(piece, received_ns, began_ns)
-                self._trace.stage(chunk, Stage.SEGMENT, began_ns, time.perf_counter_ns())
-                self._carry_out(actions, chunk)
+                decoding_ns = time.perf_counter_ns() if number else received_ns
+                audio = self._incoming.push(piece)
+                self._trace.stage(chunk, Stage.DECODE, decoding_ns, time.perf_counter_ns())
+                await self._segment(audio, received_ns, chunk)
         finally:
             chunk.end()
         await self._catch_up()
         self._raise_failure()
+
+    async def _segment(self, audio: FloatArray, received_ns: int, chunk: Span) -> None:
+        for start in range(0, len(audio), SLICE_SAMPLES):
+            if start:
+                await asyncio.sleep(0)
+                await self._catch_up()
+            began_ns = time.perf_counter_ns()
+            piece = audio[start : start + SLICE_SAMPLES]
+            actions = self._session.push(piece, received_ns, began_ns)
+            self._trace.stage(chunk, Stage.SEGMENT, began_ns, time.perf_counter_ns())
+            self._carry_out(actions, chunk)
 
     def finalize(self) -> None:
         """Turn what was heard so far into a final; the stream goes on."""
@@ -255,7 +263,10 @@ class StreamPipeline:
     def _ours(self, request: DecodeRequest) -> DecodeRequest:
         """The request with our name and class on it, so that streams can take turns."""
         return replace(
-            request, stream=self._identity.stream, priority_class=self.options.priority_class
+            request,
+            stream=self._identity.stream,
+            priority_class=self.options.priority_class,
+            is_private=self._postprocess.keeps_in,
         )
 
     def _cancel(self, cancel: Cancel) -> None:

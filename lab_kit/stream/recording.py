@@ -60,7 +60,12 @@ async def recognize(
         while decodes or ahead:
             while decodes and len(ahead) < MOST_AHEAD:
                 decode = decodes.popleft()
-                request = replace(decode.request, priority_class=PriorityClass.BATCH, stream=stream)
+                request = replace(
+                    decode.request,
+                    priority_class=PriorityClass.BATCH,
+                    stream=stream,
+                    is_private=postprocess.keeps_in,
+                )
                 ahead.append((decode.number, engine.submit(request)))
             number, ticket = ahead[0]
             hypothesis = await asyncio.wrap_future(ticket.future)

@@ -3,9 +3,12 @@
 import hashlib
 
 from lab_kit.audio.codecs import Codec, check_encoding
-from lab_kit.audio.pcm import FloatArray
+from lab_kit.audio.pcm import ENCODINGS, FloatArray, frame_bytes
 from lab_kit.audio.resample import StreamResampler
 from lab_kit.core.errors import PayloadTooLarge
+
+PIECE_S = 0.5
+"""Decoded and resampled at a time: a megabyte of samples at once takes a tenth of a second."""
 
 
 class IncomingAudio:
@@ -22,6 +25,8 @@ class IncomingAudio:
     def __init__(self, encoding: str, rate_hz: int, channels: int, longest_s: float) -> None:
         check_encoding(encoding, rate_hz, channels)
         self._decoder = Codec(encoding, rate_hz).decoder(channels)
+        self._rate_hz = rate_hz
+        self._frame_bytes = frame_bytes(encoding, channels) if encoding in ENCODINGS else None
         self._longest_s = longest_s
         self._resampler = StreamResampler(self._decoder.rate_hz)
         self._hash = hashlib.sha256()
@@ -36,6 +41,16 @@ class IncomingAudio:
     def sha256(self) -> str:
         """Of the bytes received, as hexadecimal."""
         return self._hash.hexdigest()
+
+    def pieces(self, data: bytes) -> list[bytes]:
+        """The chunk cut so that each `push` takes little time; whole where it will be refused."""
+        frame = self._frame_bytes
+        if frame is None or len(data) <= (piece := round(PIECE_S * self._rate_hz) * frame):
+            return [data]  # a packet is not long, and can't be cut
+        is_too_long = self.audio_s + len(data) / frame / self._rate_hz > self._longest_s
+        if len(data) % frame or is_too_long:
+            return [data]
+        return [data[at : at + piece] for at in range(0, len(data), piece)]
 
     def push(self, data: bytes) -> FloatArray:
         """Decode a chunk to (samples,) float32 in [-1, 1] at 16 kHz.

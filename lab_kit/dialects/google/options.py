@@ -19,6 +19,8 @@ from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 ENDPOINT_S = 0.2
 """Silence that ends an utterance; the provider publishes none."""
 LONGEST_S = 60.0
+MOST_LANGUAGE_CHARS = 35
+"""Of a language tag [Source: RFC 5646, section 4.4.1]."""
 MOST_BYTES = 10_485_760
 MOST_CHANNELS = 8
 _WAV = b"RIFF"
@@ -112,6 +114,12 @@ def language_of(api: ApiVersion, config: Any) -> str:
     named = [config.language_code] if api is V1 else list(config.language_codes)
     if not any(named):
         raise InvalidParameter(f"no {field}", "one such as en-US", f"add {field} to the config")
+    if len(named[0]) > MOST_LANGUAGE_CHARS:  # each result repeats it
+        raise InvalidParameter(
+            f"a {field} of {len(named[0]):,} characters",
+            f"at most {MOST_LANGUAGE_CHARS}, as in en-US",
+            "send a language tag",
+        )
     return str(named[0]).lower()
 
 

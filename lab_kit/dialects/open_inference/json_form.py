@@ -17,9 +17,11 @@ from lab_kit.dialects.open_inference.tensors import Tensor, from_list, from_raw,
 HEADER_LENGTH = "Inference-Header-Content-Length"
 _LENGTH = re.compile(r"[0-9]{1,12}")
 """More digits are no length of a body that anybody could send."""
-MAX_JSON_BYTES = 16_000_000
-"""Half a minute at 16 kHz, which is as long as is taken, is 10 MB of text; Python's objects for a
-text take twelve times its bytes."""
+MAX_JSON_BYTES = 2_000_000
+"""Some six seconds at 16 kHz. The parser holds the interpreter's lock, 54 ms for a megabyte of
+numbers; raw tensors behind the JSON cost nothing of it."""
+MOST_CONTAINERS = 4_096
+"""Lists and objects: each takes the parser and the collector as long as many numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,12 @@ def _loaded(text: bytes) -> dict[str, Any] | None:
             f"{len(text):,} bytes of JSON",
             f"at most {MAX_JSON_BYTES:,}",
             "send large tensors as raw bytes behind the JSON",
+        )
+    if text.count(b"[") + text.count(b"{") > MOST_CONTAINERS:
+        raise InvalidParameter(
+            f"JSON of more than {MOST_CONTAINERS:,} lists and objects",
+            "data as one flat list",
+            "send the tensor's values in row-major order, or as raw bytes behind the JSON",
         )
     try:
         message = json.loads(text)

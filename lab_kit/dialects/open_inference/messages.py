@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.shown import shown
 from lab_kit.dialects.open_inference.tensors import Tensor
 
 Parameter = bool | int | float | str
@@ -82,7 +83,7 @@ def wanted(request: InferRequest, response: InferResponse) -> list[tuple[Tensor,
     for name in request.outputs:
         if name not in there:
             raise InvalidParameter(
-                f"output '{name}' was asked for",
+                f"output {shown(name)} was asked for",
                 f"one of {', '.join(there)}",
                 "ask for one of these, or for none to get all",
             )

@@ -19,6 +19,8 @@ from lab_kit.dialects.open_inference.tensors import Tensor
 INPUTS = (TensorSpec("AUDIO", "FP32", (-1,)), TensorSpec("SAMPLE_RATE", "INT32", (1,)))
 OUTPUTS = (TensorSpec("TRANSCRIPT", "BYTES", (1,)),)
 URGENT = 1
+MOST_STEERING = 4_096
+"""Characters of a draft or a context: many times the answer to the longest audio that is taken."""
 """The value of the ``priority`` parameter that goes before everything; the protocol's highest."""
 
 
@@ -97,11 +99,11 @@ def read_draft(request: InferRequest) -> tuple[int, ...]:
         InvalidParameter: it is no text of whole numbers.
     """
     draft = request.parameters.get("draft", "")
-    parts = draft.split() if isinstance(draft, str) else [""]
+    parts = draft.split() if isinstance(draft, str) and len(draft) <= MOST_STEERING else [""]
     if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
         raise InvalidParameter(
             f"draft {shown(draft)}",
-            "token numbers with a space between",
+            f"token numbers with a space between, at most {MOST_STEERING:,} characters",
             "send what an answer's tokens were",
         )
     return tuple(int(part) for part in parts)
@@ -114,9 +116,11 @@ def read_context(request: InferRequest) -> str:
         InvalidParameter: it is no text.
     """
     context = request.parameters.get("context", "")
-    if not isinstance(context, str):
+    if not isinstance(context, str) or len(context) > MOST_STEERING:
         raise InvalidParameter(
-            f"context {shown(context)}", "a text", "send context as a string parameter"
+            f"context {shown(context)}",
+            f"a text of at most {MOST_STEERING:,} characters",
+            "send context as a string parameter",
         )
     return context
 

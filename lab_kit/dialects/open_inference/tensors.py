@@ -21,6 +21,8 @@ from lab_kit.core.shown import shown
 
 Array = npt.NDArray[Any]
 MAX_DIMENSIONS = 8
+MAX_STRINGS = 65_536
+"""Of one tensor; each becomes an object."""
 MAX_SIZE = 2**31 - 1
 """Of one dimension; numpy gives up far beyond it, and with an error of its own."""
 
@@ -145,6 +147,8 @@ def _is_size(size: object) -> bool:
 
 
 def _strings(name: str, count: int, data: bytes) -> list[bytes]:
+    if count > MAX_STRINGS:
+        raise _misfit(name, f"{count:,} strings", f"at most {MAX_STRINGS:,}")
     items: list[bytes] = []
     at = 0
     while at < len(data) and len(items) <= count:
@@ -159,6 +163,10 @@ def _strings(name: str, count: int, data: bytes) -> list[bytes]:
 
 
 def _numbers(name: str, datatype: str, data: Sequence[Any]) -> Array:
+    # an array of them would give each element the room that the longest text takes
+    strange = next((item for item in _flat(data) if type(item) not in (int, float, bool)), None)
+    if strange is not None:
+        raise _misfit(name, f"values such as {shown(strange)}", f"{datatype} cannot hold them")
     try:
         given = np.asarray(data).ravel()
     except ValueError as error:

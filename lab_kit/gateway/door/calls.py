@@ -11,6 +11,7 @@ method has a limit. A message is of `MESSAGE_BYTES` at most.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from lab_kit.core.errors import (
     INTERNAL_FAILURE,
     InvalidMessage,
     LabError,
+    SlowConsumer,
     StreamIdle,
     SystemOverloaded,
 )
@@ -38,6 +40,8 @@ MESSAGE_BYTES = 16 * 2**20
 Google's dialect 10.5 MB."""
 RECEIVING = 32
 """Messages that are received or decoded at a time, half a gigabyte of them at most."""
+CALLERS_SHARE = 0.75
+"""As of connections: the rest is for others."""
 MESSAGE_WAITS = 3
 """Times ``unreceived_s`` in which a unary message has to arrive whole; 16 MiB in half a minute are
 5 Mbit/s."""
@@ -89,7 +93,7 @@ class Calls:
         streams = _Open(f"streams of {route}", most)
 
         async def stream(context: Any, admitted: Admitted) -> None:
-            with streams.another():
+            with streams.another(admitted.caller):
                 await run(context, admitted)
 
         async def serve(_: Any, context: Any) -> None:
@@ -104,11 +108,22 @@ class Calls:
             InvalidMessage: there is none.
             StreamIdle: it did not come in time.
         """
-        async with self._receiving:
+        try:
+            async with fair_timeout(self._limits.unreceived_s):
+                await self._receiving.acquire()
+        except TimeoutError as error:
+            raise SystemOverloaded(
+                f"{RECEIVING} messages are being received",
+                "room for another",
+                "try again after the stated delay",
+            ) from error
+        try:
             data = await received(context, MESSAGE_WAITS * self._limits.unreceived_s)
             if data is None:
                 raise InvalidMessage("no message", "one", "send the request's message")
             return await decode(data)
+        finally:
+            self._receiving.release()
 
     async def _serve(
         self,
@@ -121,7 +136,7 @@ class Calls:
         await self._arrivals.turn(call.peer)
         try:
             async with self._door.open(call) as admitted:
-                with self._open.another():
+                with self._open.another(admitted.caller):
                     return await run(context, admitted)
         except LabError as error:
             ending = statuses(error)
@@ -135,31 +150,35 @@ class Calls:
 
 
 class _Open:
-    """How many of something are open, and may be."""
+    """How many of something are open, and may be: one caller's at most `CALLERS_SHARE` of them."""
 
     def __init__(self, what: str, most: int) -> None:
         self._what = what
         self._most = most
-        self._count = 0
+        self._most_of_one = max(1, round(CALLERS_SHARE * most))
+        self._of: Counter[str] = Counter()
 
     @contextmanager
-    def another(self) -> Iterator[None]:
+    def another(self, caller: str) -> Iterator[None]:
         """One more while inside.
 
         Raises:
             SystemOverloaded: there are as many as may be.
         """
-        if self._count >= self._most:
+        own, whole = self._of[caller], self._of.total()
+        if own >= self._most_of_one or whole >= self._most:
             raise SystemOverloaded(
-                f"{self._count} {self._what} are open",
-                f"fewer than {self._most}",
+                f"{own} {self._what} of this caller are open, {whole} in all",
+                f"fewer than {self._most_of_one} of one caller, and {self._most} in all",
                 "wait for one of them to end",
             )
-        self._count += 1
+        self._of[caller] += 1
         try:
             yield
         finally:
-            self._count -= 1
+            self._of[caller] -= 1
+            if not self._of[caller]:
+                del self._of[caller]
 
 
 async def received(context: Any, limit_s: float) -> bytes | None:
@@ -176,6 +195,22 @@ async def received(context: Any, limit_s: float) -> bytes | None:
             f"no message for {limit_s:g} s", "one before that", "send it, or end the call"
         ) from error
     return None if message is grpc.aio.EOF else bytes(message)
+
+
+async def send_in_time(context: Any, message: bytes, limit_s: float) -> None:
+    """Send, but wait no longer than ``limit_s`` for the caller to take it.
+
+    Raises:
+        ClientGone: nobody will take it.
+        SlowConsumer: it was not taken in time.
+    """
+    try:
+        async with fair_timeout(limit_s):
+            await send(context, message)
+    except TimeoutError as error:
+        raise SlowConsumer(
+            f"an answer that was not taken for {limit_s:g} s", "it to be read", "read the answers"
+        ) from error
 
 
 async def send(context: Any, message: bytes) -> None:

@@ -15,8 +15,9 @@ class Limits:
         stream_audio_s: audio one stream may send.
         recording_audio_s: audio of one upload.
         upload_bytes: bytes of one upload, whatever it claims to hold.
-        held_bytes: bytes of all uploads that are being read or wait to be decoded, a caller's own
-            at most half of it; the next is refused with 503 and Retry-After.
+        held_bytes: of all uploads that are being read or wait to be decoded, and of the samples of
+            those that are recognized, a caller's own at most half of it; the next is refused with
+            503 and Retry-After.
         connections: HTTP and WebSocket connections at once; fewer where the process may open few
             files, see `Connections`. An idle one costs some 10 kB.
         probe_connections: beyond those, for health and metrics alone.
@@ -42,7 +43,7 @@ class Limits:
     stream_audio_s: float = 1_800.0
     recording_audio_s: float = 600.0
     upload_bytes: int = 64_000_000
-    held_bytes: int = 256 * 2**20
+    held_bytes: int = 512 * 2**20
     connections: int = 2_048
     probe_connections: int = 16
     head_bytes: int = 32_768

@@ -13,7 +13,7 @@ from typing import Any
 
 LOOP = "event loop"
 """What a failure is called that a library's own task or callback ended with."""
-_LIBRARIES = ("aiortc", "aioice", "libav", "grpc", "asyncio")
+_LIBRARIES = ("aiortc", "aioice", "libav", "grpc", "asyncio", "uvicorn")
 _log = logging.getLogger(__name__)
 
 

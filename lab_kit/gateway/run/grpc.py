@@ -69,8 +69,7 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
         server.door,
         server.bare_model,
         limits,
-        preparation,
-        server.uploads.memory,
+        server.uploads,
         calls,
         server.failures,
     )

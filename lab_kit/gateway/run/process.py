@@ -270,7 +270,9 @@ def _port(text: str) -> int:
     return number
 
 
-_LIMITS = {field.name: type(field.default) for field in fields(Limits)}
+_LIMITS: dict[str, type[int] | type[float]] = {
+    field.name: int if isinstance(field.default, int) else float for field in fields(Limits)
+}
 
 
 def _limit(text: str) -> tuple[str, float]:
@@ -353,6 +355,7 @@ def _configuration(server: Server, is_local: bool) -> uvicorn.Config:
         # a stream that is held back is not read, nor is the pong behind its audio; who vanished is
         # found by silence
         ws_ping_interval=None,
+        log_config=None,  # its lines go where ours do, and as few of them
         log_level="info",
         access_log=False,
         timeout_graceful_shutdown=3,

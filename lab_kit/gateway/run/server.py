@@ -64,8 +64,10 @@ class Server:
         self.steps = SwitchableSteps()
         self.listeners = Listeners(self.failures, metrics)
         self.preparation = Preparation()
-        self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
         self.uploads = Uploads(limits, self.preparation)
+        self.recognition = Recognition(
+            self.preparation, self.uploads.memory, self.steps, metrics, self.listeners
+        )
         self.streams = StreamServices(
             limits,
             metrics,

@@ -117,7 +117,7 @@ class Shadow:
             if rate is not None:
                 self._rated += 1
                 self._rates_sum += rate
-            if not is_same:
+            if not is_same and not request.is_private:
                 audio_s = len(request.audio) / SAMPLE_RATE_HZ
                 self._pairs.append(ShadowPair(audio_s, production, shadow, rate))
         return Comparison.SAME if is_same else Comparison.DIFFERENT

@@ -28,10 +28,12 @@ class Step:
 
     Attributes:
         is_guard: it keeps something in; without it, or in spite of a failure, nothing passes.
+        settled: of an interim's text, what no later word can make part of something to keep in.
     """
 
     apply: Callable[[str], str]
     is_guard: bool = False
+    settled: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,9 @@ class Postprocess:
 
     Raises:
         InvalidParameter: there is no such step.
+
+    Attributes:
+        keeps_in: whether one of them is there to keep something in.
     """
 
     def __init__(self, names: tuple[str, ...], steps: Mapping[str, Step] | None = None) -> None:
@@ -87,6 +92,7 @@ class Postprocess:
                 "ask for these steps only",
             )
         self._steps = {name: step for name, step in known.items() if name in names}
+        self.keeps_in = any(step.is_guard for step in self._steps.values())
 
     def __call__(
         self, event: _Result, now_ns: Callable[[], int] = time.perf_counter_ns
@@ -109,6 +115,8 @@ class Postprocess:
                 if not step.is_guard:
                     continue
             text, stable = done
+            if isinstance(event, Interim):
+                text, stable = step.settled(text), step.settled(stable)
         if isinstance(event, Interim):
             return replace(event, text=text, stable_chars=_agreed(text, stable)), skipped
         return replace(event, text=text), skipped
@@ -151,10 +159,18 @@ def redact(text: str) -> str:
     return _PHONE.sub("[phone]", text)
 
 
+def before_unfinished(text: str) -> str:
+    """The text without a number or an address at its end, which the next word may complete.
+
+    An interim cannot be taken back once it was told.
+    """
+    return _UNFINISHED.sub("", text)
+
+
 STEPS: Mapping[str, Step] = {
     "punctuate": Step(punctuate),
     "numerals": Step(numerals),
-    "redact": Step(redact, is_guard=True),
+    "redact": Step(redact, is_guard=True, settled=before_unfinished),
 }
 """Numerals before redaction, which looks for digits."""
 
@@ -190,6 +206,7 @@ _NUMBER = re.compile(rf"\b(?:{_WORD})(?:[ -](?:{_WORD}))*\b", re.IGNORECASE)
 _EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
 _CARD = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
 _PHONE = re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()./-]{0,2}\d){6,14}\b")
+_UNFINISHED = re.compile(r"\s*(?<!\w)(?:[+(]*\d[\d ()./+-]*|\S*@\S*)\s*$")
 _ROW = 3
 """So many single digits are a row of digits, such as a code, and no sum."""
 

@@ -154,7 +154,21 @@ async def test_many_offers_at_once_open_no_more_streams_than_fit(
     await eventually(lambda: is_at_rest(strict_server.url), "at rest")
 
 
-@pytest.mark.parametrize("body", [b"", b"v=0\r\n", b"{}", b"v=0\r\nm=audio nonsense"])
+LINES = {kind: f"m={kind} 9 UDP/TLS/RTP/SAVPF 96\r\n".encode() for kind in ("audio", "video")}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"v=0\r\n",
+        b"{}",
+        b"v=0\r\nm=audio nonsense",
+        # each track would be decoded, into a queue that nobody reads
+        b"v=0\r\n" + LINES["audio"] + LINES["video"],
+        b"v=0\r\n" + LINES["audio"] * 2,
+    ],
+)
 async def test_what_is_no_offer_is_refused(bench: Bench, body: bytes) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         answer = await http.post(f"{bench.url}/v1/rtc", content=body, headers=SDP)

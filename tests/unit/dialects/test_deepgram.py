@@ -199,6 +199,7 @@ def test_commands_are_understood(command: Command) -> None:
         '{"type":' + "[" * 500 + "]" * 500 + "}",
         '{"type":' + "[" * 100_000 + "]" * 100_000 + "}",
         '{"type":"' + "x" * 100_000 + '"}',
+        '{"type":"KeepAlive"' + " " * 4_096 + "}",
     ],
 )
 def test_whatever_else_is_said_is_an_error_that_keeps_the_stream(text: str) -> None:

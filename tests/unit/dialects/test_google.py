@@ -30,7 +30,7 @@ from lab_kit.core.events import (
 from lab_kit.dialects.google import client
 from lab_kit.dialects.google.errors import stream_status
 from lab_kit.dialects.google.options import StreamConfig, parse_config
-from lab_kit.dialects.google.server import GoogleStream, audio_of
+from lab_kit.dialects.google.server import MOST_FIELDS_OF_AUDIO, GoogleStream, audio_of
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 from lab_kit.protocol.live import Audio, Control, Reply
 
@@ -166,6 +166,16 @@ def test_each_version_has_its_own_limit_and_its_own_words_for_it() -> None:
 def test_a_first_message_that_is_no_config_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidMessage):
         parse_config(V1, data)
+
+
+def test_a_language_is_a_tag_and_audio_has_few_fields() -> None:
+    request = v1.StreamingRecognizeRequest.pb()
+    spoken = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "e" * 36}
+    with pytest.raises(InvalidParameter, match="36 characters"):
+        parse_config(V1, request(streaming_config={"config": spoken}).SerializeToString())
+    unknown = bytes([0x78, 1]) * MOST_FIELDS_OF_AUDIO  # field 15, which there is not
+    with pytest.raises(InvalidMessage, match="more than 64 fields"):
+        audio_of(V1, audio(SECOND) + unknown)
 
 
 def test_version_2_needs_raw_sound_and_a_language() -> None:

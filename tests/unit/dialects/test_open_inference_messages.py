@@ -21,6 +21,7 @@ from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH, MAX_JSON_BY
 from lab_kit.dialects.open_inference.messages import InferRequest, InferResponse
 from lab_kit.dialects.open_inference.tensors import (
     DATATYPES,
+    MAX_STRINGS,
     Tensor,
     from_list,
     from_raw,
@@ -408,3 +409,29 @@ def test_the_messages_on_the_wire_are_those_of_tritonclient() -> None:
     assert len(ours) == 11
     for name, kind in ours.items():
         assert fields(kind).items() <= fields(getattr(pb, name)).items(), name
+
+
+def test_a_long_text_among_numbers_is_refused_before_an_array_is_made() -> None:
+    """Each of the elements would take as much room as the longest of them."""
+    with pytest.raises(InvalidParameter, match="FP32 cannot hold them"):
+        from_list("AUDIO", "FP32", (10_001,), ["a" * 1_000_000, *([0] * 10_000)])
+
+
+def test_many_strings_are_refused() -> None:
+    many = MAX_STRINGS + 1
+    with pytest.raises(InvalidParameter, match="at most 65,536"):
+        from_raw("TEXT", "BYTES", (many,), bytes(4 * many))
+
+
+def test_json_of_many_lists_is_refused_unread() -> None:
+    body = b"[" + b"[]," * 5_000 + b"[]]"
+    with pytest.raises(InvalidParameter, match="lists and objects"):
+        server.parse_request(body, None)
+
+
+@pytest.mark.parametrize("read", [options.read_draft, options.read_context])
+def test_what_steers_is_no_longer_than_an_answer(read: Any) -> None:
+    long = "1 " * 2_049
+    asked = InferRequest(inputs=(), parameters={"draft": long, "context": long})
+    with pytest.raises(InvalidParameter, match="4,096 characters"):
+        read(asked)

@@ -286,6 +286,7 @@ AUDIO = '{"type": "input_audio_buffer.append", "audio": %s}'
         changed('{"turn_detection": {"type": "server_vad", "threshold": 1e999}}'),
         changed('{"noise_reduction": {"strength": 1e999}}'),
         changed('{"format": 1, "format": {"type": 5}}'),
+        '{"type": "input_audio_buffer.clear", "x": [' + "[]," * 1_000 + "[]]}",
     ],
 )
 def test_what_is_no_event_is_told_and_the_session_goes_on(message: str | bytes) -> None:

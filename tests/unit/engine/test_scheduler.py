@@ -235,13 +235,25 @@ def test_what_a_worker_holds_is_not_handed_out_again() -> None:
 def test_room_is_counted_in_those_who_wait() -> None:
     desk = Desk(max_waiting=2)
     desk.add()
-    assert desk.scheduler.has_room()
+    assert desk.scheduler.has_room(PriorityClass.INTERACTIVE)
     desk.add()
-    assert not desk.scheduler.has_room()
+    assert not desk.scheduler.has_room(PriorityClass.INTERACTIVE)
     desk.do()
-    assert desk.scheduler.has_room()
+    assert desk.scheduler.has_room(PriorityClass.INTERACTIVE)
     assert desk.scheduler.count(SequenceState.WAITING) == 1
     assert desk.scheduler.count(SequenceState.WAITING, SequenceState.ENCODED) == 2
+
+
+def test_batch_work_leaves_places_to_those_who_speak() -> None:
+    desk = Desk(max_waiting=4)
+    for _ in range(2):
+        assert desk.scheduler.has_room(PriorityClass.BATCH)
+        desk.add(priority_class=PriorityClass.BATCH)
+    assert not desk.scheduler.has_room(PriorityClass.BATCH)
+    for _ in range(2):
+        assert desk.scheduler.has_room(PriorityClass.INTERACTIVE)
+        desk.add()
+    assert not desk.scheduler.has_room(PriorityClass.INTERACTIVE)
 
 
 def test_what_was_removed_is_not_seen_again() -> None:

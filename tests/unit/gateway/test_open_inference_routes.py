@@ -5,13 +5,14 @@ import gzip
 import threading
 import tomllib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
+from scripted_engine import HANG_S, MODEL, ScriptedEngine, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
 from tritonclient.grpc import service_pb2 as pb
 
@@ -236,8 +237,14 @@ def piece(samples: int, number: int = 5, **place: bool) -> Any:
     return message
 
 
-def inferring(server: Server) -> InferStream:
-    return InferStream(server.door, CALL, server.bare_model, server.uploads.memory, server.failures)
+@asynccontextmanager
+async def inferring(server: Server) -> AsyncIterator[InferStream]:
+    async with server.door.open(CALL) as admitted:
+        made = InferStream(
+            server.door, admitted, server.bare_model, server.uploads, server.failures
+        )
+        async with made as stream:
+            yield stream
 
 
 async def test_each_piece_is_answered_with_everything_since_the_first(
@@ -315,6 +322,18 @@ async def test_what_is_kept_of_sequences_takes_of_the_memory_for_uploads(
         assert (await stream.answer(piece(5, number=6, sequence_end=True))).error_message == ""
         assert (await stream.answer(piece(50))).error_message == ""
     assert server.uploads.memory.held_bytes == 0
+
+
+async def test_a_recording_with_which_nobody_goes_on_is_forgotten(server_with: ServerWith) -> None:
+    server = server_with(ScriptedEngine("so"))
+    async with inferring(server) as stream:
+        await stream.answer(piece(100, sequence_start=True))
+        await stream.forget_idle(limit_s=HANG_S)
+        assert stream.has_sequences
+        await stream.forget_idle(limit_s=0.0)
+        assert not stream.has_sequences
+        assert "is over" in (await stream.answer(piece(50))).error_message
+        assert server.uploads.memory.held_bytes == 0
 
 
 async def test_a_device_that_fails_fails_one_message(server_with: ServerWith) -> None:

@@ -165,6 +165,12 @@ def test_the_bare_model_refuses_to_redact_by_name(client: TestClient) -> None:
     assert "redact" in answer.json()["error"]
 
 
+def test_nor_by_its_query(client: TestClient) -> None:
+    answer = client.post(f"/v2/models/{MODEL}/infer?redact=true", **asked())
+    assert answer.status_code == 400
+    assert "redact" in answer.json()["error"]
+
+
 @pytest.mark.parametrize("fails", [False, True])
 async def test_googles_recognize_redacts_as_its_metadata_says(server: Server, fails: bool) -> None:
     if fails:

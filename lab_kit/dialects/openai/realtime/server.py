@@ -29,6 +29,8 @@ from lab_kit.dialects.openai.realtime.options import (
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 from lab_kit.protocol.record import described
 
+MOST_CONTAINERS = 1_000
+"""Lists and objects of one event."""
 MOST_ID_CHARS = 512
 """Of an event's name, which an error tells back; the provider's own limit."""
 
@@ -296,9 +298,14 @@ class _Item:
             self._pieces.append(final.text)
 
 
+def _is_plain(message: str) -> bool:
+    """Sound is one long text, and settings are a few objects; many take the parser long."""
+    return message.count("[") + message.count("{") <= MOST_CONTAINERS
+
+
 def _parsed(message: bytes | str) -> dict[str, Any]:
     try:
-        event = json.loads(message) if isinstance(message, str) else None
+        event = json.loads(message) if isinstance(message, str) and _is_plain(message) else None
         if not isinstance(event, dict) or not isinstance(event["type"], str):
             raise KeyError("type")
         return event

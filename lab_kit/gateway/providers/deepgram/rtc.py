@@ -8,6 +8,7 @@ with silence, so that the stream's time stays true.
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -59,6 +60,14 @@ RATE_HZ, CHANNELS = 48_000, 2
 """What the library decodes Opus to."""
 LONGEST_GAP_SAMPLES = RATE_HZ * 2
 _SOUND = {"encoding": "linear16", "sample_rate": str(RATE_HZ), "channels": str(CHANNELS)}
+
+_MEDIA = re.compile(rb"^m=([a-z]{1,20})", re.MULTILINE)
+_OFFERED = ([b"audio"], [b"application", b"audio"])
+"""The library decodes every track that it is offered, and keeps the pictures of those that nobody
+reads."""
+_MOST_NAMED = 5
+_HIDDEN = re.compile(rb"^a=candidate:[^\r\n]*\.local [^\r\n]*\r?\n", re.MULTILINE)
+"""Addresses that browsers hide: each would be asked for on the local network."""
 
 _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[None]] = set()
@@ -131,13 +140,15 @@ async def _close(peer: RTCPeerConnection) -> None:
 
 async def _offered(request: Request) -> RTCSessionDescription:
     text = await small_body(request, MAX_OFFER_BYTES)
-    if not text.startswith(b"v=0") or b"m=audio" not in text:
+    media = sorted(_MEDIA.findall(text))
+    if not text.startswith(b"v=0") or media not in _OFFERED:
+        offered = b", ".join(media[:_MOST_NAMED]).decode(errors="replace") or "no media"
         raise InvalidMessage(
-            f"a body of {len(text):,} bytes that offers no audio",
-            f"an SDP offer as {SDP}",
+            f"a body of {len(text):,} bytes that offers {offered}",
+            f"an SDP offer as {SDP}, of one audio track and at most one data channel",
             "send the peer's local description",
         )
-    return RTCSessionDescription(text.decode(errors="replace"), "offer")
+    return RTCSessionDescription(_HIDDEN.sub(b"", text).decode(errors="replace"), "offer")
 
 
 async def _answered(peer: RTCPeerConnection, offered: RTCSessionDescription) -> str:

@@ -13,16 +13,21 @@ from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference import protobuf_messages as pb
 from lab_kit.dialects.open_inference.errors import grpc_status
-from lab_kit.gateway.door.body_memory import BodyMemory
 from lab_kit.gateway.door.call import REQUEST_ID
-from lab_kit.gateway.door.calls import Calls, received, send
+from lab_kit.gateway.door.calls import Calls, received, send_in_time
 from lab_kit.gateway.door.door import Admitted, Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.preparation import Preparation
+from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.observe.failures import Failures
-from lab_kit.gateway.providers.open_inference.model import BareModel, alone, server_metadata
+from lab_kit.gateway.providers.open_inference.model import (
+    BareModel,
+    alone,
+    refuse_steps,
+    server_metadata,
+)
 from lab_kit.gateway.providers.open_inference.stream import InferStream
 from lab_kit.protocol.live import Ending
+from lab_kit.stream.sink.steps import asked_for
 
 SERVICE = "inference.GRPCInferenceService"
 STREAMS = 32
@@ -41,16 +46,14 @@ class InferenceService:
         door: Door,
         bare: BareModel,
         limits: Limits,
-        preparation: Preparation,
-        memory: BodyMemory,
+        uploads: Uploads,
         calls: Calls,
         failures: Failures,
     ) -> None:
         self._door = door
         self._bare = bare
         self._limits = limits
-        self._preparation = preparation
-        self._memory = memory
+        self._uploads = uploads
         self._calls = calls
         self._failures = failures
 
@@ -104,6 +107,7 @@ class InferenceService:
 
     async def _infer(self, context: Any, admitted: Admitted) -> bytes:
         """Run the model once."""
+        _refuse_steps(context)
         admitted.check_inference()
         message = await self._message(context, admitted, pb.ModelInferRequest)
         call = self._bare.lease(admitted, message.model_name, message.model_version)
@@ -115,12 +119,20 @@ class InferenceService:
 
         But for bytes that are no message: nobody could tell whose failure it is.
         """
+        _refuse_steps(context)
         await context.send_initial_metadata(((REQUEST_ID, str(admitted.call.request_id)),))
-        stream = InferStream(self._door, admitted.call, self._bare, self._memory, self._failures)
+        stream = InferStream(self._door, admitted, self._bare, self._uploads, self._failures)
+        limits = self._limits
         async with stream:
-            while (data := await received(context, self._limits.no_audio_s)) is not None:
+            while True:
+                # what is kept of a recording is kept for who goes on with it
+                limit_s = limits.idle_s if stream.has_sequences else limits.no_audio_s
+                if (data := await received(context, limit_s)) is None:
+                    return
                 message = await self._decoded(admitted.caller, pb.ModelInferRequest, data)
-                await send(context, _bytes(await stream.answer(message)))
+                answer = await stream.answer(message)
+                await send_in_time(context, _bytes(answer), limits.unsent_s)
+                await stream.forget_idle(limits.idle_s)
 
     async def _message(self, context: Any, admitted: Admitted, kind: Any) -> Any:
         return await self._calls.message(context, partial(self._decoded, admitted.caller, kind))
@@ -129,7 +141,11 @@ class InferenceService:
         decode = partial(decoded_message, kind, data)
         if len(data) <= AT_ONCE_BYTES:
             return decode()
-        return await self._preparation.run(caller, decode)
+        return await self._uploads.preparation.run(caller, decode)
+
+
+def _refuse_steps(context: Any) -> None:
+    refuse_steps(asked_for(dict(context.invocation_metadata() or ())))
 
 
 def _bytes(message: Any) -> bytes:

@@ -33,8 +33,10 @@ from lab_kit.gateway.providers.open_inference.model import (
     BareModel,
     Prepared,
     alone,
+    refuse_steps,
     server_metadata,
 )
+from lab_kit.stream.sink.steps import asked_for
 
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 """zlib finds out by itself which of the two a body is."""
@@ -113,6 +115,7 @@ def open_inference_routes(
     async def infer(request: Request, model: str, version: str | None = None) -> Response:
         """Run the model once."""
         async with door.open(http_call(request)) as admitted:
+            refuse_steps(asked_for(request.query_params))
             call = bare.lease(admitted, model, version)
             request.state.version = call.work.version  # for the count of requests
             encoding = request.headers.get("content-encoding")

@@ -6,11 +6,12 @@ too, and audio longer than the model was made for is refused.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from lab_kit.core.errors import InvalidParameter, LabError, ModelNotFound
 from lab_kit.core.events import PriorityClass
+from lab_kit.core.shown import shown
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.open_inference.messages import (
     IndexEntry,
@@ -136,7 +137,7 @@ class BareModel:
             InvalidParameter, InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: the
                 request is not what the model takes.
         """
-        _refuse_steps(request)
+        refuse_steps([name for name in STEPS if name in request.parameters])
         urgent = is_urgent(request)
         return request, DecodeRequest(
             read_audio(request, self._longest_s),
@@ -189,7 +190,7 @@ class BareModel:
     def _number(self, model: str, version: str | None) -> int | None:
         if model != self._versions.model:
             raise ModelNotFound(
-                f"unknown model: '{model}' is not found",
+                f"unknown model: {shown(model)} is not found",
                 self._versions.model,
                 f"ask for {self._versions.model}",
             )
@@ -197,7 +198,7 @@ class BareModel:
             return None
         if not (version.isdecimal() and version.isascii() and len(version) <= MAX_DIGITS):
             raise ModelNotFound(
-                f"version '{version}' of '{model}'",
+                f"version {shown(version)} of {shown(model)}",
                 "a number",
                 "ask for a version in the repository index",
             )
@@ -226,13 +227,13 @@ def alone(request: InferRequest) -> InferRequest:
     return request
 
 
-def _refuse_steps(request: InferRequest) -> None:
+def refuse_steps(asked: Sequence[str]) -> None:
     """The model's own words and tokens leave here, which no step could take anything out of.
 
     Raises:
         InvalidParameter: a step is asked for.
     """
-    if asked := [name for name in STEPS if name in request.parameters]:
+    if asked:
         raise InvalidParameter(
             f"the parameter {', '.join(asked)}",
             "a request without: the bare model gives its words and tokens as they are",

@@ -5,8 +5,10 @@ of everything since the sequence's first. The model is run again over all of it 
 this is the simplest form of live recognition, and its cost grows with the square of the length.
 """
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,9 +17,9 @@ from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference import protobuf_messages as pb
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
-from lab_kit.gateway.door.body_memory import BodyMemory, Share
-from lab_kit.gateway.door.call import Call
-from lab_kit.gateway.door.door import Door, Leased
+from lab_kit.gateway.door.body_memory import Share
+from lab_kit.gateway.door.door import Admitted, Door, Leased
+from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.open_inference.model import BareModel
 
@@ -29,12 +31,14 @@ class _Sequence:
     Attributes:
         inside: the way through the door, left when the sequence is over.
         held: what it takes of the memory for uploads.
+        touched_s: when its latest piece came, on the event loop's clock.
     """
 
     inside: AsyncExitStack
     call: Leased
     held: Share
     request: InferRequest
+    touched_s: float
 
 
 class InferStream:
@@ -44,18 +48,37 @@ class InferStream:
     refuse work refuses the next one, not the stream.
 
     Args:
-        memory: holds what is kept of sequences, beside the uploads.
+        admitted: who opened it.
+        uploads: whose memory holds what is kept of sequences, and whose workers read messages.
     """
 
     def __init__(
-        self, door: Door, call: Call, model: BareModel, memory: BodyMemory, failures: Failures
+        self,
+        door: Door,
+        admitted: Admitted,
+        model: BareModel,
+        uploads: Uploads,
+        failures: Failures,
     ) -> None:
         self._door = door
-        self._call = call
+        self._call = admitted.call
+        self._caller = admitted.caller
         self._model = model
-        self._memory = memory
+        self._uploads = uploads
         self._failures = failures
         self._sequences: dict[int | str, _Sequence] = {}
+
+    @property
+    def has_sequences(self) -> bool:
+        """Whether anything is kept of a recording in pieces."""
+        return bool(self._sequences)
+
+    async def forget_idle(self, limit_s: float) -> None:
+        """Forget recordings of which no piece came for so long."""
+        now_s = asyncio.get_running_loop().time()
+        for number, sequence in tuple(self._sequences.items()):
+            if now_s - sequence.touched_s > limit_s:
+                await self._forget(number)
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,7 +95,10 @@ class InferStream:
     async def answer(self, message: Any) -> Any:
         """A message's answer, or what was wrong with it; clients match them by their id."""
         try:
-            request = protobuf.parse_request(message)
+            # millions of values take seconds, which the event loop has for nobody
+            request = await self._uploads.preparation.run(
+                self._caller, partial(protobuf.parse_request, message)
+            )
             position = position_of(request)
             if position is None:
                 response = await self._alone(message, request)
@@ -117,9 +143,10 @@ class InferStream:
             async with AsyncExitStack() as stack:
                 admitted = await stack.enter_async_context(self._door.open(self._call))
                 call = self._model.lease(admitted, message.model_name, message.model_version)
-                held = stack.enter_context(self._memory.share(call.caller))
+                held = stack.enter_context(self._uploads.memory.share(call.caller))
                 held.hold(_tensor_bytes(request))
-                sequence = _Sequence(stack.pop_all(), call, held, request)
+                now_s = asyncio.get_running_loop().time()
+                sequence = _Sequence(stack.pop_all(), call, held, request, now_s)
                 self._sequences[position.sequence] = sequence
         elif position.sequence not in self._sequences:
             raise InvalidParameter(
@@ -130,7 +157,10 @@ class InferStream:
         else:
             so_far = self._sequences[position.sequence]
             so_far.held.hold(_tensor_bytes(so_far.request) + _tensor_bytes(request))
-            so_far.request = extended(so_far.request, request)
+            so_far.touched_s = asyncio.get_running_loop().time()
+            so_far.request = await self._uploads.preparation.run(
+                self._caller, partial(extended, so_far.request, request)
+            )
         return self._sequences[position.sequence]
 
     def _check_room(self) -> None:

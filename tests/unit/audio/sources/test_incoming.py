@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lab_kit.audio.codecs import Codec
+from lab_kit.audio.pcm import frame_bytes
 from lab_kit.audio.sources.incoming import IncomingAudio
 from lab_kit.core.errors import (
     InvalidAudioFormat,
@@ -40,6 +41,27 @@ def test_a_bad_chunk_leaves_no_trace() -> None:
         incoming.push(bytes(101))
     assert (incoming.audio_s, incoming.sha256) == before
     assert len(incoming.push(bytes(100))) == 50
+
+
+@pytest.mark.parametrize(("encoding", "channels"), [("linear16", 2), ("mulaw", 1), ("linear32", 1)])
+def test_a_long_chunk_is_cut_into_whole_frames(encoding: str, channels: int) -> None:
+    incoming = IncomingAudio(encoding, 16_000, channels, longest_s=60)
+    data = np.random.default_rng(5).bytes(16_000 * frame_bytes(encoding, channels) * 3)
+    if encoding == "linear32":
+        data = bytes(len(data))
+    pieces = incoming.pieces(data)
+    assert b"".join(pieces) == data
+    assert len(pieces) == 6
+    whole = IncomingAudio(encoding, 16_000, channels, longest_s=60).push(data)
+    np.testing.assert_allclose(np.concatenate([incoming.push(p) for p in pieces]), whole, atol=1e-6)
+
+
+def test_what_is_refused_is_refused_whole() -> None:
+    incoming = IncomingAudio("linear16", 16_000, 1, longest_s=2)
+    for data in (bytes(40_001), bytes(80_000)):
+        assert incoming.pieces(data) == [data]
+    opus = IncomingAudio("opus", 16_000, 1, longest_s=60)
+    assert opus.pieces(bytes(90_000)) == [bytes(90_000)]
 
 
 def test_too_much_audio_is_refused_at_the_chunk_that_crosses_the_limit() -> None:

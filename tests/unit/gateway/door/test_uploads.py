@@ -29,6 +29,8 @@ from lab_kit.gateway.run.server import Server
 HANG_S = 30.0
 LIMITS = replace(Limits(), upload_bytes=100_000, held_bytes=200_000)
 INFER_PATH = f"/v2/models/{MODEL}/infer"
+KIND = "audio/l16;rate=48000"
+"""Its samples, which are held while they are recognized, are fewer than its bytes."""
 WAYS = [TRANSCRIBE_PATH, OPENAI_PATH, INFER_PATH]
 
 
@@ -146,7 +148,7 @@ async def test_bodies_beyond_the_callers_share_are_refused_before_they_are_read(
     server: Server, path: str
 ) -> None:
     app = create_app(server)
-    first = Call(TRANSCRIBE_PATH, {"content-length": "60000", "content-type": "audio/l16"})
+    first = Call(TRANSCRIBE_PATH, {"content-length": "60000", "content-type": KIND})
     uploading = asyncio.create_task(first.run(app))
     await first.is_read.wait()
     refused = await Call(path, {"content-length": "60000"}).run(app)
@@ -194,7 +196,7 @@ async def test_a_request_that_is_cancelled_at_any_turn_of_the_loop_keeps_nothing
     """As a server does that stops: wherever it was, what it held is given back."""
     app = create_app(server)
     for turns in range(60):
-        call = Call(TRANSCRIBE_PATH, {"content-length": "64000", "content-type": "audio/l16"})
+        call = Call(TRANSCRIBE_PATH, {"content-length": "64000", "content-type": KIND})
         call.send(speech()[:64_000])
         running = asyncio.create_task(call.run(app))
         for _ in range(turns):
@@ -203,7 +205,7 @@ async def test_a_request_that_is_cancelled_at_any_turn_of_the_loop_keeps_nothing
         await asyncio.gather(running, return_exceptions=True)
         await until(lambda: held(server) == 0)
         assert server.versions.status(1).in_flight == 0
-    whole = Call(TRANSCRIBE_PATH, {"content-length": "64000", "content-type": "audio/l16"})
+    whole = Call(TRANSCRIBE_PATH, {"content-length": "64000", "content-type": KIND})
     whole.send(speech()[:64_000])
     assert (await whole.run(app)).status == 200
 
@@ -218,7 +220,7 @@ async def test_one_callers_long_recording_does_not_delay_anothers(
     slow = [asyncio.create_task(one.run(app)) for one in calls]
     await gate.has_begun()
     data = speech()
-    headers = {"content-length": str(len(data)), "content-type": "audio/l16"}
+    headers = {"content-length": str(len(data)), "content-type": KIND}
     other = Call(TRANSCRIBE_PATH, headers, host="10.0.0.2")
     other.send(data)
     assert (await other.run(app)).status == 200
@@ -240,3 +242,23 @@ def test_a_caller_is_who_holds_the_key_or_the_machine_that_calls() -> None:
 
     assert caller(Keys("sesame"), "10.0.0.1") == caller(Keys("sesame"), "10.0.0.2")
     assert caller(Keys(), "10.0.0.1") != caller(Keys(), "10.0.0.2")
+
+
+async def test_samples_are_held_for_as_long_as_they_are_recognized(tmp_path: Path) -> None:
+    """Little that unpacks to much, again and again, is no way around the share."""
+    never = ScriptedEngine(None)
+    waiting = server_at(tmp_path, lambda _: recognizer(never), limits=LIMITS)
+    wait_until(lambda: waiting.door.is_ready)
+    app = create_app(waiting)
+    headers = {"content-length": "32000", "content-type": "audio/l16"}
+    first, second = Call(TRANSCRIBE_PATH, headers), Call(TRANSCRIBE_PATH, headers)
+    first.send(speech()[:32_000])
+    running = asyncio.create_task(first.run(app))
+    await until(never.asked.is_set)
+    assert held(waiting) == 64_000  # 16,000 samples of four bytes
+    second.send(speech()[:32_000])
+    assert (await second.run(app)).status == 503
+    first.hang_up()
+    assert (await running).status == 499
+    await until(lambda: held(waiting) == 0)
+    waiting.stop()

@@ -27,4 +27,4 @@ def test_an_offer_is_refused_with_what_to_install(
         assert client.post("/v1/rtc").status_code == 401
         refused = client.post("/v1/rtc", headers={"authorization": "Token right"})
     assert refused.status_code == 501
-    assert refused.json()["error"]["next_step"] == "pip install 'lab_kit[rtc]'"
+    assert refused.json()["error"]["next_step"] == "install lab_kit with its extra rtc"

@@ -260,6 +260,30 @@ async def test_calls_are_counted_and_health_is_answered_beyond_them(
         assert await caller.status(TRITON + "ModelInfer", inference()) == "OK"
 
 
+@pytest.mark.parametrize("method", ["ModelInfer", "ModelStreamInfer"])
+async def test_the_bare_model_refuses_to_redact(server_with: ServerWith, method: str) -> None:
+    asked = (*OURS, ("redact", "true"))
+    async with calling(server_with(Limits())) as caller:
+        assert await caller.status(TRITON + method, inference(), asked) == "INVALID_ARGUMENT"
+
+
+async def test_one_caller_leaves_calls_to_others(server_with: ServerWith) -> None:
+    async with calling(server_with(Limits(calls=4))) as caller:
+        held = [caller.open(TRITON + "ModelStreamInfer") for _ in range(3)]
+        for call in held:
+            await call.write(inference())
+            await asyncio.wait_for(call.read(), HANG_S)
+        assert await caller.status(TRITON + "ModelInfer", inference()) == "UNAVAILABLE"
+
+
+async def test_who_is_not_served_in_time_is_told_to_come_back(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "RECEIVING", 0)  # as where others take all of them
+    async with calling(server_with(Limits(unreceived_s=0.2))) as caller:
+        assert await caller.status(TRITON + "ModelInfer", inference()) == "UNAVAILABLE"
+
+
 async def test_streams_of_inferences_are_counted_apart(
     server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,9 +43,9 @@ class Pair:
     def shadow(self) -> ScriptedEngine:
         return self.engines[2]
 
-    def ask(self, priority: Priority = Priority.FINAL, draft: tuple[int, ...] = ()) -> str:
+    def ask(self, priority: Priority = Priority.FINAL, **asked: Any) -> str:
         with self.versions.lease() as lease:
-            ticket = lease.engine.submit(DecodeRequest(LOUD, priority, draft=draft))
+            ticket = lease.engine.submit(DecodeRequest(LOUD, priority, **asked))
             return ticket.future.result(HANG_S).text
 
     def report(self) -> ShadowReport:
@@ -138,6 +139,14 @@ def test_silence_that_the_shadow_fills_with_words_differs_but_has_no_rate(pair: 
     report = pair.report()
     assert (report.different, report.word_error_rate) == (1, None)
     assert report.pairs[0].word_error_rate is None
+
+
+def test_private_words_are_compared_and_not_kept(pair: Pair) -> None:
+    pair.shadow.answer = "it was"
+    pair.ask(is_private=True)
+    report = pair.report()
+    assert (report.different, report.pairs) == (1, ())
+    assert report.word_error_rate == pytest.approx(0.5)
 
 
 def test_only_the_last_pairs_are_kept(pair: Pair) -> None:

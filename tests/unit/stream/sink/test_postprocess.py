@@ -87,6 +87,26 @@ def test_an_interims_stable_part_stays_what_both_texts_share() -> None:
     assert told.text[: told.stable_chars] == "call 2"
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("my number is 555 12", "my number is"),
+        ("my number is +1 (555)", "my number is"),
+        ("write to john.smith@example", "write to"),
+        ("it was 1859 and then", "it was 1859 and then"),
+        ("gate b12", "gate b12"),
+    ],
+)
+def test_what_the_next_word_may_complete_is_not_told_in_an_interim(said: str, told: str) -> None:
+    interim = replace(INTERIM, text=said, stable_chars=len(said))
+    shown, _ = Postprocess(("redact",))(interim)
+    assert shown.text == told
+    assert isinstance(shown, Interim)
+    assert shown.stable_chars <= len(told)
+    final, _ = Postprocess(("redact",))(replace(FINAL, text=said))
+    assert final.text == said
+
+
 def broken(text: str) -> str:
     raise ValueError(text)
 
