@@ -154,6 +154,7 @@ async def test_many_offers_at_once_open_no_more_streams_than_fit(
     await eventually(lambda: is_at_rest(strict_server.url), "at rest")
 
 
+HIDDEN = b"a=candidate:1 1 udp 2 ab.local 9 typ host\r\n"
 LINES = {kind: f"m={kind} 9 UDP/TLS/RTP/SAVPF 96\r\n".encode() for kind in ("audio", "video")}
 
 
@@ -167,6 +168,7 @@ LINES = {kind: f"m={kind} 9 UDP/TLS/RTP/SAVPF 96\r\n".encode() for kind in ("aud
         # each track would be decoded, into a queue that nobody reads
         b"v=0\r\n" + LINES["audio"] + LINES["video"],
         b"v=0\r\n" + LINES["audio"] * 2,
+        b"v=0\r\n" + LINES["audio"] + HIDDEN * 17,
     ],
 )
 async def test_what_is_no_offer_is_refused(bench: Bench, body: bytes) -> None:

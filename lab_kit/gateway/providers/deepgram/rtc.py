@@ -66,8 +66,9 @@ _OFFERED = ([b"audio"], [b"application", b"audio"])
 """The library decodes every track that it is offered, and keeps the pictures of those that nobody
 reads."""
 _MOST_NAMED = 5
-_HIDDEN = re.compile(rb"^a=candidate:[^\r\n]*\.local [^\r\n]*\r?\n", re.MULTILINE)
-"""Addresses that browsers hide: each would be asked for on the local network."""
+_HIDDEN = re.compile(rb"^a=candidate:[^\r\n]*\.local ", re.MULTILINE)
+MOST_HIDDEN = 16
+"""Addresses that browsers hide: the library asks the local network for each."""
 
 _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[None]] = set()
@@ -148,7 +149,13 @@ async def _offered(request: Request) -> RTCSessionDescription:
             f"an SDP offer as {SDP}, of one audio track and at most one data channel",
             "send the peer's local description",
         )
-    return RTCSessionDescription(_HIDDEN.sub(b"", text).decode(errors="replace"), "offer")
+    if (hidden := len(_HIDDEN.findall(text))) > MOST_HIDDEN:
+        raise InvalidMessage(
+            f"{hidden} candidates with hidden addresses",
+            f"at most {MOST_HIDDEN}",
+            "offer the addresses of this machine",
+        )
+    return RTCSessionDescription(text.decode(errors="replace"), "offer")
 
 
 async def _answered(peer: RTCPeerConnection, offered: RTCSessionDescription) -> str:
