@@ -27,6 +27,8 @@ LIVE_TAIL_S = 1.0
 LONGEST_FILE_S = 600.0
 """What the server takes in one request."""
 _MOST_DIGITS = 6
+_OF_LABS = ("IPython", "hdrh", "hibari", "ipywidgets", "plotly", "sounddevice", "torch")
+"""Modules that come with an extra; any other that is missing is a defect."""
 _NO_SPEECH = "no speech was found in it"
 _KINDS = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".opus": "audio/ogg"}
 
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _warn(str(error))
         return 1
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("lab_kit"):
+        if error.name not in _OF_LABS:
             raise
         _warn(str(NotInstalled.extra(f"lab {given[0]}", error.name, "labs")))
         return 1
@@ -260,6 +262,12 @@ def _load(options: argparse.Namespace) -> int:
                 warm_up_s=options.warm_up_s,
                 seed=options.seed,
             )
+        )
+    if not run.calls:
+        raise InvalidParameter(
+            f"a plan without a call in {options.seconds:g} s",
+            "at least one",
+            "pass more --seconds, or let calls come sooner",
         )
     print(tabulate_load([run]))
     if options.json is not None:

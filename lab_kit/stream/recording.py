@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import Final, PriorityClass, StreamOptions
 from lab_kit.core.ids import StreamId
 from lab_kit.engine.api import Engine, Ticket
@@ -66,7 +67,13 @@ async def recognize(
                     stream=stream,
                     is_private=postprocess.keeps_in,
                 )
-                ahead.append((decode.number, engine.submit(request)))
+                try:
+                    ahead.append((decode.number, engine.submit(request)))
+                except SystemOverloaded:
+                    if not ahead:
+                        raise
+                    decodes.appendleft(decode)  # there is room once one of ours is done
+                    break
             number, ticket = ahead[0]
             hypothesis = await asyncio.wrap_future(ticket.future)
             ahead.popleft()

@@ -23,19 +23,14 @@ WATCH = f"""() => {{
     clearInterval(window.watching);
     window.seen = [];
     let plot = null, draws = 0;
-    window.watching = setInterval(() => {{
-        const now = document.querySelector('{PLOT}');
-        if (!now?.on || !now.data?.[0] || !now.layout?.shapes?.length) return;
-        if (now !== plot) {{
-            plot = now;
-            plot.on('plotly_afterplot', () => draws++);
-            plot.scrollIntoView({{block: 'center'}});
-        }}
+    const look = () => {{
+        if (!plot.data?.[0] || !plot.layout?.shapes?.length) return;
         const points = plot.data[0].x?.length ?? 0;
         if (points === window.seen.at(-1)?.points) return;
         const box = plot.getBoundingClientRect();
-        const panel = plot.closest('.jp-OutputArea-output').getBoundingClientRect();
-        const drawn = plot.querySelector('svg.main-svg').getBoundingClientRect();
+        const panel = plot.closest('.jp-OutputArea-output')?.getBoundingClientRect();
+        const drawn = plot.querySelector('svg.main-svg')?.getBoundingClientRect();
+        if (!panel || !drawn) return;
         window.seen.push({{
             draws,
             points,
@@ -46,10 +41,20 @@ WATCH = f"""() => {{
             right: panel.right - Math.max(box.right, drawn.right),
             width: drawn.width,
         }});
+    }};
+    window.watching = setInterval(() => {{
+        const now = document.querySelector('{PLOT}');
+        if (!now?.on) return;
+        if (now !== plot) {{
+            plot = now;
+            plot.on('plotly_afterplot', () => {{ draws++; look(); }});
+            plot.scrollIntoView({{block: 'center'}});
+        }}
+        look();
     }}, 50);
 }}"""
-"""The page itself notes the plot whenever it has other points: on a busy machine a short run is
-over before somebody outside has looked twice."""
+"""The page itself notes the plot whenever it has other points, at each drawing too: on a busy
+machine its timers hardly run, and a short run is over before somebody outside has looked twice."""
 HANG_S = 240.0
 """Only reached when something hangs."""
 

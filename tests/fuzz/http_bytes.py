@@ -42,9 +42,9 @@ CHUNKS = (
 STRANGERS = (
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    b"GET /\r\n\r\n",
-    b"GET / HTTP/9.9\r\n\r\n",
-    b"GET / HTTP/1.1\r\n folded: x\r\nno colon\r\nnul: \x00\r\n\r\n",
+    b"GET /v1/models\r\n\r\n",
+    b"GET /v1/models HTTP/9.9\r\n\r\n",
+    b"GET /v1/models HTTP/1.1\r\n folded: x\r\nno colon\r\nnul: \x00\r\n\r\n",
     b"\r\n" * 500,
     bytes(64),
 )

@@ -125,6 +125,16 @@ def test_serve_takes_the_servers_own_options() -> None:
     assert "--key" in done.stdout
 
 
+def test_who_waits_for_a_server_that_cannot_load_is_told(tmp_path: Path) -> None:
+    version = tmp_path / "moonshine-tiny-en" / "1"
+    version.mkdir(parents=True)
+    (version / "version.json").write_text("damaged")
+    done = lab("serve", "--port", "0", "--repository", str(tmp_path), "--ready-json")
+    assert done.returncode == 1
+    assert "{" not in done.stdout
+    assert "version.json cannot be read" in done.stderr.splitlines()[-1]
+
+
 def test_load_calls_a_running_server_and_keeps_what_it_found(bench: Bench, tmp_path: Path) -> None:
     file = tmp_path / "load.json"
     plan = ("--closed", "1", "--call-s", "3", "--seconds", "4", "--warm-up-s", "0")

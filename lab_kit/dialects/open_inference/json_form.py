@@ -128,7 +128,7 @@ def _loaded(text: bytes) -> dict[str, Any] | None:
         raise PayloadTooLarge(
             f"{len(text):,} bytes of JSON",
             f"at most {MAX_JSON_BYTES:,}",
-            "send large tensors as raw bytes behind the JSON",
+            f"send large tensors as raw bytes behind the JSON, whose length is in {HEADER_LENGTH}",
         )
     if text.count(b"[") + text.count(b"{") > MOST_CONTAINERS:
         raise InvalidParameter(

@@ -19,8 +19,6 @@ from lab_kit.dialects.open_inference.tensors import Tensor
 INPUTS = (TensorSpec("AUDIO", "FP32", (-1,)), TensorSpec("SAMPLE_RATE", "INT32", (1,)))
 OUTPUTS = (TensorSpec("TRANSCRIPT", "BYTES", (1,)),)
 URGENT = 1
-MOST_STEERING = 4_096
-"""Characters of a draft or a context: many times the answer to the longest audio that is taken."""
 """The value of the ``priority`` parameter that goes before everything; the protocol's highest."""
 
 
@@ -74,6 +72,10 @@ def read_audio(request: InferRequest, longest_s: float) -> FloatArray:
             "check what was recorded and how it was scaled",
         )
     return to_model_rate(np.clip(audio, -1.0, 1.0), rate_hz)
+
+
+MOST_STEERING = 4_096
+"""Characters of a draft or a context: many times the answer to the longest audio that is taken."""
 
 
 def is_urgent(request: InferRequest) -> bool:

@@ -16,10 +16,10 @@ from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.call import request_id_of
-from lab_kit.gateway.door.door import Door, Leased
+from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recognition import Recognition
-from lab_kit.gateway.door.uploads import Body, Uploads, recording_call, unless_gone
+from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upload_call
 from lab_kit.protocol.error_body import ErrorEnvelope
 from lab_kit.protocol.recordings import (
     LINES,
@@ -54,7 +54,7 @@ def recording_routes(
 ) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter(responses=REFUSALS)
-    admitted = Annotated[Leased, Depends(recording_call(door))]
+    admitted = Annotated[Upload, Depends(upload_call(door, uploads))]
 
     @router.post(
         TRANSCRIBE_PATH,
@@ -62,19 +62,20 @@ def recording_routes(
         responses={200: {"content": {LINES: {}}}},
         openapi_extra=_DESCRIBED,
     )
-    async def transcribe(request: Request, call: admitted) -> Transcript | Response:
+    async def transcribe(request: Request, upload: admitted) -> Transcript | Response:
         """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
 
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done. The
         query switches optional steps on, as in ``?redact=true``.
         """
-        steps = _steps(request.query_params)
+        call, steps = upload.call, _steps(request.query_params)
         kind = request.headers.get("content-type", "")
 
         def decode(body: Body) -> tuple[int, FloatArray]:
             return body.received_ns, _decoded(body.data, kind, limits.recording_audio_s)
 
-        received_ns, audio = await uploads.decoded(request, call.caller, decode)
+        received_ns, audio = await uploads.decoded(request, call.caller, upload.share, decode)
+        upload.share.hold(audio.nbytes)
         answer = RecordingAnswer(call.lease.engine.model, request_id_of(request), received_ns)
         finals = recognition.finals(call, audio, steps)
         if LINES in request.headers.get("accept", ""):

@@ -12,8 +12,9 @@ method has a limit. A message is of `MESSAGE_BYTES` at most.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import grpc
@@ -27,6 +28,7 @@ from lab_kit.core.errors import (
     SystemOverloaded,
 )
 from lab_kit.gateway.door.arrivals import Arrivals
+from lab_kit.gateway.door.body_memory import BodyMemory
 from lab_kit.gateway.door.call import REQUEST_ID, grpc_call
 from lab_kit.gateway.door.door import Admitted, Door
 from lab_kit.gateway.door.limits import Limits
@@ -55,13 +57,22 @@ Statuses = Callable[[LabError], Ending]
 class Calls:
     """The gRPC calls of one server."""
 
-    def __init__(self, door: Door, limits: Limits, failures: Failures, arrivals: Arrivals) -> None:
+    def __init__(
+        self,
+        door: Door,
+        limits: Limits,
+        memory: BodyMemory,
+        failures: Failures,
+        arrivals: Arrivals,
+    ) -> None:
         self._door = door
+        self._memory = memory
         self._limits = limits
         self._failures = failures
         self._arrivals = arrivals
         self._receiving = asyncio.Semaphore(RECEIVING)
-        self._open = _Open("gRPC calls", limits.calls)
+        self._receiving_of: dict[str, _Receivers] = {}
+        self._open = _Open("gRPC calls", limits.calls, _share_of(limits.calls))
 
     def unary(
         self, route: str, answer: Callable[[Any, Admitted], Awaitable[bytes]], statuses: Statuses
@@ -84,13 +95,14 @@ class Calls:
         run: Callable[[Any, Admitted], Awaitable[None]],
         statuses: Statuses,
         most: int,
+        most_of_one: int,
     ) -> Any:
         """The handler of a method that answers many messages; ``run`` receives and sends.
 
         Args:
-            most: calls of it at once.
+            most: calls of it at once, and ``most_of_one`` caller.
         """
-        streams = _Open(f"streams of {route}", most)
+        streams = _Open(f"streams of {route}", most, most_of_one)
 
         async def stream(context: Any, admitted: Admitted) -> None:
             with streams.another(admitted.caller):
@@ -101,29 +113,46 @@ class Calls:
 
         return grpc.stream_stream_rpc_method_handler(serve)
 
-    async def message(self, context: Any, decode: Callable[[bytes], Awaitable[_T]]) -> _T:
+    async def message(
+        self, context: Any, caller: str, decode: Callable[[bytes], Awaitable[_T]]
+    ) -> _T:
         """The one message of a unary method, decoded.
 
         Raises:
             InvalidMessage: there is none.
             StreamIdle: it did not come in time.
+            SystemOverloaded: too many are received, or wait to be decoded.
         """
-        try:
-            async with fair_timeout(self._limits.unreceived_s):
-                await self._receiving.acquire()
-        except TimeoutError as error:
-            raise SystemOverloaded(
-                f"{RECEIVING} messages are being received",
-                "room for another",
-                "try again after the stated delay",
-            ) from error
-        try:
+        async with self._turn_to_receive(caller):
             data = await received(context, MESSAGE_WAITS * self._limits.unreceived_s)
-            if data is None:
-                raise InvalidMessage("no message", "one", "send the request's message")
+        if data is None:
+            raise InvalidMessage("no message", "one", "send the request's message")
+        with self._memory.share(caller) as share:
+            share.hold(len(data))
             return await decode(data)
+
+    @asynccontextmanager
+    async def _turn_to_receive(self, caller: str) -> AsyncIterator[None]:
+        """One of `RECEIVING` places, of which a caller has at most `CALLERS_SHARE`."""
+        own = self._receiving_of.setdefault(caller, _Receivers())
+        own.count += 1
+        try:
+            async with AsyncExitStack() as places:
+                try:
+                    async with fair_timeout(MESSAGE_WAITS * self._limits.unreceived_s):
+                        for place in (own.places, self._receiving):
+                            await places.enter_async_context(place)
+                except TimeoutError as error:
+                    raise SystemOverloaded(
+                        f"{RECEIVING} messages are being received",
+                        "room for another",
+                        "try again after the stated delay",
+                    ) from error
+                yield
         finally:
-            self._receiving.release()
+            own.count -= 1
+            if not own.count:
+                del self._receiving_of[caller]
 
     async def _serve(
         self,
@@ -149,13 +178,27 @@ class Calls:
         raise AssertionError("abort raises")
 
 
-class _Open:
-    """How many of something are open, and may be: one caller's at most `CALLERS_SHARE` of them."""
+def _share_of(most: int) -> int:
+    return max(1, round(CALLERS_SHARE * most))
 
-    def __init__(self, what: str, most: int) -> None:
+
+@dataclass(slots=True)
+class _Receivers:
+    """One caller's places to receive a message; ``count`` of its calls have one or wait."""
+
+    places: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(_share_of(RECEIVING))
+    )
+    count: int = 0
+
+
+class _Open:
+    """How many of something are open, and may be: in all, and of one caller."""
+
+    def __init__(self, what: str, most: int, most_of_one: int) -> None:
         self._what = what
         self._most = most
-        self._most_of_one = max(1, round(CALLERS_SHARE * most))
+        self._most_of_one = most_of_one
         self._of: Counter[str] = Counter()
 
     @contextmanager

@@ -3,15 +3,13 @@
 Every way in for recordings gets its results here, whoever's words it speaks.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from functools import partial
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import Final
 from lab_kit.core.units import SAMPLE_RATE_HZ
-from lab_kit.gateway.door.body_memory import BodyMemory
 from lab_kit.gateway.door.door import Leased
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.observe.listeners import Listeners
@@ -27,13 +25,11 @@ class Recognition:
     def __init__(
         self,
         preparation: Preparation,
-        memory: BodyMemory,
         steps: SwitchableSteps,
         metrics: Metrics,
         listeners: Listeners,
     ) -> None:
         self._preparation = preparation
-        self._memory = memory
         self._steps = steps
         self._metrics = metrics
         self._listeners = listeners
@@ -45,20 +41,7 @@ class Recognition:
 
         Args:
             steps: the optional steps that every result passes, by name.
-
-        Raises:
-            SystemOverloaded: there is no room for the samples, or for a decode.
         """
-        with self._memory.share(call.caller) as share:
-            # half a megabyte of FLAC is forty of samples, which wait for their turn
-            share.hold(audio.nbytes)
-            async with aclosing(self._recognized(call, audio, steps)) as finals:
-                async for final in finals:
-                    yield final
-
-    async def _recognized(
-        self, call: Leased, audio: FloatArray, steps: tuple[str, ...]
-    ) -> AsyncGenerator[Final, None]:
         audio_s = len(audio) / SAMPLE_RATE_HZ
         said = recognize(
             call.lease.engine,

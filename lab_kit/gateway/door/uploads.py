@@ -52,11 +52,14 @@ class Uploads:
         self.memory = BodyMemory(limits.held_bytes)
         self.preparation = preparation
 
-    async def decoded(self, request: Request, caller: str, decode: Callable[[Body], _T]) -> _T:
+    async def decoded(
+        self, request: Request, caller: str, share: Share, decode: Callable[[Body], _T]
+    ) -> _T:
         """Read the body, and do ``decode`` with it off the event loop.
 
         Args:
-            caller: whose turn and whose share of the memory it takes.
+            caller: whose turn it takes.
+            share: holds the body, until it is left.
 
         Raises:
             PayloadTooLarge: it has more than ``most_bytes``.
@@ -64,16 +67,15 @@ class Uploads:
             ClientDisconnect: the client hung up.
             Exception: whatever ``decode`` raises.
         """
-        with self.memory.share(caller) as share:
-            chunks = await self._read(request, share)
-            received_ns = time.perf_counter_ns()
+        chunks = await self._read(request, share)
+        received_ns = time.perf_counter_ns()
 
-            def work() -> _T:
-                data = b"".join(chunks)
-                chunks.clear()  # or all of it would be there twice
-                return decode(Body(data, received_ns))
+        def work() -> _T:
+            data = b"".join(chunks)
+            chunks.clear()  # or all of it would be there twice
+            return decode(Body(data, received_ns))
 
-            return await unless_gone(request, self.preparation.run(caller, work, share))
+        return await unless_gone(request, self.preparation.run(caller, work, share))
 
     async def _read(self, request: Request, share: Share) -> list[bytes]:
         """The body, in pieces.
@@ -101,14 +103,27 @@ class Uploads:
             )
 
 
-def recording_call(door: Door) -> Callable[[Request], AsyncIterator[Leased]]:
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A recording that was let in.
+
+    Attributes:
+        share: holds its body, and then its samples: half a megabyte of FLAC is forty of these.
+    """
+
+    call: Leased
+    share: Share
+
+
+def upload_call(door: Door, uploads: Uploads) -> Callable[[Request], AsyncIterator[Upload]]:
     """A dependency of routes that take a recording: inside until the last byte is sent."""
 
-    async def inside(request: Request) -> AsyncIterator[Leased]:
+    async def inside(request: Request) -> AsyncIterator[Upload]:
         async with door.open(http_call(request)) as admitted:
             call = admitted.recording()
             request.state.version = call.work.version  # for the count of requests
-            yield call
+            with uploads.memory.share(call.caller) as share:
+                yield Upload(call, share)
 
     return inside
 

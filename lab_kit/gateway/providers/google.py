@@ -21,8 +21,8 @@ from lab_kit.gateway.door.call import REQUEST_ID
 from lab_kit.gateway.door.calls import Calls, received, send
 from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
+from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.protocol.live import Ending
@@ -32,7 +32,7 @@ from lab_kit.stream.sink.steps import asked_for
 def google_methods(
     streams: StreamServices,
     limits: Limits,
-    preparation: Preparation,
+    uploads: Uploads,
     recognition: Recognition,
     calls: Calls,
 ) -> dict[str, dict[str, Any]]:
@@ -44,10 +44,11 @@ def google_methods(
                 StreamingRecognize(streams, api).serve,
                 partial(stream_status, api),
                 limits.streams,
+                limits.streams,
             ),
             "Recognize": calls.unary(
                 f"/{api.service}/Recognize",
-                Recognize(limits, preparation, recognition, api, calls).serve,
+                Recognize(limits, uploads, recognition, api, calls).serve,
                 partial(recording_status, api),
             ),
         }
@@ -92,13 +93,14 @@ class Recognize:
     def __init__(
         self,
         limits: Limits,
-        preparation: Preparation,
+        uploads: Uploads,
         recognition: Recognition,
         api: ApiVersion,
         calls: Calls,
     ) -> None:
+        self._memory = uploads.memory
         self._longest_s = min(LONGEST_S, limits.recording_audio_s)
-        self._preparation = preparation
+        self._preparation = uploads.preparation
         self._recognition = recognition
         self._api = api
         self._calls = calls
@@ -116,8 +118,10 @@ class Recognize:
             work = partial(_read, self._api, data, self._longest_s)
             return await self._preparation.run(call.caller, work)
 
-        recording, audio = await self._calls.message(context, read)
-        finals = [final async for final in self._recognition.finals(call, audio, steps)]
+        recording, audio = await self._calls.message(context, call.caller, read)
+        with self._memory.share(call.caller) as share:
+            share.hold(audio.nbytes)
+            finals = [final async for final in self._recognition.finals(call, audio, steps)]
         return recording_response(self._api, recording, finals, len(audio) / SAMPLE_RATE_HZ)
 
 

@@ -63,8 +63,8 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
     # whoever only wants this package's names should not wait for Google's messages
     from lab_kit.gateway.providers.google import google_methods
 
-    limits, preparation = server.limits, server.preparation
-    calls = Calls(server.door, limits, server.failures, server.arrivals)
+    limits = server.limits
+    calls = Calls(server.door, limits, server.uploads.memory, server.failures, server.arrivals)
     inference = InferenceService(
         server.door,
         server.bare_model,
@@ -73,5 +73,5 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
         calls,
         server.failures,
     )
-    google = google_methods(server.streams, limits, preparation, server.recognition, calls)
+    google = google_methods(server.streams, limits, server.uploads, server.recognition, calls)
     return {SERVICE: inference.methods(), **google}

@@ -112,6 +112,10 @@ def serve(
     versions.begin(lambda: publish_first(repository, config.model))
     try:
         listening.run(sockets=[listener])
+        if listening.failure is not None:
+            raise ServerFailed(
+                f"no version answers: {listening.failure}", "one that loads", "see the log above"
+            )
     finally:
         server.stop()
         if config.is_ephemeral:
@@ -124,6 +128,9 @@ class DrainingServer(uvicorn.Server):
     uvicorn closes WebSockets the moment it is told to stop; here the first signal makes each
     stream deliver its finals and close itself, and only then stops the server. A second signal
     stops it at once.
+
+    Attributes:
+        failure: why it never became ready, where somebody waits for that.
     """
 
     def __init__(
@@ -133,6 +140,7 @@ class DrainingServer(uvicorn.Server):
         self._server = server
         self._grpc_port = grpc_port
         self._tells_ready = tells_ready
+        self.failure: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signalled = False
 
@@ -153,6 +161,10 @@ class DrainingServer(uvicorn.Server):
 
     async def _tell_ready(self, addresses: dict[str, str]) -> None:
         while not self._server.door.is_ready:
+            self.failure = self._server.versions.failure
+            if self.failure is not None:  # who waits for the line would wait for ever
+                self.stop_soon()
+                return
             await asyncio.sleep(_READY_LOOK_S)
         print(json.dumps({**addresses, "pid": os.getpid()}), flush=True)
 
@@ -300,11 +312,11 @@ def run(options: argparse.Namespace) -> int:
         check_served(options.model)
         keys, traces = _keys(options), _traces(options)
         limits = replace(Limits(), **dict(options.limit))
-        if not inherits:  # a parent waits a minute for its server, too short for a download
-            make_first_version(Repository(repository), options.model, _tell)
         listener = (
             socket.socket(fileno=options.fd) if inherits else bind(options.host, options.port)
         )
+        if not inherits:  # a parent waits a minute for its server, too short for a download
+            make_first_version(Repository(repository), options.model, _tell)
     except LabError as error:
         _tell(f"lab serve: {error}")
         return 1

@@ -65,9 +65,7 @@ class Server:
         self.listeners = Listeners(self.failures, metrics)
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
-        self.recognition = Recognition(
-            self.preparation, self.uploads.memory, self.steps, metrics, self.listeners
-        )
+        self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
         self.streams = StreamServices(
             limits,
             metrics,

@@ -28,7 +28,8 @@ class Step:
 
     Attributes:
         is_guard: it keeps something in; without it, or in spite of a failure, nothing passes.
-        settled: of an interim's text, what no later word can make part of something to keep in.
+        settled: of an interim's text, what comes before a number or an address that the next word
+            may complete. What does not look like one yet is told.
     """
 
     apply: Callable[[str], str]
@@ -105,6 +106,8 @@ class Postprocess:
             began_ns = now_ns()
             try:
                 done = step.apply(text), step.apply(stable)
+                if isinstance(event, Interim):
+                    done = step.settled(done[0]), step.settled(done[1])
             except Exception as error:  # whatever a step raises is that step's affair
                 skipped.append(Skipped(name, f"raised {type(error).__name__}"))
                 if step.is_guard:
@@ -115,8 +118,6 @@ class Postprocess:
                 if not step.is_guard:
                     continue
             text, stable = done
-            if isinstance(event, Interim):
-                text, stable = step.settled(text), step.settled(stable)
         if isinstance(event, Interim):
             return replace(event, text=text, stable_chars=_agreed(text, stable)), skipped
         return replace(event, text=text), skipped
@@ -164,7 +165,8 @@ def before_unfinished(text: str) -> str:
 
     An interim cannot be taken back once it was told.
     """
-    return _UNFINISHED.sub("", text)
+    begin = max(0, len(text) - _LONGEST_UNFINISHED)
+    return text[:begin] + _UNFINISHED.sub("", text[begin:].rstrip())
 
 
 STEPS: Mapping[str, Step] = {
@@ -207,6 +209,8 @@ _EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
 _CARD = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
 _PHONE = re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()./-]{0,2}\d){6,14}\b")
 _UNFINISHED = re.compile(r"\s*(?<!\w)(?:[+(]*\d[\d ()./+-]*|\S*@\S*)\s*$")
+_LONGEST_UNFINISHED = 100
+"""Characters at the end that are looked at."""
 _ROW = 3
 """So many single digits are a row of digits, such as a code, and no sum."""
 

@@ -468,7 +468,7 @@ TABLE = (
         {
             DEEPGRAM: Gets(1009, "1,024 frames"),
             OPENAI: Gets(1009, "1,024 frames"),
-            **on_google(Gets("INVALID_ARGUMENT", "more than 4,096 fields", owed=SAID)),
+            **on_google(Gets("INVALID_ARGUMENT", "more than 64 fields", owed=SAID)),
             WEBRTC: NO_FRAMES,
         },
         {

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripted_engine import HANG_S, MODEL, ScriptedEngine, recognizer, server_at, wait_until
+from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
 from tritonclient.grpc import service_pb2 as pb
 
@@ -328,9 +328,11 @@ async def test_a_recording_with_which_nobody_goes_on_is_forgotten(server_with: S
     server = server_with(ScriptedEngine("so"))
     async with inferring(server) as stream:
         await stream.answer(piece(100, sequence_start=True))
-        await stream.forget_idle(limit_s=HANG_S)
+        await stream.waited(6.0, limit_s=10.0)
+        assert (await stream.answer(piece(100))).error_message == ""
+        await stream.waited(6.0, limit_s=10.0)
         assert stream.has_sequences
-        await stream.forget_idle(limit_s=0.0)
+        await stream.waited(6.0, limit_s=10.0)
         assert not stream.has_sequences
         assert "is over" in (await stream.answer(piece(50))).error_message
         assert server.uploads.memory.held_bytes == 0

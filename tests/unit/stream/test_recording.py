@@ -78,7 +78,19 @@ async def test_a_client_that_goes_away_takes_its_decodes_along() -> None:
 
 
 async def test_a_queue_without_a_place_refuses_the_upload_and_keeps_nothing_of_it() -> None:
-    engine = HandEngine(most_open=2)
+    engine = HandEngine(most_open=0)
     with pytest.raises(SystemOverloaded):
         await read(engine, sound(8.0, SENTENCES[:4]))
     assert engine.open == []
+
+
+async def test_few_places_are_taken_one_after_another() -> None:
+    """What was begun is not given up for want of a place that it will have itself."""
+    engine = HandEngine(most_open=2)
+    recognizing = asyncio.create_task(read(engine, sound(8.0, SENTENCES[:4])))
+    async with asyncio.timeout(HANG_S):
+        while not recognizing.done():
+            engine.answer_all("x")
+            await asyncio.sleep(0.001)
+    assert len(await recognizing) == 4
+    assert engine.most_seen_open <= 2

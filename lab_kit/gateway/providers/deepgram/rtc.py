@@ -8,7 +8,6 @@ with silence, so that the stream's time stays true.
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -28,6 +27,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
+from lab_kit.core.shown import shown
 from lab_kit.dialects import deepgram
 from lab_kit.gateway.door.call import http_call, request_id_of
 from lab_kit.gateway.door.door import Door, small_body
@@ -61,14 +61,12 @@ RATE_HZ, CHANNELS = 48_000, 2
 LONGEST_GAP_SAMPLES = RATE_HZ * 2
 _SOUND = {"encoding": "linear16", "sample_rate": str(RATE_HZ), "channels": str(CHANNELS)}
 
-_MEDIA = re.compile(rb"^m=([a-z]{1,20})", re.MULTILINE)
-_OFFERED = ([b"audio"], [b"application", b"audio"])
+_OFFERED = (["audio"], ["application", "audio"])
 """The library decodes every track that it is offered, and keeps the pictures of those that nobody
 reads."""
 _MOST_NAMED = 5
-_HIDDEN = re.compile(rb"^a=candidate:[^\r\n]*\.local ", re.MULTILINE)
 MOST_HIDDEN = 16
-"""Addresses that browsers hide: the library asks the local network for each."""
+"""Addresses that browsers hide behind a name: the library asks the local network for each."""
 
 _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[None]] = set()
@@ -140,22 +138,25 @@ async def _close(peer: RTCPeerConnection) -> None:
 
 
 async def _offered(request: Request) -> RTCSessionDescription:
-    text = await small_body(request, MAX_OFFER_BYTES)
-    media = sorted(_MEDIA.findall(text))
-    if not text.startswith(b"v=0") or media not in _OFFERED:
-        offered = b", ".join(media[:_MOST_NAMED]).decode(errors="replace") or "no media"
+    text = (await small_body(request, MAX_OFFER_BYTES)).decode(errors="replace")
+    lines = text.splitlines()  # the library's own way to find them
+    media = sorted(line[2:].split(" ")[0] for line in lines if line.startswith("m="))
+    if not text.startswith("v=0") or media not in _OFFERED:
+        offered = ", ".join(shown(kind) for kind in media[:_MOST_NAMED]) or "no media"
         raise InvalidMessage(
-            f"a body of {len(text):,} bytes that offers {offered}",
+            f"a body of {len(text):,} characters that offers {offered}",
             f"an SDP offer as {SDP}, of one audio track and at most one data channel",
             "send the peer's local description",
         )
-    if (hidden := len(_HIDDEN.findall(text))) > MOST_HIDDEN:
+    candidates = [line.split() for line in lines if line.startswith("a=candidate:")]
+    hidden = {words[4] for words in candidates if len(words) > 4 and words[4].endswith(".local")}
+    if len(hidden) > MOST_HIDDEN:
         raise InvalidMessage(
-            f"{hidden} candidates with hidden addresses",
+            f"{len(hidden)} hidden addresses",
             f"at most {MOST_HIDDEN}",
             "offer the addresses of this machine",
         )
-    return RTCSessionDescription(text.decode(errors="replace"), "offer")
+    return RTCSessionDescription(text, "offer")
 
 
 async def _answered(peer: RTCPeerConnection, offered: RTCSessionDescription) -> str:

@@ -3,12 +3,13 @@
 Methods of the protocol that are missing here are answered UNIMPLEMENTED by the library.
 """
 
+import asyncio
 from functools import partial
 from typing import Any
 
 import grpc
 
-from lab_kit.core.errors import LabError
+from lab_kit.core.errors import LabError, StreamIdle
 from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference import protobuf_messages as pb
@@ -25,7 +26,7 @@ from lab_kit.gateway.providers.open_inference.model import (
     refuse_steps,
     server_metadata,
 )
-from lab_kit.gateway.providers.open_inference.stream import InferStream
+from lab_kit.gateway.providers.open_inference.stream import AT_ONCE_BYTES, InferStream
 from lab_kit.protocol.live import Ending
 from lab_kit.stream.sink.steps import asked_for
 
@@ -33,9 +34,8 @@ SERVICE = "inference.GRPCInferenceService"
 STREAMS = 32
 """Streams of inferences at once: each may hold a message of `MESSAGE_BYTES`, half a gigabyte in
 all."""
-AT_ONCE_BYTES = 4_096
-"""Decoded on the event loop, in less than a millisecond whatever is in them; more goes to the
-thread that prepares uploads."""
+STREAMS_OF_ONE = 24
+"""Of one caller."""
 
 
 class InferenceService:
@@ -70,7 +70,7 @@ class InferenceService:
             "ServerLive": grpc.stream_unary_rpc_method_handler(self._live),
             "ServerReady": grpc.stream_unary_rpc_method_handler(self._ready),
             "ModelStreamInfer": self._calls.stream(
-                f"/{SERVICE}/ModelStreamInfer", self._infer_stream, _status, STREAMS
+                f"/{SERVICE}/ModelStreamInfer", self._infer_stream, _status, STREAMS, STREAMS_OF_ONE
             ),
         }
         for name, answer in unary.items():
@@ -124,18 +124,27 @@ class InferenceService:
         stream = InferStream(self._door, admitted, self._bare, self._uploads, self._failures)
         limits = self._limits
         async with stream:
-            while True:
-                # what is kept of a recording is kept for who goes on with it
-                limit_s = limits.idle_s if stream.has_sequences else limits.no_audio_s
-                if (data := await received(context, limit_s)) is None:
-                    return
+            while (data := await self._next(context, stream)) is not None:
                 message = await self._decoded(admitted.caller, pb.ModelInferRequest, data)
                 answer = await stream.answer(message)
                 await send_in_time(context, _bytes(answer), limits.unsent_s)
-                await stream.forget_idle(limits.idle_s)
+
+    async def _next(self, context: Any, stream: InferStream) -> bytes | None:
+        """The next message; meanwhile recordings that nobody goes on with are forgotten."""
+        clock, limits = asyncio.get_running_loop().time, self._limits
+        began_s = clock()
+        if stream.has_sequences:
+            try:
+                data = await received(context, limits.idle_s)
+                await stream.waited(clock() - began_s, limits.idle_s)
+                return data
+            except StreamIdle:
+                await stream.waited(limits.idle_s, limits.idle_s)
+        return await received(context, limits.no_audio_s)
 
     async def _message(self, context: Any, admitted: Admitted, kind: Any) -> Any:
-        return await self._calls.message(context, partial(self._decoded, admitted.caller, kind))
+        decode = partial(self._decoded, admitted.caller, kind)
+        return await self._calls.message(context, admitted.caller, decode)
 
     async def _decoded(self, caller: str, kind: Any, data: bytes) -> Any:
         decode = partial(decoded_message, kind, data)

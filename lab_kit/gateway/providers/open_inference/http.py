@@ -124,8 +124,9 @@ def open_inference_routes(
             def prepare(body: Body) -> Prepared:
                 return bare.prepare(_read(body.data, encoding, length, uploads.most_bytes))
 
-            prepared = await uploads.decoded(request, call.caller, prepare)
-            answered = await unless_gone(request, bare.run(call, prepared))
+            with uploads.memory.share(call.caller) as share:
+                prepared = await uploads.decoded(request, call.caller, share, prepare)
+                answered = await unless_gone(request, bare.run(call, prepared))
         answer = server.encode_response(*answered)
         return Response(answer.content, headers=answer.headers)
 

@@ -5,7 +5,6 @@ of everything since the sequence's first. The model is run again over all of it 
 this is the simplest form of live recognition, and its cost grows with the square of the length.
 """
 
-import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +22,10 @@ from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.providers.open_inference.model import BareModel
 
+AT_ONCE_BYTES = 4_096
+"""Decoded on the event loop, in less than a millisecond whatever is in them; more goes to the
+threads that prepare uploads."""
+
 
 @dataclass(slots=True)
 class _Sequence:
@@ -31,14 +34,14 @@ class _Sequence:
     Attributes:
         inside: the way through the door, left when the sequence is over.
         held: what it takes of the memory for uploads.
-        touched_s: when its latest piece came, on the event loop's clock.
+        waited_s: how long the server has waited for the stream's messages since its latest piece.
     """
 
     inside: AsyncExitStack
     call: Leased
     held: Share
     request: InferRequest
-    touched_s: float
+    waited_s: float = 0.0
 
 
 class InferStream:
@@ -73,11 +76,11 @@ class InferStream:
         """Whether anything is kept of a recording in pieces."""
         return bool(self._sequences)
 
-    async def forget_idle(self, limit_s: float) -> None:
-        """Forget recordings of which no piece came for so long."""
-        now_s = asyncio.get_running_loop().time()
+    async def waited(self, seconds: float, limit_s: float) -> None:
+        """Forget recordings of which no piece came while the server waited for ``limit_s``."""
         for number, sequence in tuple(self._sequences.items()):
-            if now_s - sequence.touched_s > limit_s:
+            sequence.waited_s += seconds
+            if sequence.waited_s >= limit_s:
                 await self._forget(number)
 
     async def __aenter__(self) -> Self:
@@ -95,10 +98,7 @@ class InferStream:
     async def answer(self, message: Any) -> Any:
         """A message's answer, or what was wrong with it; clients match them by their id."""
         try:
-            # millions of values take seconds, which the event loop has for nobody
-            request = await self._uploads.preparation.run(
-                self._caller, partial(protobuf.parse_request, message)
-            )
+            request = await self._read(message)
             position = position_of(request)
             if position is None:
                 response = await self._alone(message, request)
@@ -111,6 +111,13 @@ class InferStream:
             return _failure(message, INTERNAL_FAILURE)
         response.parameters["triton_final_response"].bool_param = True
         return pb.ModelStreamInferResponse(infer_response=response)
+
+    async def _read(self, message: Any) -> InferRequest:
+        if message.ByteSize() <= AT_ONCE_BYTES:
+            return protobuf.parse_request(message)
+        # millions of values take seconds, which the event loop has for nobody
+        read = partial(protobuf.parse_request, message)
+        return await self._uploads.preparation.run(self._caller, read)
 
     async def _alone(self, message: Any, request: InferRequest) -> Any:
         async with self._door.open(self._call) as admitted:
@@ -145,8 +152,7 @@ class InferStream:
                 call = self._model.lease(admitted, message.model_name, message.model_version)
                 held = stack.enter_context(self._uploads.memory.share(call.caller))
                 held.hold(_tensor_bytes(request))
-                now_s = asyncio.get_running_loop().time()
-                sequence = _Sequence(stack.pop_all(), call, held, request, now_s)
+                sequence = _Sequence(stack.pop_all(), call, held, request)
                 self._sequences[position.sequence] = sequence
         elif position.sequence not in self._sequences:
             raise InvalidParameter(
@@ -157,10 +163,8 @@ class InferStream:
         else:
             so_far = self._sequences[position.sequence]
             so_far.held.hold(_tensor_bytes(so_far.request) + _tensor_bytes(request))
-            so_far.touched_s = asyncio.get_running_loop().time()
-            so_far.request = await self._uploads.preparation.run(
-                self._caller, partial(extended, so_far.request, request)
-            )
+            so_far.waited_s = 0.0
+            so_far.request = extended(so_far.request, request)
         return self._sequences[position.sequence]
 
     def _check_room(self) -> None:

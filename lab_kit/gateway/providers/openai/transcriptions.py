@@ -18,15 +18,16 @@ from lab_kit.dialects.openai.errors import error_object
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.options import PATH, UploadOptions, parse_form
 from lab_kit.gateway.door.call import REQUEST_ID, request_id_of
-from lab_kit.gateway.door.door import Door, Leased
+from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.uploads import (
     Body,
+    Upload,
     Uploads,
-    recording_call,
     retry_after,
     unless_gone,
+    upload_call,
 )
 from lab_kit.stream.sink.steps import asked_for
 
@@ -66,18 +67,19 @@ def openai_upload_routes(
 ) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter(route_class=OpenAIErrors)
-    admitted = Annotated[Leased, Depends(recording_call(door))]
+    admitted = Annotated[Upload, Depends(upload_call(door, uploads))]
 
     @router.post(PATH)
-    async def transcriptions(request: Request, call: admitted) -> Response:
+    async def transcriptions(request: Request, upload: admitted) -> Response:
         """Transcribe a recording: WAV, FLAC or OGG/Opus in a form."""
-        kind = request.headers.get("content-type", "")
+        call, kind = upload.call, request.headers.get("content-type", "")
 
         def decode(body: Body) -> tuple[UploadOptions, FloatArray]:
             asked, file = parse_form(kind, body.data)
             return asked, read_recording(file, limits.recording_audio_s)
 
-        asked, audio = await uploads.decoded(request, call.caller, decode)
+        asked, audio = await uploads.decoded(request, call.caller, upload.share, decode)
+        upload.share.hold(audio.nbytes)
         steps = asked_for({**request.query_params, **asked.fields})
         finals = recognition.finals(call, audio, steps)
         audio_s = len(audio) / SAMPLE_RATE_HZ
