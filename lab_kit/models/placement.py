@@ -29,12 +29,17 @@ def share_on_cpu(
     with tempfile.TemporaryDirectory(prefix="lab-placement-") as folder:
         session = open_session(graph, device, profile_prefix=f"{folder}/run")
         infer(session)
-        events = json.loads(Path(session.end_profiling()).read_text())
-    providers = Counter(
-        event["args"]["provider"]
-        for event in events
+        ran = executed(Path(session.end_profiling()))
+    if not ran:
+        raise ValueError(f"no operator of {graph.name} was executed")
+    on_cpu = sum(times for (_, provider), times in ran.items() if provider == CPU)
+    return on_cpu / ran.total()
+
+
+def executed(profile: Path) -> Counter[tuple[str, str]]:
+    """How often each kind of operator was executed by each provider, as a profile tells it."""
+    return Counter(
+        (event["args"]["op_name"], event["args"]["provider"])
+        for event in json.loads(profile.read_text())
         if event.get("cat") == "Node" and event.get("args", {}).get("provider")
     )
-    if not providers:
-        raise ValueError(f"no operator of {graph.name} was executed")
-    return providers[CPU] / providers.total()

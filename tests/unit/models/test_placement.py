@@ -1,5 +1,6 @@
 """Where a graph runs is found out, not believed. No GPU can be had here: its answers are given."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from lab_kit.models.device import (
 )
 from lab_kit.models.moonshine import model as moonshine
 from lab_kit.models.moonshine.model import Moonshine
-from lab_kit.models.placement import share_on_cpu
+from lab_kit.models.placement import executed, share_on_cpu
 from lab_kit.models.store.store import ModelStore
 
 GPU = Device("cuda", "Test GPU", workers=1)
@@ -43,6 +44,17 @@ def test_a_profile_names_the_processor_of_every_operator() -> None:
     assert share_on_cpu(path, cpu, lambda session: session.run(None, window)) == 1.0
     with pytest.raises(ValueError, match="no operator"):
         share_on_cpu(path, cpu, lambda session: None)
+
+
+def test_a_profile_counts_each_kind_of_operator_by_its_provider(tmp_path: Path) -> None:
+    ran = [("MatMul", CUDA), ("MatMul", CUDA), ("Shape", CPU)]
+    events = [
+        {"cat": "Node", "args": {"op_name": name, "provider": provider}} for name, provider in ran
+    ]
+    events += [{"cat": "Session", "args": {}}, {"cat": "Node", "args": {"op_name": "MatMul"}}]
+    profile = tmp_path / "profile.json"
+    profile.write_text(json.dumps(events))
+    assert executed(profile) == {("MatMul", CUDA): 2, ("Shape", CPU): 1}
 
 
 def test_what_fell_back_is_said() -> None:
