@@ -9,6 +9,7 @@ from lab_kit.core.errors import ServerFailed
 from lab_kit.experiments.cold_start import RECIPES, measure, shared_memory
 from lab_kit.experiments.cold_start.recipes import MOONSHINE
 from lab_kit.experiments.cold_start.worker import BUILD, FIRST, IMPORTS, PROCESS, SESSION, WEIGHTS
+from lab_kit.models.device import choose_device
 
 (LIGHT,) = (recipe for recipe in RECIPES if recipe.runtime == MOONSHINE)
 
@@ -21,6 +22,7 @@ def test_the_phases_of_a_start_follow_each_other_to_its_first_answer() -> None:
         assert before.end_s == after.start_s
     assert 0 < start.first_s < start.answer_s
     assert 0 < start.steady_s < start.answer_s
+    assert start.device == choose_device().label
 
 
 def test_who_waits_in_a_pool_answers_without_starting() -> None:

@@ -16,7 +16,7 @@ from lab_kit.core.call_record import StageSpan
 from lab_kit.core.errors import ServerFailed
 from lab_kit.core.units import seconds
 from lab_kit.experiments.cold_start.recipes import MOONSHINE, WHISPER, Recipe
-from lab_kit.experiments.cold_start.worker import FIRST, PHASES
+from lab_kit.experiments.cold_start.worker import DEVICE, FIRST, PHASES
 from lab_kit.measure.percentiles import percentile
 from lab_kit.models.store.store import ModelStore
 
@@ -32,11 +32,13 @@ class ColdStart:
     Attributes:
         phases: one after the other, from the moment that somebody wanted an answer.
         steady_s: median of the inferences after the first.
+        device: where the model really ran, as on a plot.
     """
 
     recipe: Recipe
     phases: tuple[StageSpan, ...]
     steady_s: float
+    device: str
 
     @property
     def answer_s(self) -> float:
@@ -54,8 +56,11 @@ class ColdStart:
         return self.phases[-1].length_s
 
 
-def measure(recipe: Recipe) -> ColdStart:
+def measure(recipe: Recipe, gpu: str | None = None) -> ColdStart:
     """Start a process by the recipe, and stop it.
+
+    Args:
+        gpu: run on the GPU of this name; default where `choose_device` says.
 
     Raises:
         ServerFailed: it did not come to an answer; what it said is in the error.
@@ -65,12 +70,13 @@ def measure(recipe: Recipe) -> ColdStart:
         if recipe.is_disk_cold:
             _drop_from_page_cache(recipe)
         folder = stack.enter_context(tempfile.TemporaryDirectory()) if recipe.is_build_new else None
-        worker = stack.enter_context(_Worker.started(recipe.runtime, folder))
+        worker = stack.enter_context(_Worker.started(recipe.runtime, folder, gpu))
         lengths_ns = worker.answer()
+        device = str(lengths_ns.pop(DEVICE))
         if recipe.is_waiting:
             lengths_ns = {FIRST: worker.ask()}
         steady_s = percentile([seconds(worker.ask()) for _ in range(STEADY)], 0.5)
-    return ColdStart(recipe, tuple(_in_a_row(lengths_ns)), steady_s)
+    return ColdStart(recipe, tuple(_in_a_row(lengths_ns)), steady_s, device)
 
 
 class _Worker:
@@ -82,7 +88,9 @@ class _Worker:
 
     @classmethod
     @contextmanager
-    def started(cls, runtime: str, build_folder: str | None) -> Iterator["_Worker"]:
+    def started(
+        cls, runtime: str, build_folder: str | None, gpu: str | None
+    ) -> Iterator["_Worker"]:
         environment = dict(os.environ)
         if build_folder is not None:
             # here and not above: the worker imports this module, and should not pay for that one
@@ -99,6 +107,7 @@ class _Worker:
                         runtime,
                         "--began-ns",
                         str(time.perf_counter_ns()),
+                        *(() if gpu is None else ("--gpu", gpu)),
                     ],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

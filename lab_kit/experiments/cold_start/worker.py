@@ -1,10 +1,10 @@
 """The process whose start is measured.
 
-    python -m lab_kit.experiments.cold_start.worker RUNTIME --began-ns N
+    python -m lab_kit.experiments.cold_start.worker RUNTIME --began-ns N [--gpu NAME]
 
 It does what a server does before it is ready, one phase after the other, and prints a line of JSON
-with the stamp at the end of each. Then it transcribes once for every line it is sent. The stamps
-are of the machine's monotonic clock, which parent and child share.
+with the length of each, and where the model runs. Then it transcribes once for every line it is
+sent. The stamps are of the machine's monotonic clock, which parent and child share.
 """
 
 import argparse
@@ -12,13 +12,17 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.experiments.cold_start.recipes import MOONSHINE, WHISPER
+
+if TYPE_CHECKING:
+    from lab_kit.models.device import Device
 
 PROCESS, IMPORTS, WEIGHTS, BUILD, SESSION, FIRST = (
     "process start",
@@ -29,9 +33,19 @@ PROCESS, IMPORTS, WEIGHTS, BUILD, SESSION, FIRST = (
     "first inference",
 )
 PHASES = (PROCESS, IMPORTS, WEIGHTS, BUILD, SESSION, FIRST)
+DEVICE = "device"
 _READ_BYTES = 1 << 20
 
 Infer: TypeAlias = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """What came of a start: how long its phases took, where it runs, and how to infer."""
+
+    lengths_ns: dict[str, int]
+    device: "Device"
+    infer: Infer
 
 
 def main() -> None:
@@ -40,26 +54,28 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("runtime")
     parser.add_argument("--began-ns", type=int, required=True)
+    parser.add_argument("--gpu")
     options = parser.parse_args()
     start = _start_moonshine if options.runtime == MOONSHINE else _start_runtime
-    lengths_ns, infer = start(options.runtime)
-    lengths_ns = {PROCESS: started_ns - options.began_ns} | lengths_ns
-    lengths_ns[FIRST] = _timed(infer)
-    print(json.dumps(lengths_ns), flush=True)
+    started = start(options.runtime, options.gpu)
+    lengths_ns = {PROCESS: started_ns - options.began_ns} | started.lengths_ns
+    lengths_ns[FIRST] = _timed(started.infer)
+    print(json.dumps(lengths_ns | {DEVICE: started.device.label}), flush=True)
     for _ in sys.stdin:
-        print(json.dumps({FIRST: _timed(infer)}), flush=True)
+        print(json.dumps({FIRST: _timed(started.infer)}), flush=True)
 
 
-def _start_moonshine(name: str) -> tuple[dict[str, int], Infer]:
+def _start_moonshine(name: str, gpu: str | None) -> _Started:
     began_ns = time.perf_counter_ns()
-    from lab_kit.models.device import choose_device
+    from lab_kit.models.device import Device, choose_device
     from lab_kit.models.moonshine.graph import written
     from lab_kit.models.moonshine.model import Moonshine, weights_for
     from lab_kit.models.store.store import ModelStore
 
     imports_ns = time.perf_counter_ns() - began_ns
     began_ns = time.perf_counter_ns()
-    files, device = ModelStore().path(name).paths, choose_device()
+    files = ModelStore().path(name).paths
+    device = choose_device() if gpu is None else Device("cuda", gpu, workers=1)
     _read(*files.values())
     weights_ns = time.perf_counter_ns() - began_ns
     began_ns = time.perf_counter_ns()
@@ -76,19 +92,21 @@ def _start_moonshine(name: str) -> tuple[dict[str, int], Infer]:
         for token in range(10, 16):
             model.step(batch, [token])
 
-    return phases, infer
+    return _Started(phases, model.device, infer)
 
 
-def _start_runtime(name: str) -> tuple[dict[str, int], Infer]:
+def _start_runtime(name: str, gpu: str | None) -> _Started:
     began_ns = time.perf_counter_ns()
     from lab_kit.experiments import runtimes
+    from lab_kit.models.device import Device
     from lab_kit.models.store.store import ModelStore
 
     imports_ns = time.perf_counter_ns() - began_ns
     began_ns = time.perf_counter_ns()
     _read(*ModelStore().path(WHISPER).paths.values())
     weights_ns = time.perf_counter_ns() - began_ns
-    (runtime,) = (r for r in runtimes.available() if r.name == name)
+    device = None if gpu is None else Device("cuda", gpu, workers=1)
+    (runtime,) = (r for r in runtimes.available(device) if r.name == name)
     began_ns = time.perf_counter_ns()
     loaded = runtime.load()
     loading_ns = time.perf_counter_ns() - began_ns
@@ -100,7 +118,7 @@ def _start_runtime(name: str) -> tuple[dict[str, int], Infer]:
         SESSION: loading_ns - build_ns,
     }
     audio = _noise()
-    return phases, lambda: loaded.transcribe(audio)
+    return _Started(phases, loaded.network.device, lambda: loaded.transcribe(audio))
 
 
 def _noise() -> np.ndarray[tuple[int], np.dtype[np.float32]]:

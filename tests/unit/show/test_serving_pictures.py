@@ -117,8 +117,8 @@ def test_a_cold_start_is_cut_into_phases_that_end_at_the_answer() -> None:
         StageSpan("imports", 0.2, 3.2),
         StageSpan("session", 3.2, 4),
     )
-    start = ColdStart(RECIPES[3], (*phases, StageSpan("first inference", 4, 4.5)), 0.25)
-    waiting = ColdStart(RECIPES[-1], (StageSpan("first inference", 0, 0.25),), 0.25)
+    start = ColdStart(RECIPES[3], (*phases, StageSpan("first inference", 4, 4.5)), 0.25, "cpu")
+    waiting = ColdStart(RECIPES[-1], (StageSpan("first inference", 0, 0.25),), 0.25, "cpu")
     svg = draw_cold_starts([start, waiting])
     assert "imports: 3.00 s" in svg
     assert "4.50 s" in svg

@@ -16,7 +16,7 @@ def test_a_short_run_leaves_out_what_takes_long(monkeypatch: pytest.MonkeyPatch)
 
 def test_ready_is_before_the_first_inference_and_the_answer_after_it() -> None:
     phases = (StageSpan("imports", 0.0, 2.0), StageSpan("first inference", 2.0, 2.5))
-    start = ColdStart(RECIPES[0], phases, steady_s=0.1)
+    start = ColdStart(RECIPES[0], phases, steady_s=0.1, device="cpu")
     assert (start.ready_s, start.answer_s, start.first_s) == (2.0, 2.5, 0.5)
 
 
