@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = sorted(path for path in Path(__file__).parent.glob("*.py") if path != Path(__file__))
+SCRIPTS = sorted(path for path in Path(__file__).parent.rglob("*.py") if path != Path(__file__))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
