@@ -6,8 +6,9 @@ wire is the same: the handler runs when the headers have come, and the message i
 asks for it. Whoever has no key is refused with nothing received but what HTTP/2's window lets
 through. Messages stay bytes; who asked for one decodes it.
 
-Held in all: `RECEIVING` messages of unary methods, and one for each open stream, of which every
-method has a limit. A message is of `MESSAGE_BYTES` at most.
+Held in all: `RECEIVING` messages of unary methods that are received, those that wait to be decoded
+within the memory for uploads, and one for each open stream, of which every method has a limit. A
+message is of `MESSAGE_BYTES` at most.
 """
 
 import asyncio
