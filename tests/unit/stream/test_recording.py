@@ -29,6 +29,16 @@ async def read(engine: HandEngine, audio: FloatArray) -> list[Final]:
     return [final async for final in results]
 
 
+async def read_answered(engine: HandEngine, audio: FloatArray) -> list[Final]:
+    """The same by an engine that answers a little later."""
+    recognizing = asyncio.create_task(read(engine, audio))
+    async with asyncio.timeout(HANG_S):
+        while not recognizing.done():
+            engine.answer_all("x")
+            await asyncio.sleep(0.001)
+    return await recognizing
+
+
 async def test_a_recording_is_cut_at_its_pauses_and_read_in_order() -> None:
     numbers = iter(range(100))
     engine = HandEngine(lambda request: f"sentence {next(numbers)}")
@@ -55,12 +65,7 @@ async def test_an_upload_never_stands_in_front_of_someone_who_speaks() -> None:
 
 async def test_a_long_recording_takes_few_places_in_the_queue() -> None:
     engine = HandEngine()
-    recognizing = asyncio.create_task(read(engine, sound(80.0, SENTENCES)))
-    async with asyncio.timeout(HANG_S):
-        while not recognizing.done():
-            engine.answer_all("x")
-            await asyncio.sleep(0.001)
-    assert len(await recognizing) == 40
+    assert len(await read_answered(engine, sound(80.0, SENTENCES))) == 40
     assert engine.most_seen_open <= 16
 
 
@@ -87,10 +92,5 @@ async def test_a_queue_without_a_place_refuses_the_upload_and_keeps_nothing_of_i
 async def test_few_places_are_taken_one_after_another() -> None:
     """What was begun is not given up for want of a place that it will have itself."""
     engine = HandEngine(most_open=2)
-    recognizing = asyncio.create_task(read(engine, sound(8.0, SENTENCES[:4])))
-    async with asyncio.timeout(HANG_S):
-        while not recognizing.done():
-            engine.answer_all("x")
-            await asyncio.sleep(0.001)
-    assert len(await recognizing) == 4
+    assert len(await read_answered(engine, sound(8.0, SENTENCES[:4]))) == 4
     assert engine.most_seen_open <= 2

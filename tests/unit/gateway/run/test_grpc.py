@@ -243,14 +243,19 @@ async def test_a_stream_on_which_nothing_more_comes_is_ended(server_with: Server
             assert (await call.code()).name == "DEADLINE_EXCEEDED"
 
 
+async def open_stream(caller: Caller) -> Any:
+    """A stream of inferences that has answered once."""
+    call = caller.open(TRITON + "ModelStreamInfer")
+    await call.write(inference())
+    assert await asyncio.wait_for(call.read(), HANG_S)
+    return call
+
+
 async def test_calls_are_counted_and_health_is_answered_beyond_them(
     server_with: ServerWith,
 ) -> None:
     async with calling(server_with(Limits(calls=2))) as caller:
-        held = [caller.open(TRITON + "ModelStreamInfer") for _ in range(2)]
-        for call in held:
-            await call.write(inference())
-            await asyncio.wait_for(call.read(), HANG_S)
+        held = [await open_stream(caller) for _ in range(2)]
         assert await caller.status(TRITON + "ModelInfer", inference()) == "UNAVAILABLE"
         assert await caller.status(f"/{V2.service}/Recognize") == "RESOURCE_EXHAUSTED"
         assert await caller.status(HEALTH[0], metadata=()) == "OK"
@@ -269,11 +274,9 @@ async def test_the_bare_model_refuses_to_redact(server_with: ServerWith, method:
 
 async def test_one_caller_leaves_calls_to_others(server_with: ServerWith) -> None:
     async with calling(server_with(Limits(calls=4))) as caller:
-        held = [caller.open(TRITON + "ModelStreamInfer") for _ in range(3)]
-        for call in held:
-            await call.write(inference())
-            await asyncio.wait_for(call.read(), HANG_S)
+        held = [await open_stream(caller) for _ in range(3)]
         assert await caller.status(TRITON + "ModelInfer", inference()) == "UNAVAILABLE"
+        assert not any(call.done() for call in held)
 
 
 async def test_who_is_not_served_in_time_is_told_to_come_back(
@@ -289,11 +292,10 @@ async def test_streams_of_inferences_are_counted_apart(
 ) -> None:
     monkeypatch.setattr(open_inference, "STREAMS", 1)
     async with calling(server_with(Limits())) as caller:
-        held = caller.open(TRITON + "ModelStreamInfer")
-        await held.write(inference())
-        await asyncio.wait_for(held.read(), HANG_S)
+        held = await open_stream(caller)
         assert await caller.status(TRITON + "ModelStreamInfer", inference()) == "UNAVAILABLE"
         assert await caller.status(TRITON + "ModelInfer", inference()) == "OK"
+        assert not held.done()
 
 
 async def test_a_connection_that_says_nothing_is_closed(server_with: ServerWith) -> None:
