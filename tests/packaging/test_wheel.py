@@ -19,7 +19,10 @@ MOST_MB = 450.0
 READY_S = 120.0
 SDKS = ("deepgram-sdk", "openai", "google-cloud-speech")
 CLIP = datasets.clip("two-cities-best")
-NEVER = ("torch", "transformers", "jupyterlab", "plotly", "aiortc", "tritonclient")
+NEVER = (
+    *("torch", "transformers", "jupyterlab", "plotly", "aiortc"),
+    *("tritonclient", "google-cloud-speech"),
+)
 """What only labs need."""
 CALLS = """
 import asyncio

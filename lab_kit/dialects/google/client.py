@@ -3,19 +3,18 @@
 import json
 from typing import Any
 
-from google.cloud.speech_v1.types import cloud_speech as v1
 from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-untyped]
 
 from lab_kit.core.errors import InvalidMessage
 from lab_kit.core.events import Event, StreamOptions
 from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.google.server import LAB_FIELD
-from lab_kit.dialects.google.versions import V1
+from lab_kit.dialects.google.versions import V1, v1
 from lab_kit.protocol.record import event_of
 
 METHOD = f"/{V1.service}/StreamingRecognize"
 _NUMBERS = {name: number for number, name in V1.encodings.items()}
-_Config = v1.StreamingRecognitionConfig.pb()
+_Config = v1.StreamingRecognitionConfig
 
 
 def first_message(options: StreamOptions) -> bytes:

@@ -1,7 +1,7 @@
 """The two versions of the API: their messages, and where the same thing has another name in each.
 
-Messages are the protobuf classes inside google-cloud-speech, so that its client and we cannot
-disagree. Encoding numbers and the names of times differ between the versions, limits do, too.
+Encoding numbers and the names of times differ between the versions, limits do, too. A test compares
+each field of the messages with those inside google-cloud-speech.
 
 Source: Google Cloud (2025), Speech-to-Text RPC reference, v1 and v2; field numbers as in
 google-cloud-speech 2.41.
@@ -9,10 +9,15 @@ google-cloud-speech 2.41.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
-from google.cloud.speech_v1.types import cloud_speech as v1
-from google.cloud.speech_v2.types import cloud_speech as v2
+from lab_kit.core.proto_file import message_classes
+
+v1, v2 = (
+    message_classes(name, files(__package__).joinpath(name).read_text("utf-8"))
+    for name in ("speech_v1.proto", "speech_v2.proto")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,10 @@ class ApiVersion:
 
 V1 = ApiVersion(
     service="google.cloud.speech.v1.Speech",
-    request=v1.StreamingRecognizeRequest.pb(),
-    response=v1.StreamingRecognizeResponse.pb(),
-    recording_request=v1.RecognizeRequest.pb(),
-    recording_response=v1.RecognizeResponse.pb(),
+    request=v1.StreamingRecognizeRequest,
+    response=v1.StreamingRecognizeResponse,
+    recording_request=v1.RecognizeRequest,
+    recording_response=v1.RecognizeResponse,
     audio="audio_content",
     end_time="result_end_time",
     event_time="speech_event_time",
@@ -63,10 +68,10 @@ V1 = ApiVersion(
 )
 V2 = ApiVersion(
     service="google.cloud.speech.v2.Speech",
-    request=v2.StreamingRecognizeRequest.pb(),
-    response=v2.StreamingRecognizeResponse.pb(),
-    recording_request=v2.RecognizeRequest.pb(),
-    recording_response=v2.RecognizeResponse.pb(),
+    request=v2.StreamingRecognizeRequest,
+    response=v2.StreamingRecognizeResponse,
+    recording_request=v2.RecognizeRequest,
+    recording_response=v2.RecognizeResponse,
     audio="audio",
     end_time="result_end_offset",
     event_time="speech_event_offset",

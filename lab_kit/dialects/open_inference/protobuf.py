@@ -7,7 +7,6 @@ tritonclient cannot read typed contents back into arrays.
 from typing import Any
 
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.dialects.open_inference import protobuf_messages as pb
 from lab_kit.dialects.open_inference.messages import (
     IndexEntry,
     InferRequest,
@@ -17,6 +16,7 @@ from lab_kit.dialects.open_inference.messages import (
     TensorSpec,
     wanted,
 )
+from lab_kit.dialects.open_inference.protobuf_messages import pb
 from lab_kit.dialects.open_inference.tensors import Tensor, from_list, from_raw, to_raw
 
 _CONTENTS = {

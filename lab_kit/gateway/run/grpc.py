@@ -7,6 +7,7 @@ import grpc
 from lab_kit.core.errors import ServerFailed
 from lab_kit.gateway.door.calls import MESSAGE_BYTES, Calls
 from lab_kit.gateway.door.connections import GRPC_SHARE, share_of_descriptors
+from lab_kit.gateway.providers.google import google_methods
 from lab_kit.gateway.providers.open_inference.grpc import SERVICE, InferenceService
 from lab_kit.gateway.run.server import Server
 
@@ -60,9 +61,6 @@ async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
 
 def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
     """Every method that is served, by its service: all go through the door, or are public."""
-    # whoever only wants this package's names should not wait for Google's messages
-    from lab_kit.gateway.providers.google import google_methods
-
     limits = server.limits
     calls = Calls(server.door, limits, server.uploads.memory, server.failures, server.arrivals)
     inference = InferenceService(

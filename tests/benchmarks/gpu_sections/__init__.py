@@ -9,7 +9,7 @@ from gpu_sections.starts import cold_starts_of_onnx, cold_starts_of_torch
 from gpu_sections.words import compilation, precisions
 
 _SERVER = (
-    *("av", "fastapi", "fastapi_offline", "google.cloud.speech", "grpc", "httptools", "httpx"),
+    *("av", "fastapi", "fastapi_offline", "google.protobuf", "grpc", "httptools", "httpx"),
     *("opentelemetry", "prometheus_client", "psutil", "pydantic", "starlette", "uvicorn"),
     "websockets",
 )

@@ -18,7 +18,7 @@ WHISPER = "the weights of whisper-tiny-en"
 SILERO = "the weights of silero-vad"
 
 PACKAGES = (
-    *("av", "fastapi", "fastapi_offline", "google.cloud.speech", "grpc", "httptools", "httpx"),
+    *("av", "fastapi", "fastapi_offline", "google.protobuf", "grpc", "httptools", "httpx"),
     *("jiwer", "numpy", "onnx", "onnxruntime", "onnxscript", "opentelemetry", "platformdirs"),
     *("prometheus_client", "psutil", "pydantic", "pynvml", "soundfile", "soxr", "starlette"),
     *("tokenizers", "torch", "transformers", "triton", "uvicorn", "websockets"),

@@ -16,7 +16,7 @@ from lab_kit.core.errors import (
     PayloadTooLarge,
     UnsupportedSampleRate,
 )
-from lab_kit.dialects.open_inference import client, options, protobuf, protobuf_messages, server
+from lab_kit.dialects.open_inference import client, options, protobuf, server
 from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH, MAX_JSON_BYTES
 from lab_kit.dialects.open_inference.messages import InferRequest, InferResponse
 from lab_kit.dialects.open_inference.tensors import (
@@ -388,27 +388,6 @@ def test_metadata_says_the_models_shape() -> None:
     assert json.loads(json.dumps(described))["outputs"] == [
         {"name": "TRANSCRIPT", "datatype": "BYTES", "shape": [1]}
     ]
-
-
-def test_the_messages_on_the_wire_are_those_of_tritonclient() -> None:
-    """Each field that ours have has the same number, type and label there."""
-
-    def fields(kind: Any) -> dict[str, tuple[int, int, bool]]:
-        described = kind.DESCRIPTOR if hasattr(kind, "DESCRIPTOR") else kind
-        found = {}
-        for field in described.fields:
-            found[field.name] = (field.number, field.type, field.is_repeated)
-            if field.message_type is not None and field.message_type is not described:
-                for name, inner in fields(field.message_type).items():
-                    found[f"{field.name}.{name}"] = inner
-        return found
-
-    ours = {
-        n: c for n, c in vars(protobuf_messages).items() if n.startswith(("Server", "Model", "Rep"))
-    }
-    assert len(ours) == 11
-    for name, kind in ours.items():
-        assert fields(kind).items() <= fields(getattr(pb, name)).items(), name
 
 
 def test_a_long_text_among_numbers_is_refused_before_an_array_is_made() -> None:

@@ -12,8 +12,8 @@ import grpc
 from lab_kit.core.errors import LabError, StreamIdle
 from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.open_inference import protobuf
-from lab_kit.dialects.open_inference import protobuf_messages as pb
 from lab_kit.dialects.open_inference.errors import grpc_status
+from lab_kit.dialects.open_inference.protobuf_messages import pb
 from lab_kit.gateway.door.call import REQUEST_ID
 from lab_kit.gateway.door.calls import Calls, received, send_in_time
 from lab_kit.gateway.door.door import Admitted, Door

@@ -13,9 +13,9 @@ from typing import Any, Self
 
 from lab_kit.core.errors import INTERNAL_FAILURE, InvalidParameter, LabError, SystemOverloaded
 from lab_kit.dialects.open_inference import protobuf
-from lab_kit.dialects.open_inference import protobuf_messages as pb
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
+from lab_kit.dialects.open_inference.protobuf_messages import pb
 from lab_kit.gateway.door.body_memory import Share
 from lab_kit.gateway.door.door import Admitted, Door, Leased
 from lab_kit.gateway.door.uploads import Uploads

@@ -1,0 +1,118 @@
+"""Message classes made of ``.proto`` files, compared with those of the providers' own packages."""
+
+from typing import Any
+
+import pytest
+from google.cloud.speech_v1.types import cloud_speech as v1
+from google.cloud.speech_v2.types import cloud_speech as v2
+from tritonclient.grpc import service_pb2
+
+from lab_kit.core.proto_file import message_classes
+from lab_kit.dialects.google import versions
+from lab_kit.dialects.open_inference.protobuf_messages import pb
+
+SPOKEN = (
+    "StreamingRecognizeRequest",
+    "StreamingRecognizeResponse",
+    "RecognizeRequest",
+    "RecognizeResponse",
+)
+HEAD = 'syntax = "proto3";\npackage lab.test;\n'
+
+
+def described(message: Any, left_out: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Everything that decides what a message's bytes mean, of it and of all inside it."""
+    found: dict[str, Any] = {}
+    todo = [message]
+    while todo:
+        kind = todo.pop()
+        if kind.full_name in found:
+            continue
+        fields = [f for f in kind.fields if f"{kind.full_name}.{f.name}" not in left_out]
+        found[kind.full_name] = {f.name: _meaning(f) for f in fields}
+        todo += [f.message_type for f in fields if f.message_type is not None]
+    return found
+
+
+def _meaning(field: Any) -> tuple[Any, ...]:
+    choice = field.containing_oneof
+    enum = field.enum_type
+    return (
+        field.number,
+        field.type,
+        field.is_repeated,
+        field.has_presence,
+        field.message_type.full_name if field.message_type is not None else None,
+        [(value.name, value.number) for value in enum.values] if enum is not None else None,
+        choice.name if choice is not None else None,
+    )
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_google_v1_messages_are_those_of_its_sdk(name: str) -> None:
+    theirs = getattr(v1, name).pb().DESCRIPTOR
+    error = frozenset({"google.cloud.speech.v1.StreamingRecognizeResponse.error"})
+    ours = getattr(versions.v1, name).DESCRIPTOR
+    assert described(ours) == described(theirs, left_out=error)
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_google_v2_messages_are_those_of_its_sdk(name: str) -> None:
+    theirs = getattr(v2, name).pb().DESCRIPTOR
+    assert described(getattr(versions.v2, name).DESCRIPTOR) == described(theirs)
+
+
+def test_open_inference_fields_are_those_of_tritonclient() -> None:
+    """Its messages may have more of them."""
+    assert len(vars(pb)) == 13
+    for name, kind in vars(pb).items():
+        theirs = described(getattr(service_pb2, name).DESCRIPTOR)
+        for message, fields in described(kind.DESCRIPTOR).items():
+            assert fields.items() <= theirs[message].items(), message
+
+
+def test_bytes_are_read_by_the_other_side() -> None:
+    config = {"encoding": 1, "speech_contexts": [{"phrases": ["brooklyn"], "boost": 2.5}]}
+    written = versions.v1.RecognizeRequest(config=config, audio={"content": b"\0\1"})
+    read = v1.RecognizeRequest.deserialize(written.SerializeToString())
+    assert read.config.speech_contexts[0].phrases == ["brooklyn"]
+    assert read.audio.content == b"\0\1"
+    back = versions.v1.RecognizeRequest.FromString(v1.RecognizeRequest.serialize(read))
+    assert back == written
+
+
+def test_all_that_the_language_has_here() -> None:
+    text = """
+        import "google/protobuf/duration.proto";
+        message Outer { // a comment
+          enum Kind { NONE = 0; SOME = 1; }
+          message Inner { Kind kind = 1; }
+          oneof choice { string text = 1; Inner inner = 2; }
+          optional int32 maybe = 3;
+          map<string, Inner> by_name = 4;
+          repeated google.protobuf.Duration times = 5;
+        }
+        """
+    outer = message_classes("all.proto", HEAD + text).Outer
+    made = outer(text="a", by_name={"b": {"kind": 1}}, times=[{"seconds": 2}])
+    assert made.WhichOneof("choice") == "text"
+    assert not made.HasField("maybe")
+    made.inner.kind, made.maybe = 1, 0
+    read = outer.FromString(made.SerializeToString())
+    assert (read.WhichOneof("choice"), read.HasField("maybe")) == ("inner", True)
+    assert read.by_name["b"].kind == read.times[0].seconds - 1 == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("service Speech {}", "'service' at the top of a .proto file; expected: a message"),
+        ("message A { int32 a = 1 [deprecated = true]; }", r"'\['"),
+        ("message A { int32 a 1; }", "'1' in a .proto file; expected: '='"),
+        ("message A { reserved 2; }", "';' in a .proto file; expected: '='"),
+        ("message A { int32 a = 1;", "the end of a .proto file"),
+    ],
+)
+def test_what_is_not_read_is_named(text: str, what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        message_classes("wrong.proto", HEAD + text)
