@@ -102,7 +102,7 @@ class Repository:
             ) from error
 
     def open(self, model: str, number: int) -> VersionFiles:
-        """A version's files, each hashed just now.
+        """A version's files, each compared with its hash.
 
         Raises:
             VersionNotFound: there is no such version.

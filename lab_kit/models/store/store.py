@@ -127,7 +127,7 @@ class ModelStore:
         self._fetch_hub = fetch_hub
 
     def path(self, name: str) -> ModelFiles:
-        """The model's files, each hashed just now (44 MB take about 30 ms).
+        """The model's files, each compared with its hash; see `files.file_sha256`.
 
         Raises:
             ModelNotFound: the catalog has no such name.

@@ -99,7 +99,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class VersionFiles:
-    """A version whose files were all hashed just now, and where they lie."""
+    """A version whose files all have the hashes that were published, and where they lie."""
 
     version: Version
     paths: Mapping[str, Path]
