@@ -167,7 +167,7 @@ def port_finding(port: int | None = None) -> Finding:
         port: the server's default port if None.
     """
     from lab_kit.core.child_process import HOST, bind
-    from lab_kit.gateway.run.process import DEFAULT_PORT
+    from lab_kit.gateway.run.options import DEFAULT_PORT
 
     wanted = DEFAULT_PORT if port is None else port
     try:

@@ -27,9 +27,9 @@ from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Batching
 from lab_kit.experiments import load
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE
-from lab_kit.gateway.observe.tracing import FILE_VARIABLE, SHARE_VARIABLE
+from lab_kit.gateway.observe.trace_file import FILE_VARIABLE, SHARE_VARIABLE
 from lab_kit.gateway.operator.versions_api import policy_of
-from lab_kit.gateway.run.process import DEFAULT_MODEL
+from lab_kit.gateway.run.options import DEFAULT_MODEL
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import Settings

@@ -2,8 +2,6 @@
 
 import re
 
-import jiwer
-
 
 def word_error_rate(reference: str, hypothesis: str) -> float:
     """Errors per word of ``reference``, ignoring case and punctuation; may exceed 1.
@@ -13,6 +11,8 @@ def word_error_rate(reference: str, hypothesis: str) -> float:
     """
     if not bare_words(reference):
         raise ValueError("the reference has no words, so an error rate means nothing")
+    import jiwer  # here, because a server that compares no versions does without it
+
     return float(jiwer.wer(" ".join(bare_words(reference)), " ".join(bare_words(hypothesis))))
 
 

@@ -18,7 +18,7 @@ from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
 from lab_kit.core.child_process import bind
 from lab_kit.core.errors import ServerFailed
-from lab_kit.gateway.run.process import KEY_VARIABLE
+from lab_kit.gateway.door.keys import KEY_VARIABLE
 from lab_kit.measure.accuracy import word_error_rate
 
 CLIP = "two-cities-best-and-worst"

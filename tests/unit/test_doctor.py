@@ -8,7 +8,7 @@ import pytest
 from lab_kit import doctor
 from lab_kit.core.child_process import HOST, bind
 from lab_kit.doctor import State
-from lab_kit.gateway.run.process import DEFAULT_PORT
+from lab_kit.gateway.run.options import DEFAULT_PORT
 
 
 @pytest.mark.parametrize(

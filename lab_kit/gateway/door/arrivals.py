@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lab_kit.gateway.door.public import PROBES
 
-AT_ONCE = 2
+AT_ONCE = 1
 """In one turn of the loop. To begin a stream takes milliseconds, and the rest is kept waiting; a
 turn with nothing else in it takes microseconds, so calls that are cheap lose nothing."""
 

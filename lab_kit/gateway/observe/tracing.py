@@ -8,8 +8,6 @@ watches must not be what is slow.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TextIO, TypeAlias
 
 from opentelemetry import trace
@@ -31,29 +29,14 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import Link, SpanKind, Tracer, TraceState
 from opentelemetry.util.types import Attributes
 
-from lab_kit.core.errors import InvalidParameter
+from lab_kit.gateway.observe.trace_file import TraceFile
 
-DEFAULT_SHARE = 0.01
-FILE_VARIABLE = "LAB_TRACE_FILE"
-SHARE_VARIABLE = "LAB_TRACE_SHARE"
 MOST_AT_ONCE = 4
 """Traces that may be open at one moment; streams and requests beyond them are not sampled."""
 _FLUSH_MS = 200
 Note: TypeAlias = Callable[[str, BaseException], None]
 LARGEST_BYTES = 64_000_000
 """A file that has grown so large is put aside when the server starts; the one before it goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class TraceFile:
-    """A file that sampled spans are appended to.
-
-    Attributes:
-        share: of streams and requests that are sampled.
-    """
-
-    path: Path
-    share: float = DEFAULT_SHARE
 
 
 def _ignore(*_: object) -> None:
@@ -119,12 +102,6 @@ class Spans:
         self.tracer: Tracer = trace.NoOpTracer()
         if target is None:
             return
-        if not 0 <= target.share <= 1:
-            raise InvalidParameter(
-                f"a trace share of {target.share}",
-                "0 to 1",
-                f"set {SHARE_VARIABLE} to a share such as 0.1",
-            )
         target.path.parent.mkdir(parents=True, exist_ok=True)
         if target.path.is_file() and target.path.stat().st_size > LARGEST_BYTES:
             target.path.replace(target.path.with_suffix(".old"))

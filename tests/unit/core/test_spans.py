@@ -5,7 +5,8 @@ from pathlib import Path
 from opentelemetry import trace
 
 from lab_kit.core.spans import read_traces
-from lab_kit.gateway.observe.tracing import Spans, TraceFile
+from lab_kit.gateway.observe.trace_file import TraceFile
+from lab_kit.gateway.observe.tracing import Spans
 
 
 def test_what_a_server_wrote_is_put_together_again(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from lab_kit.core.spans import read_traces
 from lab_kit.gateway.door.identify import IdentifyCalls
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
-from lab_kit.gateway.observe.tracing import Spans, TraceFile
+from lab_kit.gateway.observe.trace_file import TraceFile
+from lab_kit.gateway.observe.tracing import Spans
 
 BODY_S = 0.05
 

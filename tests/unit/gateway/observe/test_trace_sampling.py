@@ -7,7 +7,8 @@ import pytest
 from opentelemetry import trace
 
 from lab_kit.core.spans import read_traces
-from lab_kit.gateway.observe.tracing import MOST_AT_ONCE, Spans, TraceFile
+from lab_kit.gateway.observe.trace_file import TraceFile
+from lab_kit.gateway.observe.tracing import MOST_AT_ONCE, Spans
 
 
 @pytest.fixture

@@ -22,9 +22,10 @@ from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.observe.background_failures import LOOP, FewFromLibraries
 from lab_kit.gateway.observe.metrics import Metrics
-from lab_kit.gateway.observe.tracing import Spans, TraceFile
+from lab_kit.gateway.observe.trace_file import TraceFile
+from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.run.app import create_app
-from lab_kit.gateway.run.process import DrainingServer
+from lab_kit.gateway.run.draining_server import DrainingServer
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.gateway.versions.versions import Versions

@@ -1,0 +1,132 @@
+"""The server's sockets: HTTP and gRPC opened together, and closed when open streams have ended."""
+
+import asyncio
+import json
+import os
+import socket
+from types import FrameType
+
+import uvicorn
+
+from lab_kit.core.child_process import HOST
+from lab_kit.gateway.door.connections import connections
+from lab_kit.gateway.live.releasing import releasing_protocol
+from lab_kit.gateway.run.app import create_app
+from lab_kit.gateway.run.grpc import start_grpc
+from lab_kit.gateway.run.http_connection import http_protocol
+from lab_kit.gateway.run.maintenance import begin_maintenance
+from lab_kit.gateway.run.server import Server
+
+_READY_LOOK_S = 0.02
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that lets open streams finish before it closes their sockets.
+
+    uvicorn closes WebSockets the moment it is told to stop; here the first signal makes each
+    stream deliver its finals and close itself, and only then stops the server. A second signal
+    stops it at once.
+
+    Attributes:
+        failure: why it never became ready, where somebody waits for that.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, server: Server, grpc_port: int, tells_ready: bool = False
+    ) -> None:
+        super().__init__(config)
+        self._server = server
+        self._grpc_port = grpc_port
+        self._tells_ready = tells_ready
+        self.failure: str | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._signalled = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, for gRPC too; remember the loop, on which draining will happen."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._server.metrics.background_failures.note_of_loop)
+        host = sockets[0].getsockname()[0] if sockets else HOST
+        self._grpc, port = await start_grpc(self._server, host, self._grpc_port)
+        self._server.grpc_port = port
+        print(f"gRPC on {host}:{port}", flush=True)
+        begin_maintenance(self._server.background, self._server)
+        await super().startup(sockets=sockets)
+        if self._tells_ready and sockets:
+            http = sockets[0].getsockname()[1]
+            addresses = {"url": f"http://{host}:{http}", "grpc": f"{host}:{port}"}
+            self._ready_task = asyncio.create_task(self._tell_ready(addresses))
+
+    async def _tell_ready(self, addresses: dict[str, str]) -> None:
+        while not self._server.door.is_ready:
+            self.failure = self._server.versions.failure
+            if self.failure is not None:  # who waits for the line would wait for ever
+                self.stop_soon()
+                return
+            await asyncio.sleep(_READY_LOOK_S)
+        print(json.dumps({**addresses, "pid": os.getpid()}), flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
+        self._server.background.stop()
+        grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown
+        await asyncio.gather(self._grpc.stop(grace_s), super().shutdown(sockets=sockets))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """React to a signal: drain at the first, stop at the second."""
+        if self._signalled:
+            super().handle_exit(sig, frame)
+            return
+        self._signalled = True
+        self.stop_soon()
+
+    def stop_soon(self) -> None:
+        """Drain and stop; from any thread, and harmless when it has begun."""
+        if self._loop is None:
+            self.should_exit = True
+        elif not self._server.door.is_draining:
+            self._server.door.is_draining = True
+            self._loop.call_soon_threadsafe(self._begin_drain)
+
+    def _begin_drain(self) -> None:
+        self._drain_task = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            self._server.door.drain()
+            deadline = asyncio.get_running_loop().time() + self._server.limits.drain_s
+            while self._server.door.streams and asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(0.02)
+        except Exception as error:  # whatever it is, the server was told to stop
+            self._server.metrics.background_failures.note("drain", error)
+        finally:
+            self.should_exit = True
+
+
+def configuration(server: Server, is_local: bool) -> uvicorn.Config:
+    """How HTTP is served: with our parsers, limits and log.
+
+    Args:
+        is_local: it listens on this machine alone.
+    """
+    places = connections(server.limits)
+    server.metrics.listening(lambda: places.open)
+    return uvicorn.Config(
+        create_app(server, is_local=is_local),
+        # uvicorn would take uvloop where another package brought it. That accepts one connection
+        # a turn, and a health probe waited 2 s behind three hundred upgrades; this one takes all
+        loop="asyncio",
+        http=http_protocol(server.limits, places),
+        ws=releasing_protocol(server.limits, places),
+        ws_max_size=server.limits.message_bytes,
+        # speech frames hardly compress, and every message would cost time
+        ws_per_message_deflate=False,
+        # a stream that is held back is not read, nor is the pong behind its audio; who vanished is
+        # found by silence
+        ws_ping_interval=None,
+        log_config=None,  # its lines go where ours do, and as few of them
+        log_level="info",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        lifespan="off",
+    )

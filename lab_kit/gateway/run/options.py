@@ -1,0 +1,172 @@
+"""What ``lab serve`` may be told, and what that means for a server."""
+
+import argparse
+import math
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from lab_kit.core.child_process import HOST
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE, Keys
+from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.observe.trace_file import (
+    DEFAULT_SHARE,
+    FILE_VARIABLE,
+    SHARE_VARIABLE,
+    TraceFile,
+)
+from lab_kit.gateway.versions.engine_factory import SERVED
+from lab_kit.models.store.repository import default_root
+
+DEFAULT_PORT = 8300
+DEFAULT_MODEL = "moonshine-tiny-en"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """What a server serves, and to whom.
+
+    Attributes:
+        repository: the folder of versions.
+        model: the catalog's name.
+        keys: who is let in.
+        is_ephemeral: remove the repository at the end; it was made for this server alone.
+        grpc_port: where gRPC is spoken; 0 takes any free port.
+        traces: where sampled traces go; None for nowhere.
+        dead_letters: where decodes that failed for good are written, with their sound.
+        tells_ready: print a line of JSON with the addresses and the process's id when ready.
+    """
+
+    repository: Path
+    model: str = DEFAULT_MODEL
+    keys: Keys = field(default_factory=Keys)
+    is_ephemeral: bool = False
+    grpc_port: int = 0
+    traces: TraceFile | None = None
+    dead_letters: Path | None = None
+    tells_ready: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The server's options, for this module's command line and for ``lab serve``."""
+    parser.add_argument("--host", default=HOST, help="address to bind (default %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help="default %(default)s; 0 takes any free port",
+    )
+    parser.add_argument("--grpc-port", type=_port, default=0, help="default: any free port")
+    parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
+    parser.add_argument(
+        "--operator-key",
+        help="the key that moves versions (default: nobody may, or LAB_OPERATOR_KEY)",
+    )
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help=f"{' or '.join(SERVED)} (default %(default)s)"
+    )
+    parser.add_argument(
+        "--repository",
+        type=Path,
+        help="folder of versions (default: among the user's data, or LAB_REPOSITORY)",
+    )
+    parser.add_argument(
+        "--trace-file",
+        type=Path,
+        help=f"JSON lines of sampled traces (default: among the user's data, or {FILE_VARIABLE})",
+    )
+    parser.add_argument(
+        "--trace-share",
+        type=float,
+        help=f"of streams and requests (default {DEFAULT_SHARE}, or {SHARE_VARIABLE})",
+    )
+    parser.add_argument(
+        "--dead-letters",
+        type=Path,
+        help="folder for decodes that failed for good, WITH their sound (default: none is kept)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_limit,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"set a limit, as often as you like; names: {', '.join(_LIMITS)}",
+    )
+    parser.add_argument(
+        "--ready-json",
+        action="store_true",
+        help="when ready, print a line of JSON with url, grpc and pid",
+    )
+    parser.add_argument(
+        "--with-parent",
+        action="store_true",
+        help="stop when standard input is closed, or the process that started this one ends",
+    )
+    parser.add_argument("--ephemeral", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+
+
+def _port(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; ports are 0 to 65535")
+    return number
+
+
+_LIMITS: dict[str, type[int] | type[float]] = {
+    field.name: int if isinstance(field.default, int) else float for field in fields(Limits)
+}
+
+
+def _limit(text: str) -> tuple[str, float]:
+    """One of the server's limits and its value, from ``idle_s=1``."""
+    name, _, value = text.partition("=")
+    if name not in _LIMITS:
+        known = ", ".join(_LIMITS)
+        raise argparse.ArgumentTypeError(f"no limit is named {name!r}; there are {known}")
+    kind = _LIMITS[name]
+    try:
+        number = kind(value)
+    except ValueError:
+        number = kind(0)
+    if not 0 < number < math.inf:
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"{name}={value}: {what} above 0 is expected")
+    return name, number
+
+
+def keys_of(options: argparse.Namespace) -> Keys:
+    """From the options, or the environment, which does not show in the process list.
+
+    A variable that is set and empty counts as not set. An option that is empty was meant to hold a
+    key, and its variable was not set: an open server is not what was asked for.
+    """
+    given = [
+        option if option is not None else os.environ.get(variable) or None
+        for option, variable in (
+            (options.key, KEY_VARIABLE),
+            (options.operator_key, OPERATOR_KEY_VARIABLE),
+        )
+    ]
+    return Keys(*given)
+
+
+def traces_of(options: argparse.Namespace) -> TraceFile:
+    """Which traces go where: the option, the environment, or one in a hundred beside the data."""
+    beside = default_root(os.environ).parent / "traces.jsonl"
+    path = options.trace_file or os.environ.get(FILE_VARIABLE) or beside
+    share = options.trace_share
+    if share is None:
+        wanted = os.environ.get(SHARE_VARIABLE) or DEFAULT_SHARE
+        try:
+            share = float(wanted)
+        except ValueError as error:
+            raise InvalidParameter(
+                f"{SHARE_VARIABLE}={wanted}", "a share from 0 to 1", "set it to 0.01, say"
+            ) from error
+    return TraceFile(Path(path), share)
