@@ -20,18 +20,18 @@ LAB = "00_orientation.ipynb"
 """In full length; nbval runs all of them, in short."""
 PLOT = ".js-plotly-plot"
 WATCH = f"""() => {{
-    clearInterval(window.watching);
-    window.seen = [];
+    window.watching?.disconnect();
+    const seen = [];
     let plot = null, draws = 0;
     const look = () => {{
         if (!plot.data?.[0] || !plot.layout?.shapes?.length) return;
         const points = plot.data[0].x?.length ?? 0;
-        if (points === window.seen.at(-1)?.points) return;
+        if (points === seen.at(-1)?.points) return;
         const box = plot.getBoundingClientRect();
         const panel = plot.closest('.jp-OutputArea-output')?.getBoundingClientRect();
         const drawn = plot.querySelector('svg.main-svg')?.getBoundingClientRect();
         if (!panel || !drawn) return;
-        window.seen.push({{
+        seen.push({{
             draws,
             points,
             line: plot.layout.shapes[0].y0,
@@ -42,19 +42,23 @@ WATCH = f"""() => {{
             width: drawn.width,
         }});
     }};
-    window.watching = setInterval(() => {{
+    window.seenOfPlot = () => {{
         const now = document.querySelector('{PLOT}');
-        if (!now?.on) return;
+        if (!now?.on) return seen;
         if (now !== plot) {{
             plot = now;
             plot.on('plotly_afterplot', () => {{ draws++; look(); }});
             plot.scrollIntoView({{block: 'center'}});
         }}
         look();
-    }}, 50);
+        return seen;
+    }};
+    window.watching = new MutationObserver(window.seenOfPlot);
+    window.watching.observe(document.body, {{childList: true, subtree: true}});
 }}"""
-"""The page itself notes the plot whenever it has other points, at each drawing too: on a busy
-machine its timers hardly run, and a short run is over before somebody outside has looked twice."""
+"""The page itself notes the plot whenever it has other points, at each drawing too: a short run is
+over before somebody outside has looked twice. No timer has a part in it: on a busy machine a page
+that draws all the time runs none."""
 HANG_S = 240.0
 """Only reached when something hangs."""
 
@@ -234,7 +238,7 @@ def watched(notebook: NotebookPage, said: str = "") -> list[dict[str, Any]]:
     page.evaluate(WATCH)
 
     def moved() -> list[dict[str, Any]] | None:
-        seen: list[dict[str, Any]] = page.evaluate("window.seen")
+        seen: list[dict[str, Any]] = page.evaluate("window.seenOfPlot()")
         has_moved = len(seen) >= 3 and seen[-1]["draws"] >= 3
         # in any of them: in a long run the words have left the pane again before a slow look
         was_said = any(said in look["transcript"] for look in seen)
@@ -243,7 +247,7 @@ def watched(notebook: NotebookPage, said: str = "") -> list[dict[str, Any]]:
     try:
         seen: list[dict[str, Any]] = eventually("the plot moves", moved, HANG_S)
     except AssertionError as error:
-        last = page.evaluate("window.seen.slice(-1)")
+        last = page.evaluate("window.seenOfPlot().slice(-1)")
         outputs = page.locator(".jp-OutputArea-output").all_inner_texts()
         raise AssertionError(f"{error}; last seen {last}; outputs {outputs}") from error
     notebook.screenshot("live")
