@@ -8,11 +8,13 @@ import asyncio
 import base64
 import fractions
 import json
+import re
 import socket as sockets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -41,6 +43,8 @@ class LiveWire(StrEnum):
     WEBRTC = "WebRTC"
 
 
+UNREAD_BYTES = 65_536
+"""Of datagrams that the kernel may hold for a server: a third of what it drops the next ones at."""
 LOST = "lost"
 """How a connection ends about which nothing is said."""
 CHUNK_BYTES = 4_800
@@ -358,6 +362,9 @@ class WebRtcCaller(DeepgramCaller):
         Caller.__init__(self)
         self._call = call
         self._url = url
+        sdp = call._peer.remoteDescription.sdp
+        self._server_ports = set(map(int, re.findall(r"a=candidate:.* (\d+) typ host", sdp)))
+        assert self._server_ports, sdp
 
     async def send(self, message: Any, text: bool | None = None) -> None:
         """A text on the channel; one that is closed takes none."""
@@ -366,9 +373,12 @@ class WebRtcCaller(DeepgramCaller):
 
     async def audio(self, data: bytes) -> None:
         """Nobody holds back who sends by UDP, and what comes too fast is lost: five times as fast
-        as it was spoken."""
+        as it was spoken, and no faster than the server reads its sockets."""
         self._call.send_audio(data)
         await asyncio.sleep(len(data) / 32_000 / 5)
+        async with asyncio.timeout(HANG_S):
+            while unread_datagrams_bytes(self._server_ports) > UNREAD_BYTES:
+                await asyncio.sleep(0.01)
 
     async def text(self, data: bytes) -> None:
         """As a string, though it may be none, and longer than the peer says it takes."""
@@ -420,6 +430,21 @@ class WebRtcCaller(DeepgramCaller):
                 return self.outcome(message["code"], message["reason"])
             self._hear(message)
         return self.outcome(LOST, "")
+
+
+def unread_datagrams_bytes(ports: set[int]) -> int:
+    """What the kernel holds for these UDP ports; where it does not tell, nothing."""
+    try:
+        lines = Path("/proc/net/udp").read_text("ascii").splitlines()[1:]
+    except FileNotFoundError:
+        return 0
+    # sl, local address:port, remote address:port, state, tx_queue:rx_queue, all hexadecimal
+    held = [line.split() for line in lines]
+    return sum(
+        int(entry[4].split(":")[1], 16)
+        for entry in held
+        if int(entry[1].split(":")[1], 16) in ports
+    )
 
 
 # -- connecting ----------------------------------------------------------------------------------
