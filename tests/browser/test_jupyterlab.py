@@ -43,8 +43,10 @@ WATCH = f"""() => {{
         }});
     }};
     window.seenOfPlot = () => {{
-        const now = document.querySelector('{PLOT}');
-        if (!now?.on) return seen;
+        // the widget may leave an empty one behind
+        const now = [...document.querySelectorAll('{PLOT}')].find(
+            one => one.on && one.data?.[0] && one.layout?.shapes?.length);
+        if (!now) return seen;
         if (now !== plot) {{
             plot = now;
             plot.on('plotly_afterplot', () => {{ draws++; look(); }});
@@ -59,6 +61,11 @@ WATCH = f"""() => {{
 """The page itself notes the plot whenever it has other points, at each drawing too: a short run is
 over before somebody outside has looked twice. No timer has a part in it: on a busy machine a page
 that draws all the time runs none."""
+PLOTS = f"""() => [...document.querySelectorAll('{PLOT}')].map(one => [
+    typeof one.on, one.data?.length, one.data?.[0]?.x?.length, one.layout?.shapes?.length,
+    !!one.closest('.jp-OutputArea-output'), !!one.querySelector('svg.main-svg'), one.className,
+])"""
+"""What there is of plots, for whoever asks why none was noted."""
 HANG_S = 240.0
 """Only reached when something hangs."""
 
@@ -248,8 +255,10 @@ def watched(notebook: NotebookPage, said: str = "") -> list[dict[str, Any]]:
         seen: list[dict[str, Any]] = eventually("the plot moves", moved, HANG_S)
     except AssertionError as error:
         last = page.evaluate("window.seenOfPlot().slice(-1)")
+        plots = page.evaluate(PLOTS)
         outputs = page.locator(".jp-OutputArea-output").all_inner_texts()
-        raise AssertionError(f"{error}; last seen {last}; outputs {outputs}") from error
+        told = f"last seen {last}; plots {plots}; outputs {outputs}"
+        raise AssertionError(f"{error}; {told}") from error
     notebook.screenshot("live")
     points = [look["points"] for look in seen]
     assert max(points) > points[0]

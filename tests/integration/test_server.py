@@ -139,17 +139,23 @@ def serve(*arguments: str) -> "subprocess.Popen[str]":
 
 def test_it_answers_while_it_loads_but_is_not_ready(tmp_path: Path) -> None:
     """The socket listens before the model is there, so the first question may be asked at once."""
+    barrier = tmp_path / "barrier"
+    barrier.touch()
     with bind("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        slow = (
-            "import sys, time\n"
+        held = (
+            "import pathlib, sys, time\n"
             "from lab_kit.gateway.run import process\n"
             "load = process.open_recognizer\n"
-            "process.open_recognizer = lambda files: (time.sleep(2), load(files))[1]\n"
+            "def held(files):\n"
+            "    while pathlib.Path(sys.argv[3]).exists(): time.sleep(0.01)\n"
+            "    return load(files)\n"
+            "process.open_recognizer = held\n"
             "sys.exit(process.main(['--fd', sys.argv[1], '--repository', sys.argv[2]]))\n"
         )
+        repository = tmp_path / "repository"
         server = subprocess.Popen(
-            [sys.executable, "-c", slow, str(listener.fileno()), str(tmp_path)],
+            [sys.executable, "-c", held, str(listener.fileno()), str(repository), str(barrier)],
             pass_fds=[listener.fileno()],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -163,8 +169,10 @@ def test_it_answers_while_it_loads_but_is_not_ready(tmp_path: Path) -> None:
         assert early.status_code == 503
         assert early.json()["error"]["reason"] == "MODEL_NOT_LOADED"
         assert early.json()["error"]["retryable"] is True
+        barrier.unlink()
         wait_until(lambda: httpx.get(f"{url}/readyz").status_code == 200, "ready")
     finally:
+        barrier.unlink(missing_ok=True)
         server.terminate()
         assert server.wait(HANG_S) == 0
 

@@ -19,10 +19,7 @@ MOST_MB = 450.0
 READY_S = 120.0
 SDKS = ("deepgram-sdk", "openai", "google-cloud-speech")
 CLIP = datasets.clip("two-cities-best")
-NEVER = (
-    *("torch", "transformers", "jupyterlab", "plotly", "aiortc"),
-    *("tritonclient", "google-cloud-speech"),
-)
+NEVER = ("torch", "transformers", "jupyterlab", "plotly", "aiortc", "tritonclient")
 """What only labs need."""
 CALLS = """
 import asyncio
