@@ -10,6 +10,7 @@ import time
 from threading import Event, Thread
 from typing import ClassVar, Protocol
 
+import psutil
 from IPython import get_ipython
 from IPython.display import display
 
@@ -34,6 +35,10 @@ _DRAWS_PER_S = 10
 _DRAWS_PER_S_ON_FEW_CORES = 4
 """Drawing costs a browser most of a core, which on two is needed by what is measured."""
 _FEW_CORES = 2
+_BUSY_DRAWS_PER_S = 1
+_BUSY_PERCENT = 90.0
+"""Where all cores are in use a picture gives way. A page that needs longer for an update than there
+is between two falls ever further behind, until it shows nothing of a run that is over."""
 _STOP_TIMEOUT_S = 5.0
 _JOIN_S = 0.2
 
@@ -79,7 +84,9 @@ def can_click() -> bool:
 
 
 def draw_period_s() -> float:
-    """How long a picture stands still while something is measured."""
+    """How long a picture stands still, by the load since this thread last asked."""
+    if psutil.cpu_percent() > _BUSY_PERCENT:
+        return 1 / _BUSY_DRAWS_PER_S
     few = usable_cores() <= _FEW_CORES
     return 1 / (_DRAWS_PER_S_ON_FEW_CORES if few else _DRAWS_PER_S)
 
@@ -269,14 +276,13 @@ class LiveRun:
             self._screen.end(self._state, self.error)
 
     def _draw_while(self, streaming: Thread) -> None:
-        period_s = draw_period_s()
         is_last = False
         while not is_last:
             # asked before the news is read, so that the last of it is read too
             is_last = not streaming.is_alive()
             self._catch_up()
             self._screen.draw(self._state, self._state.now_s(time.perf_counter_ns()))
-            streaming.join(period_s)
+            streaming.join(draw_period_s())
 
     def _catch_up(self) -> None:
         now_ns = time.perf_counter_ns()

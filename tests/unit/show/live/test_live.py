@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any
 
+import psutil
 import pytest
 from show_calls import DEVICE, EVENTS, FIRST, SECOND, at, stream
 
@@ -13,7 +14,7 @@ from lab_kit.audio.sources.recordings import SourceChunk
 from lab_kit.core.call_record import Received, Spoken, StreamCall
 from lab_kit.core.errors import ConnectionFailed
 from lab_kit.show import live as public_live
-from lab_kit.show.live.run import LiveRun, can_click, unattended_limit_s
+from lab_kit.show.live.run import LiveRun, can_click, draw_period_s, unattended_limit_s
 from lab_kit.show.live.source import LiveSource
 from lab_kit.show.live.state import LiveState
 
@@ -198,3 +199,11 @@ def test_a_microphone_knows_when_it_first_sounded() -> None:
     assert len(list(source.chunks())) == 2
     assert source.first_sound_ns is not None
     assert before - 60_000_000 < source.first_sound_ns < time.perf_counter_ns()
+
+
+def test_a_picture_gives_way_where_all_cores_are_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    # the load of the machine is the one thing here that no test can set
+    monkeypatch.setattr(psutil, "cpu_percent", lambda: 30.0)
+    usual_s = draw_period_s()
+    monkeypatch.setattr(psutil, "cpu_percent", lambda: 99.0)
+    assert draw_period_s() > 2 * usual_s
