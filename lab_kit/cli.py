@@ -173,7 +173,7 @@ def _models_pull(options: argparse.Namespace) -> int:
 
 def _written(paths: Mapping[str, Path]) -> Path:
     from lab_kit.models.device import choose_device
-    from lab_kit.models.moonshine.graph import written
+    from lab_kit.models.moonshine.kept_graphs import written
     from lab_kit.models.moonshine.model import weights_for
 
     return written(paths, weights_for(choose_device()))

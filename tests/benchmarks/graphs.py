@@ -25,7 +25,7 @@ from lab_kit.datasets import clips
 from lab_kit.experiments.frameworks.decoding import transcribe_together
 from lab_kit.models.device import Device
 from lab_kit.models.moonshine import model as moonshine
-from lab_kit.models.moonshine.graph_writing import Weights
+from lab_kit.models.moonshine.int8 import Weights
 from lab_kit.models.moonshine.model import Moonshine
 from lab_kit.models.moonshine.published import PublishedMoonshine
 from lab_kit.models.store.store import ModelStore

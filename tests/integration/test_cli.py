@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from server_process import at_full_service
+from server_process import HANG_S, at_full_service
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
@@ -54,6 +54,29 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
     for command in ("doctor", "models", "serve", "call", "progress", "path"):
         assert command in done.stdout
+
+
+def test_a_server_gets_ready_without_what_only_some_need(tmp_path: Path) -> None:
+    assert lab("models", "pull", "moonshine-tiny-en").returncode == 0  # its graphs are written too
+    said = tmp_path / "said"
+    command = [sys.executable, "-m", "lab_kit.cli", "serve", "--port", "0", "--ready-json"]
+    command += ["--repository", str(tmp_path / "versions"), "--with-parent"]
+    with said.open("w") as stderr:
+        server = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"},
+        )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    assert any(line.startswith(b"{") for line in server.stdout), "it ended before it was ready"
+    server.stdin.close()
+    assert server.wait(HANG_S) == 0
+    imported = {line.rpartition("|")[2].strip() for line in said.read_text().splitlines()}
+    assert {"fastapi", "onnxruntime"} <= imported
+    assert not {"aiortc", "jiwer", "onnx", "plotly", "torch", "transformers"} & imported
 
 
 def test_a_file_is_transcribed_by_a_server_started_for_it() -> None:

@@ -13,7 +13,8 @@ from lab_kit.datasets import clips
 from lab_kit.models.device import Device
 from lab_kit.models.moonshine import model as moonshine
 from lab_kit.models.moonshine.graph import decoder_graph, encoder_graph, published_graph
-from lab_kit.models.moonshine.graph_writing import Weights, signed_sums_are_exact
+from lab_kit.models.moonshine.int8 import Weights
+from lab_kit.models.moonshine.kept_graphs import signed_sums_are_exact
 from lab_kit.models.moonshine.model import END_TOKEN, LONGEST_SAMPLES, Moonshine
 from lab_kit.models.moonshine.published import PublishedMoonshine
 from lab_kit.models.store.store import ModelStore

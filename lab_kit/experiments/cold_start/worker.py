@@ -68,7 +68,7 @@ def main() -> None:
 def _start_moonshine(name: str, gpu: str | None) -> _Started:
     began_ns = time.perf_counter_ns()
     from lab_kit.models.device import Device, choose_device
-    from lab_kit.models.moonshine.graph import written
+    from lab_kit.models.moonshine.kept_graphs import written
     from lab_kit.models.moonshine.model import Moonshine, weights_for
     from lab_kit.models.store.store import ModelStore
 

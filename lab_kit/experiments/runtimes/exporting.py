@@ -4,7 +4,6 @@ An export is compared with PyTorch, in another shape than it was traced with, be
 """
 
 import logging
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +51,7 @@ def quantized(weights: Path) -> Path:
 
 def fingerprint(weights: Path) -> str:
     """What the graphs of these weights depend on."""
-    return kept.fingerprint([weights], _TOOLS, [graphs, sys.modules[__name__]])
+    return kept.fingerprint([weights], _TOOLS, [Path(str(graphs.__file__)), Path(__file__)])
 
 
 def _export(weights: Path, folder: Path) -> None:

@@ -1,9 +1,8 @@
 """The application: its routes as a list, and what every answer has in common."""
 
 from functools import partial
-from importlib.util import find_spec
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -28,7 +27,7 @@ from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.versions_api import version_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
-from lab_kit.gateway.providers.deepgram.rtc_missing import rtc_missing_routes
+from lab_kit.gateway.providers.deepgram.rtc_route import rtc_routes
 from lab_kit.gateway.providers.open_inference.http import open_inference_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 from lab_kit.gateway.providers.openai.transcriptions import openai_upload_routes
@@ -65,7 +64,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
         openai_upload_routes(door, limits, server.uploads, server.recognition),
         openai_realtime_routes(door, streams),
-        _rtc_routes(server),
+        rtc_routes(door, streams, server.failures),
         documentation_routes(),
     ):
         app.include_router(router)
@@ -82,15 +81,6 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     app.add_middleware(IdentifyCalls)
     app.add_middleware(SpreadArrivals, arrivals=server.arrivals)
     return app
-
-
-def _rtc_routes(server: Server) -> APIRouter:
-    if find_spec("aiortc") is None:
-        return rtc_missing_routes(server.door)
-    # whoever only wants this package's names should not wait for a WebRTC library
-    from lab_kit.gateway.providers.deepgram.rtc import rtc_routes
-
-    return rtc_routes(server.door, server.streams, server.failures)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -19,9 +19,7 @@ and Voice Commands", 2024, arXiv:2410.15608; rotation of 32 of a head's 36 place
 paired: the published graph itself.
 """
 
-import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,53 +27,27 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from lab_kit.models.moonshine import graph_writing
-from lab_kit.models.moonshine.graph_writing import GraphWriter, Published, Weights
-from lab_kit.models.store.kept import fingerprint, kept
+from lab_kit.models.moonshine.graph_writing import GraphWriter, Published
+from lab_kit.models.moonshine.int8 import Weights
+from lab_kit.models.moonshine.layout import (
+    CROSS_NAMES,
+    HEAD_WIDTH,
+    HEADS,
+    LAYERS,
+    PAST_NAMES,
+    POSITIONS,
+    PRESENT_NAMES,
+)
 
-LAYERS = 6
-HEADS = 8
-HEAD_WIDTH = 36
 _TURNED = 32
 """Places of a head that carry position; the other four do not."""
 _ROTARY_BASE = 10_000.0
-POSITIONS = 8_192
-"""Rows of the table of rotations: the frames of 196 s of audio, far more tokens than those hold."""
-
-_KINDS = [f"{layer}.{kind}" for layer in range(LAYERS) for kind in ("key", "value")]
-CROSS_NAMES = [f"cross.{kind}" for kind in _KINDS]
-PAST_NAMES = [f"past.{kind}" for kind in _KINDS]
-PRESENT_NAMES = [f"present.{kind}" for kind in _KINDS]
-
-ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
-_ENCODING, _DECODING = "encoder_model.ort", "decoder_model_merged.ort"
 _DECODER = "/model/decoder"
 _NORMED = "/LayerNormalization_output_0"
 _BEFORE, _AFTER, _LAST = (
     f"/{name}{_NORMED}"
     for name in ("input_layernorm", "post_attention_layernorm", "final_layernorm")
 )
-
-
-def written(files: Mapping[str, Path], weights: Weights) -> Path:
-    """The folder with `ENCODER` and `DECODER`; written now if it is not there.
-
-    Args:
-        files: the published ``encoder_model.ort`` and ``decoder_model_merged.ort`` by name.
-
-    Raises:
-        ModelStoreError: these are not Moonshine tiny's graphs.
-    """
-    paths = [files[name] for name in (_ENCODING, _DECODING)]
-    code = [sys.modules[__name__], graph_writing]
-    made_from = fingerprint(paths, ("onnx", "onnxruntime"), code)
-
-    def write(folder: Path) -> None:
-        encoding, decoding = (published_graph(path) for path in paths)
-        (folder / ENCODER).write_bytes(encoder_graph(encoding, decoding, weights))
-        (folder / DECODER).write_bytes(decoder_graph(decoding, weights))
-
-    return kept(f"moonshine-{weights.name.lower()}-{made_from}", write)
 
 
 def published_graph(path: Path) -> onnx.ModelProto:

@@ -5,17 +5,15 @@ Knows operators and int8 weights, and no architecture.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from lab_kit.core.errors import ModelStoreError
+from lab_kit.models.moonshine.int8 import LARGEST_SIGNED, SUMMED, Weights
 
 _OPSETS = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
 _EPSILON = 1e-5
@@ -66,21 +64,6 @@ class _Matrix:
     middle: npt.NDArray[Any]  # ()
     scale: npt.NDArray[Any]  # () or (columns,)
     bias: npt.NDArray[Any] | None  # (columns,)
-
-
-class Weights(Enum):
-    """What int8 matrices are written as.
-
-    Attributes:
-        UNSIGNED: as they were published.
-        SIGNED: bytes from -128 on, which processors multiply faster; the sums stay the same
-            integers. Some processors cannot hold those sums: see `signed_sums_are_exact`.
-        FLOAT: for GPUs, which have no kernels for products of bytes here.
-    """
-
-    UNSIGNED = auto()
-    SIGNED = auto()
-    FLOAT = auto()
 
 
 class GraphWriter:
@@ -257,23 +240,18 @@ def _content(graph: onnx.GraphProto) -> bytes:
     return bytes(model.SerializeToString())
 
 
-@cache
-def signed_sums_are_exact() -> bool:
-    """Whether this processor multiplies unsigned by signed bytes without overflow.
+def largest_sums() -> bytes:
+    """A graph, as a file's content, that adds the largest products of unsigned and signed bytes.
 
-    Without an instruction for it (VNNI on x86) two products of such bytes meet in sixteen bits,
-    where the largest do not fit and are cut off, silently.
-    Source: ONNX Runtime's documentation, "Quantize ONNX models", on U8S8.
+    ``factor``, (1, 64) uint8, to ``sums``, (1, 16) int32; the matrix holds `LARGEST_SIGNED` alone.
     """
-    largest, width = (255, 127), 64
     node = helper.make_node("MatMulInteger", ["factor", "matrix"], ["sums"])
+    matrix = np.full((SUMMED, 16), LARGEST_SIGNED, np.int8)
     graph = helper.make_graph(
         [node],
         "largest",
-        [helper.make_tensor_value_info("factor", TensorProto.UINT8, [1, width])],
+        [helper.make_tensor_value_info("factor", TensorProto.UINT8, [1, SUMMED])],
         [helper.make_tensor_value_info("sums", TensorProto.INT32, [1, 16])],
-        [numpy_helper.from_array(np.full((width, 16), largest[1], np.int8), "matrix")],
+        [numpy_helper.from_array(matrix, "matrix")],
     )
-    session = onnxruntime.InferenceSession(_content(graph), providers=["CPUExecutionProvider"])
-    (sums,) = session.run(None, {"factor": np.full((1, width), largest[0], np.uint8)})
-    return bool((sums == largest[0] * largest[1] * width).all())
+    return _content(graph)

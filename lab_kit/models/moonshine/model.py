@@ -4,7 +4,7 @@ The encoder turns samples into one frame per 384 samples; its cost grows with le
 windows are cheap. The decoder turns frames and tokens into the next token; ``DecodeBatch`` holds
 what it remembers, so that several sequences can share a step. The graph has no mask over past
 tokens, therefore only sequences of equal length can share one; frames of different number can,
-because the graph masks those. `graph` writes the graphs, from the published weights.
+because the graph masks those. `graph` wrote the graphs, from the published weights.
 
 This module computes; who is computed when is the engine's affair. Source of the architecture:
 Jeffries et al., "Moonshine: Speech Recognition for Live Transcription and Voice Commands", 2024,
@@ -26,7 +26,9 @@ from lab_kit.core.errors import PayloadTooLarge
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.models.choice import Choice
 from lab_kit.models.device import Device, open_session, session_device
-from lab_kit.models.moonshine.graph import (
+from lab_kit.models.moonshine.int8 import Weights
+from lab_kit.models.moonshine.kept_graphs import signed_sums_are_exact, written
+from lab_kit.models.moonshine.layout import (
     CROSS_NAMES,
     DECODER,
     ENCODER,
@@ -35,9 +37,7 @@ from lab_kit.models.moonshine.graph import (
     PAST_NAMES,
     POSITIONS,
     PRESENT_NAMES,
-    written,
 )
-from lab_kit.models.moonshine.graph_writing import Weights, signed_sums_are_exact
 from lab_kit.models.placement import share_on_cpu
 
 BEGIN_TOKEN = 1

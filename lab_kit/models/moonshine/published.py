@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.models.device import Device, open_session
-from lab_kit.models.moonshine.graph import HEAD_WIDTH, HEADS, LAYERS
+from lab_kit.models.moonshine.layout import HEAD_WIDTH, HEADS, LAYERS
 from lab_kit.models.moonshine.model import BEGIN_TOKEN, END_TOKEN
 
 _CACHE = [

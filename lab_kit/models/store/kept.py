@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 
 import onnxruntime
 from platformdirs import user_cache_path
@@ -56,12 +55,12 @@ def _make(name: str, make: Callable[[Path], None], root: Path) -> None:
         publish_folder(folder, root / name)
 
 
-def fingerprint(weights: Iterable[Path], tools: Iterable[str], code: Iterable[ModuleType]) -> str:
+def fingerprint(weights: Iterable[Path], tools: Iterable[str], code: Iterable[Path]) -> str:
     """Twelve hexadecimal digits that change with anything the graphs are made from."""
     parts = [
         *(file_sha256(path) for path in weights),
         *(f"{tool} {_version(tool)}" for tool in tools),
-        *(Path(str(module.__file__)).read_text("utf-8") for module in code),
+        *(module.read_text("utf-8") for module in code),
     ]
     return sha256("\n".join(parts).encode()).hexdigest()[:12]
 

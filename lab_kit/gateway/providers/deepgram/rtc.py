@@ -23,7 +23,7 @@ from aiortc.exceptions import OperationError
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
@@ -72,22 +72,21 @@ _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[None]] = set()
 
 
-def rtc_routes(door: Door, streams: StreamServices, failures: Failures) -> APIRouter:
-    """The route, bound to the server's parts."""
-    router = APIRouter()
+async def answered(
+    request: Request, door: Door, streams: StreamServices, failures: Failures
+) -> Response:
+    """The answer to an offer; its stream runs until one side ends it.
 
-    @router.post(deepgram.RTC_PATH)
-    async def offer(request: Request) -> Response:
-        """Answer an offer; the stream runs until one side ends it. The query is Deepgram's."""
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        # the stream outlives this request, and the door is left only when it has ended
-        task = asyncio.create_task(_serve(door, streams, failures, request, answer))
-        _running.add(task)
-        task.add_done_callback(_running.discard)
-        headers = {"dg-request-id": str(request_id_of(request))}
-        return Response(await answer, 201, headers, media_type=SDP)
-
-    return router
+    Raises:
+        LabError: it is refused.
+    """
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    # the stream outlives this request, and the door is left only when it has ended
+    task = asyncio.create_task(_serve(door, streams, failures, request, answer))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    headers = {"dg-request-id": str(request_id_of(request))}
+    return Response(await answer, 201, headers, media_type=SDP)
 
 
 async def _serve(

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from lab_kit.core.errors import ModelStoreError
-from lab_kit.models.store import kept as module
 from lab_kit.models.store.kept import FOLDER_VARIABLE, fingerprint, kept
 
 
@@ -52,10 +51,14 @@ def test_a_place_that_cannot_be_written_is_named(
 def test_other_weights_have_another_name(tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     weights.write_bytes(b"1")
-    before = fingerprint([weights], ["numpy"], [module])
-    assert fingerprint([weights], ["numpy"], [module]) == before
+    code = tmp_path / "code.py"
+    code.write_text("a = 1")
+    before = fingerprint([weights], ["numpy"], [code])
+    assert fingerprint([weights], ["numpy"], [code]) == before
     weights.write_bytes(b"2")
-    assert fingerprint([weights], ["numpy"], [module]) != before
+    assert fingerprint([weights], ["numpy"], [code]) != before
     weights.write_bytes(b"1")
-    assert fingerprint([weights], [], [module]) != before
+    assert fingerprint([weights], [], [code]) != before
     assert fingerprint([weights], ["numpy"], []) != before
+    code.write_text("a = 2")
+    assert fingerprint([weights], ["numpy"], [code]) != before

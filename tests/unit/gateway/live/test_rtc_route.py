@@ -7,7 +7,7 @@ import pytest
 from scripted_engine import ScriptedEngine, recognizer, server_at
 from starlette.testclient import TestClient
 
-from lab_kit.gateway.run import app
+from lab_kit.gateway.providers.deepgram import rtc_route
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 
@@ -22,7 +22,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def test_an_offer_is_refused_with_what_to_install(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "find_spec", lambda name: None)
+    monkeypatch.setattr(rtc_route, "find_spec", lambda name: None)
     with TestClient(create_app(server)) as client:
         assert client.post("/v1/rtc").status_code == 401
         refused = client.post("/v1/rtc", headers={"authorization": "Token right"})
