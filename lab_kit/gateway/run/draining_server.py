@@ -17,7 +17,23 @@ from lab_kit.gateway.run.http_connection import http_protocol
 from lab_kit.gateway.run.maintenance import begin_maintenance
 from lab_kit.gateway.run.server import Server
 
+ACCEPTED_AT_ONCE = 16
+"""Connections in one turn of the loop, a few milliseconds with what each has sent already. Five
+hundred in one held everybody up for a tenth of a second."""
+KERNEL_WAITING = 2_048
+"""Connections that the kernel holds meanwhile, uvicorn's own number."""
 _READY_LOOK_S = 0.02
+
+
+class Listener(socket.socket):
+    """A listening socket: the loop takes a few connections a turn, and the kernel holds many.
+
+    For asyncio the two are one number: it accepts as many at once as it lets the kernel hold.
+    """
+
+    def listen(self, backlog: int = KERNEL_WAITING) -> None:
+        """Have the kernel hold as many as it may."""
+        super().listen(KERNEL_WAITING)
 
 
 class DrainingServer(uvicorn.Server):
@@ -46,14 +62,15 @@ class DrainingServer(uvicorn.Server):
         """Start listening, for gRPC too; remember the loop, on which draining will happen."""
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._server.metrics.background_failures.note_of_loop)
-        host = sockets[0].getsockname()[0] if sockets else HOST
+        listeners: list[socket.socket] = [Listener(fileno=one.detach()) for one in sockets or ()]
+        host = listeners[0].getsockname()[0] if listeners else HOST
         self._grpc, port = await start_grpc(self._server, host, self._grpc_port)
         self._server.grpc_port = port
         print(f"gRPC on {host}:{port}", flush=True)
         begin_maintenance(self._server.background, self._server)
-        await super().startup(sockets=sockets)
-        if self._tells_ready and sockets:
-            http = sockets[0].getsockname()[1]
+        await super().startup(sockets=listeners)
+        if self._tells_ready and listeners:
+            http = listeners[0].getsockname()[1]
             addresses = {"url": f"http://{host}:{http}", "grpc": f"{host}:{port}"}
             self._ready_task = asyncio.create_task(self._tell_ready(addresses))
 
@@ -116,6 +133,7 @@ def configuration(server: Server, is_local: bool) -> uvicorn.Config:
         # uvicorn would take uvloop where another package brought it. That accepts one connection
         # a turn, and a health probe waited 2 s behind three hundred upgrades; this one takes all
         loop="asyncio",
+        backlog=ACCEPTED_AT_ONCE,
         http=http_protocol(server.limits, places),
         ws=releasing_protocol(server.limits, places),
         ws_max_size=server.limits.message_bytes,
