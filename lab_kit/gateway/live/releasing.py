@@ -82,7 +82,7 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         try:
             await super().run_asgi()
         finally:
-            self.loop.call_later(self.limits.unsent_s, self.transport.abort)
+            Countdown(self.limits.unsent_s, self.transport.abort)
 
     async def send(self, message: Any) -> None:
         """Hand a message over; the last one, a frame of 127 bytes at most, does not wait."""

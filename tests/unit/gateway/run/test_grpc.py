@@ -87,9 +87,9 @@ ServerWith = Callable[..., Server]
 def server_with(tmp_path: Path) -> Iterator[ServerWith]:
     made: list[Server] = []
 
-    def make(limits: Limits, engine: ScriptedEngine | None = None) -> Server:
+    def make(limits: Limits, engine: ScriptedEngine | None = None, key: str | None = KEY) -> Server:
         chosen = engine or ScriptedEngine("so")
-        server = server_at(tmp_path, lambda _: recognizer(chosen), KEY, limits)
+        server = server_at(tmp_path, lambda _: recognizer(chosen), key, limits)
         made.append(server)
         wait_until(lambda: server.door.is_ready)
         return server
@@ -234,6 +234,61 @@ async def test_few_messages_are_received_at_a_time(
         await first.write(inference())
         assert await second == "OK"
         assert await asyncio.wait_for(first.read(), HANG_S)
+
+
+class Sends:
+    """Stands for the library's side of a call: what it brings, or nothing for ever."""
+
+    def __init__(self, message: bytes | None) -> None:
+        self._message = message
+
+    async def read(self) -> bytes:
+        if self._message is None:
+            await asyncio.Event().wait()
+        return self._message or b""
+
+
+async def test_one_caller_leaves_places_to_receive_to_others(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "RECEIVING", 4)
+    limits = Limits(unreceived_s=HANG_S)
+    server = server_with(limits)
+    receiving = calls.Calls(
+        server.door, limits, server.uploads.memory, server.failures, server.arrivals
+    )
+
+    async def receive(caller: str, message: bytes | None) -> bytes:
+        async def decode(data: bytes) -> bytes:
+            return data
+
+        return await receiving.message(Sends(message), caller, decode)
+
+    silent = [asyncio.create_task(receive("one", None)) for _ in range(6)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(HANG_S):
+        assert await receive("another", b"a message") == b"a message"
+    for task in silent:
+        task.cancel()
+    await asyncio.gather(*silent, return_exceptions=True)
+    async with asyncio.timeout(HANG_S):
+        assert await receive("one", b"another message") == b"another message"
+
+
+async def test_answers_that_nobody_reads_end_their_stream(server_with: ServerWith) -> None:
+    limits = Limits(unsent_s=0.2, calls=1)
+    async with calling(server_with(limits, ScriptedEngine("so " * 1_000_000))) as caller:
+        call = caller.open(TRITON + "ModelStreamInfer")
+        async with asyncio.timeout(HANG_S):
+            for _ in range(20):  # short questions, and sixty megabytes of answers
+                await call.write(inference(100))
+            assert await call.read()  # so it has the one place there is, until it is ended
+            while await caller.status(TRITON + "ModelReady") == "UNAVAILABLE":
+                await asyncio.sleep(0.05)
+            while not call.done():  # what was sent before comes before the status
+                await asyncio.gather(call.read(), return_exceptions=True)
+            assert (await call.code()).name == "DEADLINE_EXCEEDED"
+            assert "not taken for 0.2 s" in await call.details()
 
 
 async def test_a_stream_on_which_nothing_more_comes_is_ended(server_with: ServerWith) -> None:
