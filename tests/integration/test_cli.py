@@ -76,7 +76,7 @@ def test_a_server_gets_ready_without_what_only_some_need(tmp_path: Path) -> None
     assert server.wait(HANG_S) == 0
     imported = {line.rpartition("|")[2].strip() for line in said.read_text().splitlines()}
     assert {"fastapi", "onnxruntime"} <= imported
-    assert not {"aiortc", "jiwer", "onnx", "plotly", "torch", "transformers"} & imported
+    assert not {"jiwer", "onnx", "plotly", "torch", "transformers"} & imported
 
 
 def test_a_file_is_transcribed_by_a_server_started_for_it() -> None:

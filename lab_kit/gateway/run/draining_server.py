@@ -11,6 +11,7 @@ import uvicorn
 from lab_kit.core.child_process import HOST
 from lab_kit.gateway.door.connections import connections
 from lab_kit.gateway.live.releasing import releasing_protocol
+from lab_kit.gateway.providers.deepgram.rtc_route import import_webrtc
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import start_grpc
 from lab_kit.gateway.run.http_connection import http_protocol
@@ -69,19 +70,23 @@ class DrainingServer(uvicorn.Server):
         print(f"gRPC on {host}:{port}", flush=True)
         begin_maintenance(self._server.background, self._server)
         await super().startup(sockets=listeners)
-        if self._tells_ready and listeners:
-            http = listeners[0].getsockname()[1]
-            addresses = {"url": f"http://{host}:{http}", "grpc": f"{host}:{port}"}
-            self._ready_task = asyncio.create_task(self._tell_ready(addresses))
+        addresses = {"url": f"http://{host}:{one.getsockname()[1]}" for one in listeners}
+        addresses["grpc"] = f"{host}:{port}"
+        self._ready_task = asyncio.create_task(self._when_ready(addresses))
 
-    async def _tell_ready(self, addresses: dict[str, str]) -> None:
+    async def _when_ready(self, addresses: dict[str, str]) -> None:
+        """Tell of it where somebody waits for that, and then do what can wait."""
         while not self._server.door.is_ready:
-            self.failure = self._server.versions.failure
-            if self.failure is not None:  # who waits for the line would wait for ever
-                self.stop_soon()
+            failure = self._server.versions.failure
+            if failure is not None:
+                if self._tells_ready:  # who waits for the line would wait for ever
+                    self.failure = failure
+                    self.stop_soon()
                 return
             await asyncio.sleep(_READY_LOOK_S)
-        print(json.dumps({**addresses, "pid": os.getpid()}), flush=True)
+        if self._tells_ready:
+            print(json.dumps({**addresses, "pid": os.getpid()}), flush=True)
+        await asyncio.to_thread(import_webrtc)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
