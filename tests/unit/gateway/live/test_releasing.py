@@ -5,7 +5,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -202,8 +202,9 @@ async def test_pongs_that_nobody_reads_do_not_pile_up_and_the_latest_comes(
 
 async def test_who_reads_nothing_at_all_is_let_go(app: Application) -> None:
     async with opened(app, Limits(unsent_s=0.1), buffer_bytes=4_096) as (server, client):
-        for number in range(2_000):
-            await sent(client, ping(number))
+        with suppress(ConnectionError):  # on a busy machine it is let go before it has sent all
+            for number in range(2_000):
+                await sent(client, ping(number))
         await until(lambda: app.last.get("type") == "websocket.disconnect")
         await until(lambda: not server.state.connections)
         assert server.places.open == 0
