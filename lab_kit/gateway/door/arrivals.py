@@ -7,10 +7,6 @@ else: three hundred upgrades at once held every live stream up for a second.
 import asyncio
 from collections import deque
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from lab_kit.gateway.door.public import PROBES
-
 AT_ONCE = 1
 """In one turn of the loop. To begin a stream takes milliseconds, and the rest is kept waiting; a
 turn with nothing else in it takes microseconds, so calls that are cheap lose nothing."""
@@ -53,18 +49,3 @@ class Arrivals:
         self._is_turning = bool(self._begun)
         if self._is_turning:
             asyncio.get_running_loop().call_soon(self._next)
-
-
-class SpreadArrivals:
-    """ASGI middleware, the outermost: has requests and upgrades wait for their turn to begin."""
-
-    def __init__(self, app: ASGIApp, arrivals: Arrivals) -> None:
-        self._app = app
-        self._arrivals = arrivals
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Begin the call in its turn."""
-        peer = scope["client"][0] if scope.get("client") else ""
-        # who asks how the server is does not wait behind its own machine's other calls
-        await self._arrivals.turn(f"probe {peer}" if scope.get("path") in PROBES else peer)
-        await self._app(scope, receive, send)

@@ -17,7 +17,6 @@ from lab_kit.core.errors import (
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.recordings import recording_routes
-from lab_kit.gateway.door.arrivals import SpreadArrivals
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
 from lab_kit.gateway.door.identify import IdentifyCalls
@@ -79,7 +78,6 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     app.add_middleware(TimeRequests, metrics=metrics)
     app.add_middleware(TraceRequests, tracer=server.spans.tracer)
     app.add_middleware(IdentifyCalls)
-    app.add_middleware(SpreadArrivals, arrivals=server.arrivals)
     return app
 
 

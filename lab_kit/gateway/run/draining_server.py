@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import socket
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -12,29 +14,14 @@ from lab_kit.core.child_process import HOST
 from lab_kit.gateway.door.connections import connections
 from lab_kit.gateway.live.releasing import releasing_protocol
 from lab_kit.gateway.providers.deepgram.rtc_route import import_webrtc
+from lab_kit.gateway.run.accepting import Accepting
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import start_grpc
 from lab_kit.gateway.run.http_connection import http_protocol
 from lab_kit.gateway.run.maintenance import begin_maintenance
 from lab_kit.gateway.run.server import Server
 
-ACCEPTED_AT_ONCE = 16
-"""Connections in one turn of the loop, a few milliseconds with what each has sent already. Five
-hundred in one held everybody up for a tenth of a second."""
-KERNEL_WAITING = 2_048
-"""Connections that the kernel holds meanwhile, uvicorn's own number."""
 _READY_LOOK_S = 0.02
-
-
-class Listener(socket.socket):
-    """A listening socket: the loop takes a few connections a turn, and the kernel holds many.
-
-    For asyncio the two are one number: it accepts as many at once as it lets the kernel hold.
-    """
-
-    def listen(self, backlog: int = KERNEL_WAITING) -> None:
-        """Have the kernel hold as many as it may."""
-        super().listen(KERNEL_WAITING)
 
 
 class DrainingServer(uvicorn.Server):
@@ -63,18 +50,29 @@ class DrainingServer(uvicorn.Server):
         """Start listening, for gRPC too; remember the loop, on which draining will happen."""
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._server.metrics.background_failures.note_of_loop)
-        listeners: list[socket.socket] = [Listener(fileno=one.detach()) for one in sockets or ()]
-        host = listeners[0].getsockname()[0] if listeners else HOST
+        host = sockets[0].getsockname()[0] if sockets else HOST
         self._grpc, port = await start_grpc(self._server, host, self._grpc_port)
         self._server.grpc_port = port
         print(f"gRPC on {host}:{port}", flush=True)
         begin_maintenance(self._server.background, self._server)
-        await super().startup(sockets=listeners)
-        addresses = {"url": f"http://{host}:{one.getsockname()[1]}" for one in listeners}
-        addresses["grpc"] = f"{host}:{port}"
-        self._ready_task = asyncio.create_task(self._when_ready(addresses))
+        await super().startup(sockets=[])
+        self._accepting = [self._accept(listener) for listener in sockets or ()]
+        urls = [f"http://{host}:{one.getsockname()[1]}" for one in sockets or ()]
+        ready = {"url": next(iter(urls), None), "grpc": f"{host}:{port}", "pid": os.getpid()}
+        self._ready_task = asyncio.create_task(self._when_ready(json.dumps(ready)))
 
-    async def _when_ready(self, addresses: dict[str, str]) -> None:
+    def _accept(self, listener: socket.socket) -> Accepting:
+        protocol: Any = self.config.http_protocol_class
+        begin = partial(
+            protocol,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        note = self._server.metrics.background_failures.note
+        return Accepting(listener, begin, self._server.arrivals, note)
+
+    async def _when_ready(self, line: str) -> None:
         """Tell of it where somebody waits for that, and then do what can wait."""
         while not self._server.door.is_ready:
             failure = self._server.versions.failure
@@ -85,12 +83,14 @@ class DrainingServer(uvicorn.Server):
                 return
             await asyncio.sleep(_READY_LOOK_S)
         if self._tells_ready:
-            print(json.dumps({**addresses, "pid": os.getpid()}), flush=True)
+            print(line, flush=True)
         await asyncio.to_thread(import_webrtc)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
         self._server.background.stop()
+        for accepting in self._accepting:
+            accepting.stop()
         grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown
         await asyncio.gather(self._grpc.stop(grace_s), super().shutdown(sockets=sockets))
 
@@ -138,8 +138,7 @@ def configuration(server: Server, is_local: bool) -> uvicorn.Config:
         # uvicorn would take uvloop where another package brought it. That accepts one connection
         # a turn, and a health probe waited 2 s behind three hundred upgrades; this one takes all
         loop="asyncio",
-        backlog=ACCEPTED_AT_ONCE,
-        http=http_protocol(server.limits, places),
+        http=http_protocol(server.limits, places, server.arrivals),
         ws=releasing_protocol(server.limits, places),
         ws_max_size=server.limits.message_bytes,
         # speech frames hardly compress, and every message would cost time

@@ -9,6 +9,9 @@ A clock runs only while the client owes something and the server reads: a head, 
 application asks for. It is looked at in parts. A server that is held up for longer than a part
 counts one, and reads what has arrived before the next; see `gateway.live.fair_timeout`.
 
+Requests and upgrades begin in their turns: each takes milliseconds, and three hundred that came
+together would hold up every live stream for a second. A head alone is parsed in a tenth of one.
+
 Source: RFC 9110, 15.5.9 (408); RFC 6585, 5 (431).
 """
 
@@ -23,6 +26,7 @@ from uvicorn.server import ServerState
 from lab_kit.core.errors import LabError
 from lab_kit.core.ids import RequestId
 from lab_kit.gateway.api.errors import error_response
+from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.connections import Connections
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.public import PROBES
@@ -45,13 +49,15 @@ class Stage(Enum):
     BODY = auto()
 
 
-def http_protocol(limits: Limits, places: Connections) -> type["HttpConnection"]:
+def http_protocol(
+    limits: Limits, places: Connections, arrivals: Arrivals
+) -> type["HttpConnection"]:
     """uvicorn's HTTP protocol with these limits."""
 
     class Limited(HttpConnection):
         pass
 
-    Limited.limits, Limited.places = limits, places
+    Limited.limits, Limited.places, Limited.arrivals = limits, places, arrivals
     return Limited
 
 
@@ -60,6 +66,7 @@ class HttpConnection(HttpToolsProtocol):
 
     limits: Limits
     places: Connections
+    arrivals: Arrivals
 
     def __init__(
         self,
@@ -72,6 +79,7 @@ class HttpConnection(HttpToolsProtocol):
         self._stage = Stage.BETWEEN
         self._has_place = False
         self._is_upgraded = False
+        self._upgrading: asyncio.Task[None] | None = None
         self._headers_too_many = False
         self._asking: RequestResponseCycle | None = None  # whose application waits for its body
         self._unparsed_bytes = 0  # fed since the parser last completed anything
@@ -86,7 +94,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give it a place, or hear whether it is a probe."""
         super().connection_made(transport)
-        self._has_place = self.places.enter(transport, self.client[0] if self.client else "")
+        self._has_place = self.places.enter(transport, self._peer)
         if not self._has_place and not self.places.visit(self):
             self._refuse(full())
             return
@@ -95,18 +103,30 @@ class HttpConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Free everything."""
         super().connection_lost(exc)
+        if self._upgrading is not None:
+            self._upgrading.cancel()
         self._stop_looking()
         self.places.leave(self.transport)
         self.places.end_visit(self)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over, with its place."""
+        """Hand the connection over in its turn, with its place."""
         if not self._has_place:
             self._refuse(full())
             return
         self._is_upgraded = True
         self._stop_looking()
+        self.flow.pause_reading()
+        self._upgrading = self.loop.create_task(self._upgrade())
+
+    async def _upgrade(self) -> None:
+        await self.arrivals.turn(self._peer)
+        self.flow.resume_reading()
         super().handle_websocket_upgrade()
+
+    @property
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
 
     @property
     def is_silent(self) -> bool:
@@ -189,6 +209,8 @@ class HttpConnection(HttpToolsProtocol):
 
         async def serve(scope: Any, *_: Any) -> None:
             is_probe = scope["method"] == "GET" and scope["path"] in PROBES
+            # who asks how the server is does not wait behind its own machine's other calls
+            await self.arrivals.turn(f"probe {self._peer}" if is_probe else self._peer)
             answer = app if self._has_place or is_probe else error_response(full(), RequestId.new())
             await answer(scope, receive, send)
             if cycle.response_started and not cycle.response_complete:

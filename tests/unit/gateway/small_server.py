@@ -10,6 +10,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.server import ServerState
 
+from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.connections import Connections, connections
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.releasing import releasing_protocol
@@ -54,7 +55,7 @@ async def serving(
     places, state = connections(limits), ServerState()
     config = uvicorn.Config(
         app,
-        http=http_protocol(limits, places),
+        http=http_protocol(limits, places, Arrivals()),
         ws=releasing_protocol(limits, places),
         ws_max_size=limits.message_bytes,
         ws_ping_interval=None,

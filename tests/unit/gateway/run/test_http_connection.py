@@ -358,3 +358,67 @@ async def test_an_answer_that_breaks_off_is_not_taken_for_whole(
             with pytest.raises((ConnectionResetError, AssertionError)):
                 assert (await server.answer(GET % b"/")).endswith(b"0\r\n\r\n")
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("head", "status"), [(GET % b"/many", b"200"), (UPGRADE + b"\r\n", b"403")]
+)
+async def test_calls_that_come_together_begin_in_turns(head: bytes, status: bytes) -> None:
+    """Connections are open and say all at once what they want; a probe is the last."""
+    order: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        order.append(scope["path"])
+        turns.append(turn)
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        else:
+            await Application().answer(send, 200, b"")
+
+    turn, turns = 0, []
+    async with serving(app, PATIENT) as server:
+        many = [await server.connect() for _ in range(20)]
+        probe = await server.connect()
+        for _, writer in many:
+            writer.write(head)
+        probe[1].write(GET % b"/healthz")
+        while len(order) < 21:
+            turn += 1
+            await asyncio.sleep(0)
+        for reader, writer in many:
+            assert (await rest(reader, writer)).startswith(b"HTTP/1.1 " + status)
+        assert (await rest(*probe)).startswith(b"HTTP/1.1 200")
+    assert order.index("/healthz") <= 2
+    # an upgrade's application begins in the turn behind its own, beside what then has its turn
+    assert max(Counter(turns).values()) <= 2
+
+
+async def test_a_body_waits_for_no_turn(patient: SmallServer, app: Application) -> None:
+    """It comes in many pieces, and only its head begins a request."""
+    reader, writer = await patient.connect()
+    writer.write(POST % (b"/body", 50_000))
+    for _ in range(50):
+        writer.write(bytes(1_000))
+        await asyncio.sleep(0)
+    assert await reader.readuntil(b"50000 bytes")
+    writer.close()
+
+
+async def test_who_goes_while_waiting_begins_nothing() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["path"])
+        await Application().answer(send, 200, b"")
+
+    async with serving(app, PATIENT) as server:
+        many = [await server.connect() for _ in range(20)]
+        for number, (_, writer) in enumerate(many):
+            writer.write(GET % b"/stays" if number % 2 else GET % b"/goes")
+            if not number % 2:
+                await writer.drain()
+                writer.transport.abort()
+        for reader, writer in many[1::2]:
+            assert (await rest(reader, writer)).startswith(b"HTTP/1.1 200")
+        await until(lambda: server.places.open == 0)
+    assert seen.count("/stays") == 10
