@@ -122,7 +122,12 @@ class HttpConnection(HttpToolsProtocol):
     async def _upgrade(self) -> None:
         await self.arrivals.turn(self._peer)
         self.flow.resume_reading()
-        super().handle_websocket_upgrade()
+        try:
+            super().handle_websocket_upgrade()
+        except Exception as error:
+            # nothing else would end it: its clock has stopped, and nobody reads it
+            self.transport.abort()
+            self.loop.call_exception_handler({"message": "an upgrade failed", "exception": error})
 
     @property
     def _peer(self) -> str:

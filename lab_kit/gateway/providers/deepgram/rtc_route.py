@@ -24,11 +24,12 @@ _LIBRARY = "aiortc"
 def rtc_routes(door: Door, streams: StreamServices, failures: Failures) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter()
+    is_installed = find_spec(_LIBRARY) is not None
 
     @router.post(deepgram.RTC_PATH)
     async def offer(request: Request) -> Response:
         """Answer an offer; the stream runs until one side ends it. The query is Deepgram's."""
-        if find_spec(_LIBRARY) is None:
+        if not is_installed:
             async with door.open(http_call(request)):
                 raise NotInstalled.extra("WebRTC", "aiortc", "rtc")
         # on a thread, because others are served meanwhile

@@ -87,9 +87,9 @@ ServerWith = Callable[..., Server]
 def server_with(tmp_path: Path) -> Iterator[ServerWith]:
     made: list[Server] = []
 
-    def make(limits: Limits, engine: ScriptedEngine | None = None, key: str | None = KEY) -> Server:
+    def make(limits: Limits, engine: ScriptedEngine | None = None) -> Server:
         chosen = engine or ScriptedEngine("so")
-        server = server_at(tmp_path, lambda _: recognizer(chosen), key, limits)
+        server = server_at(tmp_path, lambda _: recognizer(chosen), KEY, limits)
         made.append(server)
         wait_until(lambda: server.door.is_ready)
         return server

@@ -6,6 +6,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from small_server import HANG_S, UPGRADE, SmallServer, rest, serving, until
 
 from lab_kit.gateway.door.connections import connections
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.live.releasing import ReleasingConnection
 from lab_kit.gateway.run.http_connection import MOST_HEADERS, MOST_PIPELINED, PROBES
 
 PATIENT = Limits(unreceived_s=HANG_S, unsent_s=HANG_S, head_bytes=1_000)
@@ -422,3 +424,19 @@ async def test_who_goes_while_waiting_begins_nothing() -> None:
             assert (await rest(reader, writer)).startswith(b"HTTP/1.1 200")
         await until(lambda: server.places.open == 0)
     assert seen.count("/stays") == 10
+
+
+async def test_an_upgrade_that_fails_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("a defect of ours")
+
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    monkeypatch.setattr(ReleasingConnection, "connection_made", fail)
+    async with serving(Application(), PATIENT) as server:
+        reader, writer = await server.connect()
+        writer.write(UPGRADE + b"\r\n")
+        with suppress(ConnectionResetError):
+            assert await rest(reader, writer) == b""
+        await until(lambda: server.places.open == 0)
+    assert "a defect of ours" in str(told[0]["exception"])
