@@ -24,8 +24,8 @@ WATCH = f"""() => {{
     const seen = [];
     let plot = null, draws = 0;
     const look = () => {{
-        if (!plot.data?.[0] || !plot.layout?.shapes?.length) return;
-        const points = plot.data[0].x?.length ?? 0;
+        if (!plot._fullData?.[0] || !plot.layout?.shapes?.length) return;
+        const points = plot._fullData[0].x?.length ?? 0;  // decoded, unlike in data
         if (points === seen.at(-1)?.points) return;
         const box = plot.getBoundingClientRect();
         const panel = plot.closest('.jp-OutputArea-output')?.getBoundingClientRect();
@@ -62,13 +62,15 @@ WATCH = f"""() => {{
 over before somebody outside has looked twice. No timer has a part in it: on a busy machine a page
 that draws all the time runs none."""
 PLOTS = f"""() => [...document.querySelectorAll('{PLOT}')].map(one => [
-    typeof one.on, one.data?.length, one.data?.[0]?.x?.length, one.layout?.shapes?.length,
+    typeof one.on, one.data?.length, one._fullData?.[0]?.x?.length, one.layout?.shapes?.length,
     !!one.closest('.jp-OutputArea-output'), !!one.querySelector('svg.main-svg'), one.className,
 ])"""
 """What there is of plots, for whoever asks why none was noted."""
 SEEN = "seen"
 """The file that a test writes once it has seen the plot move. A notebook repeats a short run until
 then: on a busy machine a page may load plotly for longer than the run takes."""
+SLOWNESS = 8
+"""A page this many times slower needs about ten seconds for plotly's code."""
 HANG_S = 240.0
 """Only reached when something hangs."""
 
@@ -99,6 +101,23 @@ def test_live_moves_and_leaves_a_picture(lab: Lab, open_notebook: Open) -> None:
     look_at_all(notebook)
 
 
+def test_a_slow_page_shows_it_too(lab: Lab, open_notebook: Open) -> None:
+    """Though it needs longer for plotly's code than anywidget's limit of two seconds."""
+    write_notebook(
+        lab,
+        "slow.ipynb",
+        "from lab_kit import Bench, show\nbench = Bench.start()",
+        "run = show.live(bench)",
+        "print('the cell has returned', run.is_running)",
+    )
+    notebook = open_notebook("slow.ipynb")
+    notebook.page.context.new_cdp_session(notebook.page).send(
+        "Emulation.setCPUThrottlingRate", {"rate": SLOWNESS}
+    )
+    notebook.run_all()
+    assert_live_moves(notebook)
+
+
 def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
     write_notebook(
         lab,
@@ -112,6 +131,10 @@ def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
     page = notebook.page
     page.get_by_text("the cell has returned True").wait_for(timeout=180_000)
     assert_live_moves(notebook)
+    page.set_viewport_size({"width": 900, "height": 900})
+    eventually("the plot is as wide as the page lets it be", lambda: fits(notebook, 900))
+    page.set_viewport_size({"width": 1280, "height": 900})
+    eventually("and so again", lambda: fits(notebook, 1280))
     page.locator(".jupyter-button", has_text="Stop").click()
     page.locator(PLOT).wait_for(state="detached")
     assert page.locator(".lab-live-status").inner_text() == "ended"
@@ -273,6 +296,19 @@ def watched(notebook: NotebookPage, said: str = "") -> list[dict[str, Any]]:
     assert seen[-1]["right"] >= 0
     assert seen[-1]["width"] > 600
     return seen
+
+
+def fits(notebook: NotebookPage, width_px: int) -> bool:
+    """Whether the plot's drawing is as wide as its place, and no wider than the output's."""
+    drawn, place, output = (
+        notebook.page.locator(where).first.bounding_box()
+        for where in (f"{PLOT} svg.main-svg", PLOT, f".jp-OutputArea-output:has({PLOT})")
+    )
+    assert drawn
+    assert place
+    assert output
+    is_wide = output["width"] > width_px / 2
+    return is_wide and drawn["width"] == place["width"] <= output["width"] < width_px
 
 
 def look_at_all(notebook: NotebookPage) -> None:

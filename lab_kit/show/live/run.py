@@ -37,8 +37,7 @@ _DRAWS_PER_S_ON_FEW_CORES = 4
 _FEW_CORES = 2
 _BUSY_DRAWS_PER_S = 1
 _BUSY_PERCENT = 90.0
-"""Where all cores are in use a picture gives way. A page that needs longer for an update than there
-is between two falls ever further behind, until it shows nothing of a run that is over."""
+"""Where all cores are in use a picture gives way to what is measured."""
 _STOP_TIMEOUT_S = 5.0
 _JOIN_S = 0.2
 

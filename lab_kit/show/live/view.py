@@ -1,9 +1,7 @@
 """The widgets of a live run: a button, the growing transcript, a moving plot, percentiles.
 
-Drawn with `go.Scatter`, a fixed range and one batched update a tick. The width is left to the
-page, which plotly measures anew only when the layout changes: the moving line at *now* sees to
-that, and shows in silences that the run goes on. The pane of the transcript is laid out from its
-end, so that it always shows the newest.
+The plot has a fixed range, and a line at *now* that shows in silences that the run goes on. The
+pane of the transcript is laid out from its end, so that it always shows the newest.
 """
 
 from collections.abc import Callable
@@ -16,6 +14,7 @@ import plotly.graph_objects as go
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.figures import NEVER
+from lab_kit.show.draw.moving_plot import MovingPlot
 from lab_kit.show.latency.transcript import final_html, interim_html
 from lab_kit.show.live.report import FRESHNESS_LABEL, final_label, summary_html
 from lab_kit.show.live.state import LiveState, Point, with_gaps
@@ -52,7 +51,8 @@ class LiveView:
     ) -> None:
         self._device = device
         self._window_s = window_s
-        self._figure: go.FigureWidget | None = None
+        self._figure = go.Figure()
+        self._plot: MovingPlot | None = None
         self._button = widgets.Button(layout=widgets.Layout(flex="0 0 96px"))
         self._button.on_click(lambda _: on_click())
         self._status = widgets.HTML()
@@ -77,23 +77,24 @@ class LiveView:
         self._button.disabled = holds_cell
         self._transcript.value = _pane("")
         self._summary.value = self._alarm.value = ""
-        self.widget.children = (*self._fixed, self._figure, self._summary)
+        self._plot = MovingPlot(self._figure)
+        self.widget.children = (*self._fixed, self._plot, self._summary)
 
     def draw(self, state: LiveState, now_s: float) -> None:
         """Everything as of now."""
         self._set_transcript(state)
         self._summary.value = summary_html(state, self._device)
         start_s = max(0.0, now_s - self._window_s)
-        if self._figure is None:
+        if self._plot is None:
             return
-        with self._figure.batch_update():
-            self._figure.layout.xaxis.range = (start_s, start_s + self._window_s)
-            self._figure.layout.shapes[_NOW].update(x0=now_s, x1=now_s)
-            _put(self._figure.data[0], *_line(state.freshness, start_s))
-            finals = [p for p in state.finals if p.at_s >= start_s and p.delay_s < NEVER]
-            _put(self._figure.data[1], *_line_of(finals))
-            symbols = ["triangle-up" if ms(p.delay_s) > HIGHEST_MS else "diamond" for p in finals]
-            self._figure.data[1].marker.symbol = symbols
+        self._figure.layout.xaxis.range = (start_s, start_s + self._window_s)
+        self._figure.layout.shapes[_NOW].update(x0=now_s, x1=now_s)
+        _put(self._figure.data[0], *_line(state.freshness, start_s))
+        finals = [p for p in state.finals if p.at_s >= start_s and p.delay_s < NEVER]
+        _put(self._figure.data[1], *_line_of(finals))
+        symbols = ["triangle-up" if ms(p.delay_s) > HIGHEST_MS else "diamond" for p in finals]
+        self._figure.data[1].marker.symbol = symbols
+        self._plot.show(self._figure)
 
     def stopping(self) -> None:
         """Say that the last results are on their way."""
@@ -107,7 +108,9 @@ class LiveView:
         if error is not None:
             self._alarm.value = _alarm(error)
         self.widget.children = self._fixed
-        self._figure = None
+        if self._plot is not None:
+            self._plot.close()
+        self._plot = None
 
     def _look(self, label: str, icon: str, status: str) -> None:
         self._button.description = label
@@ -122,8 +125,8 @@ class LiveView:
         self._transcript.value = _pane("".join(lines))
 
 
-def _figure(state: LiveState, window_s: float) -> go.FigureWidget:
-    figure = go.FigureWidget(
+def _figure(state: LiveState, window_s: float) -> go.Figure:
+    figure = go.Figure(
         [
             go.Scatter(
                 mode="lines+markers",
@@ -166,7 +169,7 @@ def _legend(state: LiveState) -> str:
     )
 
 
-def _write_above(figure: go.FigureWidget, text: str, y: float, side: str) -> None:
+def _write_above(figure: go.Figure, text: str, y: float, side: str) -> None:
     """Words above the plot, where they cover no point."""
     figure.add_annotation(
         text=text,

@@ -28,6 +28,7 @@ from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import DisplayHandle, show_drawing, svg_bundle
 from lab_kit.show.draw.figures import NEVER, percentile_ms
+from lab_kit.show.draw.moving_plot import MovingPlot
 from lab_kit.show.live.run import can_click
 from lab_kit.show.live.state import LiveState, Point
 from lab_kit.show.load.load import HIGHEST_MS, ZERO, draw_load, tabulate_load
@@ -129,8 +130,9 @@ class _Screen:
 
     def __init__(self, title: str, device: str, plan: CallPlan) -> None:
         self._figure = _figure(title, device, plan)
+        self._plot = MovingPlot(self._figure)
         self._line = widgets.HTML()
-        self._box = widgets.VBox([self._figure, self._line], layout=widgets.Layout(width="100%"))
+        self._box = widgets.VBox([self._plot, self._line], layout=widgets.Layout(width="100%"))
         display(self._box)  # type: ignore[no-untyped-call]
         self._picture, self._table = DisplayHandle.reserve(), DisplayHandle.reserve()
 
@@ -138,12 +140,12 @@ class _Screen:
         self, now_s: float, finals: list[Point], streams: list[tuple[float, int]], refused: int
     ) -> None:
         """Everything as of now."""
-        with self._figure.batch_update():
-            self._figure.data[0].x = np.array([point.at_s for point in finals])
-            delays_ms = ms(1) * np.array([point.delay_s for point in finals])
-            self._figure.data[0].y = np.minimum(delays_ms, HIGHEST_MS)
-            self._figure.data[1].x = np.array([at_s for at_s, _ in streams])
-            self._figure.data[1].y = np.array([count for _, count in streams])
+        self._figure.data[0].x = np.array([point.at_s for point in finals])
+        delays_ms = ms(1) * np.array([point.delay_s for point in finals])
+        self._figure.data[0].y = np.minimum(delays_ms, HIGHEST_MS)
+        self._figure.data[1].x = np.array([at_s for at_s, _ in streams])
+        self._figure.data[1].y = np.array([count for _, count in streams])
+        self._plot.show(self._figure)
         latest = [point.delay_s for point in finals if point.at_s >= now_s - _LAST_S]
         late = sum(point.delay_s == NEVER for point in finals)
         self._line.value = (
@@ -155,6 +157,7 @@ class _Screen:
     def end(self, svg: str, table: str) -> None:
         """The still picture takes the place of the moving one."""
         self._box.children = ()
+        self._plot.close()
         self._picture.fill(svg_bundle(svg))
         self._table.fill({"text/plain": table})
 
@@ -166,9 +169,9 @@ def _most(plan: CallPlan) -> int:
     return max(accumulate(change for _, change in sorted(begins + ends)))
 
 
-def _figure(title: str, device: str, plan: CallPlan) -> go.FigureWidget:
+def _figure(title: str, device: str, plan: CallPlan) -> go.Figure:
     most = _most(plan)
-    figure = go.FigureWidget(
+    figure = go.Figure(
         [
             go.Scatter(mode="markers", marker={"color": theme.STAGE_COLORS[INFERENCE], "size": 7}),
             go.Scatter(

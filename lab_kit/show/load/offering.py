@@ -26,6 +26,7 @@ from lab_kit.experiments.load import (
 )
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.moving_plot import MovingPlot
 from lab_kit.show.live.run import can_click, draw_period_s
 from lab_kit.show.load.frontier import ZERO
 from lab_kit.show.load.offered import offered, strips
@@ -74,7 +75,8 @@ class LiveFigure:
         self._ended: deque[tuple[float, OfferedRequest]] = deque()
         self._stopping = Event()
         self.figure = _figure(plan.seconds, watching.taken(), title)
-        display(self.figure)  # type: ignore[no-untyped-call]
+        self._plot = MovingPlot(self.figure)
+        display(self._plot)  # type: ignore[no-untyped-call]
         self._thread = Thread(target=self._run, name="lab-offering", daemon=True)
         self._thread.start()
 
@@ -86,23 +88,23 @@ class LiveFigure:
         """Take the picture away."""
         self._stopping.set()
         self._thread.join()
-        self.figure.close()
+        self._plot.close()
 
     def draw(self) -> None:
         """Everything until now, in one update."""
         ended = list(self._ended)
         lines = strips(self._watching.taken())
-        with self.figure.batch_update():
-            dots = self.figure.data[0]
-            dots.x = np.array([due_s for due_s, _ in ended])
-            dots.y = np.array([min(ms(r.latency_s), HIGHEST_MS) for _, r in ended])
-            dots.marker.symbol = [_symbol(request) for _, request in ended]
-            names = self.figure.layout.annotations
-            for row, (name, most, line) in enumerate(lines):
-                trace = self.figure.data[1 + row]
-                trace.x = np.array([at_s for at_s, _ in line])
-                trace.y = np.array([value / most for _, value in line])
-                names[row].text = name
+        dots = self.figure.data[0]
+        dots.x = np.array([due_s for due_s, _ in ended])
+        dots.y = np.array([min(ms(r.latency_s), HIGHEST_MS) for _, r in ended])
+        dots.marker.symbol = [_symbol(request) for _, request in ended]
+        names = self.figure.layout.annotations
+        for row, (name, most, line) in enumerate(lines):
+            trace = self.figure.data[1 + row]
+            trace.x = np.array([at_s for at_s, _ in line])
+            trace.y = np.array([value / most for _, value in line])
+            names[row].text = name
+        self._plot.show(self.figure)
 
     def _run(self) -> None:
         while not self._stopping.wait(draw_period_s()):
@@ -115,9 +117,9 @@ def _symbol(request: OfferedRequest) -> str:
     return "triangle-up" if ms(request.latency_s) > HIGHEST_MS else "circle"
 
 
-def _figure(seconds: float, device: DeviceRecord, title: str) -> go.FigureWidget:
+def _figure(seconds: float, device: DeviceRecord, title: str) -> go.Figure:
     names = [name for name, _, _ in strips(device)]
-    figure = go.FigureWidget(
+    figure = go.Figure(
         [
             go.Scatter(mode="markers", marker={"color": theme.STAGE_COLORS[INFERENCE], "size": 8}),
             *(
@@ -155,6 +157,6 @@ def _figure(seconds: float, device: DeviceRecord, title: str) -> go.FigureWidget
     return figure
 
 
-def _write(figure: go.FigureWidget, text: str, x: float, y: float) -> None:
+def _write(figure: go.Figure, text: str, x: float, y: float) -> None:
     place = {"x": x, "y": y, "xanchor": "left" if x == 0 else "right", "yanchor": "bottom"}
     figure.add_annotation(text=text, xref="paper", yref="paper", showarrow=False, **place)
