@@ -23,18 +23,28 @@ function plotly(code) {
   return globalThis.labKitPlotly;
 }
 
+const longestWaitMs = 1000;
+
 async function render({ model, el }) {
   const Plotly = await plotly(model.get("_plotly_code"));
-  let asked = 0;
+  let frame = 0;
+  let askedMs = 0;
   const draw = () => {
-    asked = 0;
-    if (!el.clientWidth) return; // not on the page yet, or in a hidden tab
+    cancelAnimationFrame(frame);
+    frame = 0;
+    if (!el.clientWidth) return; // not on the page yet, or in a tab that is not shown
     const { data, layout } = model.get("figure");
     Plotly.react(el, data, layout);
   };
-  // Figures that came while the page was busy are left out: only the newest is drawn.
+  // Figures that came while the page was busy are left out: only the newest is drawn. A page may be
+  // so busy with what comes that it never gets to a frame; it draws once a second all the same.
   const ask = () => {
-    asked ||= requestAnimationFrame(draw);
+    if (!frame) {
+      frame = requestAnimationFrame(draw);
+      askedMs = performance.now();
+    } else if (!document.hidden && performance.now() - askedMs > longestWaitMs) {
+      draw();
+    }
   };
   const fit = () => {
     ask();
@@ -44,7 +54,7 @@ async function render({ model, el }) {
   model.on("change:figure", ask);
   widths.observe(el);
   return () => {
-    cancelAnimationFrame(asked);
+    cancelAnimationFrame(frame);
     widths.disconnect();
     Plotly.purge(el);
   };
