@@ -19,6 +19,7 @@ from server_process import (
     speech,
     talk,
 )
+from websockets.asyncio.client import ClientConnection
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
@@ -74,8 +75,13 @@ async def quickly(bench: Bench, clip: str) -> tuple[list[str], set[str]]:
     """What a stream hears that is sent faster than it was spoken, and from which versions."""
     async with raw_stream(bench.url, KEY) as socket:
         await talk(socket, speech(clip))
-        await socket.send('{"type":"CloseStream"}')
-        messages, code, _ = await rest_of(socket)
+        return await ended(socket)
+
+
+async def ended(socket: ClientConnection) -> tuple[list[str], set[str]]:
+    """What the stream heard until now, and from which versions; it is closed."""
+    await socket.send('{"type":"CloseStream"}')
+    messages, code, _ = await rest_of(socket)
     assert code == 1000
     results = [m for m in messages if m["type"] == "Results"]
     versions = {m["metadata"]["model_info"]["version"] for m in results}
@@ -118,16 +124,21 @@ async def test_a_swap_under_live_streams_loses_and_doubles_no_word(calm: Bench) 
 async def test_a_stream_keeps_its_version_while_that_is_unloaded(calm: Bench) -> None:
     second = await loaded(calm)
     await calm.operator.set_label("production", second)
-    stream = asyncio.create_task(calm.stream(datasets.clip(SHORT)))
-    await eventually(lambda: metrics(calm.url, second).get("lab_streams") == 1, "streaming")
-    with pytest.raises(VersionConflict, match="carries production"):
-        await calm.operator.unload_version(second)
-    await calm.operator.set_label("production", 1)
-    draining = await calm.operator.unload_version(second)
-    assert (draining.state, draining.in_flight) == ("draining", 1)
-    call = await stream
-    assert call.versions == (str(second),)
-    assert words(call) == (await quickly(calm, SHORT))[0]
+    keep_alive, data = '{"type":"KeepAlive"}', speech(SHORT)
+    async with raw_stream(calm.url, KEY) as socket:
+        await talk(socket, data[: len(data) // 2])
+        await eventually(lambda: metrics(calm.url, second).get("lab_streams") == 1, "streaming")
+        await socket.send(keep_alive)
+        with pytest.raises(VersionConflict, match="carries production"):
+            await calm.operator.unload_version(second)
+        await socket.send(keep_alive)
+        await calm.operator.set_label("production", 1)
+        await socket.send(keep_alive)
+        draining = await calm.operator.unload_version(second)
+        assert (draining.state, draining.in_flight) == ("draining", 1)
+        await talk(socket, data[len(data) // 2 :])
+        heard = await ended(socket)
+    assert heard == ((await quickly(calm, SHORT))[0], {str(second)})
     async with asyncio.timeout(HANG_S):
         while (await state_of(calm, second)).state != "unloaded":
             await asyncio.sleep(0.05)
