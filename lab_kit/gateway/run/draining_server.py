@@ -43,6 +43,7 @@ class DrainingServer(uvicorn.Server):
         self._grpc_port = grpc_port
         self._tells_ready = tells_ready
         self.failure: str | None = None
+        self._app: Any = config.app
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signalled = False
 
@@ -85,6 +86,7 @@ class DrainingServer(uvicorn.Server):
         if self._tells_ready:
             print(line, flush=True)
         await asyncio.to_thread(import_webrtc)
+        await asyncio.to_thread(self._app.openapi)  # kept; else made while others wait
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""

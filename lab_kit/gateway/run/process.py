@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
+from pydantic import BaseModel
+
 from lab_kit.core.child_process import bind, stop_with_parent
 from lab_kit.core.errors import InvalidParameter, LabError, ServerFailed
 from lab_kit.core.memory import return_last_blocks
@@ -67,6 +69,7 @@ def _listen(
     metrics: Metrics,
 ) -> None:
     # here, because the version is loading meanwhile: each of the two takes most of a second
+    _import_fastapi()
     from lab_kit.gateway.observe.dead_letters import DeadLetters
     from lab_kit.gateway.observe.tracing import Spans
     from lab_kit.gateway.run.draining_server import DrainingServer, configuration
@@ -99,6 +102,19 @@ def _listen(
             )
     finally:
         server.stop()
+
+
+def _import_fastapi() -> None:
+    """Import it without building its models of OpenAPI's documents.
+
+    That takes a third of its import. They are built when the document is, after the server is
+    ready.
+    """
+    BaseModel.model_config["defer_build"] = True
+    try:
+        import fastapi  # noqa: F401
+    finally:
+        del BaseModel.model_config["defer_build"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
