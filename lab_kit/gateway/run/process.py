@@ -68,6 +68,8 @@ def _listen(
     versions: Versions,
     metrics: Metrics,
 ) -> None:
+    # what imports make stays, and looking through it on the way takes a tenth of them
+    gc.disable()
     # here, because the version is loading meanwhile: each of the two takes most of a second
     _import_fastapi()
     from lab_kit.gateway.observe.dead_letters import DeadLetters
@@ -95,6 +97,7 @@ def _listen(
         # what is there now stays: to look through it takes the collector a tenth of a second, and
         # nobody is served meanwhile
         gc.freeze()
+        gc.enable()
         listening.run(sockets=[listener])
         if listening.failure is not None:
             raise ServerFailed(
