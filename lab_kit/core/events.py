@@ -34,6 +34,7 @@ class StreamOptions:
         speech_events: whether `SpeechStarted` is wanted.
         priority_class: how urgent the stream is, against others'.
         postprocess: optional steps that results go through, as `stream.sink.steps.STEPS` lists.
+        interim_words: whether interims carry the times of their words, as finals do.
     """
 
     encoding: str = "linear16"
@@ -45,6 +46,7 @@ class StreamOptions:
     speech_events: bool = True
     priority_class: PriorityClass = PriorityClass.INTERACTIVE
     postprocess: tuple[str, ...] = ()
+    interim_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,20 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word as it is written in a text, punctuation included, and when it sounded.
+
+    Attributes:
+        confidence: geometric mean of its tokens' probabilities, in [0, 1].
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Interim:
     """The segment's text so far; the next interim or the final may revise it.
 
@@ -85,6 +101,7 @@ class Interim:
         sequence: counts the results of one stream, interims and finals together.
         stable_chars: length of the prefix that two successive passes agree on.
         confidence: geometric mean of the token probabilities, in [0, 1].
+        words: those of the text with their times, where the client asked for them.
     """
 
     sequence: int
@@ -94,6 +111,7 @@ class Interim:
     stable_chars: int
     confidence: float
     timing: Timing
+    words: tuple[TimedWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +122,7 @@ class Final:
         endpoint: true when an endpoint closed the segment, false when its length or the end of
             the stream did.
         requested: true when the client asked for it (`Finalize`).
+        words: those of the text, with their times.
     """
 
     sequence: int
@@ -114,6 +133,7 @@ class Final:
     endpoint: bool
     requested: bool
     timing: Timing
+    words: tuple[TimedWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

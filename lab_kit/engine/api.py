@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.core.events import ModelInfo, PriorityClass
+from lab_kit.core.events import ModelInfo, PriorityClass, TimedWord
 from lab_kit.core.ids import StreamId
 
 
@@ -36,6 +36,8 @@ class DecodeRequest:
         stream: whose request it is; within a class streams take turns. None is nobody's.
         priority_class: which class's share of the device it is done with (`fairness`).
         is_private: its words may be compared with others', but not kept.
+        wants_words: whether the times of its words are wanted; they take half a millisecond a
+            second of sound.
     """
 
     audio: FloatArray
@@ -46,6 +48,7 @@ class DecodeRequest:
     stream: StreamId | None = None
     priority_class: PriorityClass = PriorityClass.INTERACTIVE
     is_private: bool = False
+    wants_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Hypothesis:
         drafted, accepted: tokens that were offered to it, and those of them that it agreed with.
         reused: positions that its latest start found in the cache.
         preempted: times that it lost its place in the cache and started again.
+        words: of the text, with times from the audio's first sample, where they were wanted.
     """
 
     text: str
@@ -78,6 +82,7 @@ class Hypothesis:
     accepted: int = 0
     reused: int = 0
     preempted: int = 0
+    words: tuple[TimedWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,8 +289,20 @@ class EngineLoop:
                 return {work.sequences[0]: error}
             alone = [self._tried(Work(work.state, (s,))) for s in work.sequences]
             return {s: e for failures in alone for s, e in failures.items()}
+        failures = self._timed(work.sequences)
         _share_time(work, time.perf_counter_ns() - began_ns)
-        return {}
+        return failures
+
+    def _timed(self, sequences: tuple[Sequence, ...]) -> dict[Sequence, Exception]:
+        """Find the words' times of those that are done; names those for whom that fails."""
+        failures: dict[Sequence, Exception] = {}
+        for sequence in sequences:
+            if sequence.state is SequenceState.DONE and sequence.request.wants_words:
+                try:
+                    sequence.words = self._runner.word_times(sequence)
+                except Exception as error:  # tokens that the runner cannot spell, say
+                    failures[sequence] = error
+        return failures
 
     def _answer(self, ended: "list[tuple[Sequence, Future[Hypothesis]]]") -> None:
         for sequence, future in ended:
@@ -324,6 +336,7 @@ class EngineLoop:
             accepted=sequence.accepted,
             reused=sequence.reused,
             preempted=sequence.preempted,
+            words=sequence.words,
         )
 
 

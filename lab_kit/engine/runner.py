@@ -4,19 +4,25 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import Protocol
 
+import numpy as np
+
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.events import TimedWord
 from lab_kit.engine.work import Sequence, SequenceState, Traits, Work
 from lab_kit.models.choice import Choice
 from lab_kit.models.moonshine.model import (
     BEGIN_TOKEN,
     END_TOKEN,
+    FRAMES,
     DecodeBatch,
     EncodedAudio,
     Moonshine,
+    aligning_keys,
     join,
     select,
     truncate,
 )
+from lab_kit.models.word_times import attention, timed_words
 
 
 class Runner(Protocol):
@@ -69,6 +75,10 @@ class Runner(Protocol):
         """What the sequence says so far."""
         ...
 
+    def word_times(self, sequence: Sequence) -> tuple[TimedWord, ...]:
+        """The words of that text, and when they sounded; before it is forgotten."""
+        ...
+
     def forget(self, sequence: Sequence) -> None:
         """Free everything held for the sequence."""
         ...
@@ -119,6 +129,18 @@ class MoonshineRunner:
     def text(self, sequence: Sequence) -> str:
         """The words of the sequence's tokens."""
         return self._model.text(sequence.tokens)
+
+    def word_times(self, sequence: Sequence) -> tuple[TimedWord, ...]:
+        """The same words, with times."""
+        batch, row = self._rows[sequence.number]
+        return timed_words(
+            self.text(sequence),
+            self._model.pieces(sequence.tokens),
+            sequence.log_probabilities,
+            attention(np.stack(sequence.queries, axis=1), aligning_keys(batch, row)),
+            sequence.request.audio,
+            FRAMES,
+        )
 
     def forget(self, sequence: Sequence) -> None:
         """Drop the sequence's frames and cache row."""
@@ -192,6 +214,7 @@ def accept(sequence: Sequence, choices: Iterable[Choice], end_token: int) -> Non
             return
         sequence.tokens.append(choice.token)
         sequence.log_probabilities.append(choice.log_probability)
+        sequence.queries.append(choice.query)
         if len(sequence.tokens) >= sequence.limit:
             sequence.truncated = True
             sequence.state = SequenceState.DONE

@@ -5,6 +5,9 @@ the cache does not hold of it yet. So sequences at any position share a pass, an
 place feeds all it has said so far and goes on.
 """
 
+import numpy as np
+
+from lab_kit.core.events import TimedWord
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.drafting import NgramDraft
 from lab_kit.engine.kv import KvCache
@@ -12,7 +15,15 @@ from lab_kit.engine.runner import accept, agreeing, count_draft
 from lab_kit.engine.work import Sequence, SequenceState, Traits, Work
 from lab_kit.models.choice import Choice
 from lab_kit.models.kv_pool import KvPool
-from lab_kit.models.whisper.model import CLIP_S, DecodeRow, EncodedSpeech, Whisper
+from lab_kit.models.whisper.model import (
+    CLIP_S,
+    FRAMES,
+    DecodeRow,
+    EncodedSpeech,
+    Whisper,
+    aligning_keys,
+)
+from lab_kit.models.word_times import attention, timed_words
 
 
 class WhisperRunner:
@@ -73,6 +84,18 @@ class WhisperRunner:
     def text(self, sequence: Sequence) -> str:
         """The words of the sequence's tokens."""
         return self._model.text(sequence.tokens)
+
+    def word_times(self, sequence: Sequence) -> tuple[TimedWord, ...]:
+        """The same words, with times."""
+        keys = aligning_keys(self._encoded[sequence.number])
+        return timed_words(
+            self.text(sequence),
+            self._model.pieces(sequence.tokens),
+            sequence.log_probabilities,
+            attention(np.stack(sequence.queries, axis=1), keys),
+            sequence.request.audio,
+            FRAMES,
+        )
 
     def forget(self, sequence: Sequence) -> None:
         """Drop the sequence's frames; its slots are the scheduler's to free."""

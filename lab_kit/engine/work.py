@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeAlias
 
-from lab_kit.core.events import PriorityClass
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.events import PriorityClass, TimedWord
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import INTERIM_SHARE, DecodeRequest, Priority
 
@@ -37,6 +38,7 @@ class Sequence:
         position: decoder positions computed so far.
         draft: tokens to be checked in its next pass.
         reused: positions that its start found in the cache.
+        queries: what each of its tokens asked the sound with; see `models.choice`.
     """
 
     number: int
@@ -54,6 +56,8 @@ class Sequence:
     position: int = 0
     tokens: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
+    queries: list[FloatArray] = field(default_factory=list)
+    words: tuple[TimedWord, ...] = ()
     draft: tuple[int, ...] = ()
     truncated: bool = False
     steps: int = 0

@@ -1,7 +1,7 @@
 """Events as plain values and back: what our own client needs and no provider's message has.
 
-The text is left out, since every dialect has a place for it. A provider's SDK ignores the rest, as
-it ignores whatever it does not know.
+The text is left out, since every dialect has a place for it; not every one has for words. A
+provider's SDK ignores the rest, as it ignores whatever it does not know.
 """
 
 from dataclasses import asdict
@@ -14,6 +14,7 @@ from lab_kit.core.events import (
     Interim,
     SpeechStarted,
     StreamEnded,
+    TimedWord,
     Timing,
     UtteranceEnd,
 )
@@ -24,7 +25,10 @@ _KINDS: dict[str, Any] = {
 
 
 def described(event: Event, sent_ns: int, version: str) -> dict[str, Any]:
-    """An event without its text, when it was sent, and which version of the model spoke."""
+    """An event without its text, when it was sent, and which version of the model spoke.
+
+    Its words, if it has any, are there with their times.
+    """
     values = {name: value for name, value in asdict(event).items() if name != "text"}
     return {"kind": type(event).__name__, "sent_ns": sent_ns, "version": version, **values}
 
@@ -40,7 +44,8 @@ def event_of(description: dict[str, Any], text: str = "") -> tuple[Event, int, s
         kind = _KINDS[values.pop("kind")]
         sent_ns, version = values.pop("sent_ns"), values.pop("version")
         if kind in (Interim, Final):
-            values |= {"text": text, "timing": Timing(**values["timing"])}
+            words = tuple(TimedWord(**word) for word in values["words"])
+            values |= {"text": text, "timing": Timing(**values["timing"]), "words": words}
         return kind(**values), sent_ns, version
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidMessage(

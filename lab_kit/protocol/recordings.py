@@ -8,17 +8,33 @@ LINES = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word as it is written, punctuation included, and when it sounded.
+
+    Attributes:
+        confidence: in [0, 1].
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of speech; times count from the recording's beginning.
 
     Attributes:
         confidence: of its words, in [0, 1].
+        words: those of the text, in order.
     """
 
     start_s: float
     end_s: float
     text: str
     confidence: float
+    words: tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)

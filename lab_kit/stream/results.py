@@ -2,11 +2,12 @@
 
 import math
 
-from lab_kit.core.events import Final, Interim, Timing
+from lab_kit.core.events import Final, Interim, TimedWord, Timing
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import Hypothesis
 from lab_kit.stream.segment import Closing, PendingDecode, Segment, Trigger
 from lab_kit.stream.stability import VisibleText, without_stutter
+from lab_kit.stream.words import carried, shifted
 
 
 def at_s(sample: int) -> float:
@@ -30,6 +31,7 @@ def interim_of(
         stable_chars=visible.stable_chars,
         confidence=_confidence(hypothesis),
         timing=_timing(pending.trigger, hypothesis),
+        words=_words(segment, hypothesis, visible.text, at_s(pending.end_sample)),
     )
 
 
@@ -39,15 +41,17 @@ def final_of(sequence: int, segment: Segment, hypothesis: Hypothesis, closing: C
     if hypothesis.truncated:
         # running into the limit means that the decoder repeats itself
         text = " ".join(without_stutter(text.split()))
+    end_s = at_s(segment.speech_end_sample)
     return Final(
         sequence=sequence,
         start_s=at_s(segment.onset_sample),
-        end_s=at_s(segment.speech_end_sample),
+        end_s=end_s,
         text=text,
         confidence=_confidence(hypothesis),
         endpoint=closing.endpoint,
         requested=closing.requested,
         timing=_timing(closing.trigger, hypothesis),
+        words=_words(segment, hypothesis, text, end_s),
     )
 
 
@@ -57,6 +61,14 @@ def empty_final(sequence: int, trigger: Trigger) -> Final:
     stamps = (trigger.decided_ns,) * 3
     timing = Timing(now_s, trigger.received_ns, trigger.decided_ns, *stamps, compute_ns=0)
     return Final(sequence, now_s, now_s, "", 0.0, False, True, timing)
+
+
+def _words(
+    segment: Segment, hypothesis: Hypothesis, text: str, end_s: float
+) -> tuple[TimedWord, ...]:
+    """Those of a text that begins as the hypothesis does, on the stream's clock."""
+    heard = shifted(hypothesis.words, at_s(segment.start_sample), end_s)
+    return carried(heard[: len(text.split())], text)
 
 
 def _confidence(hypothesis: Hypothesis) -> float:

@@ -277,16 +277,18 @@ class StreamSession:
 
     def _interim_request(self, segment: Segment, end_sample: int, early: bool) -> DecodeRequest:
         audio = self._buffer.between(segment.start_sample, end_sample)
+        wants_words = self._options.interim_words
         if early:
-            return DecodeRequest(early_view(audio), Priority.INTERIM, EARLY_TOKENS)
+            view = early_view(audio)
+            return DecodeRequest(view, Priority.INTERIM, EARLY_TOKENS, wants_words=wants_words)
         draft = segment.heard_tokens[:-DRAFT_DROPS_TOKENS]
-        return DecodeRequest(audio, Priority.INTERIM, draft=draft)
+        return DecodeRequest(audio, Priority.INTERIM, draft=draft, wants_words=wants_words)
 
     def _final_request(self, segment: Segment, end_sample: int) -> DecodeRequest:
         audio = self._buffer.between(segment.start_sample, end_sample)
         is_long = len(audio) >= LONG_SAMPLES
         draft = segment.heard_tokens[:-FINAL_DROPS_TOKENS] if is_long else ()
-        return DecodeRequest(audio, Priority.FINAL, draft=draft)
+        return DecodeRequest(audio, Priority.FINAL, draft=draft, wants_words=True)
 
     def _submit(self, request: DecodeRequest, end_sample: int, trigger: Trigger) -> PendingDecode:
         self._numbers += 1

@@ -47,7 +47,7 @@ def agreed_words(before: Sequence[str], after: Sequence[str]) -> int:
     """Number of leading words that are the same, but for case and punctuation."""
     count = 0
     for old, new in zip(before, after, strict=False):
-        if _bare(old) != _bare(new):
+        if bare_word(old) != bare_word(new):
             break
         count += 1
     return count
@@ -59,7 +59,7 @@ def without_stutter(words: list[str]) -> list[str]:
     "It, it, it" becomes "It,". A phrase said twice in the middle stays: people do that. So does
     one repetition of a longer phrase, which speech has too ("had had", "no, no").
     """
-    bare = [_bare(word) for word in words]
+    bare = [bare_word(word) for word in words]
     for length in range(1, _LONGEST_STUTTER_WORDS + 1):
         kept = len(bare)
         while (
@@ -74,7 +74,7 @@ def without_stutter(words: list[str]) -> list[str]:
 
 def _first_of_repeated(words: list[str]) -> list[str]:
     """The words up to the first that says the one before it again, its punctuation cut off."""
-    bare = [_bare(word) for word in words]
+    bare = [bare_word(word) for word in words]
     count = next((n for n in range(1, len(bare)) if bare[n] == bare[n - 1]), len(words))
     return [*words[: count - 1], _bare_end(words[count - 1])] if words and bare[0] else []
 
@@ -88,5 +88,6 @@ def _sure_words(first_token_log_probability: float) -> int:
     return int(math.exp(first_token_log_probability) >= SURE_PROBABILITY)
 
 
-def _bare(word: str) -> str:
+def bare_word(word: str) -> str:
+    """The word as two passes are compared by: lower case, no punctuation."""
     return re.sub(r"[^\w']", "", word).lower()

@@ -11,6 +11,7 @@ from lab_kit.core.events import (
     Interim,
     SpeechStarted,
     StreamEnded,
+    TimedWord,
     Timing,
     UtteranceEnd,
 )
@@ -59,10 +60,15 @@ def _read_results(message: dict[str, Any]) -> Interim | Final:
         "text": alternative["transcript"],
         "confidence": alternative["confidence"],
         "timing": Timing(**lab["timing"]),
+        "words": tuple(_read_word(word) for word in alternative["words"]),
     }
     if message["is_final"]:
         return Final(**common, endpoint=message["speech_final"], requested=message["from_finalize"])
     return Interim(**common, stable_chars=lab["stable_chars"])
+
+
+def _read_word(word: dict[str, Any]) -> TimedWord:
+    return TimedWord(word["punctuated_word"], word["start"], word["end"], word["confidence"])
 
 
 _READERS: dict[str, Any] = {

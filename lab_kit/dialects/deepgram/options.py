@@ -18,6 +18,9 @@ MIN_UTTERANCE_END_S = 1.0
 MAX_CHANNELS = 8
 PRIORITY = "lab_priority"
 """A query parameter of ours: `events.PriorityClass` by name."""
+INTERIM_WORDS = "lab_interim_words"
+"""Another: ``false`` leaves interims without the times of their words, which the provider's have
+and which take a twentieth of an interim's time."""
 _EXAMPLES = {"sample_rate": 16_000, "channels": 1, "endpointing": 200, "utterance_end_ms": 1_000}
 _STEPS = {"punctuate": "true", "numerals": "true", "redact": "pii"}
 
@@ -39,17 +42,19 @@ def parse_query(query: Mapping[str, str]) -> StreamOptions:
     check_encoding(encoding, SAMPLE_RATE_HZ)  # before its rate: an unknown one has none
     rate_hz = _integer(query, "sample_rate", None)
     channels = _integer(query, "channels", 1, lowest=1, highest=MAX_CHANNELS)
+    has_interims = _boolean(query, "interim_results")
     check_encoding(encoding, rate_hz, channels)
     return StreamOptions(
         encoding=encoding,
         sample_rate_hz=rate_hz,
         channels=channels,
-        interim_results=_boolean(query, "interim_results"),
+        interim_results=has_interims,
         endpoint_silence_s=_endpointing(query),
         utterance_end_s=_utterance_end(query),
         speech_events=_boolean(query, "vad_events"),
         priority_class=_priority(query),
         postprocess=_postprocess(query),
+        interim_words=_boolean(query, INTERIM_WORDS, "true") and has_interims,
     )
 
 
@@ -67,6 +72,8 @@ def query_for(options: StreamOptions, model: str) -> dict[str, str]:
     }
     if options.priority_class is not PriorityClass.INTERACTIVE:
         query[PRIORITY] = options.priority_class
+    if options.interim_results and not options.interim_words:
+        query[INTERIM_WORDS] = _spelled(options.interim_words)
     query |= {name: wanted for name, wanted in _STEPS.items() if name in options.postprocess}
     if gap_s is not None:
         query["utterance_end_ms"] = str(round(gap_s * 1000))
@@ -94,13 +101,13 @@ def _integer(
     return value
 
 
-def _boolean(query: Mapping[str, str], name: str) -> bool:
-    text = query.get(name, "false").lower()
+def _boolean(query: Mapping[str, str], name: str, default: str = "false") -> bool:
+    text = query.get(name, default).lower()
     if text not in ("true", "false"):
         raise InvalidParameter(
             f"{name} is '{text}'",
             "true or false",
-            f"send {name}=true, or leave {name} out for false",
+            f"send {name}=true or {name}=false, or leave it out for {default}",
         )
     return text == "true"
 

@@ -13,6 +13,7 @@ from lab_kit.core.events import (
     ModelInfo,
     SpeechStarted,
     StreamEnded,
+    TimedWord,
     UtteranceEnd,
 )
 
@@ -20,6 +21,7 @@ MODEL_UUID = "6d6f6f6e-7368-696e-6500-74696e79656e"
 """A fixed made-up identifier: the SDK demands one."""
 
 
+_MARKS = '.,!?;:"“”‘’()[]…–—'
 MOST_COMMAND_CHARS = 4_096
 """A megabyte of nested lists takes the parser a third of a second, in which nobody is served."""
 
@@ -94,7 +96,11 @@ class MessageWriter:
     ) -> dict[str, Any]:
         # each result covers everything since the last final, silence included
         start_s = min(self._covered_s, event.end_s)
-        alternative = {"transcript": event.text, "confidence": event.confidence, "words": []}
+        alternative = {
+            "transcript": event.text,
+            "confidence": event.confidence,
+            "words": [_word(word) for word in event.words],
+        }
         return {
             "type": "Results",
             "channel_index": [0, 1],
@@ -131,6 +137,17 @@ class MessageWriter:
             "channels": event.channels,
             "models": [MODEL_UUID],
         }
+
+
+def _word(word: TimedWord) -> dict[str, Any]:
+    """The provider's word is bare and lower-case; as it is written it stands beside that."""
+    return {
+        "word": word.text.strip(_MARKS).lower() or word.text,
+        "start": word.start_s,
+        "end": word.end_s,
+        "confidence": word.confidence,
+        "punctuated_word": word.text,
+    }
 
 
 def stamp(message: dict[str, Any], sent_ns: int) -> None:

@@ -27,6 +27,14 @@ _WAV = b"RIFF"
 
 
 @dataclass(frozen=True, slots=True)
+class WordFields:
+    """What is told of each word of a final; where it is nothing, words are left out."""
+
+    times: bool
+    confidence: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StreamConfig:
     """What the first message of a stream asks for.
 
@@ -38,6 +46,7 @@ class StreamConfig:
 
     options: StreamOptions
     language: str
+    words: WordFields
     single_utterance: bool
     voice_events: bool
     start_timeout_s: float | None
@@ -59,6 +68,7 @@ class Recording:
     rate_hz: int
     channels: int
     language: str
+    words: WordFields
 
 
 def parse_config(api: ApiVersion, data: bytes) -> StreamConfig:
@@ -161,6 +171,7 @@ def _stream_config_v1(streaming: Any) -> StreamConfig:
     return StreamConfig(
         _options(V1, config, streaming),
         language,
+        _word_fields(V1, config),
         streaming.single_utterance,
         streaming.enable_voice_activity_events,
         *_timeouts(streaming),
@@ -179,6 +190,7 @@ def _stream_config_v2(streaming: Any) -> StreamConfig:
     return StreamConfig(
         _options(V2, config.explicit_decoding_config, features),
         language,
+        _word_fields(V2, config),
         False,
         features.enable_voice_activity_events,
         *_timeouts(features),
@@ -195,6 +207,11 @@ def _options(api: ApiVersion, decoding: Any, features: Any) -> StreamOptions:
     )
 
 
+def _word_fields(api: ApiVersion, config: Any) -> WordFields:
+    asked = config if api is V1 else config.features
+    return WordFields(bool(asked.enable_word_time_offsets), bool(asked.enable_word_confidence))
+
+
 def _timeouts(features: Any) -> tuple[float | None, float | None]:
     """They count only where voice events are asked for, as the provider has it."""
     timeout = features.voice_activity_timeout
@@ -209,14 +226,14 @@ def _seconds(duration: Any) -> float | None:
 
 
 def _recording_of(api: ApiVersion, config: Any, content: bytes) -> Recording:
-    language = language_of(api, config)
+    language, words = language_of(api, config), _word_fields(api, config)
     if api is V1:
         decoding = config
     elif config.HasField("explicit_decoding_config"):
         decoding = config.explicit_decoding_config
     else:
-        return Recording(content, None, 0, 1, language)
+        return Recording(content, None, 0, 1, language, words)
     rate_hz, channels = decoding.sample_rate_hertz, channels_of(decoding)
     if decoding.encoding in api.files or content.startswith(_WAV):
-        return Recording(content, None, rate_hz, channels, language)
-    return Recording(content, encoding_of(api, decoding), rate_hz, channels, language)
+        return Recording(content, None, rate_hz, channels, language, words)
+    return Recording(content, encoding_of(api, decoding), rate_hz, channels, language, words)

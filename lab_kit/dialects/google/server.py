@@ -17,10 +17,18 @@ from lab_kit.audio.files import read_recording
 from lab_kit.audio.pcm import FloatArray, frame_bytes, to_float
 from lab_kit.audio.resample import to_model_rate
 from lab_kit.core.errors import InvalidMessage, InvalidParameter, LabError, PayloadTooLarge
-from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+from lab_kit.core.events import (
+    Event,
+    Final,
+    Interim,
+    SpeechStarted,
+    StreamEnded,
+    StreamOptions,
+    TimedWord,
+)
 from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.google.errors import malordered, stream_status
-from lab_kit.dialects.google.options import Recording, StreamConfig
+from lab_kit.dialects.google.options import Recording, StreamConfig, WordFields
 from lab_kit.dialects.google.versions import ApiVersion, duration, set_billed
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 from lab_kit.protocol.record import described
@@ -72,6 +80,7 @@ class GoogleStream:
         self._has_spoken = False
         self._is_over = False
         self._pieces: list[str] = []
+        self._words: list[TimedWord] = []
         self._is_first = True
 
     @property
@@ -139,6 +148,7 @@ class GoogleStream:
             self._quiet_since_s = event.end_s
         if self._is_over:
             return []
+        self._words += event.words
         if self._config.single_utterance and not event.endpoint:
             self._pieces.append(event.text)
             return []
@@ -152,6 +162,7 @@ class GoogleStream:
 
     def _told(self, text: str, event: Final) -> bytes:
         result = self._result(self._spaced(text), event.end_s, confidence=event.confidence)
+        result["alternatives"][0] |= self._words_told()
         self._is_first = False
         return bytes(self._api.response(results=[result]).SerializeToString())
 
@@ -159,6 +170,8 @@ class GoogleStream:
         """The last response; in single_utterance it also says what was never ended by silence."""
         left = " ".join(self._pieces)
         results = [self._result(self._spaced(left), audio_s, confidence=0.0)] if left else []
+        for result in results:
+            result["alternatives"][0] |= self._words_told()
         response = self._api.response(results=results)
         set_billed(response, audio_s)
         return bytes(response.SerializeToString())
@@ -176,6 +189,10 @@ class GoogleStream:
             self._api.end_time: duration(end_s),
         }
         return result if stable is None else result | {"stability": stable}
+
+    def _words_told(self) -> dict[str, Any]:
+        words, self._words = self._words, []
+        return words_told(self._api, self._config.words, words)
 
     def _speech_event(self, kind: int, at_s: float) -> bytes:
         values = {"speech_event_type": kind, self._api.event_time: duration(at_s)}
@@ -228,6 +245,7 @@ def recording_response(
                 {
                     "transcript": final.text if number == 0 else f" {final.text}",
                     "confidence": final.confidence,
+                    **words_told(api, recording.words, final.words),
                 }
             ],
             "language_code": recording.language,
@@ -238,6 +256,23 @@ def recording_response(
     response = api.recording_response(results=results)
     set_billed(response, audio_s)
     return bytes(response.SerializeToString())
+
+
+def words_told(
+    api: ApiVersion, fields: WordFields, words: Sequence[TimedWord]
+) -> dict[str, list[dict[str, Any]]]:
+    """The words of an alternative, if it is to have any."""
+    if not (fields.times or fields.confidence):
+        return {}
+    told = []
+    for word in words:
+        about: dict[str, Any] = {"word": word.text}
+        if fields.times:
+            about[api.word_start], about[api.word_end] = map(duration, (word.start_s, word.end_s))
+        if fields.confidence:
+            about["confidence"] = word.confidence
+        told.append(about)
+    return {"words": told}
 
 
 def _check_header(recording: Recording) -> None:

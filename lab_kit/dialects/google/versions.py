@@ -29,6 +29,7 @@ class ApiVersion:
         request, response: of a stream; ``recording_`` ones those of Recognize.
         audio: the field of a request that holds audio.
         end_time, event_time: the fields of a result and of a response that hold a time.
+        word_start, word_end: those of a word.
         encodings: our names by the version's numbers.
         files: the numbers of encodings whose files say themselves what they hold.
         most_bytes: of audio in one message.
@@ -44,6 +45,8 @@ class ApiVersion:
     audio: str
     end_time: str
     event_time: str
+    word_start: str
+    word_end: str
     encodings: Mapping[int, str]
     files: frozenset[int]
     most_bytes: int
@@ -60,6 +63,8 @@ V1 = ApiVersion(
     audio="audio_content",
     end_time="result_end_time",
     event_time="speech_event_time",
+    word_start="start_time",
+    word_end="end_time",
     encodings={1: "linear16", 3: "mulaw"},
     files=frozenset({0, 2, 6}),  # unspecified, FLAC, OGG_OPUS
     most_bytes=10_485_760,
@@ -75,6 +80,8 @@ V2 = ApiVersion(
     audio="audio",
     end_time="result_end_offset",
     event_time="speech_event_offset",
+    word_start="start_offset",
+    word_end="end_offset",
     encodings={1: "linear16", 2: "mulaw", 3: "alaw"},
     files=frozenset({6, 8}),  # FLAC, OGG_OPUS
     most_bytes=25_600,

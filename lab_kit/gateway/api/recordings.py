@@ -28,6 +28,7 @@ from lab_kit.protocol.recordings import (
     SegmentLine,
     Stages,
     Transcript,
+    Word,
 )
 from lab_kit.stream.sink.steps import STEPS, asked_for
 
@@ -171,4 +172,5 @@ class RecordingAnswer:
 
 
 def _segment(final: Final) -> Segment:
-    return Segment(final.start_s, final.end_s, final.text, final.confidence)
+    words = tuple(Word(w.text, w.start_s, w.end_s, w.confidence) for w in final.words)
+    return Segment(final.start_s, final.end_s, final.text, final.confidence, words)

@@ -37,6 +37,7 @@ from lab_kit.models.moonshine.layout import (
     PAST_NAMES,
     POSITIONS,
     PRESENT_NAMES,
+    QUERY_NAMES,
 )
 
 _TURNED = 32
@@ -101,7 +102,8 @@ def decoder_graph(decoding: onnx.ModelProto, weights: Weights) -> bytes:
     (sequences, frames) int32, 1 where a frame is the sequence's own.
 
     Returns ``log_probabilities``, (sequences, new, 32768) float32, of what comes after each token;
-    and `PRESENT_NAMES`, the past with the new tokens.
+    `PRESENT_NAMES`, the past with the new tokens; and `QUERY_NAMES`, (sequences, new, 288) float32
+    each, with which three layers asked the frames of the clip.
 
     Raises:
         ModelStoreError: this is not Moonshine tiny's graph.
@@ -134,7 +136,7 @@ def decoder_graph(decoding: onnx.ModelProto, weights: Weights) -> bytes:
             *(_by_head(name, "past") for name in PAST_NAMES),
             *(_by_head(name, "frames") for name in CROSS_NAMES),
         ],
-        dict.fromkeys(["log_probabilities", *PRESENT_NAMES], TensorProto.FLOAT),
+        dict.fromkeys(["log_probabilities", *PRESENT_NAMES, *QUERY_NAMES], TensorProto.FLOAT),
     )
 
 
@@ -204,6 +206,8 @@ class _Attention:
     def to_frames(self, source: Published, name: str, hidden: str, layer: int) -> str:
         """Every new token to the frames of its clip."""
         query = self._writer.products(source, hidden, _matrices(name, "q"))
+        if (asked := f"query.{layer}") in QUERY_NAMES:
+            self._writer.add("Identity", query, [asked])
         frames = CROSS_NAMES[2 * layer : 2 * layer + 2]
         (heard,) = self._writer.fused(
             "MultiHeadAttention", [*query, *frames, "", "heard"], num_heads=HEADS

@@ -15,4 +15,9 @@ CROSS_NAMES = [f"cross.{kind}" for kind in _KINDS]
 PAST_NAMES = [f"past.{kind}" for kind in _KINDS]
 PRESENT_NAMES = [f"present.{kind}" for kind in _KINDS]
 
+ALIGNING_HEADS = ((3, 5), (4, 7), (5, 6))
+"""Layer and head of those whose attention follows the words through the sound best. Of the 48, on
+the clips that settings may be chosen by: three do as well as the eight best."""
+QUERY_NAMES = [f"query.{layer}" for layer, _ in ALIGNING_HEADS]
+
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"

@@ -29,6 +29,7 @@ from lab_kit.models.device import Device, open_session, session_device
 from lab_kit.models.moonshine.int8 import Weights
 from lab_kit.models.moonshine.kept_graphs import signed_sums_are_exact, written
 from lab_kit.models.moonshine.layout import (
+    ALIGNING_HEADS,
     CROSS_NAMES,
     DECODER,
     ENCODER,
@@ -37,8 +38,10 @@ from lab_kit.models.moonshine.layout import (
     PAST_NAMES,
     POSITIONS,
     PRESENT_NAMES,
+    QUERY_NAMES,
 )
 from lab_kit.models.placement import share_on_cpu
+from lab_kit.models.word_times import Frames, spelled
 
 BEGIN_TOKEN = 1
 END_TOKEN = 2
@@ -50,7 +53,9 @@ SHORTEST_SAMPLES = 2_048
 """The encoder's strided convolutions return nothing below this; shorter audio is padded."""
 FRAME_SAMPLES = 384
 LONGEST_SAMPLES = POSITIONS * FRAME_SAMPLES
-_OUTPUTS = ["log_probabilities", *PRESENT_NAMES]
+FRAMES = Frames(447 / SAMPLE_RATE_HZ, FRAME_SAMPLES / SAMPLE_RATE_HZ)
+"""The middle of what the three convolutions see: 127, 7 and 3 wide, 64, 3 and 2 apart."""
+_OUTPUTS = ["log_probabilities", *PRESENT_NAMES, *QUERY_NAMES]
 
 OrtValue: TypeAlias = Any  # onnxruntime.OrtValue; the package has no types
 
@@ -187,10 +192,11 @@ class Moonshine:
 
     def _advance(self, batch: DecodeBatch, tokens: Sequence[Sequence[int]]) -> list[list[Choice]]:
         """Append each sequence's tokens, and choose what comes after each of them."""
-        scores, *present = self._decoder.run_with_ort_values(_OUTPUTS, _feeds(batch, tokens))
+        scores, *states = self._decoder.run_with_ort_values(_OUTPUTS, _feeds(batch, tokens))
+        present, queries = states[: len(PRESENT_NAMES)], states[len(PRESENT_NAMES) :]
         batch.past = dict(zip(PAST_NAMES, present, strict=True))
         batch.position += len(tokens[0])
-        return _choices(scores)
+        return _choices(scores, queries)
 
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""
@@ -198,8 +204,12 @@ class Moonshine:
 
     def text(self, tokens: Sequence[int]) -> str:
         """The words that ``tokens`` spell."""
-        spelled = b"".join(self._pieces[token] for token in tokens if token > END_TOKEN)
-        return tidy(spelled.decode("utf-8", errors="replace").replace("▁", " "))
+        return tidy("".join(self.pieces(tokens)))
+
+    def pieces(self, tokens: Sequence[int]) -> list[str]:
+        """What each of ``tokens`` adds to the text; a space comes with the word that follows it."""
+        spoken = [self._pieces[token] if token > END_TOKEN else b"" for token in tokens]
+        return [piece.replace("▁", " ") for piece in spelled(spoken)]
 
 
 def weights_for(device: Device) -> Weights:
@@ -221,6 +231,13 @@ def tidy(text: str) -> str:
     if text.startswith("'") and not text.rstrip(".,!?").endswith("'"):
         text = text[1:]
     return text.strip()
+
+
+def aligning_keys(batch: DecodeBatch, row: int) -> FloatArray:
+    """What the heads that follow the words find the frames by, (heads, frames, 36) float32."""
+    frames = int(batch.heard.numpy()[row].sum())
+    keys = [(batch.cross[f"cross.{layer}.key"].numpy(), head) for layer, head in ALIGNING_HEADS]
+    return np.stack([key[row, head, :frames] for key, head in keys])
 
 
 def select(batch: DecodeBatch, rows: Sequence[int]) -> DecodeBatch:
@@ -322,11 +339,21 @@ def _stack(arrays: Sequence[npt.NDArray[np.generic]], axis: int) -> npt.NDArray[
     return np.concatenate(padded)
 
 
-def _choices(log_probabilities: OrtValue) -> list[list[Choice]]:
+def _choices(log_probabilities: OrtValue, queries: Sequence[OrtValue]) -> list[list[Choice]]:
     scores = log_probabilities.numpy()  # (sequences, positions, 32768)
     best = scores.argmax(axis=-1)
     sure = np.take_along_axis(scores, best[..., None], axis=-1)[..., 0]
+    asked = _of_aligning_heads([each.numpy() for each in queries])
     return [
-        [Choice(int(token), float(score)) for token, score in zip(*row, strict=True)]
-        for row in zip(best, sure, strict=True)
+        [Choice(int(token), float(score), query) for token, score, query in zip(*row, strict=True)]
+        for row in zip(best, sure, asked, strict=True)
     ]
+
+
+def _of_aligning_heads(queries: Sequence[FloatArray]) -> FloatArray:
+    """(sequences, positions, heads, 36), from all heads' (sequences, positions, 288) a layer."""
+    cut = [
+        query[..., head * HEAD_WIDTH : (head + 1) * HEAD_WIDTH]
+        for query, (_, head) in zip(queries, ALIGNING_HEADS, strict=True)
+    ]
+    return np.stack(cut, axis=2)

@@ -111,6 +111,13 @@ def cache_for(
     return EncoderDecoderCache(past, heard)
 
 
+def asked(cache: EncoderDecoderCache, layer: int) -> torch.Tensor:
+    """What a layer asked the speech with in the last pass: (rows, heads, width, head width)."""
+    query = cache.cross_attention_cache.layers[layer].keys.query  # type: ignore[union-attr]
+    assert isinstance(query, torch.Tensor)
+    return query
+
+
 def use_attention_by_row() -> None:
     """Make `transformers` know our attention; models that do not name it are not touched."""
     AttentionInterface.register(BY_ROW, _attend_by_row)
@@ -149,6 +156,12 @@ class _PooledLayer(CacheLayerMixin):
         return self._pool.slots
 
 
+class _HeardKeys(tuple[torch.Tensor, ...]):
+    """The keys of a clip per row, and, after a pass, the query that was put to them."""
+
+    query: torch.Tensor | None = None
+
+
 class _HeardLayer(CacheLayerMixin):
     """One layer's encoded speech, a clip per row; it was computed once and is only read."""
 
@@ -156,7 +169,7 @@ class _HeardLayer(CacheLayerMixin):
         super().__init__()  # type: ignore[no-untyped-call]
         self._frames = encoded[0].keys[number].shape[2]
         # the decoder hands these to our attention as they are, one tensor a row
-        self.keys = tuple(clip.keys[number] for clip in encoded)  # type: ignore[assignment]
+        self.keys = _HeardKeys(clip.keys[number] for clip in encoded)  # type: ignore[assignment]
         self.values = tuple(clip.values[number] for clip in encoded)  # type: ignore[assignment]
 
     def update(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -188,6 +201,8 @@ def _attend_by_row(
     **options: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Attention of `transformers`; where keys come one tensor a row, once for each row."""
+    if isinstance(key, _HeardKeys):
+        key.query = query
     if isinstance(key, torch.Tensor) and isinstance(value, torch.Tensor):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     parts = [

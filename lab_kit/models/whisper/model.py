@@ -25,6 +25,7 @@ from lab_kit.models.whisper import attention
 from lab_kit.models.whisper.attention import DecodeRow, EncodedSpeech
 from lab_kit.models.whisper.rules import CLIP_S, POSITIONS, TOKENS_PER_AUDIO_S, WhisperRules
 from lab_kit.models.whisper.weights import load_whisper
+from lab_kit.models.word_times import Frames
 
 __all__ = [
     "CLIP_S",
@@ -40,6 +41,11 @@ __all__ = [
 DTYPES = ("float32", "float16", "bfloat16")
 """Precisions in which the network can be loaded."""
 
+FRAMES = Frames(0.0, 0.02)
+"""A frame every 320 samples, centred on its first: the features look as far back as ahead."""
+ALIGNING_HEADS = ((1, 5), (2, 5), (3, 4))
+"""Layer and head of those that follow the words best, on the clips that settings may be chosen by.
+The eight of openai/whisper are late by 70 ms there."""
 _ENGLISH_ONLY_WORDS = 51_864
 """Entries of the English vocabulary; the multilingual one has more and another prompt."""
 
@@ -126,12 +132,12 @@ class Whisper:
         """
         with torch.inference_mode():
             placed = attention.layout(rows, pool)
-            scores = self._scores(placed, rows, pool)  # (new tokens, words)
+            scores, queries = self._scores(placed, rows, pool)  # (new tokens, words)
             scores[:, self.rules.never] = float("-inf")
             answers = torch.tensor([[row.prompt_length] for row in rows], device=scores.device)
             first = (placed.positions == answers - 1)[placed.is_token]
             scores[:, self.rules.not_first] += torch.where(first, float("-inf"), 0.0)[:, None]
-            return _by_row(rows, scores)
+            return _by_row(rows, scores, queries)
 
     def prompt_after(self, context: str) -> tuple[int, ...]:
         """The prompt of a sequence that is told what was said before; see `WhisperRules`."""
@@ -140,6 +146,10 @@ class Whisper:
     def text(self, tokens: Sequence[int]) -> str:
         """The words that ``tokens`` spell, without the prompt's and other marks."""
         return self.rules.text(tokens)
+
+    def pieces(self, tokens: Sequence[int]) -> list[str]:
+        """What each of ``tokens`` adds to the text; see `WhisperRules.pieces`."""
+        return self.rules.pieces(tokens)
 
     def token_limit(self, audio_samples: int) -> int:
         """Most tokens that audio of this length can hold."""
@@ -158,22 +168,26 @@ class Whisper:
 
     def _scores(
         self, placed: attention.Layout, rows: Sequence[DecodeRow], pool: KvPool
-    ) -> torch.Tensor:
-        """Logits after each new token, (new tokens, words) float32."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of each new token the logits after it, (new tokens, words) float32, and what it asked.
+
+        That is (new tokens, heads, head width) of `ALIGNING_HEADS`.
+        """
         decoder = self._network.decoder
-        encoded = [row.encoded for row in rows]
+        cache = attention.cache_for(placed, [row.encoded for row in rows], pool)
         hidden = decoder(
             input_ids=placed.tokens,
             attention_mask=placed.mask,
             position_ids=placed.positions,
-            past_key_values=attention.cache_for(placed, encoded, pool),
+            past_key_values=cache,
             # only says that there is something to listen to; the cache holds what
             encoder_hidden_states=placed.mask,
             use_cache=True,
         ).last_hidden_state[placed.is_token]
         # in this order a CPU reads the vocabulary once for all rows: four take half as long
         scores: torch.Tensor = (decoder.embed_tokens.weight @ hidden.T).T
-        return scores.contiguous().float()
+        asked = [attention.asked(cache, layer)[:, head] for layer, head in ALIGNING_HEADS]
+        return scores.contiguous().float(), torch.stack(asked, dim=2)[placed.is_token]
 
 
 def use_threads(count: int) -> None:
@@ -214,11 +228,24 @@ def torch_place(device: Device) -> torch.device:
     return torch.device("cuda" if device.kind == "cuda" else "cpu")
 
 
-def _by_row(rows: Sequence[DecodeRow], scores: torch.Tensor) -> list[list[Choice]]:
+def aligning_keys(clip: EncodedSpeech) -> FloatArray:
+    """What the heads that follow the words find the frames by, (heads, frames, width) float32.
+
+    Only those of the clip itself, not of what it was filled up with.
+    """
+    frames = max(1, clip.samples // round(FRAMES.step_s * SAMPLE_RATE_HZ))
+    keys = [clip.keys[layer][0, head, :frames] for layer, head in ALIGNING_HEADS]
+    return np.asarray(torch.stack(keys).float().cpu().numpy())
+
+
+def _by_row(
+    rows: Sequence[DecodeRow], scores: torch.Tensor, queries: torch.Tensor
+) -> list[list[Choice]]:
     """The best token at each of the (new tokens, words) scores, given back to its row."""
     best = scores.argmax(dim=-1)
     chances = scores.gather(1, best[:, None])[:, 0] - scores.logsumexp(dim=-1)
-    choices = (Choice(*pair) for pair in zip(best.tolist(), chances.tolist(), strict=True))
+    asked = queries.float().cpu().numpy()
+    choices = map(Choice, best.tolist(), chances.tolist(), asked)
     return [[next(choices) for _ in row.tokens] for row in rows]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
 from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
 
 from lab_kit.audio.pcm import FloatArray
@@ -90,6 +91,14 @@ class WhisperRules:
         """The words that ``tokens`` spell, without the prompt's and other marks."""
         spoken = [token for token in tokens if token < self.end_token]
         return str(self._tokenizer.decode(spoken)).strip()
+
+    def pieces(self, tokens: Sequence[int]) -> list[str]:
+        """What each of ``tokens`` adds to the text; a space comes with the word that follows it."""
+        stream = DecodeStream(skip_special_tokens=True)
+        return [
+            (stream.step(self._tokenizer, token) or "") if token < self.end_token else ""
+            for token in tokens
+        ]
 
     def prompt_after(self, context: str) -> tuple[int, ...]:
         """The prompt of a sequence that is told what was said before, or is likely to be.

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import Final, Interim
+from lab_kit.stream.words import carried
 
 _Result = TypeVar("_Result", bound=Interim | Final)
 BUDGET_S = 0.005
@@ -119,8 +120,8 @@ class Postprocess:
                     continue
             text, stable = done
         if isinstance(event, Interim):
-            return replace(event, text=text, stable_chars=_agreed(text, stable)), skipped
-        return replace(event, text=text), skipped
+            event = replace(event, stable_chars=_agreed(text, stable))
+        return replace(event, text=text, words=carried(event.words, text)), skipped
 
 
 def asked_for(query: Mapping[str, str]) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from lab_kit.core.events import (
     SpeechStarted,
     StreamEnded,
     StreamOptions,
+    TimedWord,
     Timing,
     UtteranceEnd,
 )
@@ -56,7 +57,8 @@ def interim(start_s: float, end_s: float, text: str = "it was") -> Interim:
 
 
 def final(start_s: float, end_s: float, text: str = "It was.") -> Final:
-    return Final(4, start_s, end_s, text, 0.9, True, False, TIMING)
+    words = (TimedWord("It", start_s, 0.6, 0.9), TimedWord("was.", 0.6, end_s, 0.8))
+    return Final(4, start_s, end_s, text, 0.9, True, False, TIMING, words)
 
 
 EVENTS: list[Event] = [
@@ -71,6 +73,14 @@ EVENTS: list[Event] = [
 
 def writer() -> MessageWriter:
     return MessageWriter("11111111-2222-3333-4444-555555555555", MODEL, "2025-05-05T12:00:00Z")
+
+
+def test_a_word_is_bare_and_as_it_is_written() -> None:
+    (alternative,) = writer().message(final(0.4, 1.6))["channel"]["alternatives"]
+    assert alternative["words"] == [
+        {"word": "it", "start": 0.4, "end": 0.6, "confidence": 0.9, "punctuated_word": "It"},
+        {"word": "was", "start": 0.6, "end": 1.6, "confidence": 0.8, "punctuated_word": "was."},
+    ]
 
 
 # -- the query -----------------------------------------------------------------------------------
@@ -98,7 +108,11 @@ def test_everything_that_can_be_said_is_understood() -> None:
         "endpointing": "350",
         "utterance_end_ms": "1000",
     }
-    assert parse_query(said) == StreamOptions("linear32", 48_000, 2, True, 0.35, 1.0, True)
+    expected = StreamOptions("linear32", 48_000, 2, True, 0.35, 1.0, True, interim_words=True)
+    assert parse_query(said) == expected
+    assert parse_query(said | {"lab_interim_words": "false"}) == replace(
+        expected, interim_words=False
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,12 @@ from lab_kit.core.events import (
     SpeechStarted,
     StreamEnded,
     StreamOptions,
+    TimedWord,
     Timing,
 )
 from lab_kit.dialects.google import client
 from lab_kit.dialects.google.errors import stream_status
-from lab_kit.dialects.google.options import StreamConfig, parse_config
+from lab_kit.dialects.google.options import StreamConfig, WordFields, parse_config
 from lab_kit.dialects.google.server import MOST_FIELDS_OF_AUDIO, GoogleStream, audio_of
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 from lab_kit.protocol.live import Audio, Control, Reply
@@ -43,13 +44,19 @@ def interim(text: str, stable: int, end_s: float = 1.0) -> Interim:
 
 
 def final(text: str, end_s: float = 2.0, endpoint: bool = True) -> Final:
-    return Final(2, 0.4, end_s, text, 0.9, endpoint, False, TIMING)
+    words = tuple(TimedWord(word, end_s - 0.5, end_s, 0.75) for word in text.split())
+    return Final(2, 0.4, end_s, text, 0.9, endpoint, False, TIMING, words)
+
+
+def config(words: WordFields) -> StreamConfig:
+    return StreamConfig(StreamOptions(), "en-us", words, False, False, None, None)
 
 
 def stream(**changes: Any) -> GoogleStream:
     asked = {
         "options": StreamOptions(),
         "language": "en-us",
+        "words": WordFields(times=False, confidence=False),
         "single_utterance": False,
         "voice_events": False,
         "start_timeout_s": None,
@@ -215,3 +222,28 @@ def test_the_providers_own_parser_reads_every_response() -> None:
     for event in events:
         for message in spoken.render(event, 7):
             assert v1.StreamingRecognizeResponse.deserialize(message) is not None
+
+
+@pytest.mark.parametrize("api", [V1, V2], ids=["v1", "v2"])
+def test_a_final_has_the_words_that_were_asked_for(api: ApiVersion) -> None:
+    def words(*, times: bool, confidence: bool) -> list[Any]:
+        spoken = GoogleStream(api, config(WordFields(times, confidence)), "1", 32_000)
+        (response,) = told(spoken, final("It was."), api)
+        return list(response.results[0].alternatives[0].words)
+
+    assert words(times=False, confidence=False) == []
+    first, second = words(times=True, confidence=True)
+    assert (first.word, second.word) == ("It", "was.")
+    assert getattr(first, api.word_start).ToTimedelta().total_seconds() == 1.5
+    assert getattr(first, api.word_end).ToTimedelta().total_seconds() == 2
+    assert first.confidence == 0.75
+    assert not words(times=True, confidence=False)[0].confidence
+    assert not words(times=False, confidence=True)[0].HasField(api.word_end)
+
+
+def test_one_utterance_has_the_words_of_all_its_pieces() -> None:
+    spoken = stream(single_utterance=True, words=WordFields(times=True, confidence=False))
+    told(spoken, final("It was", endpoint=False))
+    *_, result = told(spoken, final("the best."))
+    said = result.results[0].alternatives[0]
+    assert [word.word for word in said.words] == said.transcript.split()

@@ -19,7 +19,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.events import Final, Timing
 from lab_kit.dialects.google.errors import recording_status
-from lab_kit.dialects.google.options import MOST_BYTES, Recording, parse_recording
+from lab_kit.dialects.google.options import MOST_BYTES, Recording, WordFields, parse_recording
 from lab_kit.dialects.google.server import recording_response, samples_of
 from lab_kit.dialects.google.versions import V1, V2, duration
 
@@ -54,7 +54,13 @@ def test_both_versions_ask_for_the_same_in_their_own_numbers() -> None:
     explicit = {"encoding": 2, "sample_rate_hertz": 8_000, "audio_channel_count": 2}
     one = asked(encoding=3, sample_rate_hertz=8_000, audio_channel_count=2)
     assert one == asked2(explicit_decoding_config=explicit)
-    assert one == Recording(SECOND, "mulaw", 8_000, 2, "en-us")
+    assert one == Recording(SECOND, "mulaw", 8_000, 2, "en-us", WordFields(False, False))
+    asked_words = {"enable_word_time_offsets": True, "enable_word_confidence": True}
+    one = asked(encoding=3, sample_rate_hertz=8_000, **asked_words)
+    assert one == asked2(
+        explicit_decoding_config={"encoding": 2, "sample_rate_hertz": 8_000}, features=asked_words
+    )
+    assert one.words == WordFields(times=True, confidence=True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from lab_kit.core.events import (
     SpeechStarted,
     StreamEnded,
     StreamOptions,
+    TimedWord,
     Timing,
 )
 from lab_kit.dialects.openai.realtime import client
@@ -30,7 +32,8 @@ from lab_kit.dialects.openai.realtime.client import RealtimeReader
 from lab_kit.dialects.openai.realtime.server import RealtimeSession
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.client import parse_event
-from lab_kit.dialects.openai.transcriptions.options import parse_form
+from lab_kit.dialects.openai.transcriptions.cues import LINE_CHARS, cues_of
+from lab_kit.dialects.openai.transcriptions.options import UploadOptions, parse_form
 from lab_kit.protocol.live import Audio, Control, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
@@ -43,7 +46,16 @@ def interim(text: str, stable: int) -> Interim:
 
 
 def final(text: str, start_s: float = 0.4, endpoint: bool = True, requested: bool = False) -> Final:
-    return Final(2, start_s, start_s + 1.5, text, 0.9, endpoint, requested, TIMING)
+    said, part_s = text.split(), 1.5 / max(1, len(text.split()))
+    words = tuple(
+        TimedWord(word, start_s + n * part_s, start_s + (n + 1) * part_s, 0.9)
+        for n, word in enumerate(said)
+    )
+    return Final(2, start_s, start_s + 1.5, text, 0.9, endpoint, requested, TIMING, words)
+
+
+def asked(response_format: str, *granularities: str) -> UploadOptions:
+    return UploadOptions(response_format, frozenset(granularities or ["segment"]), False, {})
 
 
 # -- uploads -------------------------------------------------------------------------------------
@@ -68,7 +80,15 @@ def test_a_file_comes_out_of_its_form_byte_for_byte(file: bytes) -> None:
         (form(None, model="m"), "file"),
         (form(), "model"),
         (form(model="m", response_format="diarized_json"), "response_format"),
-        (form(model="m", **{"timestamp_granularities[]": ["segment", "word"]}), "words"),
+        (form(model="m", **{"timestamp_granularities[]": "word"}), "verbose_json"),
+        (
+            form(
+                model="m",
+                response_format="verbose_json",
+                **{"timestamp_granularities[]": ["word", "letter"]},
+            ),
+            "letter",
+        ),
         (("application/json", b"{}"), "file"),
         (("", b"\xff\xfe"), "file"),
     ],
@@ -84,20 +104,47 @@ SAID = [final("It was."), final("", 2.0), final("The best.", 3_661.0625)]
 
 
 def test_subtitles_count_their_cues_and_spell_their_times() -> None:
-    kind, srt = server.whole("srt", SAID, 4_000.0)
+    kind, srt = server.whole(asked("srt"), SAID, 4_000.0)
     assert kind == "text/plain"
     assert srt.startswith("1\n00:00:00,400 --> 00:00:01,900\nIt was.\n\n2\n01:01:01,062 --> ")
-    assert server.whole("vtt", SAID, 1.0)[1].startswith(
+    assert server.whole(asked("vtt"), SAID, 1.0)[1].startswith(
         "WEBVTT\n\n00:00:00.400 --> 00:00:01.900\nIt was.\n"
     )
-    assert server.whole("text", SAID, 1.0) == ("text/plain", "It was. The best.\n")
+    assert server.whole(asked("text"), SAID, 1.0) == ("text/plain", "It was. The best.\n")
 
 
-def test_a_segment_says_what_is_known_and_no_word_times() -> None:
-    body = json.loads(server.whole("verbose_json", SAID, 9.0)[1])
+def test_a_segment_says_what_is_known() -> None:
+    body = json.loads(server.whole(asked("verbose_json"), SAID, 9.0)[1])
     assert [s["text"] for s in body["segments"]] == ["It was.", " The best."]
     assert body["segments"][0]["avg_logprob"] == pytest.approx(-0.105, abs=1e-3)
     assert "words" not in body
+
+
+def test_words_come_where_they_are_asked_for() -> None:
+    alone = json.loads(server.whole(asked("verbose_json", "word"), SAID, 9.0)[1])
+    assert [word["word"] for word in alone["words"]] == ["It", "was", "The", "best"]
+    assert alone["words"][1] == {"word": "was", "start": 1.15, "end": 1.9}
+    assert "segments" not in alone
+    both = json.loads(server.whole(asked("verbose_json", "word", "segment"), SAID, 9.0)[1])
+    assert both["words"] == alone["words"]
+    assert len(both["segments"]) == 2
+    fields = {"timestamp_granularities[]": ["word", "segment"], "response_format": "verbose_json"}
+    options, _ = parse_form(*form(model="m", **fields))
+    assert options.granularities == {"word", "segment"}
+
+
+def test_captions_are_cut_at_words_and_at_the_ends_of_sentences() -> None:
+    long = final("I went. " + "and then there was nothing more to say " * 5, 10.0)
+    cues = list(cues_of([long]))
+    assert cues[0].text == "I went."
+    assert " ".join(cue.text.replace("\n", " ") for cue in cues) == long.text.strip()
+    assert all(len(line) <= LINE_CHARS for cue in cues for line in cue.text.splitlines())
+    assert all(len(cue.text.splitlines()) <= 2 for cue in cues)
+    assert [cue.start_s for cue in cues][1:] == [pytest.approx(cue.end_s) for cue in cues][:-1]
+    said = ["so", "it", "was", "said"]
+    words = tuple(TimedWord(word, 3.0 * n, 3.0 * n + 2, 0.9) for n, word in enumerate(said))
+    slow = replace(final(" ".join(said)), words=words)
+    assert [cue.text for cue in cues_of([slow])] == ["so it", "was said"]
 
 
 def test_events_join_to_the_text_and_come_back_as_they_were() -> None:

@@ -15,7 +15,15 @@ from dataclasses import replace
 from typing import Any
 
 from lab_kit.core.errors import GoingAway, InvalidMessage, InvalidParameter, LabError
-from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, StreamOptions
+from lab_kit.core.events import (
+    Event,
+    Final,
+    Interim,
+    SpeechStarted,
+    StreamEnded,
+    StreamOptions,
+    TimedWord,
+)
 from lab_kit.core.shown import shown
 from lab_kit.dialects.openai.errors import CommitEmpty, error_object
 from lab_kit.dialects.openai.realtime.options import (
@@ -206,7 +214,7 @@ class RealtimeSession:
 
     def _complete(self, event: Final, sent_ns: int) -> Sequence[str]:
         item, self._item = self._item, _Item(self._item.id)
-        whole = replace(event, start_s=item.start_s)
+        whole = replace(event, start_s=item.start_s, words=tuple(item.words))
         content = {"type": "input_audio", "transcript": None}
         message = {
             "id": item.id,
@@ -270,6 +278,7 @@ class _Item:
     Attributes:
         told: what the deltas have said so far.
         last: the newest of its finals.
+        words: those of all its finals.
     """
 
     def __init__(self, previous: str | None) -> None:
@@ -278,6 +287,7 @@ class _Item:
         self.told = ""
         self.start_s = 0.0
         self.last: Final | None = None
+        self.words: list[TimedWord] = []
         self._pieces: list[str] = []
 
     @property
@@ -294,6 +304,7 @@ class _Item:
         if self.last is None:
             self.start_s = final.start_s
         self.last = final
+        self.words += final.words
         if final.text:
             self._pieces.append(final.text)
 

@@ -1,8 +1,5 @@
 """What may be asked: the form of an upload.
 
-Segments have times; words have none, since this model gives none, so a request for them is refused
-rather than answered with inventions.
-
 Source: OpenAI (2025), API reference, "Create transcription"; as openai 3.57 sends and parses it.
 """
 
@@ -14,6 +11,7 @@ from lab_kit.dialects.openai.transcriptions.form import Form, read_form
 
 PATH = "/v1/audio/transcriptions"
 FORMATS = ("json", "verbose_json", "text", "srt", "vtt")
+GRANULARITIES = ("word", "segment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +19,13 @@ class UploadOptions:
     """How a recording is to be answered.
 
     Attributes:
+        granularities: what a ``verbose_json`` gives the times of, of `GRANULARITIES`.
         is_streamed: with events, each segment when it is done.
         fields: the form's values by name, the first of each, for what is not the provider's.
     """
 
     response_format: str
+    granularities: frozenset[str]
     is_streamed: bool
     fields: Mapping[str, str]
 
@@ -45,15 +45,10 @@ def parse_form(content_type: str, body: bytes) -> tuple[UploadOptions, bytes]:
         raise _missing("file")
     if "model" not in form.values:
         raise _missing("model")
-    if "word" in form.values.get("timestamp_granularities[]", []):
-        raise InvalidParameter(
-            "timestamp_granularities[] asks for word",
-            "segment: this model gives no times of words",
-            "send timestamp_granularities[]=segment only",
-        )
     is_streamed = _first(form, "stream", "false").lower() == "true"
     fields = {name: values[0] for name, values in form.values.items()}
-    return UploadOptions(_format(form), is_streamed, fields), form.file
+    chosen = _format(form)
+    return UploadOptions(chosen, _granularities(form, chosen), is_streamed, fields), form.file
 
 
 def _missing(name: str) -> InvalidParameter:
@@ -71,6 +66,23 @@ def _format(form: Form) -> str:
             "send one of these, or leave response_format out for json",
         )
     return chosen
+
+
+def _granularities(form: Form, response_format: str) -> frozenset[str]:
+    asked = form.values.get("timestamp_granularities[]", [])
+    if strange := set(asked) - set(GRANULARITIES):
+        raise InvalidParameter(
+            f"timestamp_granularities[] '{min(strange)[:80]}'",
+            f"one of {', '.join(GRANULARITIES)}, or both",
+            "send these only",
+        )
+    if asked and response_format != "verbose_json":
+        raise InvalidParameter(
+            f"timestamp_granularities[] with response_format '{response_format}'",
+            "verbose_json, which alone has a place for them",
+            "send response_format=verbose_json",
+        )
+    return frozenset(asked or ["segment"])
 
 
 def _first(form: Form, name: str, default: str) -> str:

@@ -10,27 +10,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab_kit.core.errors import LabError
-from lab_kit.core.events import Event, Final
+from lab_kit.core.events import Event, Final, TimedWord
 from lab_kit.dialects.openai.errors import error_object
+from lab_kit.dialects.openai.transcriptions.cues import Cue, cues_of
+from lab_kit.dialects.openai.transcriptions.options import UploadOptions
 from lab_kit.protocol.record import described
 
 EVENT_STREAM = "text/event-stream"
+_MARKS = '.,!?;:"“”‘’()[]…–—'
 
 
-def whole(response_format: str, finals: Sequence[Final], audio_s: float) -> tuple[str, str]:
+def whole(asked: UploadOptions, finals: Sequence[Final], audio_s: float) -> tuple[str, str]:
     """The answer at once: its content type and its body."""
-    text = joined(finals)
-    match response_format:
+    text, said = joined(finals), _said(finals)
+    match asked.response_format:
         case "text":
             return "text/plain", text + "\n"
         case "srt":
-            cues = [f"{n}\n{_span(f, ',')}\n{f.text}\n" for n, f in enumerate(_said(finals), 1)]
+            cues = [f"{n}\n{_span(c, ',')}\n{c.text}\n" for n, c in enumerate(cues_of(said), 1)]
             return "text/plain", "\n".join(cues)
         case "vtt":
-            cues = [f"{_span(f, '.')}\n{f.text}\n" for f in _said(finals)]
+            cues = [f"{_span(cue, '.')}\n{cue.text}\n" for cue in cues_of(said)]
             return "text/vtt", "\n".join(["WEBVTT\n", *cues])
         case "verbose_json":
-            return "application/json", json.dumps(_verbose(text, _said(finals), audio_s))
+            return "application/json", json.dumps(_verbose(asked, text, said, audio_s))
         case _:
             usage = {"type": "duration", "seconds": audio_s}
             return "application/json", json.dumps({"text": text, "usage": usage})
@@ -74,15 +77,26 @@ def _said(finals: Sequence[Final]) -> list[Final]:
     return [final for final in finals if final.text]
 
 
-def _verbose(text: str, finals: Sequence[Final], audio_s: float) -> dict[str, Any]:
-    return {
+def _verbose(
+    asked: UploadOptions, text: str, finals: Sequence[Final], audio_s: float
+) -> dict[str, Any]:
+    body: dict[str, Any] = {
         "task": "transcribe",
         "language": "english",
         "duration": audio_s,
         "text": text,
-        "segments": [_segment(number, final) for number, final in enumerate(finals)],
-        "usage": {"type": "duration", "seconds": audio_s},
     }
+    if "word" in asked.granularities:
+        body["words"] = [_word(word) for final in finals for word in final.words]
+    if "segment" in asked.granularities:
+        body["segments"] = [_segment(number, final) for number, final in enumerate(finals)]
+    return body | {"usage": {"type": "duration", "seconds": audio_s}}
+
+
+def _word(word: TimedWord) -> dict[str, Any]:
+    """The provider's words are without punctuation."""
+    bare = word.text.strip(_MARKS) or word.text
+    return {"word": bare, "start": word.start_s, "end": word.end_s}
 
 
 def _segment(number: int, final: Final) -> dict[str, Any]:
@@ -106,8 +120,8 @@ def _segment(number: int, final: Final) -> dict[str, Any]:
     }
 
 
-def _span(final: Final, mark: str) -> str:
-    return f"{_clock(final.start_s, mark)} --> {_clock(final.end_s, mark)}"
+def _span(cue: Cue, mark: str) -> str:
+    return f"{_clock(cue.start_s, mark)} --> {_clock(cue.end_s, mark)}"
 
 
 def _clock(seconds: float, mark: str) -> str:

@@ -87,7 +87,7 @@ def openai_upload_routes(
             events = _events(finals, audio_s, call.lease.engine.model.version)
             return StreamingResponse(events, media_type=server.EVENT_STREAM)
         said = await unless_gone(request, _all(finals))
-        media_type, text = server.whole(asked.response_format, said, audio_s)
+        media_type, text = server.whole(asked, said, audio_s)
         return Response(text, media_type=media_type)
 
     return router
