@@ -31,8 +31,8 @@ Island = tuple[float, float]
 _CROSSING = 1.0
 """What it costs to cross a silence inside a word; 0.5 to 4 gave the same times."""
 _LEVEL_SAMPLES = 160
-_ABOVE_QUIET_DB = 10.0
-_BELOW_LOUD_DB = 12.0
+_ABOVE_QUIET_DB = 8.0
+_BELOW_LOUD_DB = 15.0
 """Speech is louder than the quietest tenth by the one, or than the loudest twentieth less the
 other, whichever is lower."""
 _SHORTEST_GAP = 10
