@@ -30,6 +30,7 @@ from server_process import (
     plain,
     speech,
 )
+from word_checks import assert_said_where_they_are
 
 from lab_kit import datasets
 from lab_kit.audio.codecs import Codec
@@ -123,6 +124,18 @@ def test_a_stream_says_what_was_said_and_each_result_where_it_ends(bench: Bench)
     assert heard[-1].total_billed_time.total_seconds() == pytest.approx(
         len(speech() + TAIL) / 32_000, abs=0.01
     )
+
+
+def test_words_come_where_they_are_asked_for(bench: Bench) -> None:
+    fields = {"enable_word_time_offsets": True, "enable_word_confidence": True}
+    heard = hear(bench, speech("two-cities-opening") + TAIL, CONFIG | fields)
+    results = [r.alternatives[0] for m in heard for r in m.results]
+    for result in results:
+        assert " ".join(word.word for word in result.words) == result.transcript.strip()
+    words = [word for result in results for word in result.words]
+    assert all(0 < word.confidence <= 1 for word in words)
+    said = [(w.word, w.start_time.total_seconds(), w.end_time.total_seconds()) for w in words]
+    assert_said_where_they_are(said, OPENING, len(OPENING.words) * 8 // 10)
 
 
 def test_interims_come_only_where_they_are_asked_for(bench: Bench) -> None:
@@ -329,6 +342,17 @@ def test_a_recording_comes_back_as_one_result_a_segment(bench: Bench) -> None:
     assert 0 < ends[-1] <= OPENING.duration_s
     assert all(0 < result.alternatives[0].confidence <= 1 for result in answer.results)
     assert answer.total_billed_time.total_seconds() == pytest.approx(OPENING.duration_s, abs=0.01)
+
+
+def test_both_versions_give_a_recordings_words(bench: Bench) -> None:
+    fields = {"enable_word_time_offsets": True}
+    one = recognized(bench, speech("two-cities-opening"), **fields)
+    two = recognized2(bench, as_file("WAV"), auto_decoding_config={}, features=fields)
+    words = [word for result in one.results for word in result.alternatives[0].words]
+    said = [(w.word, w.start_time.total_seconds(), w.end_time.total_seconds()) for w in words]
+    assert_said_where_they_are(said, OPENING, len(OPENING.words) * 9 // 10)
+    again = [word for result in two.results for word in result.alternatives[0].words]
+    assert [word.end_offset for word in again] == [word.end_time for word in words]
 
 
 def test_version_2_takes_a_file_or_bare_samples(bench: Bench) -> None:

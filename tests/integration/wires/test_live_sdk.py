@@ -13,6 +13,7 @@ from deepgram.environment import DeepgramClientEnvironment
 from server_process import HANG_S, KEY, rest_of
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from word_checks import assert_said_where_they_are
 
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
@@ -108,6 +109,19 @@ async def test_each_final_begins_where_the_last_one_ended(bench: Bench) -> None:
         if message.is_final:
             covered_s = message.start + message.duration
     assert covered_s <= heard[-1].duration + 1e-6
+
+
+async def test_every_result_has_its_words(bench: Bench) -> None:
+    clip = datasets.clip(CLIP)
+    heard = await hear(bench, clip, pace=3)
+    results = [(m, m.channel.alternatives[0]) for m in heard if kind(m) == "Results"]
+    for _, told in results:
+        assert " ".join(word.punctuated_word for word in told.words) == told.transcript
+        assert all(0 < word.confidence <= 1 for word in told.words)
+    finals = [told for message, told in results if message.is_final]
+    words = [(word.word, word.start, word.end) for told in finals for word in told.words]
+    assert_said_where_they_are(words, clip, len(clip.words) * 8 // 10)
+    assert all(text == text.lower() for text, _, _ in words)
 
 
 async def test_the_end_of_an_utterance_follows_its_final_and_names_its_end(bench: Bench) -> None:

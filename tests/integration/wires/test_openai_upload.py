@@ -11,6 +11,7 @@ import soundfile
 from openai.types import Model
 from openai.types.audio import Transcription, TranscriptionVerbose
 from server_process import KEY, ServerProcess, eventually, is_at_rest
+from word_checks import assert_said_where_they_are
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
@@ -56,9 +57,22 @@ def test_verbose_json_has_every_field_and_segments_in_order(bench: Bench) -> Non
     assert is_right(answer.text)
 
 
-def test_times_of_words_are_refused_and_not_invented(bench: Bench) -> None:
-    with pytest.raises(openai.BadRequestError, match="no times of words"):
-        asked(bench, response_format="verbose_json", timestamp_granularities=["word"])
+def test_words_have_the_times_at_which_they_were_said(bench: Bench) -> None:
+    answer = asked(bench, response_format="verbose_json", timestamp_granularities=["word"])
+    TranscriptionVerbose.model_validate(answer.model_dump())
+    assert not answer.segments
+    words = [(word.word, word.start, word.end) for word in answer.words]
+    assert_said_where_they_are(words, CLIP, len(CLIP.words) * 9 // 10)
+    assert len(words) == len(answer.text.split())
+    both = ["word", "segment"]
+    answer = asked(bench, response_format="verbose_json", timestamp_granularities=both)
+    assert answer.segments
+    assert len(answer.words) == len(words)
+
+
+def test_times_of_words_need_a_format_that_has_them(bench: Bench) -> None:
+    with pytest.raises(openai.BadRequestError, match="verbose_json"):
+        asked(bench, response_format="json", timestamp_granularities=["word"])
 
 
 def test_plain_text_and_both_kinds_of_subtitles(bench: Bench) -> None:
@@ -69,6 +83,9 @@ def test_plain_text_and_both_kinds_of_subtitles(bench: Bench) -> None:
     vtt = asked(bench, response_format="vtt")
     assert re.match(rf"WEBVTT\n\n{time % '[.]'} --> {time % '[.]'}\n\w", vtt)
     assert srt.count("-->") == vtt.count("-->") > 1
+    lines = [line for line in vtt.splitlines()[1:] if line and "-->" not in line]
+    assert max(map(len, lines)) <= 42
+    assert is_right(" ".join(lines))
 
 
 def test_events_carry_the_text_piece_by_piece(bench: Bench) -> None:
