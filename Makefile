@@ -80,6 +80,7 @@ bench:
 	@$(SETUP) --dev
 	$(BIN)/python tests/benchmarks/live.py
 	$(BIN)/python tests/benchmarks/live.py --streams 8
+	$(BIN)/python tests/benchmarks/words.py
 	$(BIN)/python tests/benchmarks/drafts.py
 	$(BIN)/python tests/benchmarks/engine.py
 	$(BIN)/python tests/benchmarks/graphs.py
