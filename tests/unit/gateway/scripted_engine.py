@@ -10,7 +10,7 @@ import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import SystemOverloaded
-from lab_kit.core.events import ModelInfo
+from lab_kit.core.events import ModelInfo, TimedWord
 from lab_kit.engine.api import CacheView, DecodeRequest, Hypothesis, Load, Ticket
 from lab_kit.engine.batching import Batching
 from lab_kit.gateway.door.keys import Keys
@@ -94,8 +94,9 @@ class ScriptedEngine:
 
 
 def heard(text: str, truncated: bool = False) -> Hypothesis:
-    """An answer that says ``text``."""
-    return Hypothesis(text, (), (), truncated, 0, 0, 0, 1, 0)
+    """An answer that says ``text``, a word every tenth of a second."""
+    words = (TimedWord(w, n / 10, (n + 1) / 10, 0.9) for n, w in enumerate(text.split()))
+    return Hypothesis(text, (), (), truncated, 0, 0, 0, 1, 0, words=tuple(words))
 
 
 def recognizer(engine: ScriptedEngine) -> Recognizer:

@@ -112,6 +112,9 @@ WAYS: dict[str, WayOut] = {
     "form, json, by field": form("field"),
     "form, json, by query": form("query"),
     "form, verbose": form("field", response_format="verbose_json"),
+    "form, words": form(
+        "field", response_format="verbose_json", **{"timestamp_granularities[]": "word"}
+    ),
     "form, text": form("field", response_format="text"),
     "form, srt": form("field", response_format="srt"),
     "form, vtt": form("field", response_format="vtt"),
@@ -123,10 +126,10 @@ WAYS: dict[str, WayOut] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_who_asks_for_redaction_reads_no_number(client: TestClient, way: str) -> None:
-    assert SECRET in WAYS[way](client, False)
+    assert SECRET in WAYS[way](client, False).replace("\n", " ")
     told = WAYS[way](client, True)
     assert "[card]" in told
-    assert "4111 1111" not in told
+    assert "4111" not in told, "nor word by word"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -136,8 +139,8 @@ def test_where_redaction_fails_the_text_is_withheld(
     server.steps.failing.add("redact")
     told = WAYS[way](client, True)
     assert WITHHELD in told
-    assert "4111 1111" not in told
-    assert "my card" not in told
+    assert "4111" not in told
+    assert "card" not in told
 
 
 @pytest.mark.parametrize("path", ["/v1/audio:transcribe", "/v1/audio/transcriptions"])

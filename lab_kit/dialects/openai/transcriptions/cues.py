@@ -28,9 +28,8 @@ class Cue:
 def cues_of(finals: Iterable[Final]) -> Iterator[Cue]:
     """The cues of some finals in order; one never holds words of two of them."""
     for final in finals:
-        if not final.words:  # only where there is no text either
-            continue
-        for words in _cut(final.words):
+        whole = TimedWord(final.text, final.start_s, final.end_s, final.confidence)
+        for words in _cut(final.words or [whole]):
             yield Cue(words[0].start_s, words[-1].end_s, _lines([word.text for word in words]))
 
 
