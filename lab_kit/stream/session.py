@@ -59,7 +59,8 @@ class StreamSession:
         scorer: voice activity's network, with this stream's state.
 
     Attributes:
-        interim_stretch: interims are asked for less often by this factor; more than 1 under load.
+        interim_stretch: interims are asked for less often by this factor; more than 1 under load,
+            and then without their words.
     """
 
     def __init__(self, options: StreamOptions, scorer: SpeechScorer) -> None:
@@ -277,7 +278,8 @@ class StreamSession:
 
     def _interim_request(self, segment: Segment, end_sample: int, early: bool) -> DecodeRequest:
         audio = self._buffer.between(segment.start_sample, end_sample)
-        wants_words = self._options.interim_words
+        # the first to go under load: whoever needs them has them in the final
+        wants_words = self._options.interim_words and self.interim_stretch <= 1
         if early:
             view = early_view(audio)
             return DecodeRequest(view, Priority.INTERIM, EARLY_TOKENS, wants_words=wants_words)

@@ -189,6 +189,18 @@ def test_speech_without_a_pause_is_cut_at_the_longest_and_where_it_is_quietest()
     assert len(talk.submitted) <= 5
 
 
+def test_interims_ask_for_words_where_they_are_wanted_and_the_server_is_not_reduced() -> None:
+    def asked(stretch: float, wants_words: bool) -> set[tuple[Priority, bool]]:
+        talk = Talk(StreamOptions(interim_words=wants_words), answer_with=lambda decode: "it was")
+        talk.session.interim_stretch = stretch
+        talk.hear(sound(3.0, ONE_UTTERANCE))
+        return {(d.request.priority, d.request.wants_words) for d in talk.submitted}
+
+    assert asked(1.0, True) == {(Priority.INTERIM, True), (Priority.FINAL, True)}
+    assert asked(2.0, True) == {(Priority.INTERIM, False), (Priority.FINAL, True)}
+    assert asked(1.0, False) == {(Priority.INTERIM, False), (Priority.FINAL, True)}
+
+
 # -- order ---------------------------------------------------------------------------------------
 
 
