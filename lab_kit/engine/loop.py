@@ -294,10 +294,14 @@ class EngineLoop:
         return failures
 
     def _timed(self, sequences: tuple[Sequence, ...]) -> dict[Sequence, Exception]:
-        """Find the words' times of those that are done; names those for whom that fails."""
+        """Find the words' times of those that are done; names those for whom that fails.
+
+        Whoever said nothing has no words.
+        """
         failures: dict[Sequence, Exception] = {}
         for sequence in sequences:
-            if sequence.state is SequenceState.DONE and sequence.request.wants_words:
+            is_done = sequence.state is SequenceState.DONE and sequence.tokens
+            if is_done and sequence.request.wants_words:
                 try:
                     sequence.words = self._runner.word_times(sequence)
                 except Exception as error:  # tokens that the runner cannot spell, say

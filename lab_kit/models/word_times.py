@@ -126,17 +126,19 @@ def timed_words(
 
 
 def _owners(text: str, pieces: Sequence[str]) -> list[tuple[int, int]]:
-    """Of each word of ``text``, the first and last token that letters of it come from."""
-    letters = (
-        (letter, token)
-        for token, piece in enumerate(pieces)
-        for letter in piece
-        if not letter.isspace()
-    )
-    owners = []
+    """Of each word of ``text``, the first and last token that letters of it come from.
+
+    Letters that were taken out are skipped. One that stands in no piece, as a mark for bytes that
+    spell none, belongs to whoever came before it.
+    """
+    letters, owner = "".join(pieces), [n for n, piece in enumerate(pieces) for _ in piece]
+    owners, at, token = [], 0, 0
     for word in text.split():
-        # what was taken out is skipped: nothing is ever put in
-        tokens = [next(token for found, token in letters if found == letter) for letter in word]
+        tokens = []
+        for letter in word:
+            if (found := letters.find(letter, at)) >= 0:
+                at, token = found + 1, owner[found]
+            tokens.append(token)
         owners.append((tokens[0], tokens[-1]))
     return owners
 

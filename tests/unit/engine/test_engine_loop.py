@@ -9,7 +9,7 @@ import pytest
 from gated_runner import HANG_S, STEPS, GatedRunner, name_of, request
 
 from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
-from lab_kit.core.events import ModelInfo
+from lab_kit.core.events import ModelInfo, TimedWord
 from lab_kit.engine.api import Priority, Ticket
 from lab_kit.engine.batching import BatchAdmission, Continuous, Dynamic, Queue, Static
 from lab_kit.engine.kv import PagedKv
@@ -365,5 +365,44 @@ def test_an_answer_that_cannot_be_spelled_is_one_requests_failure(
     monkeypatch.setattr(runner, "text", text)
     with pytest.raises(UnicodeDecodeError):
         engine.submit(request(1)).future.result(HANG_S)
+    assert engine.submit(request(2)).future.result(HANG_S).text == "text 2"
+    assert not engine.broken.done()
+
+
+def test_words_are_asked_for_where_they_are_wanted_and_something_was_said(
+    engine: EngineLoop, runner: GatedRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who says nothing leaves no token to look at, and still gets an answer."""
+    advance, word = runner._advance, TimedWord("text", 0.0, 0.1, 0.9)
+    asked: list[int] = []
+
+    def silent(sequence: Sequence, state: SequenceState) -> None:
+        advance(sequence, state)
+        if name_of(sequence) == 2:
+            sequence.tokens.clear()
+
+    def word_times(sequence: Sequence) -> tuple[TimedWord, ...]:
+        assert sequence.tokens
+        asked.append(name_of(sequence))
+        return (word,)
+
+    monkeypatch.setattr(runner, "_advance", silent)
+    monkeypatch.setattr(runner, "word_times", word_times, raising=False)
+    wanted = [engine.submit(replace(request(n), wants_words=True)) for n in (1, 2)]
+    unwanted = engine.submit(request(3))
+    answers = [ticket.future.result(HANG_S).words for ticket in (*wanted, unwanted)]
+    assert answers == [(word,), (), ()]
+    assert asked == [1]
+
+
+def test_words_that_cannot_be_found_are_one_requests_failure(
+    engine: EngineLoop, runner: GatedRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def word_times(sequence: Sequence) -> tuple[TimedWord, ...]:
+        raise ValueError("no such frame")
+
+    monkeypatch.setattr(runner, "word_times", word_times, raising=False)
+    with pytest.raises(ValueError, match="no such frame"):
+        engine.submit(replace(request(1), wants_words=True)).future.result(HANG_S)
     assert engine.submit(request(2)).future.result(HANG_S).text == "text 2"
     assert not engine.broken.done()

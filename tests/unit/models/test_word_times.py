@@ -80,6 +80,15 @@ def test_what_was_taken_out_of_the_text_has_no_word() -> None:
     assert timed_words("", ['"'], [0], seen[:1], audio, FRAMES) == ()
 
 
+@pytest.mark.parametrize(
+    "text", ["one tw\N{REPLACEMENT CHARACTER}", "one \N{REPLACEMENT CHARACTER}"]
+)
+def test_a_mark_for_bytes_that_spell_nothing_belongs_to_what_came_before_it(text: str) -> None:
+    audio, seen = sound((0.8, True)), looked_at((0, 20), (20, 40), frames=40)
+    words = timed_words(text, [" one", " tw"], [0, 0], seen, audio, FRAMES)
+    assert [word.text for word in words] == text.split()
+
+
 def test_more_tokens_than_frames_share_the_time() -> None:
     audio, seen = sound((0.1, True)), looked_at(*[(0, 5)] * 8, frames=5)
     words = timed_words(
