@@ -277,10 +277,10 @@ async def test_one_caller_leaves_places_to_receive_to_others(
 
 async def test_answers_that_nobody_reads_end_their_stream(server_with: ServerWith) -> None:
     limits = Limits(unsent_s=0.2, calls=1)
-    async with calling(server_with(limits, ScriptedEngine("so " * 1_000_000))) as caller:
+    async with calling(server_with(limits, ScriptedEngine("so" * 1_500_000))) as caller:
         call = caller.open(TRITON + "ModelStreamInfer")
         async with asyncio.timeout(HANG_S):
-            for _ in range(20):  # short questions, and sixty megabytes of answers
+            for _ in range(20):  # short questions, and sixty megabytes of answers, of one word each
                 await call.write(inference(100))
             assert await call.read()  # so it has the one place there is, until it is ended
             while await caller.status(TRITON + "ModelReady") == "UNAVAILABLE":
