@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest --durations=25 -p no:nbval
 # a stream on a machine that is taken would be refused, as it should be. It gives way no further,
 # or it would stand still on a machine that is busy with something else.
 CHECK := unit_gateway unit_rest types lint
-TEST := labs integration_wires integration_rest browser models fuzz_short packaging unit_gateway \
+TEST := labs integration_wires integration_rest models browser packaging fuzz_short unit_gateway \
 	unit_rest notebooks types lint
 SPARE := nice -n 5
 # Only reached when something hangs, and what gives way takes several times as long as alone.
