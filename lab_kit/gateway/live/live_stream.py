@@ -31,8 +31,8 @@ GONE = 1006
 """How a stream is counted whose client vanished: WebSocket's number for it, on every wire."""
 FREE_MESSAGES = 2_000
 MESSAGES_PER_S = 200
-"""Of sound, or of time while there is none: chunks of 5 ms, where the shortest Opus packets in use
-have 10 or 20."""
+"""Of sound, or of time in which none was there to be read: chunks of 5 ms, where the shortest Opus
+packets in use have 10 or 20. The time that the server takes for them allows for no more."""
 _BLAMED_ON_A_MESSAGE = (InvalidAudioFormat, InvalidMessage, InvalidParameter, PayloadTooLarge)
 
 
@@ -80,7 +80,7 @@ class LiveStream:
         self._dialect = dialect
         self._begun = asyncio.Event()
         self._is_drained = False
-        self._messages = 0
+        self._messages = self._awaited_ns = 0
         # runs out when the client is silent for too long, or at once when the stream has to end
         self._patience: asyncio.Timeout | None = None
         self._pipeline: StreamPipeline | None = None
@@ -159,6 +159,7 @@ class LiveStream:
         await self._take([Reply(message) for message in self._dialect.greet()])
         # asked every time: a client that sends without a pause would never be found waiting
         while not self._is_drained:
+            since_ns = time.perf_counter_ns()
             try:
                 async with fair_timeout(self._streams.limits.idle_s) as self._patience:
                     message = await self._wire.receive()
@@ -166,6 +167,7 @@ class LiveStream:
                 break
             finally:
                 self._patience = None
+            self._awaited_ns += time.perf_counter_ns() - since_ns
             try:
                 self._count_message()
                 closing = await self._take(self._dialect.parse(message))
@@ -186,9 +188,8 @@ class LiveStream:
             PayloadTooLarge: there are far more than sound or time would explain.
         """
         self._messages += 1
-        elapsed_s = (time.perf_counter_ns() - self._place.opened_ns) / 1e9
         audio_s = 0.0 if self._pipeline is None else self._pipeline.audio_s
-        if self._messages > FREE_MESSAGES + MESSAGES_PER_S * max(elapsed_s, audio_s):
+        if self._messages > FREE_MESSAGES + MESSAGES_PER_S * max(self._awaited_ns / 1e9, audio_s):
             raise PayloadTooLarge(
                 f"{self._messages:,} messages with {audio_s:.1f} s of sound",
                 f"at most {MESSAGES_PER_S} for each second of sound",

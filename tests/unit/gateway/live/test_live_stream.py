@@ -262,7 +262,7 @@ async def test_more_messages_than_sound_or_time_explain_end_the_stream(
     await served(server_with(), wire)
     assert wire.ending is not None
     assert wire.ending.code == "PAYLOAD_TOO_LARGE"
-    assert wire.inbox.qsize() > 50_000
+    assert wire.inbox.qsize() > 97_000  # however long the server takes for each
 
 
 async def test_a_recording_in_short_chunks_may_come_as_fast_as_it_goes(
