@@ -1,5 +1,7 @@
 """Every kind of attack beside callers who speak, each held against the same time without one.
 
+Without one, another process computes and sends nothing; see `computing`.
+
     .venv/bin/python tests/fuzz/fuzz.py [--seconds 20] [--rounds 2] [--seed 1] [--kinds KIND ...]
 
 `make fuzz` runs it. Times with and without the attack take turns, on one server, so that what else
@@ -15,7 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from beside import Report, watched
-from run_attack import KINDS
+from run_attack import COMPUTING, KINDS
 
 from lab_kit.bench import Bench
 from lab_kit.core.units import ms
@@ -69,11 +71,12 @@ async def run(kinds: Sequence[str], seconds: float, rounds: int, seed: int) -> i
     bench = Bench.start(KEY)
     failed = 0
     try:
-        await watched(bench, seconds)  # a server grows to its working set once
+        quiet = [await watched(bench, seconds)]  # and a server grows to its working set once
+        print(f"with nothing beside: final delay p95 {ms(p95_s(quiet)):.0f} ms", flush=True)
         for kind in kinds:
             calm, rough = [], []
             for number in range(rounds):
-                calm.append(await watched(bench, seconds))
+                calm.append(await watched(bench, seconds, COMPUTING, seed + number, NICENESS))
                 rough.append(await watched(bench, seconds, kind, seed + number, NICENESS))
             found = judge(calm, rough)
             failed += bool(found)

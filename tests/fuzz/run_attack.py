@@ -26,6 +26,8 @@ KINDS = (
     "floods",
 )
 """The modules beside this one; each has a `KIND`. Only the one that is asked for is imported."""
+COMPUTING = "computing"
+"""No attack, but what one is compared with."""
 KEY_VARIABLE = "LAB_FUZZ_KEY"
 
 
@@ -34,7 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("kind", choices=(*KINDS, COMPUTING))
     parser.add_argument("--url", required=True)
     parser.add_argument("--grpc", required=True)
     parser.add_argument("--seconds", type=float, default=10.0)

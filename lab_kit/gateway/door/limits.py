@@ -28,7 +28,7 @@ class Limits:
             of what PCM16 at 16 kHz takes, so that whoever is slower needs longer than the sound.
         message_bytes: one WebSocket message; a larger one is closed with 1009 unread.
         message_frames: frames of one WebSocket message; more are closed with 1009. A browser sends
-            one, a proxy that cuts at 1 KiB a thousand for the largest message.
+            one, a proxy that cuts at 4 KiB as many as this for the largest message.
         calls: gRPC calls at once, health apart.
         idle_s: silence on the wire (no audio, no KeepAlive) after which a stream is closed.
         no_audio_s: KeepAlive alone keeps a stream open for so long; then its place is reclaimed.
@@ -50,7 +50,7 @@ class Limits:
     unreceived_s: float = 10.0
     body_bytes_per_s: int = 16_384
     message_bytes: int = 1_000_000
-    message_frames: int = 1_024
+    message_frames: int = 256
     calls: int = 512
     idle_s: float = 10.0
     no_audio_s: float = 300.0

@@ -32,8 +32,8 @@ from lab_kit.gateway.door.connections import Connections
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.fair_timeout import Countdown
 
-SLICE_BYTES = 4_096
-"""Parsed at a time: at most 682 frames, a few milliseconds."""
+SLICE_BYTES = 2_048
+"""Parsed at a time: at most 341 frames, a few milliseconds."""
 STALLS = 2
 """Times ``unsent_s`` after which a client that takes nothing at all is let go here. A stream that
 owes it results gives up after one, and can say of what."""
