@@ -7,16 +7,21 @@ at a time, the same recipe works in blocks and holds back up to 37 ms of a 48 kH
 115 ms of a telephone's: more than a third of the whole budget. A stream therefore goes through
 FFmpeg's filter, which is shorter: it holds back 1 to 2 ms, passes 87 % of the band within half a
 decibel, and rejects what is 1 kHz above it by 60 dB, 2 kHz above by 98; speech has next to nothing
-in between. It takes some 3 ms of CPU for a second of sound, the other one less than 1.
+in between. It takes some 3 ms of CPU for a second of sound, the other one less than 1. FFmpeg is
+imported where it is used, as in `packets`.
 """
 
-import av
+from typing import TYPE_CHECKING
+
 import numpy as np
 import soxr
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import UnsupportedSampleRate
 from lab_kit.core.units import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    import av
 
 LOWEST_RATE_HZ = 8_000
 """Telephone audio; below that the consonants are gone."""
@@ -73,27 +78,31 @@ class StreamResampler:
         check_rate(rate_hz)
         self._rate_hz = rate_hz
         self._taken = self._given = 0
-        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+        self._filter: av.AudioResampler | None = None
 
     def push(self, audio: FloatArray) -> FloatArray:
         """Resample a chunk; what the filter still holds comes out with later chunks."""
         if self._rate_hz == SAMPLE_RATE_HZ or not len(audio):
             return audio
+        import av
+
+        if self._filter is None:
+            self._filter = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
         frame = av.AudioFrame.from_ndarray(audio[None], format="flt", layout="mono")
         frame.sample_rate = self._rate_hz
         self._taken += len(audio)
-        return self._joined(self._resampler.resample(frame))
+        return self._joined(self._filter.resample(frame))
 
     def flush(self) -> FloatArray:
         """The samples that the filter still holds; push nothing afterwards."""
-        if not self._taken:
+        if self._filter is None:
             return np.zeros(0, np.float32)
-        rest = self._joined(self._resampler.resample(None))
+        rest = self._joined(self._filter.resample(None))
         # the filter is emptied with as many samples as it is long; what is no sound of the stream's
         surplus = self._given - round(self._taken * SAMPLE_RATE_HZ / self._rate_hz)
         return rest[: len(rest) - max(0, surplus)]
 
-    def _joined(self, frames: list[av.AudioFrame]) -> FloatArray:
+    def _joined(self, frames: "list[av.AudioFrame]") -> FloatArray:
         pieces = [frame.to_ndarray()[0] for frame in frames]
         self._given += sum(map(len, pieces))
         return np.concatenate([np.zeros(0, np.float32), *pieces])

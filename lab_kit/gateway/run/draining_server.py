@@ -5,6 +5,7 @@ import json
 import os
 import socket
 from functools import partial
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
@@ -85,6 +86,7 @@ class DrainingServer(uvicorn.Server):
             await asyncio.sleep(_READY_LOOK_S)
         if self._tells_ready:
             print(line, flush=True)
+        await asyncio.to_thread(import_module, "av")  # what `audio.packets` and others wait for
         await asyncio.to_thread(import_webrtc)
         await asyncio.to_thread(self._app.openapi)  # kept; else made while others wait
 
