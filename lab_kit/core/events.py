@@ -30,6 +30,9 @@ class StreamOptions:
         channels: interleaved channels; they are averaged to mono.
         interim_results: whether interims are wanted at all.
         endpoint_silence_s: silence that ends an utterance; None switches endpointing off.
+        unfinished_silence_s: silence that ends an utterance which did not sound finished when
+            ``endpoint_silence_s`` was over; None lets silence alone decide.
+        finished_probability: from what probability on an utterance sounds finished.
         utterance_end_s: gap after the last final that is announced as the utterance's end.
         speech_events: whether `SpeechStarted` is wanted.
         priority_class: how urgent the stream is, against others'.
@@ -47,6 +50,8 @@ class StreamOptions:
     priority_class: PriorityClass = PriorityClass.INTERACTIVE
     postprocess: tuple[str, ...] = ()
     interim_words: bool = False
+    unfinished_silence_s: float | None = None
+    finished_probability: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,8 @@ class Final:
             the stream did.
         requested: true when the client asked for it (`Finalize`).
         words: those of the text, with their times.
+        finished_probability: that the speaker had finished, by how it sounded; None where silence
+            alone decided.
     """
 
     sequence: int
@@ -134,6 +141,7 @@ class Final:
     requested: bool
     timing: Timing
     words: tuple[TimedWord, ...] = ()
+    finished_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

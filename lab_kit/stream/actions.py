@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import Event
 from lab_kit.engine.api import DecodeRequest
 from lab_kit.stream.segment import PendingDecode
@@ -37,4 +38,12 @@ class Cancel:
     number: int
 
 
-Action = Emit | Submit | Refresh | Cancel
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Find out whether the speaker has finished; tell `StreamSession.judged`, or nobody."""
+
+    number: int
+    audio: FloatArray
+
+
+Action = Emit | Submit | Refresh | Cancel | Judge

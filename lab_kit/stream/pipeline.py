@@ -3,6 +3,7 @@
     receive      the wire hands over bytes               feed
     decode       encoding, channels, rate                IncomingAudio
     segment      voice activity, endpointing, chunking   StreamSession
+    turn         whether a pause ends what is said       PipelineServices.completeness
     batch        a place beside other streams            Engine: weighted, finals first
     infer        encoder and decoder, on other threads   Engine
     postprocess  optional steps, each failing alone      Postprocess
@@ -21,6 +22,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from opentelemetry.trace import INVALID_SPAN, Span
@@ -32,7 +34,7 @@ from lab_kit.core.errors import LabError, SystemOverloaded
 from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
 from lab_kit.core.ids import StreamIdentity
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
-from lab_kit.stream.actions import Action, Cancel, Emit, Refresh, Submit
+from lab_kit.stream.actions import Action, Cancel, Emit, Judge, Refresh, Submit
 from lab_kit.stream.failed_decode import FailedDecode
 from lab_kit.stream.session import StreamSession
 from lab_kit.stream.sink.outbox import Outbox
@@ -62,6 +64,10 @@ def _ignore(_: object) -> None:
     """Nobody wants to know."""
 
 
+def _no_time(_: FloatArray) -> None:
+    """There is nobody to ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineServices:
     """What a server gives each of its streams; by default nothing.
@@ -72,6 +78,8 @@ class PipelineServices:
         steps: what postprocessing there is.
         on_skipped: told of a step that was left out of a result.
         on_failed_decode: told of a decode that failed for good.
+        completeness: the probability that sound, (samples,) at 16 kHz, ends where a speaker has
+            finished; None where there is no time for it.
     """
 
     tracing: Tracing = field(default_factory=Tracing)
@@ -79,6 +87,7 @@ class PipelineServices:
     steps: dict[str, Step] = field(default_factory=lambda: dict(STEPS))
     on_skipped: Callable[[Skipped], None] = _ignore
     on_failed_decode: Callable[[FailedDecode], None] = _ignore
+    completeness: "Callable[[FloatArray], Future[float] | None]" = _no_time
 
 
 @dataclass(slots=True)
@@ -233,8 +242,37 @@ class StreamPipeline:
                 self._submit(action, chunk)
             elif isinstance(action, Refresh):
                 self._refresh(action, chunk)
+            elif isinstance(action, Judge):
+                self._judge(action, chunk)
             else:
                 self._cancel(action)
+
+    # -- turn ----------------------------------------------------------------------------------
+
+    def _judge(self, judge: Judge, chunk: Span) -> None:
+        asked_ns = time.perf_counter_ns()
+        answer = self._services.completeness(judge.audio)
+        if answer is None:
+            return
+        answer.add_done_callback(
+            lambda done: self._loop.call_soon_threadsafe(
+                self._judged, judge.number, done, asked_ns, chunk
+            )
+        )
+
+    def _judged(self, number: int, done: "Future[float]", asked_ns: int, chunk: Span) -> None:
+        if done.cancelled():
+            return
+        try:
+            probability = done.result()
+        except Exception as error:  # whatever the runtime raised; silence decides without it
+            _log.error("a turn could not be judged: %s: %s", type(error).__name__, error)
+            return
+        self._trace.stage(chunk, Stage.TURN, asked_ns, time.perf_counter_ns())
+        try:
+            self._carry_out(self._session.judged(number, probability), chunk)
+        except LabError as error:  # the outbox's; feed or finish raises it
+            self._failure = error
 
     # -- batch, infer --------------------------------------------------------------------------
 

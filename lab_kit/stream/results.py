@@ -5,6 +5,7 @@ import math
 from lab_kit.core.events import Final, Interim, TimedWord, Timing
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import Hypothesis
+from lab_kit.stream.joining import after_cut, before_cut
 from lab_kit.stream.segment import Closing, PendingDecode, Segment, Trigger
 from lab_kit.stream.stability import VisibleText, without_stutter
 from lab_kit.stream.words import carried, shifted
@@ -23,15 +24,16 @@ def interim_of(
     visible: VisibleText,
 ) -> Interim:
     """What of a pass over the segment so far is shown."""
+    text = after_cut(visible.text) if segment.goes_on else visible.text
     return Interim(
         sequence=sequence,
         start_s=at_s(segment.onset_sample),
         end_s=at_s(pending.end_sample),
-        text=visible.text,
+        text=text,
         stable_chars=visible.stable_chars,
         confidence=_confidence(hypothesis),
         timing=_timing(pending.trigger, hypothesis),
-        words=_words(segment, hypothesis, visible.text, at_s(pending.end_sample)),
+        words=_words(segment, hypothesis, text, at_s(pending.end_sample)),
     )
 
 
@@ -41,6 +43,8 @@ def final_of(sequence: int, segment: Segment, hypothesis: Hypothesis, closing: C
     if hypothesis.truncated:
         # running into the limit means that the decoder repeats itself
         text = " ".join(without_stutter(text.split()))
+    text = after_cut(text) if segment.goes_on else text
+    text = before_cut(text) if closing.is_cut else text
     end_s = at_s(segment.speech_end_sample)
     return Final(
         sequence=sequence,
@@ -52,6 +56,7 @@ def final_of(sequence: int, segment: Segment, hypothesis: Hypothesis, closing: C
         requested=closing.requested,
         timing=_timing(closing.trigger, hypothesis),
         words=_words(segment, hypothesis, text, end_s),
+        finished_probability=segment.finished_probability,
     )
 
 

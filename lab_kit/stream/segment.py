@@ -63,11 +63,16 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Why and when a segment closed; its final is owed."""
+    """Why and when a segment closed; its final is owed.
+
+    Attributes:
+        is_cut: somebody goes on speaking; what comes next belongs to it.
+    """
 
     trigger: Trigger
     endpoint: bool
     requested: bool
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Segment:
     Attributes:
         start_sample: first sample decoded, pre-roll included.
         onset_sample: where speech began.
+        goes_on: it begins at a cut, in the midst of what is said.
         speech_end_sample: where it last ended, as far as known.
         voiced_samples: length of the windows labelled speech.
         voiced_until_sample: end of the last of them.
@@ -93,11 +99,14 @@ class Segment:
         interim, final: decodes in flight; a final may be speculative.
         heard: the last pass's text, for agreement; its tokens, as the next draft.
         ready: the answer of `final`.
+        asked: the number of the present pause, about which was asked whether it ends the turn.
+        finished_probability: the answer.
     """
 
     start_sample: int
     onset_sample: int
     next_interim_sample: int
+    goes_on: bool = False
     speech_end_sample: int = 0
     voiced_samples: int = 0
     voiced_until_sample: int = 0
@@ -108,6 +117,8 @@ class Segment:
     heard: str = ""
     heard_tokens: tuple[int, ...] = field(default=())
     ready: Hypothesis | None = None
+    asked: int | None = None
+    finished_probability: float | None = None
     closing: Closing | None = None
 
     def grows_too_long(self, end_sample: int) -> bool:

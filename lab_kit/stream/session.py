@@ -21,7 +21,7 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import SpeechStarted, StreamOptions, UtteranceEnd
 from lab_kit.core.units import SAMPLE_RATE_HZ, samples
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
-from lab_kit.stream.actions import Action, Cancel, Emit, Refresh, Submit
+from lab_kit.stream.actions import Action, Cancel, Emit, Judge, Refresh, Submit
 from lab_kit.stream.results import at_s, empty_final, final_of, interim_of
 from lab_kit.stream.segment import (
     FIRST_INTERIM_SAMPLES,
@@ -41,6 +41,10 @@ from lab_kit.stream.stability import EARLY_S, EARLY_TOKENS, shown
 MOST_HASTE_SAMPLES = samples(0.025)
 """Silence is judged when a chunk arrives, so an endpoint is off by up to half a chunk; by no more
 than this too early, which is less than the place of speech's end is uncertain by."""
+HEARD_FOR_TURN_SAMPLES = samples(8.0)
+"""What is heard of a turn to tell whether it is finished, as `models.smart_turn` wants it."""
+SENTENCE_PAUSE_SAMPLES = samples(0.2)
+"""A shorter pause is taken for one inside a sentence, as by default it ends no utterance."""
 DRAFT_DROPS_TOKENS = 2
 """The end of the last hypothesis is where it changes: its final punctuation above all."""
 
@@ -67,7 +71,11 @@ class StreamSession:
         silence_s = options.endpoint_silence_s
         self._options = options
         self._activity = VoiceActivity(scorer)
-        self._endpointer = Endpointer(None if silence_s is None else samples(silence_s))
+        unfinished_s = options.unfinished_silence_s
+        self._endpointer = Endpointer(
+            None if silence_s is None else samples(silence_s),
+            None if unfinished_s is None else samples(unfinished_s),
+        )
         self._buffer = AudioBuffer()
         # how far the audio has been judged; within a push it lags behind what the buffer holds
         self._now_sample = 0
@@ -127,6 +135,17 @@ class StreamSession:
                 self._show(segment, segment.interim, hypothesis)
                 segment.interim = None
         self._emit_finals()
+        return self._taken()
+
+    def judged(self, number: int, probability: float) -> list[Action]:
+        """Take the answer to whether the speaker has finished; one that is too late is ignored."""
+        segment = self._open
+        if segment is None or segment.asked != number:
+            return []
+        segment.finished_probability = probability
+        self._endpointer.judged(probability >= self._options.finished_probability)
+        if (pause := self._endpointer.heard_until(self._now_sample)) and segment.final is not None:
+            self._mark(pause, segment.final.trigger)
         return self._taken()
 
     def refreshed(self, pending: PendingDecode) -> None:
@@ -199,10 +218,20 @@ class StreamSession:
         if mark.mark is Mark.PAUSE:
             segment.speech_end_sample = mark.at_sample
             self._decode_final(segment, trigger)
+            self._ask_whether_finished(segment)
         elif mark.mark is Mark.RESUMED:
             self._resume(segment, trigger, mark.confirmed)
         elif mark.mark is Mark.ENDPOINT:
             self._close(segment, Closing(trigger, endpoint=True, requested=False))
+
+    def _ask_whether_finished(self, segment: Segment) -> None:
+        segment.asked = segment.finished_probability = None
+        if self._options.unfinished_silence_s is None or self._options.endpoint_silence_s is None:
+            return
+        self._numbers += 1
+        segment.asked = self._numbers
+        start = max(self._buffer.start_sample, self._now_sample - HEARD_FOR_TURN_SAMPLES)
+        self._actions.append(Judge(self._numbers, self._buffer.between(start, self._now_sample)))
 
     def _open_segment(self, onset_sample: int) -> None:
         start = max(onset_sample - PRE_ROLL_SAMPLES, self._spoken_until, self._buffer.start_sample)
@@ -222,26 +251,36 @@ class StreamSession:
         cut = segment.quietest_sample or self._now_sample
         self._cancel_final(segment)
         segment.speech_end_sample = cut
-        self._close(segment, Closing(trigger, endpoint=False, requested=False))
-        self._open_segment_at_cut(cut)
+        self._close(segment, Closing(trigger, endpoint=False, requested=False, is_cut=True))
+        self._open_segment_at_cut(cut, goes_on=True)
 
     def _resume(self, segment: Segment, trigger: Trigger, was_pause: bool) -> None:
         """Speech goes on: what was to be the final becomes an interim, unless enough was said."""
         spoken = segment.speech_end_sample - segment.onset_sample
         if segment.final is not None and was_pause and spoken >= SETTLED_SEGMENT_SAMPLES:
             cut = segment.final.end_sample
-            self._close(segment, Closing(trigger, endpoint=False, requested=False))
-            self._open_segment_at_cut(cut)
+            is_cut = not self._may_have_finished(segment)
+            self._close(segment, Closing(trigger, endpoint=False, requested=False, is_cut=is_cut))
+            self._open_segment_at_cut(cut, goes_on=is_cut)
             return
         if segment.final is not None and segment.ready is None:
             segment.interim = segment.final
         segment.final = segment.ready = None
+        segment.asked = segment.finished_probability = None
 
-    def _open_segment_at_cut(self, cut: int) -> None:
+    def _may_have_finished(self, segment: Segment) -> bool:
+        """Whether the pause that is over now may have stood between two sentences."""
+        probability = segment.finished_probability
+        if probability is None:
+            return self._now_sample - segment.speech_end_sample >= SENTENCE_PAUSE_SAMPLES
+        return probability >= self._options.finished_probability
+
+    def _open_segment_at_cut(self, cut: int, goes_on: bool) -> None:
         self._open = Segment(
             start_sample=cut,
             onset_sample=cut,
             next_interim_sample=self._now_sample,
+            goes_on=goes_on,
             voiced_samples=MIN_SPEECH_SAMPLES,
         )
 
@@ -385,6 +424,8 @@ class StreamSession:
 
     def _forget_audio(self) -> None:
         keep = self._buffer.end_sample - PRE_ROLL_SAMPLES - samples(0.2)
+        if self._options.unfinished_silence_s is not None:
+            keep = min(keep, self._buffer.end_sample - HEARD_FOR_TURN_SAMPLES)
         if self._open is not None:
             keep = min(keep, self._open.start_sample)
         self._buffer.forget_before(keep)

@@ -13,6 +13,7 @@ class Stage(StrEnum):
 
     DECODE = "decode"
     SEGMENT = "segment"
+    TURN = "turn"
     BATCH = "batch"
     INFER = "infer"
     POSTPROCESS = "postprocess"
@@ -48,6 +49,12 @@ RULES: dict[Stage, StageRule] = {
         "none: half a second of sound at a time",
         0.010,
         "a defect: the stream ends, with its finals",
+    ),
+    Stage.TURN: StageRule(
+        "whether a pause ends what is said, where that is asked for",
+        "a thread of its own, four pauses; others are left to silence",
+        0.100,
+        "silence alone decides, and the final says so",
     ),
     Stage.BATCH: StageRule(
         "wait for a place beside others",

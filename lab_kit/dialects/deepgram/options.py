@@ -21,7 +21,19 @@ PRIORITY = "lab_priority"
 INTERIM_WORDS = "lab_interim_words"
 """Another: ``false`` leaves interims without the times of their words, which the provider's have
 and which take a twentieth of an interim's time."""
-_EXAMPLES = {"sample_rate": 16_000, "channels": 1, "endpointing": 200, "utterance_end_ms": 1_000}
+EOT_TIMEOUT = "lab_eot_timeout_ms"
+"""Two more, by the names that the provider's later API has for them: silence that ends what does
+not sound finished, and from what probability on something does. Without the first, silence alone
+decides. [Source: Deepgram (2025), "Configuring end-of-turn detection"]"""
+EOT_THRESHOLD = "lab_eot_threshold"
+MAX_EOT_TIMEOUT_MS = 10_000
+_EXAMPLES = {
+    "sample_rate": 16_000,
+    "channels": 1,
+    "endpointing": 200,
+    "utterance_end_ms": 1_000,
+    EOT_TIMEOUT: 1_000,
+}
 _STEPS = {"punctuate": "true", "numerals": "true", "redact": "pii"}
 
 
@@ -55,6 +67,8 @@ def parse_query(query: Mapping[str, str]) -> StreamOptions:
         priority_class=_priority(query),
         postprocess=_postprocess(query),
         interim_words=_boolean(query, INTERIM_WORDS, "true") and has_interims,
+        unfinished_silence_s=_eot_timeout(query),
+        finished_probability=_eot_threshold(query),
     )
 
 
@@ -74,6 +88,9 @@ def query_for(options: StreamOptions, model: str) -> dict[str, str]:
         query[PRIORITY] = options.priority_class
     if options.interim_results and not options.interim_words:
         query[INTERIM_WORDS] = _spelled(options.interim_words)
+    if options.unfinished_silence_s is not None:
+        query[EOT_TIMEOUT] = str(round(options.unfinished_silence_s * 1000))
+        query[EOT_THRESHOLD] = str(options.finished_probability)
     query |= {name: wanted for name, wanted in _STEPS.items() if name in options.postprocess}
     if gap_s is not None:
         query["utterance_end_ms"] = str(round(gap_s * 1000))
@@ -117,6 +134,32 @@ def _endpointing(query: Mapping[str, str]) -> float | None:
         return None
     asked_ms = _integer(query, "endpointing", DEFAULT_ENDPOINT_MS)
     return max(MIN_ENDPOINT_S, asked_ms / 1000)
+
+
+def _eot_timeout(query: Mapping[str, str]) -> float | None:
+    if EOT_TIMEOUT not in query:
+        return None
+    if query.get("endpointing", "").lower() == "false":
+        raise InvalidParameter(
+            f"{EOT_TIMEOUT} with endpointing=false",
+            "utterances that are ended at all",
+            f"leave out {EOT_TIMEOUT}, or set endpointing to milliseconds",
+        )
+    lowest = round(MIN_ENDPOINT_S * 1000)
+    return _integer(query, EOT_TIMEOUT, None, lowest, MAX_EOT_TIMEOUT_MS) / 1000
+
+
+def _eot_threshold(query: Mapping[str, str]) -> float:
+    text = query.get(EOT_THRESHOLD, str(StreamOptions().finished_probability))
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise InvalidParameter(
+            f"{EOT_THRESHOLD} is '{text}'", "a probability, 0 to 1", f"send {EOT_THRESHOLD}=0.5"
+        )
+    return value
 
 
 def _utterance_end(query: Mapping[str, str]) -> float | None:

@@ -85,7 +85,11 @@ class MessageWriter:
                     "speech_final": event.endpoint,
                     "from_finalize": event.requested,
                 }
-                message = self._results(event, flags, {"stable_chars": len(event.text)})
+                lab = {
+                    "stable_chars": len(event.text),
+                    "finished_probability": event.finished_probability,
+                }
+                message = self._results(event, flags, lab)
                 self._covered_s = max(self._covered_s, event.end_s)
                 return message
             case StreamEnded():

@@ -8,6 +8,7 @@ from lab_kit.capacity.watch import Watch
 from lab_kit.core.events import Event, StreamOptions
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.place import Place
+from lab_kit.gateway.live.turn_judge import TurnJudge
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.listeners import Listeners
@@ -31,6 +32,7 @@ class StreamServices:
         dead_letters: DeadLetters,
         failures: Failures,
         listeners: Listeners,
+        turns: TurnJudge,
     ) -> None:
         self.failures = failures
         self.limits = limits
@@ -42,6 +44,7 @@ class StreamServices:
             steps=steps.table,
             on_skipped=metrics.count_skipped,
             on_failed_decode=dead_letters.keep,
+            completeness=turns,
         )
 
     def pipeline(self, place: Place, options: StreamOptions) -> StreamPipeline:

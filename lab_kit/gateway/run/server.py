@@ -12,6 +12,7 @@ from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.stream_services import StreamServices
+from lab_kit.gateway.live.turn_judge import TurnJudge
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.listeners import Listeners
@@ -19,6 +20,7 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
+from lab_kit.gateway.versions.engine_factory import load_turns
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.stream.sink.steps import SwitchableSteps
 
@@ -51,6 +53,7 @@ class Server:
     preparation: Preparation = field(init=False)
     recognition: Recognition = field(init=False)
     uploads: Uploads = field(init=False)
+    turns: TurnJudge = field(init=False)
     streams: StreamServices = field(init=False)
     bare_model: BareModel = field(init=False)
 
@@ -66,6 +69,7 @@ class Server:
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
+        self.turns = TurnJudge(load_turns, lambda: self.watch.interim_stretch() > 1)
         self.streams = StreamServices(
             limits,
             metrics,
@@ -75,6 +79,7 @@ class Server:
             self.dead_letters,
             self.failures,
             self.listeners,
+            self.turns,
         )
         self.bare_model = BareModel(
             self.door, self.versions, limits, self.preparation, self.listeners
@@ -83,5 +88,6 @@ class Server:
     def stop(self) -> None:
         """Free the versions and the workers that prepare uploads; write what traces are left."""
         self.preparation.stop()
+        self.turns.stop()
         self.versions.stop()
         self.spans.stop()

@@ -1,5 +1,6 @@
 """From a version's files to a running recognizer: the one place that knows which engine fits."""
 
+import logging
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lab_kit.audio.detect.vad import WINDOW_SAMPLES
-from lab_kit.core.errors import InvalidParameter, ModelNotFound, NotInstalled
+from lab_kit.core.errors import InvalidParameter, ModelNotFound, ModelStoreError, NotInstalled
 from lab_kit.core.events import ModelInfo
 from lab_kit.engine.drafting import NgramDraft
 from lab_kit.engine.kv import ContiguousKv, KvCache, PagedKv
@@ -17,13 +18,17 @@ from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.models.device import Device, choose_device
 from lab_kit.models.moonshine import model as moonshine
 from lab_kit.models.silero import SileroScorer, open_silero
+from lab_kit.models.smart_turn import SmartTurn, open_smart_turn
 from lab_kit.models.store.fetch import Progress
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import KV_KINDS, Settings, Version, VersionFiles
 
+_log = logging.getLogger(__name__)
+
 WHISPER = "whisper-tiny-en"
 VOICE_ACTIVITY = "silero-vad"
+TURNS = "smart-turn"
 BLOCK_TOKENS = 4
 """Slots in a block. Long texts take 16 and more; a spoken phrase is over after a dozen tokens, and
 each sequence wastes up to a block less one slot."""
@@ -58,6 +63,15 @@ def make_first_version(repository: Repository, model: str, progress: Progress) -
     ModelStore().pull_all([VOICE_ACTIVITY, *([model] if is_first else [])], progress)
     if is_first:
         publish_first(repository, model)
+        _fetch_turns(progress)
+
+
+def _fetch_turns(progress: Progress) -> None:
+    """Only beside the first weights: a server without a network would try at each start."""
+    try:
+        ModelStore().pull_all([TURNS], progress)
+    except ModelStoreError as error:
+        _log.warning("turns will end by silence alone: %s", error)
 
 
 def publish_first(repository: Repository, model: str) -> None:
@@ -87,6 +101,15 @@ def open_recognizer(files: VersionFiles) -> Recognizer:
         engine.stop,
         engine.broken,
     )
+
+
+def load_turns() -> SmartTurn:
+    """What judges whether a turn is complete.
+
+    Raises:
+        ModelStoreError: its weights are missing or damaged.
+    """
+    return open_smart_turn(ModelStore().path(TURNS)["smart-turn-v3.2-cpu.onnx"])
 
 
 def open_engine(version: Version, paths: Mapping[str, Path], device: Device) -> EngineLoop:

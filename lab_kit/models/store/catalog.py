@@ -251,6 +251,33 @@ _SILERO = ModelEntry(
     ),
 )
 
+_SMART_TURN = ModelEntry(
+    name="smart-turn",
+    kind=Kind.MODEL,
+    job="ends of turns",
+    licence="BSD-2-Clause",
+    summary="Smart Turn v3.2, int8 ONNX: the probability that a speaker has finished.",
+    source=WheelSource(
+        distribution="pipecat-ai",
+        version="1.14.0",
+        filename="pipecat_ai-1.14.0-py3-none-any.whl",
+        sha256="0352f504b44e78bdf524e45af4bc759601c835b9b7dc195efe5e03384b974a44",
+        size_bytes=12_109_725,
+    ),
+    members=(
+        Member(
+            "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",
+            "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+            8_679_182,
+        ),
+        Member(
+            "pipecat_ai-1.14.0.dist-info/licenses/LICENSE",
+            "e31a733ecb79cbffafd5474e964e5eca15e0a0876a42b1d7253b51b198eb61aa",
+            1_301,
+        ),
+    ),
+)
+
 _HIBARI = ModelEntry(
     name="hibari-heart",
     kind=Kind.MODEL,
@@ -268,7 +295,10 @@ _HIBARI = ModelEntry(
 )
 
 CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
-    {entry.name: entry for entry in (_MOONSHINE, _TWO_CITIES, _SILERO, _HIBARI, _WHISPER)}
+    {
+        entry.name: entry
+        for entry in (_MOONSHINE, _TWO_CITIES, _SILERO, _SMART_TURN, _HIBARI, _WHISPER)
+    }
 )
 """Every entry by name, in the order of the listing."""
 

@@ -6,6 +6,7 @@ from lab_kit.measure.calls import (
     ENDPOINTING,
     INFERENCE,
     NETWORK_BACK,
+    NETWORK_OUT,
     POSTPROCESSING,
     PREPROCESSING,
     QUEUE_WAIT,
@@ -19,12 +20,14 @@ from lab_kit.stream.stages import RULES, Stage
 COLORS = {
     Stage.DECODE: theme.STAGE_COLORS[PREPROCESSING],
     Stage.SEGMENT: theme.STAGE_COLORS[ENDPOINTING],
+    Stage.TURN: theme.STAGE_COLORS[NETWORK_OUT],
     Stage.BATCH: theme.STAGE_COLORS[QUEUE_WAIT],
     Stage.INFER: theme.STAGE_COLORS[INFERENCE],
     Stage.POSTPROCESS: theme.STAGE_COLORS[POSTPROCESSING],
     Stage.SEND: theme.STAGE_COLORS[NETWORK_BACK],
 }
-"""The waterfall's colors: the same work under the pipeline's own names."""
+"""The waterfall's colors: the same work under the pipeline's own names. What has no work of its own
+there, the turn, takes the color of what is no work here, the way to the server."""
 _LEFT_PX, _RIGHT_PX = 118, theme.WIDTH_PX - 30
 _TOP_PX, _LANE_PX, _BAR_PX = 64, 34, 20
 _THINNEST_PX = 0.6

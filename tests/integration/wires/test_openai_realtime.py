@@ -131,6 +131,16 @@ async def test_without_turn_detection_only_the_client_commits(bench: Bench) -> N
         assert (error.type, error.error.code) == ("error", "input_audio_buffer_commit_empty")
 
 
+async def test_semantic_turn_detection_is_taken_and_told_back(bench: Bench) -> None:
+    chosen = {"type": "semantic_vad", "eagerness": "high"}
+    async with session(bench) as connection:
+        updated = await update(connection, turn_detection=chosen)
+        assert updated.session.audio.input.turn_detection.model_dump(exclude_none=True) == chosen
+        # longer than the silence that ends what does not sound finished
+        await append(connection, SPEECH + 5 * TAIL)
+        assert SAID in plain((await until(connection, TRANSCRIPT + "completed"))[-1].transcript)
+
+
 async def test_what_is_cleared_is_never_told(bench: Bench) -> None:
     async with session(bench) as connection:
         await update(connection, turn_detection=None)
@@ -150,7 +160,7 @@ async def test_errors_leave_the_session_open(bench: Bench) -> None:
         assert (error.type, error.error.event_id) == ("error", "mine")
         await connection.send({"type": "input_audio_buffer.append", "audio": "no base64!"})
         assert "base64" in (await connection.recv()).error.message
-        refused = await update(connection, turn_detection={"type": "semantic_vad"})
+        refused = await update(connection, turn_detection={"type": "telepathy"})
         assert refused.type == "error"
         await append(connection, SPEECH + TAIL)
         assert SAID in plain((await until(connection, TRANSCRIPT + "completed"))[-1].transcript)

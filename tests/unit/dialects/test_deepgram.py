@@ -113,6 +113,10 @@ def test_everything_that_can_be_said_is_understood() -> None:
     assert parse_query(said | {"lab_interim_words": "false"}) == replace(
         expected, interim_words=False
     )
+    asked = {"lab_eot_timeout_ms": "1500", "lab_eot_threshold": "0.7"}
+    expected = replace(expected, unfinished_silence_s=1.5, finished_probability=0.7)
+    assert parse_query(said | asked) == expected
+    assert parse_query(deepgram.query_for(expected, "a model")) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,6 +140,11 @@ def test_names_that_mean_nothing_here_are_ignored() -> None:
         ({"encoding": "speex"}, "speex"),
         ({"encoding": "opus", "channels": "3"}, "3 channels"),
         ({"encoding": ""}, "encoding"),
+        ({"lab_eot_timeout_ms": "99"}, "lab_eot_timeout_ms is '99'"),
+        ({"lab_eot_timeout_ms": "10001"}, "100 to 10,000"),
+        ({"lab_eot_timeout_ms": "1000", "endpointing": "false"}, "with endpointing=false"),
+        ({"lab_eot_threshold": "1.1"}, "lab_eot_threshold is '1.1'"),
+        ({"lab_eot_threshold": "nan"}, "lab_eot_threshold is 'nan'"),
         ({"sample_rate": "fast"}, "sample_rate is 'fast'"),
         ({"sample_rate": "16000.0"}, "sample_rate is '16000.0'"),
         ({"sample_rate": ""}, "sample_rate"),

@@ -214,6 +214,25 @@ def kinds(events: list[dict[str, Any]]) -> list[str]:
             {"turn_detection": {"type": "server_vad", "silence_duration_ms": 1}},
             StreamOptions("linear16", 24_000, endpoint_silence_s=0.1),
         ),
+        *(
+            (
+                {"turn_detection": {"type": "semantic_vad", **eagerness}},
+                StreamOptions(
+                    "linear16",
+                    24_000,
+                    endpoint_silence_s=0.2,
+                    unfinished_silence_s=unfinished_s,
+                    finished_probability=probability,
+                ),
+            )
+            for eagerness, probability, unfinished_s in (
+                ({}, 0.5, 4.0),
+                ({"eagerness": "low"}, 0.7, 8.0),
+                ({"eagerness": "medium"}, 0.5, 4.0),
+                ({"eagerness": "high"}, 0.3, 2.0),
+                ({"eagerness": "auto"}, 0.5, 4.0),
+            )
+        ),
     ],
 )
 def test_a_session_chooses_its_sound_and_its_turns(
@@ -251,6 +270,10 @@ def test_a_session_chooses_its_sound_and_its_turns(
                 ({"format": {"type": "audio/pcm", "rate": 10**400}}, "format.rate"),
                 ({"turn_detection": 5}, "turn_detection"),
                 ({"turn_detection": []}, "turn_detection"),
+                (
+                    {"turn_detection": {"type": "semantic_vad", "eagerness": "x"}},
+                    "turn_detection.eagerness",
+                ),
                 ({"format": "x"}, "format"),
                 ({"format": [1]}, "format"),
                 ({"format": {}}, "format.type"),

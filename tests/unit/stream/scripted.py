@@ -12,7 +12,7 @@ import numpy as np
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamOptions, UtteranceEnd
 from lab_kit.engine.api import Hypothesis
-from lab_kit.stream.actions import Action, Cancel, Emit, Refresh, Submit
+from lab_kit.stream.actions import Action, Cancel, Emit, Judge, Refresh, Submit
 from lab_kit.stream.session import StreamSession
 
 RATE = 16_000
@@ -76,6 +76,8 @@ class Talk:
 
     Attributes:
         answer_with: given a decode, the text to answer at once; None leaves it open.
+        judge_with: what every pause is judged with at once; None leaves it open.
+        asked: pauses that were to be judged.
         started: whether the engine has begun on what it was asked, so that newer audio is refused.
     """
 
@@ -88,6 +90,8 @@ class Talk:
         self.session = StreamSession(options or StreamOptions(), scorer or LoudnessScorer())
         self.answer_with = answer_with
         self.started = True
+        self.judge_with: float | None = None
+        self.asked: list[Judge] = []
         self.submitted: list[Submit] = []
         self.refreshes: list[Refresh] = []
         self.cancelled: list[int] = []
@@ -112,6 +116,12 @@ class Talk:
         self.take(self.session.answer(number, hypothesis(text, **about)))
         return self.events[before:]
 
+    def judge(self, asked: Judge, probability: float) -> list[Event]:
+        """Say how sure it is that the turn is finished; returns what was said because of it."""
+        before = len(self.events)
+        self.take(self.session.judged(asked.number, probability))
+        return self.events[before:]
+
     def flush(self) -> list[Event]:
         before = len(self.events)
         self.take(self.session.flush(self.now_ns, self.now_ns))
@@ -130,6 +140,10 @@ class Talk:
                 self.cancelled.append(action.number)
             elif isinstance(action, Refresh):
                 self.refreshes.append(action)
+            elif isinstance(action, Judge):
+                self.asked.append(action)
+                if self.judge_with is not None:
+                    self.judge(action, self.judge_with)
             else:
                 self.submitted.append(action)
         if self.answer_with is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.events import Event, Final, StreamEnded, StreamOptions
 from lab_kit.stream import pipeline as pipeline_module
-from lab_kit.stream.pipeline import MAX_OWED_FINALS, TRIES, StreamPipeline
+from lab_kit.stream.pipeline import MAX_OWED_FINALS, TRIES, PipelineServices, StreamPipeline
 
 HANG_S = 30.0
 QUIETLY = StreamOptions(interim_results=False, speech_events=False)
@@ -258,3 +259,39 @@ async def test_a_large_message_does_not_hold_up_the_others() -> None:
     await stream.feed(to_pcm16(sound(30.0, ())))
     assert turns - before >= 50
     beside.cancel()
+
+
+JUDGED = StreamOptions(interim_results=False, speech_events=False, unfinished_silence_s=1.0)
+
+
+@pytest.mark.parametrize("probability", [0.9, 0.1])
+async def test_whoever_judges_turns_decides_how_long_silence_must_be(probability: float) -> None:
+    def judged(audio: FloatArray) -> "Future[float]":
+        answer: Future[float] = Future()
+        answer.set_result(probability)
+        return answer
+
+    services = PipelineServices(completeness=judged)
+    stream = StreamPipeline(HandEngine(lambda r: "Yes."), LoudnessScorer(), JUDGED, 60.0, services)
+    await say(stream, sound(1.9, ((0.5, 1.5),)), 0.02)
+    await asyncio.sleep(0.05)
+    is_over = probability > 0.5
+    assert stream.owed_since_ns is None
+    stream.outbox.close()
+    finals = [event for event in await said(stream) if isinstance(event, Final)]
+    assert [final.finished_probability for final in finals] == ([0.9] if is_over else [])
+    stream.abandon()
+
+
+async def test_a_judge_that_fails_leaves_turns_to_silence() -> None:
+    def failing(audio: FloatArray) -> "Future[float]":
+        answer: Future[float] = Future()
+        answer.set_exception(RuntimeError("no memory"))
+        return answer
+
+    services = PipelineServices(completeness=failing)
+    stream = StreamPipeline(HandEngine(lambda r: "Yes."), LoudnessScorer(), JUDGED, 60.0, services)
+    await say(stream, sound(3.0, ((0.5, 1.5),)), 0.02)
+    await stream.finish()
+    finals = [event for event in await said(stream) if isinstance(event, Final)]
+    assert [(final.endpoint, final.finished_probability) for final in finals] == [(True, None)]

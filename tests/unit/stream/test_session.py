@@ -84,6 +84,68 @@ def test_the_endpoint_is_declared_at_the_chunk_nearest_to_the_silence_asked_for(
     assert (final.timing.submitted_ns, final.timing.finished_ns) == (1, 3)
 
 
+JUDGED = StreamOptions(interim_results=False, unfinished_silence_s=1.0)
+
+
+@pytest.mark.parametrize(("probability", "silence_s"), [(0.9, 0.2), (0.1, 1.0)])
+def test_a_turn_that_sounds_finished_ends_early_and_another_late(
+    probability: float, silence_s: float
+) -> None:
+    talk = Talk(JUDGED, answer_with=lambda decode: "done")
+    talk.judge_with = probability
+    talk.hear(sound(4.0, ONE_UTTERANCE), chunk_s=0.02)
+    (final,) = talk.finals
+    assert final.timing.trigger_audio_s == pytest.approx(final.end_s + silence_s, abs=0.04)
+    assert final.finished_probability == probability
+    assert final.endpoint
+
+
+def test_a_judgement_that_is_late_ends_the_turn_when_it_comes() -> None:
+    talk = Talk(JUDGED, answer_with=lambda decode: "done")
+    audio = sound(4.0, ONE_UTTERANCE)
+    talk.hear(audio[: round(1.72 * RATE)], chunk_s=0.02)
+    assert talk.finals == []
+    talk.judge(talk.asked[0], 0.9)
+    assert [final.finished_probability for final in talk.finals] == [0.9]
+
+
+def test_without_a_judgement_silence_decides_and_the_final_says_so() -> None:
+    talk = Talk(JUDGED, answer_with=lambda decode: "done")
+    talk.hear(sound(4.0, ONE_UTTERANCE), chunk_s=0.02)
+    (final,) = talk.finals
+    assert final.finished_probability is None
+    assert final.timing.trigger_audio_s == pytest.approx(final.end_s + 0.26, abs=0.03)
+    assert talk.judge(talk.asked[0], 0.1) == [], "it is over"
+
+
+def test_a_pause_that_was_called_unfinished_joins_what_comes_after_it() -> None:
+    spans = ((0.5, 1.5), (2.0, 3.0))
+    talk = Talk(JUDGED, answer_with=lambda decode: "done")
+    talk.judge_with = 0.1
+    talk.hear(sound(5.0, spans), chunk_s=0.02)
+    assert len(talk.asked) == 2
+    (final,) = talk.finals
+    assert (final.start_s, final.end_s) == (
+        pytest.approx(0.5, abs=0.05),
+        pytest.approx(3.0, abs=0.05),
+    )
+    alone = Talk(StreamOptions(interim_results=False), answer_with=lambda decode: "done")
+    alone.hear(sound(5.0, spans), chunk_s=0.02)
+    assert len(alone.finals) == 2
+    assert alone.asked == []
+
+
+def test_what_is_judged_is_the_sound_until_now_and_no_more_than_eight_seconds() -> None:
+    talk = Talk(JUDGED, answer_with=lambda decode: "done")
+    talk.judge_with = 0.9
+    audio = sound(14.0, ((0.5, 1.5), (11.0, 13.0)))
+    talk.hear(audio, chunk_s=0.02)
+    first, second = talk.asked
+    assert len(first.audio) / RATE == pytest.approx(1.6, abs=0.1)
+    assert len(second.audio) / RATE == pytest.approx(8.0, abs=0.01)
+    assert np.array_equal(first.audio, audio[: len(first.audio)])
+
+
 def test_a_late_answer_leaves_as_soon_as_it_is_there() -> None:
     talk = Talk(StreamOptions(interim_results=False))
     talk.hear(sound(3.0, ONE_UTTERANCE))
@@ -199,6 +261,40 @@ def test_interims_ask_for_words_where_they_are_wanted_and_the_server_is_not_redu
     assert asked(1.0, True) == {(Priority.INTERIM, True), (Priority.FINAL, True)}
     assert asked(2.0, True) == {(Priority.INTERIM, False), (Priority.FINAL, True)}
     assert asked(1.0, False) == {(Priority.INTERIM, False), (Priority.FINAL, True)}
+
+
+def test_text_on_both_sides_of_a_cut_reads_as_one() -> None:
+    talk = Talk(answer_with=lambda decode: "It was the best.")
+    talk.hear(sound(9.0, ((0.5, 7.5),)))
+    assert finals_of(talk) == ["It was the best", "it was the best."]
+    assert {i.text[:2] for i in talk.interims if i.start_s > 1} == {"it"}
+
+
+def test_a_cut_at_a_pause_keeps_a_full_stop_where_the_turn_sounds_finished() -> None:
+    talk = Talk(
+        StreamOptions(interim_results=False, unfinished_silence_s=1.0),
+        answer_with=lambda decode: "It was the best.",
+    )
+    talk.judge_with = 0.9
+    talk.hear(sound(8.0, ((0.5, 5.5), (5.64, 7.0))), chunk_s=0.02)
+    assert finals_of(talk) == ["It was the best.", "It was the best."]
+    talk.judge_with = 0.1
+    talk.hear(sound(8.0, ((0.5, 5.5), (5.64, 7.0))), chunk_s=0.02)
+    assert finals_of(talk)[2:] == ["It was the best", "it was the best."]
+
+
+@pytest.mark.parametrize(("pause_s", "mark"), [(0.14, ""), (0.3, ".")])
+def test_a_cut_at_a_pause_that_nobody_judged_keeps_it_where_the_pause_is_long(
+    pause_s: float, mark: str
+) -> None:
+    talk = Talk(
+        StreamOptions(interim_results=False, endpoint_silence_s=0.5),
+        answer_with=lambda decode: "It was the best.",
+    )
+    talk.hear(sound(8.0, ((0.5, 5.5), (5.5 + pause_s, 7.0))), chunk_s=0.02)
+    first, second = finals_of(talk)
+    assert first == "It was the best" + mark
+    assert second == ("It" if mark else "it") + " was the best."
 
 
 # -- order ---------------------------------------------------------------------------------------

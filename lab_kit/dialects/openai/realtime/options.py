@@ -33,6 +33,11 @@ _DEFAULTS: dict[str, Any] = {
         "silence_duration_ms": 200,
     },
 }
+SEMANTIC_SILENCE_S = 0.2
+"""After which a turn that sounds finished ends; the provider publishes none."""
+_EAGERNESS = {"low": (0.7, 8.0), "medium": (0.5, 4.0), "auto": (0.5, 4.0), "high": (0.3, 2.0)}
+"""How sure one must be that a turn is over, which is ours; and the silence that ends it anyway
+[Source: OpenAI (2025), guide "Voice activity detection", maximum timeouts]."""
 _SETTLED = ("format", "turn_detection")
 MAX_SILENCE_MS = 60_000
 
@@ -53,11 +58,20 @@ class _Format(_Model):
     rate: int | None = Field(None, ge=1, le=1_000_000)
 
 
-class _TurnDetection(_Model):
+class _ServerVad(_Model):
     type: Literal["server_vad"]
     threshold: float = Field(0.5, ge=0, le=1)
     prefix_padding_ms: int = Field(300, ge=0, le=MAX_SILENCE_MS)
     silence_duration_ms: int = Field(500, ge=0, le=MAX_SILENCE_MS)
+
+
+class _SemanticVad(_Model):
+    type: Literal["semantic_vad"]
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+
+
+_TURN_DETECTIONS = ("server_vad", "semantic_vad")
+"""Which of them it is stands in the place of an error, but in no message."""
 
 
 class _Transcription(_Model):
@@ -84,7 +98,7 @@ class _AudioInput(_Model):
     format: _Format
     transcription: _Transcription | None
     noise_reduction: _NoiseReduction | None
-    turn_detection: _TurnDetection | None
+    turn_detection: Annotated[_ServerVad | _SemanticVad, Field(discriminator="type")] | None
 
 
 def default_input() -> dict[str, Any]:
@@ -96,9 +110,18 @@ def stream_options(audio_input: dict[str, Any]) -> StreamOptions:
     """What ``audio.input`` asks of the recognizer."""
     encoding, rate_hz, _ = _FORMATS[audio_input["format"]["type"]]
     turns = audio_input["turn_detection"]
-    silence_s = None
-    if turns is not None:
-        silence_s = max(MIN_SILENCE_MS, turns.get("silence_duration_ms", 500)) / 1000
+    if turns is None:
+        return StreamOptions(encoding, rate_hz, endpoint_silence_s=None)
+    if turns["type"] == "semantic_vad":
+        probability, unfinished_s = _EAGERNESS[turns.get("eagerness", "auto")]
+        return StreamOptions(
+            encoding,
+            rate_hz,
+            endpoint_silence_s=SEMANTIC_SILENCE_S,
+            unfinished_silence_s=unfinished_s,
+            finished_probability=probability,
+        )
+    silence_s = max(MIN_SILENCE_MS, turns.get("silence_duration_ms", 500)) / 1000
     return StreamOptions(encoding, rate_hz, endpoint_silence_s=silence_s)
 
 
@@ -165,7 +188,7 @@ def _merged(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def _no_meaning(error: ValidationError) -> InvalidParameter:
     """The first value that has none, by its name."""
     first = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(map(str, first["loc"]))
+    where = ".".join(str(name) for name in first["loc"] if name not in _TURN_DETECTIONS)
     return InvalidParameter(
         f"{where}: {shown(first['input'])}",
         first["msg"],

@@ -4,6 +4,7 @@ import pytest
 
 from lab_kit.audio.detect.endpointing import (
     DOUBT_SAMPLES,
+    LATEST_ANSWER_SAMPLES,
     LATEST_RELEASE_SAMPLES,
     Endpointer,
     Mark,
@@ -18,8 +19,13 @@ SILENCE = samples(0.2)
 class Stream:
     """Windows in order, written as (detector's probability, is it loud) and a count."""
 
-    def __init__(self, silence_samples: int | None = SILENCE, is_clear: bool = True) -> None:
-        self.endpointer = Endpointer(silence_samples)
+    def __init__(
+        self,
+        silence_samples: int | None = SILENCE,
+        is_clear: bool = True,
+        unfinished_samples: int | None = None,
+    ) -> None:
+        self.endpointer = Endpointer(silence_samples, unfinished_samples)
         self.at = 0
         self.loud_until = 0
         self.is_clear = is_clear
@@ -74,6 +80,37 @@ def test_the_endpoint_comes_when_the_silence_is_long_enough_and_not_before() -> 
     endpoint = stream.endpointer.heard_until(end + SILENCE)
     assert endpoint == SpeechMark(Mark.ENDPOINT, end)
     assert stream.endpointer.heard_until(end + 2 * SILENCE) is None  # told once
+
+
+def ended_after(end: int, endpointer: Endpointer) -> int | None:
+    """Samples of silence after which the utterance ended."""
+    silences = range(0, samples(2.0), 160)
+    return next((n for n in silences if endpointer.heard_until(end + n) is not None), None)
+
+
+@pytest.mark.parametrize(
+    ("is_finished", "silence"),
+    [(True, SILENCE), (False, samples(1.0)), (None, SILENCE + LATEST_ANSWER_SAMPLES)],
+)
+def test_what_sounds_unfinished_gets_a_longer_silence(
+    is_finished: bool | None, silence: int
+) -> None:
+    stream = Stream(unfinished_samples=samples(1.0)).speaking()
+    end = stream.at
+    stream.hear(0.1, loud=False, windows=4)
+    if is_finished is not None:
+        stream.endpointer.judged(is_finished)
+    assert ended_after(end, stream.endpointer) == silence
+
+
+def test_a_judgement_is_of_one_pause_only() -> None:
+    stream = Stream(unfinished_samples=samples(1.0)).speaking()
+    stream.hear(0.1, loud=False, windows=4)
+    stream.endpointer.judged(False)
+    stream.hear(0.9, loud=True, windows=10)
+    end = stream.at
+    stream.hear(0.1, loud=False, windows=4)
+    assert ended_after(end, stream.endpointer) == SILENCE + LATEST_ANSWER_SAMPLES
 
 
 def test_the_level_calls_a_pause_before_a_detector_that_lags() -> None:

@@ -35,7 +35,8 @@ def test_only_free_recordings() -> None:
 
 
 def test_a_pull_without_names_fetches_what_no_dependency_carries() -> None:
-    names = ["moonshine-tiny-en", "librivox-two-cities", "silero-vad", "whisper-tiny-en"]
+    names = ["moonshine-tiny-en", "librivox-two-cities", "silero-vad", "smart-turn"]
+    names += ["whisper-tiny-en"]
     assert ModelStore(environ={}).default_names() == names
     assert "02" in CATALOG["whisper-tiny-en"].needed_for
 

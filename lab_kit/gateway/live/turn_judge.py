@@ -1,0 +1,74 @@
+"""Whether speakers have finished, judged on one thread for all live streams.
+
+The network is loaded when the first stream asks; until it is there, and whenever more pauses wait
+than can be judged before their silence is over, nobody answers, and silence alone decides.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.errors import LabError
+from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.models.smart_turn import SmartTurn
+
+_log = logging.getLogger(__name__)
+MOST_WAITING = 4
+"""Pauses: each takes some 25 ms, and a pause of 200 ms is noticed after 80."""
+
+
+class TurnJudge:
+    """Answers one pause after the other.
+
+    Args:
+        load: opens the network; called once, on the thread.
+        gives_way: whether the server has no time for it now.
+    """
+
+    def __init__(
+        self, load: Callable[[], SmartTurn], gives_way: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._load = load
+        self._gives_way = gives_way
+        self._network: SmartTurn | None = None
+        self._loading: Future[None] | None = None
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "turns")
+
+    def __call__(self, audio: FloatArray) -> "Future[float] | None":
+        """The probability that (samples,) at 16 kHz ends where the speaker has finished.
+
+        Returns:
+            None where there is no time for it.
+        """
+        with self._lock:
+            if self._loading is None:
+                self._loading = self._thread.submit(self._open)
+            if self._network is None or self._waiting >= MOST_WAITING or self._gives_way():
+                return None
+            self._waiting += 1
+        answer = self._thread.submit(self._network.completeness, audio)
+        answer.add_done_callback(self._answered)
+        return answer
+
+    def stop(self) -> None:
+        """Answer nobody any more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _answered(self, _: "Future[float]") -> None:
+        with self._lock:
+            self._waiting -= 1
+
+    def _open(self) -> None:
+        try:
+            network = self._load()
+            network.completeness(np.zeros(SAMPLE_RATE_HZ, np.float32))
+        except LabError as error:
+            _log.error("turns are left to silence: %s", error)
+            return
+        self._network = network

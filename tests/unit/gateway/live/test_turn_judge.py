@@ -1,0 +1,112 @@
+"""Who judges turns: one at a time, for as many as can wait, and nobody where it cannot."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import cast
+
+import numpy as np
+import pytest
+
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.errors import ModelStoreError
+from lab_kit.gateway.live.turn_judge import MOST_WAITING, TurnJudge
+from lab_kit.models.smart_turn import SmartTurn
+
+HANG_S = 20.0
+SOUND = np.zeros(16_000, np.float32)
+
+
+class HeldNetwork:
+    """Stands for the network: answers 0.8 when the test lets it."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def completeness(self, audio: FloatArray) -> float:
+        assert self.may_answer.wait(HANG_S)
+        return 0.8
+
+
+Making = Callable[..., TurnJudge]
+
+
+@pytest.fixture
+def judging() -> Iterator[Making]:
+    made: list[TurnJudge] = []
+
+    def make(network: HeldNetwork, gives_way: Callable[[], bool] = lambda: False) -> TurnJudge:
+        judge = TurnJudge(lambda: cast(SmartTurn, network), gives_way)
+        made.append(judge)
+        return judge
+
+    yield make
+    for judge in made:
+        judge.stop()
+
+
+def loaded(judge: TurnJudge) -> "Future[float]":
+    """The first answer."""
+    pause = threading.Event()
+    for _ in range(1_000):
+        if answer := judge(SOUND):
+            return answer
+        pause.wait(HANG_S / 1_000)
+    raise AssertionError("it was never loaded")
+
+
+def test_it_is_loaded_when_first_asked_and_answers_from_then_on() -> None:
+    may_load = threading.Event()
+
+    def load() -> SmartTurn:
+        assert may_load.wait(HANG_S)
+        return cast(SmartTurn, HeldNetwork())
+
+    judge = TurnJudge(load)
+    assert [judge(SOUND) for _ in range(3)] == [None] * 3
+    may_load.set()
+    assert loaded(judge).result(HANG_S) == 0.8
+    judge.stop()
+
+
+def test_no_more_wait_than_can_be_answered_in_time(judging: Making) -> None:
+    network = HeldNetwork()
+    judge = judging(network)
+    loaded(judge).result(HANG_S)
+    network.may_answer.clear()
+    waiting = [judge(SOUND) for _ in range(MOST_WAITING + 3)]
+    assert [answer is None for answer in waiting] == [False] * MOST_WAITING + [True] * 3
+    network.may_answer.set()
+    assert [answer.result(HANG_S) for answer in waiting if answer] == [0.8] * MOST_WAITING
+    assert (answer := judge(SOUND)) is not None
+    assert answer.result(HANG_S) == 0.8
+
+
+def test_a_server_without_time_judges_nothing(judging: Making) -> None:
+    is_busy = False
+    judge = judging(HeldNetwork(), lambda: is_busy)
+    loaded(judge).result(HANG_S)
+    is_busy = True
+    assert judge(SOUND) is None
+
+
+def test_without_its_weights_the_log_says_why_and_silence_decides(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    is_asked = threading.Event()
+
+    def missing() -> SmartTurn:
+        is_asked.set()
+        raise ModelStoreError("no smart-turn", "its files", "run: lab models pull smart-turn")
+
+    judge = TurnJudge(missing)
+    with caplog.at_level(logging.ERROR):
+        assert judge(SOUND) is None
+        assert is_asked.wait(HANG_S)
+        assert judge(SOUND) is None
+        judge.stop()
+        judge._thread.shutdown(wait=True)
+    assert "left to silence: no smart-turn" in caplog.text
+    assert "lab models pull smart-turn" in caplog.text
