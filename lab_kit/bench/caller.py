@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from lab_kit import client
 from lab_kit.audio.codecs import PCM16, Codec
+from lab_kit.audio.pcm import FloatArray, to_pcm16
 from lab_kit.audio.sources.recordings import DEFAULT_CHUNK_S, PacedRecording, Source
 from lab_kit.core.call_record import Received, RequestCall, Spoken, StreamCall
 from lab_kit.core.events import StreamOptions
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import Clip
 
 
@@ -70,15 +72,19 @@ class Caller:
             keep_alive_s=keep_alive_s,
         )
 
-    async def transcribe(self, clip: Clip, *, streamed: bool = False) -> RequestCall:
+    async def transcribe(self, clip: Clip | FloatArray, *, streamed: bool = False) -> RequestCall:
         """Have a clip transcribed in one request; ``streamed`` sends segments as they are done.
+
+        Args:
+            clip: or any sound, (samples,) float32 at 16 kHz.
 
         Raises:
             ConnectionFailed: the server refused it or cannot be reached.
         """
-        kind = f"audio/l16;rate={clip.sample_rate_hz}"
+        name, data = (clip.id, clip.pcm16) if isinstance(clip, Clip) else ("sound", to_pcm16(clip))
+        kind = f"audio/l16;rate={SAMPLE_RATE_HZ}"
         return await client.transcribe(
-            self.url, clip.pcm16, kind, clip.id, key=self.address.key, streamed=streamed
+            self.url, data, kind, name, key=self.address.key, streamed=streamed
         )
 
 

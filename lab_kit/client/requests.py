@@ -17,6 +17,7 @@ from lab_kit.core.errors import (
     SystemOverloaded,
     Unauthenticated,
 )
+from lab_kit.core.events import TimedWord
 from lab_kit.protocol.error_body import ErrorEnvelope
 from lab_kit.protocol.health import Alive
 from lab_kit.protocol.recordings import LINES, TRANSCRIBE_PATH, Transcript
@@ -96,6 +97,11 @@ async def transcribe(
         clock=clock,
         device=answer.device,
         version=answer.version,
+        words=tuple(
+            TimedWord(word.text, word.start_s, word.end_s, word.confidence)
+            for segment in answer.segments
+            for word in segment.words
+        ),
     )
 
 

@@ -7,7 +7,7 @@ monotonic clock unless they say ``remote``.
 from dataclasses import dataclass
 
 from lab_kit.core.clock import ClockOffset
-from lab_kit.core.events import Event, Final
+from lab_kit.core.events import Event, Final, TimedWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,7 @@ class RequestCall:
         first_byte_ns: when the response's headers had arrived.
         remote_ns: the server's stamps in order: received, decoded, started, finished, responded.
         version: the model's version that answered; None where nobody said.
+        words: those of the text, with their times.
     """
 
     name: str
@@ -134,6 +135,7 @@ class RequestCall:
     clock: ClockOffset
     device: str
     version: str | None = None
+    words: tuple[TimedWord, ...] = ()
 
     @property
     def headers_s(self) -> float:

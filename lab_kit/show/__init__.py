@@ -19,6 +19,7 @@ from lab_kit.show.serving.versions import shadow, versions
 from lab_kit.show.serving.wires import lags, wires
 from lab_kit.show.sound.chunks import chunks
 from lab_kit.show.sound.codecs import codecs
+from lab_kit.show.sound.confidence import confidence
 from lab_kit.show.sound.detectors import detectors
 from lab_kit.show.sound.listen import sound
 from lab_kit.show.sound.networks import buffers
@@ -32,6 +33,7 @@ __all__ = [
     "chunks",
     "codecs",
     "cold_starts",
+    "confidence",
     "delays",
     "detectors",
     "frontier",

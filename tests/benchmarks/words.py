@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from difflib import SequenceMatcher
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import Clip, clips
 from lab_kit.engine.api import DecodeRequest, Engine, Priority
 from lab_kit.gateway.versions.engine_factory import make_first_version, open_recognizer
+from lab_kit.measure.confidence import JudgedWord, confidence_ranges, judged_words
 from lab_kit.models.store.repository import Repository
 from lab_kit.stream.actions import Action, Cancel, Emit, Submit
 from lab_kit.stream.session import StreamSession
@@ -35,7 +35,6 @@ CHUNK_SAMPLES = 320
 TAIL_S = 1.0
 NOISE_DB = -20.0
 MEDIAN_WANTED_MS, P90_WANTED_MS = 35.0, 110.0
-BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
 
 
 def heard(engine: Engine, session: StreamSession, audio: FloatArray) -> list[TimedWord]:
@@ -86,7 +85,7 @@ def measure(model: str, repository: Repository) -> None:
     recognizer = open_recognizer(repository.open(model, 1))
     options = StreamOptions(interim_results=False, speech_events=False)
     rng = np.random.default_rng(1)
-    sure: list[tuple[float, bool]] = []
+    judged: list[JudgedWord] = []
     print(f"\n{model}: |error| of starts and ends, ms")
     for is_held_out in (False, True):
         for is_noisy in (False, True):
@@ -101,8 +100,7 @@ def measure(model: str, repository: Repository) -> None:
                 for true, said in pairs:
                     errors_ms.append((words[said].start_s - clip.words[true].start_s) * 1e3)
                     errors_ms.append((words[said].end_s - clip.words[true].end_s) * 1e3)
-                right = {said for _, said in pairs}
-                sure += [(word.confidence, n in right) for n, word in enumerate(words)]
+                judged += judged_words(clip.text, words)
             sizes = np.abs(errors_ms)
             median, p90 = np.median(sizes), np.percentile(sizes, 90)
             reached = median <= MEDIAN_WANTED_MS and p90 <= P90_WANTED_MS
@@ -113,10 +111,8 @@ def measure(model: str, repository: Repository) -> None:
                 f"{'' if reached else '  above 35 and 110'}"
             )
     print("  confidence: share of words that are right")
-    for low, high in pairwise(BINS):
-        inside = [right for chance, right in sure if low <= chance < high]
-        if inside:
-            print(f"    {low:4.2f} to {high:4.2f}: {np.mean(inside):4.0%} of {len(inside)}")
+    for each in confidence_ranges(judged):
+        print(f"    {each.low:.2f} to {each.high:.2f}: {each.share_right:4.0%} of {each.words}")
     cost(recognizer.engine)
     recognizer.stop()
 

@@ -13,6 +13,7 @@ from lab_kit.experiments.sound.clicking import (
     stream_pieces,
 )
 from lab_kit.experiments.sound.codec_costs import LADDER, CodecReport, compare_codecs
+from lab_kit.experiments.sound.confidence import judge_confidence
 from lab_kit.experiments.sound.detectors import Detection, Noise, RocPoint, compare_detectors
 from lab_kit.experiments.sound.networks import NetworkReport, carried, compare_buffers
 from lab_kit.experiments.sound.overhead import RTP, WEBSOCKET, HeaderStack
@@ -38,5 +39,6 @@ __all__ = [
     "compare_codecs",
     "compare_detectors",
     "compare_silences",
+    "judge_confidence",
     "stream_pieces",
 ]

@@ -18,7 +18,9 @@ from lab_kit.experiments.sound import (
     SilenceReport,
     carried,
 )
+from lab_kit.measure.confidence import JudgedWord
 from lab_kit.show.sound.codecs import draw_codecs, tabulate_codecs
+from lab_kit.show.sound.confidence import draw_confidence, tabulate_confidence, verdict
 from lab_kit.show.sound.detectors import detectors, draw_detectors, tabulate_detectors
 from lab_kit.show.sound.networks import buffers, draw_buffers, tabulate_buffers
 from lab_kit.show.sound.silences import draw_silences, silences, tabulate_silences
@@ -93,3 +95,38 @@ def test_a_spectrum_names_the_loudest_and_says_nothing_of_silence() -> None:
     rows = tabulate_spectrum(sounds).splitlines()
     assert rows[1].split() == ["tone", "16", "3.0", "-6"]
     assert "nothing" in rows[2]
+
+
+def sure_of(*words: tuple[float, bool]) -> list[JudgedWord]:
+    return [JudgedWord("word", sure, is_right) for sure, is_right in words]
+
+
+SURE = sure_of((0.3, True), (0.4, False), *[(0.97, True)] * 18)
+
+
+def test_confidence_shows_each_range_and_the_guess() -> None:
+    svg = draw_confidence(SURE, prediction=0.25)
+    assert is_xml(svg)
+    assert "predicted 25%" in svg
+    assert svg.count("<circle") == 2
+    rows = tabulate_confidence(SURE).splitlines()
+    assert rows[1].split() == ["0.00", "to", "0.50", "0.35", "2", "1", "50%"]
+    assert rows[2].split()[-2:] == ["18", "100%"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (SURE, "may be read as a chance"),
+        (sure_of(*[(0.9, False)] * 5), "too sure of itself"),
+        (sure_of(*[(0.6, True)] * 5), "surer than it says"),
+        (sure_of(*[(0.96, True)] * 5), "No word was below 0.5"),
+    ],
+)
+def test_the_verdict_follows_from_the_words(words: list[JudgedWord], told: str) -> None:
+    assert told in verdict(words)
+
+
+def test_the_verdict_holds_the_guess_against_what_came_out() -> None:
+    assert "Of the 2 words below 0.5, 50% were right; you said 25%." in verdict(SURE, 0.25)
+    assert "no guess" in verdict(SURE)

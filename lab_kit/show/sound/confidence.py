@@ -1,0 +1,92 @@
+"""Confidence against being right: a point for each range of confidence, beside the diagonal."""
+
+from collections.abc import Sequence
+
+from lab_kit.measure.confidence import (
+    ConfidenceRange,
+    JudgedWord,
+    calibration_error,
+    confidence_ranges,
+)
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.svg import FAINT, PREDICTION, Scale, Svg
+
+DOUBTFUL = 0.5
+"""What the reader guesses the share of right words below."""
+_CALIBRATED = 0.05
+"""A mean distance up to this is told as calibrated; a hundred words cannot tell finer."""
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 84, 330
+_COLOR = theme.series_colors(1)[0]
+
+
+def confidence(words: Sequence[JudgedWord], prediction: float | None = None) -> None:
+    """Draw the share of right words in each range of confidence, and list the counts.
+
+    Args:
+        prediction: the share of right words that the reader expected below `DOUBTFUL`.
+
+    Raises:
+        ValueError: there are no words.
+    """
+    told = f"{tabulate_confidence(words)}\n\n{verdict(words, prediction)}"
+    show_drawing(draw_confidence(words, prediction), told)
+
+
+def draw_confidence(words: Sequence[JudgedWord], prediction: float | None = None) -> str:
+    """The picture as SVG; a point's area grows with the words it stands for."""
+    ranges = confidence_ranges(words)
+    svg = Svg(_BOTTOM_PX + 52, "Share of right words against the model's confidence")
+    svg.text((22, 28), "Is it right when it is sure?", size_px=theme.TITLE_PX, bold=True)
+    what = "upwards: share of the words that were said; dotted: as sure as right (calibrated)"
+    svg.text((22, 48), what, role=FAINT)
+    across = Scale(0, 1, _LEFT_PX, _RIGHT_PX)
+    up = Scale(0, 1, _BOTTOM_PX, _TOP_PX)
+    svg.axis_below(across, _TOP_PX, _BOTTOM_PX, "the model's confidence in a word")
+    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "")
+    svg.rule((across.px(0), up.px(0)), (across.px(1), up.px(1)), FAINT, 1, "2 4")
+    most = max(each.words for each in ranges)
+    where = [(across.px(each.confidence), up.px(each.share_right)) for each in ranges]
+    svg.polyline(where, _COLOR, 2)
+    for at, each in zip(where, ranges, strict=True):
+        svg.points([at], _COLOR, 4 + 7 * (each.words / most) ** 0.5)
+    if prediction is not None:
+        svg.diamonds([(across.px(DOUBTFUL / 2), up.px(prediction))], PREDICTION)
+        at = (across.px(DOUBTFUL / 2) + 12, up.px(prediction) + 4)
+        svg.text(at, f"predicted {prediction:.0%}", role=PREDICTION, bold=True)
+    return svg.render()
+
+
+def tabulate_confidence(words: Sequence[JudgedWord]) -> str:
+    """One line a range."""
+    rows: list[tuple[str, ...]] = [("confidence", "mean", "words", "right", "share right")]
+    for each in confidence_ranges(words):
+        share = f"{each.share_right:.0%}"
+        mean = f"{each.confidence:.2f}"
+        rows.append((_named(each), mean, str(each.words), str(each.right), share))
+    return columns(rows)
+
+
+def verdict(words: Sequence[JudgedWord], prediction: float | None = None) -> str:
+    """What came out, in sentences."""
+    ranges = confidence_ranges(words)
+    error = calibration_error(ranges)
+    total = sum(each.words for each in ranges)
+    bias = sum(each.words * (each.confidence - each.share_right) for each in ranges) / total
+    if error <= _CALIBRATED:
+        told = f"Confidence and truth differ by {error:.1%} on average: it may be read as a chance."
+    else:
+        too = "too sure of itself" if bias > 0 else "surer than it says"
+        told = f"Confidence and truth differ by {error:.1%} on average; the model is {too}."
+    doubtful = [word for word in words if word.confidence < DOUBTFUL]
+    if not doubtful:
+        return f"{told} No word was below {DOUBTFUL}: add noise, or more clips."
+    share = sum(word.is_right for word in doubtful) / len(doubtful)
+    told += f" Of the {len(doubtful)} words below {DOUBTFUL}, {share:.0%} were right"
+    if prediction is None:
+        return f"{told}; no guess."
+    return f"{told}; you said {prediction:.0%}."
+
+
+def _named(each: ConfidenceRange) -> str:
+    return f"{each.low:.2f} to {each.high:.2f}"
