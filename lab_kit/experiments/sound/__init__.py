@@ -17,7 +17,7 @@ from lab_kit.experiments.sound.confidence import judge_confidence
 from lab_kit.experiments.sound.detectors import Detection, Noise, RocPoint, compare_detectors
 from lab_kit.experiments.sound.networks import NetworkReport, carried, compare_buffers
 from lab_kit.experiments.sound.overhead import RTP, WEBSOCKET, HeaderStack
-from lab_kit.experiments.sound.silences import SilenceReport, compare_silences
+from lab_kit.experiments.sound.silences import SilenceReport, compare_silences, compare_turns
 
 __all__ = [
     "LADDER",
@@ -39,6 +39,7 @@ __all__ = [
     "compare_codecs",
     "compare_detectors",
     "compare_silences",
+    "compare_turns",
     "judge_confidence",
     "stream_pieces",
 ]

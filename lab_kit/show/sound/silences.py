@@ -8,26 +8,36 @@ from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
-from lab_kit.show.draw.svg import FAINT, PREDICTION, Scale, Svg
+from lab_kit.show.draw.svg import FAINT, INK, PREDICTION, Scale, Svg
 
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 96, 330
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 108, 342
 
 
-def silences(reports: Sequence[SilenceReport], prediction: float | None = None) -> None:
+def silences(
+    reports: Sequence[SilenceReport],
+    prediction: float | None = None,
+    turns: Sequence[SilenceReport] = (),
+) -> None:
     """Draw every silence as a point between waiting and cutting off, and list the counts.
 
     Args:
         prediction: the share of pauses cut that the reader expected where the wait meets 300 ms.
+        turns: policies of two silences, drawn apart.
 
     Raises:
         ValueError: nothing was measured.
     """
     if not any(report.waits_s for report in reports):
         raise ValueError("no sentence got its end with any of these silences")
-    show_drawing(draw_silences(reports, prediction), tabulate_silences(reports))
+    told = f"{tabulate_silences([*reports, *turns])}\n\n{verdict(reports, turns)}".rstrip()
+    show_drawing(draw_silences(reports, prediction, turns), told)
 
 
-def draw_silences(reports: Sequence[SilenceReport], prediction: float | None = None) -> str:
+def draw_silences(
+    reports: Sequence[SilenceReport],
+    prediction: float | None = None,
+    turns: Sequence[SilenceReport] = (),
+) -> str:
     """The picture as SVG."""
     svg = Svg(_BOTTOM_PX + 52, "Pauses taken for an end against waiting")
     svg.text((22, 28), "Cut off, or kept waiting", size_px=theme.TITLE_PX, bold=True)
@@ -42,6 +52,9 @@ def draw_silences(reports: Sequence[SilenceReport], prediction: float | None = N
     svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "")
     what = "upwards: share of the pauses inside sentences that were taken for the sentence's end"
     svg.text((22, 48), what, role=FAINT)
+    if turns:
+        shorter = f"{ms(turns[0].silence_s):g} ms"
+        svg.text((22, 66), f"◆ {shorter} where it sounds finished, or longer", role=FAINT)
     line = theme.budget_label("the speaker stops")
     svg.budget_upright(across.px(ms(BUDGET_S)), _TOP_PX, _BOTTOM_PX, line)
     color = theme.STAGE_COLORS["endpointing"]
@@ -50,6 +63,12 @@ def draw_silences(reports: Sequence[SilenceReport], prediction: float | None = N
     svg.points(where, color, 5)
     for (x, y), (_, report) in zip(where, drawn, strict=True):
         svg.text((x + 8, y - 8), f"{ms(report.silence_s):g}", role=FAINT, size_px=theme.SMALL_PX)
+    for report in turns:
+        if report.waits_s:
+            x, y = across.px(ms(percentile(report.waits_s, 0.5))), up.px(report.cut_share)
+            svg.diamonds([(x, y)], INK, 6)
+            told = f"or {ms(report.unfinished_s or report.silence_s):g}"
+            svg.text((x - 10, y + 4), told, role=INK, size_px=theme.SMALL_PX, anchor="end")
     if prediction is not None:
         svg.diamonds([(across.px(ms(BUDGET_S)), up.px(prediction))], PREDICTION)
         at = (across.px(ms(BUDGET_S)) + 10, up.px(prediction) + 4)
@@ -64,7 +83,7 @@ def tabulate_silences(reports: Sequence[SilenceReport]) -> str:
     for r in reports:
         rows.append(
             (
-                f"{ms(r.silence_s):g}",
+                _named(r),
                 str(r.cut),
                 str(r.pauses),
                 str(r.sentences_cut),
@@ -75,3 +94,28 @@ def tabulate_silences(reports: Sequence[SilenceReport]) -> str:
             )
         )
     return columns(rows)
+
+
+def verdict(reports: Sequence[SilenceReport], turns: Sequence[SilenceReport]) -> str:
+    """What judging turns changed beside the same silence alone; empty where it was not tried."""
+    alone = {report.silence_s: report for report in reports}
+    lines = []
+    for judged in turns:
+        plain = alone.get(judged.silence_s)
+        if plain is None or not judged.waits_s or not plain.waits_s:
+            continue
+        waits = [percentile(r.waits_s, share) for share in (0.5, 0.95) for r in (plain, judged)]
+        p50, judged_p50, p95, judged_p95 = (f"{ms(wait):.0f}" for wait in waits)
+        fewer = "fewer" if judged.cut < plain.cut else "not fewer"
+        lines.append(
+            f"{_named(judged)}: {fewer} pauses cut than with {ms(plain.silence_s):g} ms alone,"
+            f" {judged.cut} for {plain.cut}; the wait's p50 went from {p50} to {judged_p50} ms,"
+            f" its p95 from {p95} to {judged_p95} ms"
+        )
+    return "\n".join(lines)
+
+
+def _named(report: SilenceReport) -> str:
+    if report.unfinished_s is None:
+        return f"{ms(report.silence_s):g}"
+    return f"{ms(report.silence_s):g} or {ms(report.unfinished_s):g}"

@@ -6,8 +6,9 @@ import pytest
 from made_clips import clip
 
 from lab_kit.audio.detect.energy import EnergyScorer
+from lab_kit.audio.pcm import FloatArray
 from lab_kit.datasets import Word
-from lab_kit.experiments.sound import compare_silences
+from lab_kit.experiments.sound import compare_silences, compare_turns
 from lab_kit.experiments.sound.silences import sentences
 
 HESITANT = (
@@ -37,3 +38,18 @@ def test_a_longer_silence_cuts_less_and_waits_longer(tmp_path: Path) -> None:
     for report in found:
         assert min(report.waits_s) == pytest.approx(report.silence_s, abs=0.06)
     assert found[0].cut_share == 1.0
+
+
+def test_who_sounds_unfinished_is_waited_for(tmp_path: Path) -> None:
+    spoken = clip(tmp_path, HESITANT, 5.0)
+
+    def judged(audio: FloatArray) -> float:
+        # the test's judge knows when the two sentences end
+        return 0.9 if any(abs(len(audio) / 16_000 - end_s) < 0.25 for end_s in (3.0, 4.5)) else 0.1
+
+    (short, long) = compare_turns([spoken], (0.45, 0.8), EnergyScorer, judged)
+    assert (short.silence_s, short.unfinished_s, long.unfinished_s) == (0.2, 0.45, 0.8)
+    assert [report.cut for report in (short, long)] == [1, 0]
+    for report in (short, long):
+        assert report.merged == 0
+        assert max(report.waits_s) == pytest.approx(0.2, abs=0.07)

@@ -1,5 +1,6 @@
 """Sound as pictures: what must be in them, and in their tables."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -24,6 +25,7 @@ from lab_kit.show.sound.confidence import draw_confidence, tabulate_confidence, 
 from lab_kit.show.sound.detectors import detectors, draw_detectors, tabulate_detectors
 from lab_kit.show.sound.networks import buffers, draw_buffers, tabulate_buffers
 from lab_kit.show.sound.silences import draw_silences, silences, tabulate_silences
+from lab_kit.show.sound.silences import verdict as silence_verdict
 from lab_kit.show.sound.spectrum import draw_spectrum, tabulate_spectrum
 
 REPORTS = [
@@ -62,6 +64,22 @@ def test_detectors_show_both_dins_and_what_is_saved_after_their_own_cost() -> No
     assert rows[2].split()[-1] == "-0.3"
     with pytest.raises(ValueError, match="no detector"):
         detectors([], 50)
+
+
+JUDGED = SilenceReport(0.2, 10, 2, 4, 1, 0, (0.19, 0.21, 0.95), unfinished_s=1.0)
+
+
+def test_two_silences_are_drawn_beside_one_and_what_they_changed_is_told() -> None:
+    svg = draw_silences([WAITED], turns=[JUDGED])
+    assert is_xml(svg)
+    assert ">or 1000<" in svg
+    assert "200 ms where it sounds finished" in svg
+    told = silence_verdict([WAITED], [JUDGED])
+    assert "200 or 1000: fewer pauses cut than with 200 ms alone, 2 for 5" in told
+    assert "p95 from 210 to 950 ms" in told
+    worse = replace(JUDGED, cut=5)
+    assert "not fewer pauses cut" in silence_verdict([WAITED], [worse])
+    assert silence_verdict([WAITED], []) == ""
 
 
 def test_silences_show_the_trade_and_the_line() -> None:
