@@ -80,7 +80,8 @@ async def test_a_streams_trace_has_every_stage_and_an_exemplar_leads_to_it(
     await bench.stream(speech[0])
     traces = {trace.trace_id: trace for trace in await bench.traces()}
     newest = list(traces.values())[-1]
-    assert all(newest.named(stage) for stage in Stage)
+    every = set(Stage) - {Stage.TURN}  # which only who asks for it has
+    assert all(newest.named(stage) for stage in every)
     assert len(newest.named("chunk")) >= 40
     named = await bench.exemplars("lab_final_wait_seconds")
     assert named
