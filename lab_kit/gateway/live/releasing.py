@@ -21,6 +21,8 @@ Source: RFC 6455, 5.5.3 (a pong for the most recent ping), 7.4.1 (1007, 1008, 10
 
 import asyncio
 import logging
+import socket
+from contextlib import suppress
 from typing import Any
 
 from uvicorn.config import Config
@@ -74,6 +76,7 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         self._turn: asyncio.Handle | None = None
         self._pong = b""
         self._stall: Countdown | None = None
+        self._is_deaf = False
 
     # -- from the upgrade to the end -------------------------------------------------------------
 
@@ -113,6 +116,8 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse a first slice; the others follow in their turns."""
+        if self._is_deaf:
+            return
         self._arrived += data
         if self._awaits_answer:
             self.transport.pause_reading()
@@ -173,6 +178,27 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         else:
             super().send_receive_event_to_app()
 
+    def handle_parser_exception(self) -> None:
+        """Say why the connection ends, and that no more will be said; hear no more, and read on.
+
+        uvicorn closes the socket here. What the client still sends would be answered with a reset,
+        and a client that learns of that while it writes never reads the close frame.
+        """
+        assert self.conn.close_sent is not None
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.stop_keepalive()
+        self.close_sent = self._is_deaf = True
+        self.read_paused = False
+        self._arrived.clear()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if not self.transport.get_write_buffer_size():
+            # not the transport's `write_eof`, which fails where the client has gone meanwhile
+            with suppress(OSError):
+                self.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        self._read_on()
+
     def _fail(self, code: CloseCode, reason: str) -> None:
         """End the connection for what the client did; the stream sees it gone."""
         self.frames = []
@@ -201,7 +227,7 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         """The client reads again."""
         self._end_stall()
         super().resume_writing()
-        if self._pong and not self.transport.is_closing():
+        if self._pong and not (self._is_deaf or self.transport.is_closing()):
             self.transport.write(self._pong)
         self._pong = b""
 

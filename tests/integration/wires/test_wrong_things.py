@@ -463,11 +463,11 @@ TABLE = (
         },
     ),
     Row(
-        "of more than 1,024 frames",
+        "of more than 256 frames",
         on_small_limits,
         {
-            DEEPGRAM: Gets(1009, "1,024 frames"),
-            OPENAI: Gets(1009, "1,024 frames"),
+            DEEPGRAM: Gets(1009, "256 frames"),
+            OPENAI: Gets(1009, "256 frames"),
             **on_google(Gets("INVALID_ARGUMENT", "more than 64 fields", owed=SAID)),
             WEBRTC: NO_FRAMES,
         },

@@ -162,6 +162,18 @@ async def test_one_of_too_many_is_closed_by_name(app: Application) -> None:
     assert not app.seen["websocket.receive"]
 
 
+async def test_who_goes_on_writing_is_not_reset_and_hears_why(app: Application) -> None:
+    async with opened(app) as (server, client):
+        await sent(client, BEGIN + MORE * LIMITS.message_frames)
+        await until(lambda: app.last.get("type") == "websocket.disconnect")
+        for _ in range(50):
+            await sent(client, MORE * 1_000)
+            await asyncio.sleep(0)
+        assert close_frame(await heard(client))[0] == 1009
+        client.close()
+        await until(lambda: not server.state.connections)
+
+
 async def test_a_text_that_is_none_is_closed_by_name_and_fills_no_log(
     app: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
