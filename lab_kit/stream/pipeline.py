@@ -268,9 +268,10 @@ class StreamPipeline:
         except Exception as error:  # whatever the runtime raised; silence decides without it
             _log.error("a turn could not be judged: %s: %s", type(error).__name__, error)
             return
-        self._trace.stage(chunk, Stage.TURN, asked_ns, time.perf_counter_ns())
+        now_ns = time.perf_counter_ns()
+        self._trace.stage(chunk, Stage.TURN, asked_ns, now_ns)
         try:
-            self._carry_out(self._session.judged(number, probability), chunk)
+            self._carry_out(self._session.judged(number, probability, now_ns), chunk)
         except LabError as error:  # the outbox's; feed or finish raises it
             self._failure = error
 

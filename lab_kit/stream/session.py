@@ -79,6 +79,7 @@ class StreamSession:
         self._buffer = AudioBuffer()
         # how far the audio has been judged; within a push it lags behind what the buffer holds
         self._now_sample = 0
+        self._last = Trigger(0, 0, 0)
         self._open: Segment | None = None
         self._closing: deque[Segment] = deque()
         self._spoken_until = 0
@@ -108,7 +109,7 @@ class StreamSession:
     def push(self, audio: FloatArray, received_ns: int, now_ns: int) -> list[Action]:
         """Take (samples,) float32 at 16 kHz that arrived at ``received_ns``."""
         self._buffer.push(audio)
-        trigger = Trigger(self._buffer.end_sample, received_ns, now_ns)
+        trigger = self._last = Trigger(self._buffer.end_sample, received_ns, now_ns)
         for window in self._activity.push(audio):
             self._now_sample = window.end_sample
             self._follow(window)
@@ -137,15 +138,16 @@ class StreamSession:
         self._emit_finals()
         return self._taken()
 
-    def judged(self, number: int, probability: float) -> list[Action]:
+    def judged(self, number: int, probability: float, now_ns: int) -> list[Action]:
         """Take the answer to whether the speaker has finished; one that is too late is ignored."""
         segment = self._open
         if segment is None or segment.asked != number:
             return []
         segment.finished_probability = probability
         self._endpointer.judged(probability >= self._options.finished_probability)
-        if (pause := self._endpointer.heard_until(self._now_sample)) and segment.final is not None:
-            self._mark(pause, segment.final.trigger)
+        last = self._last
+        trigger = Trigger(last.audio_end_sample, last.received_ns, now_ns)
+        self._mark(self._endpointer.heard_until(self._now_sample), trigger)
         return self._taken()
 
     def refreshed(self, pending: PendingDecode) -> None:

@@ -93,7 +93,7 @@ class Listener:
             carry_out(session.push(audio[start:now], now, now), now)
             while due and due[0][0] <= now:
                 _, number, sure = due.pop(0)
-                carry_out(session.judged(number, sure), now)
+                carry_out(session.judged(number, sure, now), now)
         return [final for final in finals if final.endpoint]
 
 

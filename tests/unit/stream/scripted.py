@@ -119,7 +119,8 @@ class Talk:
     def judge(self, asked: Judge, probability: float) -> list[Event]:
         """Say how sure it is that the turn is finished; returns what was said because of it."""
         before = len(self.events)
-        self.take(self.session.judged(asked.number, probability))
+        now_ns = self.pushed_samples * 62_500 + 2_000
+        self.take(self.session.judged(asked.number, probability, now_ns))
         return self.events[before:]
 
     def flush(self) -> list[Event]:

@@ -106,7 +106,19 @@ def test_a_judgement_that_is_late_ends_the_turn_when_it_comes() -> None:
     talk.hear(audio[: round(1.72 * RATE)], chunk_s=0.02)
     assert talk.finals == []
     talk.judge(talk.asked[0], 0.9)
-    assert [final.finished_probability for final in talk.finals] == [0.9]
+    (final,) = talk.finals
+    assert final.finished_probability == 0.9
+    assert final.timing.trigger_audio_s == pytest.approx(1.72)
+    assert final.timing.decided_ns == pytest.approx(1.72e9 + 2_000)
+
+
+def test_a_judgement_that_is_late_ends_a_turn_whose_decode_was_refused() -> None:
+    talk = Talk(JUDGED)
+    talk.hear(sound(4.0, ONE_UTTERANCE)[: round(1.72 * RATE)], chunk_s=0.02)
+    assert talk.session.refused(talk.submitted[-1].number)
+    talk.judge(talk.asked[0], 0.9)
+    talk.answer(talk.submitted[-1], "so")
+    assert finals_of(talk) == ["so"]
 
 
 def test_without_a_judgement_silence_decides_and_the_final_says_so() -> None:
