@@ -36,6 +36,9 @@ from lab_kit.gateway.live.fair_timeout import Countdown
 
 SLICE_BYTES = 2_048
 """Parsed at a time: at most 341 frames, a few milliseconds."""
+UNHEARD_BYTES = 16 * 2**20
+"""Dropped of a client that was told that its connection is over. More than the two sockets hold
+between it and that frame comes from one that does not listen."""
 STALLS = 2
 """Times ``unsent_s`` after which a client that takes nothing at all is let go here. A stream that
 owes it results gives up after one, and can say of what."""
@@ -76,7 +79,7 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         self._turn: asyncio.Handle | None = None
         self._pong = b""
         self._stall: Countdown | None = None
-        self._is_deaf = False
+        self._is_deaf, self._unheard_bytes = False, 0
 
     # -- from the upgrade to the end -------------------------------------------------------------
 
@@ -117,6 +120,9 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse a first slice; the others follow in their turns."""
         if self._is_deaf:
+            self._unheard_bytes += len(data)
+            if self._unheard_bytes > UNHEARD_BYTES:
+                self.transport.abort()
             return
         self._arrived += data
         if self._awaits_answer:

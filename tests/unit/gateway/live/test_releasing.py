@@ -12,6 +12,7 @@ import pytest
 from small_server import HANG_S, UPGRADE, SmallServer, serving, until
 
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.live.releasing import UNHEARD_BYTES
 
 LIMITS = Limits(unsent_s=HANG_S, message_frames=64)
 MESSAGE = bytes([0x82, 0x80 | 126, *(3_200).to_bytes(2, "big"), 0, 0, 0, 0]) + bytes(3_200)
@@ -171,6 +172,19 @@ async def test_who_goes_on_writing_is_not_reset_and_hears_why(app: Application) 
             await asyncio.sleep(0)
         assert close_frame(await heard(client))[0] == 1009
         client.close()
+        await until(lambda: not server.state.connections)
+
+
+async def test_who_never_stops_writing_is_let_go(app: Application) -> None:
+    async def pour() -> None:
+        for _ in range(2 * UNHEARD_BYTES // ONE_READ_BYTES):
+            await sent(client, bytes(ONE_READ_BYTES))
+            await asyncio.sleep(0)
+
+    async with opened(app) as (server, client):
+        await sent(client, BEGIN + MORE * LIMITS.message_frames)
+        with pytest.raises(ConnectionError):
+            await pour()
         await until(lambda: not server.state.connections)
 
 
