@@ -7,6 +7,7 @@ however it is answered, also when the step itself fails.
 import base64
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -29,6 +30,8 @@ from lab_kit.gateway.run.server import Server
 from lab_kit.stream.sink.steps import WITHHELD
 
 SECRET = "4111 1111 1111 1111"
+GROUP = re.compile(r"(?<![\w-])4111(?![\w-])")
+"""Of its digits; not those of a time in nanoseconds, or of an identifier, which may have any."""
 SAID = f"my card is {SECRET} thank you"
 WayOut = Callable[[TestClient, bool], str]
 
@@ -129,7 +132,7 @@ def test_who_asks_for_redaction_reads_no_number(client: TestClient, way: str) ->
     assert SECRET in WAYS[way](client, False).replace("\n", " ")
     told = WAYS[way](client, True)
     assert "[card]" in told
-    assert "4111" not in told, "nor word by word"
+    assert not GROUP.search(told), "nor word by word"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -139,7 +142,7 @@ def test_where_redaction_fails_the_text_is_withheld(
     server.steps.failing.add("redact")
     told = WAYS[way](client, True)
     assert WITHHELD in told
-    assert "4111" not in told
+    assert not GROUP.search(told)
     assert "card" not in told
 
 
