@@ -24,6 +24,7 @@ from lab_kit.core.events import (
 from lab_kit.core.ids import RequestId
 from lab_kit.gateway.door.call import Call
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.live import live_stream
 from lab_kit.gateway.live.live_stream import GONE, ClientGone, LiveStream
 from lab_kit.gateway.run.server import Server
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
@@ -263,6 +264,21 @@ async def test_more_messages_than_sound_or_time_explain_end_the_stream(
     assert wire.ending is not None
     assert wire.ending.code == "PAYLOAD_TOO_LARGE"
     assert wire.inbox.qsize() > 97_000  # however long the server takes for each
+
+
+async def test_what_the_server_takes_for_each_allows_for_no_more_messages(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse_slowly(dialect: Words, message: Any) -> Sequence[Input]:
+        time.sleep(0.006)  # for fewer than are allowed in a second
+        return [Audio(message)]
+
+    monkeypatch.setattr(live_stream, "FREE_MESSAGES", 50)
+    monkeypatch.setattr(Words, "parse", parse_slowly)
+    wire = Hands(*[bytes(2)] * 400, Control.CLOSE)
+    await served(server_with(), wire)
+    assert wire.ending is not None
+    assert wire.ending.code == "PAYLOAD_TOO_LARGE"
 
 
 async def test_a_recording_in_short_chunks_may_come_as_fast_as_it_goes(
