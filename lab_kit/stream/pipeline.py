@@ -135,6 +135,7 @@ class StreamPipeline:
         self._submitted: dict[int, SubmittedDecode] = {}
         self._unsent: dict[int, tuple[Span, int]] = {}
         self._loop = asyncio.get_running_loop()
+        self._is_judging = False
         self._answered = asyncio.Event()
         self._failure: Exception | None = None
         self.outbox = Outbox()
@@ -250,10 +251,13 @@ class StreamPipeline:
     # -- turn ----------------------------------------------------------------------------------
 
     def _judge(self, judge: Judge, chunk: Span) -> None:
+        if self._is_judging:  # one at a time: who sends faster than speech would take all places
+            return
         asked_ns = time.perf_counter_ns()
         answer = self._services.completeness(judge.audio)
         if answer is None:
             return
+        self._is_judging = True
         answer.add_done_callback(
             lambda done: self._loop.call_soon_threadsafe(
                 self._judged, judge.number, done, asked_ns, chunk
@@ -261,6 +265,7 @@ class StreamPipeline:
         )
 
     def _judged(self, number: int, done: "Future[float]", asked_ns: int, chunk: Span) -> None:
+        self._is_judging = False
         if done.cancelled():
             return
         try:

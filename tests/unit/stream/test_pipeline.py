@@ -283,6 +283,26 @@ async def test_whoever_judges_turns_decides_how_long_silence_must_be(probability
     stream.abandon()
 
 
+async def test_one_stream_asks_about_one_pause_at_a_time() -> None:
+    asked: list[Future[float]] = []
+
+    def judged_late(audio: FloatArray) -> "Future[float]":
+        asked.append(Future())
+        return asked[-1]
+
+    services = PipelineServices(completeness=judged_late)
+    stream = StreamPipeline(HandEngine(lambda r: "Yes."), LoudnessScorer(), JUDGED, 60.0, services)
+    two_pauses = sound(4.0, ((0.5, 1.5), (2.3, 3.3)))
+    await say(stream, two_pauses, 0.02)
+    assert len(asked) == 1
+    asked[0].set_result(0.9)
+    await asyncio.sleep(0.05)
+    await say(stream, two_pauses, 0.02)
+    assert len(asked) == 2
+    asked[1].cancel()
+    stream.abandon()
+
+
 async def test_a_judge_that_fails_leaves_turns_to_silence() -> None:
     def failing(audio: FloatArray) -> "Future[float]":
         answer: Future[float] = Future()
