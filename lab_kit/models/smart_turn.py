@@ -4,8 +4,7 @@ It hears how something was said, not the words: the melody and the pace of the l
 listeners know. So it needs no transcript, and its answer is there while the silence is still short.
 
 The published graph takes eight seconds. Cut to five, with the same weights, it takes half of the
-time and judges as well: of 54 true ends it knew 50 rather than 52, of 15 pauses inside sentences it
-took 2 for ends rather than 3.
+time; `tests/benchmarks/turns.py` counts what it takes for ends.
 
 Source: Daily, 2026, Smart Turn v3.2, in pipecat-ai 1.14; its input is Whisper's log-mel
 spectrogram: Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022,
