@@ -114,11 +114,13 @@ def final_waterfall(call: StreamCall, spoken: Spoken) -> Waterfall:
     """From the true end of ``spoken`` to its last final, stage by stage.
 
     Raises:
-        ValueError: the utterance got no final.
+        ValueError: the utterance got no final, or what was sent is not known, as of a broken call.
     """
     finals = _finals_of(call, spoken)
     if not finals:
         raise ValueError(f"no final arrived for '{spoken.text}'")
+    if not call.sent:
+        raise ValueError("what was sent is not known: the call broke before its end")
     last = finals[-1]
     event = last.event
     assert isinstance(event, Final)

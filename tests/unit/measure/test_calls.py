@@ -1,5 +1,7 @@
 """What the figures mean, on calls whose every stamp was written by hand."""
 
+from dataclasses import replace
+
 import pytest
 from calls_by_hand import SKEW_NS, at, call, final, interim, remote, timing
 
@@ -216,6 +218,13 @@ def test_a_final_triggered_past_the_last_chunk_by_a_rounding_still_has_a_waterfa
 def test_an_utterance_without_a_final_has_no_waterfall() -> None:
     with pytest.raises(ValueError, match="best of times"):
         final_waterfall(call(spoken=(BEST,)), BEST)
+
+
+def test_a_call_that_broke_has_none_either() -> None:
+    when = timing(2_250, received=2_251, decided=2_254, started=2_260, finished=2_300)
+    seen = call((2_305, final(1.0, 2.0, "It was.", when)), spoken=(BEST,))
+    with pytest.raises(ValueError, match="broke before its end"):
+        final_waterfall(replace(seen, sent=()), BEST)
 
 
 def test_a_longer_stage_moves_what_follows_and_changes_nothing_else() -> None:
