@@ -458,15 +458,16 @@ async def test_a_client_that_does_not_read_is_held_back_by_http2_and_then_let_go
 ) -> None:
     """HTTP/2's window stops the server's writes, which a WebSocket would have buffered."""
     port = httpx.get(f"{strict_server.url}/readyz").json()["grpc_port"]
-    channel = narrow_channel(f"127.0.0.1:{port}")
-    caller = GeneratedClient(transport=SpeechGrpcTransport(channel=channel))
-    config = {"config": CONFIG, "interim_results": True, "enable_voice_activity_events": True}
-    first = Request(streaming_config=config)
-    audio = (Request(audio_content=chunk) for chunk in paced((CLIP + TAIL) * 3))
-    responses = caller.streaming_recognize(itertools.chain([first], audio), retry=None)
-    ended = "lab_stream_ends_total|ABORTED"
-    before = metrics(strict_server.url).get(ended, 0)
-    await eventually(lambda: metrics(strict_server.url).get(ended, 0) > before, "let go")
-    with pytest.raises(exceptions.Aborted, match="took no result"):
-        list(responses)
+    # closed at the end: others count this server's sockets
+    with narrow_channel(f"127.0.0.1:{port}") as channel:
+        caller = GeneratedClient(transport=SpeechGrpcTransport(channel=channel))
+        config = {"config": CONFIG, "interim_results": True, "enable_voice_activity_events": True}
+        first = Request(streaming_config=config)
+        audio = (Request(audio_content=chunk) for chunk in paced((CLIP + TAIL) * 3))
+        responses = caller.streaming_recognize(itertools.chain([first], audio), retry=None)
+        ended = "lab_stream_ends_total|ABORTED"
+        before = metrics(strict_server.url).get(ended, 0)
+        await eventually(lambda: metrics(strict_server.url).get(ended, 0) > before, "let go")
+        with pytest.raises(exceptions.Aborted, match="took no result"):
+            list(responses)
     await eventually(lambda: is_at_rest(strict_server.url), "at rest")
