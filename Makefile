@@ -11,7 +11,7 @@ export PIP_NO_COMPILE := 0
 # Containers often set this. Here it would have every process compile every module again, torch's
 # two thousand too: a server would take twice as long to start, and the tests half as long again.
 unexport PYTHONDONTWRITEBYTECODE
-SCRIPTS := packaging/install.py packaging/lock.py packaging/start_lab.py
+SCRIPTS := packaging/install.py packaging/lock.py packaging/start_lab.py docs/book/make_book.py
 # Without nbval, which only the labs need: each start of it would cost two seconds.
 PYTEST := $(BIN)/python -m pytest --durations=25 -p no:nbval
 
@@ -44,7 +44,7 @@ labs = $(BIN)/python -m pytest --durations=25 --nbval-lax --nbval-current-env \
 LANES := $(if $(filter output-sync,$(.FEATURES)),-j4 --output-sync=target)
 PARTS := build/parts
 
-.PHONY: lab setup tools check test fuzz bench gpu outputs lock clean $(TEST)
+.PHONY: lab setup tools check test fuzz bench gpu book outputs lock clean $(TEST)
 
 lab: setup
 	@$(PYTHON) packaging/start_lab.py
@@ -94,6 +94,11 @@ bench:
 gpu:
 	@$(SETUP) $$(nvidia-smi >/dev/null 2>&1 || echo --dev)
 	$(BIN)/python tests/benchmarks/gpu.py
+
+# The labs with what they showed and the documents, as pages to read without a server.
+book:
+	@$(SETUP) --dev
+	$(BIN)/python docs/book/make_book.py
 
 # Runs the notebooks and keeps the outputs that `make test` compares with.
 outputs:
