@@ -113,7 +113,7 @@ async def _speak(
         if not source.waits_itself:
             await asyncio.sleep(max(0, due_ns - time.perf_counter_ns()) / 1e9)
         else:
-            due_ns = time.perf_counter_ns()
+            due_ns = piece.heard_ns or time.perf_counter_ns()
         _check(hearing)
         sent.append(Sent(piece.end_s, due_ns, await end.send(piece.data)))
     return sent

@@ -14,7 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 from notebook_page import Lab, NotebookPage, eventually
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
+
+from lab_kit import datasets
 
 REPOSITORY = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -27,6 +29,7 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SPOKEN = "two-cities-best-and-worst"
 VIEWPORT = {"width": 1280, "height": 900}
 HANG_MS = 90_000
 """Only reached when something hangs: kernel and server take half a minute on a busy machine."""
@@ -62,20 +65,49 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def open_notebook(lab: Lab, tmp_path: Path) -> Iterator[Callable[[str], NotebookPage]]:
-    """Opens notebooks of the lab's folder in Chromium."""
+def microphone(request: pytest.FixtureRequest) -> list[str]:
+    """Chromium's flags for its own device that plays `SPOKEN` for ever, at the device's rate.
+
+    A test may ask for one that is ``refused``, or ``missing``.
+    """
+    kind = getattr(request, "param", "allowed")
+    if kind == "missing":
+        return []
+    played = f"--use-file-for-fake-audio-capture={datasets.clip(SPOKEN).path}"
+    allowed = ["--use-fake-ui-for-media-stream"] if kind == "allowed" else []
+    return ["--use-fake-device-for-media-stream", played, *allowed]
+
+
+@pytest.fixture
+def page(microphone: list[str]) -> Iterator[Page]:
+    """A page of a Chromium of its own."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: apt install chromium")
-    shots = [tmp_path]
-    if kept := os.environ.get("LAB_SCREENSHOTS"):
-        Path(kept).mkdir(parents=True, exist_ok=True)
-        shots.append(Path(kept))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        flags = [*CHROMIUM_FLAGS, *microphone]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         page = browser.new_page(viewport=VIEWPORT)
         page.set_default_timeout(HANG_MS)
-        yield lambda name: NotebookPage(lab, page, name, shots)
+        yield page
         browser.close()
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> list[Path]:
+    """The folders that keep screenshots."""
+    kept = os.environ.get("LAB_SCREENSHOTS")
+    if kept is None:
+        return [tmp_path]
+    Path(kept).mkdir(parents=True, exist_ok=True)
+    return [tmp_path, Path(kept)]
+
+
+@pytest.fixture
+def open_notebook(
+    lab: Lab, page: Page, shots: list[Path]
+) -> Iterator[Callable[[str], NotebookPage]]:
+    """Opens notebooks of the lab's folder in Chromium."""
+    yield lambda name: NotebookPage(lab, page, name, shots)
     lab.end_kernels()
 
 

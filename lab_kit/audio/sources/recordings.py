@@ -25,10 +25,13 @@ class SourceChunk:
     Attributes:
         data: in the source's encoding.
         end_s: the audio time at which it is complete; a microphone cannot have it earlier.
+        heard_ns: when its last sample sounded, on this process's clock, where the source knows;
+            None where that is when the chunk is handed out.
     """
 
     data: bytes
     end_s: float
+    heard_ns: int | None = None
 
 
 class Source(Protocol):

@@ -1,11 +1,12 @@
-"""The page at ``/``: what this server is, whether it is ready, and where to go on."""
+"""The page at ``/``: what this server is, whether it is ready, your voice, and where to go on."""
 
 from collections.abc import Callable
 from html import escape
+from importlib.resources import files
 from string import Template
 
 from fastapi import APIRouter
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from lab_kit.gateway.run.documents import PAGE_PATH, SCHEMA_PATH
 from lab_kit.protocol.health import NotReady, Ready
@@ -23,9 +24,10 @@ _PAGE = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>lab_kit: $headline</title>
 <style>
-:root { color-scheme: light dark; --ink: #16191d; --muted: #565d66; --link: #1265c1; }
+:root { color-scheme: light dark; --ink: #16191d; --muted: #565d66; --link: #1265c1;
+  --over: #c4122f; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e9ecef; --muted: #a5adb8; --link: #6ba6fb; }
+  :root { --ink: #e9ecef; --muted: #a5adb8; --link: #6ba6fb; --over: #ff6b7d; }
   body { background: #16181d; }
 }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 40rem;
@@ -35,16 +37,40 @@ p.state { font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem; }
 dd { margin: 0; color: var(--muted); }
 a { color: var(--link); }
+section { margin: 2rem 0; }
+button { font: inherit; padding: .25rem 1rem; margin-right: 1rem; }
+#text { font-size: 1.25rem; min-height: 2em; }
+#text.interim, #age { color: var(--muted); }
+#turns { padding: 0; list-style: none; }
+#turns b { display: inline-block; min-width: 5rem; text-align: right; padding-right: .75rem;
+  font-variant-numeric: tabular-nums; }
+#turns .late b::after { content: " ▲"; color: var(--over); }
 </style>
 <h1>lab_kit, a speech API on this machine</h1>
 <p class="state">$headline</p>
 <p>It recognizes English speech, in its own API and in those of Deepgram, OpenAI and Google, so that
 their SDKs work against it. $grpc</p>
+<section id="voice" hidden>
+<p><button id="speak">Speak</button>
+<meter id="level" min="0" max="1" aria-label="level of the microphone"></meter>
+<label>key, where the server asks for one:
+<input id="key" type="password" size="12" autocomplete="off"></label></p>
+<p id="note" role="status"></p>
+<p id="text"></p>
+<p id="age"></p>
+<p>Each final, and how long after your last word it came; &#9650; marks more than 300&nbsp;ms.</p>
+<ol id="turns" aria-live="polite"></ol>
+</section>
 <dl>
 $links
 </dl>
+<script type="module" src="$voice"></script>
 </html>
 """)
+VOICE_PATH = "/voice.js"
+_VOICE = files("lab_kit.audio.sources").joinpath("browser_capture.js").read_text("utf-8") + files(
+    "lab_kit.gateway.run"
+).joinpath("voice_page.js").read_text("utf-8")
 
 
 def front_page_routes(readiness: Callable[[], Ready | NotReady]) -> APIRouter:
@@ -60,6 +86,11 @@ def front_page_routes(readiness: Callable[[], Ready | NotReady]) -> APIRouter:
         """Needs no network, no script and no key, and says nothing of a caller."""
         return HTMLResponse(_written(readiness()))
 
+    @router.get(VOICE_PATH)
+    async def voice() -> Response:
+        """The page's script, without which the page has all but the microphone."""
+        return Response(_VOICE, media_type="text/javascript")
+
     return router
 
 
@@ -71,4 +102,6 @@ def _written(state: Ready | NotReady) -> str:
         headline = f"Not ready: {state.reason or state.status}."
         grpc = ""
     links = (f'<dt><a href="{path}">{path}</a><dd>{what}' for path, what in _LINKS.items())
-    return _PAGE.substitute(headline=escape(headline), grpc=grpc, links="\n".join(links))
+    return _PAGE.substitute(
+        headline=escape(headline), grpc=grpc, links="\n".join(links), voice=VOICE_PATH
+    )

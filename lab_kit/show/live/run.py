@@ -21,13 +21,15 @@ from lab_kit.core.call_record import Received, StreamCall
 from lab_kit.core.profile import Profile, profile
 from lab_kit.datasets import Clip
 from lab_kit.models.device import usable_cores
-from lab_kit.show.draw.display import DisplayHandle, show_drawing, svg_bundle
+from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawing, table_bundle
+from lab_kit.show.live.browser_microphone import BrowserMicrophone
 from lab_kit.show.live.report import draw_report, tabulate
 from lab_kit.show.live.source import LiveSource
 from lab_kit.show.live.state import LiveState
 from lab_kit.show.live.view import WINDOW_S, LiveView
 
 DEFAULT_CLIP = "two-cities-opening"
+SHORT_CLIP = "two-cities-best"
 UNATTENDED_S = 10.0
 """How long a source without an end is streamed where nobody can stop it."""
 
@@ -52,20 +54,31 @@ def live(
     and the notebook's own stop button ends it sooner. Where nobody can click (no notebook, or
     ``LAB_PROFILE=ci``) a clip is streamed once at most, and only the still picture is shown.
 
+    The microphone of the reader's browser (`show.microphone`) begins to stream when it is turned on
+    in the page, and never holds the cell; where nobody can click, the clip takes its place.
+
     Args:
         source: a clip, a microphone or any other source; by default Dickens' opening words.
         seconds: how much audio to stream at most.
     """
     if LiveRun.current is not None:
         LiveRun.current.stop()
-    chosen = datasets.clip(DEFAULT_CLIP) if source is None else source
-    ready = paced(chosen) if isinstance(chosen, Clip) else chosen
     is_attended = can_click()
+    chosen = datasets.clip(DEFAULT_CLIP) if source is None else source
+    if isinstance(chosen, BrowserMicrophone) and not is_attended:
+        print(f"No browser to take a microphone from: playing {SHORT_CLIP} instead.")
+        chosen = datasets.clip(SHORT_CLIP)
+    ready = paced(chosen) if isinstance(chosen, Clip) else chosen
     limit_s = seconds if is_attended else unattended_limit_s(ready, seconds)
     run = LiveRun(bench, ready, limit_s, loops=is_attended and not ready.waits_itself)
     LiveRun.current = run
+    if isinstance(ready, BrowserMicrophone):
+        display(ready)  # type: ignore[no-untyped-call]
     if is_attended:
         run.show_on(WidgetScreen(run))
+    if isinstance(ready, BrowserMicrophone):
+        run.follow(ready)
+        return run
     holds_cell = limit_s is not None or not is_attended
     run.start(holds_cell=holds_cell)
     if holds_cell:
@@ -187,6 +200,12 @@ class LiveRun:
         streaming.start()
         drawing.start()
 
+    def follow(self, microphone: BrowserMicrophone) -> None:
+        """Begin whenever a microphone is turned on in the page."""
+        microphone.observe(lambda change: self.start() if change["new"] else None, names="is_on")
+        if microphone.is_on:
+            self.start()
+
     def toggle(self) -> None:
         """What the button does: stop a run, or start it again."""
         if not self.is_running:
@@ -201,6 +220,8 @@ class LiveRun:
         If they do not come within ``timeout_s`` the stream is broken off without them.
         """
         self._stop.set()
+        if isinstance(self._source, BrowserMicrophone):
+            self._source.stop()
         if not self._join(timeout_s) and self._streaming is not None:
             loop, task = self._streaming
             loop.call_soon_threadsafe(task.cancel)
@@ -327,8 +348,8 @@ class WidgetScreen:
         """The still picture takes the place of the moving one."""
         self._view.end(state, error)
         svg, table = self._run.report()
-        self._picture.fill(svg_bundle(svg))
-        self._table.fill({"text/plain": table})
+        self._picture.fill(picture_bundle(svg))
+        self._table.fill(table_bundle(table))
 
 
 class _NoScreen:

@@ -65,7 +65,8 @@ class LiveSource:
         """The sound in order, until it ends or is stopped."""
         for piece in self._source.chunks():
             if self.first_sound_ns is None and self.waits_itself:
-                self.first_sound_ns = time.perf_counter_ns() - round(piece.end_s * 1e9)
+                heard_ns = piece.heard_ns or time.perf_counter_ns()
+                self.first_sound_ns = heard_ns - round(piece.end_s * 1e9)
             self._given_s = piece.end_s
             yield piece
             if self._stop.is_set() or self._is_enough():

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.figures import NEVER
-from lab_kit.show.draw.moving_plot import MovingPlot
+from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.latency.transcript import final_html, interim_html
 from lab_kit.show.live.report import FRESHNESS_LABEL, final_label, summary_html
 from lab_kit.show.live.state import LiveState, Point, with_gaps
@@ -65,6 +65,7 @@ class LiveView:
             layout=widgets.Layout(align_items="center", grid_gap="12px"),
         )
         self._fixed = (bar, self._alarm, self._transcript)
+        self._look("Start", "play", "")
         self.widget = widgets.VBox(self._fixed, layout=widgets.Layout(width="100%"))
 
     def begin(self, state: LiveState, *, holds_cell: bool) -> None:
@@ -135,14 +136,12 @@ def _figure(state: LiveState, window_s: float) -> go.Figure:
             ),
             go.Scatter(
                 mode="markers",
-                marker={"color": theme.INK, "size": 12, "line": {"color": "white", "width": 1}},
+                marker={"color": theme.INK, "size": 12, "line": {"color": theme.PAPER, "width": 1}},
             ),
         ]
     )
     figure.update_layout(
-        template="plotly_white",
-        paper_bgcolor=theme.PAPER,
-        font={"family": theme.FONT, "size": theme.LABEL_PX, "color": theme.INK},
+        template=TEMPLATE,
         autosize=True,
         height=_HEIGHT_PX,
         margin={"l": 58, "r": 16, "t": 64, "b": 44},

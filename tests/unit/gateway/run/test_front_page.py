@@ -32,6 +32,17 @@ def test_without_a_key_it_says_what_is_served_and_where_to_go_on(server: Server)
         assert "http" not in page.text.replace("<!doctype html>", "").replace("</html>", "")
 
 
+def test_the_script_of_the_page_needs_no_key_and_nothing_from_elsewhere(server: Server) -> None:
+    with TestClient(create_app(server)) as client:
+        source = re.findall(r'<script type="module" src="([^"]+)"', client.get("/").text)
+        assert len(source) == 1
+        script = client.get(source[0])
+    assert script.status_code == 200
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert "openMicrophone" in script.text
+    assert re.findall(r"https?://|import ", script.text) == []
+
+
 def test_a_server_that_stops_is_not_ready(server: Server) -> None:
     server.door.is_draining = True
     with TestClient(create_app(server)) as client:
@@ -49,3 +60,4 @@ def test_why_it_failed_is_said_and_cannot_be_markup(tmp_path: Path) -> None:
     server.stop()
     assert "&lt;script&gt;" in page
     assert "<script>" not in page
+    assert page.count("<script") == 1, "the page's own"

@@ -1,0 +1,102 @@
+// The reader's own microphone as a widget: a button, a level, two switches, and chunks to the
+// kernel while it listens. Stands behind browser_capture.js, which has openMicrophone.
+
+const pingsEveryMs = 2000;
+const firstPings = 5;
+
+function part(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+function render({ model, el }) {
+  const button = part("button", { className: "jupyter-button lab-microphone-button" });
+  const level = part("meter", { min: 0, max: 1, ariaLabel: "level of the microphone" });
+  const echo = part("input", { type: "checkbox", checked: true });
+  const noise = part("input", { type: "checkbox", checked: true });
+  const note = part("span", { className: "lab-microphone-note" });
+  note.setAttribute("role", "status");
+  const switches = part("span", {}, part("label", {}, echo, " echo cancellation "), part("label", {}, noise, " noise suppression"));
+  const row = part("div", {}, button, level, switches, note);
+  row.style.cssText = "display:flex;flex-wrap:wrap;gap:12px;align-items:center";
+  el.append(row);
+
+  let close = null;
+  let number = 0;
+  let lostS = 0;
+  let pinging = 0;
+
+  const show = () => {
+    const isOn = model.get("is_on");
+    button.textContent = isOn ? "Turn the microphone off" : "Use the microphone";
+    echo.disabled = noise.disabled = isOn;
+    level.hidden = !isOn;
+    if (isOn) {
+      const listens = model.get("is_listening");
+      const lost = lostS ? ` ${lostS.toFixed(1)} s of sound were lost: this page was too slow.` : "";
+      note.textContent = (listens ? "The kernel hears you." : "On; nothing is sent yet.") + lost;
+    }
+  };
+  const ping = () => model.send({ kind: "ping", page_ms: performance.now() });
+  const onChunk = (chunk) => {
+    level.value = chunk.peak;
+    lostS += chunk.lostS;
+    if (!model.get("is_listening")) return;
+    const told = { kind: "chunk", number: number++, heard_ms: chunk.heardMs, lost_s: chunk.lostS };
+    model.send(told, undefined, [chunk.pcm]);
+  };
+  const say = (isOn) => {
+    model.set("is_on", isOn);
+    model.save_changes();
+    show();
+  };
+  const turnOff = () => {
+    clearInterval(pinging);
+    if (!close) return;
+    close();
+    close = null;
+    model.send({ kind: "end" });
+    say(false);
+    note.textContent = "";
+  };
+  const turnOn = async () => {
+    button.disabled = true;
+    note.textContent = "Asking the browser …";
+    try {
+      number = lostS = 0;
+      const chosen = { echoCancellation: echo.checked, noiseSuppression: noise.checked };
+      close = await openMicrophone({ ...chosen, onChunk });
+      for (let n = 0; n < firstPings; n++) ping();
+      pinging = setInterval(ping, pingsEveryMs);
+      say(true);
+    } catch (error) {
+      note.textContent = error.message;
+      model.send({ kind: "refused", why: error.message });
+    } finally {
+      button.disabled = false;
+    }
+  };
+  // The kernel answers a ping with its own time; the quickest answer is the best comparison.
+  const hear = (told) => {
+    if (told.kind !== "pong") return;
+    const now = performance.now();
+    const offset_ms = told.kernel_ms - (told.page_ms + now) / 2;
+    model.send({ kind: "clock", offset_ms, round_trip_ms: now - told.page_ms });
+  };
+  button.onclick = () => (close ? turnOff() : turnOn());
+  model.on("msg:custom", hear);
+  model.on("change:is_listening", show);
+  window.addEventListener("pagehide", turnOff);
+  if (!navigator.mediaDevices) {
+    note.textContent = "A browser gives the microphone only to pages from https or from localhost.";
+  }
+  show();
+  return () => {
+    window.removeEventListener("pagehide", turnOff);
+    model.off("msg:custom", hear);
+    turnOff();
+  };
+}
+
+export default { render };

@@ -1,0 +1,89 @@
+"""The server's own page in a browser: speak, read, and see how long each final took."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from notebook_page import eventually
+from playwright.sync_api import Page
+
+WORDS_S = 90.0
+"""Only reached when something hangs."""
+
+
+KEY = "right"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A server that asks for a key."""
+    command = [sys.executable, "-m", "lab_kit.cli", "serve", "--port", "0", "--ready-json"]
+    environment = {**os.environ, "LAB_SERVER_KEY": KEY}
+    with subprocess.Popen(
+        [*command, "--with-parent"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        ready = next(line for line in server.stdout if line.startswith("{"))
+        yield str(json.loads(ready)["url"])
+        server.terminate()
+
+
+def test_what_is_spoken_to_the_page_is_shown_with_its_delay(
+    url: str, page: Page, shots: list[Path]
+) -> None:
+    page.goto(url)
+    page.locator("#key").fill(KEY)
+    page.locator("#speak").click()
+    said = {"best", "worst", "times"}
+    turns = page.locator("#turns li")
+
+    def heard() -> bool:
+        told = " ".join([*turns.all_inner_texts(), page.locator("#text").inner_text()])
+        return said <= set(re.findall("[a-z]+", told.lower()))
+
+    eventually("the words come out", heard, WORDS_S)
+    eventually("a final has come", turns.count, WORDS_S)
+    assert re.match(r"\d+ ms", turns.first.inner_text().strip())
+    for folder in shots:
+        page.screenshot(path=folder / "voice-page.png")
+        page.emulate_media(color_scheme="dark")
+        page.screenshot(path=folder / "voice-page-dark.png")
+    page.locator("#speak").click()
+    eventually("it has stopped", lambda: page.locator("#note").inner_text() == "", 30)
+    assert page.locator("#speak").inner_text() == "Speak"
+
+
+def test_a_wrong_key_is_told(url: str, page: Page) -> None:
+    page.goto(url)
+    page.locator("#key").fill("wrong")
+    page.locator("#speak").click()
+    note = page.locator("#note")
+    eventually("it says so", lambda: "is a key needed" in note.inner_text(), 30)
+    assert page.locator("#speak").inner_text() == "Speak"
+
+
+@pytest.mark.parametrize("microphone", ["refused"], indirect=True)
+def test_a_refused_microphone_is_told_and_no_stream_is_left(url: str, page: Page) -> None:
+    page.goto(url)
+    page.locator("#key").fill(KEY)
+    page.locator("#speak").click()
+    note = page.locator("#note")
+    eventually("it says what to do", lambda: "Allow it for this page" in note.inner_text(), 30)
+    assert page.locator("#speak").inner_text() == "Speak"
+
+
+def test_without_a_script_the_page_says_what_it_is(url: str, page: Page) -> None:
+    page.route("**/voice.js", lambda route: route.abort())
+    page.goto(url)
+    assert page.locator("#voice").is_hidden()
+    assert "Ready:" in page.locator(".state").inner_text()
