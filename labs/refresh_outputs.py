@@ -2,7 +2,7 @@
 
     python labs/refresh_outputs.py [NOTEBOOK ...]
 
-A cell marked `# NBVAL_CHECK_OUTPUT` keeps what it printed and its count; every other cell is
+A cell with the tag `nbval-check-output` keeps what it printed and its count; every other cell is
 stripped, and metadata that differs from machine to machine goes. Runs are short (LAB_PROFILE=ci)
 and leave the reader's own progress alone. A notebook that fails is left as it was.
 """
@@ -20,17 +20,14 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 LABS = Path(__file__).parent
-MARKER = "NBVAL_CHECK_OUTPUT"
+CHECKED_TAG = "nbval-check-output"
 CELL_TIMEOUT_S = 120
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
 def is_checked(cell: NotebookNode) -> bool:
     """Whether nbval compares this cell's output."""
-    lines = (line.strip() for line in cell.source.splitlines())
-    return cell.cell_type == "code" and any(
-        line.startswith("#") and MARKER in line for line in lines
-    )
+    return cell.cell_type == "code" and CHECKED_TAG in cell.metadata.get("tags", [])
 
 
 def normalize(notebook: NotebookNode) -> NotebookNode:

@@ -48,6 +48,12 @@ def babble(voices: Sequence[FloatArray], count: int, seed: int) -> FloatArray:
     return unit(crowd)
 
 
+def strongest_hz(audio: FloatArray, rate_hz: int) -> float:
+    """The frequency with the most power in it."""
+    power = np.abs(np.fft.rfft(audio * np.hanning(len(audio))))
+    return float(np.argmax(power) * rate_hz / len(audio))
+
+
 def unit(audio: FloatArray) -> FloatArray:
     """The same sound with a mean power of one; silence stays silent."""
     power = float(np.mean(audio**2))

@@ -5,12 +5,14 @@ never where a detector says so. Otherwise a slow sender or a lazy detector would
 result. Definitions: docs/glossary.md.
 """
 
+import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from lab_kit.core.call_record import Received, RequestCall, Spoken, StageSpan, StreamCall, Waterfall
 from lab_kit.core.events import Final, Interim
 from lab_kit.measure.accuracy import bare_words
+from lab_kit.measure.percentiles import percentile
 
 NETWORK_OUT = "network out"
 QUEUE_WAIT = "queue wait"
@@ -174,6 +176,29 @@ def request_waterfall(call: RequestCall) -> Waterfall:
         clock_error_s=call.clock.error_ns / 1e9,
         device=call.device,
     )
+
+
+def median_final_delay_s(call: StreamCall) -> float:
+    """The final delay that half of the call's utterances stayed within; infinite if few came.
+
+    Raises:
+        ValueError: nobody knows what was said in this call.
+    """
+    delays = [one.final_delay_s for one in utterance_delays(call)]
+    if not delays:
+        raise ValueError(f"'{call.name}' has no utterance with known times; stream a clip")
+    return percentile([math.inf if delay is None else delay for delay in delays], 0.5)
+
+
+def stage_s(waterfall: Waterfall, name: str) -> float:
+    """How long the stage ``name`` took; 0 where the waterfall has none."""
+    return sum(stage.length_s for stage in waterfall.stages if stage.name == name)
+
+
+def grew_most(before: Waterfall, after: Waterfall) -> str:
+    """The stage that took longer by most in ``after``."""
+    names = [stage.name for stage in after.stages]
+    return max(names, key=lambda name: stage_s(after, name) - stage_s(before, name))
 
 
 def grown(waterfall: Waterfall, name: str, by_s: float) -> Waterfall:

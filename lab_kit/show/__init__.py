@@ -5,6 +5,7 @@ from lab_kit.show.latency.stages import stages
 from lab_kit.show.latency.transcript import transcript
 from lab_kit.show.latency.turns import turns
 from lab_kit.show.latency.waterfall import waterfall, waterfalls
+from lab_kit.show.live.browser_microphone import BrowserMicrophone as microphone
 from lab_kit.show.live.run import live
 from lab_kit.show.load.explorer import batching_explorer
 from lab_kit.show.load.frontier import frontier
@@ -42,6 +43,7 @@ __all__ = [
     "live_load",
     "load",
     "loads",
+    "microphone",
     "offered",
     "offering",
     "runtimes",

@@ -38,7 +38,7 @@ def ocean_budget(waterfall: Waterfall) -> dict[str, float]:
     # what was hidden in the silence comes to light where the silence is cut short
     hidden_until_ms = max((ms(stage.end_s) for stage in waterfall.hidden), default=0.0)
     endpointing_ms = max(100.0, left_ms - measured_ms[INFERENCE])
-    inference_ms = max(measured_ms[INFERENCE], hidden_until_ms - endpointing_ms)
+    inference_ms = max(1.0, measured_ms[INFERENCE], hidden_until_ms - endpointing_ms)
     return budget | {
         ENDPOINTING: min(endpointing_ms, left_ms - inference_ms),
         INFERENCE: inference_ms,

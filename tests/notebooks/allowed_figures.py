@@ -14,7 +14,10 @@ BY_LAB: dict[str, dict[str, str]] = {
         "200 km": "fibre's speed, given with its source in exercise 01.2",
     },
     "02": {"20 ms": "the time that brief C of exercise 02.1 allows"},
-    "03": {"24 GB": "the card of exercise 03.2"},
+    "03": {
+        "24 GB": "the card of exercise 03.2",
+        "30 s": "what Whisper's encoder sees, by its definition",
+    },
     "04": {
         "4 kHz": "half of the telephone's rate: nothing higher fits into it",
         "8 kHz": "a rate of the cell's table",

@@ -7,10 +7,11 @@ import notebook_rules as rules
 import pytest
 from allowed_figures import allowed
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from refresh_outputs import normalize
+from refresh_outputs import CHECKED_TAG, normalize
 
 ALLOWED = allowed("01", 60)
-CHECKED = '# NBVAL_CHECK_OUTPUT\ncheck("01.1", ...)'
+CHECKED = 'check("01.1", ...)'
+TAGGED = {"tags": [CHECKED_TAG]}
 
 
 def book(*cells: str | nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -29,7 +30,7 @@ def book(*cells: str | nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def test_sizes() -> None:
     assert list(rules.size_breaches(book(">a", "word " * 120))) == []
-    assert len(list(rules.size_breaches(book(*[">a"] * 26)))) == 1
+    assert len(list(rules.size_breaches(book(*[">a"] * 31)))) == 1
     long = list(rules.size_breaches(book(">" + "a\n" * 16, *[">a"] * 3)))
     assert long == ["cell 0: 16 lines of code; at most 15"]
     assert len(list(rules.size_breaches(book(*[">a\nb\nc\nd\ne\nf\ng"] * 3)))) == 1
@@ -73,29 +74,31 @@ def test_the_system_runs_by_the_third_code_cell() -> None:
 
 def test_outputs_are_kept_where_they_are_compared_and_only_there() -> None:
     printed = new_output("stream", text="01.1 NOT YET\n")
-    good = new_code_cell(CHECKED, execution_count=1, outputs=[printed])
+    good = new_code_cell(CHECKED, execution_count=1, outputs=[printed], metadata=TAGGED)
     assert list(rules.output_breaches(book(good, ">a"))) == []
-    assert len(list(rules.output_breaches(book(new_code_cell(CHECKED))))) == 1
-    uncounted = new_code_cell(CHECKED, outputs=[printed])
+    assert len(list(rules.output_breaches(book(new_code_cell(CHECKED, metadata=TAGGED))))) == 1
+    uncounted = new_code_cell(CHECKED, outputs=[printed], metadata=TAGGED)
     assert len(list(rules.output_breaches(book(uncounted)))) == 1
     for leftover in ({"outputs": [printed]}, {"execution_count": 3}):
         assert len(list(rules.output_breaches(book(new_code_cell("a", **leftover))))) == 1
     failed = new_output("error", ename="E", evalue="", traceback=[])
-    crashed = new_code_cell(CHECKED, execution_count=1, outputs=[failed])
+    crashed = new_code_cell(CHECKED, execution_count=1, outputs=[failed], metadata=TAGGED)
     assert len(list(rules.output_breaches(book(crashed)))) == 1
 
 
 def test_normalizing_strips_exactly_what_is_not_compared() -> None:
     printed = new_output("stream", text="x")
     notebook = book(
-        new_code_cell(CHECKED, execution_count=1, outputs=[printed], metadata={"execution": {}}),
+        new_code_cell(
+            CHECKED, execution_count=1, outputs=[printed], metadata={**TAGGED, "execution": {}}
+        ),
         new_code_cell("a", execution_count=2, outputs=[printed], metadata={"tags": ["t"]}),
     )
     notebook.metadata["widgets"] = {"state": 1}
     first, second = normalize(notebook).cells
     assert first.outputs == [printed]
     assert first.execution_count == 1
-    assert first.metadata == {}
+    assert first.metadata == TAGGED
     assert second.outputs == []
     assert second.execution_count is None
     assert second.metadata == {"tags": ["t"]}

@@ -12,8 +12,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-STARTER = '# NBVAL_CHECK_OUTPUT\nfrom lab_kit import course\ncourse.check("01.1", ...)'
-OPENING = '# NBVAL_CHECK_OUTPUT\nfrom lab_kit import course\ncourse.opening("01")'
+STARTER = 'from lab_kit import course\ncourse.check("01.1", ...)'
+OPENING = 'from lab_kit import course\ncourse.opening("01")'
 
 
 @pytest.fixture
@@ -21,7 +21,9 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A notebook whose outputs were just refreshed."""
     monkeypatch.delenv("LAB_PROFILE", raising=False)
     monkeypatch.setenv("LAB_PROGRESS", str(tmp_path / "progress.json"))
-    cells = [new_code_cell(source) for source in (STARTER, "print(1)", STARTER, OPENING)]
+    sources = (STARTER, "print(1)", STARTER, OPENING)
+    checked = {"tags": [refresh_outputs.CHECKED_TAG]}
+    cells = [new_code_cell(s, metadata={} if s == "print(1)" else checked) for s in sources]
     path = tmp_path / "sample.ipynb"
     nbformat.write(new_notebook(cells=cells), path)
     assert refresh_outputs.main([str(path)]) == 0

@@ -37,7 +37,7 @@ def judge_longest(answer: object, measured: object) -> Outcome:
             f" (error {ms(waterfall.clock_error_s):.1f} ms at each border)",
             "measure again on an idle machine",
         )
-    if answer == longest.name:
+    if isinstance(answer, str) and answer.strip().lower() == longest.name:
         return passed(f"{_bar(longest)} of {ms(waterfall.total_s):.0f} ms; next is {_bar(second)}.")
     return not_yet(_named(answer, waterfall.stages), "the longest stage", "the bars' lengths")
 

@@ -32,6 +32,8 @@ fibres are some 2 % faster, and cables are never straight."""
 SHORTEST_ENDPOINTING_MS = 100
 """Three windows of the voice detector, which judges 32 ms at a time: on fewer, one wrong window
 would end a sentence."""
+LEAST_MS = 1.0
+"""What every stage gets at least in exercise 01.2."""
 _BUDGET_MS = ms(BUDGET_S)
 _ROUNDING_MS = 1.0
 
@@ -43,6 +45,7 @@ def judge_traces(answer: Any, measured: object) -> Outcome:
         return not_yet(
             repr(answer), f"a dict with the keys {', '.join(recorded)}", 'course.traces("01")'
         )
+    answer = {name: _lower(stage) for name, stage in answer.items()}
     wrong = [w for name, r in recorded.items() if (w := _wrong(answer[name], name, r.waterfall))]
     if wrong:
         return not_yet(
@@ -124,6 +127,11 @@ def _share_ms(stage: object, waterfall: Waterfall) -> float | None:
     return lengths.get(stage) if isinstance(stage, str) else None
 
 
+def _lower(stage: object) -> object:
+    """A stage's name however it is written; anything else as it is."""
+    return stage.strip().lower() if isinstance(stage, str) else stage
+
+
 def _wrong(stage: object, name: str, waterfall: Waterfall) -> str | None:
     """What is wrong with an answer; None if it is right."""
     share_ms = _share_ms(stage, waterfall)
@@ -154,7 +162,13 @@ def _unreadable(answer: Any) -> Outcome | None:
     for stage, value in answer.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not math.isfinite(value) or value < 0:
-            return not_yet(f"{stage}: {value!r}", "a number of milliseconds, 0 or more", "its type")
+            return not_yet(f"{stage}: {value!r}", "a number of milliseconds", "its type")
+        if value < LEAST_MS:
+            return not_yet(
+                f"{stage}: {value:g} ms",
+                f"at least {LEAST_MS:g} ms for every stage",
+                "the text: no stage takes no time, and a budget of nothing is missed at once",
+            )
     return None
 
 

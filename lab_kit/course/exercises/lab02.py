@@ -237,6 +237,12 @@ SCENARIOS = (
         "busy is not broken: leaving would hand its load to neighbours as busy as itself",
     ),
     Scenario(
+        "busy, the queue full to the last place",
+        replace(_WELL, waiting=64),
+        True,
+        "it refuses by itself what it cannot take, with a time to come back",
+    ),
+    Scenario(
         "told to stop before it was warm",
         Health(weights_loaded=True, warmed_up=False, draining=True),
         False,

@@ -25,7 +25,14 @@ from lab_kit.experiments.load.call_plans import (
 from lab_kit.experiments.load.calling import Watcher, call_all
 from lab_kit.experiments.load.invariance import BatchInvariance, batch_invariance
 from lab_kit.experiments.load.live_load import CallEnding, LiveLoad, OfferedCall, Turn, TurnLimits
-from lab_kit.experiments.load.open_loop import OfferedRequest, OpenLoopRun, Transcribe, offer, sweep
+from lab_kit.experiments.load.open_loop import (
+    OfferedRequest,
+    OpenLoopRun,
+    Transcribe,
+    lowest_at_highest,
+    offer,
+    sweep,
+)
 from lab_kit.experiments.load.turns import ClosedLoopRun, at_once, in_turn, neighbours
 from lab_kit.experiments.load.unread import UnreadStream, never_read
 from lab_kit.experiments.networks.fault_proxy import between, far_away
@@ -65,6 +72,7 @@ __all__ = [
     "call_all",
     "far_away",
     "in_turn",
+    "lowest_at_highest",
     "neighbours",
     "never_read",
     "offer",

@@ -128,6 +128,10 @@ class LiveLoad:
         """Of every turn; infinite where no final came."""
         return [turn.final_delay_s for turn in self.turns]
 
+    def final_delay_s(self, share: float) -> float:
+        """A percentile of the final delays of all turns; infinite if that many never came."""
+        return percentile(self.final_delays_s, share)
+
     @property
     def first_results_s(self) -> list[float]:
         """Of every turn; infinite where no result came."""

@@ -10,7 +10,7 @@ Source: Schroeder et al., "Open Versus Closed: A Cautionary Tale", NSDI 2006; G.
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Protocol, TypeAlias
@@ -228,6 +228,20 @@ async def sweep(
     Put the rates in rising order: a server may go on working for callers who hung up.
     """
     return [await offer(transcribe, clips, plan, warm_up_s=warm_up_s) for plan in plans]
+
+
+def lowest_at_highest(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> str:
+    """Which of several servers kept callers waiting least at its last, highest rate.
+
+    Args:
+        runs: for each name what was offered to it, in rising order of rate.
+        share: by which percentile of latency.
+    """
+
+    def wait_s(name: str) -> float:
+        return percentile([request.latency_s for request in runs[name][-1].counted], share)
+
+    return min(runs, key=wait_s)
 
 
 def _tell(on_end: OnEnd, due_s: float, ended: "asyncio.Task[OfferedRequest]") -> None:

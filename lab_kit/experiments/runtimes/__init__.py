@@ -11,7 +11,6 @@ from lab_kit.experiments.runtimes.report import (
     RuntimeFigures,
     RuntimeReport,
     compare,
-    table,
 )
 
 __all__ = [
@@ -25,5 +24,4 @@ __all__ = [
     "available",
     "compare",
     "same_precision",
-    "table",
 ]

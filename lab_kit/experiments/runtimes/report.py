@@ -103,16 +103,6 @@ def compare(
     return [report for report in reports if report.name in wanted]
 
 
-def table(reports: Sequence[RuntimeReport]) -> str:
-    """The comparison as text, one runtime a line."""
-    head = (
-        f"{'runtime':22}{'MB':>5}{'prepare s':>10}{'load s':>7}{'p50 ms':>7}{'p95 ms':>7}"
-        f"{'tokens/s':>9}{'WER real':>9}{'synth.':>7}{'drift':>8}{'agrees':>7}"
-    )
-    how = [f"{report.name}: {report.how}; {report.device}" for report in reports]
-    return "\n".join([head, *map(_line, reports), f"CPU threads: {THREADS} each", *how])
-
-
 def _tried(runtime: Runtime, clips: Sequence[Clip], reference: _Run) -> RuntimeReport:
     if runtime.why_not is not None:
         place = runtime.device.label
@@ -160,22 +150,6 @@ def _error_rate(
         return None
     truth, heard = (" ".join(texts) for texts in zip(*pairs, strict=True))
     return word_error_rate(truth, heard)
-
-
-def _line(report: RuntimeReport) -> str:
-    if report.figures is None:
-        return f"{report.name:22}not run: {report.why_not}"
-    f = report.figures
-    return (
-        f"{report.name:22}{f.size_bytes / 1e6:5.0f}{f.prepare_s:10.1f}{f.load_s:7.2f}"
-        f"{f.clip_ms_p50:7.0f}{f.clip_ms_p95:7.0f}{f.tokens_per_s:9.0f}"
-        f"{_percent(f.wer_real):>9}{_percent(f.wer_synthesized):>7}"
-        f"{f.largest_score_difference:8.2g}{f.agrees:7.0%}"
-    )
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
 
 
 def _require_sensible(clips: Sequence[Clip], wanted: Sequence[str], known: Sequence[str]) -> None:

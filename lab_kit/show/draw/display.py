@@ -1,15 +1,23 @@
-"""How a drawing reaches a notebook: an SVG, then its figures as text that adds up.
+"""How a drawing reaches a notebook: a picture, what came out in a sentence, then its figures.
 
-Both are plain outputs, so they are still there when the notebook is opened without a kernel.
-Outside a notebook the text is printed.
+All are plain outputs, so they are still there when the notebook is opened without a kernel. A page
+shows the picture as wide as its column and the figures folded; outside a notebook, or where HTML is
+not shown, the same is there as SVG and as text that adds up.
 """
 
+import base64
+import re
 import textwrap
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from IPython.display import publish_display_data
+
+_MOST_WIDTH_PX = 860
+_LEAST_WIDTH_PX = 600
+"""Narrower, the smallest letters could not be read; then the picture scrolls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +38,19 @@ class DisplayHandle:
         _publish(bundle, self, update=True)
 
 
-def show_drawing(svg: str, table: str) -> None:
-    """Put the picture and its table under the cell."""
-    _publish(svg_bundle(svg))
-    _publish({"text/plain": table})
+def show_picture(svg: str) -> None:
+    """Put a picture under the cell."""
+    _publish(picture_bundle(svg))
+
+
+def show_drawing(svg: str, table: str, verdict: str = "") -> None:
+    """Put a picture, what it came to, and its table under the cell.
+
+    Args:
+        verdict: what came out, in sentences computed from the run.
+    """
+    show_picture(svg)
+    _publish(table_bundle(table, verdict))
 
 
 def show_html(html: str, text: str) -> None:
@@ -41,9 +58,32 @@ def show_html(html: str, text: str) -> None:
     _publish({"text/html": html, "text/plain": text})
 
 
-def svg_bundle(svg: str) -> dict[str, str]:
-    """A picture as an output."""
-    return {"image/svg+xml": svg, "text/plain": "(a picture; its figures follow as text)"}
+def picture_bundle(svg: str) -> dict[str, str]:
+    """A picture as an output: as wide as the column, and in the theme of the page.
+
+    A page shows an SVG that is an output of its own at its own width only, and without words for
+    who cannot see it.
+    """
+    title = re.search("<title>(.*?)</title>", svg)
+    coded = base64.b64encode(svg.encode()).decode()
+    html = (
+        f'<figure style="margin:0;max-width:{_MOST_WIDTH_PX}px;overflow-x:auto">'
+        f'<img alt="{title.group(1) if title else ""}" '
+        f'style="width:100%;min-width:{_LEAST_WIDTH_PX}px" '
+        f'src="data:image/svg+xml;base64,{coded}"></figure>'
+    )
+    plain = "(a picture; its figures follow as text)"
+    return {"text/html": html, "image/svg+xml": svg, "text/plain": plain}
+
+
+def table_bundle(table: str, verdict: str = "") -> dict[str, str]:
+    """What came out, and the figures behind it, as an output; a page shows the figures folded."""
+    told = "".join(f"<div>{escape(line)}</div>" for line in verdict.splitlines() if line)
+    html = (
+        f"{told}<details><summary>Figures as a table</summary><pre>{escape(table)}</pre></details>"
+    )
+    plain = f"{table}\n\n{verdict}" if verdict else table
+    return {"text/html": html, "text/plain": plain}
 
 
 def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:

@@ -25,6 +25,19 @@ function plotly(code) {
 
 const longestWaitMs = 1000;
 
+// JupyterLab says on the body which theme it shows; another page says it by its color scheme.
+function isDark() {
+  const told = document.body.dataset.jpThemeLight;
+  if (told) return told === "false";
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+function inTheme(figure, onDark) {
+  if (!isDark()) return figure;
+  const colors = (text) => text.replace(/#[0-9a-f]{6}/g, (color) => onDark[color] ?? color);
+  return JSON.parse(colors(JSON.stringify(figure)));
+}
+
 async function render({ model, el }) {
   const Plotly = await plotly(model.get("_plotly_code"));
   let frame = 0;
@@ -33,7 +46,7 @@ async function render({ model, el }) {
     cancelAnimationFrame(frame);
     frame = 0;
     if (!el.clientWidth) return; // not on the page yet, or in a tab that is not shown
-    const { data, layout } = model.get("figure");
+    const { data, layout } = inTheme(model.get("figure"), model.get("_on_dark"));
     Plotly.react(el, data, layout);
   };
   // Figures that came while the page was busy are left out: only the newest is drawn. A page may be

@@ -14,15 +14,31 @@ import plotly.graph_objects as go
 import traitlets
 from plotly.offline import get_plotlyjs
 
+from lab_kit.show.draw import theme
+
+_AXIS = {"gridcolor": theme.GRID, "zerolinecolor": theme.GRID, "linecolor": theme.FAINT_INK}
+TEMPLATE = go.layout.Template(
+    layout={
+        "paper_bgcolor": theme.PAPER,
+        "plot_bgcolor": theme.PAPER,
+        "font": {"family": theme.FONT, "size": theme.LABEL_PX, "color": theme.INK},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+    }
+)
+"""The look of the still pictures, for figures that move. All of a figure's colors are the theme's,
+or the page could not exchange them for those of its dark theme."""
+
 
 class MovingPlot(anywidget.AnyWidget):
     """A figure under a cell, drawn anew at each `show`.
 
-    The figure's width is the page's. A page that is slower than the kernel leaves figures out.
+    Width and theme are the page's. A page that is slower than the kernel leaves figures out.
     """
 
     _esm = Path(__file__).with_suffix(".js")
     _plotly_code = traitlets.Bytes().tag(sync=True)
+    _on_dark = traitlets.Dict(theme.ON_DARK).tag(sync=True)
     figure = traitlets.Dict().tag(sync=True)
 
     def __init__(self, figure: go.Figure) -> None:

@@ -17,19 +17,16 @@ Point = tuple[float, float]
 INK = "lk-ink"
 FAINT = "lk-faint"
 BUDGET = "lk-budget"
-PREDICTION = "lk-prediction"
 
 _LIGHT = {
     INK: theme.INK,
     FAINT: theme.FAINT_INK,
     BUDGET: theme.BUDGET_COLOR,
-    PREDICTION: theme.PREDICTION_COLOR,
 }
 _DARK = {
     INK: theme.INK_ON_DARK,
     FAINT: theme.FAINT_INK_ON_DARK,
     BUDGET: theme.BUDGET_COLOR_ON_DARK,
-    PREDICTION: theme.PREDICTION_COLOR_ON_DARK,
 }
 _CHAR_WIDTH = 0.56
 """Mean width of a character of the sans-serif faces, in font sizes; a little generous."""
@@ -73,6 +70,11 @@ def text_width_px(text: str, size_px: float) -> float:
     return len(text) * size_px * _CHAR_WIDTH
 
 
+def guess_label(told: str) -> str:
+    """The words beside a guess; the same in every picture."""
+    return f"your guess: {told}"
+
+
 class Svg:
     """One picture, built from the back to the front."""
 
@@ -80,6 +82,7 @@ class Svg:
         self.width_px = width_px
         self.height_px = height_px
         self._hatched: set[str] = set()
+        self._colors: set[str] = set()
         self._root = ElementTree.Element(
             "svg",
             {
@@ -92,7 +95,7 @@ class Svg:
             },
         )
         self._add("title", {}, title)
-        self._add("style", {}, _style())
+        self._rules = self._add("style", {})
         self._defs = self._add("defs", {})
         self._add(
             "rect",
@@ -112,7 +115,7 @@ class Svg:
         self, left: float, top: float, width: float, height: float, color: str, title: str
     ) -> None:
         """A filled bar; ``title`` is what a browser shows on hovering."""
-        self._titled("rect", {**_box(left, top, width, height), "fill": color}, title)
+        self._titled("rect", {**_box(left, top, width, height), **self._fill(color)}, title)
 
     def hatched_bar(
         self, left: float, top: float, width: float, height: float, color: str, title: str
@@ -120,7 +123,7 @@ class Svg:
         """A bar in diagonal stripes: work that ran but is not part of the sum."""
         self._hatch(color)
         box = {**_box(left, top, width, height), "fill": f"url(#{_hatch_id(color)})"}
-        self._titled("rect", {**box, "stroke": color, "stroke-width": "0.8"}, title)
+        self._titled("rect", {**box, **self._stroke(color), "stroke-width": "0.8"}, title)
 
     def frames(self, pictures: Sequence[Sequence[Rectangle]], still: int, loop_s: float) -> None:
         """Pictures that follow each other for ever; ``still`` is seen where nothing moves."""
@@ -141,7 +144,7 @@ class Svg:
             if count > 1:
                 ElementTree.SubElement(group, "animate", timing)
             for r in rectangles:
-                box = {**_box(r.left, r.top, r.width, r.height), "fill": r.color}
+                box = {**_box(r.left, r.top, r.width, r.height), **self._fill(r.color)}
                 ElementTree.SubElement(group, "rect", box)
 
     def points(
@@ -155,17 +158,29 @@ class Svg:
                     "cx": _number(x),
                     "cy": _number(y),
                     "r": _number(radius_px),
-                    "fill": color,
+                    **self._fill(color),
                     "fill-opacity": _number(opacity),
                 },
             )
 
-    def diamonds(self, where: Iterable[Point], role: str = INK, radius_px: float = 6) -> None:
-        """A diamond at each point, in the ink of ``role``."""
+    def diamonds(
+        self,
+        where: Iterable[Point],
+        role: str = INK,
+        radius_px: float = 6,
+        *,
+        is_hollow: bool = False,
+    ) -> None:
+        """A diamond at each point, in the ink of ``role``; a guess is hollow, an outcome filled."""
         r = radius_px
         for x, y in where:
-            corners = [(x, y - r), (x + r, y), (x, y + r), (x - r, y)]
-            self._add("polygon", {"points": _pairs(corners), **_ink(role)})
+            points = _pairs([(x, y - r), (x + r, y), (x, y + r), (x - r, y)])
+            if is_hollow:
+                outline = {"stroke": _LIGHT[role], "stroke-width": "1.8", "fill": theme.PAPER}
+                look = {"class": f"{role}-line lk-strip", **outline}
+            else:
+                look = _ink(role)
+            self._add("polygon", {"points": points, **look})
 
     def polyline(self, where: Sequence[Point], color: str, width_px: float = 1.5) -> None:
         """A line through the points; draws nothing through fewer than two."""
@@ -175,7 +190,7 @@ class Svg:
                 {
                     "points": _pairs(where),
                     "fill": "none",
-                    "stroke": color,
+                    **self._stroke(color),
                     "stroke-width": _number(width_px),
                     "stroke-linejoin": "round",
                 },
@@ -212,7 +227,9 @@ class Svg:
             "font-weight": "600" if bold else "400",
         }
         halo = {"stroke": theme.PAPER, "stroke-width": "3", "paint-order": "stroke"}
-        ink = {"fill": color} if color else {**_ink(role), **halo, "class": f"{role} lk-halo"}
+        ink = {**_ink(role), **halo, "class": f"{role} lk-halo"}
+        if color:
+            ink = {"fill": color, "class": f"lk-on-{color.lstrip('#')}"}
         self._add("text", {**shape, **ink}, text)
 
     def budget_upright(self, x: float, top: float, bottom: float, label: str) -> None:
@@ -237,6 +254,37 @@ class Svg:
         end = right - text_width_px(label, theme.LABEL_PX) * 1.05 - 8
         sample = (end - 28, label_y - 4), (end, label_y - 4)
         self.rule(*sample, BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
+
+    def guess_upright(
+        self, scale: Scale, guess: float, top: float, bottom: float, away_from: float
+    ) -> None:
+        """A reader's guess in ms across a horizontal axis, its words above ``top``.
+
+        Beyond the axis it stands at its end with an arrow. The words go to the side where
+        ``away_from``, the value of another line, is not, if they fit there.
+        """
+        label = guess_label(f"{guess:,.0f} ms")
+        if guess > scale.high:
+            label, guess, away_from = f"{label} →", scale.high, math.inf
+        x = scale.px(guess)
+        width = text_width_px(label, theme.LABEL_PX) + 24
+        fits_left, fits_right = x - width > 0, x + width < self.width_px
+        left = fits_left and (guess < away_from or not fits_right)
+        self.rule((x, top), (x, bottom), INK, 1.5)
+        self.diamonds([(x, top + 2)], radius_px=5, is_hollow=True)
+        where, anchor = (x - 10, "end") if left else (x + 10, "start")
+        self.text((where, top + 6), label, anchor=anchor, bold=True)
+
+    def guess_point(self, x: float, up: Scale, guess: float, told: str) -> None:
+        """A reader's guess beside an upright axis at ``x``; at its end with an arrow if beyond."""
+        label = guess_label(told)
+        if guess > up.high:
+            label, guess = f"{label} ↑", up.high
+        y = up.px(guess)
+        self.diamonds([(x, y)], is_hollow=True)
+        left = x + text_width_px(label, theme.LABEL_PX) + 20 > self.width_px
+        where, anchor = (x - 10, "end") if left else (x + 10, "start")
+        self.text((where, y + 4), label, anchor=anchor, bold=True)
 
     def legend(self, named: Iterable[tuple[str, str]], y: float, left: float = 22) -> float:
         """A disc and a name for each (name, color), in a row; returns where the row ends."""
@@ -270,12 +318,21 @@ class Svg:
 
     def render(self) -> str:
         """The picture as XML."""
+        self._rules.text = _style(sorted(self._colors))
         return ElementTree.tostring(self._root, encoding="unicode")
 
     def _grid(self, start: Point, end: Point) -> None:
         (x1, y1), (x2, y2) = start, end
         ends = {"x1": _number(x1), "y1": _number(y1), "x2": _number(x2), "y2": _number(y2)}
         self._add("line", {**ends, "class": "lk-grid", "stroke": theme.GRID})
+
+    def _fill(self, color: str) -> dict[str, str]:
+        self._colors.add(color)
+        return {"fill": color, "class": f"lk-fill-{color.lstrip('#')}"}
+
+    def _stroke(self, color: str) -> dict[str, str]:
+        self._colors.add(color)
+        return {"stroke": color, "class": f"lk-stroke-{color.lstrip('#')}"}
 
     def _hatch(self, color: str) -> None:
         if color in self._hatched:
@@ -292,7 +349,7 @@ class Svg:
                 "patternTransform": "rotate(45)",
             },
         )
-        stripe = {**_box(0, 0, 2, 5), "fill": color, "fill-opacity": "0.8"}
+        stripe = {**_box(0, 0, 2, 5), **self._fill(color), "fill-opacity": "0.8"}
         ElementTree.SubElement(pattern, "rect", stripe)
 
     def _titled(self, tag: str, attributes: dict[str, str], title: str) -> None:
@@ -304,17 +361,21 @@ class Svg:
         return element
 
 
-def _style() -> str:
+def _style(colors: Iterable[str]) -> str:
     """Rules for a page that prefers dark; without them the attributes' light colors hold."""
     inks = [
         f".{role}{{fill:{color}}}.{role}-line{{stroke:{color}}}" for role, color in _DARK.items()
     ]
+    for color in colors:
+        dark, name = theme.ON_DARK[color], color.lstrip("#")
+        inks.append(f".lk-fill-{name}{{fill:{dark}}}.lk-stroke-{name}{{stroke:{dark}}}")
+    on_marks = ".lk-on-ffffff{fill:#16191d}"
     paper = (
         f".lk-paper{{fill:{theme.PAPER_ON_DARK};stroke:{theme.GRID_ON_DARK}}}"
         f".lk-strip{{fill:{theme.PAPER_ON_DARK}}}"
         f".lk-halo{{stroke:{theme.PAPER_ON_DARK}}}.lk-grid{{stroke:{theme.GRID_ON_DARK}}}"
     )
-    return f"@media (prefers-color-scheme:dark){{{paper}{''.join(inks)}}}"
+    return f"@media (prefers-color-scheme:dark){{{paper}{on_marks}{''.join(inks)}}}"
 
 
 def _ink(role: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The look of every picture: one color a stage, one look for the 300 ms line, in all labs.
 
-The stage colors are the palette of Okabe and Ito, which readers with any of the common color
-deficiencies can tell apart; nothing is said by color alone, every stage is also named.
+A color says what kind of thing it is, never whether it is good, and nothing is said by color alone:
+every stage is also named. Each color has a counterpart on a dark page.
 """
 
 from lab_kit.core.units import BUDGET_S, ms
@@ -15,41 +15,42 @@ from lab_kit.measure.calls import (
     QUEUE_WAIT,
 )
 
-STAGE_COLORS = {
-    ENDPOINTING: "#56b4e9",
-    NETWORK_OUT: "#e69f00",
-    PREPROCESSING: "#f0e442",
-    QUEUE_WAIT: "#d55e00",
-    INFERENCE: "#0072b2",
-    POSTPROCESSING: "#cc79a7",
-    NETWORK_BACK: "#009e73",
-}
-"""A color for each of `measure.calls.STAGES`. Source: Okabe, Ito, Color Universal Design, 2008."""
+SILENCE = "#b5891a"
+NETWORK = "#35958f"
+QUEUE = "#b03a00"
+COMPUTE = "#1265c1"
+SIDE_WORK = "#4f8fdc"
+LANGUAGE = "#471a80"
+SPEECH = "#8a4276"
+NEUTRAL = "#7a828c"
 
-_SERIES = (
-    INFERENCE,
-    NETWORK_OUT,
-    NETWORK_BACK,
-    QUEUE_WAIT,
-    ENDPOINTING,
-    POSTPROCESSING,
-    PREPROCESSING,
-)
+STAGE_COLORS = {
+    ENDPOINTING: SILENCE,
+    NETWORK_OUT: NETWORK,
+    PREPROCESSING: SIDE_WORK,
+    QUEUE_WAIT: QUEUE,
+    INFERENCE: COMPUTE,
+    POSTPROCESSING: SIDE_WORK,
+    NETWORK_BACK: NETWORK,
+}
+"""A color for each of `measure.calls.STAGES`. Out and back share one, as their place tells which;
+work beside the model is a tint of the model's."""
+
+_SERIES = (COMPUTE, QUEUE, NETWORK, LANGUAGE, SILENCE, SPEECH, NEUTRAL)
 
 STAGE_TEXT_COLORS = {
-    stage: "#ffffff" if stage in (INFERENCE, QUEUE_WAIT, NETWORK_BACK) else "#1a1a1a"
-    for stage in STAGE_COLORS
+    stage: "#ffffff" if color in (QUEUE, COMPUTE) else "#16191d"
+    for stage, color in STAGE_COLORS.items()
 }
 """What can be read on top of a stage's color."""
 
-PHASE_COLORS = ("#8c8c8c", "#b5a27f", "#7fa8b5", "#a47fb5", "#b57f8c")
+PHASE_COLORS = ("#8c8c8c", "#94805a", "#5b8896", "#a47fb5", "#b57f8c")
 """What happens before a server can answer: muted, for none of it is a request's stage."""
 
 
 def series_colors(count: int | None = None) -> tuple[str, ...]:
     """Colors for things that are compared and are no stages; they repeat after seven."""
-    colors = tuple(STAGE_COLORS[stage] for stage in _SERIES)
-    return colors if count is None else tuple(colors[n % len(colors)] for n in range(count))
+    return _SERIES if count is None else tuple(_SERIES[n % len(_SERIES)] for n in range(count))
 
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Arial, sans-serif"
@@ -60,23 +61,40 @@ SMALL_PX = 11
 WIDTH_PX = 760
 """Fits JupyterLab's notebook column beside an open side bar at 1280 px."""
 
-BUDGET_COLOR = "#b00020"
-BUDGET_COLOR_ON_DARK = "#ff7a85"
+BUDGET_COLOR = "#c4122f"
+BUDGET_COLOR_ON_DARK = "#ff6b7d"
 BUDGET_DASH_PX = "6 4"
-BUDGET_WIDTH_PX = 1.5
+BUDGET_WIDTH_PX = 2
 
-FRESHNESS_COLOR = "#0072b2"
-PREDICTION_COLOR = "#a0468a"
-PREDICTION_COLOR_ON_DARK = "#e3a1d3"
+FRESHNESS_COLOR = COMPUTE
 
 PAPER = "#ffffff"
-INK = "#1a1a1a"
-FAINT_INK = "#5f6368"
-GRID = "#e3e5e8"
-PAPER_ON_DARK = "#1b1d21"
-INK_ON_DARK = "#eceef0"
-FAINT_INK_ON_DARK = "#a9aeb5"
-GRID_ON_DARK = "#3a3e45"
+INK = "#16191d"
+FAINT_INK = "#565d66"
+GRID = "#e4e7eb"
+PAPER_ON_DARK = "#16181d"
+INK_ON_DARK = "#e9ecef"
+FAINT_INK_ON_DARK = "#a5adb8"
+GRID_ON_DARK = "#2b3038"
+
+ON_DARK = {
+    SILENCE: "#f5d162",
+    NETWORK: "#6fe8d2",
+    QUEUE: "#f08a45",
+    COMPUTE: "#6ba6fb",
+    SIDE_WORK: "#4883d6",
+    LANGUAGE: "#8560cb",
+    SPEECH: "#d8709d",
+    NEUTRAL: "#9aa3ae",
+    **{color: color for color in PHASE_COLORS},
+    BUDGET_COLOR: BUDGET_COLOR_ON_DARK,
+    INK: INK_ON_DARK,
+    FAINT_INK: FAINT_INK_ON_DARK,
+    GRID: GRID_ON_DARK,
+    PAPER: PAPER_ON_DARK,
+}
+"""What each color is on a dark page. A mark has a contrast of 3:1 with its paper, a text one of
+4.5:1 (WCAG 2.2, 1.4.11 and 1.4.3); a test computes both."""
 
 FINAL_STYLE = "color:var(--jp-content-font-color1, #1a1a1a)"
 """Text that will not change: the page's own black."""

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from lab_kit.core.call_record import RequestCall, Spoken, StageSpan, StreamCall, Waterfall
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.measure.calls import final_waterfall, request_waterfall, utterance_delays
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.svg import FAINT, INK, PREDICTION, Scale, Svg, text_width_px
+from lab_kit.show.draw.svg import FAINT, INK, Scale, Svg, text_width_px
 
 Drawable = StreamCall | RequestCall | Waterfall
 
@@ -25,43 +26,57 @@ _ROW_PX = 68
 _LEGEND_ROW_PX = 20
 _ROOM_FOR_TOTAL = 1.16
 """The axis ends this far beyond the longest bar, so that its total fits behind it."""
-_ROOM_FOR_PREDICTION = 1.35
+_ROOM_FOR_GUESS = 1.5
+"""A guess that is farther out than this stands at the edge."""
 
 
-def waterfall(
-    call: Drawable, spoken: Spoken | None = None, prediction_ms: float | None = None
-) -> None:
+def waterfall(call: Drawable, spoken: Spoken | None = None, guess: Guess | None = None) -> None:
     """Draw where the time of one result went, and list it.
 
     Args:
         spoken: which utterance of a stream; by default the last one that got a final.
-        prediction_ms: what the reader expected as the total; drawn beside what came out.
+        guess: what the reader expected as the total, in ms; drawn beside what came out.
 
     Raises:
         ValueError: the stream has no utterance with a final.
     """
     ready = as_waterfall(call, spoken)
-    show_drawing(
-        draw_waterfalls([ready], [ready.title], prediction_ms), tabulate(ready, prediction_ms)
-    )
+    drawing = draw_waterfalls([ready], [ready.title], _number(guess))
+    told = f"{waterfall_verdict(ready)}{_against(guess, ready)}"
+    show_drawing(drawing, tabulate(ready), told)
 
 
 def waterfalls(
     calls: Sequence[Drawable],
     labels: Sequence[str] | None = None,
-    prediction_ms: float | None = None,
+    guess: Guess | None = None,
 ) -> None:
     """Draw several results under each other on one scale, and list them side by side.
 
     Args:
         labels: a name for each; by default what was streamed.
+        guess: what the reader expected as the last one's total, in ms.
 
     Raises:
         ValueError: nothing to draw, not one label each, or a stream without any final.
     """
     ready = [as_waterfall(call) for call in calls]
     names = list(labels) if labels is not None else [one.title for one in ready]
-    show_drawing(draw_waterfalls(ready, names, prediction_ms), compare(ready, names, prediction_ms))
+    drawing = draw_waterfalls(ready, names, _number(guess))
+    lines = [f"{name}: {waterfall_verdict(one)}" for one, name in zip(ready, names, strict=True)]
+    show_drawing(drawing, compare(ready, names), "\n".join(lines) + _against(guess, ready[-1]))
+
+
+def waterfall_verdict(one: Waterfall) -> str:
+    """The total against 300 ms, and its longest stage, in a sentence."""
+    total = _total_ms(one)
+    left = ms(BUDGET_S) - total
+    word = "left of" if left >= 0 else "over"
+    longest = max(one.stages, key=lambda stage: stage.length_s)
+    return (
+        f"{total:.0f} ms after {one.zero}: {abs(left):.0f} ms {word} the {ms(BUDGET_S):.0f} ms. "
+        f"The longest stage is {longest.name}, {longest.length_s / one.total_s:.0%}."
+    )
 
 
 def as_waterfall(call: Drawable, spoken: Spoken | None = None) -> Waterfall:
@@ -78,7 +93,7 @@ def as_waterfall(call: Drawable, spoken: Spoken | None = None) -> Waterfall:
 
 
 def draw_waterfalls(
-    drawn: Sequence[Waterfall], labels: Sequence[str], prediction_ms: float | None = None
+    drawn: Sequence[Waterfall], labels: Sequence[str], guess_ms: float | None = None
 ) -> str:
     """The picture as SVG; one bar each, on one scale, with the 300 ms line across.
 
@@ -89,11 +104,11 @@ def draw_waterfalls(
         raise ValueError(f"{len(drawn)} waterfalls and {len(labels)} labels; one label each")
     single = len(drawn) == 1
     legend = _legend_rows(_legend_entries(drawn))
-    lanes = 38 if prediction_ms is not None else 22
+    lanes = 38 if guess_ms is not None else 22
     top = 62 + _LEGEND_ROW_PX * len(legend) + lanes
     bottom = top + _ROW_PX * len(drawn) - (8 if single else 0)
     svg = Svg(bottom + 48, f"Where the time went: {', '.join(labels)}")
-    scale = _scale(drawn, prediction_ms, _MARGIN_PX if single else _LABEL_COLUMN_PX)
+    scale = _scale(drawn, guess_ms, _MARGIN_PX if single else _LABEL_COLUMN_PX)
     _heading(svg, drawn, labels)
     _legend(svg, legend)
     svg.axis_below(scale, top, bottom, f"milliseconds after {_zero(drawn)}")
@@ -102,15 +117,15 @@ def draw_waterfalls(
         if not single:
             _row_label(svg, one, label, row_top)
         _bar(svg, one, scale, row_top)
-    label_top = top - (16 if prediction_ms is not None else 0)
+    label_top = top - (16 if guess_ms is not None else 0)
     svg.budget_upright(scale.px(ms(BUDGET_S)), label_top, bottom, theme.budget_label(_zero(drawn)))
-    if prediction_ms is not None:
-        _prediction(svg, scale, top - 4, bottom, prediction_ms)
+    if guess_ms is not None:
+        svg.guess_upright(scale, guess_ms, top - 4, bottom, away_from=ms(BUDGET_S))
     _totals(svg, drawn, scale, top)
     return svg.render()
 
 
-def tabulate(one: Waterfall, prediction_ms: float | None = None) -> str:
+def tabulate(one: Waterfall) -> str:
     """The stages with their milliseconds and shares, which add up to the last line."""
     total = _total_ms(one)
     rows = [("stage", "ms", "share")]
@@ -120,15 +135,10 @@ def tabulate(one: Waterfall, prediction_ms: float | None = None) -> str:
     rows.append(("total", f"{total:.1f}", "100.0 %"))
     notes = [f"{one.title}; 0 ms is when {one.zero}; {one.device}; {_clock(one)}"]
     notes += [_hidden_note(stage) for stage in one.hidden]
-    notes.append(_verdict(total))
-    if prediction_ms is not None:
-        notes.append(_prediction_note(prediction_ms, total))
     return "\n".join([columns(rows), "", *notes])
 
 
-def compare(
-    several: Sequence[Waterfall], labels: Sequence[str], prediction_ms: float | None = None
-) -> str:
+def compare(several: Sequence[Waterfall], labels: Sequence[str]) -> str:
     """One column of milliseconds each; every column adds up to its last line."""
     names = [name for name in theme.STAGE_COLORS if any(name in _names(one) for one in several)]
     rows = [["stage (ms)", *labels]]
@@ -141,8 +151,6 @@ def compare(
     notes += list(dict.fromkeys(one.device for one in several))
     for one, label in zip(several, labels, strict=True):
         notes += [f"{label}: {_hidden_note(stage)}" for stage in one.hidden]
-    if prediction_ms is not None:
-        notes.append(f"predicted: {prediction_ms:.1f} ms")
     return "\n".join([columns(rows), "", *notes])
 
 
@@ -156,10 +164,9 @@ def _last_heard(call: StreamCall) -> Spoken:
     return heard[-1]
 
 
-def _scale(drawn: Sequence[Waterfall], prediction_ms: float | None, left_px: float) -> Scale:
-    predicted = prediction_ms or 0
+def _scale(drawn: Sequence[Waterfall], guess_ms: float | None, left_px: float) -> Scale:
     longest = max(ms(BUDGET_S), *(ms(one.total_s) for one in drawn))
-    high = max(longest * _ROOM_FOR_TOTAL, predicted * _ROOM_FOR_PREDICTION)
+    high = max(longest * _ROOM_FOR_TOTAL, min(guess_ms or 0, longest * _ROOM_FOR_GUESS))
     earliest = min(0.0, *(ms(s.start_s) for one in drawn for s in (*one.stages, *one.hidden)))
     return Scale(earliest, high, left_px, theme.WIDTH_PX - _MARGIN_PX)
 
@@ -251,18 +258,6 @@ def _totals(svg: Svg, drawn: Sequence[Waterfall], scale: Scale, top: float) -> N
         svg.text(where, f"{_total_ms(one):.1f} ms", role=INK, size_px=13, bold=True)
 
 
-def _prediction(svg: Svg, scale: Scale, top: float, bottom: float, prediction_ms: float) -> None:
-    """Its line, and its words on the side where the 300 ms line is not, if they fit there."""
-    x, label = scale.px(prediction_ms), f"predicted {prediction_ms:.0f} ms"
-    width = text_width_px(label, theme.LABEL_PX) + 24
-    fits_left, fits_right = x - width > 0, x + width < theme.WIDTH_PX
-    left = fits_left and (prediction_ms < ms(BUDGET_S) or not fits_right)
-    svg.rule((x, top), (x, bottom), PREDICTION, 1.5, "2 3")
-    svg.diamonds([(x, top - 2)], PREDICTION, 5)
-    where, anchor = (x - 10, "end") if left else (x + 10, "start")
-    svg.text((where, top + 2), label, role=PREDICTION, anchor=anchor, bold=True)
-
-
 def _span_px(stage: StageSpan, scale: Scale) -> tuple[float, float]:
     """Left edge and width; a border may lie before the last one by the clock's error."""
     left = scale.px(ms(stage.start_s))
@@ -305,14 +300,9 @@ def _hidden_note(stage: StageSpan) -> str:
     )
 
 
-def _verdict(total_ms: float) -> str:
-    left = ms(BUDGET_S) - total_ms
-    word = "left of" if left >= 0 else "over"
-    return f"{abs(left):.1f} ms {word} the {ms(BUDGET_S):.0f} ms budget"
+def _number(guess: Guess | None) -> float | None:
+    return None if guess is None else guess.number
 
 
-def _prediction_note(prediction_ms: float, total_ms: float) -> str:
-    off = prediction_ms - total_ms
-    return (
-        f"predicted {prediction_ms:.1f} ms: {abs(off):.1f} ms too {'much' if off > 0 else 'little'}"
-    )
+def _against(guess: Guess | None, one: Waterfall) -> str:
+    return "" if guess is None else f"\n{guess.against(_total_ms(one))}"

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from lab_kit.core.units import BUDGET_S, ms
-from lab_kit.experiments.load import OpenLoopRun
+from lab_kit.experiments.load import OpenLoopRun, lowest_at_highest
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
@@ -19,6 +19,8 @@ from lab_kit.show.draw.svg import Point, Scale, Svg
 ZERO = "the intended send"
 _LEFT_PX, _RIGHT_PX = 84, theme.WIDTH_PX - 30
 _TOP_PX, _BOTTOM_PX = 96, 340
+_FULL_FACTOR = 2.0
+"""A line whose end is this much higher than its beginning turned up."""
 HIGHEST_MS = 2_000.0
 """Beyond it nobody waits; what lies higher is drawn at the edge, and the table says how high."""
 
@@ -30,7 +32,27 @@ def frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> 
         runs: for each way of serving, what was offered to it, in rising order of rate.
         share: which percentile of latency.
     """
-    show_drawing(draw_frontier(runs, share), tabulate_frontier(runs, share))
+    table = tabulate_frontier(runs, share)
+    show_drawing(draw_frontier(runs, share), table, frontier_verdict(runs, share))
+
+
+def frontier_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> str:
+    """Who waited least at the highest rate, and whether anybody was full at all."""
+    best = lowest_at_highest(runs, share)
+    named = f"p{share * 100:g}"
+    waits = {name: _wait_ms(each[-1], share) for name, each in runs.items()}
+    others = ", ".join(f"{name} {_told_ms(wait)}" for name, wait in waits.items() if name != best)
+    told = f"At the highest rate {best} has the lowest {named}: {_told_ms(waits[best])}"
+    told += f"; {others}." if others else "."
+    full = [name for name, each in runs.items() if _turned_up(each, share)]
+    if not full:
+        return (
+            f"{told} No line turned up: nobody was full at these rates, so they do not tell who "
+            "breaks first. Offer more."
+        )
+    never = [name for name in runs if name not in full]
+    told += f" Full by then: {', '.join(full)}"
+    return f"{told}; not yet: {', '.join(never)}." if never else f"{told}."
 
 
 def draw_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> str:
@@ -87,6 +109,15 @@ def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 
 
 def _wait_ms(offered: OpenLoopRun, share: float) -> float:
     return ms(percentile([r.latency_s for r in offered.counted], share))
+
+
+def _turned_up(each: Sequence[OpenLoopRun], share: float) -> bool:
+    """Whether waiting grew so much from the lowest rate to the highest that a queue explains it."""
+    return _wait_ms(each[-1], share) > _FULL_FACTOR * _wait_ms(each[0], share)
+
+
+def _told_ms(wait_ms: float) -> str:
+    return "never" if math.isinf(wait_ms) else f"{wait_ms:.0f} ms"
 
 
 def _place(offered: OpenLoopRun, share: float, across: Scale, up: Scale) -> Point:

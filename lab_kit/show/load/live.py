@@ -26,9 +26,9 @@ from lab_kit.experiments import load
 from lab_kit.experiments.load import CallEnding, CallPlan, LiveLoad, OfferedCall
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.display import DisplayHandle, show_drawing, svg_bundle
+from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawing, table_bundle
 from lab_kit.show.draw.figures import NEVER, percentile_ms
-from lab_kit.show.draw.moving_plot import MovingPlot
+from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.live.run import can_click
 from lab_kit.show.live.state import LiveState, Point
 from lab_kit.show.load.load import HIGHEST_MS, ZERO, draw_load, tabulate_load
@@ -158,8 +158,8 @@ class _Screen:
         """The still picture takes the place of the moving one."""
         self._box.children = ()
         self._plot.close()
-        self._picture.fill(svg_bundle(svg))
-        self._table.fill({"text/plain": table})
+        self._picture.fill(picture_bundle(svg))
+        self._table.fill(table_bundle(table))
 
 
 def _most(plan: CallPlan) -> int:
@@ -182,9 +182,7 @@ def _figure(title: str, device: str, plan: CallPlan) -> go.Figure:
         ]
     )
     figure.update_layout(
-        template="plotly_white",
-        paper_bgcolor=theme.PAPER,
-        font={"family": theme.FONT, "size": theme.LABEL_PX, "color": theme.INK},
+        template=TEMPLATE,
         title={"text": f"{title} · {device}", "font": {"size": theme.TITLE_PX}},
         autosize=True,
         height=_HEIGHT_PX,

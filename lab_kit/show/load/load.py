@@ -13,9 +13,9 @@ from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.load import CallEnding, LiveLoad
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import columns, show_drawing, show_picture
 from lab_kit.show.draw.figures import percentile_ms, standing
-from lab_kit.show.draw.svg import FAINT, PREDICTION, Scale, Svg
+from lab_kit.show.draw.svg import FAINT, Scale, Svg
 
 HIGHEST_MS = 1_500.0
 """What is later is drawn on the edge; the table says how late."""
@@ -41,15 +41,18 @@ def load(
 def loads(
     runs: Sequence[LiveLoad], labels: Sequence[str], level: DegradationStatus | None = None
 ) -> None:
-    """Compare loads: a picture of the first as it was, a column of figures for each.
+    """Compare loads: a picture of each, and a column of figures for each.
 
     Args:
-        level: see `load`.
+        level: see `load`; beneath the last picture.
 
     Raises:
         ValueError: not one label each.
     """
-    show_drawing(draw_load(runs[0], labels[0], level), tabulate_load(runs, labels))
+    table = tabulate_load(runs, labels)
+    for run, label in zip(runs[:-1], labels, strict=False):
+        show_picture(draw_load(run, label))
+    show_drawing(draw_load(runs[-1], labels[-1], level), table)
 
 
 def draw_load(run: LiveLoad, title: str, level: DegradationStatus | None = None) -> str:
@@ -67,7 +70,7 @@ def draw_load(run: LiveLoad, title: str, level: DegradationStatus | None = None)
     for turn in run.turns:
         x = across.px(min((turn.ended_ns - run.began_ns) / 1e9, last_s))
         if math.isinf(turn.final_delay_s):
-            svg.diamonds([(x, up.high_px)], PREDICTION, radius_px=5)
+            svg.diamonds([(x, up.high_px)], radius_px=5)
         else:
             y = up.px(min(max(0.0, ms(turn.final_delay_s)), up.high))
             svg.points([(x, y)], theme.STAGE_COLORS[INFERENCE], radius_px=3, opacity=0.8)

@@ -5,22 +5,48 @@ system's account of cores and memory elsewhere.
 """
 
 from lab_kit.core.units import BUDGET_S, ms
-from lab_kit.experiments.load import DeviceRecord, OpenLoopRun, Source
+from lab_kit.experiments.load import DeviceRecord, OfferedRequest, OpenLoopRun, Source
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms, standing
-from lab_kit.show.draw.svg import FAINT, PREDICTION, Scale, Svg
+from lab_kit.show.draw.svg import FAINT, Scale, Svg
 from lab_kit.show.load.frontier import HIGHEST_MS, ZERO
 
 _LEFT_PX, _RIGHT_PX = 84, theme.WIDTH_PX - 30
 _TOP_PX, _BOTTOM_PX = 84, 264
 _STRIP_PX, _STRIP_GAP_PX = 46, 34
+_NEARLY_ALL = 0.95
+"""A device that is busy for more of the time than this has no gaps worth speaking of."""
 
 
 def offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> None:
     """Draw each request's latency over the moment it was due, and the device beneath."""
-    show_drawing(draw_offered(run, device, title), tabulate_offered(run, device))
+    drawing = draw_offered(run, device, title)
+    show_drawing(drawing, tabulate_offered(run, device), idle_verdict(run, device))
+
+
+def idle_verdict(run: OpenLoopRun, device: DeviceRecord) -> str:
+    """Whether the device had gaps while requests waited, in a sentence."""
+    met = sum(_came_behind(request, run) for request in run.counted)
+    told = (
+        f"The device was busy for {device.busy_share:.0%} of the time; {met} of {len(run.counted)} "
+        "requests came while an earlier one was not answered yet."
+    )
+    if met and device.busy_share < _NEARLY_ALL:
+        return f"{told} It was idle and had a queue in the same run."
+    if not met:
+        return f"{told} Nobody met anybody: no bunch in this run. Run it again or for longer."
+    return f"{told} It had no gaps left."
+
+
+def _came_behind(request: OfferedRequest, run: OpenLoopRun) -> bool:
+    """Whether an earlier request was in flight when this one was due."""
+    return any(
+        other.intended_ns < request.intended_ns
+        and (other.received_ns is None or other.received_ns > request.intended_ns)
+        for other in run.requests
+    )
 
 
 def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> str:
@@ -39,7 +65,7 @@ def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> str:
         if request.error is None:
             svg.points([place], theme.STAGE_COLORS[INFERENCE], radius_px=3, opacity=0.8)
         else:
-            svg.diamonds([place], PREDICTION, radius_px=5)
+            svg.diamonds([place], radius_px=5)
     label = theme.budget_label(ZERO)
     svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, 64, label)
     top = float(_BOTTOM_PX + _STRIP_GAP_PX)

@@ -26,7 +26,7 @@ from lab_kit.experiments.load import (
 )
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.moving_plot import MovingPlot
+from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.live.run import can_click, draw_period_s
 from lab_kit.show.load.frontier import ZERO
 from lab_kit.show.load.offered import offered, strips
@@ -134,9 +134,7 @@ def _figure(seconds: float, device: DeviceRecord, title: str) -> go.Figure:
     )
     figure.update_layout(
         title={"text": f"{title}<br><sup>{device.device}; strip: {device.source}</sup>"},
-        template="plotly_white",
-        paper_bgcolor=theme.PAPER,
-        font={"family": theme.FONT, "size": theme.LABEL_PX, "color": theme.INK},
+        template=TEMPLATE,
         height=_HEIGHT_PX,
         margin={"l": 58, "r": 16, "t": 64, "b": 44},
         showlegend=False,

@@ -93,6 +93,6 @@ def _slots(frame: CacheFrame, scale: Scale, top: float) -> list[Rectangle]:
 
 def _color(owner: int) -> str:
     if owner in (_FREE, _SHARED, _KEPT):
-        return {_FREE: theme.GRID, _SHARED: theme.INK, _KEPT: theme.FAINT_INK_ON_DARK}[owner]
+        return {_FREE: theme.GRID, _SHARED: theme.INK, _KEPT: theme.NEUTRAL}[owner]
     colors = theme.series_colors()
     return colors[owner % len(colors)]

@@ -1,5 +1,6 @@
 """The same weights in several runtimes: size, time and words in one row, so that none is alone."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,32 @@ def runtimes(reports: "Sequence[RuntimeReport]") -> None:
     """
     if not any(report.figures for report in reports):
         raise ValueError("no runtime ran; see why in each report's why_not")
-    show_drawing(draw_runtimes(reports), tabulate_runtimes(reports))
+    show_drawing(draw_runtimes(reports), tabulate_runtimes(reports), fastest_verdict(reports))
+
+
+def fastest(reports: "Sequence[RuntimeReport]") -> "RuntimeReport":
+    """The runtime with the lowest median time a clip.
+
+    Raises:
+        ValueError: none of them ran.
+    """
+    ran = [report for report in reports if report.figures]
+    if not ran:
+        raise ValueError("no runtime ran; see why in each report's why_not")
+    return min(ran, key=_p50_ms)
+
+
+def fastest_verdict(reports: "Sequence[RuntimeReport]") -> str:
+    """Which was fastest and by how much, in a sentence."""
+    first = fastest(reports)
+    others = sorted((r for r in reports if r.figures and r is not first), key=_p50_ms)
+    told = f"Fastest here: {first.name}, {_p50_ms(first):.0f} ms a clip"
+    times = [f"{report.name} took {_p50_ms(report) / _p50_ms(first):.1f}x" for report in others]
+    return f"{told}; {', '.join(times)}." if times else f"{told}; nothing else ran."
+
+
+def _p50_ms(report: "RuntimeReport") -> float:
+    return report.figures.clip_ms_p50 if report.figures else math.inf
 
 
 def draw_runtimes(reports: "Sequence[RuntimeReport]") -> str:

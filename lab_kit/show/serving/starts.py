@@ -21,7 +21,18 @@ def cold_starts(starts: Sequence[ColdStart]) -> None:
     """
     if not starts:
         raise ValueError("no starts to draw; measure one with cold_start.measure")
-    show_drawing(draw_cold_starts(starts), tabulate_cold_starts(starts))
+    table = tabulate_cold_starts(starts)
+    show_drawing(draw_cold_starts(starts), table, longest_verdict(starts))
+
+
+def longest_verdict(starts: Sequence[ColdStart]) -> str:
+    """Which phase was the longest of each start, one line a phase."""
+    led: dict[str, list[str]] = {}
+    for start in starts:
+        phase = max(start.phases, key=lambda phase: phase.length_s)
+        share = phase.length_s / start.answer_s
+        led.setdefault(phase.name, []).append(f"{start.recipe.name} ({share:.0%})")
+    return "\n".join(f"longest is {name}: {', '.join(of)}" for name, of in led.items())
 
 
 def draw_cold_starts(starts: Sequence[ColdStart]) -> str:

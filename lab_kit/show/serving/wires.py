@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.measure.calls import ENDPOINTING, INFERENCE, NETWORK_OUT, POSTPROCESSING
+from lab_kit.measure.guess import Guess
 from lab_kit.measure.wires import WireFigures, audio_lags_s, stall_s, wire_figures
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
@@ -76,14 +77,18 @@ def tabulate_wires(figures: Sequence[WireFigures]) -> str:
 
 
 def lags(
-    calls: Mapping[str, StreamCall], title: str, prediction_ms: Mapping[str, float] | None = None
+    calls: Mapping[str, StreamCall], title: str, guesses: Mapping[str, Guess] | None = None
 ) -> None:
     """Draw how late the audio of each result reached the server, one line a call.
 
     Args:
-        prediction_ms: what the reader expects as the longest stall, for each name.
+        guesses: what the reader expected as the longest stall in ms, for each name.
     """
-    show_drawing(draw_lags(calls, title), tabulate_lags(calls, prediction_ms or {}))
+    told = []
+    for name, guess in (guesses or {}).items():
+        stall = stall_s(calls[name])
+        told += [f"{name}, stall: {guess.against(ms(stall))}"] if stall is not None else []
+    show_drawing(draw_lags(calls, title), tabulate_lags(calls), "\n".join(told))
 
 
 def draw_lags(calls: Mapping[str, StreamCall], title: str) -> str:
@@ -110,15 +115,12 @@ def draw_lags(calls: Mapping[str, StreamCall], title: str) -> str:
     return svg.render()
 
 
-def tabulate_lags(calls: Mapping[str, StreamCall], prediction_ms: Mapping[str, float]) -> str:
-    """One line a call: how late audio was as a rule and at worst, and what was expected."""
-    rows: list[tuple[str, ...]] = [
-        ("over", "audio moments", "lag p50 ms", "latest ms", "stall ms", "you said")
-    ]
+def tabulate_lags(calls: Mapping[str, StreamCall]) -> str:
+    """One line a call: how late audio was as a rule and at worst."""
+    rows: list[tuple[str, ...]] = [("over", "audio moments", "lag p50 ms", "latest ms", "stall ms")]
     for name, call in calls.items():
         late = [lag_s for _, lag_s in audio_lags_s(call)]
         stall = stall_s(call)
-        expected = prediction_ms.get(name)
         rows.append(
             (
                 name,
@@ -126,7 +128,6 @@ def tabulate_lags(calls: Mapping[str, StreamCall], prediction_ms: Mapping[str, f
                 percentile_ms(late, 0.5),
                 percentile_ms(late, 1.0),
                 "-" if stall is None else f"{ms(stall):.0f}",
-                "-" if expected is None else f"{expected:.0f}",
             )
         )
     return columns(rows)

@@ -7,29 +7,37 @@ from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.sound import WEBSOCKET
 from lab_kit.measure.accuracy import word_error_rate
 from lab_kit.measure.calls import INFERENCE, NETWORK_OUT, transcript, utterance_delays
+from lab_kit.measure.guess import Guess
+from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import late, percentile_ms
-from lab_kit.show.draw.svg import PREDICTION, Scale, Svg
+from lab_kit.show.draw.svg import Scale, Svg
 
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 96, 320
 _BYTES_PER_S = 32_000
+_ROOM_FOR_GUESS = 1.3
+"""A guess that is farther out than this stands at the edge."""
 
 
-def chunks(
-    calls: Mapping[float, StreamCall], text: str, prediction_ms: float | None = None
-) -> None:
+def chunks(calls: Mapping[float, StreamCall], text: str, guess: Guess | None = None) -> None:
     """Draw first result and final by the length of chunks, and list what the headers add.
 
     Args:
         calls: the stream of PCM16 at 16 kHz by its chunk's length in seconds.
         text: what is truly said.
-        prediction_ms: what the reader expected as `first_result_s` with the longest chunks.
+        guess: what the reader expected as the median `first_result_s` with the longest chunks,
+            in ms.
     """
-    show_drawing(draw_chunks(calls, prediction_ms), tabulate_chunks(calls, text))
+    told = ""
+    if guess is not None:
+        first = late([one.first_result_s for one in utterance_delays(calls[max(calls)])])
+        told = f"first text, longest chunks: {guess.against(ms(percentile(first, 0.5)))}"
+    drawing = draw_chunks(calls, None if guess is None else guess.number)
+    show_drawing(drawing, tabulate_chunks(calls, text), told)
 
 
-def draw_chunks(calls: Mapping[float, StreamCall], prediction_ms: float | None = None) -> str:
+def draw_chunks(calls: Mapping[float, StreamCall], guess_ms: float | None = None) -> str:
     """The picture as SVG: every utterance's delays above the chunk's length."""
     svg = Svg(_BOTTOM_PX + 52, "Delays by the length of chunks")
     svg.text((22, 28), "How long chunks keep people waiting", size_px=theme.TITLE_PX, bold=True)
@@ -39,7 +47,8 @@ def draw_chunks(calls: Mapping[float, StreamCall], prediction_ms: float | None =
     ]
     most = max(BUDGET_S * 1.2, *(delay for delay in came if delay is not None))
     across = Scale(0, ms(max(calls)) * 1.06, _LEFT_PX, _RIGHT_PX)
-    up = Scale(0, max(ms(most), prediction_ms or 0) * 1.05, _BOTTOM_PX, _TOP_PX)
+    highest = max(ms(most), min(guess_ms or 0, ms(most) * _ROOM_FOR_GUESS))
+    up = Scale(0, highest * 1.05, _BOTTOM_PX, _TOP_PX)
     svg.axis_below(across, _TOP_PX, _BOTTOM_PX, "chunk, ms of sound in one message")
     svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "ms")
     svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, 46, f"{ms(BUDGET_S):.0f} ms")
@@ -49,11 +58,8 @@ def draw_chunks(calls: Mapping[float, StreamCall], prediction_ms: float | None =
         svg.points(where, theme.STAGE_COLORS[stage], 5, 0.75)
     named = [("speech begins → first text", theme.STAGE_COLORS[INFERENCE])]
     svg.legend([*named, ("speaker stops → last final", theme.STAGE_COLORS[NETWORK_OUT])], 64)
-    if prediction_ms is not None:
-        x, y = across.px(ms(max(calls))), up.px(prediction_ms)
-        svg.diamonds([(x, y)], PREDICTION)
-        label = f"predicted {prediction_ms:.0f} ms"
-        svg.text((x - 10, y + 4), label, role=PREDICTION, anchor="end", bold=True)
+    if guess_ms is not None:
+        svg.guess_point(across.px(ms(max(calls))), up, guess_ms, f"{guess_ms:,.0f} ms")
     return svg.render()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.sound import RTP, WEBSOCKET, CodecReport
 from lab_kit.measure.calls import INFERENCE, NETWORK_OUT, QUEUE_WAIT
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.svg import FAINT, Scale, Svg
@@ -13,16 +14,36 @@ _LEFT_PX, _BAR_PX, _GAP_PX = 178, 122, 66
 _TOP_PX, _ROW_PX, _HEIGHT_PX = 104, 26, 14
 
 
-def codecs(reports: Sequence[CodecReport], prediction_kbit_per_s: float | None = None) -> None:
+_KEEPS_WORDS = 0.05
+"""A codec whose word error rate is at most this much above the best one's keeps the words."""
+
+
+def codecs(reports: Sequence[CodecReport], guess: Guess | None = None) -> None:
     """Draw bits, delay and words of each codec, and list all that was measured.
 
     Args:
-        prediction_kbit_per_s: what the reader expected as the least that keeps the words.
+        guess: what the reader expected as the least that keeps the words, in kbit/s.
     """
-    note = ""
-    if prediction_kbit_per_s is not None:
-        note = f"\n\npredicted {prediction_kbit_per_s:g} kbit/s as the least that keeps the words"
-    show_drawing(draw_codecs(reports), tabulate_codecs(reports) + note)
+    told = least_verdict(reports)
+    if guess is not None:
+        told += f" {guess.against(_kbit(least_that_keeps_words(reports)))}"
+    show_drawing(draw_codecs(reports), tabulate_codecs(reports), told)
+
+
+def least_that_keeps_words(reports: Sequence[CodecReport]) -> CodecReport:
+    """Of the codecs that lose few words more than the best one in noise, the smallest."""
+    best = min(report.wer_in_noise for report in reports)
+    enough = [report for report in reports if report.wer_in_noise <= best + _KEEPS_WORDS]
+    return min(enough, key=_kbit)
+
+
+def least_verdict(reports: Sequence[CodecReport]) -> str:
+    """Which codec kept the words with the fewest bits, in a sentence."""
+    least = least_that_keeps_words(reports)
+    return (
+        f"Fewest bits with at most {100 * _KEEPS_WORDS:.0f} points more words wrong in noise than "
+        f"the best: {least.codec.name}, {_kbit(least):.0f} kbit/s."
+    )
 
 
 def draw_codecs(reports: Sequence[CodecReport]) -> str:

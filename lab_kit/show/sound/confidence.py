@@ -8,9 +8,10 @@ from lab_kit.measure.confidence import (
     calibration_error,
     confidence_ranges,
 )
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.svg import FAINT, PREDICTION, Scale, Svg
+from lab_kit.show.draw.svg import FAINT, Scale, Svg
 
 DOUBTFUL = 0.5
 """What the reader guesses the share of right words below."""
@@ -20,20 +21,33 @@ _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 84, 330
 _COLOR = theme.series_colors(1)[0]
 
 
-def confidence(words: Sequence[JudgedWord], prediction: float | None = None) -> None:
+def confidence(words: Sequence[JudgedWord], guess: Guess | None = None) -> None:
     """Draw the share of right words in each range of confidence, and list the counts.
 
     Args:
-        prediction: the share of right words that the reader expected below `DOUBTFUL`.
+        guess: the share of right words that the reader expected below `DOUBTFUL`, in %.
 
     Raises:
         ValueError: there are no words.
     """
-    told = f"{tabulate_confidence(words)}\n\n{verdict(words, prediction)}"
-    show_drawing(draw_confidence(words, prediction), told)
+    told = verdict(words)
+    share = share_right_below(words)
+    if guess is not None and share is not None:
+        told += f" {guess.against(100 * share)}"
+    show_drawing(
+        draw_confidence(words, None if guess is None else guess.number),
+        tabulate_confidence(words),
+        told,
+    )
 
 
-def draw_confidence(words: Sequence[JudgedWord], prediction: float | None = None) -> str:
+def share_right_below(words: Sequence[JudgedWord]) -> float | None:
+    """The share of right words among those below `DOUBTFUL`; None where there are none."""
+    doubtful = [word.is_right for word in words if word.confidence < DOUBTFUL]
+    return sum(doubtful) / len(doubtful) if doubtful else None
+
+
+def draw_confidence(words: Sequence[JudgedWord], guess_percent: float | None = None) -> str:
     """The picture as SVG; a point's area grows with the words it stands for."""
     ranges = confidence_ranges(words)
     svg = Svg(_BOTTOM_PX + 52, "Share of right words against the model's confidence")
@@ -50,10 +64,8 @@ def draw_confidence(words: Sequence[JudgedWord], prediction: float | None = None
     svg.polyline(where, _COLOR, 2)
     for at, each in zip(where, ranges, strict=True):
         svg.points([at], _COLOR, 4 + 7 * (each.words / most) ** 0.5)
-    if prediction is not None:
-        svg.diamonds([(across.px(DOUBTFUL / 2), up.px(prediction))], PREDICTION)
-        at = (across.px(DOUBTFUL / 2) + 12, up.px(prediction) + 4)
-        svg.text(at, f"predicted {prediction:.0%}", role=PREDICTION, bold=True)
+    if guess_percent is not None:
+        svg.guess_point(across.px(DOUBTFUL / 2), up, guess_percent / 100, f"{guess_percent:g} %")
     return svg.render()
 
 
@@ -67,7 +79,7 @@ def tabulate_confidence(words: Sequence[JudgedWord]) -> str:
     return columns(rows)
 
 
-def verdict(words: Sequence[JudgedWord], prediction: float | None = None) -> str:
+def verdict(words: Sequence[JudgedWord]) -> str:
     """What came out, in sentences."""
     ranges = confidence_ranges(words)
     error = calibration_error(ranges)
@@ -78,14 +90,11 @@ def verdict(words: Sequence[JudgedWord], prediction: float | None = None) -> str
     else:
         too = "too sure of itself" if bias > 0 else "surer than it says"
         told = f"Confidence and truth differ by {error:.1%} on average; the model is {too}."
-    doubtful = [word for word in words if word.confidence < DOUBTFUL]
-    if not doubtful:
+    share = share_right_below(words)
+    if share is None:
         return f"{told} No word was below {DOUBTFUL}: add noise, or more clips."
-    share = sum(word.is_right for word in doubtful) / len(doubtful)
-    told += f" Of the {len(doubtful)} words below {DOUBTFUL}, {share:.0%} were right"
-    if prediction is None:
-        return f"{told}; no guess."
-    return f"{told}; you said {prediction:.0%}."
+    count = sum(word.confidence < DOUBTFUL for word in words)
+    return f"{told} Of the {count} words below {DOUBTFUL}, {share:.0%} were right."
 
 
 def _named(each: ConfidenceRange) -> str:

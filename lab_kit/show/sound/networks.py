@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.sound import NetworkReport
 from lab_kit.experiments.sound.networks import FRAME_S, PlayedAudio
+from lab_kit.measure.guess import Guess
+from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
@@ -13,18 +15,40 @@ from lab_kit.show.draw.svg import Scale, Svg
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 96, 330
 
 
-def buffers(calls: Mapping[str, PlayedAudio], reports: Sequence[NetworkReport]) -> None:
+def buffers(
+    calls: Mapping[str, PlayedAudio],
+    reports: Sequence[NetworkReport],
+    guess: Guess | None = None,
+) -> None:
     """Draw one call through each buffer, and list what many calls lost and how they read.
 
     Args:
         calls: one recording by the buffer's name, all on the same network.
+        guess: what the reader expected as the last buffer's median delay, in ms.
 
     Raises:
         ValueError: no call.
     """
     if not calls:
         raise ValueError("no call to draw")
-    show_drawing(draw_buffers(calls), tabulate_buffers(reports))
+    told = buffer_verdict(reports)
+    if guess is not None:
+        median_ms = ms(percentile(reports[-1].delays_s, 0.5))
+        told += f"\ndelay of {reports[-1].buffer}: {guess.against(median_ms)}"
+    show_drawing(draw_buffers(calls), tabulate_buffers(reports), told)
+
+
+def buffer_verdict(reports: Sequence[NetworkReport]) -> str:
+    """Which buffer delayed least and which filled least, and whether one did both."""
+    quickest = min(reports, key=lambda r: percentile(r.delays_s, 0.5))
+    fullest = min(reports, key=lambda r: r.concealed)
+    if quickest is fullest:
+        return f"{quickest.buffer} delayed least and had the fewest frames to fill."
+    return (
+        f"Least delay: {quickest.buffer}, with {quickest.concealed} frames to fill. "
+        f"Fewest to fill: {fullest.buffer}, {fullest.concealed}, for "
+        f"{ms(percentile(fullest.delays_s, 0.5)):.0f} ms of delay in the median."
+    )
 
 
 def draw_buffers(calls: Mapping[str, PlayedAudio]) -> str:

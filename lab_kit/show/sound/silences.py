@@ -4,24 +4,25 @@ from collections.abc import Sequence
 
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.sound import SilenceReport
+from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
-from lab_kit.show.draw.svg import FAINT, INK, PREDICTION, Scale, Svg
+from lab_kit.show.draw.svg import FAINT, INK, Scale, Svg
 
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 108, 342
 
 
 def silences(
     reports: Sequence[SilenceReport],
-    prediction: float | None = None,
+    guess: Guess | None = None,
     turns: Sequence[SilenceReport] = (),
 ) -> None:
     """Draw every silence as a point between waiting and cutting off, and list the counts.
 
     Args:
-        prediction: the share of pauses cut that the reader expected where the wait meets 300 ms.
+        guess: the share of pauses cut that the reader expected where the wait meets 300 ms, in %.
         turns: policies of two silences, drawn apart.
 
     Raises:
@@ -29,13 +30,23 @@ def silences(
     """
     if not any(report.waits_s for report in reports):
         raise ValueError("no sentence got its end with any of these silences")
-    told = f"{tabulate_silences([*reports, *turns])}\n\n{verdict(reports, turns)}".rstrip()
-    show_drawing(draw_silences(reports, prediction, turns), told)
+    told = verdict(reports, turns)
+    share = cut_share_within(reports, BUDGET_S)
+    if guess is not None and share is not None:
+        told += f"\npauses cut within {ms(BUDGET_S):.0f} ms: {guess.against(100 * share)}"
+    drawing = draw_silences(reports, None if guess is None else guess.number, turns)
+    show_drawing(drawing, tabulate_silences([*reports, *turns]), told)
+
+
+def cut_share_within(reports: Sequence[SilenceReport], limit_s: float) -> float | None:
+    """The share of pauses cut by the longest silence whose median wait is within ``limit_s``."""
+    within = [r for r in reports if r.waits_s and percentile(r.waits_s, 0.5) <= limit_s]
+    return max(within, key=lambda r: r.silence_s).cut_share if within else None
 
 
 def draw_silences(
     reports: Sequence[SilenceReport],
-    prediction: float | None = None,
+    guess_percent: float | None = None,
     turns: Sequence[SilenceReport] = (),
 ) -> str:
     """The picture as SVG."""
@@ -69,10 +80,8 @@ def draw_silences(
             svg.diamonds([(x, y)], INK, 6)
             told = f"or {ms(report.unfinished_s or report.silence_s):g}"
             svg.text((x - 10, y + 4), told, role=INK, size_px=theme.SMALL_PX, anchor="end")
-    if prediction is not None:
-        svg.diamonds([(across.px(ms(BUDGET_S)), up.px(prediction))], PREDICTION)
-        at = (across.px(ms(BUDGET_S)) + 10, up.px(prediction) + 4)
-        svg.text(at, f"predicted {prediction:.0%}", role=PREDICTION, bold=True)
+    if guess_percent is not None:
+        svg.guess_point(across.px(ms(BUDGET_S)), up, guess_percent / 100, f"{guess_percent:g} %")
     return svg.render()
 
 

@@ -66,3 +66,9 @@ def test_energy_gets_used_to_a_noise_that_stays() -> None:
 
 def test_digital_silence_is_no_speech_and_no_error() -> None:
     assert EnergyScorer().score(np.zeros((1, 512), np.float32))[0] < 0.1
+
+
+def test_the_strongest_frequency_is_where_a_tone_folds_back_to() -> None:
+    high = signals.tone(15_000, 1.0, rate_hz=48_000)
+    assert signals.strongest_hz(high, 48_000) == pytest.approx(15_000, abs=2)
+    assert signals.strongest_hz(high[::3], 16_000) == pytest.approx(1_000, abs=2)

@@ -73,6 +73,12 @@ def test_the_longest_stage_is_read_from_the_measurement() -> None:
     assert judged("00.2", INFERENCE, other).verdict is Verdict.PASS
 
 
+def test_a_stage_is_known_however_it_is_written() -> None:
+    assert judged("00.2", " Endpointing ", MEASURED).verdict is Verdict.PASS
+    shouted = {name: stage.upper() for name, stage in solved01.CULPRITS.items()}
+    assert judged("01.1", shouted).verdict is Verdict.PASS
+
+
 def test_a_stage_that_is_not_the_longest_is_refused_with_its_length() -> None:
     outcome = judged("00.2", INFERENCE, MEASURED)
     assert outcome.verdict is Verdict.NOT_YET
@@ -132,6 +138,14 @@ def test_the_ocean_budget_is_accepted_and_says_what_gives() -> None:
     assert "What gives" in outcome.reasons[-1]
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_of_nothing_is_refused_by_name(stage: str) -> None:
+    outcome = judged("01.2", solved01.ocean_budget(MEASURED) | {stage: 0.0}, MEASURED)
+    assert outcome.verdict is Verdict.NOT_YET
+    assert f"{stage}: 0 ms" in outcome.reasons[0]
+    assert "at least 1 ms" in outcome.reasons[1]
+
+
 def test_inference_that_ran_meanwhile_is_pointed_out() -> None:
     measured = replace(MEASURED, hidden=(StageSpan(INFERENCE, 0.05, 0.13),))
     outcome = judged("01.2", solved01.ocean_budget(measured), measured)
@@ -144,7 +158,7 @@ def test_patience_that_is_saved_no_longer_hides_inference() -> None:
     )
     budget = solved01.ocean_budget(measured)
     assert judged("01.2", budget, measured).verdict is Verdict.PASS
-    outcome = judged("01.2", budget | {ENDPOINTING: 100.0, INFERENCE: 0.0}, measured)
+    outcome = judged("01.2", budget | {ENDPOINTING: 100.0, INFERENCE: 1.0}, measured)
     assert outcome.verdict is Verdict.NOT_YET
     assert "at least 30 ms" in outcome.reasons[1]
 

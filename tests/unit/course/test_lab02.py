@@ -98,6 +98,10 @@ def overcautious(health: Health) -> bool:
     return solved.ready(health) and health.waiting < health.most_waiting / 2
 
 
+def full_is_unready(health: Health) -> bool:
+    return solved.ready(health) and health.waiting < health.most_waiting
+
+
 def trusting(health: Health) -> bool:
     return health.warmed_up and not health.draining
 
@@ -113,6 +117,7 @@ def always(health: Health) -> bool:
         (any_failure, "canary failed"),
         (undrained, "told to stop"),
         (overcautious, "busy is not broken".capitalize()),
+        (full_is_unready, "full to the last place"),
         (trusting, "weights gone since"),
         (always, "just started"),
     ],

@@ -1,5 +1,6 @@
 """What the figures mean, on calls whose every stamp was written by hand."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -12,10 +13,13 @@ from lab_kit.measure import calls
 from lab_kit.measure.calls import (
     final_waterfall,
     freshness_s,
+    grew_most,
     grown,
+    median_final_delay_s,
     request_waterfall,
     rtf,
     send_lateness_s,
+    stage_s,
     transcript,
     utterance_delays,
 )
@@ -267,3 +271,21 @@ def test_the_stages_of_a_request_add_up_to_what_the_client_saw() -> None:
         calls.NETWORK_BACK: 5,
     }
     assert waterfall.total_s == pytest.approx(0.120)
+
+
+def test_the_stage_that_grew_most_is_found_by_its_name() -> None:
+    when = timing(2_250, received=2_251, decided=2_254, started=2_260, finished=2_300)
+    before = final_waterfall(call((2_305, final(1.0, 2.0, "It was.", when)), spoken=(BEST,)), BEST)
+    for name in (calls.NETWORK_OUT, calls.INFERENCE):
+        after = grown(grown(before, calls.QUEUE_WAIT, 0.05), name, 0.1)
+        assert grew_most(before, after) == name
+    assert stage_s(before, calls.PREPROCESSING) == pytest.approx(0.003)
+    assert stage_s(before, "tea") == 0
+
+
+def test_the_median_final_delay_counts_what_never_came_as_infinite() -> None:
+    heard = call((2_250, final(1.0, 2.0, "It was.")), spoken=(BEST,))
+    assert median_final_delay_s(heard) == pytest.approx(0.25)
+    assert median_final_delay_s(call(spoken=(BEST,))) == math.inf
+    with pytest.raises(ValueError, match="stream a clip"):
+        median_final_delay_s(call(spoken=()))

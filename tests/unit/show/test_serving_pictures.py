@@ -18,12 +18,22 @@ from lab_kit.experiments.load import (
     Source,
 )
 from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
-from lab_kit.show.load.frontier import draw_frontier, tabulate_frontier
-from lab_kit.show.load.offered import draw_offered, tabulate_offered
+from lab_kit.show.load.frontier import draw_frontier, frontier_verdict, tabulate_frontier
+from lab_kit.show.load.offered import draw_offered, idle_verdict, tabulate_offered
 from lab_kit.show.load.offering import HIGHEST_MS, LiveFigure
 from lab_kit.show.serving.cache import draw_cache, tabulate_cache
-from lab_kit.show.serving.runtimes import draw_runtimes, runtimes, tabulate_runtimes
-from lab_kit.show.serving.starts import cold_starts, draw_cold_starts, tabulate_cold_starts
+from lab_kit.show.serving.runtimes import (
+    draw_runtimes,
+    fastest_verdict,
+    runtimes,
+    tabulate_runtimes,
+)
+from lab_kit.show.serving.starts import (
+    cold_starts,
+    draw_cold_starts,
+    longest_verdict,
+    tabulate_cold_starts,
+)
 from lab_kit.show.serving.versions import tabulate_shadow, tabulate_versions
 
 MS = 1_000_000
@@ -56,6 +66,25 @@ def test_a_frontier_has_a_point_a_run_and_the_line() -> None:
     assert "indicative" in rows[1]
 
 
+CALM, LATE, LOST = offered([100] * 10), offered([900] * 10), offered([None] * 10)
+
+
+@pytest.mark.parametrize(
+    ("naive", "engine", "told"),
+    [
+        ([CALM, LATE], [CALM, CALM], "engine has the lowest p95: 100 ms; naive 900 ms."),
+        ([CALM, CALM], [CALM, LATE], "naive has the lowest p95: 100 ms; engine 900 ms."),
+        ([CALM, LATE], [CALM, CALM], "Full by then: naive; not yet: engine."),
+        ([CALM, LATE], [CALM, LOST], "engine never. Full by then: naive, engine."),
+        ([CALM, CALM], [CALM, CALM], "nobody was full at these rates"),
+    ],
+)
+def test_who_leads_and_who_is_full_follows_from_the_run(
+    naive: list[OpenLoopRun], engine: list[OpenLoopRun], told: str
+) -> None:
+    assert told in frontier_verdict({"naive": naive, "engine": engine})
+
+
 def test_what_is_never_answered_is_late_beyond_the_picture_and_counted() -> None:
     runs = {"full": [offered([100] * 5 + [None] * 5)]}
     assert "never" in tabulate_frontier(runs)
@@ -83,6 +112,52 @@ def test_the_strip_says_whose_figures_it_shows() -> None:
     assert "strip: NVML" in svg
     assert "cores" not in svg
     assert "0.40 of 1" in tabulate_offered(run, nvml)
+
+
+@pytest.mark.parametrize(
+    ("waits_ms", "cores_s", "told"),
+    [
+        ([50, 150, 50], 0.5, "1 of 3 requests came while an earlier one was not answered yet. "
+         "It was idle and had a queue in the same run."),
+        ([50, 60, 70], 0.5, "Nobody met anybody"),
+        ([50, None, 50], 2.0, "It had no gaps left."),
+    ],
+)  # fmt: skip
+def test_whether_it_was_idle_while_somebody_waited_follows_from_the_run(
+    waits_ms: list[float | None], cores_s: float, told: str
+) -> None:
+    looks = tuple(
+        DeviceSample(float(t), (0.5, 0.25), t * cores_s, 400_000_000, None) for t in range(4)
+    )
+    device = DeviceRecord(Source.OPERATING_SYSTEM, "2 cores", looks)
+    assert told in idle_verdict(offered(waits_ms), device)
+
+
+def test_the_fastest_runtime_is_named_from_the_run() -> None:
+    def took(name: str, clip_ms: float) -> RuntimeReport:
+        figures = RuntimeFigures(1, 0.0, 0.2, clip_ms, 700.0, 60.0, 0.036, None, 0.0, 1.0)
+        return RuntimeReport(name, "float32", "how", "cpu", figures, None)
+
+    missing = RuntimeReport("gone", "float16", "how", "cpu", None, "no GPU")
+    told = fastest_verdict([took("eager", 100.0), took("graph", 140.0), missing])
+    assert told == "Fastest here: eager, 100 ms a clip; graph took 1.4x."
+    assert fastest_verdict([took("eager", 100.0), took("graph", 50.0)]).startswith(
+        "Fastest here: graph, 50 ms"
+    )
+    assert "nothing else ran" in fastest_verdict([took("eager", 100.0), missing])
+
+
+def test_the_longest_phase_of_a_start_is_named_from_the_run() -> None:
+    imports = (StageSpan("imports", 0, 3), StageSpan("weights read", 3, 4))
+    weights = (StageSpan("imports", 0, 1), StageSpan("weights read", 1, 4))
+    first, second = (
+        ColdStart(recipe, phases, 0.25, "cpu")
+        for recipe, phases in zip(RECIPES, (imports, weights), strict=False)
+    )
+    assert longest_verdict([first, second]).splitlines() == [
+        f"longest is imports: {first.recipe.name} (75%)",
+        f"longest is weights read: {second.recipe.name} (75%)",
+    ]
 
 
 class Watched:

@@ -8,7 +8,7 @@ import torch
 
 from lab_kit.core.errors import InvalidParameter, ModelNotLoaded
 from lab_kit.experiments import runtimes
-from lab_kit.experiments.runtimes import Runtime, RuntimeFigures, RuntimeReport
+from lab_kit.experiments.runtimes import Runtime
 from lab_kit.models.device import Device
 
 CPU = Device("cpu", "a processor", workers=2)
@@ -83,20 +83,3 @@ def test_what_cannot_run_is_not_loaded() -> None:
 def test_a_comparison_of_nothing_is_refused() -> None:
     with pytest.raises(InvalidParameter, match="no clips"):
         runtimes.compare([], device=CPU)
-
-
-def test_the_table_shows_figures_or_the_reason() -> None:
-    figures = RuntimeFigures(151_000_000, 0.0, 0.2, 600.0, 700.0, 60.0, 0.036, None, 0.0, 1.0)
-    text = runtimes.table(
-        [
-            RuntimeReport("one", "float32", "eager", CPU.label, figures, None),
-            RuntimeReport("two", "float16", "eager", CPU.label, None, "no such arithmetic"),
-        ]
-    )
-    head, one, two, threads, *how = text.splitlines()
-    assert len(one) == len(head) < 100
-    assert one.split()[:7] == ["one", "151", "0.0", "0.20", "600", "700", "60"]
-    assert "3.6%" in one
-    assert two.split(maxsplit=1) == ["two", "not run: no such arithmetic"]
-    assert threads == f"CPU threads: {runtimes.THREADS} each"
-    assert how == [f"one: eager; {CPU.label}", f"two: eager; {CPU.label}"]

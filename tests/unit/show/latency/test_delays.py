@@ -7,8 +7,9 @@ import pytest
 from show_calls import stream
 
 from lab_kit.measure.calls import freshness_s
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.figures import NEVER, percentile_ms, standing
-from lab_kit.show.latency.delays import delay_rows, draw_delays, tabulate
+from lab_kit.show.latency.delays import FINAL, delay_rows, delays, draw_delays, tabulate
 from lab_kit.show.latency.transcript import transcript_html, transcript_text
 
 
@@ -21,10 +22,9 @@ def test_rows_hold_each_utterance() -> None:
 
 
 def test_the_table_names_intervals_and_calls_few_few() -> None:
-    table = tabulate([stream()], prediction_ms=300)
+    table = tabulate([stream()])
     assert "speaker stops → last final" in table
     assert "indicative: too few to prove a p95" in table
-    assert "predicted 300 ms as p50 of final_delay_s; it was 250" in table
     assert "rtf" in table
     enough = tabulate([stream()] * 30)
     assert "indicative" not in enough
@@ -32,18 +32,30 @@ def test_the_table_names_intervals_and_calls_few_few() -> None:
 
 def test_a_final_that_never_came_counts_as_infinitely_late() -> None:
     deaf = replace(stream(), received=stream().received[:4])
-    assert delay_rows([deaf])[2].delays_s[1] == NEVER
+    assert delay_rows([deaf])[FINAL].delays_s[1] == NEVER
     line = next(one for one in tabulate([deaf]).splitlines() if one.startswith("final_delay_s"))
     assert "never" in line
     assert "1 of 2" in line
     assert "1 never" in draw_delays([deaf])
 
 
+def test_a_guess_is_held_against_the_median_final(capsys: pytest.CaptureFixture[str]) -> None:
+    delays(stream(), guess=Guess("ms", value=250))
+    assert "p50 of final_delay_s: You said 250 ms; here: 250 ms: close." in capsys.readouterr().out
+    deaf = replace(stream(), received=())
+    delays(deaf, guess=Guess("ms", value=250))
+    assert "most finals never came" in capsys.readouterr().out
+
+
 def test_the_picture_is_xml_with_the_line() -> None:
     picture = ElementTree.fromstring(draw_delays([stream()], 250))
     words = [text.text or "" for text in picture.iter("{http://www.w3.org/2000/svg}text")]
-    assert "300 ms, counted from where each row begins" in words
-    assert "predicted 250 ms" in words
+    assert "limit 300 ms: speaker stops → last final" in words
+    lines = list(picture.iter("{http://www.w3.org/2000/svg}line"))
+    limits = [line for line in lines if "budget" in line.get("class", "")]
+    assert len(limits) == 1
+    assert float(limits[0].attrib["y2"]) - float(limits[0].attrib["y1"]) < 60, "one row only"
+    assert "your guess: 250 ms" in words
 
 
 def test_without_known_times_there_is_no_delay() -> None:

@@ -1,23 +1,33 @@
 """A waterfall's bars and numbers add up, and name what they are measured from."""
 
 from dataclasses import replace
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 from show_calls import FIRST, request, stream
 
 from lab_kit.core.call_record import StageSpan, Waterfall
-from lab_kit.measure.calls import INFERENCE, STAGES
+from lab_kit.measure.calls import INFERENCE, STAGES, grown
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.svg import text_width_px
-from lab_kit.show.latency.waterfall import as_waterfall, compare, draw_waterfalls, tabulate
+from lab_kit.show.latency.waterfall import (
+    as_waterfall,
+    compare,
+    draw_waterfalls,
+    tabulate,
+    waterfall,
+    waterfall_verdict,
+    waterfalls,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(*several: Waterfall, prediction_ms: float | None = None) -> ElementTree.Element:
+def drawn(*several: Waterfall, guess_ms: float | None = None) -> ElementTree.Element:
     names = [f"row {index}" for index in range(len(several))]
-    return ElementTree.fromstring(draw_waterfalls(several, names, prediction_ms))
+    return ElementTree.fromstring(draw_waterfalls(several, names, guess_ms))
 
 
 def stage_bars(picture: ElementTree.Element) -> dict[str, float]:
@@ -72,19 +82,41 @@ def test_total_device_and_clock_error_are_told() -> None:
 def test_the_table_adds_up_to_what_it_shows() -> None:
     one = as_waterfall(stream())
     thirds = (StageSpan("endpointing", 0, 0.10004), StageSpan("inference", 0.10004, 0.20009))
-    for waterfall in (one, as_waterfall(request()), replace(one, stages=thirds)):
-        rows = [line.split() for line in tabulate(waterfall).splitlines()[1:]]
+    for each in (one, as_waterfall(request()), replace(one, stages=thirds)):
+        rows = [line.split() for line in tabulate(each).splitlines()[1:]]
         total = next(index for index, row in enumerate(rows) if row[0] == "total")
         for column in (-3, -2):
             parts = [float(row[column]) for row in rows[:total]]
             assert sum(parts) == pytest.approx(float(rows[total][column]), abs=1e-6)
 
 
-def test_a_prediction_is_drawn_and_judged() -> None:
+def test_a_guess_is_drawn_and_held_against_the_total(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     one = as_waterfall(stream())
-    assert "predicted 250 ms" in texts(drawn(one, prediction_ms=250))
-    assert "predicted 250.0 ms: 100.0 ms too little" in tabulate(one, 250)
-    assert "predicted 400.0 ms: 50.0 ms too much" in tabulate(one, 400)
+    assert "your guess: 250 ms" in texts(drawn(one, guess_ms=250))
+    waterfall(one, guess=Guess("ms", value=250))
+    waterfalls([one, one], guess=Guess("ms", value=700))
+    waterfall(one, guess=Guess("ms"))
+    told = capsys.readouterr().out
+    assert "You said 250 ms; here: 350 ms: off by 1.4x, too low." in told
+    assert "You said 700 ms; here: 350 ms: off by 2.0x, too high." in told
+    assert "No guess; here: 350 ms." in told
+
+
+def test_a_guess_far_out_stands_at_the_edge_and_leaves_the_scale() -> None:
+    one = as_waterfall(stream())
+    near, far = drawn(one), drawn(one, guess_ms=50_000)
+    assert "your guess: 50,000 ms →" in texts(far)
+    assert max(stage_bars(far).values()) > max(stage_bars(near).values()) / 1.5
+
+
+def test_the_longest_stage_is_named_from_the_run() -> None:
+    one = as_waterfall(stream())
+    longest = max(one.stages, key=lambda stage: stage.length_s)
+    assert f"The longest stage is {longest.name}" in waterfall_verdict(one)
+    other = grown(one, one.stages[-1].name, by_s=5.0)
+    assert f"The longest stage is {one.stages[-1].name}" in waterfall_verdict(other)
 
 
 def test_work_done_meanwhile_is_hatched_and_not_in_the_sum() -> None:
@@ -126,8 +158,8 @@ def test_several_share_one_scale_and_one_table() -> None:
 def test_no_text_leaves_the_card() -> None:
     labels = ["a label that is far too long for its column", "b"]
     several = [as_waterfall(stream()), as_waterfall(stream(), FIRST)]
-    for prediction_ms in (None, 1, 280, 320, 5_000):
-        picture = ElementTree.fromstring(draw_waterfalls(several, labels, prediction_ms))
+    for guess_ms in (None, 1, 280, 320, 5_000, 5_000_000):
+        picture = ElementTree.fromstring(draw_waterfalls(several, labels, guess_ms))
         for text in picture.iter(f"{SVG}text"):
             width = text_width_px(text.text or "", float(text.attrib["font-size"]))
             x, anchor = float(text.attrib["x"]), text.attrib["text-anchor"]
@@ -141,9 +173,10 @@ def test_as_many_labels_as_waterfalls() -> None:
         draw_waterfalls([as_waterfall(stream())], [])
 
 
-def test_each_stage_has_a_color_of_its_own() -> None:
+def test_no_stage_has_the_color_of_the_one_before() -> None:
     assert tuple(sorted(theme.STAGE_COLORS)) == tuple(sorted(STAGES))
-    assert len(set(theme.STAGE_COLORS.values())) == len(STAGES)
+    colors = [theme.STAGE_COLORS[stage] for stage in STAGES]
+    assert all(one != other for one, other in pairwise(colors))
 
 
 def test_a_border_before_the_last_one_draws_nothing_negative() -> None:

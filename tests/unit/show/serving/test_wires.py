@@ -27,6 +27,5 @@ def test_a_call_has_lags_and_a_stall() -> None:
     assert [round(lag_s, 6) for _, lag_s in lags] == [0.005] * 5
     assert stall_s(call) == pytest.approx(0.0, abs=1e-9)
     assert "300 ms after the sound was due" in draw_lags({"one": call}, "Lags")
-    assert "you said" in tabulate_lags({"one": call}, {"one": 250.0})
-    assert "250" in tabulate_lags({"one": call}, {"one": 250.0})
+    assert tabulate_lags({"one": call}).splitlines()[1].split() == ["one", "5", "5", "5", "0"]
     assert wire_figures(call).up_bytes_per_s is None

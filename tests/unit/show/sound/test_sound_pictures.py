@@ -1,6 +1,7 @@
 """Sound as pictures: what must be in them, and in their tables."""
 
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,11 +21,16 @@ from lab_kit.experiments.sound import (
     carried,
 )
 from lab_kit.measure.confidence import JudgedWord
-from lab_kit.show.sound.codecs import draw_codecs, tabulate_codecs
-from lab_kit.show.sound.confidence import draw_confidence, tabulate_confidence, verdict
+from lab_kit.show.sound.codecs import draw_codecs, least_verdict, tabulate_codecs
+from lab_kit.show.sound.confidence import (
+    draw_confidence,
+    share_right_below,
+    tabulate_confidence,
+    verdict,
+)
 from lab_kit.show.sound.detectors import detectors, draw_detectors, tabulate_detectors
-from lab_kit.show.sound.networks import buffers, draw_buffers, tabulate_buffers
-from lab_kit.show.sound.silences import draw_silences, silences, tabulate_silences
+from lab_kit.show.sound.networks import buffer_verdict, buffers, draw_buffers, tabulate_buffers
+from lab_kit.show.sound.silences import cut_share_within, draw_silences, silences, tabulate_silences
 from lab_kit.show.sound.silences import verdict as silence_verdict
 from lab_kit.show.sound.spectrum import draw_spectrum, tabulate_spectrum
 
@@ -52,6 +58,12 @@ def test_codecs_show_bits_delay_and_words_and_the_whole_budget() -> None:
     opus = tabulate_codecs(REPORTS).splitlines()[2].split("kbit/s")[1].split()
     # 30 bytes of sound in 20 ms: 30 + 28 + 40 on a WebSocket, 30 + 40 in RTP
     assert opus[:4] == ["20", "12.0", "39.2", "28.0"]
+
+
+def test_the_smallest_codec_that_keeps_the_words_is_named_from_the_run() -> None:
+    assert "opus 16 kHz, 12 kbit/s" in least_verdict(REPORTS)
+    starved = replace(REPORTS[1], wer_in_noise=0.3)
+    assert "opus" not in least_verdict([REPORTS[0], starved])
 
 
 def test_detectors_show_both_dins_and_what_is_saved_after_their_own_cost() -> None:
@@ -83,10 +95,10 @@ def test_two_silences_are_drawn_beside_one_and_what_they_changed_is_told() -> No
 
 
 def test_silences_show_the_trade_and_the_line() -> None:
-    svg = draw_silences([WAITED], prediction=0.3)
+    svg = draw_silences([WAITED], guess_percent=30)
     assert is_xml(svg)
     assert "300 ms after the speaker stops" in svg
-    assert "predicted 30%" in svg
+    assert "your guess: 30 %" in svg
     assert tabulate_silences([WAITED]).splitlines()[1].split()[:3] == ["200", "5", "10"]
     with pytest.raises(ValueError, match="no sentence"):
         silences([SilenceReport(2.0, 1, 0, 1, 0, 1, ())])
@@ -123,9 +135,9 @@ SURE = sure_of((0.3, True), (0.4, False), *[(0.97, True)] * 18)
 
 
 def test_confidence_shows_each_range_and_the_guess() -> None:
-    svg = draw_confidence(SURE, prediction=0.25)
+    svg = draw_confidence(SURE, guess_percent=25)
     assert is_xml(svg)
-    assert "predicted 25%" in svg
+    assert "your guess: 25 %" in svg
     assert svg.count("<circle") == 2
     rows = tabulate_confidence(SURE).splitlines()
     assert rows[1].split() == ["0.00", "to", "0.50", "0.35", "2", "1", "50%"]
@@ -145,6 +157,26 @@ def test_the_verdict_follows_from_the_words(words: list[JudgedWord], told: str) 
     assert told in verdict(words)
 
 
-def test_the_verdict_holds_the_guess_against_what_came_out() -> None:
-    assert "Of the 2 words below 0.5, 50% were right; you said 25%." in verdict(SURE, 0.25)
-    assert "no guess" in verdict(SURE)
+def test_the_verdict_counts_what_the_guess_is_about() -> None:
+    assert "Of the 2 words below 0.5, 50% were right." in verdict(SURE)
+    assert share_right_below(SURE) == 0.5
+    assert share_right_below(SURE[2:]) is None
+
+
+def test_pauses_cut_within_the_line_are_those_of_the_longest_silence_that_fits() -> None:
+    quick = replace(WAITED, silence_s=0.1, cut=9, waits_s=(0.1, 0.12))
+    slow = replace(WAITED, silence_s=0.5, cut=1, waits_s=(0.5, 0.52))
+    assert cut_share_within([quick, WAITED, slow], 0.3) == WAITED.cut_share
+    assert cut_share_within([slow], 0.3) is None
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({"concealed": 0, "delays_s": (0.2,)}, "Fewest to fill: second, 0, for 200 ms of delay"),
+        ({"concealed": 0, "delays_s": (0.05,)}, "second delayed least and had the fewest frames"),
+    ],
+)
+def test_the_verdict_on_buffers_follows_from_the_run(second: dict[str, Any], told: str) -> None:
+    first = NetworkReport("first", 50, 0, 3, 3, 0, 0, (0.1, 0.12), 0.02)
+    assert told in buffer_verdict([first, replace(first, buffer="second", **second)])

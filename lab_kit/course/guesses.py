@@ -1,0 +1,142 @@
+"""``guess``: a reader says what they expect before they measure it; kept with their progress."""
+
+import math
+import sys
+from collections.abc import Sequence
+
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.course import progress
+from lab_kit.measure.guess import PERCENT, Answer, Guess, told
+
+_WHOLE_PERCENT = 100.0
+
+
+def guess(
+    name: str,
+    question: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+    of: Sequence[str] = (),
+) -> Guess:
+    """Ask the reader for a number or a choice, with nothing filled in but an earlier guess.
+
+    Args:
+        name: what the guess is kept under; begins with the lab's number, as in ``"01.share"``.
+        low, high: what is plausible, in ``unit``; a number outside is taken all the same.
+        of: what to choose from; then there is no number.
+
+    Raises:
+        InvalidParameter: neither a plausible range nor choices, or both.
+    """
+    is_choice = bool(of)
+    if is_choice == (low is not None and high is not None):
+        raise InvalidParameter(
+            f"guess {name!r}",
+            "low= and high= for a number, or of= for a choice",
+            "pass one of them",
+        )
+    asked = Guess(unit=unit, keep=lambda said, came: _keep(name, unit, said, came))
+    asked.value = _earlier(name, unit, of)
+    if is_choice:
+        _show_choice(asked, name, question, of)
+    elif low is not None and high is not None:
+        _show_number(asked, name, question, (low, high))
+    return asked
+
+
+def read_number(text: str, unit: str) -> float | None:
+    """The number in what a reader typed: ``1,500``, ``1.5e3`` and ``1500 ms`` are the same.
+
+    Empty text is no guess.
+
+    Raises:
+        ValueError: it holds no number, or one that cannot be; the message says what is expected.
+    """
+    bare = text.strip().removesuffix(unit).replace(",", "").replace("_", "").strip()
+    if not bare:
+        return None
+    try:
+        number = float(bare)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{text.strip()[:40]!r} is no number; write one, such as 250")
+    if number < 0:
+        raise ValueError("less than nothing cannot come out; write a number from 0 up")
+    if unit == PERCENT and number > _WHOLE_PERCENT:
+        raise ValueError("a share is at most 100 %")
+    return number
+
+
+def _earlier(name: str, unit: str, of: Sequence[str]) -> Answer | None:
+    """What the reader said the last time, if it still is an answer to the question."""
+    kept = progress.load().guesses.get(name)
+    if kept is None or kept.unit != unit:
+        return None
+    fits = kept.guessed in of if of else not isinstance(kept.guessed, str)
+    return kept.guessed if fits else None
+
+
+def _show_number(asked: Guess, name: str, question: str, plausible: tuple[float, float]) -> None:
+    import ipywidgets as widgets  # only a notebook needs it
+    from IPython.display import display
+
+    low, high = (told(end) for end in plausible)
+    field = widgets.Text(
+        value="" if asked.number is None else f"{asked.number:g}",
+        placeholder=f"{low} to {high}",
+        continuous_update=False,
+        layout=widgets.Layout(width="9em"),
+    )
+    remark = widgets.Label()
+
+    def entered(change: dict[str, str]) -> None:
+        try:
+            number = read_number(change["new"], asked.unit)
+        except ValueError as refused:
+            remark.value = f"{refused}. Not taken."
+            return
+        asked.value = number
+        remark.value = _kept(name, asked.unit, number)
+        if number is not None and not plausible[0] <= number <= plausible[1]:
+            remark.value += f" It lies outside {low} to {high} {asked.unit}.".replace(" .", ".")
+
+    field.observe(entered, names="value")
+    shown = [widgets.HTML(question), field, widgets.Label(asked.unit), remark]
+    display(widgets.HBox(shown))  # type: ignore[no-untyped-call]
+
+
+def _show_choice(asked: Guess, name: str, question: str, of: Sequence[str]) -> None:
+    import ipywidgets as widgets
+    from IPython.display import display
+
+    options = [("choose", None), *((each, each) for each in of)]
+    field = widgets.Dropdown(options=options, value=asked.value)
+    remark = widgets.Label()
+
+    def chosen(change: dict[str, str | None]) -> None:
+        asked.value = change["new"]
+        remark.value = _kept(name, "", change["new"])
+
+    field.observe(chosen, names="value")
+    display(widgets.HBox([widgets.HTML(question), field, remark]))  # type: ignore[no-untyped-call]
+
+
+def _kept(name: str, unit: str, value: Answer | None) -> str:
+    """Keep a guess and say so; where that fails, say what is lost: the run goes on all the same."""
+    try:
+        progress.record_guess(name, value, unit)
+    except OSError as error:
+        return f"Taken, but not kept: {progress.location()}: {error.strerror}."
+    return "No guess." if value is None else "Taken."
+
+
+def _keep(name: str, unit: str, guessed: Answer | None, outcome: Answer) -> None:
+    if guessed is None:
+        return
+    try:
+        progress.record_outcome(name, guessed, outcome, unit)
+    except OSError as error:
+        print(f"not kept: {progress.location()}: {error.strerror}", file=sys.stderr)

@@ -1,0 +1,90 @@
+"""A reader's guess, and how far it was from what came out, in words.
+
+It knows neither how a guess is entered nor where it is kept.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Answer = float | str
+"""A number in the guess's unit, or the words of a choice."""
+
+NEVER = "never"
+"""Of an outcome that is infinitely late."""
+PERCENT = "%"
+_CLOSE_FACTOR = 1.1
+"""Up to a tenth off counts as right: two runs of one experiment differ by as much."""
+_CLOSE_POINTS = 5.0
+_SOME_FACTOR = 10.0
+"""From here on a factor is told without decimals."""
+
+
+def _keep_nowhere(guessed: Answer | None, outcome: Answer) -> None:
+    """For a guess that is not part of a course."""
+
+
+@dataclass(slots=True)
+class Guess:
+    """What a reader expects of one figure.
+
+    Attributes:
+        unit: of the number, such as ``ms`` or ``%``; empty for a choice or a count.
+        keep: is told the guess and the outcome whenever the two are compared.
+        value: what was entered; None for no guess.
+    """
+
+    unit: str = ""
+    keep: Callable[[Answer | None, Answer], None] = _keep_nowhere
+    value: Answer | None = None
+
+    @property
+    def number(self) -> float | None:
+        """The number entered, in the guess's unit; None for no guess or a choice."""
+        return self.value if isinstance(self.value, float | int) else None
+
+    def against(self, outcome: Answer) -> str:
+        """Compare with what came out, in the guess's unit; a sentence for the reader.
+
+        An infinite outcome is one that never came.
+        """
+        came = NEVER if isinstance(outcome, float) and math.isinf(outcome) else outcome
+        self.keep(self.value, came)
+        return compare_guess(self.value, came, self.unit)
+
+
+def compare_guess(guessed: Answer | None, outcome: Answer, unit: str = "") -> str:
+    """Guess and outcome in a sentence, with the distance between them.
+
+    Shares differ in points, other numbers by a factor; where either is not positive, by a
+    difference.
+    """
+    came = told(outcome, unit)
+    if guessed is None:
+        return f"No guess; here: {came}."
+    said = f"You said {told(guessed, unit)}; here: {came}"
+    if isinstance(guessed, str) or isinstance(outcome, str):
+        return f"{said}: {'as you said' if guessed == outcome else 'not what you said'}."
+    return f"{said}: {_distance(guessed, outcome, unit)}."
+
+
+def told(answer: Answer, unit: str = "") -> str:
+    """A number with its unit, in three significant digits or as a whole number; a choice as is."""
+    if isinstance(answer, str):
+        return answer
+    figure = f"{answer:,.0f}" if abs(answer) >= 100 else f"{answer:.3g}"
+    return f"{figure} {unit}".rstrip()
+
+
+def _distance(guessed: float, outcome: float, unit: str) -> str:
+    more = "too high" if guessed > outcome else "too low"
+    if unit == PERCENT:
+        points = abs(guessed - outcome)
+        return "close" if points <= _CLOSE_POINTS else f"{points:.0f} points {more}"
+    if min(guessed, outcome) <= 0:
+        return "right" if guessed == outcome else f"{told(abs(guessed - outcome), unit)} {more}"
+    factor = max(guessed / outcome, outcome / guessed)
+    if factor <= _CLOSE_FACTOR:
+        return "close"
+    digits = 1 if factor < _SOME_FACTOR else 0
+    return f"off by {factor:.{digits}f}x, {more}"

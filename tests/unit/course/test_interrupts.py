@@ -1,0 +1,49 @@
+"""A cell that is interrupted ends in one line; the kernel is a real one."""
+
+import queue
+from typing import Any
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from lab_kit.course.interrupts import TOLD
+
+AWAITING = "import asyncio\nprint('begun', flush=True)\nawait asyncio.sleep(60)"
+BLOCKING = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
+REPLY_S = 30
+SET_UP = "from lab_kit.course.interrupts import tell_interrupts_in_one_line as told; told()"
+
+
+@pytest.mark.parametrize("code", [AWAITING, BLOCKING], ids=["awaiting", "blocking"])
+def test_an_interrupted_cell_says_one_line_and_the_next_one_runs(code: str) -> None:
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        client.execute_interactive(SET_UP, timeout=REPLY_S)
+        asked = client.execute(code)
+        assert "begun" in printed_until(client, asked, lambda text: "begun" in text)
+        manager.interrupt_kernel()
+        text = printed_until(client, asked, lambda text: False)
+        assert text.splitlines() == [TOLD]
+        assert client.execute_interactive("1", timeout=REPLY_S)["content"]["status"] == "ok"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def printed_until(client: Any, asked: str, enough: Any) -> str:
+    """What the cell put under itself, until that is enough or the cell has ended."""
+    text = ""
+    while not enough(text):
+        try:
+            message = client.get_iopub_msg(timeout=REPLY_S)
+        except queue.Empty as error:
+            raise AssertionError(f"nothing more after {text!r}") from error
+        if message["parent_header"].get("msg_id") != asked:
+            continue
+        if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+            break
+        if message["msg_type"] == "stream":
+            text += message["content"]["text"]
+        if message["msg_type"] == "error":
+            text += "\n".join(message["content"]["traceback"])
+    return text

@@ -1,0 +1,43 @@
+"""A guess beside what came out: the sentence follows from the two numbers."""
+
+import math
+
+import pytest
+
+from lab_kit.measure.guess import Answer, Guess, compare_guess
+
+
+@pytest.mark.parametrize(
+    ("guessed", "outcome", "unit", "told"),
+    [
+        (None, 220.0, "ms", "No guess; here: 220 ms."),
+        (230.0, 220.0, "ms", "You said 230 ms; here: 220 ms: close."),
+        (660.0, 220.0, "ms", "You said 660 ms; here: 220 ms: off by 3.0x, too high."),
+        (10.0, 220.0, "ms", "You said 10 ms; here: 220 ms: off by 22x, too low."),
+        (50.0, 53.0, "%", "You said 50 %; here: 53 %: close."),
+        (50.0, 93.0, "%", "You said 50 %; here: 93 %: 43 points too low."),
+        (4.0, 0.0, "", "You said 4; here: 0: 4 too high."),
+        (0.0, 0.0, "", "You said 0; here: 0: right."),
+        (20.0, -5.0, "ms", "You said 20 ms; here: -5 ms: 25 ms too high."),
+        (1_500.0, 3_000.0, "", "You said 1,500; here: 3,000: off by 2.0x, too low."),
+        ("segment", "infer", "", "You said segment; here: infer: not what you said."),
+        ("infer", "infer", "", "You said infer; here: infer: as you said."),
+    ],
+)
+def test_the_distance_is_told_in_words(
+    guessed: Answer | None, outcome: Answer, unit: str, told: str
+) -> None:
+    assert compare_guess(guessed, outcome, unit) == told
+
+
+def test_an_outcome_that_never_came_is_kept_as_a_word() -> None:
+    kept: list[tuple[Answer | None, Answer]] = []
+    asked = Guess("ms", keep=lambda said, came: kept.append((said, came)), value=300)
+    assert asked.against(math.inf) == "You said 300 ms; here: never: not what you said."
+    assert kept == [(300, "never")]
+
+
+def test_only_a_number_is_drawn() -> None:
+    assert Guess("ms", value=300).number == 300
+    assert Guess(value="infer").number is None
+    assert Guess("ms").number is None
