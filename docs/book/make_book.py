@@ -104,7 +104,8 @@ def as_page(notebook: NotebookNode, known: set[str]) -> NotebookNode:
     """A notebook as it is read: exercises folded, widgets named, links kept within the book."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = only_known_links(cell.source, Path("labs"), known)
+            source = cell.source.replace("(#References)", "(#references)")  # as Sphinx spells it
+            cell.source = only_known_links(source, Path("labs"), known)
             continue
         if CHECKED_TAG in cell.metadata.get("tags", []):
             cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]

@@ -63,12 +63,15 @@ def test_what_is_spoken_to_the_page_is_shown_with_its_delay(
     assert page.locator("#speak").inner_text() == "Speak"
 
 
-def test_a_wrong_key_is_told(url: str, page: Page) -> None:
+@pytest.mark.parametrize(
+    ("key", "told"), [("wrong", "is a key needed"), ("a key, a comma", "cannot send a key")]
+)
+def test_a_key_that_opens_nothing_is_told(url: str, page: Page, key: str, told: str) -> None:
     page.goto(url)
-    page.locator("#key").fill("wrong")
+    page.locator("#key").fill(key)
     page.locator("#speak").click()
     note = page.locator("#note")
-    eventually("it says so", lambda: "is a key needed" in note.inner_text(), 30)
+    eventually("it says so", lambda: told in note.inner_text(), 30)
     assert page.locator("#speak").inner_text() == "Speak"
 
 

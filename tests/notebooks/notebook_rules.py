@@ -29,6 +29,10 @@ FIGURE = re.compile(
     rf"(?:[$€]\s?)?\d[\d,.–-]*(?<![,.–-])[\s\u00a0-]?(?:{UNITS})(?![\w/])|[$€]\s?\d[\d,.]*"
 )
 SOURCE = re.compile(r"\[Source: ([^\]]+)\]")
+REFERENCES = "(#References)"
+UNLINKED = re.compile(rf"\[Source: [^\]]+\](?!{re.escape(REFERENCES)})")
+PRINTED = ("Jackson, S. (2026)", "Nielsen, J. (1993)")
+"""Books, which have no address to read them at."""
 INSTALL = re.compile(r"^\s*[!%].*\b(pip|conda|mamba|apt|apt-get)\b", re.MULTILINE)
 PERCENTILE = re.compile(r"\b(percentile|quantiles?|nanpercentile)\(")
 EXERCISE = re.compile(r"^# Exercise \d\d\.\d|\bcheck\(\s*\"\d\d\.\d\"", re.MULTILINE)
@@ -86,7 +90,7 @@ def output_breaches(notebook: NotebookNode) -> Iterator[str]:
 
 
 def citation_breaches(notebook: NotebookNode) -> Iterator[str]:
-    """Citations without an entry under References, and entries that nothing cites."""
+    """Citations without a link and an entry, and entries that nothing cites or reaches."""
     entries = reference_entries(notebook)
     cited = set(citations(notebook))
     for name, year in sorted(cited):
@@ -95,6 +99,12 @@ def citation_breaches(notebook: NotebookNode) -> Iterator[str]:
     for entry in entries:
         if not any(_is_entry_of(entry, name, year) for name, year in cited):
             yield f"nothing cites the reference '{entry[:60]}'"
+        if "](https://" not in entry and not entry.startswith(PRINTED):
+            yield f"the reference '{entry[:60]}' has no address"
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown" and not is_references(cell.source):
+            for found in UNLINKED.findall(cell.source):
+                yield f"cell {number}: {found} is no link to {REFERENCES}"
 
 
 def figure_breaches(notebook: NotebookNode, allowed: Mapping[str, str]) -> Iterator[str]:

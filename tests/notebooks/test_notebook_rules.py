@@ -106,21 +106,37 @@ def test_normalizing_strips_exactly_what_is_not_compared() -> None:
 
 
 REFERENCES = """## References
-- AssemblyAI (2025), "The 300ms rule", assemblyai.com/blog
-- Google (2024), "RAIL Performance Model", web.dev/rail
-- Kwon, W. et al. (2023), "Efficient Memory Management", SOSP '23
+- AssemblyAI (2025), "The 300ms rule", [assemblyai.com/blog](https://assemblyai.com/blog)
+- Google (2024), "RAIL Performance Model", [web.dev/rail](https://web.dev/rail)
+- Kwon, W. et al. (2023), "Efficient Memory Management", SOSP '23, [arXiv](https://arxiv.org)
 """
 
 
 def test_every_citation_has_an_entry_and_every_entry_a_citation() -> None:
-    text = "A [Source: AssemblyAI, 2025; Google RAIL, 2024] and B [Source: Kwon et al., 2023]."
+    text = (
+        "A [Source: AssemblyAI, 2025; Google RAIL, 2024](#References) and B"
+        " [Source: Kwon et al., 2023](#References)."
+    )
     assert list(rules.citation_breaches(book(text, REFERENCES))) == []
-    missing = list(rules.citation_breaches(book(text + " C [Source: Nielsen, 1993].", REFERENCES)))
+    missing = list(
+        rules.citation_breaches(book(text + " C [Source: Nielsen, 1993](#References).", REFERENCES))
+    )
     assert missing == ["[Source: Nielsen, 1993] has no entry under References"]
     other_year = text.replace("2024", "2023")
     assert len(list(rules.citation_breaches(book(other_year, REFERENCES)))) == 2
-    uncited = list(rules.citation_breaches(book("A [Source: AssemblyAI, 2025].", REFERENCES)))
+    uncited = list(
+        rules.citation_breaches(book("A [Source: AssemblyAI, 2025](#References).", REFERENCES))
+    )
     assert len(uncited) == 2
+
+
+def test_a_citation_leads_to_its_entry_and_the_entry_to_its_source() -> None:
+    text = "A [Source: AssemblyAI, 2025]."
+    bare = '## References\n- AssemblyAI (2025), "The 300ms rule", assemblyai.com/blog'
+    found = list(rules.citation_breaches(book(text, bare)))
+    assert any("has no address" in one for one in found)
+    assert any("is no link to" in one for one in found)
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,14 @@ async function start() {
   note.textContent = "Asking the browser for the microphone …";
   firstHeardMs = null;
   lostS = 0;
-  const socket = new WebSocket(address(), key.value ? ["token", key.value] : []);
-  socket.binaryType = "arraybuffer";
+  let socket;
+  try {
+    socket = new WebSocket(address(), key.value ? ["token", key.value] : []);
+  } catch {
+    button.disabled = false;
+    note.textContent = "A browser cannot send a key with these characters.";
+    return;
+  }
   const onChunk = (chunk) => {
     level.value = chunk.peak;
     lostS += chunk.lostS;
