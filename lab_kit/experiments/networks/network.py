@@ -1,8 +1,13 @@
 """What a network does to packets: delay, jitter, loss, a narrow line; idle and deaf connections.
 
 Pure: a link is told when something is sent and says when it arrives. Loss is the difference
-between the two transports: UDP drops the packet and goes on, TCP sends it again after a timeout,
-and whatever was sent meanwhile waits behind it.
+between the two transports: UDP drops the packet and goes on, TCP sends it again, and whatever was
+sent meanwhile waits behind it.
+
+How long TCP needs was measured on Linux 6.18: a small packet every 20 ms, between two network
+namespaces over a relay that drops 2 % one way. With 30 ms each way a lost packet came 80 to 86 ms
+late in 28 of 36 losses, with 80 ms each way 201 to 214 ms: the time until the next packet shows the
+gap, and a round trip (RACK, RFC 8985). A timeout ends only where nothing follows.
 """
 
 from collections.abc import Callable
@@ -16,7 +21,7 @@ LONGEST_S = 2.0
 PACKET_BYTES = 1_448
 """TCP's payload in an Ethernet frame of 1,500 bytes with timestamps."""
 RETRANSMIT_S = 0.2
-"""Least retransmission timeout of Linux (TCP_RTO_MIN); a round trip comes on top."""
+"""Least retransmission timeout of Linux (TCP_RTO_MIN): how long a gap stays unseen at most."""
 LONGEST_QUEUE_S = 0.5
 """Of a narrow line: a packet that would wait longer is dropped, where the transport can lose it."""
 
@@ -93,6 +98,7 @@ class Link:
         self._free_s = opens_s
         self._last_s = 0.0
         self._began_s: float | None = None
+        self._sent_s: float | None = None
 
     def arrival_s(self, now_s: float, size_bytes: int) -> float | None:
         """When what is sent at ``now_s`` arrives; None if it never does."""
@@ -108,9 +114,16 @@ class Link:
         if not self._is_reliable:
             return None if is_lost else arrives_s
         if is_lost:
-            arrives_s += RETRANSMIT_S + 2 * network.one_way_s
+            arrives_s += self._unseen_s(now_s) + 2 * network.one_way_s
+        self._sent_s = now_s
         self._last_s = max(self._last_s, arrives_s)
         return self._last_s
+
+    def _unseen_s(self, now_s: float) -> float:
+        """How long until the next packet shows that this one is lost: as long as since the last."""
+        if self._sent_s is None:
+            return RETRANSMIT_S
+        return min(now_s - self._sent_s, RETRANSMIT_S)
 
     def _lost_share(self, size_bytes: int) -> float:
         """How probable it is that at least one of the packets is lost."""

@@ -38,13 +38,26 @@ def test_a_reliable_lane_keeps_the_order_and_the_other_does_not() -> None:
 def test_a_lost_packet_is_gone_on_udp_and_holds_up_the_rest_on_tcp() -> None:
     """Head-of-line blocking: the second packet was not lost, and waits all the same."""
     lossy = Network(one_way_s=0.05, loss=0.1)
-    first_is_lost = (0.0, 0.05, 0.0, 0.5)
-    tcp, udp = (Link(lossy, kind, scripted(*first_is_lost)) for kind in (True, False))
-    assert udp.arrival_s(1.0, 100) is None
-    assert udp.arrival_s(1.02, 100) == pytest.approx(1.07)
-    held_up_s = 1.05 + RETRANSMIT_S + 0.1
-    assert tcp.arrival_s(1.0, 100) == pytest.approx(held_up_s)
+    second_is_lost = (0.0, 0.5, 0.0, 0.05, 0.0, 0.5)
+    tcp, udp = (Link(lossy, kind, scripted(*second_is_lost)) for kind in (True, False))
+    assert [udp.arrival_s(at_s, 100) for at_s in (1.0, 1.02, 1.04)] == [
+        pytest.approx(1.05),
+        None,
+        pytest.approx(1.09),
+    ]
+    held_up_s = 1.07 + 0.02 + 0.1  # the next packet shows the gap, and a round trip repairs it
+    assert tcp.arrival_s(1.0, 100) == pytest.approx(1.05)
     assert tcp.arrival_s(1.02, 100) == pytest.approx(held_up_s)
+    assert tcp.arrival_s(1.04, 100) == pytest.approx(held_up_s)
+
+
+@pytest.mark.parametrize("before_s", [None, 5.0])
+def test_where_nothing_shows_the_gap_a_timeout_has_to(before_s: float | None) -> None:
+    lossy = Network(one_way_s=0.05, loss=0.1)
+    link = Link(lossy, True, scripted(*([0.0, 0.5] if before_s else []), 0.0, 0.05))
+    if before_s is not None:
+        link.arrival_s(before_s, 100)
+    assert link.arrival_s(10.0, 100) == pytest.approx(10.05 + RETRANSMIT_S + 0.1)
 
 
 def test_a_young_connection_loses_nothing_if_that_is_asked() -> None:
