@@ -19,3 +19,5 @@ nb_merge_streams = True
 myst_heading_anchors = 3
 # a guess is a widget, which a page that only reads cannot have
 suppress_warnings = ["mystnb.unknown_mime_type"]
+nb_code_prompt_show = "Show the exercise's cell"
+nb_code_prompt_hide = "Hide the exercise's cell"
