@@ -11,7 +11,7 @@ import textwrap
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 
 from IPython.display import publish_display_data
 
@@ -64,11 +64,12 @@ def picture_bundle(svg: str) -> dict[str, str]:
     A page shows an SVG that is an output of its own at its own width only, and without words for
     who cannot see it.
     """
-    title = re.search("<title>(.*?)</title>", svg)
+    title = re.search("<title>(.*?)</title>", svg, re.DOTALL)
+    alt = escape(unescape(title.group(1))) if title else ""
     coded = base64.b64encode(svg.encode()).decode()
     html = (
         f'<figure style="margin:0;max-width:{_MOST_WIDTH_PX}px;overflow-x:auto">'
-        f'<img alt="{title.group(1) if title else ""}" '
+        f'<img alt="{alt}" '
         f'style="width:100%;min-width:{_LEAST_WIDTH_PX}px" '
         f'src="data:image/svg+xml;base64,{coded}"></figure>'
     )
