@@ -2,9 +2,9 @@
 
     .venv/bin/python docs/book/make_book.py [--no-run] [LAB ...]
 
-Runs the labs in short (LAB_PROFILE=ci, unless it is set) and leaves the notebooks and the reader's
-progress alone. The pages are in build/book/html. Warnings of Sphinx, links within the book that
-lead nowhere and parts that would come from elsewhere end the build with status 1.
+Runs the labs in short and leaves the notebooks and the reader's progress alone. The pages are in
+build/book/html. Warnings of Sphinx, links within the book that lead nowhere and parts that would
+come from elsewhere end the build with status 1.
 """
 
 import argparse
@@ -27,6 +27,9 @@ from lab_kit.course.catalog import LABS, ROLES, Lab, find_lab
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+sys.path.append(str(ROOT / "labs"))
+from refresh_outputs import execute_in_short  # noqa: E402  # where the folder is known
+
 BUILD = ROOT / "build" / "book"
 CELL_TIMEOUT_S = 300
 """A cell of a short run takes seconds; on a busy machine, a minute."""
@@ -90,14 +93,14 @@ def run(notebook: NotebookNode) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         progress = str(Path(folder) / "progress.json")
-        environment = {"LAB_PROFILE": "ci", **os.environ, "LAB_PROGRESS": progress}
+        environment = {**os.environ, "LAB_PROFILE": "ci", "LAB_PROGRESS": progress}
         client = NotebookClient(
             notebook,
             timeout=CELL_TIMEOUT_S,
             resources={"metadata": {"path": str(ROOT / "labs")}},
             store_widget_state=False,
         )
-        client.execute(env=environment)
+        execute_in_short(client, environment)
 
 
 def as_page(notebook: NotebookNode, known: set[str]) -> NotebookNode:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from nbformat import NotebookNode
-from refresh_outputs import is_checked
+from refresh_outputs import SHORT, is_checked
 
 ROOT = Path(__file__).parents[2]
 MOST_CODE_CELLS = 30
@@ -33,6 +33,7 @@ REFERENCES = "(#References)"
 UNLINKED = re.compile(rf"\[Source: [^\]]+\](?!{re.escape(REFERENCES)})")
 PRINTED = ("Jackson, S. (2026)", "Nielsen, J. (1993)")
 """Books, which have no address to read them at."""
+SCAFFOLDING = ("NBVAL", "by_profile", "LAB_PROFILE", "lab_kit.core.profile")
 INSTALL = re.compile(r"^\s*[!%].*\b(pip|conda|mamba|apt|apt-get)\b", re.MULTILINE)
 PERCENTILE = re.compile(r"\b(percentile|quantiles?|nanpercentile)\(")
 EXERCISE = re.compile(r"^# Exercise \d\d\.\d|\bcheck\(\s*\"\d\d\.\d\"", re.MULTILINE)
@@ -73,6 +74,16 @@ def code_breaches(notebook: NotebookNode) -> Iterator[str]:
     started = [n for n, cell in enumerate(code_cells(notebook)) if "Bench.start(" in cell.source]
     if not started or started[0] >= BENCH_BY_CELL:
         yield f"no Bench.start() in the first {BENCH_BY_CELL} code cells"
+
+
+def scaffolding_breaches(notebook: NotebookNode) -> Iterator[str]:
+    """What stands on the page for a machine that checks; and short lines that miss theirs."""
+    for number, cell in enumerate(notebook.cells):
+        yield from (f"cell {number}: {word}" for word in SCAFFOLDING if word in cell.source)
+        lines = cell.source.split("\n")
+        for full in cell.metadata.get(SHORT, {}):
+            if lines.count(full) != 1:
+                yield f"cell {number}: {full!r} is {lines.count(full)} times in it, not once"
 
 
 def output_breaches(notebook: NotebookNode) -> Iterator[str]:

@@ -54,6 +54,11 @@ def test_structure(lab: Lab) -> None:
 
 
 @each_lab
+def test_nothing_on_the_page_is_there_for_a_checking_machine(lab: Lab) -> None:
+    assert list(rules.scaffolding_breaches(read(lab))) == []
+
+
+@each_lab
 def test_outputs(lab: Lab) -> None:
     assert list(rules.output_breaches(read(lab))) == []
 

@@ -72,6 +72,17 @@ def test_the_system_runs_by_the_third_code_cell() -> None:
     assert len(list(rules.code_breaches(book(">a")))) == 1
 
 
+def test_scaffolding_on_the_page_and_short_lines_that_miss_are_found() -> None:
+    short = {"short": {"seconds = 12": "seconds = 2"}}
+    good = new_code_cell("seconds = 12\nrun(seconds)", metadata=short)
+    assert list(rules.scaffolding_breaches(book(good))) == []
+    for source in ("seconds = 13", "seconds = 12\nseconds = 12"):
+        assert (
+            len(list(rules.scaffolding_breaches(book(new_code_cell(source, metadata=short))))) == 1
+        )
+    assert len(list(rules.scaffolding_breaches(book(">x = by_profile(1, 2)")))) == 1
+
+
 def test_outputs_are_kept_where_they_are_compared_and_only_there() -> None:
     printed = new_output("stream", text="01.1 NOT YET\n")
     good = new_code_cell(CHECKED, execution_count=1, outputs=[printed], metadata=TAGGED)

@@ -114,3 +114,26 @@ def test_a_notebook_that_fails_is_left_as_it_was(
     assert refresh_outputs.main([str(path)]) == 1
     assert path.read_bytes() == before
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_short_run_has_its_own_lines_and_the_page_keeps_the_long_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = {"tags": [refresh_outputs.CHECKED_TAG], "short": {"seconds = 12": "seconds = 2"}}
+    source = "seconds = 12\nprint(seconds)"
+    path = tmp_path / "short.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(source, metadata=metadata)]), path)
+    assert refresh_outputs.main([str(path)]) == 0
+    (cell,) = nbformat.read(path, as_version=4).cells
+    assert (cell.source, cell.outputs[0].text) == (source, "2\n")
+    assert cell.metadata.short == metadata["short"]
+    monkeypatch.setenv("LAB_PROFILE", "ci")
+    assert nbval(path, "-p", "short_runs").startswith("1 passed")
+    monkeypatch.setenv("LAB_PROFILE", "full")
+    assert nbval(path, "-p", "short_runs").startswith("1 failed")
+
+
+def test_a_short_line_that_is_not_there_is_refused() -> None:
+    cell = new_code_cell("seconds = 13", metadata={"short": {"seconds = 12": "seconds = 2"}})
+    with pytest.raises(ValueError, match="0 times"):
+        refresh_outputs.shorten(cell)
