@@ -16,7 +16,7 @@ from html import escape, unescape
 from IPython.display import publish_display_data
 
 _MOST_WIDTH_PX = 860
-_LEAST_WIDTH_PX = 600
+_LEAST_WIDTH_PX = 500
 """Narrower, the smallest letters could not be read; then the picture scrolls."""
 
 
