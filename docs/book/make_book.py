@@ -30,7 +30,6 @@ ROOT = HERE.parents[1]
 sys.path.append(str(ROOT / "labs"))
 from refresh_outputs import execute_in_short  # noqa: E402  # where the folder is known
 
-BUILD = ROOT / "build" / "book"
 CELL_TIMEOUT_S = 300
 """A cell of a short run takes seconds; on a busy machine, a minute."""
 CHECKED_TAG = "nbval-check-output"
@@ -47,11 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "labs", nargs="*", metavar="LAB", help="two digits; all where none is given"
     )
     parser.add_argument("--no-run", action="store_true", help="labs without outputs, in seconds")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/book", metavar="FOLDER")
     options = parser.parse_args(arguments)
     labs = [find_lab(number) for number in options.labs]
     labs = labs or [lab for lab in LABS if lab.is_available]
-    source, pages = BUILD / "source", BUILD / "html"
-    shutil.rmtree(BUILD, ignore_errors=True)
+    source, pages = options.out / "source", options.out / "html"
+    for folder in (source, pages):
+        shutil.rmtree(folder, ignore_errors=True)
     gather(source, labs, is_run=not options.no_run)
     status = int(build_main(["-W", "--keep-going", "-q", "-b", "html", str(source), str(pages)]))
     faults = [*broken_links(pages), *parts_from_elsewhere(pages)]

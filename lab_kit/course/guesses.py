@@ -1,6 +1,7 @@
 """``guess``: a reader says what they expect before they measure it; kept with their progress."""
 
 import math
+import re
 import sys
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ from lab_kit.course import progress
 from lab_kit.measure.guess import PERCENT, Answer, Guess, told
 
 _WHOLE_PERCENT = 100.0
+_IN_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 def guess(
@@ -54,9 +56,13 @@ def read_number(text: str, unit: str) -> float | None:
     Raises:
         ValueError: it holds no number, or one that cannot be; the message says what is expected.
     """
-    bare = text.strip().removesuffix(unit).replace(",", "").replace("_", "").strip()
+    bare = text.strip().removesuffix(unit).replace("_", "").strip()
     if not bare:
         return None
+    if _IN_THOUSANDS.fullmatch(bare):
+        bare = bare.replace(",", "")
+    if "," in bare:
+        raise ValueError("a comma parts thousands here; write a decimal point, as in 1.5")
     try:
         number = float(bare)
     except ValueError:
@@ -72,7 +78,11 @@ def read_number(text: str, unit: str) -> float | None:
 
 def _earlier(name: str, unit: str, of: Sequence[str]) -> Answer | None:
     """What the reader said the last time, if it still is an answer to the question."""
-    kept = progress.load().guesses.get(name)
+    try:
+        kept = progress.load().guesses.get(name)
+    except OSError as error:
+        print(f"not read: {progress.location()}: {error.strerror}", file=sys.stderr)
+        return None
     if kept is None or kept.unit != unit:
         return None
     fits = kept.guessed in of if of else not isinstance(kept.guessed, str)
@@ -130,7 +140,7 @@ def _kept(name: str, unit: str, value: Answer | None) -> str:
         progress.record_guess(name, value, unit)
     except OSError as error:
         return f"Taken, but not kept: {progress.location()}: {error.strerror}."
-    return "No guess." if value is None else "Taken."
+    return "No guess." if value is None else f"Taken: {told(value, unit)}."
 
 
 def _keep(name: str, unit: str, guessed: Answer | None, outcome: Answer) -> None:

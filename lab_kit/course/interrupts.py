@@ -1,16 +1,18 @@
 """A cell that the reader interrupts ends in one line, not in the frames of an event loop."""
 
 import asyncio
+import traceback
 from types import TracebackType
 from typing import Any
 
-TOLD = "Interrupted. What this cell was measuring is not kept; run it again when you like."
+AGAIN = "What this cell was measuring is not kept; run it again when you like."
 
 
 def tell_interrupts_in_one_line() -> None:
     """Have IPython say one line where a cell was interrupted; outside of it there is nothing to do.
 
-    A cell that awaits is cancelled, any other gets a `KeyboardInterrupt`.
+    A cell that awaits is cancelled, any other gets a `KeyboardInterrupt`. What cancelled a cell is
+    not known, so the line says where it was, too.
     """
     from IPython import get_ipython  # the command line does without it
 
@@ -27,5 +29,14 @@ def _tell(
     tb_offset: int | None = None,
 ) -> list[str]:
     """What IPython calls instead of its traceback; returns the lines for a saved notebook."""
-    print(TOLD)
-    return [TOLD]
+    ended = "Interrupted" if issubclass(kind, KeyboardInterrupt) else "Interrupted, or cancelled,"
+    told = f"{ended} in line {_line_of_cell(trace)} of this cell. {AGAIN}"
+    print(told)
+    return [told]
+
+
+def _line_of_cell(trace: TracebackType) -> int:
+    """The cell's own line: the outermost frame whose code is no file."""
+    frames = traceback.extract_tb(trace)
+    own = [frame.lineno for frame in frames if "ipykernel_" in frame.filename]
+    return (own or [frames[-1].lineno])[0] or 1

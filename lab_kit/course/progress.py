@@ -67,11 +67,9 @@ def load() -> Progress:
     """
     path = location()
     try:
-        text = path.read_text(encoding="utf-8")
+        return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Progress()
-    try:
-        return _parsed(text)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         aside = _unused(path)
         path.replace(aside)

@@ -46,9 +46,12 @@ class Guess:
     def against(self, outcome: Answer) -> str:
         """Compare with what came out, in the guess's unit; a sentence for the reader.
 
-        An infinite outcome is one that never came.
+        An infinite outcome is one that never came; one that is no number was not to be had, and is
+        not kept.
         """
-        came = NEVER if isinstance(outcome, float) and math.isinf(outcome) else outcome
+        if isinstance(outcome, float) and (math.isnan(outcome) or outcome == -math.inf):
+            return "This run gives no figure to compare with; run it again."
+        came = NEVER if outcome == math.inf else outcome
         self.keep(self.value, came)
         return compare_guess(self.value, came, self.unit)
 

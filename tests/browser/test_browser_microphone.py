@@ -93,6 +93,7 @@ def test_a_closed_page_ends_the_stream(lab: Lab, open_notebook: Open) -> None:
     page.close()
     ended = lab.folder / "ended"
     eventually("the stream has ended", ended.exists, 60)
+    assert ended.read_text() == "None", "the page said so itself, and nobody had to wait for it"
 
 
 RENDER = """async ([code, rateHz, toneHz]) => {
@@ -126,6 +127,43 @@ def test_sound_is_resampled_without_what_16_khz_has_no_room_for(
             assert signals.strongest_hz(sound, 16_000) == pytest.approx(tone_hz, abs=2)
         if rate_hz > 22_050:
             assert level_db(captured(page, code, rate_hz, 11_000)) < -50, rate_hz
+
+
+GAP = """([code]) => {
+    globalThis.sampleRate = 48_000;
+    globalThis.currentFrame = 0;
+    globalThis.AudioWorkletProcessor = class {
+        constructor() { this.port = {postMessage: told => globalThis.told.push(told)}; }
+    };
+    globalThis.told = [];
+    globalThis.registerProcessor = (name, made) => { globalThis.Capture = made; };
+    new Function(code + "\\nreturn captureWorklet;")();
+    new Function(new Function(code + "\\nreturn captureWorklet;")())();
+    const capture = new globalThis.Capture();
+    const hear = (level, blocks) => {
+        for (let n = 0; n < blocks; n++) {
+            capture.process([[new Float32Array(128).fill(level)]]);
+            globalThis.currentFrame += 128;
+        }
+    };
+    hear(0.5, 338);
+    globalThis.currentFrame += 3 * 48_000;
+    hear(0, 375);
+    return globalThis.told.map(({pcm, lostS}) => [[...new Int16Array(pcm)], lostS]);
+}"""
+
+
+def test_a_gap_of_the_page_is_silence_and_counted(lab: Lab, open_notebook: Open) -> None:
+    """The class that the audio thread runs, driven by hand over a jump of three seconds."""
+    write_notebook(lab, "gap.ipynb", "1")
+    code = files("lab_kit.audio.sources").joinpath("browser_capture.js").read_text("utf-8")
+    chunks = open_notebook("gap.ipynb").page.evaluate(GAP, [code])
+    assert sum(lost_s for _, lost_s in chunks) == pytest.approx(3.0)
+    sound = np.concatenate([samples for samples, _ in chunks])
+    loud_s = float(np.sum(np.abs(sound) > 8_000)) / 16_000
+    assert loud_s == pytest.approx(338 * 128 / 48_000, abs=0.01), (
+        "what was heard once is heard once"
+    )
 
 
 def captured(page: Page, code: str, rate_hz: int, tone_hz: int) -> FloatArray:

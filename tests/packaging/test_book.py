@@ -13,10 +13,11 @@ WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/p
 
 
 @pytest.fixture(scope="module")
-def pages() -> Path:
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The book of two labs, without their outputs; the runs are the notebooks' own tests."""
-    assert make_book.main(["--no-run", "00", "01"]) == 0
-    return make_book.BUILD / "html"
+    folder = tmp_path_factory.mktemp("book")
+    assert make_book.main(["--no-run", "--out", str(folder), "00", "01"]) == 0
+    return folder / "html"
 
 
 def test_it_begins_with_a_path_for_each_role_and_has_every_page(pages: Path) -> None:

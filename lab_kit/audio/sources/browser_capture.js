@@ -23,7 +23,7 @@ const mostMissing = sampleRate; // a longer gap is filled with a second of silen
 registerProcessor("lab-capture", class extends AudioWorkletProcessor {
   constructor() {
     super();
-    this.began = currentFrame;
+    this.began = null; // the first frame that was heard
     this.input = new Float32Array(4 * sampleRate);
     this.have = half; // silence before the first sample
     this.from = -half; // frame of input[0], counted from the beginning
@@ -38,13 +38,15 @@ registerProcessor("lab-capture", class extends AudioWorkletProcessor {
     this.have += block.length;
   }
   process([channels]) {
+    this.began ??= currentFrame;
     const length = channels.length ? channels[0].length : 128;
     const missing = currentFrame - this.began - (this.from + this.have);
     if (missing > 0) {
       this.lost += missing / sampleRate;
       this.take(new Float32Array(Math.min(missing, mostMissing)));
-      this.from += Math.max(0, missing - mostMissing);
-      this.next = Math.max(this.next, this.from + half);
+      const beyond = Math.max(0, missing - mostMissing);
+      this.from += beyond;
+      this.next += beyond;
     }
     const mono = new Float32Array(length);
     for (const channel of channels) {
@@ -96,9 +98,9 @@ const whyNoMicrophone = {
 
 // Asks for the microphone and calls `onChunk` with {pcm, heardMs, peak, lostS} until it is closed:
 // `pcm` is an ArrayBuffer of 16-bit samples, `heardMs` is on the clock of performance.now(), and
-// `lostS` is sound that the page was too slow to take. Resolves to a function that closes it.
-// Throws an Error that a reader understands.
-async function openMicrophone({ echoCancellation, noiseSuppression, onChunk }) {
+// `lostS` is sound that the page was too slow to take. Calls `onEnd` with the reason when the device
+// goes away. Resolves to a function that closes it. Throws an Error that a reader understands.
+async function openMicrophone({ echoCancellation, noiseSuppression, onChunk, onEnd }) {
   if (!navigator.mediaDevices) {
     throw new Error("A browser gives the microphone only to pages from https or from localhost.");
   }
@@ -109,12 +111,16 @@ async function openMicrophone({ echoCancellation, noiseSuppression, onChunk }) {
   } catch (error) {
     throw new Error(whyNoMicrophone[error.name] ?? `No microphone: ${error.name}.`);
   }
-  const context = new AudioContext({ latencyHint: "interactive" });
+  const [track] = stream.getAudioTracks();
+  let context = null;
   const close = () => {
-    for (const track of stream.getTracks()) track.stop();
-    if (context.state !== "closed") context.close();
+    track.onended = null;
+    for (const each of stream.getTracks()) each.stop();
+    if (context && context.state !== "closed") context.close();
   };
+  track.onended = () => onEnd("The microphone is gone: unplugged, or no longer allowed.");
   try {
+    context = new AudioContext({ latencyHint: "interactive" });
     const url = URL.createObjectURL(new Blob([captureWorklet], { type: "text/javascript" }));
     await context.audioWorklet.addModule(url);
     URL.revokeObjectURL(url);
@@ -124,7 +130,7 @@ async function openMicrophone({ echoCancellation, noiseSuppression, onChunk }) {
     throw new Error(`This browser cannot process sound: ${error.message}.`);
   }
   // what the device needs until the page has a sample, where the browser tells
-  const deviceMs = 1000 * (stream.getAudioTracks()[0].getSettings().latency ?? 0);
+  const deviceMs = 1000 * (track.getSettings().latency ?? 0);
   const capture = new AudioWorkletNode(context, "lab-capture");
   capture.port.onmessage = ({ data }) => {
     const agoMs = Math.max(0, 1000 * (context.currentTime - data.endS));

@@ -7,16 +7,15 @@ const part = (id) => document.getElementById(id);
 const [button, level, key, note, text, age, turns] =
   ["speak", "level", "key", "note", "text", "age", "turns"].map(part);
 
-let stop = null;
-let firstHeardMs = null; // when the stream's first sample sounded
-let lostS = 0;
+let session = null; // the stream that is open or opening; one that was stopped may still answer
 
 function address() {
   const query = "encoding=linear16&sample_rate=16000&interim_results=true";
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/listen?${query}`;
 }
 
-function hear(message) {
+// `zeroMs` is when the first sample that the server has sounded, by what was left out meanwhile.
+function hear(message, zeroMs) {
   const heardMs = performance.now();
   const told = JSON.parse(message);
   if (told.type !== "Results") return;
@@ -25,11 +24,12 @@ function hear(message) {
   text.textContent = best.transcript;
   text.classList.toggle("interim", !told.is_final);
   const endS = best.words?.at(-1)?.end ?? told.start + told.duration;
-  const delayMs = Math.round(heardMs - (firstHeardMs + 1000 * endS));
+  const delayMs = Math.round(heardMs - (zeroMs + 1000 * endS));
   age.textContent = `${told.is_final ? "Final" : "So far"}, ${delayMs} ms after its last word.`;
   if (!told.is_final) return;
   const row = document.createElement("li");
-  row.append(Object.assign(document.createElement("b"), { textContent: `${delayMs} ms ` }), best.transcript);
+  const delay = Object.assign(document.createElement("b"), { textContent: `${delayMs} ms ` });
+  row.append(delay, best.transcript);
   row.classList.toggle("late", delayMs > 300);
   turns.prepend(row);
   while (turns.children.length > keptTurns) turns.lastChild.remove();
@@ -44,8 +44,6 @@ function why(closed) {
 async function start() {
   button.disabled = true;
   note.textContent = "Asking the browser for the microphone …";
-  firstHeardMs = null;
-  lostS = 0;
   let socket;
   try {
     socket = new WebSocket(address(), key.value ? ["token", key.value] : []);
@@ -54,6 +52,23 @@ async function start() {
     note.textContent = "A browser cannot send a key with these characters.";
     return;
   }
+  let zeroMs = 0;
+  let sentSamples = 0;
+  let lostS = 0;
+  let close = () => {};
+  const mine = {
+    stop(told) {
+      close();
+      close = () => {};
+      if (socket.readyState === WebSocket.OPEN) socket.send('{"type": "CloseStream"}');
+      else socket.close();
+      if (told && (session === mine || !session)) note.textContent = told;
+      if (session !== mine) return;
+      session = null;
+      button.textContent = "Speak";
+    },
+  };
+  session = mine;
   const onChunk = (chunk) => {
     level.value = chunk.peak;
     lostS += chunk.lostS;
@@ -62,37 +77,31 @@ async function start() {
       lostS += captureChunkSamples / captureRateHz;
       return;
     }
-    firstHeardMs ??= chunk.heardMs - (1000 * captureChunkSamples) / captureRateHz;
+    sentSamples += captureChunkSamples;
+    zeroMs = chunk.heardMs - (1000 * sentSamples) / captureRateHz;
     socket.send(chunk.pcm);
     const lost = lostS > 0.05 ? ` ${lostS.toFixed(1)} s of sound were lost.` : "";
     note.textContent = `Listening.${lost}`;
   };
-  let close = () => {};
-  stop = () => {
-    close();
-    if (socket.readyState === WebSocket.OPEN) socket.send('{"type": "CloseStream"}');
-    else socket.close();
-    button.textContent = "Speak";
-    stop = null;
-  };
-  socket.onmessage = ({ data }) => hear(data);
+  socket.onmessage = ({ data }) => hear(data, zeroMs);
   socket.onclose = (closed) => {
-    stop?.();
-    note.textContent = why(closed);
+    const isNewest = session === mine || !session;
+    mine.stop();
+    if (isNewest) note.textContent = why(closed);
   };
   try {
-    close = await openMicrophone({ echoCancellation: true, noiseSuppression: true, onChunk });
-    if (!stop) close(); // the server hung up meanwhile
-    else button.textContent = "Stop";
+    const switches = { echoCancellation: true, noiseSuppression: true };
+    close = await openMicrophone({ ...switches, onChunk, onEnd: mine.stop });
+    if (session === mine) button.textContent = "Stop";
+    else mine.stop(); // the server hung up meanwhile
   } catch (error) {
-    stop?.();
     socket.onclose = null;
-    note.textContent = error.message;
+    mine.stop(error.message);
   } finally {
     button.disabled = false;
   }
 }
 
-button.onclick = () => (stop ? stop() : start());
-window.addEventListener("pagehide", () => stop?.());
+button.onclick = () => (session ? session.stop() : start());
+window.addEventListener("pagehide", () => session?.stop());
 part("voice").hidden = false;

@@ -23,18 +23,21 @@ function render({ model, el }) {
   el.append(row);
 
   let close = null;
+  let take = ""; // names one capture: the kernel hears the newest only
   let number = 0;
   let lostS = 0;
   let pinging = 0;
+  let isGone = false;
 
   const show = () => {
-    const isOn = model.get("is_on");
+    const isOn = close !== null;
     button.textContent = isOn ? "Turn the microphone off" : "Use the microphone";
     echo.disabled = noise.disabled = isOn;
     level.hidden = !isOn;
     if (isOn) {
       const listens = model.get("is_listening");
-      const lost = lostS ? ` ${lostS.toFixed(1)} s of sound were lost: this page was too slow.` : "";
+      const told = ` ${lostS.toFixed(1)} s of sound were lost: this page was too slow.`;
+      const lost = lostS > 0.05 ? told : "";
       note.textContent = (listens ? "The kernel hears you." : "On; nothing is sent yet.") + lost;
     }
   };
@@ -43,22 +46,21 @@ function render({ model, el }) {
     level.value = chunk.peak;
     lostS += chunk.lostS;
     if (!model.get("is_listening")) return;
-    const told = { kind: "chunk", number: number++, heard_ms: chunk.heardMs, lost_s: chunk.lostS };
-    model.send(told, undefined, [chunk.pcm]);
+    const heard = { heard_ms: chunk.heardMs, lost_s: chunk.lostS };
+    model.send({ kind: "chunk", take, number: number++, ...heard }, undefined, [chunk.pcm]);
   };
-  const say = (isOn) => {
-    model.set("is_on", isOn);
-    model.save_changes();
-    show();
-  };
-  const turnOff = () => {
+  const turnOff = (why = "") => {
     clearInterval(pinging);
     if (!close) return;
     close();
     close = null;
-    model.send({ kind: "end" });
-    say(false);
-    note.textContent = "";
+    model.send({ kind: "end", take });
+    show();
+    note.textContent = why;
+  };
+  const leave = () => {
+    isGone = true;
+    turnOff();
   };
   const turnOn = async () => {
     button.disabled = true;
@@ -66,10 +68,17 @@ function render({ model, el }) {
     try {
       number = lostS = 0;
       const chosen = { echoCancellation: echo.checked, noiseSuppression: noise.checked };
-      close = await openMicrophone({ ...chosen, onChunk });
+      const opened = await openMicrophone({ ...chosen, onChunk, onEnd: turnOff });
+      if (isGone) {
+        opened(); // the page let go of this widget while the browser asked
+        return;
+      }
+      close = opened;
+      take = `${performance.timeOrigin} ${performance.now()}`;
+      model.send({ kind: "begin", take });
       for (let n = 0; n < firstPings; n++) ping();
       pinging = setInterval(ping, pingsEveryMs);
-      say(true);
+      show();
     } catch (error) {
       note.textContent = error.message;
       model.send({ kind: "refused", why: error.message });
@@ -87,15 +96,16 @@ function render({ model, el }) {
   button.onclick = () => (close ? turnOff() : turnOn());
   model.on("msg:custom", hear);
   model.on("change:is_listening", show);
-  window.addEventListener("pagehide", turnOff);
+  window.addEventListener("pagehide", leave);
   if (!navigator.mediaDevices) {
     note.textContent = "A browser gives the microphone only to pages from https or from localhost.";
   }
   show();
   return () => {
-    window.removeEventListener("pagehide", turnOff);
+    window.removeEventListener("pagehide", leave);
     model.off("msg:custom", hear);
-    turnOff();
+    model.off("change:is_listening", show);
+    leave();
   };
 }
 

@@ -37,7 +37,7 @@ class BrowserMicrophone(anywidget.AnyWidget):
 
     Attributes:
         name: what is streamed, for titles.
-        is_on: whether the page has the microphone; set by a click there.
+        is_on: whether a page has the microphone; set by a click there.
         is_listening: whether somebody takes the sound; until then none leaves the page.
         lost_s: sound that page or kernel were too slow to take, since it began to listen.
         clock_error_s: how far the time of a sound may be off; None before the clocks were compared.
@@ -47,7 +47,7 @@ class BrowserMicrophone(anywidget.AnyWidget):
     _esm = files("lab_kit.audio.sources").joinpath("browser_capture.js").read_text("utf-8") + Path(
         __file__
     ).with_suffix(".js").read_text("utf-8")
-    is_on = traitlets.Bool(False).tag(sync=True)
+    is_on = traitlets.Bool(False)
     is_listening = traitlets.Bool(False).tag(sync=True)
 
     name = "your microphone"
@@ -62,8 +62,8 @@ class BrowserMicrophone(anywidget.AnyWidget):
         super().__init__()
         self.lost_s = 0.0
         self.refusal = ""
-        self._offset_ms = math.nan
-        self._round_trip_ms = math.inf
+        self._take_of_page = ""
+        self._forget_clock()
         self._changed = threading.Condition()
         self._clear()
         self.on_msg(self._hear)
@@ -142,10 +142,27 @@ class BrowserMicrophone(anywidget.AnyWidget):
             self._compare(_number(told, "offset_ms"), _number(told, "round_trip_ms"))
         elif kind == "refused":
             self.refusal = str(told.get("why"))[:200]
+        elif kind == "begin":
+            self._begin(str(told.get("take"))[:100])
+        elif told is None or kind is None or told.get("take") != self._take_of_page:
+            return  # an earlier capture, or another view's
         elif kind == "end":
+            self.is_on = False
             self.stop()
         elif kind == "chunk" and buffers and len(buffers[0]) == _CHUNK_BYTES:
             self._take(bytes(buffers[0]), told)
+
+    def _begin(self, take: str) -> None:
+        """A page has the microphone: what was known of an earlier page's clock is worth nothing."""
+        self._take_of_page = take
+        self.refusal = ""
+        self._forget_clock()
+        self.is_on = False  # whoever watches hears of the new one
+        self.is_on = True
+
+    def _forget_clock(self) -> None:
+        self._offset_ms = math.nan
+        self._round_trip_ms = math.inf
 
     def _compare(self, offset_ms: float, round_trip_ms: float) -> None:
         if 0 <= round_trip_ms < self._round_trip_ms:

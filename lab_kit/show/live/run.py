@@ -7,6 +7,7 @@ another and hears of events through a queue, so that a slow page cannot hold the
 import asyncio
 import queue
 import time
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import ClassVar, Protocol
 
@@ -151,6 +152,7 @@ class LiveRun:
         self._limit_s = limit_s
         self._loops = loops
         self._screen: Screen = _NoScreen()
+        self._unfollow: Callable[[], None] = _nothing_to_do
         self._stop = Event()
         self._threads: tuple[Thread, ...] = ()
         self._state = LiveState(source.spoken)
@@ -201,8 +203,15 @@ class LiveRun:
         drawing.start()
 
     def follow(self, microphone: BrowserMicrophone) -> None:
-        """Begin whenever a microphone is turned on in the page."""
-        microphone.observe(lambda change: self.start() if change["new"] else None, names="is_on")
+        """Begin whenever a microphone is turned on in the page, until `stop` is called."""
+
+        def turned(change: dict[str, bool]) -> None:
+            if change["new"]:
+                self._end(_STOP_TIMEOUT_S)  # last results of the time before may be on their way
+                self.start()
+
+        microphone.observe(turned, names="is_on")
+        self._unfollow = lambda: microphone.unobserve(turned, names="is_on")
         if microphone.is_on:
             self.start()
 
@@ -219,6 +228,10 @@ class LiveRun:
 
         If they do not come within ``timeout_s`` the stream is broken off without them.
         """
+        self._unfollow()
+        self._end(timeout_s)
+
+    def _end(self, timeout_s: float) -> None:
         self._stop.set()
         if isinstance(self._source, BrowserMicrophone):
             self._source.stop()
@@ -362,6 +375,9 @@ class _NoScreen:
     def stopping(self) -> None: ...
 
     def end(self, state: LiveState, error: BaseException | None) -> None: ...
+
+
+def _nothing_to_do() -> None: ...
 
 
 def _wait_or_stop(run: LiveRun) -> None:

@@ -41,11 +41,14 @@ def idle_verdict(run: OpenLoopRun, device: DeviceRecord) -> str:
 
 
 def _came_behind(request: OfferedRequest, run: OpenLoopRun) -> bool:
-    """Whether an earlier request was in flight when this one was due."""
+    """Whether an earlier request that was answered was in flight when this one was due.
+
+    Of one that was refused or failed nobody knows when it ended.
+    """
     return any(
-        other.intended_ns < request.intended_ns
-        and (other.received_ns is None or other.received_ns > request.intended_ns)
+        other.intended_ns < request.intended_ns < other.received_ns
         for other in run.requests
+        if other.received_ns is not None
     )
 
 

@@ -40,6 +40,7 @@ def test_what_is_entered_is_kept_and_there_again_with_its_outcome(shown: list[An
     asked = guess("01.share", "In turn, the server uses", low=5, high=100, unit="%")
     control(shown, ipywidgets.Text).value = "90"
     assert asked.number == 90
+    assert shown[-1].children[-1].value == "Taken: 90 %."
     assert "not measured yet" in progress_report()
     assert asked.against(48.0) == "You said 90 %; here: 48 %: 42 points too high."
     assert "| 01.share | You said 90 %; here: 48 %: 42 points too high. |" in progress_report()
@@ -63,7 +64,12 @@ def test_what_makes_no_sense_is_refused_at_once_and_the_last_guess_stands(
     asked = guess("01.share", "In turn, the server uses", low=5, high=100, unit="%")
     field, remark = control(shown, ipywidgets.Text), shown[-1].children[-1]
     field.value = "90"
-    for typed, why in (("half", "no number"), ("-3", "from 0 up"), ("300", "at most 100 %")):
+    for typed, why in (
+        ("half", "no number"),
+        ("-3", "from 0 up"),
+        ("300", "at most 100 %"),
+        ("1,5", "a decimal point"),
+    ):
         field.value = typed
         assert why in remark.value
         assert asked.number == 90
@@ -87,6 +93,15 @@ def test_a_range_or_choices_must_be_given() -> None:
         guess("01.share", "In turn")
     with pytest.raises(InvalidParameter, match="pass one of them"):
         guess("01.share", "In turn", low=1, high=2, of=("a",))
+
+
+def test_a_progress_file_that_cannot_be_read_stops_no_guess(
+    shown: list[Any], progress_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress_file.mkdir(parents=True)
+    asked = guess("01.share", "In turn, the server uses", low=5, high=100, unit="%")
+    assert asked.number is None
+    assert "not read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("typed", ["1,500", "1.5e3", "1500 ms", " 1500ms ", "1_500"])

@@ -49,6 +49,12 @@ def test_a_damaged_file_is_kept_aside_and_named(progress_file: Path, damage: str
     assert (progress_file.parent / "progress-damaged-2.json").exists()
 
 
+def test_a_file_that_is_no_text_is_kept_aside_too(progress_file: Path) -> None:
+    progress_file.parent.mkdir(parents=True)
+    progress_file.write_bytes(b"\xff\xfe\x00")
+    assert "progress-damaged-1.json" in (progress.load().note or "")
+
+
 def test_an_interrupted_write_leaves_the_old_file(
     progress_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,14 @@ def test_an_outcome_that_never_came_is_kept_as_a_word() -> None:
     assert kept == [(300, "never")]
 
 
+@pytest.mark.parametrize("outcome", [math.nan, -math.inf])
+def test_what_is_no_figure_is_neither_compared_nor_kept(outcome: float) -> None:
+    kept: list[object] = []
+    asked = Guess("ms", keep=lambda *both: kept.append(both), value=300)
+    assert "no figure to compare with" in asked.against(outcome)
+    assert kept == []
+
+
 def test_only_a_number_is_drawn() -> None:
     assert Guess("ms", value=300).number == 300
     assert Guess(value="infer").number is None

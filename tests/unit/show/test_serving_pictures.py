@@ -120,7 +120,8 @@ def test_the_strip_says_whose_figures_it_shows() -> None:
         ([50, 150, 50], 0.5, "1 of 3 requests came while an earlier one was not answered yet. "
          "It was idle and had a queue in the same run."),
         ([50, 60, 70], 0.5, "Nobody met anybody"),
-        ([50, None, 50], 2.0, "It had no gaps left."),
+        ([50, 150, 50], 2.0, "It had no gaps left."),
+        ([50, None, 50], 0.5, "Nobody met anybody"),
     ],
 )  # fmt: skip
 def test_whether_it_was_idle_while_somebody_waited_follows_from_the_run(

@@ -23,27 +23,39 @@ class Page:
         self.told: list[Any] = []
         self.widget.send = lambda content, buffers=None: self.told.append(content)
         self.number = 0
+        self.take = "first"
+        self.widget.observe(self._once_heard, names="is_listening")
+
+    def _once_heard(self, change: dict[str, bool]) -> None:
+        if change["new"]:
+            self.speaks()
+
+    def turns_on(self, take: str = "first") -> None:
+        self.take = take
+        self.says({"kind": "begin", "take": take})
+
+    def ends(self) -> None:
+        self.says({"kind": "end", "take": self.take})
 
     def says(self, told: object, *buffers: bytes) -> None:
         self.widget._handle_custom_msg(told, [memoryview(each) for each in buffers])
 
     def speaks(self, heard_ms: float = 0.0, lost_s: float = 0.0, pcm: bytes = PCM) -> None:
-        told = {"kind": "chunk", "number": self.number, "heard_ms": heard_ms, "lost_s": lost_s}
-        self.says(told, pcm)
+        told = {"heard_ms": heard_ms, "lost_s": lost_s, "take": self.take}
+        self.says({"kind": "chunk", "number": self.number, **told}, pcm)
         self.number += 1
 
 
 @pytest.fixture
 def page() -> Page:
     page = Page()
-    page.widget.is_on = True
+    page.turns_on()
     return page
 
 
 def begun(page: Page) -> Iterator[SourceChunk]:
-    """The widget's chunks, begun; the first one is put in by another thread meanwhile."""
+    """The widget's chunks, begun: the page speaks as soon as it is heard."""
     pieces = page.widget.chunks()
-    threading.Timer(0.05, page.speaks).start()
     assert next(pieces).end_s == pytest.approx(CHUNK_S)
     assert page.widget.is_listening
     return pieces
@@ -53,7 +65,7 @@ def test_sound_comes_out_in_order_until_the_page_ends_it(page: Page) -> None:
     pieces = begun(page)
     page.speaks(pcm=b"\x01\x00" * 640)
     page.speaks(pcm=b"\x02\x00" * 640)
-    page.says({"kind": "end"})
+    page.ends()
     rest = list(pieces)
     assert [piece.data[:2] for piece in rest] == [b"\x01\x00", b"\x02\x00"]
     assert [piece.end_s for piece in rest] == pytest.approx([2 * CHUNK_S, 3 * CHUNK_S])
@@ -61,14 +73,34 @@ def test_sound_comes_out_in_order_until_the_page_ends_it(page: Page) -> None:
     assert page.widget.lost_s == 0
 
 
+def test_a_new_capture_takes_the_place_of_one_that_never_ended(page: Page) -> None:
+    """A page that was loaded anew has another clock, and says nothing of the capture before."""
+    page.says({"kind": "clock", "offset_ms": 5_000.0, "round_trip_ms": 2.0})
+    turned: list[bool] = []
+    page.widget.observe(lambda change: turned.append(change["new"]), names="is_on")
+    page.turns_on("second")
+    assert turned == [False, True], "whoever watches hears of it"
+    assert page.widget.clock_error_s is None
+    pieces = begun(page)
+    page.says({"kind": "chunk", "number": 9, "heard_ms": 0.0, "lost_s": 0.0, "take": "first"}, PCM)
+    page.says({"kind": "end", "take": "first"})
+    page.speaks(pcm=b"\x03\x00" * 640)
+    assert next(pieces).data[:2] == b"\x03\x00"
+    assert page.widget.is_on
+    page.ends()
+    assert not page.widget.is_on
+
+
 def test_who_is_off_says_what_to_do(page: Page) -> None:
-    page.widget.is_on = False
+    page.ends()
     with pytest.raises(AudioDeviceUnavailable, match="click 'Use the microphone'"):
         next(page.widget.chunks())
     page.says({"kind": "refused", "why": "The browser refused the microphone." + "x" * 1_000})
     with pytest.raises(AudioDeviceUnavailable, match="The browser refused") as refused:
         next(page.widget.chunks())
     assert len(str(refused.value)) < 400
+    page.turns_on()
+    assert page.widget.refusal == ""
 
 
 def test_a_page_that_is_gone_ends_the_sound(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +127,7 @@ def test_what_is_lost_is_counted(page: Page) -> None:
     for _ in range(800):
         page.speaks()
     assert page.widget.lost_s == pytest.approx(3 * CHUNK_S + 0.5 + 50 * CHUNK_S), "30 s are kept"
-    page.says({"kind": "end"})
+    page.ends()
     assert len(list(pieces)) == 750
 
 
@@ -140,16 +172,18 @@ def test_a_ping_is_answered_with_the_kernels_time(page: Page) -> None:
         "chunk",
         {},
         {"kind": "chunk"},
+        {"kind": "end"},
         {"kind": "clock", "offset_ms": "x", "round_trip_ms": -1},
         {"kind": "clock", "offset_ms": 1, "round_trip_ms": None},
     ],
 )
 def test_nonsense_changes_nothing(page: Page, nonsense: object) -> None:
     page.says(nonsense)
-    page.says({"kind": "chunk", "number": 0}, b"\x00" * 3)
-    page.says({"kind": "chunk", "number": 0}, b"\x00" * 1_000_000)
+    page.says({"kind": "chunk", "number": 0, "take": "first"}, b"\x00" * 3)
+    page.says({"kind": "chunk", "number": 0, "take": "first"}, b"\x00" * 1_000_000)
     assert page.widget.clock_error_s is None
     pieces = begun(page)
-    page.says({"kind": "chunk", "number": "one", "heard_ms": "now", "lost_s": "all"}, PCM)
+    told = {"number": "one", "heard_ms": "now", "lost_s": "all", "take": "first"}
+    page.says({"kind": "chunk", **told}, PCM)
     assert next(pieces).data == PCM
     assert page.widget.lost_s == 0
