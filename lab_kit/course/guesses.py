@@ -122,13 +122,14 @@ def _show_choice(asked: Guess, name: str, question: str, of: Sequence[str]) -> N
     import ipywidgets as widgets
     from IPython.display import display
 
-    options = [("choose", None), *((each, each) for each in of)]
-    field = widgets.Dropdown(options=options, value=asked.value)
+    # a dropdown whose value is None shows nothing at all
+    options = [("choose one", ""), *((each, each) for each in of)]
+    field = widgets.Dropdown(options=options, value=asked.value or "")
     remark = widgets.Label()
 
-    def chosen(change: dict[str, str | None]) -> None:
-        asked.value = change["new"]
-        remark.value = _kept(name, "", change["new"])
+    def chosen(change: dict[str, str]) -> None:
+        asked.value = change["new"] or None
+        remark.value = _kept(name, "", asked.value)
 
     field.observe(chosen, names="value")
     display(widgets.HBox([widgets.HTML(question), field, remark]))  # type: ignore[no-untyped-call]

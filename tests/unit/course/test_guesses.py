@@ -82,10 +82,14 @@ def test_a_choice_has_no_answer_until_one_is_chosen(shown: list[Any]) -> None:
     asked = guess("02.fastest", "Fastest here", of=("eager", "compiled"))
     field = control(shown, ipywidgets.Dropdown)
     assert asked.value is None
+    assert field.label == "choose one"
     field.value = "eager"
     assert asked.against("compiled") == "You said eager; here: compiled: not what you said."
     assert guess("02.fastest", "Fastest here", of=("eager", "compiled")).value == "eager"
     assert guess("02.fastest", "Fastest here", of=("other",)).value is None
+    control(shown, ipywidgets.Dropdown).value = "other"
+    control(shown, ipywidgets.Dropdown).value = ""
+    assert progress.load().guesses == {}
 
 
 def test_a_range_or_choices_must_be_given() -> None:
