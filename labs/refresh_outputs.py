@@ -31,7 +31,7 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 
 def is_checked(cell: NotebookNode) -> bool:
     """Whether nbval compares this cell's output."""
-    return cell.cell_type == "code" and CHECKED_TAG in cell.metadata.get("tags", [])
+    return bool(cell.cell_type == "code" and CHECKED_TAG in cell.metadata.get("tags", []))
 
 
 def shorten(cell: NotebookNode) -> None:
