@@ -100,7 +100,7 @@ def refresh(path: Path, environment: Mapping[str, str]) -> bool:
         draft = path.with_suffix(".ipynb.new")
         draft.write_text(after, "utf-8")
         draft.replace(path)
-    return after != before
+    return bool(after != before)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
