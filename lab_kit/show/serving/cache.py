@@ -94,5 +94,5 @@ def _slots(frame: CacheFrame, scale: Scale, top: float) -> list[Rectangle]:
 def _color(owner: int) -> str:
     if owner in (_FREE, _SHARED, _KEPT):
         return {_FREE: theme.GRID, _SHARED: theme.INK, _KEPT: theme.NEUTRAL}[owner]
-    colors = theme.series_colors()
+    colors = theme.series_colors()[:-1]  # the last is grey, which is kept for reuse here
     return colors[owner % len(colors)]
