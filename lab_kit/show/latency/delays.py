@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.measure.calls import freshness_s, rtf, utterance_delays
-from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
@@ -20,11 +19,9 @@ from lab_kit.show.draw.svg import BUDGET, FAINT, INK, Scale, Svg
 _LEFT_PX = 206
 _RIGHT_PX = theme.WIDTH_PX - 84
 _ROW_PX = 58
-_ROOM_FOR_GUESS = 1.3
-"""A guess that is farther out than this stands at the edge."""
 _TOP_PX = 92
 FINAL = 0
-"""The row of the final delay: the one that has a limit, and that is guessed at."""
+"""The row of the final delay: the one that has a limit."""
 _ENOUGH_FOR_P95 = 20
 """With fewer, a line at the 95th percentile is a line at the latest point."""
 _LANES = 5
@@ -46,22 +43,14 @@ class Row:
     samples: int
 
 
-def delays(calls: StreamCall | Sequence[StreamCall], guess: Guess | None = None) -> None:
+def delays(calls: StreamCall | Sequence[StreamCall]) -> None:
     """Draw the delays of every utterance, and list their percentiles, freshness and RTF.
-
-    Args:
-        guess: what the reader expected as the median `final_delay_s`, in ms.
 
     Raises:
         ValueError: no utterance whose times are known.
     """
     several = [calls] if isinstance(calls, StreamCall) else list(calls)
-    drawing = draw_delays(several, None if guess is None else guess.number)
-    rows = delay_rows(several)
-    told = delay_verdict(rows)
-    if guess is not None:
-        told += f"\n{_against(guess, rows)}"
-    show_drawing(drawing, tabulate(several), told)
+    show_drawing(draw_delays(several), tabulate(several), delay_verdict(delay_rows(several)))
 
 
 def delay_verdict(rows: Sequence[Row]) -> str:
@@ -100,12 +89,12 @@ def delay_rows(calls: Sequence[StreamCall]) -> list[Row]:
     ]
 
 
-def draw_delays(calls: Sequence[StreamCall], guess_ms: float | None = None) -> str:
+def draw_delays(calls: Sequence[StreamCall]) -> str:
     """The picture as SVG: a row of points a metric, with p50, and p95 where there are enough."""
     rows = delay_rows(calls)
     bottom = _TOP_PX + _ROW_PX * len(rows)
     svg = Svg(bottom + 48, "Delays of every utterance")
-    scale = Scale(0, _highest_ms(rows, guess_ms) * 1.06, _LEFT_PX, _RIGHT_PX)
+    scale = Scale(0, _highest_ms(rows) * 1.06, _LEFT_PX, _RIGHT_PX)
     devices = " / ".join(dict.fromkeys(call.device for call in calls))
     count = f"{rows[0].samples} utterance{'s' if rows[0].samples != 1 else ''}"
     svg.text((22, 28), "How long people wait", size_px=theme.TITLE_PX, bold=True)
@@ -115,9 +104,6 @@ def draw_delays(calls: Sequence[StreamCall], guess_ms: float | None = None) -> s
     svg.budget_upright(scale.px(ms(BUDGET_S)), _TOP_PX, _TOP_PX + _ROW_PX - 4, line)
     for index, row in enumerate(rows):
         _row(svg, row, scale, _TOP_PX + _ROW_PX * index)
-    if guess_ms is not None:
-        top = _TOP_PX + FINAL * _ROW_PX
-        svg.guess_upright(scale, guess_ms, top + 4, top + _ROW_PX - 4, away_from=ms(BUDGET_S))
     return svg.render()
 
 
@@ -145,18 +131,9 @@ def _line(row: Row, *, has_limit: bool) -> tuple[str, str, str, str, str, str]:
     return row.name, row.interval, p50, p95, share, standing(row.samples)
 
 
-def _against(guess: Guess, rows: Sequence[Row]) -> str:
-    """What became of a guess at the median final delay; most finals may never have come."""
-    median = percentile(rows[FINAL].delays_s, 0.5)
-    if median == NEVER:
-        return "Your guess was for p50 of final_delay_s, and most finals never came."
-    return f"p50 of final_delay_s: {guess.against(ms(median))}"
-
-
-def _highest_ms(rows: Sequence[Row], guess_ms: float | None) -> float:
+def _highest_ms(rows: Sequence[Row]) -> float:
     came = [ms(delay) for row in rows for delay in row.delays_s if delay != NEVER]
-    longest = max(ms(BUDGET_S) * 1.2, *came)
-    return max(longest, min(guess_ms or 0, longest * _ROOM_FOR_GUESS))
+    return max([ms(BUDGET_S) * 1.2, *came])
 
 
 def _row(svg: Svg, row: Row, scale: Scale, top: float) -> None:
