@@ -369,7 +369,7 @@ def _style(colors: Iterable[str]) -> str:
     for color in colors:
         dark, name = theme.ON_DARK[color], color.lstrip("#")
         inks.append(f".lk-fill-{name}{{fill:{dark}}}.lk-stroke-{name}{{stroke:{dark}}}")
-    on_marks = ".lk-on-ffffff{fill:#16191d}"
+    on_marks = f".lk-on-ffffff{{fill:{theme.INK}}}"
     paper = (
         f".lk-paper{{fill:{theme.PAPER_ON_DARK};stroke:{theme.GRID_ON_DARK}}}"
         f".lk-strip{{fill:{theme.PAPER_ON_DARK}}}"
