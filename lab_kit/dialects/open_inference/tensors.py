@@ -25,6 +25,9 @@ MAX_STRINGS = 65_536
 """Of one tensor; each becomes an object."""
 MAX_SIZE = 2**31 - 1
 """Of one dimension; numpy gives up far beyond it, and with an error of its own."""
+BLOCK = 32_768
+"""Numbers that numpy reads at once: it holds the interpreter's lock meanwhile, a millisecond for so
+many, and live streams wait for that lock."""
 
 DATATYPES: dict[str, npt.DTypeLike] = {
     "BOOL": "?",
@@ -163,14 +166,15 @@ def _strings(name: str, count: int, data: bytes) -> list[bytes]:
 
 
 def _numbers(name: str, datatype: str, data: Sequence[Any]) -> Array:
+    if not _is_rectangular(data):
+        raise _misfit(name, "rows of unequal length", "data flat or nested as its shape")
+    items = _flat(data)
     # an array of them would give each element the room that the longest text takes
-    strange = next((item for item in _flat(data) if type(item) not in (int, float, bool)), None)
+    strange = next((item for item in items if type(item) not in (int, float, bool)), None)
     if strange is not None:
         raise _misfit(name, f"values such as {shown(strange)}", f"{datatype} cannot hold them")
-    try:
-        given = np.asarray(data).ravel()
-    except ValueError as error:
-        raise _misfit(name, "rows of unequal length", "data flat or nested as its shape") from error
+    blocks = [np.asarray(items[at : at + BLOCK]) for at in range(0, len(items), BLOCK)]
+    given = np.concatenate(blocks) if blocks else np.empty(0)
     kinds = _NUMBERS[datatype.rstrip("0123456789")]
     fits = not given.size or given.dtype.kind in kinds
     values = given.astype(DATATYPES[datatype]) if fits else given
@@ -179,6 +183,19 @@ def _numbers(name: str, datatype: str, data: Sequence[Any]) -> Array:
             name, f"values such as {shown(given[:1].tolist()[0])}", f"{datatype} cannot hold them"
         )
     return values
+
+
+def _is_rectangular(data: Sequence[Any]) -> bool:
+    """Whether all lists of one depth are of one length and hold only lists, or none."""
+    level: Sequence[Sequence[Any]] = [data]
+    while len({len(each) for each in level}) == 1:
+        inner = [item for each in level for item in each if isinstance(item, list)]
+        if not inner:
+            return True
+        if len(inner) != sum(map(len, level)):
+            return False
+        level = inner
+    return False
 
 
 def _flat(data: Sequence[Any]) -> list[Any]:

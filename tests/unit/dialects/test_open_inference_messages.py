@@ -20,6 +20,7 @@ from lab_kit.dialects.open_inference import client, options, protobuf, server
 from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH, MAX_JSON_BYTES
 from lab_kit.dialects.open_inference.messages import InferRequest, InferResponse
 from lab_kit.dialects.open_inference.tensors import (
+    BLOCK,
     DATATYPES,
     MAX_STRINGS,
     Tensor,
@@ -122,6 +123,9 @@ def test_raw_data_that_does_not_fit_is_refused_by_name(
         ("BOOL", [1]),
         ("BYTES", [1]),
         ("FP32", [[1.0], [1.0, 2.0]]),
+        ("FP32", [1.0, [2.0]]),
+        ("FP32", [[1.0], [[2.0]]]),
+        ("FP32", [[], [1.0]]),
         ("FP32", [1.0, 2.0]),
         ("INT64", [2**70]),
     ],
@@ -134,6 +138,16 @@ def test_values_that_the_datatype_cannot_hold_are_refused(datatype: str, data: l
 def test_nested_data_is_flattened() -> None:
     assert from_list("X", "INT8", (2, 2), [[1, 2], [3, 4]]).values.tolist() == [[1, 2], [3, 4]]
     assert from_list("X", "BYTES", (2, 1), [["a"], ["b"]]).values.tolist() == [[b"a"], [b"b"]]
+
+
+def test_data_of_any_length_keeps_its_values() -> None:
+    ints = list(range(2 * BLOCK + 5))
+    assert from_list("X", "INT32", (len(ints),), ints).values.tolist() == ints
+    mixed = [*ints, 0.5, True]
+    assert from_list("X", "FP64", (len(mixed),), mixed).values.tolist() == mixed
+    assert from_list("X", "FP32", (0,), []).values.tolist() == []
+    with pytest.raises(InvalidParameter, match="INT32"):
+        from_list("X", "INT32", (len(mixed),), mixed)
 
 
 def test_a_stale_length_from_a_reused_dict_is_ignored() -> None:
