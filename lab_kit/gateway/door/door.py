@@ -131,7 +131,7 @@ class Admitted:
         """
         self._door.admit(priority_class, self._door.streams)
         lease = self._held.enter_context(self._door.lease(None))
-        place = Place(self._work(WorkKind.STREAM, lease), priority_class, lease)
+        place = Place(self._work(WorkKind.STREAM, lease), priority_class, lease, self.caller)
         self._door.streams.add(place)
         self._held.callback(self._door.streams.discard, place)
         return place

@@ -37,14 +37,18 @@ class Place:
     Attributes:
         work: what it is counted as.
         lease: the version that serves the stream to its end.
+        caller: by what name it takes turns.
         stream: who has the place; None until it is set up.
     """
 
-    def __init__(self, work: Work, priority_class: PriorityClass, lease: Lease) -> None:
+    def __init__(
+        self, work: Work, priority_class: PriorityClass, lease: Lease, caller: str
+    ) -> None:
         self.work = work
         # a plain value: others' admission reads it, and must not depend on what this client says
         self.priority_class = priority_class
         self.lease = lease
+        self.caller = caller
         self.opened_ns = time.perf_counter_ns()
         self.stream: PlacedStream | None = None
         self._reason: LabError | None = None

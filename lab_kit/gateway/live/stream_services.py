@@ -1,6 +1,8 @@
 """What all live streams of a server share: limits, metrics, traces, optional steps."""
 
 import time
+from dataclasses import replace
+from functools import partial
 
 from opentelemetry.trace import Tracer
 
@@ -38,13 +40,13 @@ class StreamServices:
         self.limits = limits
         self.listeners = listeners
         self._watch = watch
+        self._turns = turns
         self._services = PipelineServices(
             tracing=Tracing(tracer, metrics.time_stage),
             interim_stretch=watch.interim_stretch,
             steps=steps.table,
             on_skipped=metrics.count_skipped,
             on_failed_decode=dead_letters.keep,
-            completeness=turns,
         )
 
     def pipeline(self, place: Place, options: StreamOptions) -> StreamPipeline:
@@ -58,7 +60,7 @@ class StreamServices:
             place.lease.new_scorer(),
             options,
             self.limits.stream_audio_s,
-            self._services,
+            replace(self._services, completeness=partial(self._turns, place.caller)),
             place.work.identity,
         )
 

@@ -1,11 +1,14 @@
 """Whether speakers have finished, judged on one thread for all live streams.
 
 The network is loaded when the first stream asks; until it is there, and whenever more pauses wait
-than can be judged before their silence is over, nobody answers, and silence alone decides.
+than can be judged before their silence is over, nobody answers, and silence alone decides. Who has
+many streams takes no other caller's turn: where all places are taken, one of the caller with the
+most is given up for somebody who has fewer.
 """
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -36,23 +39,26 @@ class TurnJudge:
         self._gives_way = gives_way
         self._network: SmartTurn | None = None
         self._loading: Future[None] | None = None
-        self._waiting = 0
-        self._lock = threading.Lock()
+        # in the order in which they are answered; the first is being answered
+        self._waiting: list[tuple[str, Future[float]]] = []
+        # an answer given up is told at once, to the thread that holds the lock
+        self._lock = threading.RLock()
         self._thread = ThreadPoolExecutor(1, "turns")
 
-    def __call__(self, audio: FloatArray) -> "Future[float] | None":
+    def __call__(self, caller: str, audio: FloatArray) -> "Future[float] | None":
         """The probability that (samples,) at 16 kHz ends where the speaker has finished.
 
         Returns:
-            None where there is no time for it.
+            None where there is no time for it. A future that is cancelled had its place given to
+            another caller.
         """
         with self._lock:
             if self._loading is None:
                 self._loading = self._thread.submit(self._open)
-            if self._network is None or self._waiting >= MOST_WAITING or self._gives_way():
+            if self._network is None or self._gives_way() or not self._has_room_for(caller):
                 return None
-            self._waiting += 1
-        answer = self._thread.submit(self._network.completeness, audio)
+            answer = self._thread.submit(self._network.completeness, audio)
+            self._waiting.append((caller, answer))
         answer.add_done_callback(self._answered)
         return answer
 
@@ -60,9 +66,20 @@ class TurnJudge:
         """Answer nobody any more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _answered(self, _: "Future[float]") -> None:
+    def _has_room_for(self, caller: str) -> bool:
+        """Whether another pause of this caller may wait, if need be instead of somebody else's."""
+        if len(self._waiting) < MOST_WAITING:
+            return True
+        held = Counter(name for name, _ in self._waiting)
+        [(greediest, most)] = held.most_common(1)
+        if most <= held[caller] + 1:
+            return False
+        newest = next(answer for name, answer in reversed(self._waiting) if name == greediest)
+        return newest.cancel()
+
+    def _answered(self, answer: "Future[float]") -> None:
         with self._lock:
-            self._waiting -= 1
+            self._waiting = [one for one in self._waiting if one[1] is not answer]
 
     def _open(self) -> None:
         try:

@@ -51,7 +51,7 @@ def loaded(judge: TurnJudge) -> "Future[float]":
     """The first answer."""
     pause = threading.Event()
     for _ in range(1_000):
-        if answer := judge(SOUND):
+        if answer := judge("ann", SOUND):
             return answer
         pause.wait(HANG_S / 1_000)
     raise AssertionError("it was never loaded")
@@ -65,7 +65,7 @@ def test_it_is_loaded_when_first_asked_and_answers_from_then_on() -> None:
         return cast(SmartTurn, HeldNetwork())
 
     judge = TurnJudge(load)
-    assert [judge(SOUND) for _ in range(3)] == [None] * 3
+    assert [judge("ann", SOUND) for _ in range(3)] == [None] * 3
     may_load.set()
     assert loaded(judge).result(HANG_S) == 0.8
     judge.stop()
@@ -76,12 +76,30 @@ def test_no_more_wait_than_can_be_answered_in_time(judging: Making) -> None:
     judge = judging(network)
     loaded(judge).result(HANG_S)
     network.may_answer.clear()
-    waiting = [judge(SOUND) for _ in range(MOST_WAITING + 3)]
+    waiting = [judge("ann", SOUND) for _ in range(MOST_WAITING + 3)]
     assert [answer is None for answer in waiting] == [False] * MOST_WAITING + [True] * 3
     network.may_answer.set()
     assert [answer.result(HANG_S) for answer in waiting if answer] == [0.8] * MOST_WAITING
-    assert (answer := judge(SOUND)) is not None
+    assert (answer := judge("ann", SOUND)) is not None
     assert answer.result(HANG_S) == 0.8
+
+
+def test_who_has_all_places_gives_one_up_for_somebody_else(judging: Making) -> None:
+    network = HeldNetwork()
+    judge = judging(network)
+    loaded(judge).result(HANG_S)
+    network.may_answer.clear()
+    of_ann = [judge("ann", SOUND) for _ in range(MOST_WAITING)]
+    of_ben = [judge("ben", SOUND) for _ in range(MOST_WAITING)]
+    assert [bool(answer) for answer in of_ben] == [True, True, False, False]
+    assert [answer.cancelled() for answer in of_ann if answer] == [False, False, True, True]
+    of_cid = judge("cid", SOUND)
+    assert of_cid is not None
+    network.may_answer.set()
+    assert of_cid.result(HANG_S) == 0.8
+    kept = [answer for answer in (*of_ann, *of_ben) if answer and not answer.cancelled()]
+    assert [answer.result(HANG_S) for answer in kept] == [0.8] * (MOST_WAITING - 1)
+    assert judge("ann", SOUND) is not None
 
 
 def test_a_server_without_time_judges_nothing(judging: Making) -> None:
@@ -89,7 +107,7 @@ def test_a_server_without_time_judges_nothing(judging: Making) -> None:
     judge = judging(HeldNetwork(), lambda: is_busy)
     loaded(judge).result(HANG_S)
     is_busy = True
-    assert judge(SOUND) is None
+    assert judge("ann", SOUND) is None
 
 
 def test_without_its_weights_the_log_says_why_and_silence_decides(
@@ -103,9 +121,9 @@ def test_without_its_weights_the_log_says_why_and_silence_decides(
 
     judge = TurnJudge(missing)
     with caplog.at_level(logging.ERROR):
-        assert judge(SOUND) is None
+        assert judge("ann", SOUND) is None
         assert is_asked.wait(HANG_S)
-        assert judge(SOUND) is None
+        assert judge("ann", SOUND) is None
         judge.stop()
         judge._thread.shutdown(wait=True)
     assert "left to silence: no smart-turn" in caplog.text
