@@ -59,6 +59,9 @@ JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
 RATE_HZ, CHANNELS = 48_000, 2
 """What the library decodes Opus to."""
 LONGEST_GAP_SAMPLES = RATE_HZ * 2
+MOST_WAITING_BYTES = 16 * RATE_HZ * CHANNELS * 2
+"""Of sound, the same sixteen seconds: a packet that claims to come two seconds late brings as much
+silence, and takes a hundred times the room of another."""
 _SOUND = {"encoding": "linear16", "sample_rate": str(RATE_HZ), "channels": str(CHANNELS)}
 
 _OFFERED = (["audio"], ["application", "audio"])
@@ -201,6 +204,7 @@ class RtcWire:
         self._unsent_s = unsent_s
         self._is_close = is_close
         self._inbox: asyncio.Queue[bytes | str | None] = asyncio.Queue()
+        self._waiting_bytes = 0
         self._channel: asyncio.Future[RTCDataChannel] = asyncio.get_running_loop().create_future()
         self._hearing: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
@@ -228,6 +232,7 @@ class RtcWire:
         message = await self._inbox.get()
         if message is None:
             raise ClientGone
+        self._waiting_bytes -= len(message)
         if isinstance(message, str) and self._is_close(message):
             await asyncio.sleep(SETTLE_S)
             return self._settled(message)
@@ -287,6 +292,7 @@ class RtcWire:
     def _settled(self, close: str) -> bytes | str:
         """Sound that came after the command goes before it; then no bytes, the other end mark."""
         waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        self._waiting_bytes = 0
         sound = b"".join(piece for piece in waiting if isinstance(piece, bytes))
         if not sound:
             return close
@@ -315,11 +321,14 @@ class RtcWire:
 
     def _keep(self, message: bytes | str) -> None:
         """Until it is asked for; UDP and the data channel cannot be held back."""
-        if self._inbox.qsize() < MOST_WAITING:
+        held_bytes = self._waiting_bytes + len(message)
+        if self._inbox.qsize() < MOST_WAITING and held_bytes <= MOST_WAITING_BYTES:
+            self._waiting_bytes = held_bytes
             self._inbox.put_nowait(message)
         else:
             self._excess = PayloadTooLarge(
-                f"more than {MOST_WAITING} packets and messages that wait",
+                f"more than {MOST_WAITING} packets and messages, or "
+                f"{MOST_WAITING_BYTES:,} bytes of sound, that wait",
                 "sound at the pace at which it is spoken",
                 "send no faster than that",
             )

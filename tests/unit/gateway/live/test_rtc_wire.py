@@ -4,12 +4,20 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import av
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
 from lab_kit.core.errors import PayloadTooLarge
 from lab_kit.gateway.live.live_stream import ClientGone
-from lab_kit.gateway.providers.deepgram.rtc import MOST_WAITING, RtcWire
+from lab_kit.gateway.providers.deepgram.rtc import (
+    CHANNELS,
+    LONGEST_GAP_SAMPLES,
+    MOST_WAITING,
+    MOST_WAITING_BYTES,
+    RATE_HZ,
+    RtcWire,
+)
 
 HANG_S = 30.0
 
@@ -85,3 +93,55 @@ async def test_messages_that_nobody_comes_to_read_are_not_kept_without_end() -> 
     assert wire._inbox.qsize() == MOST_WAITING
     with pytest.raises(PayloadTooLarge, match="packets and messages"):
         await wire.receive()
+
+
+class LateTrack:
+    """Sound of which each packet says that two seconds before it were lost."""
+
+    kind = "audio"
+
+    def __init__(self, packets: int) -> None:
+        self._left, self._due = packets, 0
+
+    async def recv(self) -> Any:
+        if not self._left:
+            raise MediaStreamError
+        self._left -= 1
+        frame = av.AudioFrame("s16", "stereo", RATE_HZ // 50)
+        frame.sample_rate, frame.pts = RATE_HZ, self._due
+        self._due += frame.samples + LONGEST_GAP_SAMPLES
+        return frame
+
+
+async def heard_by(wire: RtcWire) -> int:
+    """Bytes of sound that come out, until a message does."""
+    sound = 0
+    while isinstance(message := await asyncio.wait_for(wire.receive(), HANG_S), bytes):
+        sound += len(message)
+    return sound
+
+
+async def test_silence_for_lost_packets_is_not_kept_without_end() -> None:
+    peer = Peer()
+    wire = RtcWire(peer, 1.0, lambda text: False)  # type: ignore[arg-type]
+    peer.handlers["track"](LateTrack(10_000))
+    await asyncio.sleep(0)
+    held = sum(len(wire._inbox.get_nowait() or b"") for _ in range(wire._inbox.qsize()))
+    assert MOST_WAITING_BYTES * 0.8 < held <= MOST_WAITING_BYTES
+    with pytest.raises(PayloadTooLarge, match="bytes of sound"):
+        await wire.receive()
+
+
+async def test_sound_that_is_read_makes_room_for_more() -> None:
+    peer, channel = Peer(), Channel()
+    wire = RtcWire(peer, 1.0, lambda text: False)  # type: ignore[arg-type]
+    peer.handlers["datachannel"](channel)
+    total = 0
+    for _ in range(5):  # each time nearly as much as may wait
+        peer.handlers["track"](LateTrack(8))
+        wire._hearing = None  # the next track is heard, too
+        await asyncio.sleep(0)
+        channel.handlers["message"]("read so far")
+        total += await heard_by(wire)
+    packet, gap = (2 * CHANNELS * samples for samples in (RATE_HZ // 50, LONGEST_GAP_SAMPLES))
+    assert total == 5 * (8 * packet + 7 * gap) > 4 * MOST_WAITING_BYTES
