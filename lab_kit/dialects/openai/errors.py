@@ -28,3 +28,9 @@ class CommitEmpty(InvalidMessage):
     """A commit with nothing worth it in the buffer."""
 
     reason = "INPUT_AUDIO_BUFFER_COMMIT_EMPTY"
+
+
+class BufferFull(InvalidMessage):
+    """More audio in the buffer than one item may have."""
+
+    reason = "INPUT_AUDIO_BUFFER_FULL"

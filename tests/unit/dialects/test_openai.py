@@ -466,6 +466,23 @@ def test_a_commit_needs_a_tenth_of_a_second() -> None:
     assert reply(opened, commit)["type"] == "error"
 
 
+def test_ten_minutes_without_a_commit_are_the_most() -> None:
+    opened = session(turn_detection=None)
+    minute = append(bytes(60 * 48_000))
+    for _ in range(10):
+        assert isinstance(opened.parse(minute)[0], Audio)
+    tenth = {"type": "input_audio_buffer.append", "audio": "AAAA" * 1_600, "event_id": "mine"}
+    said = reply(opened, tenth)
+    assert said["error"]["code"] == "input_audio_buffer_full"
+    assert said["error"]["event_id"] == "mine"
+    assert opened.parse(json.dumps({"type": "input_audio_buffer.commit"})) == [Control.FINALIZE]
+    assert isinstance(opened.parse(json.dumps(tenth))[0], Audio)
+    opened.parse('{"type": "input_audio_buffer.clear"}')
+    assert isinstance(opened.parse(minute)[0], Audio)
+    ended_by_silence = session()
+    assert all(isinstance(ended_by_silence.parse(minute)[0], Audio) for _ in range(12))
+
+
 def test_what_is_cleared_is_not_told_but_what_ended_before_is() -> None:
     opened = session()
     opened.parse(append(bytes(48_000)))

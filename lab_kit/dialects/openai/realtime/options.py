@@ -15,6 +15,9 @@ from lab_kit.core.shown import shown
 PATH = "/v1/realtime"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 LEAST_COMMIT_S = 0.1
+MOST_UNCOMMITTED_S = 600.0
+"""Without turn detection one item is all that was heard since the last commit. It is told in one
+event with all its words, and the words of ten minutes take some 5 ms of the server's loop."""
 MIN_SILENCE_MS = 100
 _FORMATS = {
     "audio/pcm": ("linear16", 24_000, 2),

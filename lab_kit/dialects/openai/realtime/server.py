@@ -25,9 +25,10 @@ from lab_kit.core.events import (
     TimedWord,
 )
 from lab_kit.core.shown import shown
-from lab_kit.dialects.openai.errors import CommitEmpty, error_object
+from lab_kit.dialects.openai.errors import BufferFull, CommitEmpty, error_object
 from lab_kit.dialects.openai.realtime.options import (
     LEAST_COMMIT_S,
+    MOST_UNCOMMITTED_S,
     bytes_per_s,
     default_input,
     needs_another_session,
@@ -137,7 +138,15 @@ class RealtimeSession:
                 "base64 of raw samples",
                 "encode the samples with standard base64, padding included",
             ) from error
-        self._heard_s += len(audio) / bytes_per_s(self._input)
+        heard_s = self._heard_s + len(audio) / bytes_per_s(self._input)
+        is_one_item = self._input["turn_detection"] is None
+        if is_one_item and heard_s - self._committed_s > MOST_UNCOMMITTED_S:
+            raise BufferFull(
+                f"{heard_s - self._committed_s:,.0f} s of audio without a commit",
+                f"at most {MOST_UNCOMMITTED_S:,.0f} s",
+                "commit or clear, then append this audio again; or let turn_detection end turns",
+            )
+        self._heard_s = heard_s
         return audio
 
     def _commit(self) -> Sequence[Input]:
@@ -239,7 +248,7 @@ class RealtimeSession:
         if self._input["transcription"] is None:
             return events
         self._item, latest = item, self._item
-        events += self._delta(item.text, whole, sent_ns)
+        events += self._delta(item.text, event, sent_ns)
         self._item = latest
         completed = self._event(
             "conversation.item.input_audio_transcription.completed",
