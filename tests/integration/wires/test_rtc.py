@@ -33,6 +33,8 @@ from server_process import (
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
+from lab_kit.experiments.networks.network import ByteCounter, Network
+from lab_kit.experiments.networks.rtc_route import RtcRoute
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.providers.deepgram import rtc
 from lab_kit.wires.webrtc import local_peer
@@ -63,10 +65,14 @@ class Speaker(AudioStreamTrack):  # type: ignore[misc]
 
 async def offered(peer: RTCPeerConnection, url: str, key: str = "any", **query: str) -> Any:
     await peer.setLocalDescription(await peer.createOffer())
+    return await answered(peer.localDescription.sdp, url, key, **query)
+
+
+async def answered(sdp: str, url: str, key: str = "any", **query: str) -> Any:
     async with httpx.AsyncClient(trust_env=False) as http:
         return await http.post(
             f"{url}/v1/rtc",
-            content=peer.localDescription.sdp,
+            content=sdp,
             params=query,
             headers=SDP | {"authorization": f"Bearer {key}"},
         )
@@ -252,6 +258,46 @@ async def test_text_that_is_none_ends_its_own_connection_with_one_line() -> None
     assert log.count("UnicodeDecodeError") == 2  # of three, the first and the second are written
 
 
+LOST_S = 2.0
+"""Longer than the server waits for a goodbye, and than the library for an acknowledgement."""
+
+
+async def test_last_words_that_are_lost_on_the_way_are_sent_again(bench: Bench) -> None:
+    is_lossy = False
+    route = RtcRoute(Network(loss=0.5), lambda: 0.0 if is_lossy else 1.0, ByteCounter())
+    peer, speaker, closed = local_peer(), Speaker(), asyncio.Event()
+    peer.addTrack(speaker)
+    channel, opened, heard = peer.createDataChannel("anything"), asyncio.Event(), []
+    channel.on("open", opened.set)
+
+    @channel.on("message")
+    def hear(text: str) -> None:
+        heard.append(json.loads(text)["type"])
+        if heard[-1] == "Close":
+            closed.set()
+
+    try:
+        await peer.setLocalDescription(await peer.createOffer())
+        answer = await answered(await route.offer(peer.localDescription.sdp), bench.url)
+        described = RTCSessionDescription(await route.answer(answer.text), "answer")
+        await peer.setRemoteDescription(described)
+        async with asyncio.timeout(HANG_S):
+            await opened.wait()
+            await speaker.is_done.wait()
+            channel.send(json.dumps({"type": "CloseStream"}))
+            await asyncio.sleep(rtc.SETTLE_S / 3)  # it is on its way, and not answered yet
+            is_lossy = True
+            await asyncio.sleep(LOST_S)
+            assert not closed.is_set()
+            is_lossy = False
+            await closed.wait()
+    finally:
+        await peer.close()
+        route.close()
+    assert heard[-3:] == ["Results", "Metadata", "Close"]
+    await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
 def test_the_library_still_has_what_we_set_and_look_at() -> None:
     source = inspect.getsource(RTCRtpReceiver.__init__)
     assert "self.__jitter_buffer = JitterBuffer(" in source
@@ -260,6 +306,8 @@ def test_the_library_still_has_what_we_set_and_look_at() -> None:
     assert f"self.{rtc.WINDOW} -= len(" in sctp
     assert f"self.{rtc.WINDOW} = 1024 * 1024" in sctp
     assert rtc.WINDOW_BYTES == 1024 * 1024
+    assert f"self.{rtc.SENT}.append(chunk)" in sctp
+    assert f"self.{rtc.SENT}.popleft()" in sctp
     assert JitterBuffer(rtc.JITTER_PACKETS, prefetch=1).capacity == rtc.JITTER_PACKETS
 
 

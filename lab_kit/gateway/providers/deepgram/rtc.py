@@ -52,6 +52,9 @@ finals is not read."""
 WINDOW, WINDOW_BYTES = "_advertised_rwnd", 2**20
 """What the library lets a peer send of messages that are not whole yet. It tells the peer, and
 takes more all the same: below zero, the peer has sent more than it was allowed."""
+SENT = "_sent_queue"
+"""What the library has sent and the peer has not acknowledged. What is lost is sent again a second
+later, and the last packet has none behind it that would show the loss sooner."""
 JITTER_PACKETS = 4
 """Of 20 ms each, a power of two. The library's own 16 would hold speech back for 320 ms after a
 single lost packet, and then for good."""
@@ -256,12 +259,12 @@ class RtcWire:
         await self._wait_for_goodbye()
 
     async def linger(self) -> None:
-        """Stay until the client has taken what is left, if anything is; but not for ever."""
-        if not self._unsent_bytes:
+        """Stay until the client has what is left, if anything is; but not for ever."""
+        if not self._is_owing:
             return
         with suppress(TimeoutError):  # whoever takes nothing is released all the same
             async with asyncio.timeout(self._unsent_s):
-                while self._unsent_bytes:
+                while self._is_owing:
                     await asyncio.sleep(0.02)
                 await self._wait_for_goodbye()
 
@@ -276,12 +279,14 @@ class RtcWire:
             await asyncio.wait_for(self._gone.wait(), CLOSE_S)
 
     @property
-    def _unsent_bytes(self) -> int:
-        """What the library still holds for a client that could take it."""
+    def _is_owing(self) -> bool:
+        """Whether something has not reached a client that could take it."""
         if self._gone.is_set() or not self._channel.done():
-            return 0
-        channel = self._channel.result()
-        return int(channel.bufferedAmount) if channel.readyState == "open" else 0
+            return False
+        channel, sctp = self._channel.result(), self._peer.sctp
+        if channel.readyState != "open" or sctp is None:
+            return False
+        return bool(channel.bufferedAmount or getattr(sctp, SENT))
 
     def _put(self, message: str) -> None:
         channel = self._channel.result()
