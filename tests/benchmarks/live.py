@@ -25,6 +25,7 @@ from deepgram.environment import DeepgramClientEnvironment
 
 from lab_kit.bench import Bench
 from lab_kit.core.events import ModelInfo
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import Clip, clips
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.loop import EngineLoop
@@ -68,18 +69,18 @@ async def speak(client: AsyncDeepgramClient, clip: Clip) -> Turn:
         )
         listening = asyncio.create_task(connection.start_listening())
         started_ns = time.perf_counter_ns() + 20_000_000
-        late_s = await send(connection, clip, started_ns)
+        late_s = await send(connection, clip.pcm16, started_ns)
         await connection.send_close_stream()
         await listening
     return judge(clip, heard, started_ns, late_s)
 
 
-async def send(connection: object, clip: Clip, started_ns: int) -> float:
-    """Send the clip's chunks when they are due; returns the worst lateness in seconds."""
-    data, size, worst = clip.pcm16, round(CHUNK_S * clip.sample_rate_hz) * 2, 0.0
-    for start in range(0, len(data), size):
-        piece = data[start : start + size]
-        due_ns = started_ns + round((start + len(piece)) / 2 / clip.sample_rate_hz * 1e9)
+async def send(connection: object, pcm16: bytes, started_ns: int) -> float:
+    """Send 16 kHz sound in chunks when they are due; returns the worst lateness in seconds."""
+    size, worst = round(CHUNK_S * SAMPLE_RATE_HZ) * 2, 0.0
+    for start in range(0, len(pcm16), size):
+        piece = pcm16[start : start + size]
+        due_ns = started_ns + round((start + len(piece)) / 2 / SAMPLE_RATE_HZ * 1e9)
         await asyncio.sleep(max(0, due_ns - time.perf_counter_ns()) / 1e9)
         worst = max(worst, (time.perf_counter_ns() - due_ns) / 1e9)
         await connection.send_media(piece)  # type: ignore[attr-defined]
@@ -114,15 +115,20 @@ def since(started_ns: int, audio_s: float, stamps: list[int]) -> float | None:
     return (stamps[0] - started_ns) / 1e9 - audio_s if stamps else None
 
 
-async def callers(bench: Bench, streams: int, rounds: int) -> list[Turn]:
-    """``streams`` callers who each speak ``rounds`` clips with pauses between."""
+def client_of(bench: Bench) -> AsyncDeepgramClient:
+    """The provider's own client, of this server."""
     environment = DeepgramClientEnvironment(
         base=bench.url,
         production=bench.url.replace("http", "ws"),
         agent=bench.url.replace("http", "ws"),
         agent_rest=bench.url,
     )
-    client = AsyncDeepgramClient(api_key="none", environment=environment)
+    return AsyncDeepgramClient(api_key="none", environment=environment)
+
+
+async def callers(bench: Bench, streams: int, rounds: int) -> list[Turn]:
+    """``streams`` callers who each speak ``rounds`` clips with pauses between."""
+    client = client_of(bench)
     order = random.Random(SEED)
     pool = list(clips(is_held_out=True))
 
