@@ -31,10 +31,11 @@ Island = tuple[float, float]
 _CROSSING = 1.0
 """What it costs to cross a silence inside a word; 0.5 to 4 gave the same times."""
 _LEVEL_SAMPLES = 160
-_ABOVE_QUIET_DB = 8.0
+_ABOVE_QUIET_DB = 5.0
 _BELOW_LOUD_DB = 15.0
 """Speech is louder than the quietest tenth by the one, or than the loudest twentieth less the
-other, whichever is lower."""
+other, whichever is lower. Of 4, 5, 6, 8, 10 and 12 dB above, 5 had the smallest mean error on the
+clips that are not held out; from 8 on, words lost their soft edges."""
 _SHORTEST_GAP = 10
 """Levels; a stop consonant is silent for less than these 100 ms. At 60 ms errors doubled."""
 _SHORTEST_ISLAND = 3
