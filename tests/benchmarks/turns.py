@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from deepgram import AsyncDeepgramClient
+from deepgram.core.api_error import ApiError
 from deepgram.core.events import EventType
 from live import client_of, send
 
@@ -40,6 +41,8 @@ from lab_kit.stream.actions import Action, Cancel, Emit, Judge, Submit
 from lab_kit.stream.session import StreamSession
 
 STREAMS = 24
+REFUSED_S = 2.0
+"""Who is refused a place comes back after so long."""
 CHUNK_SAMPLES = 320
 JUDGED_S = 0.04
 PAUSE_S = 0.2
@@ -96,12 +99,11 @@ Switch off every lamp but this one.
 The soup was cold when it came.
 That will be all for today.
 """.splitlines()
+JUDGED = "200 ms if it sounds finished, else 1 s"
 POLICIES = {
     "200 ms": StreamOptions(endpoint_silence_s=0.2),
     "500 ms": StreamOptions(endpoint_silence_s=0.5),
-    "200 ms if it sounds finished, else 1 s": StreamOptions(
-        endpoint_silence_s=0.2, unfinished_silence_s=1.0
-    ),
+    JUDGED: StreamOptions(endpoint_silence_s=0.2, unfinished_silence_s=1.0),
 }
 NOTHING = Hypothesis("so", (), (), False, 0, 0, 0, 0, 0)
 
@@ -146,6 +148,8 @@ class Tally:
     broken_by_the_voice: Count = field(default_factory=Count)
     judged: int = 0
     judging_s: float = 0.0
+    by_silence: int = 0
+    refused: int = 0
 
     def lines(self) -> Iterator[str]:
         """In words."""
@@ -158,9 +162,13 @@ class Tally:
         ):
             if count.seen:
                 yield f"  broken off by {name}, taken for ended: {count.cut} of {count.seen}"
-        if self.judged:
+        if self.judging_s:
             each_ms = self.judging_s / self.judged * 1e3
             yield f"  {self.judged} judgements, {each_ms:.0f} ms of CPU each"
+        if self.by_silence:
+            yield f"  decided by silence alone: {self.by_silence}, with a judgement: {self.judged}"
+        if self.refused:
+            yield f"  refused a place: {self.refused} times"
 
 
 class Listener:
@@ -303,6 +311,7 @@ async def speak(client: AsyncDeepgramClient, options: StreamOptions, scene: Scen
         asked["lab_eot_timeout_ms"] = str(round(options.unfinished_silence_s * 1000))
     assert options.endpoint_silence_s is not None
     ended: list[tuple[float, float]] = []
+    tally = Tally()
     async with client.listen.v1.connect(
         model="nova-3",
         encoding="linear16",
@@ -318,13 +327,15 @@ async def speak(client: AsyncDeepgramClient, options: StreamOptions, scene: Scen
             if getattr(message, "speech_final", False):
                 here_s = (time.perf_counter_ns() - started_ns) / 1e9
                 ended.append((message.start + message.duration, here_s))  # type: ignore[attr-defined]
+                is_judged = message.lab["finished_probability"] is not None  # type: ignore[attr-defined]
+                tally.judged += is_judged
+                tally.by_silence += not is_judged
 
         connection.on(EventType.MESSAGE, take)
         listening = asyncio.create_task(connection.start_listening())
         await send(connection, to_pcm16(scene.audio), started_ns)
         await connection.send_close_stream()
         await listening
-    tally = Tally()
     for end_s in scene.ends_s:
         here = next((here_s for at_s, here_s in ended if is_near(at_s, end_s)), None)
         if here is None:
@@ -344,24 +355,32 @@ async def together(bench: Bench, options: StreamOptions, streams: int) -> Tally:
     sentences = list(spoken())
     until_ns = time.perf_counter_ns() + round(len(read.audio) / SAMPLE_RATE_HZ * 1e9)
 
-    async def caller(number: int) -> list[Tally]:
-        await asyncio.sleep(number * 3.0 / streams)
-        if number % 2:
-            return [await speak(client, options, read)]
-        said = []
-        turn = number
-        while time.perf_counter_ns() < until_ns:
-            said.append(await speak(client, options, sentences[turn % len(sentences)]))
-            turn += streams // 2 + 1
-        return said
-
     whole = Tally()
-    for tallies in await asyncio.gather(*map(caller, range(streams))):
-        for one in tallies:
+
+    async def caller(number: int) -> None:
+        await asyncio.sleep(number * 3.0 / streams)
+        turn, is_reading = number, number % 2 == 1
+        while time.perf_counter_ns() < until_ns:
+            scene = read if is_reading else sentences[turn % len(sentences)]
+            turn += streams // 2 + 1
+            try:
+                one = await speak(client, options, scene)
+            except ApiError as refusal:
+                if refusal.status_code != 503:
+                    raise
+                whole.refused += 1
+                await asyncio.sleep(REFUSED_S)
+                continue
             whole.delays_s += one.delays_s
             whole.missed += one.missed
             whole.pauses.seen += one.pauses.seen
             whole.pauses.cut += one.pauses.cut
+            whole.judged += one.judged
+            whole.by_silence += one.by_silence
+            if is_reading:
+                return
+
+    await asyncio.gather(*map(caller, range(streams)))
     return whole
 
 
@@ -374,12 +393,14 @@ def main() -> None:
     print("Each alone, in the sound's own time")
     for name, options in POLICIES.items():
         print(name, *judge(listener, options, heard).lines(), sep="\n")
-    bench = Bench.start()
-    print(f"\n{streams} callers at once, until the final is here; {bench.device}")
-    asyncio.run(speak(client_of(bench), options, heard[0]))  # the network is loaded when asked for
-    for name, options in POLICIES.items():
-        print(name, *asyncio.run(together(bench, options, streams)).lines(), sep="\n")
-    bench.stop()
+    for count in (2, streams):
+        bench = Bench.start()
+        print(f"\n{count} at once to a server, until the final is here; {bench.device}")
+        # the network is loaded when it is asked for
+        asyncio.run(speak(client_of(bench), POLICIES[JUDGED], heard[0]))
+        for name, options in POLICIES.items():
+            print(name, *asyncio.run(together(bench, options, count)).lines(), sep="\n")
+        bench.stop()
 
 
 if __name__ == "__main__":
