@@ -41,7 +41,8 @@ def is_starter(answer: object) -> bool:
 def as_waterfall(measured: object) -> Waterfall | None:
     """The waterfall of whatever call was given; None if it is no call.
 
-    A stream's waterfall is that of its first utterance that got a final; None if none did.
+    A stream's waterfall is the one that `show.waterfall` draws: of its last utterance that got a
+    final; None if none did.
     """
     if isinstance(measured, Waterfall):
         return measured
@@ -49,5 +50,5 @@ def as_waterfall(measured: object) -> Waterfall | None:
         return request_waterfall(measured)
     if isinstance(measured, StreamCall):
         heard = [delays.spoken for delays in utterance_delays(measured) if delays.heard]
-        return final_waterfall(measured, heard[0]) if heard else None
+        return final_waterfall(measured, heard[-1]) if heard else None
     return None

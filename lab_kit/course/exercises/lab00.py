@@ -59,7 +59,7 @@ EXERCISES = (
         judge_longest,
         (
             "Each bar is a stage, and its length is time. Which bar is the longest?",
-            "The text table under the plot has the milliseconds of each stage.",
+            "Unfold the table with the plot: it lists the milliseconds of each stage.",
             f"Give its name in quotes, spelled as in the plot: one of {', '.join(STAGES)}.",
         ),
     ),

@@ -8,6 +8,7 @@ import pytest
 from show_calls import FIRST, request, stream
 
 from lab_kit.core.call_record import StageSpan, Waterfall
+from lab_kit.course.exercises.exercise import as_waterfall as judged_waterfall
 from lab_kit.measure.calls import INFERENCE, STAGES, grown
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
@@ -133,6 +134,10 @@ def test_the_last_utterance_with_a_final_is_the_default() -> None:
     assert as_waterfall(stream(), FIRST).total_s == pytest.approx(0.25)
     heard_first_only = replace(stream(), received=stream().received[:4])
     assert as_waterfall(heard_first_only).total_s == pytest.approx(0.25)
+
+
+def test_exercises_judge_the_utterance_that_is_drawn() -> None:
+    assert judged_waterfall(stream()) == as_waterfall(stream())
 
 
 def test_a_stream_without_known_words_says_what_to_do() -> None:
