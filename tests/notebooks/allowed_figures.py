@@ -12,6 +12,7 @@ BY_LAB: dict[str, dict[str, str]] = {
     "01": {
         "14,000 km": "the cable's length, given in exercise 01.2",
         "200 km": "fibre's speed, given with its source in exercise 01.2",
+        "100 ms": "the least of endpointing in exercise 01.2",
     },
     "02": {"20 ms": "the time that brief C of exercise 02.1 allows"},
     "03": {

@@ -95,13 +95,13 @@ EXERCISES = (
         "Write the budget across an ocean",
         judge_budget,
         (
-            "Begin with what nobody can shorten: the distance, twice.",
+            "Which stages can nobody shorten? Begin with the distance, out and back.",
             f"{OCEAN_KM:,} km at {FIBRE_KM_PER_MS} km per ms, out and back. What is left for"
             f" {ENDPOINTING}, once {INFERENCE} has what you measured?",
-            f"{ENDPOINTING.capitalize()} is the one large stage that you set: the"
-            f" bench waits {ms(StreamOptions().endpoint_silence_s or 0):.0f} ms by default, and"
-            f" {SHORTEST_ENDPOINTING_MS} ms is the least that makes sense."
-            " Something has to give, and it is there.",
+            f"Give the network {OCEAN_KM / FIBRE_KM_PER_MS:.0f} ms each way, the three small"
+            f" stages 5 ms each, and {INFERENCE} what it needs. The rest is for {ENDPOINTING}: at"
+            f" least {SHORTEST_ENDPOINTING_MS} ms, where the bench waits"
+            f" {ms(StreamOptions().endpoint_silence_s or 0):.0f} ms by default.",
         ),
     ),
 )
