@@ -279,9 +279,11 @@ EXERCISES = (
         judge_frameworks,
         (
             "For each brief, which single fact rules out most frameworks? That is the criterion.",
-            "One brief has a model with a cache, one has hardly any people, one has hardly any"
-            " time, one has steps that differ.",
-            f"The criteria are {', '.join(CRITERIA)}: in A the first, in B the last.",
+            "A has a model with a cache, B hardly any people, C hardly any time, D steps that"
+            " differ.",
+            f"A: {MODEL_TYPE}; B: {BURDEN}; C: {LATENCY}; D: {SCALING}. Look the frameworks up"
+            " in the tables of generations and of criteria; what does not fit is named by the"
+            " check.",
         ),
     ),
     Exercise(
@@ -289,9 +291,10 @@ EXERCISES = (
         "Write the readiness probe",
         judge_probe,
         (
-            "Ask one question only: if a caller came now, would they get an answer in time?",
+            "If a caller came now, would they get an answer?",
             "Whose weights, whose warm-up? Which of the facts is about somebody else?",
-            "Three facts decide; canary, shadow and the queue are there to tempt you.",
+            "Three facts decide: weights_loaded, warmed_up and not draining. Canary, shadow and the"
+            " queue do not.",
         ),
     ),
 )
