@@ -139,9 +139,10 @@ EXERCISES = (
         "Implement the batch former",
         judge_former,
         (
-            "Two reasons to go: enough are there, or somebody has waited long enough.",
-            "Whose waiting counts? Not the last one's, or a trickle would postpone the batch for"
-            " ever. And the line's order is by turns, not by arrival.",
+            "Which two reasons are there for a batch to go now?",
+            "The number that waits, and how long the oldest has waited. Not the newest: a steady"
+            " trickle would postpone the batch for ever. The list is in the order of turns, so the"
+            " oldest need not be its first.",
             "full = len(waiting_ms) >= max_batch; due = the oldest has waited max_wait_ms or more."
             " Either: as many as wait, at most max_batch. Neither: 0.",
         ),
@@ -163,7 +164,7 @@ EXERCISES = (
         "Pick a precision under a limit on words",
         judge_precision,
         (
-            "Strike out what breaks a limit first; compare sizes only then.",
+            "Which rows break a limit? Strike them out before you compare sizes.",
             f"The limits are relative to {REFERENCE}: its word error rate on real speech plus half"
             " a point, and its median time.",
             "Of the rows that are left, the one with the fewest MB.",
