@@ -116,8 +116,8 @@ EXERCISES = (
         (
             "Two questions, in this order: which codecs keep the words, and which of those is"
             " smallest on this wire?",
-            "A WebSocket adds 68 bytes to a small message, fifty times a second. For a small codec"
-            " the headers are the larger part.",
+            "Strike out the rows that are too wrong in noise. Then compare the column"
+            " 'in WebSocket', which has the headers in it, and not 'kbit/s'.",
             f"Of the rows within {WER_LIMIT:.0%} (in noise) of {REFERENCE}, the least in the column"
             f" 'in WebSocket'; times {STREAMS:,}; kbit to Mbit is a thousandth.",
         ),
@@ -127,7 +127,7 @@ EXERCISES = (
         "Tune endpointing for two products",
         judge_silences,
         (
-            "One product hates to interrupt, the other hates to wait. Which column does each read?",
+            "One product must not interrupt, the other must not wait. Which column does each read?",
             f"Dictation: at most {CUT_LIMIT:.0%} of the pauses cut, then the shortest silence."
             f" Agent: a median wait within {ms(BUDGET_S):.0f} ms, then the fewest cuts.",
             "Fewer cuts come with longer silences: the agent takes the longest that is quick"
@@ -139,7 +139,7 @@ EXERCISES = (
         "Repair a clicking stream",
         judge_repair,
         (
-            "Print the first few bytes of each piece, and its length. Which bytes are not sound?",
+            "Print the first bytes of each piece, and its length. Which bytes are not sound?",
             "Two faults: a header of 44 bytes in front of every piece, and cuts in the middle of a"
             " sample. Neither drop nor invent a byte of sound.",
             "rest = b''; for each piece: data = rest + piece[44:]; give all but an odd last byte;"
