@@ -233,7 +233,8 @@ EXERCISES = (
             "Three answers: one more, one less, the same. When is it the same?",
             f"Up needs pressure of {HIGH:g} or more for {RISE_S:g} s; down needs less than {LOW:g}"
             f" for {FALL_S:g} s. Between the two nothing moves.",
-            "min(level + 1, 4) and max(level - 1, 0) keep it on the scale.",
+            "if pressure >= 1 and lasted_s >= 0.5: return min(level + 1, 4). The step down is alike, with"
+            " max(level - 1, 0). At the end: return level.",
         ),
     ),
     Exercise(
@@ -241,7 +242,7 @@ EXERCISES = (
         "Find the stage that is the bottleneck",
         judge_bottleneck,
         (
-            "The longest bars are not the answer by themselves: some stages may take long.",
+            "Some stages may take long, others may not. Which column says how long?",
             "Divide each stage's p95 by its budget.",
             "show.stages(crowded_trace) prints both columns.",
         ),
@@ -251,7 +252,7 @@ EXERCISES = (
         "Make the queue bounded",
         judge_queue,
         (
-            "Whatever comes, first ask: is there an interim waiting that the newcomer makes stale?",
+            "Which waiting result does a new interim make useless? And a new final?",
             "An interim replaces a waiting interim; a final only needs its place when the queue is"
             " full. A queue full of finals has no good answer: say None.",
             "kept = the finals of waiting; then decide by the kind of item and len(kept).",
