@@ -165,8 +165,8 @@ EXERCISES = (
         "Keep a stream alive through a proxy",
         judge_keep_alive,
         (
-            "How long may nothing pass before the proxy closes? It counts from the last byte, whoever"
-            " sent it.",
+            "How long may nothing pass before the proxy closes? It counts from the last byte,"
+            " whoever sent it.",
             "One message may be late or lost, so two intervals have to fit into the limit.",
             "my_interval_s = impatient.idle_close_s / 2, or somewhat less.",
         ),

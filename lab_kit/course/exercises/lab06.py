@@ -233,8 +233,8 @@ EXERCISES = (
             "Three answers: one more, one less, the same. When is it the same?",
             f"Up needs pressure of {HIGH:g} or more for {RISE_S:g} s; down needs less than {LOW:g}"
             f" for {FALL_S:g} s. Between the two nothing moves.",
-            "if pressure >= 1 and lasted_s >= 0.5: return min(level + 1, 4). The step down is alike, with"
-            " max(level - 1, 0). At the end: return level.",
+            "if pressure >= 1 and lasted_s >= 0.5: return min(level + 1, 4). The step down is alike"
+            ", with max(level - 1, 0). At the end: return level.",
         ),
     ),
     Exercise(
