@@ -34,6 +34,7 @@ CELL_TIMEOUT_S = 300
 """A cell of a short run takes seconds; on a busy machine, a minute."""
 CHECKED_TAG = "nbval-check-output"
 REFERENCE = ("glossary", "figures", "server", "stand-in", "setup", "docker", "gpu")
+LEADING = Path("labs/INSTRUCTOR.md")
 ABOUT = ("ARCHITECTURE", "CONTRIBUTING", "SECURITY", "CHANGELOG", "CODE_OF_CONDUCT")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
 NOT_THERE = "widget of the notebook; it is not in this book"
@@ -67,7 +68,7 @@ def gather(source: Path, labs: Sequence[Lab], *, is_run: bool) -> None:
     (source / "_static").mkdir(parents=True)
     shutil.copy(HERE / "conf.py", source)
     shutil.copy(HERE / "book.css", source / "_static")
-    documents = [Path("docs") / f"{name}.md" for name in REFERENCE]
+    documents = [LEADING, *(Path("docs") / f"{name}.md" for name in REFERENCE)]
     documents += [Path(f"{name}.md") for name in ABOUT]
     documents += [path.relative_to(ROOT) for path in sorted((ROOT / "docs/decisions").glob("*.md"))]
     known = {path.as_posix() for path in documents} | {lab.file for lab in labs}
@@ -76,7 +77,6 @@ def gather(source: Path, labs: Sequence[Lab], *, is_run: bool) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         text = (ROOT / path).read_text("utf-8")
         target.write_text(only_known_links(text, path.parent, known), "utf-8")
-    (source / "labs").mkdir()
     for lab in labs:
         notebook = nbformat.read(ROOT / lab.file, as_version=4)
         if is_run:
@@ -163,7 +163,10 @@ def start_page(labs: Sequence[Lab]) -> str:
             "",
             *paths,
             "",
-            *_contents("Labs", [lab.file.removesuffix(".ipynb") for lab in labs]),
+            *_contents(
+                "Labs",
+                [*(lab.file.removesuffix(".ipynb") for lab in labs), str(LEADING.with_suffix(""))],
+            ),
             *_contents("Reference", [f"docs/{name}" for name in REFERENCE]),
             *_contents("About", [*ABOUT, "docs/decisions/README"]),
             *_contents("Decisions", _decisions()),
