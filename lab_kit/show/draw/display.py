@@ -1,23 +1,33 @@
-"""How a drawing reaches a notebook: a picture, what came out in a sentence, then its figures.
+"""How a drawing reaches a notebook: a card with what came out, then its figures.
 
 All are plain outputs, so they are still there when the notebook is opened without a kernel. A page
-shows the picture as wide as its column and the figures folded; outside a notebook, or where HTML is
+shows the card as wide as its column and the figures folded; outside a notebook, or where HTML is
 not shown, the same is there as SVG and as text that adds up.
 """
 
 import base64
-import re
 import textwrap
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape, unescape
+from html import escape
 
 from IPython.display import publish_display_data
+
+from lab_kit.show.draw import card
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Verdict
 
 _MOST_WIDTH_PX = 860
 _LEAST_WIDTH_PX = 500
 """Narrower, the smallest letters could not be read; then the picture scrolls."""
+_SOURCE = (
+    '<figcaption style="font-size:11px;opacity:.8">The 300 ms: '
+    '<a href="https://assemblyai.com/blog/low-latency-voice-ai">AssemblyAI, 2025</a>, '
+    "a round number for voice to voice and no threshold found in an experiment; "
+    "see lab 00.</figcaption>"
+)
+"""Where the limit is from, and how sure it is; a link that leads somewhere from every page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +48,15 @@ class DisplayHandle:
         _publish(bundle, self, update=True)
 
 
-def show_picture(svg: str) -> None:
-    """Put a picture under the cell."""
-    _publish(picture_bundle(svg))
+def show_picture(drawing: Svg, verdict: Verdict) -> None:
+    """Put a picture that has no table, with what it came to, under the cell."""
+    bundle = picture_bundle(drawing, verdict)
+    _publish({**bundle, "text/plain": f"(a picture)\n{verdict.text}"})
 
 
-def show_drawing(svg: str, table: str, verdict: str = "") -> None:
-    """Put a picture, what it came to, and its table under the cell.
-
-    Args:
-        verdict: what came out, in sentences computed from the run.
-    """
-    show_picture(svg)
+def show_drawing(drawing: Svg, table: str, verdict: Verdict) -> None:
+    """Put a picture, with what it came to, and its table under the cell."""
+    _publish(picture_bundle(drawing, verdict))
     _publish(table_bundle(table, verdict))
 
 
@@ -58,32 +65,28 @@ def show_html(html: str, text: str) -> None:
     _publish({"text/html": html, "text/plain": text})
 
 
-def picture_bundle(svg: str) -> dict[str, str]:
+def picture_bundle(drawing: Svg, verdict: Verdict) -> dict[str, str]:
     """A picture as an output: as wide as the column, and in the theme of the page.
 
     A page shows an SVG that is an output of its own at its own width only, and without words for
     who cannot see it.
     """
-    title = re.search("<title>(.*?)</title>", svg, re.DOTALL)
-    alt = escape(unescape(title.group(1))) if title else ""
+    svg = card.render(drawing, verdict)
     coded = base64.b64encode(svg.encode()).decode()
     html = (
         f'<figure style="margin:0;max-width:{_MOST_WIDTH_PX}px;overflow-x:auto">'
-        f'<img alt="{alt}" '
+        f'<img alt="{escape(card.words(drawing, verdict))}" '
         f'style="width:100%;min-width:{_LEAST_WIDTH_PX}px" '
-        f'src="data:image/svg+xml;base64,{coded}"></figure>'
+        f'src="data:image/svg+xml;base64,{coded}">{_SOURCE if drawing.has_limit else ""}</figure>'
     )
     plain = "(a picture; its figures follow as text)"
     return {"text/html": html, "image/svg+xml": svg, "text/plain": plain}
 
 
-def table_bundle(table: str, verdict: str = "") -> dict[str, str]:
-    """What came out, and the figures behind it, as an output; a page shows the figures folded."""
-    told = "".join(f"<div>{escape(line)}</div>" for line in verdict.splitlines() if line)
-    html = (
-        f"{told}<details><summary>Figures as a table</summary><pre>{escape(table)}</pre></details>"
-    )
-    plain = f"{table}\n\n{verdict}" if verdict else table
+def table_bundle(table: str, verdict: Verdict) -> dict[str, str]:
+    """The figures behind a picture as an output; a page, which shows the picture, folds them."""
+    html = f"<details><summary>Figures as a table</summary><pre>{escape(table)}</pre></details>"
+    plain = f"{table}\n\n{verdict.text}" if verdict.text else table
     return {"text/html": html, "text/plain": plain}
 
 

@@ -7,6 +7,10 @@ from lab_kit.core.units import ms
 from lab_kit.measure.percentiles import can_show, percentile
 
 NEVER = math.inf
+ENOUGH_FOR_P95 = 20
+"""With fewer, a mark at the 95th percentile is a mark at the latest point."""
+VOID = "Void: the generator was the bottleneck. Lower the rate and run again."
+"""What is first to be said of a run whose figures are not the server's."""
 
 
 def late(delays_s: Sequence[float | None]) -> list[float]:
@@ -20,6 +24,11 @@ def percentile_ms(delays_s: Sequence[float], share: float) -> str:
         return "-"
     value = percentile(delays_s, share)
     return "never" if value == NEVER else f"{ms(value):.0f}"
+
+
+def marked_shares(samples: int) -> tuple[float, ...]:
+    """The percentiles that are marked in a picture of so many samples."""
+    return (0.5, 0.95) if samples >= ENOUGH_FOR_P95 else (0.5,)
 
 
 def standing(samples: int, share: float = 0.95) -> str:

@@ -54,9 +54,13 @@ def series_colors(count: int | None = None) -> tuple[str, ...]:
 
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Arial, sans-serif"
-TITLE_PX = 15
+TITLE_PX = 16
+TOTAL_PX = 15
+VERDICT_PX = 13.5
+VALUE_PX = 12.5
 LABEL_PX = 12
 SMALL_PX = 11
+MARGIN_PX = 24
 
 WIDTH_PX = 760
 """Fits JupyterLab's notebook column beside an open side bar at 1280 px."""
@@ -71,11 +75,16 @@ FRESHNESS_COLOR = COMPUTE
 PAPER = "#ffffff"
 INK = "#16191d"
 FAINT_INK = "#565d66"
+AXIS = "#8a929c"
 GRID = "#e4e7eb"
+OVER = "#fdf1f2"
+"""The ground beyond a limit."""
 PAPER_ON_DARK = "#16181d"
 INK_ON_DARK = "#e9ecef"
 FAINT_INK_ON_DARK = "#a5adb8"
+AXIS_ON_DARK = "#6b7480"
 GRID_ON_DARK = "#2b3038"
+OVER_ON_DARK = "#261a1f"
 
 ON_DARK = {
     SILENCE: "#f5d162",
@@ -90,7 +99,9 @@ ON_DARK = {
     BUDGET_COLOR: BUDGET_COLOR_ON_DARK,
     INK: INK_ON_DARK,
     FAINT_INK: FAINT_INK_ON_DARK,
+    AXIS: AXIS_ON_DARK,
     GRID: GRID_ON_DARK,
+    OVER: OVER_ON_DARK,
     PAPER: PAPER_ON_DARK,
 }
 """What each color is on a dark page. A mark has a contrast of 3:1 with its paper, a text one of
@@ -103,6 +114,6 @@ INTERIM_STYLE = FINAL_STYLE + ";opacity:.6"
 """Text that may change is grey: the same ink, thinner, so that it works on a dark page too."""
 
 
-def budget_label(zero: str) -> str:
-    """The words beside the 300 ms line; it means nothing without the interval it is drawn for."""
-    return f"{ms(BUDGET_S):.0f} ms after {zero}"
+def limit_label(start: str, end: str) -> str:
+    """The words of the 300 ms line; it means nothing without the interval it is drawn for."""
+    return f"limit {ms(BUDGET_S):.0f} ms: {start} → {end}"

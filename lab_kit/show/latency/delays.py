@@ -1,7 +1,7 @@
-"""Delays of many utterances: one point each, and their percentiles.
+"""Delays of many utterances: one dot each, stacked, and their percentiles.
 
-Each row is another interval, so each says from when until when it runs. The limit of 300 ms is the
-final delay's, and crosses that row only.
+Each interval has its own plot, so each says from when until when it runs. The limit of 300 ms is
+the final delay's, which has a card of its own.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,25 @@ from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.measure.calls import freshness_s, rtf, utterance_delays
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.figures import NEVER, late, percentile_ms, standing
-from lab_kit.show.draw.svg import BUDGET, FAINT, INK, Scale, Svg
+from lab_kit.show.draw.axes import axis_below
+from lab_kit.show.draw.display import columns, show_drawing, show_picture
+from lab_kit.show.draw.figures import NEVER, late, marked_shares, percentile_ms, standing
+from lab_kit.show.draw.inks import BUDGET, INK
+from lab_kit.show.draw.labels import Place, put
+from lab_kit.show.draw.limits import FLAG_PX, limit_upright
+from lab_kit.show.draw.room import Point
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Sign, Verdict
 
-_LEFT_PX = 206
-_RIGHT_PX = theme.WIDTH_PX - 84
-_ROW_PX = 58
-_TOP_PX = 92
+_RIGHT_PX = theme.WIDTH_PX - theme.MARGIN_PX
+_NEVER_PX = 80
+"""Room behind the axis for what never came."""
+_STACK_PX, _DOT_PX, _STEP_PX = 56, 3.3, 7
+_POINTERS_PX = 40
+_HEAD_PX, _TOP_PX = 16, 8
 FINAL = 0
 """The row of the final delay: the one that has a limit."""
-_ENOUGH_FOR_P95 = 20
-"""With fewer, a line at the 95th percentile is a line at the latest point."""
-_LANES = 5
-"""Neighbouring points of a row are drawn on different heights, so that none hides another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +55,29 @@ def delays(calls: StreamCall | Sequence[StreamCall]) -> None:
         ValueError: no utterance whose times are known.
     """
     several = [calls] if isinstance(calls, StreamCall) else list(calls)
-    show_drawing(draw_delays(several), tabulate(several), delay_verdict(delay_rows(several)))
+    rows = delay_rows(several)
+    finals = rows[FINAL].delays_s
+    sign = Sign.INSIDE if max(finals) <= BUDGET_S else Sign.OVER
+    show_picture(draw_delays(several), Verdict(delay_verdict(rows), sign))
+    show_drawing(draw_other_delays(several), tabulate(several), Verdict(others_verdict(rows)))
 
 
 def delay_verdict(rows: Sequence[Row]) -> str:
     """How many finals were within 300 ms, in a sentence."""
     finals = rows[FINAL].delays_s
-    within = sum(delay <= BUDGET_S for delay in finals)
+    inside = sum(delay <= BUDGET_S for delay in finals)
     return (
-        f"{within} of {len(finals)} finals came within {ms(BUDGET_S):.0f} ms of the speaker's end; "
-        f"p50 {percentile_ms(finals, 0.5)} ms, p95 {percentile_ms(finals, 0.95)} ms"
-        f"{' (too few to prove it)' if standing(rows[FINAL].samples) else ''}."
+        f"{inside} of {len(finals)} finals came within {ms(BUDGET_S):.0f} ms of the speaker's end; "
+        f"{', '.join(_marks_of(rows[FINAL]))}."
+    )
+
+
+def others_verdict(rows: Sequence[Row]) -> str:
+    """The medians of what has no limit, in a sentence."""
+    first, right, age = (percentile_ms(row.delays_s, 0.5) for row in rows[FINAL + 1 :])
+    return (
+        f"In the median the first text came after {first} ms and its first right word after "
+        f"{right} ms; the newest result was {age} ms old."
     )
 
 
@@ -89,22 +106,57 @@ def delay_rows(calls: Sequence[StreamCall]) -> list[Row]:
     ]
 
 
-def draw_delays(calls: Sequence[StreamCall]) -> str:
-    """The picture as SVG: a row of points a metric, with p50, and p95 where there are enough."""
-    rows = delay_rows(calls)
-    bottom = _TOP_PX + _ROW_PX * len(rows)
-    svg = Svg(bottom + 48, "Delays of every utterance")
-    scale = Scale(0, _highest_ms(rows) * 1.06, _LEFT_PX, _RIGHT_PX)
-    devices = " / ".join(dict.fromkeys(call.device for call in calls))
-    count = f"{rows[0].samples} utterance{'s' if rows[0].samples != 1 else ''}"
-    svg.text((22, 28), "How long people wait", size_px=theme.TITLE_PX, bold=True)
-    svg.text((22, 46), f"{count} · {devices}", role=FAINT)
-    svg.axis_below(scale, _TOP_PX, bottom, "milliseconds; | is p50 and ‖ is p95 of the row")
-    line = f"limit {ms(BUDGET_S):.0f} ms: speaker stops → last final"
-    svg.budget_upright(scale.px(ms(BUDGET_S)), _TOP_PX, _TOP_PX + _ROW_PX - 4, line)
+def draw_delays(calls: Sequence[StreamCall]) -> Svg:
+    """The final delay of every utterance: a dot each, a triangle beyond the limit."""
+    row = delay_rows(calls)[FINAL]
+    base = FLAG_PX + 6 + _STACK_PX
+    bottom = base + _POINTERS_PX
+    svg = Svg(
+        bottom + 38,
+        "How long after the speaker stops is the final text there?",
+        "A dot for each utterance by its final delay.",
+        [*_conditions(calls, row), "● one utterance", "▲ one beyond the limit"],
+    )
+    came = [ms(delay) for delay in row.delays_s if delay != NEVER]
+    high = max([ms(BUDGET_S) * 1.7, *(delay * 1.06 for delay in came)])
+    scale = Scale(0, high, theme.MARGIN_PX, _RIGHT_PX - (_NEVER_PX if NEVER in row.delays_s else 0))
+    axis_below(svg, scale, FLAG_PX, bottom, f"milliseconds: {row.interval}")
+    svg.grid((scale.low_px, base), (scale.high_px, base), is_zero=True)
+    stacked = _stacked(came, scale, base)
+    is_late = [delay > ms(BUDGET_S) for delay in came]
+    inside = [at for at, late_one in zip(stacked, is_late, strict=True) if not late_one]
+    svg.points(inside, theme.COMPUTE, _DOT_PX)
+    svg.triangles(at for at, late_one in zip(stacked, is_late, strict=True) if late_one)
+    line = theme.limit_label("speaker stops", "last final")
+    limit_upright(svg, scale.px(ms(BUDGET_S)), FLAG_PX, bottom, scale.high_px, line)
+    _pointers(svg, row, scale, base)
+    return svg
+
+
+def draw_other_delays(calls: Sequence[StreamCall]) -> Svg:
+    """The intervals that have no limit, each on the same scale in a plot of its own."""
+    rows = delay_rows(calls)[FINAL + 1 :]
+    height = _HEAD_PX + _STACK_PX + _POINTERS_PX
+    bottom = _TOP_PX + height * len(rows)
+    svg = Svg(
+        bottom + 38,
+        "When does text appear, and how old is it?",
+        f"A dot for each utterance: {'; '.join(row.interval for row in rows)}.",
+        _conditions(calls, rows[0]),
+    )
+    came = [ms(delay) for row in rows for delay in row.delays_s if delay != NEVER]
+    has_never = any(NEVER in row.delays_s for row in rows)
+    right = _RIGHT_PX - (_NEVER_PX if has_never else 0)
+    scale = Scale(0, max([100.0, *came]) * 1.06, theme.MARGIN_PX, right)
+    axis_below(svg, scale, 4, bottom, "milliseconds")
     for index, row in enumerate(rows):
-        _row(svg, row, scale, _TOP_PX + _ROW_PX * index)
-    return svg.render()
+        base = _TOP_PX + height * index + _HEAD_PX + _STACK_PX
+        svg.text((theme.MARGIN_PX, base - _STACK_PX - 2), row.interval, size_px=theme.VALUE_PX)
+        svg.grid((scale.low_px, base), (scale.high_px, base), is_zero=True)
+        seen = [ms(delay) for delay in row.delays_s if delay != NEVER]
+        svg.points(_stacked(seen, scale, base), theme.FRESHNESS_COLOR, _DOT_PX)
+        _pointers(svg, row, scale, base)
+    return svg
 
 
 def tabulate(calls: Sequence[StreamCall]) -> str:
@@ -131,33 +183,51 @@ def _line(row: Row, *, has_limit: bool) -> tuple[str, str, str, str, str, str]:
     return row.name, row.interval, p50, p95, share, standing(row.samples)
 
 
-def _highest_ms(rows: Sequence[Row]) -> float:
-    came = [ms(delay) for row in rows for delay in row.delays_s if delay != NEVER]
-    return max([ms(BUDGET_S) * 1.2, *came])
+def _conditions(calls: Sequence[StreamCall], row: Row) -> list[str]:
+    count = f"{row.samples} utterance{'s' if row.samples != 1 else ''}"
+    return [count, *dict.fromkeys(call.device for call in calls)]
 
 
-def _row(svg: Svg, row: Row, scale: Scale, top: float) -> None:
-    middle = top + _ROW_PX / 2
-    svg.text((22, middle - 1), row.name, bold=True)
-    svg.text((22, middle + 14), row.interval, role=FAINT, size_px=theme.SMALL_PX)
-    many = len(row.delays_s) > 2 * row.samples
-    came = [delay for delay in row.delays_s if delay != NEVER]
-    where = [(scale.px(ms(d)), middle + 5 * (n % _LANES - 2)) for n, d in enumerate(came)]
-    svg.points(where, theme.FRESHNESS_COLOR, 2.5 if many else 4, 0.6 if many else 0.9)
-    never = len(row.delays_s) - len(came)
-    _mark(svg, row, scale, 0.5, (0,), top)
-    if row.samples >= _ENOUGH_FOR_P95:
-        _mark(svg, row, scale, 0.95, (-1.5, 1.5), top)
-    if never:
-        svg.text((_RIGHT_PX + 6, middle + 4), f"{never} never", role=BUDGET, bold=True)
+def _stacked(values_ms: Sequence[float], scale: Scale, base: float) -> list[Point]:
+    """Dots on a base line: how many lie on one another is how many there were."""
+    heights: dict[int, int] = {}
+    cells = [round(scale.px(value) / _STEP_PX) for value in values_ms]
+    most = max((cells.count(cell) for cell in set(cells)), default=1)
+    step = min(_STEP_PX, (_STACK_PX - 2 * _DOT_PX) / most)
+    where: list[Point] = []
+    for cell in cells:
+        where.append((cell * _STEP_PX, base - _DOT_PX - 1 - step * heights.get(cell, 0)))
+        heights[cell] = heights.get(cell, 0) + 1
+    return where
 
 
-def _mark(
-    svg: Svg, row: Row, scale: Scale, share: float, offsets: Sequence[float], top: float
-) -> None:
-    """A percentile as a line, or two close ones, across the row."""
-    if not row.delays_s or (value := percentile(row.delays_s, share)) == NEVER:
+def _marks_of(row: Row) -> list[str]:
+    """The percentiles that are marked, each with its value and how sure it is."""
+    told = []
+    for share in marked_shares(row.samples):
+        note = f" {standing(row.samples, share)}" if share > 0.5 else ""
+        told.append(f"p{share * 100:g} {percentile_ms(row.delays_s, share)} ms{note}".rstrip())
+    return told
+
+
+def _pointers(svg: Svg, row: Row, scale: Scale, base: float) -> None:
+    """Percentiles beneath the base line, and how many never came behind it."""
+    if not row.delays_s:
         return
-    for offset in offsets:
-        x = scale.px(ms(value)) + offset
-        svg.rule((x, top + 8), (x, top + _ROW_PX - 8), INK, 1.5)
+    for share, told in zip(marked_shares(row.samples), _marks_of(row), strict=False):
+        value = percentile(row.delays_s, share)
+        if value == NEVER:
+            continue
+        x = scale.px(ms(value))
+        svg.rule((x, base + 2), (x, base + 10), INK, 1.5)
+        rows = (base + 14, base + 28)
+        places = [
+            Place((x + side * 6, y), anchor)
+            for y in rows
+            for side, anchor in ((1, "start"), (-1, "end"))
+        ]
+        put(svg, told, places, size_px=theme.SMALL_PX, bold=True)
+    never = row.delays_s.count(NEVER)
+    if never:
+        where = (scale.high_px + 8, base - 4)
+        svg.text(where, f"△ {never} never", role=BUDGET, bold=True)

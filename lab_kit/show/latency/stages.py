@@ -12,9 +12,13 @@ from lab_kit.measure.calls import (
     QUEUE_WAIT,
 )
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
-from lab_kit.show.draw.svg import FAINT, Scale, Svg
+from lab_kit.show.draw.labels import name_mark
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.stream.stages import RULES, Stage
 
 COLORS = {
@@ -28,24 +32,47 @@ COLORS = {
 }
 """The waterfall's colors: the same work under the pipeline's own names. What has no work of its own
 there, the turn, takes the color of what is no work here, the way to the server."""
-_LEFT_PX, _RIGHT_PX = 118, theme.WIDTH_PX - 30
-_TOP_PX, _LANE_PX, _BAR_PX = 64, 34, 20
+_LEFT_PX, _RIGHT_PX = 118, theme.WIDTH_PX - theme.MARGIN_PX
+_TOP_PX, _LANE_PX, _BAR_PX = 4, 34, 18
 _THINNEST_PX = 0.6
 
 
 def stages(trace: Trace, title: str = "One stream, stage by stage") -> None:
     """Draw a stream's spans, a lane a stage, and list what the stages took."""
-    show_drawing(draw_stages(trace, title), tabulate_stages(trace))
+    show_drawing(draw_stages(trace, title), tabulate_stages(trace), stages_verdict(trace))
 
 
-def draw_stages(trace: Trace, title: str) -> str:
-    """The picture as SVG."""
+def stages_verdict(trace: Trace) -> Verdict:
+    """Which stage took longest at once, and how often one took more than its budget."""
+    lengths_s = {stage: trace.lengths_s(stage) for stage in RULES}
+    ran = {stage: max(each) for stage, each in lengths_s.items() if each}
+    if not ran:
+        return Verdict("No stage did anything in this stream.", Sign.UNSAID)
+    longest = max(ran, key=lambda stage: ran[stage])
+    over = {
+        stage.value: count
+        for stage, rule in RULES.items()
+        if (count := sum(length_s > rule.budget_s for length_s in lengths_s[stage]))
+    }
+    told = f"The longest piece of work is one of {longest.value}: {ms(ran[longest]):.0f} ms. "
+    if not over:
+        return Verdict(f"{told}Every stage kept to its own budget.", Sign.INSIDE)
+    times = ", ".join(f"{name} {count}x" for name, count in over.items())
+    return Verdict(f"{told}Over their own budgets: {times}.", Sign.OVER)
+
+
+def draw_stages(trace: Trace, title: str) -> Svg:
+    """The picture; the longest piece of work has its length beside it."""
     bottom = _TOP_PX + _LANE_PX * len(RULES)
-    svg = Svg(bottom + 50, title)
-    svg.text((22, 28), title, size_px=theme.TITLE_PX, bold=True)
-    svg.text((22, 46), f"trace {trace.trace_id}", role=FAINT)
-    across = Scale(0, max(trace.root.length_s, 0.1), _LEFT_PX, _RIGHT_PX)
-    svg.axis_below(across, _TOP_PX, bottom, "seconds since the stream was opened")
+    svg = Svg(
+        bottom + 40,
+        "Which stage worked when, and which took longest?",
+        f"{title}: a lane for each stage, a bar for each piece of its work.",
+        [title, f"trace {trace.trace_id}"],
+    )
+    ends_s = [span.end_s - trace.root.start_s for span in trace.spans]
+    across = Scale(0, max([0.1, *ends_s]), _LEFT_PX, _RIGHT_PX)
+    axis_below(svg, across, _TOP_PX, bottom, "seconds since the stream was opened")
     for lane, stage in enumerate(RULES):
         top = _TOP_PX + lane * _LANE_PX + (_LANE_PX - _BAR_PX) / 2
         svg.text((_LEFT_PX - 8, top + _BAR_PX - 5), stage.value, anchor="end")
@@ -54,7 +81,13 @@ def draw_stages(trace: Trace, title: str) -> str:
             width = max(_THINNEST_PX, across.px(span.length_s) - across.px(0))
             told = f"{stage.value}: {ms(span.length_s):.1f} ms"
             svg.bar(left, top, width, _BAR_PX, COLORS[stage], told)
-    return svg.render()
+    if spans := [span for stage in RULES for span in trace.named(stage)]:
+        longest = max(spans, key=lambda span: span.length_s)
+        lane = next(at for at, stage in enumerate(RULES) if stage.value == longest.name)
+        right = across.px(longest.start_s + longest.length_s - trace.root.start_s)
+        middle = _TOP_PX + (lane + 0.5) * _LANE_PX
+        name_mark(svg, (right, middle), f"{ms(longest.length_s):.0f} ms")
+    return svg
 
 
 def tabulate_stages(trace: Trace) -> str:

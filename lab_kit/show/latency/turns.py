@@ -4,13 +4,18 @@ from collections.abc import Sequence
 
 from lab_kit.experiments.load import ClosedLoopRun
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
-from lab_kit.show.draw.svg import FAINT, Scale, Svg
+from lab_kit.show.draw.inks import FAINT
+from lab_kit.show.draw.room import shortened
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Verdict
 
-_LEFT_PX = 150
-_RIGHT_PX = theme.WIDTH_PX - 30
-_TOP_PX = 64
+_LEFT_PX = 170
+_RIGHT_PX = theme.WIDTH_PX - theme.MARGIN_PX
+_TOP_PX = 6
 _CORES_PX = 64
 _LANE_PX = 9
 _GAP_PX = 40
@@ -25,26 +30,37 @@ def turns(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> None:
     Raises:
         ValueError: not one label each.
     """
-    show_drawing(draw_turns(runs, labels), tabulate(runs, labels))
+    verdict = Verdict(turns_verdict(runs, labels))
+    show_drawing(draw_turns(runs, labels), tabulate(runs, labels), verdict)
 
 
-def draw_turns(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> str:
-    """The picture as SVG, all runs on one time axis."""
+def turns_verdict(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> str:
+    """What got done with how much of the cores, run by run, in a sentence."""
+    told = [
+        f"{label}: {run.audio_per_s:.0f} s of audio a second with {run.busy.share:.0%} of the cores"
+        for run, label in zip(runs, labels, strict=True)
+    ]
+    return f"{'; '.join(told)}."
+
+
+def draw_turns(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> Svg:
+    """The picture, all runs on one time axis."""
     heights = [_CORES_PX + _LANE_PX * len(run.calls) + _GAP_PX for run in runs]
     bottom = _TOP_PX + sum(heights) - _GAP_PX + 8
-    svg = Svg(bottom + 46, "Requests and busy cores over time")
+    svg = Svg(
+        bottom + 40,
+        "Do the cores have work while requests wait?",
+        "For each run the busy cores over time, and beneath them a bar for each request.",
+        [runs[0].calls[0].device],
+    )
     longest_s = max(run.wall_s for run in runs)
     scale = Scale(0, longest_s * 1.02, _LEFT_PX, _RIGHT_PX)
-    svg.text((22, 28), "Requests, and the cores they kept busy", size_px=theme.TITLE_PX, bold=True)
-    svg.text((22, 46), runs[0].calls[0].device, role=FAINT)
-    named = [("cores busy", theme.QUEUE), ("a request, from sent to answered", theme.COMPUTE)]
-    svg.legend(named, 46, left=_RIGHT_PX - 330)
-    svg.axis_below(scale, _TOP_PX, bottom, "seconds since the first request")
+    axis_below(svg, scale, _TOP_PX, bottom, "seconds since the first request")
     top = float(_TOP_PX)
     for run, label, height in zip(runs, labels, heights, strict=True):
         _run(svg, run, label, scale, top)
         top += height
-    return svg.render()
+    return svg
 
 
 def tabulate(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> str:
@@ -67,14 +83,20 @@ def tabulate(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> str:
 
 
 def _run(svg: Svg, run: ClosedLoopRun, label: str, scale: Scale, top: float) -> None:
-    svg.text((22, top + 16), label, bold=True)
-    svg.text((22, top + 32), f"{run.busy.share:.0%} of {run.busy.available} cores", role=FAINT)
+    svg.text(
+        (theme.MARGIN_PX, top + 16), shortened(label, 118, theme.LABEL_PX, bold=True), bold=True
+    )
+    svg.text((theme.MARGIN_PX, top + 32), "busy cores", role=FAINT)
+    lanes = top + _CORES_PX + 9
+    svg.text((theme.MARGIN_PX, lanes), "requests,", role=FAINT)
+    svg.text((theme.MARGIN_PX, lanes + 15), "sent → answered", role=FAINT)
     cores = Scale(0, run.busy.available, top + _CORES_PX - 6, top + 4)
     for count in (0, run.busy.available):
         y = cores.px(count)
         svg.rule((_LEFT_PX, y), (_RIGHT_PX, y), FAINT, 0.5)
-        told = f"{count} cores"
-        svg.text((_LEFT_PX - 6, y + 4), told, role=FAINT, size_px=theme.SMALL_PX, anchor="end")
+        svg.text(
+            (_LEFT_PX - 7, y + 4), f"{count}", role=FAINT, size_px=theme.SMALL_PX, anchor="end"
+        )
     # a step: each sample holds from the one before it
     steps = [(0.0, 0.0)]
     for time_s, busy in zip(run.busy.times_s, run.busy.cores, strict=True):

@@ -1,11 +1,9 @@
 """Waterfalls: one bar a result, cut into the stages in which its time went.
 
-The stages of a bar are consecutive and the numbers beneath are differences of rounded borders,
-so bar and table add up to the total exactly. Work that ran while the caller waited for
-something else anyway is hatched beneath the bar: it is real, and it is not in the sum.
+The stages of a bar are consecutive and the table's numbers are differences of rounded borders, so
+they add up to the total exactly.
 """
 
-import math
 from collections.abc import Sequence
 
 from lab_kit.core.call_record import RequestCall, Spoken, StageSpan, StreamCall, Waterfall
@@ -14,20 +12,10 @@ from lab_kit.measure.calls import final_waterfall, request_waterfall, utterance_
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.svg import FAINT, INK, Scale, Svg, text_width_px
+from lab_kit.show.draw.verdict import Sign, Verdict, within
+from lab_kit.show.latency.waterfall_picture import clock_note, draw_waterfalls, is_clock_far_off
 
 Drawable = StreamCall | RequestCall | Waterfall
-
-_MARGIN_PX = 22
-_LABEL_COLUMN_PX = 176
-_BAR_PX = 30
-_HIDDEN_PX = 9
-_ROW_PX = 68
-_LEGEND_ROW_PX = 20
-_ROOM_FOR_TOTAL = 1.16
-"""The axis ends this far beyond the longest bar, so that its total fits behind it."""
-_ROOM_FOR_GUESS = 1.5
-"""A guess that is farther out than this stands at the edge."""
 
 
 def waterfall(call: Drawable, spoken: Spoken | None = None, guess: Guess | None = None) -> None:
@@ -42,8 +30,8 @@ def waterfall(call: Drawable, spoken: Spoken | None = None, guess: Guess | None 
     """
     ready = as_waterfall(call, spoken)
     drawing = draw_waterfalls([ready], [ready.title], _number(guess))
-    told = f"{waterfall_verdict(ready)}{_against(guess, ready)}"
-    show_drawing(drawing, tabulate(ready), told)
+    verdict = Verdict(waterfall_verdict(ready), _sign([ready]), _against(guess, ready))
+    show_drawing(drawing, tabulate(ready), verdict)
 
 
 def waterfalls(
@@ -63,8 +51,9 @@ def waterfalls(
     ready = [as_waterfall(call) for call in calls]
     names = list(labels) if labels is not None else [one.title for one in ready]
     drawing = draw_waterfalls(ready, names, _number(guess))
-    lines = [f"{name}: {waterfall_verdict(one)}" for one, name in zip(ready, names, strict=True)]
-    show_drawing(drawing, compare(ready, names), "\n".join(lines) + _against(guess, ready[-1]))
+    told = waterfalls_verdict(ready, names)
+    verdict = Verdict(told, _sign(ready), _against(guess, ready[-1]))
+    show_drawing(drawing, compare(ready, names), verdict)
 
 
 def waterfall_verdict(one: Waterfall) -> str:
@@ -72,10 +61,29 @@ def waterfall_verdict(one: Waterfall) -> str:
     total = _total_ms(one)
     left = ms(BUDGET_S) - total
     word = "left of" if left >= 0 else "over"
-    longest = max(one.stages, key=lambda stage: stage.length_s)
+    longest = _longest(one)
     return (
-        f"{total:.0f} ms after {one.zero}: {abs(left):.0f} ms {word} the {ms(BUDGET_S):.0f} ms. "
+        f"{total:,.0f} ms after {one.zero}: {abs(left):,.0f} ms {word} the {ms(BUDGET_S):.0f} ms. "
         f"The longest stage is {longest.name}, {longest.length_s / one.total_s:.0%}."
+        f"{_doubt([one])}"
+    )
+
+
+def waterfalls_verdict(several: Sequence[Waterfall], labels: Sequence[str]) -> str:
+    """How many were within 300 ms, each total, and the longest stages, in sentences."""
+    inside = sum(one.total_s <= BUDGET_S for one in several)
+    totals = [f"{name} {_total_ms(one):,.0f} ms" for one, name in zip(several, labels, strict=True)]
+    longest: dict[str, list[str]] = {}
+    for one, name in zip(several, labels, strict=True):
+        longest.setdefault(_longest(one).name, []).append(name)
+    stages = (
+        next(iter(longest))
+        if len(longest) == 1
+        else ", ".join(f"{stage} ({', '.join(names)})" for stage, names in longest.items())
+    )
+    return (
+        f"{inside} of {len(several)} within {ms(BUDGET_S):.0f} ms: {', '.join(totals)}. "
+        f"The longest stage is {stages}.{_doubt(several)}"
     )
 
 
@@ -92,39 +100,6 @@ def as_waterfall(call: Drawable, spoken: Spoken | None = None) -> Waterfall:
     return final_waterfall(call, spoken if spoken is not None else _last_heard(call))
 
 
-def draw_waterfalls(
-    drawn: Sequence[Waterfall], labels: Sequence[str], guess_ms: float | None = None
-) -> str:
-    """The picture as SVG; one bar each, on one scale, with the 300 ms line across.
-
-    Raises:
-        ValueError: nothing to draw, or not one label each.
-    """
-    if not drawn or len(drawn) != len(labels):
-        raise ValueError(f"{len(drawn)} waterfalls and {len(labels)} labels; one label each")
-    single = len(drawn) == 1
-    legend = _legend_rows(_legend_entries(drawn))
-    lanes = 38 if guess_ms is not None else 22
-    top = 62 + _LEGEND_ROW_PX * len(legend) + lanes
-    bottom = top + _ROW_PX * len(drawn) - (8 if single else 0)
-    svg = Svg(bottom + 48, f"Where the time went: {', '.join(labels)}")
-    scale = _scale(drawn, guess_ms, _MARGIN_PX if single else _LABEL_COLUMN_PX)
-    _heading(svg, drawn, labels)
-    _legend(svg, legend)
-    svg.axis_below(scale, top, bottom, f"milliseconds after {_zero(drawn)}")
-    for index, (one, label) in enumerate(zip(drawn, labels, strict=True)):
-        row_top = top + _ROW_PX * index + 12
-        if not single:
-            _row_label(svg, one, label, row_top)
-        _bar(svg, one, scale, row_top)
-    label_top = top - (16 if guess_ms is not None else 0)
-    svg.budget_upright(scale.px(ms(BUDGET_S)), label_top, bottom, theme.budget_label(_zero(drawn)))
-    if guess_ms is not None:
-        svg.guess_upright(scale, guess_ms, top - 4, bottom, away_from=ms(BUDGET_S))
-    _totals(svg, drawn, scale, top)
-    return svg.render()
-
-
 def tabulate(one: Waterfall) -> str:
     """The stages with their milliseconds and shares, which add up to the last line."""
     total = _total_ms(one)
@@ -133,7 +108,7 @@ def tabulate(one: Waterfall) -> str:
     for (name, length), (_, share) in zip(_lengths_ms(one), shares, strict=True):
         rows.append((name, f"{length:.1f}", f"{share:.1f} %"))
     rows.append(("total", f"{total:.1f}", "100.0 %"))
-    notes = [f"{one.title}; 0 ms is when {one.zero}; {one.device}; {_clock(one)}"]
+    notes = [f"{one.title}; 0 ms is when {one.zero}; {one.device}; {clock_note(one)}"]
     notes += [_hidden_note(stage) for stage in one.hidden]
     return "\n".join([columns(rows), "", *notes])
 
@@ -164,104 +139,21 @@ def _last_heard(call: StreamCall) -> Spoken:
     return heard[-1]
 
 
-def _scale(drawn: Sequence[Waterfall], guess_ms: float | None, left_px: float) -> Scale:
-    longest = max(ms(BUDGET_S), *(ms(one.total_s) for one in drawn))
-    high = max(longest * _ROOM_FOR_TOTAL, min(guess_ms or 0, longest * _ROOM_FOR_GUESS))
-    earliest = min(0.0, *(ms(s.start_s) for one in drawn for s in (*one.stages, *one.hidden)))
-    return Scale(earliest, high, left_px, theme.WIDTH_PX - _MARGIN_PX)
+def _sign(several: Sequence[Waterfall]) -> Sign:
+    return within(max(one.total_s for one in several), BUDGET_S)
 
 
-def _heading(svg: Svg, drawn: Sequence[Waterfall], labels: Sequence[str]) -> None:
-    name = f": {labels[0]}" if len(drawn) == 1 else ""
-    svg.text((_MARGIN_PX, 28), f"Where the time went{name}", size_px=theme.TITLE_PX, bold=True)
-    told = list(dict.fromkeys(one.device for one in drawn))
-    if len(drawn) == 1:
-        told.append(_clock(drawn[0]))
-    svg.text((_MARGIN_PX, 46), " · ".join(told), role=FAINT)
+def _longest(one: Waterfall) -> StageSpan:
+    return max(one.stages, key=lambda stage: stage.length_s)
 
 
-def _legend_entries(drawn: Sequence[Waterfall]) -> list[tuple[str, str]]:
-    """Stage and its words; with the milliseconds where there is one bar to read them from."""
-    if len(drawn) == 1:
-        return [(name, f"{name} {length:.1f} ms") for name, length in _lengths_ms(drawn[0])]
-    used = {name for one in drawn for name in _names(one)}
-    return [(name, name) for name in theme.STAGE_COLORS if name in used]
-
-
-def _legend_rows(entries: list[tuple[str, str]]) -> list[list[tuple[str, str, float]]]:
-    """Entries with their left edges, in as few rows as fit, about as many in each."""
-    widths = [28 + text_width_px(words, theme.SMALL_PX) for _, words in entries]
-    count = math.ceil(sum(widths) / (theme.WIDTH_PX - _MARGIN_PX))
-    each = math.ceil(len(entries) / count)
-    rows: list[list[tuple[str, str, float]]] = []
-    for index, (stage, words) in enumerate(entries):
-        if index % each == 0:
-            rows.append([])
-        left = _MARGIN_PX + sum(widths[index - index % each : index])
-        rows[-1].append((stage, words, left))
-    return rows
-
-
-def _legend(svg: Svg, rows: list[list[tuple[str, str, float]]]) -> None:
-    for index, row in enumerate(rows):
-        base = 70 + _LEGEND_ROW_PX * index
-        for stage, words, left in row:
-            svg.bar(left, base - 10, 12, 12, theme.STAGE_COLORS[stage], stage)
-            svg.text((left + 17, base), words, size_px=theme.SMALL_PX)
-
-
-def _row_label(svg: Svg, one: Waterfall, label: str, top: float) -> None:
-    most = int((_LABEL_COLUMN_PX - _MARGIN_PX - 10) / text_width_px("x", theme.LABEL_PX))
-    short = label if len(label) <= most else label[: most - 1] + "…"
-    svg.text((_MARGIN_PX, top + 19), short, bold=True)
-    svg.text((_MARGIN_PX, top + 34), _clock(one), role=FAINT)
-
-
-def _bar(svg: Svg, one: Waterfall, scale: Scale, top: float) -> None:
-    for stage in one.stages:
-        left, width = _span_px(stage, scale)
-        told = f"{stage.name}: {ms(stage.length_s):.1f} ms"
-        svg.bar(left, top, width, _BAR_PX, theme.STAGE_COLORS[stage.name], told)
-        middle = _label_middle(stage.name, left, left + width, scale.px(ms(BUDGET_S)))
-        if middle is not None:
-            color = theme.STAGE_TEXT_COLORS[stage.name]
-            svg.text((middle, top + 19), stage.name, anchor="middle", color=color)
-    for stage in one.hidden:
-        _hidden_bar(svg, stage, scale, top + _BAR_PX + 3)
-
-
-def _label_middle(name: str, left: float, right: float, line: float) -> float | None:
-    """Where a name fits into its bar without the 300 ms line through it; None if nowhere."""
-    needed = text_width_px(name, theme.LABEL_PX) + 10
-    parts = [(left, right)] if not left < line < right else [(left, line), (line, right)]
-    middle = (left + right) / 2
-    if abs(middle - line) > needed / 2 and right - left > needed:
-        return middle
-    start, end = max(parts, key=lambda part: part[1] - part[0])
-    return (start + end) / 2 if end - start > needed else None
-
-
-def _hidden_bar(svg: Svg, stage: StageSpan, scale: Scale, top: float) -> None:
-    """The bar, named on whichever side has room; the left, away from the 300 ms line, if both."""
-    left, width = _span_px(stage, scale)
-    color = theme.STAGE_COLORS[stage.name]
-    svg.hatched_bar(left, top, width, _HIDDEN_PX, color, _hidden_note(stage))
-    told = f"{stage.name} meanwhile: {ms(stage.length_s):.0f} ms"
-    fits_left = left - text_width_px(told, theme.SMALL_PX) - 6 > scale.low_px
-    where, anchor = (left - 6, "end") if fits_left else (left + width + 6, "start")
-    svg.text((where, top + 9), told, role=FAINT, size_px=theme.SMALL_PX, anchor=anchor)
-
-
-def _totals(svg: Svg, drawn: Sequence[Waterfall], scale: Scale, top: float) -> None:
-    for index, one in enumerate(drawn):
-        where = (scale.px(ms(one.total_s)) + 7, top + _ROW_PX * index + 12 + 19)
-        svg.text(where, f"{_total_ms(one):.1f} ms", role=INK, size_px=13, bold=True)
-
-
-def _span_px(stage: StageSpan, scale: Scale) -> tuple[float, float]:
-    """Left edge and width; a border may lie before the last one by the clock's error."""
-    left = scale.px(ms(stage.start_s))
-    return left, max(0.0, scale.px(ms(stage.end_s)) - left)
+def _doubt(several: Sequence[Waterfall]) -> str:
+    """What the clocks leave open, where that is much of a total."""
+    open_ms = [ms(one.clock_error_s) for one in several if is_clock_far_off(one)]
+    if not open_ms:
+        return ""
+    known = f"±\u00a0{max(open_ms):.0f}\u00a0ms"
+    return f" Where the network ends and the server begins is known to {known} only."
 
 
 def _lengths_ms(one: Waterfall) -> list[tuple[str, float]]:
@@ -285,14 +177,6 @@ def _names(one: Waterfall) -> list[str]:
     return [stage.name for stage in one.stages]
 
 
-def _clock(one: Waterfall) -> str:
-    return f"± {ms(one.clock_error_s):.1f} ms clock"
-
-
-def _zero(drawn: Sequence[Waterfall]) -> str:
-    return " / ".join(dict.fromkeys(one.zero for one in drawn))
-
-
 def _hidden_note(stage: StageSpan) -> str:
     return (
         f"{stage.name} ran from {ms(stage.start_s):.1f} to {ms(stage.end_s):.1f} ms meanwhile; "
@@ -305,4 +189,4 @@ def _number(guess: Guess | None) -> float | None:
 
 
 def _against(guess: Guess | None, one: Waterfall) -> str:
-    return "" if guess is None else f"\n{guess.against(_total_ms(one))}"
+    return "" if guess is None else guess.against(_total_ms(one))

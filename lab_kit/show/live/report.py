@@ -4,9 +4,13 @@ from html import escape
 
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, wrapped
 from lab_kit.show.draw.figures import NEVER, percentile_ms, standing
-from lab_kit.show.draw.svg import BUDGET, FAINT, Scale, Svg, text_width_px
+from lab_kit.show.draw.limits import limit_level
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.live.state import LiveState, Point, with_gaps
 
 SHOWN_S = 60.0
@@ -14,12 +18,23 @@ SHOWN_S = 60.0
 
 FRESHNESS_LABEL = "freshness: age of the newest result while someone speaks"
 
-_LEFT_PX, _RIGHT_PX = 62, theme.WIDTH_PX - 22
-_TOP_PX, _BOTTOM_PX = 112, 312
+_LEFT_PX, _RIGHT_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX
+_TOP_PX, _BOTTOM_PX = 26, 230
 
 
-def draw_report(state: LiveState, name: str, device: str) -> str:
-    """The points of the last `SHOWN_S` seconds as SVG, with the 300 ms line."""
+def report_verdict(state: LiveState) -> Verdict:
+    """How many finals were within 300 ms, in a sentence."""
+    finals = state.final_delays_s
+    if not finals:
+        return Verdict("No final came, so nothing can be said of its delay.", Sign.UNSAID)
+    inside = sum(delay_s <= BUDGET_S for delay_s in finals)
+    told = f"{inside} of {len(finals)} finals came within {ms(BUDGET_S):.0f} ms after {state.zero}"
+    sign = Sign.INSIDE if inside == len(finals) else Sign.OVER
+    return Verdict(f"{told}; p50 {percentile_ms(finals, 0.5)} ms.", sign)
+
+
+def draw_report(state: LiveState, name: str, device: str) -> Svg:
+    """The points of the last `SHOWN_S` seconds, with the 300 ms line."""
     end_s = max([1.0, *(point.at_s for point in [*state.freshness, *state.finals])])
     start_s = max(0.0, end_s - SHOWN_S)
     fresh = [point for point in state.freshness if point.at_s >= start_s]
@@ -27,18 +42,22 @@ def draw_report(state: LiveState, name: str, device: str) -> str:
     highest = max([2 * ms(BUDGET_S), *(ms(p.delay_s) for p in [*fresh, *finals])]) * 1.05
     across = Scale(start_s, end_s * 1.02, _LEFT_PX, _RIGHT_PX)
     up = Scale(0, highest, _BOTTOM_PX, _TOP_PX)
-    svg = Svg(_BOTTOM_PX + 48, f"Live: {name}")
-    _heading(svg, state, name, device, start_s)
-    svg.axis_below(across, _TOP_PX, _BOTTOM_PX, "seconds since the stream began")
-    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "ms")
+    svg = Svg(
+        _BOTTOM_PX + 40,
+        "How far did the text lag behind the voice?",
+        f"{name}: a dot for each age of the newest result, a diamond for each final.",
+        _notes(state, name, device, start_s),
+    )
+    axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "seconds since the stream began")
+    axis_left(svg, up, _LEFT_PX, _RIGHT_PX, "ms")
     for run in with_gaps(fresh):
         where = [_place(point, across, up) for point in run]
-        svg.polyline(where, theme.FRESHNESS_COLOR)
-        svg.points(where, theme.FRESHNESS_COLOR, 2.2)
-    line = theme.budget_label(state.zero)
-    svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX - 8, line)
+        svg.polyline(where, theme.FRESHNESS_COLOR, 1.5)
+    svg.points((_place(point, across, up) for point in fresh), theme.FRESHNESS_COLOR, 2.2)
     svg.diamonds([_place(point, across, up) for point in finals])
-    return svg.render()
+    line = theme.limit_label(state.zero.removeprefix("the "), "final")
+    limit_level(svg, up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX, line, is_tinted=False)
+    return svg
 
 
 def tabulate(state: LiveState, name: str, device: str) -> str:
@@ -87,18 +106,16 @@ def _so_far(delays_s: list[float]) -> str:
     return f"p50 {percentile_ms(delays_s, 0.5)} ms, p95 {percentile_ms(delays_s, 0.95)} ms"
 
 
-def _heading(svg: Svg, state: LiveState, name: str, device: str, start_s: float) -> None:
-    part = "" if start_s == 0 else f" · the last {SHOWN_S:.0f} s"
-    svg.text((22, 28), f"Live: {name}", size_px=theme.TITLE_PX, bold=True)
-    svg.text((22, 46), f"{device}{part}", role=FAINT)
-    svg.points([(28, 69)], theme.FRESHNESS_COLOR, 4)
-    svg.text((38, 73), FRESHNESS_LABEL)
-    diamond_x = 38 + text_width_px(FRESHNESS_LABEL, theme.LABEL_PX) + 14
-    svg.diamonds([(diamond_x, 69)])
-    svg.text((diamond_x + 10, 73), final_label(state))
+def _notes(state: LiveState, name: str, device: str, start_s: float) -> list[str]:
     never = state.final_delays_s.count(NEVER)
-    if never:
-        svg.text((_RIGHT_PX, 28), f"{never} finals never came", role=BUDGET, anchor="end")
+    return [
+        name,
+        device,
+        "" if start_s == 0 else f"the last {SHOWN_S:.0f} s",
+        f"● {FRESHNESS_LABEL}",
+        f"◆ {final_label(state)}",
+        f"{never} finals never came" if never else "",
+    ]
 
 
 def _place(point: Point, across: Scale, up: Scale) -> tuple[float, float]:

@@ -23,8 +23,10 @@ from lab_kit.core.profile import Profile, profile
 from lab_kit.datasets import Clip
 from lab_kit.models.device import usable_cores
 from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawing, table_bundle
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Verdict
 from lab_kit.show.live.browser_microphone import BrowserMicrophone
-from lab_kit.show.live.report import draw_report, tabulate
+from lab_kit.show.live.report import draw_report, report_verdict, tabulate
 from lab_kit.show.live.source import LiveSource
 from lab_kit.show.live.state import LiveState
 from lab_kit.show.live.view import WINDOW_S, LiveView
@@ -250,10 +252,10 @@ class LiveRun:
         if self.error is not None:
             raise self.error
 
-    def report(self) -> tuple[str, str]:
-        """The still picture as SVG, and the table as text."""
+    def report(self) -> tuple[Svg, str, Verdict]:
+        """The still picture, the table as text, and what came out."""
         told = self._state, self.name, self.device
-        return draw_report(*told), tabulate(*told)
+        return draw_report(*told), tabulate(*told), report_verdict(self._state)
 
     def _ipython_display_(self) -> None:
         """Nothing more to show when a cell ends with it: it has drawn itself."""
@@ -360,9 +362,9 @@ class WidgetScreen:
     def end(self, state: LiveState, error: BaseException | None) -> None:
         """The still picture takes the place of the moving one."""
         self._view.end(state, error)
-        svg, table = self._run.report()
-        self._picture.fill(picture_bundle(svg))
-        self._table.fill(table_bundle(table))
+        drawing, table, verdict = self._run.report()
+        self._picture.fill(picture_bundle(drawing, verdict))
+        self._table.fill(table_bundle(table, verdict))
 
 
 class _NoScreen:

@@ -155,7 +155,7 @@ def _figure(state: LiveState, window_s: float) -> go.Figure:
     )
     figure.add_vline(0, layer="below", line={"color": theme.GRID, "width": 2})
     _write_above(figure, _legend(state), 1.14, "left")
-    line = f"<b>╌╌ {theme.budget_label(state.zero)}</b>"
+    line = f"<b>╌╌ {theme.limit_label(state.zero.removeprefix('the '), 'final')}</b>"
     _write_above(figure, f'<span style="color:{theme.BUDGET_COLOR}">{line}</span>', 1.01, "right")
     return figure
 

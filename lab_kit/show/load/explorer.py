@@ -19,7 +19,7 @@ from lab_kit.engine.batching import Dynamic
 from lab_kit.experiments.load import Arrivals, OpenLoopRun, offer
 from lab_kit.show.draw.display import DisplayHandle, picture_bundle
 from lab_kit.show.live.run import can_click
-from lab_kit.show.load.frontier import draw_frontier, tabulate_frontier
+from lab_kit.show.load.frontier import draw_frontier, signed_verdict, tabulate_frontier
 
 FIRST = Dynamic(4, 0.02)
 MOST_MS, MOST_BATCH = 200, 16
@@ -126,7 +126,7 @@ class Explorer:
             return
         picture, table = self._handles
         if self.runs:
-            picture.fill(picture_bundle(draw_frontier(self.runs)))
+            picture.fill(picture_bundle(draw_frontier(self.runs), signed_verdict(self.runs)))
         told = [tabulate_frontier(self.runs)] if self.runs else []
         told += [f"not measured: {self.error}"] if self.error is not None else []
         table.fill({"text/plain": "\n".join(told)})

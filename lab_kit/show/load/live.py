@@ -29,9 +29,17 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawing, table_bundle
 from lab_kit.show.draw.figures import NEVER, percentile_ms
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Verdict
 from lab_kit.show.live.run import can_click
 from lab_kit.show.live.state import LiveState, Point
-from lab_kit.show.load.load import HIGHEST_MS, ZERO, draw_load, tabulate_load
+from lab_kit.show.load.load import (
+    HIGHEST_MS,
+    LIMIT,
+    draw_load,
+    load_verdict,
+    tabulate_load,
+)
 
 _DRAW_S = 0.25
 _HEIGHT_PX = 320
@@ -61,14 +69,14 @@ async def live_load(
         running = asyncio.wrap_future(thread.submit(asyncio.run, calling))
         if not can_click():
             run = await running
-            show_drawing(draw_load(run, title), tabulate_load([run]))
+            show_drawing(draw_load(run, title), tabulate_load([run]), load_verdict(run, title))
             return run
         screen = _Screen(title, bench.device, plan)
         while not running.done():
             screen.draw(*seen.now())
             await asyncio.wait({running}, timeout=_DRAW_S)
         run = running.result()
-    screen.end(draw_load(run, title), tabulate_load([run]))
+    screen.end(draw_load(run, title), tabulate_load([run]), load_verdict(run, title))
     return run
 
 
@@ -154,12 +162,12 @@ class _Screen:
             f" {refused} refused, {late} turns without a final</span>"
         )
 
-    def end(self, svg: str, table: str) -> None:
+    def end(self, drawing: Svg, table: str, verdict: Verdict) -> None:
         """The still picture takes the place of the moving one."""
         self._box.children = ()
         self._plot.close()
-        self._picture.fill(picture_bundle(svg))
-        self._table.fill(table_bundle(table))
+        self._picture.fill(picture_bundle(drawing, verdict))
+        self._table.fill(table_bundle(table, verdict))
 
 
 def _most(plan: CallPlan) -> int:
@@ -203,7 +211,7 @@ def _figure(title: str, device: str, plan: CallPlan) -> go.Figure:
     figure.add_hline(
         ms(BUDGET_S),
         line={"color": theme.BUDGET_COLOR, "dash": "dash", "width": theme.BUDGET_WIDTH_PX},
-        annotation_text=theme.budget_label(ZERO),
+        annotation_text=LIMIT,
         annotation_font_color=theme.BUDGET_COLOR,
     )
     return figure

@@ -6,24 +6,29 @@ system's account of cores and memory elsewhere.
 
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.load import DeviceRecord, OfferedRequest, OpenLoopRun, Source
-from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.figures import percentile_ms, standing
-from lab_kit.show.draw.svg import FAINT, Scale, Svg
-from lab_kit.show.load.frontier import HIGHEST_MS, ZERO
+from lab_kit.show.draw.figures import VOID, percentile_ms, standing
+from lab_kit.show.draw.limits import limit_level
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Sign, Verdict
+from lab_kit.show.load.frontier import HIGHEST_MS, LIMIT, ZERO
+from lab_kit.show.load.strips import LEFT_PX, RIGHT_PX, STRIP_PX, strip
 
-_LEFT_PX, _RIGHT_PX = 84, theme.WIDTH_PX - 30
-_TOP_PX, _BOTTOM_PX = 84, 264
-_STRIP_PX, _STRIP_GAP_PX = 46, 34
+_TOP_PX, _BOTTOM_PX = 26, 190
 _NEARLY_ALL = 0.95
 """A device that is busy for more of the time than this has no gaps worth speaking of."""
 
 
 def offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> None:
     """Draw each request's latency over the moment it was due, and the device beneath."""
-    drawing = draw_offered(run, device, title)
-    show_drawing(drawing, tabulate_offered(run, device), idle_verdict(run, device))
+    told = idle_verdict(run, device)
+    verdict = Verdict(told)
+    if run.generator_was_bottleneck:
+        verdict = Verdict(f"{VOID} {told}", Sign.UNSAID)
+    show_drawing(draw_offered(run, device, title), tabulate_offered(run, device), verdict)
 
 
 def idle_verdict(run: OpenLoopRun, device: DeviceRecord) -> str:
@@ -52,34 +57,42 @@ def _came_behind(request: OfferedRequest, run: OpenLoopRun) -> bool:
     )
 
 
-def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> str:
-    """The picture as SVG."""
+def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> Svg:
+    """The picture; what was never answered stands on its upper edge."""
     lines = strips(device)
-    bottom = _BOTTOM_PX + len(lines) * (_STRIP_PX + _STRIP_GAP_PX)
-    svg = Svg(bottom + 50, title)
-    svg.text((22, 28), title, size_px=theme.TITLE_PX, bold=True)
-    svg.text((22, 46), f"{device.device}; strip: {device.source}", role=FAINT)
-    across = Scale(0, run.arrivals.seconds, _LEFT_PX, _RIGHT_PX)
+    bottom = _BOTTOM_PX + len(lines) * STRIP_PX
+    refused = sum(request.error is not None for request in run.requests)
+    marks = ["● answered", "▲ beyond the limit"]
+    marks += [f"✕ {refused} never answered"] if refused else []
+    svg = Svg(
+        bottom + 40,
+        "Was the device idle while requests waited?",
+        f"{title}: a dot for each request by its latency, and the device beneath.",
+        [title, device.device, f"strip: {device.source}", *marks],
+    )
+    across = Scale(0, run.arrivals.seconds, LEFT_PX, RIGHT_PX)
     waits_ms = [min(ms(r.latency_s), HIGHEST_MS) for r in run.requests]
-    up = Scale(0, max(ms(BUDGET_S) * 1.4, max(waits_ms) * 1.05), _BOTTOM_PX, _TOP_PX)
-    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "latency ms")
+    came = [w for w, r in zip(waits_ms, run.requests, strict=True) if r.error is None]
+    highest = max([ms(BUDGET_S) * 1.4, *(wait_ms * 1.05 for wait_ms in came)])
+    up = Scale(0, highest, _BOTTOM_PX, _TOP_PX)
+    axis_left(svg, up, LEFT_PX, RIGHT_PX, f"ms from {ZERO} to the answer")
+    color = theme.NEUTRAL if run.generator_was_bottleneck else theme.COMPUTE
+    inside = []
     for request, wait_ms in zip(run.requests, waits_ms, strict=True):
-        place = (across.px((request.intended_ns - run.began_ns) / 1e9), up.px(wait_ms))
-        if request.error is None:
-            svg.points([place], theme.STAGE_COLORS[INFERENCE], radius_px=3, opacity=0.8)
+        x = across.px((request.intended_ns - run.began_ns) / 1e9)
+        if request.error is not None:
+            svg.crosses([(x, _TOP_PX)])
+        elif wait_ms > ms(BUDGET_S):
+            svg.triangles([(x, up.px(wait_ms))])
         else:
-            svg.diamonds([place], radius_px=5)
-    label = theme.budget_label(ZERO)
-    svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, 64, label)
-    top = float(_BOTTOM_PX + _STRIP_GAP_PX)
-    for name, most, line in lines:
-        scale = Scale(0, most, top + _STRIP_PX, top)
-        svg.text((_LEFT_PX, top - 6), name, role=FAINT, size_px=theme.SMALL_PX)
-        drawn = [(across.px(min(t, across.high)), scale.px(min(v, most))) for t, v in line]
-        svg.polyline(drawn, theme.STAGE_COLORS[QUEUE_WAIT])
-        top += _STRIP_PX + _STRIP_GAP_PX
-    svg.axis_below(across, _TOP_PX, bottom, "seconds since the plan began")
-    return svg.render()
+            inside.append((x, up.px(wait_ms)))
+    svg.points(inside, color, 3.3)
+    limit_level(svg, up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX, LIMIT)
+    for index, (name, most, line) in enumerate(lines):
+        drawn = [(min(t, across.high), min(v, most)) for t, v in line]
+        strip(svg, across, _BOTTOM_PX + index * STRIP_PX, name, most, drawn)
+    axis_below(svg, across, _TOP_PX, bottom, "seconds since the plan began")
+    return svg
 
 
 def tabulate_offered(run: OpenLoopRun, device: DeviceRecord) -> str:

@@ -28,7 +28,7 @@ from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.live.run import can_click, draw_period_s
-from lab_kit.show.load.frontier import ZERO
+from lab_kit.show.load.frontier import LIMIT
 from lab_kit.show.load.offered import offered, strips
 
 HIGHEST_MS = 1_500.0
@@ -150,7 +150,7 @@ def _figure(seconds: float, device: DeviceRecord, title: str) -> go.Figure:
         ms(BUDGET_S),
         line={"color": theme.BUDGET_COLOR, "dash": "dash", "width": theme.BUDGET_WIDTH_PX},
     )
-    line = f"<b>╌╌ {theme.budget_label(ZERO)}</b>"
+    line = f"<b>╌╌ {LIMIT}</b>"
     _write(figure, f'<span style="color:{theme.BUDGET_COLOR}">{line}</span>', 1, 1)
     return figure
 

@@ -9,10 +9,15 @@ from collections.abc import Mapping, Sequence
 from lab_kit.client import CacheFrame, CacheUse
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.svg import FAINT, Rectangle, Scale, Svg
+from lab_kit.show.draw.inks import FAINT
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Rectangle, Svg
+from lab_kit.show.draw.verdict import Verdict
 
-_LEFT_PX, _RIGHT_PX = 22, theme.WIDTH_PX - 22
-_TOP_PX, _ROW_PX, _BAR_PX = 84, 66, 26
+_LEFT_PX, _RIGHT_PX = theme.MARGIN_PX, theme.WIDTH_PX - theme.MARGIN_PX
+_TOP_PX, _ROW_PX, _BAR_PX = 18, 66, 26
+_LEAST_WIDE = 0.2
+"""A cache of few slots beside one of many is not drawn smaller than this."""
 _MOST_FRAMES = 40
 _LOOP_S = 8.0
 _FREE, _SHARED, _KEPT = 0, -1, -2
@@ -30,30 +35,38 @@ def cache(uses: Mapping[str, CacheUse]) -> None:
     empty = [name for name, use in uses.items() if not use.frames]
     if empty or not uses:
         raise ValueError(f"nothing happened in {empty or 'no cache'}; let a model decode first")
-    show_drawing(draw_cache(uses), tabulate_cache(uses))
+    show_drawing(draw_cache(uses), tabulate_cache(uses), Verdict(cache_verdict(uses)))
 
 
-def draw_cache(uses: Mapping[str, CacheUse]) -> str:
-    """The picture as SVG."""
-    svg = Svg(_TOP_PX + _ROW_PX * len(uses) + 8, f"Who holds the cache: {', '.join(uses)}")
-    svg.text((22, 28), "Who holds which slots of the cache", size_px=theme.TITLE_PX, bold=True)
-    what = "one color a sequence; pale is free, grey is kept for reuse, black is shared"
-    svg.text((22, 48), what, role=FAINT, size_px=theme.SMALL_PX)
+def cache_verdict(uses: Mapping[str, CacheUse]) -> str:
+    """What was reserved for nothing, in a sentence."""
+    told = ", ".join(f"{name} {use.waste:.0%}" for name, use in uses.items())
+    return f"Of the slots that were reserved, these held nothing: {told}."
+
+
+def draw_cache(uses: Mapping[str, CacheUse]) -> Svg:
+    """The picture; a cache is as wide as it has slots."""
+    svg = Svg(
+        _TOP_PX + _ROW_PX * len(uses) - 12,
+        "Who holds which slots of the cache?",
+        f"A moving row of slots each: {', '.join(uses)}.",
+        ["one color a sequence", "pale is free, grey is kept for reuse, black is shared"],
+    )
+    most = max(use.slots for use in uses.values())
     for row, (name, use) in enumerate(uses.items()):
         top = _TOP_PX + row * _ROW_PX
-        told = f"{name}: {use.waste:.0%} of what was reserved held nothing"
-        svg.text((_LEFT_PX, top - 6), told, bold=True)
-        scale = Scale(0, use.slots, _LEFT_PX, _RIGHT_PX)
+        svg.text((_LEFT_PX, top - 6), name, bold=True)
+        right = _LEFT_PX + (_RIGHT_PX - _LEFT_PX) * max(use.slots / most, _LEAST_WIDE)
+        scale = Scale(0, use.slots, _LEFT_PX, right)
         frames = _thinned(use.frames)
         pictures = [_slots(frame, scale, top) for frame in frames]
         still = max(range(len(frames)), key=lambda index: frames[index].reserved)
         svg.frames(pictures, still, _LOOP_S)
-        svg.text((_LEFT_PX, top + _BAR_PX + 16), "slot 0", role=FAINT, size_px=theme.SMALL_PX)
+        below = top + _BAR_PX + 16
+        svg.text((_LEFT_PX, below), "slot 0", role=FAINT, size_px=theme.SMALL_PX)
         last = f"slot {use.slots - 1}"
-        svg.text(
-            (_RIGHT_PX, top + _BAR_PX + 16), last, role=FAINT, size_px=theme.SMALL_PX, anchor="end"
-        )
-    return svg.render()
+        svg.text((right, below), last, role=FAINT, size_px=theme.SMALL_PX, anchor="end")
+    return svg
 
 
 def tabulate_cache(uses: Mapping[str, CacheUse]) -> str:

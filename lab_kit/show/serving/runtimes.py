@@ -1,23 +1,18 @@
 """The same weights in several runtimes: size, time and words in one row, so that none is alone."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lab_kit.measure.calls import INFERENCE, NETWORK_OUT, QUEUE_WAIT
-from lab_kit.show.draw import theme
+from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.svg import FAINT, Svg
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Verdict
 
 if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a drawing can do without
     from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
 
-    _Value = Callable[[RuntimeFigures], float]
-    _Text = Callable[[RuntimeFigures], str]
-
-_NAME_PX, _BAR_PX, _GAP_PX = 22, 120, 62
-_LEFT_PX = 206
-_TOP_PX, _ROW_PX, _HEIGHT_PX = 84, 30, 16
+_NAMES_PX = 170
 
 
 def runtimes(reports: "Sequence[RuntimeReport]") -> None:
@@ -28,7 +23,8 @@ def runtimes(reports: "Sequence[RuntimeReport]") -> None:
     """
     if not any(report.figures for report in reports):
         raise ValueError("no runtime ran; see why in each report's why_not")
-    show_drawing(draw_runtimes(reports), tabulate_runtimes(reports), fastest_verdict(reports))
+    verdict = Verdict(fastest_verdict(reports))
+    show_drawing(draw_runtimes(reports), tabulate_runtimes(reports), verdict)
 
 
 def fastest(reports: "Sequence[RuntimeReport]") -> "RuntimeReport":
@@ -56,25 +52,27 @@ def _p50_ms(report: "RuntimeReport") -> float:
     return report.figures.clip_ms_p50 if report.figures else math.inf
 
 
-def draw_runtimes(reports: "Sequence[RuntimeReport]") -> str:
-    """The picture as SVG; only those that ran are in it."""
+def draw_runtimes(reports: "Sequence[RuntimeReport]") -> Svg:
+    """The picture; only those that ran are in it, and the fastest stands out."""
     ran = [(report.name, report.figures) for report in reports if report.figures is not None]
-    svg = Svg(_TOP_PX + _ROW_PX * len(ran) + 16, "Size, time and errors of each runtime")
-    svg.text((_NAME_PX, 28), "The same weights", size_px=theme.TITLE_PX, bold=True)
-    for row, (name, _) in enumerate(ran):
-        svg.text((_NAME_PX, _TOP_PX + row * _ROW_PX + 13), name)
-    for column, (title, stage, value, told) in enumerate(_MEASURES):
-        left = _LEFT_PX + column * (_BAR_PX + _GAP_PX)
-        svg.text((left, _TOP_PX - 14), title, role=FAINT)
-        most = max(value(figures) for _, figures in ran) or 1.0
-        for row, (name, figures) in enumerate(ran):
-            top = _TOP_PX + row * _ROW_PX
-            width = max(_BAR_PX * value(figures) / most, 1.0)
-            label = told(figures)
-            color = theme.STAGE_COLORS[stage]
-            svg.bar(left, top, width, _HEIGHT_PX, color, f"{name}: {label}")
-            svg.text((left + width + 6, top + 13), label, size_px=theme.SMALL_PX)
-    return svg.render()
+    names, figures = [name for name, _ in ran], [figures for _, figures in ran]
+    sizes = [each.size_bytes / 1e6 for each in figures]
+    times_ms = [each.clip_ms_p50 for each in figures]
+    wrong = [None if each.wer_real is None else 100 * each.wer_real for each in figures]
+    quantities = [
+        Quantity("a clip, p50 ms", times_ms, [f"{time:,.0f}" for time in times_ms]),
+        Quantity("size, MB", sizes, [f"{size:.0f}" for size in sizes]),
+        Quantity("words wrong, real clips", wrong, [_percent(each.wer_real) for each in figures]),
+    ]
+    devices = dict.fromkeys(report.device for report in reports if report.figures)
+    svg = Svg(
+        height_of(len(ran), quantities),
+        "What do the same weights cost in each runtime?",
+        "For each runtime bars for its time, its size and its wrong words.",
+        list(devices),
+    )
+    compare_bars(svg, names, quantities, _NAMES_PX, names.index(fastest(reports).name))
+    return svg
 
 
 def tabulate_runtimes(reports: "Sequence[RuntimeReport]") -> str:
@@ -105,16 +103,3 @@ def _row(name: str, f: "RuntimeFigures") -> tuple[str, ...]:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
-
-
-_MEASURES: "tuple[tuple[str, str, _Value, _Text], ...]" = (
-    ("size, MB", QUEUE_WAIT, lambda f: f.size_bytes, lambda f: f"{f.size_bytes / 1e6:.0f}"),
-    ("a clip, p50 ms", INFERENCE, lambda f: f.clip_ms_p50, lambda f: f"{f.clip_ms_p50:.0f}"),
-    (
-        "errors a word, real",
-        NETWORK_OUT,
-        lambda f: f.wer_real or 0.0,
-        lambda f: _percent(f.wer_real),
-    ),
-)
-"""What is drawn: its title, its color, its figure, and how that is told."""

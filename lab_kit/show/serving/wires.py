@@ -1,61 +1,71 @@
 """Wires side by side: what each costs in one table, and how late each brought the audio."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.units import BUDGET_S, ms
-from lab_kit.measure.calls import ENDPOINTING, INFERENCE, NETWORK_OUT, POSTPROCESSING
 from lab_kit.measure.guess import Guess
 from lab_kit.measure.wires import WireFigures, audio_lags_s, stall_s, wire_figures
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below, axis_left
+from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
-from lab_kit.show.draw.svg import BUDGET, FAINT, Scale, Svg
+from lab_kit.show.draw.labels import name_ends
+from lab_kit.show.draw.limits import limit_level
+from lab_kit.show.draw.room import Point
+from lab_kit.show.draw.scale import Scale, stairs
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Sign, Verdict, within
 
-_NAME_PX, _LEFT_PX = 22, 148
-_BAR_PX, _GAP_PX = 92, 60
-_TOP_PX, _ROW_PX, _HEIGHT_PX = 90, 30, 16
+_NAMES_PX = 118
 _LONGEST_MS = 900.0
 """A longer bar would make the others too short to compare; its figure stands beside it."""
-_LAG_LEFT_PX, _LAG_RIGHT_PX = 84, theme.WIDTH_PX - 30
-_LAG_TOP_PX, _LAG_BOTTOM_PX = 96, 320
+_FINALS = theme.limit_label("speaker stops", "last final")
+_LEFT_PX, _RIGHT_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX - 70
+_TOP_PX, _BOTTOM_PX = 26, 230
 
 
 def wires(calls: Sequence[StreamCall], title: str = "One clip over every wire") -> None:
     """Draw what each wire took, and list it."""
     figures = [wire_figures(call) for call in calls]
-    show_drawing(draw_wires(figures, title), tabulate_wires(figures))
+    show_drawing(draw_wires(figures, title), tabulate_wires(figures), wires_verdict(figures))
 
 
-def draw_wires(figures: Sequence[WireFigures], title: str) -> str:
-    """The picture as SVG; a delay that never ended has no bar."""
-    bottom = _TOP_PX + _ROW_PX * len(figures)
-    svg = Svg(bottom + 16, title)
-    svg.text((_NAME_PX, 28), title, size_px=theme.TITLE_PX, bold=True)
-    for row, each in enumerate(figures):
-        svg.text((_NAME_PX, _TOP_PX + row * _ROW_PX + 13), each.wire)
-    for column, (name, stage, value) in enumerate(_MEASURES):
-        left = _LEFT_PX + column * (_BAR_PX + _GAP_PX)
-        svg.text((left, _TOP_PX - 12), name, role=FAINT)
-        known = [value(each) for each in figures]
-        most = max([v for v in known if v is not None], default=1.0) or 1.0
-        if name in _DELAYS:
-            most = min(most, _LONGEST_MS)
-        widths = [max(_BAR_PX * min((got or 0.0) / most, 1.0), 1.0) for got in known]
-        tops = [_TOP_PX + row * _ROW_PX for row in range(len(known))]
-        told = ["-" if got is None else f"{got:,.0f}" for got in known]
-        for top, width, label, each in zip(tops, widths, told, figures, strict=True):
-            color = theme.STAGE_COLORS[stage]
-            svg.bar(left, top, width, _HEIGHT_PX, color, f"{each.wire}: {label}")
-        if name in _IN_THE_BUDGET and most >= ms(BUDGET_S):
-            x = left + _BAR_PX * ms(BUDGET_S) / most
-            ends = (x, _TOP_PX - 6), (x, bottom)
-            svg.rule(*ends, BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
-        for top, width, label in zip(tops, widths, told, strict=True):
-            svg.text((left + width + 5, top + 13), label, size_px=theme.SMALL_PX)
-    label = theme.budget_label("the speaker stops")
-    svg.text((theme.WIDTH_PX - 22, 50), label, role=BUDGET, anchor="end", bold=True)
-    return svg.render()
+def wires_verdict(figures: Sequence[WireFigures]) -> Verdict:
+    """Whose finals were within 300 ms, in a sentence."""
+    came = {f.wire: ms(f.final_delay_s) for f in figures if f.final_delay_s is not None}
+    if not came:
+        return Verdict("No wire brought a final.", Sign.UNSAID)
+    first, last = (choose(came, key=lambda wire: came[wire]) for choose in (min, max))
+    inside = sum(delay <= ms(BUDGET_S) for delay in came.values())
+    told = f"{inside} of {len(figures)} wires brought their finals within {ms(BUDGET_S):.0f} ms: "
+    told += f"{first} after {came[first]:,.0f} ms, "
+    told += f"{last} after {came[last]:,.0f} ms." if first != last else "no other brought any."
+    return Verdict(told, Sign.INSIDE if inside == len(figures) else Sign.OVER)
+
+
+def draw_wires(figures: Sequence[WireFigures], title: str) -> Svg:
+    """The picture; a delay that never ended has no bar."""
+    final_ms = [_milliseconds(f.final_delay_s) for f in figures]
+    known = [delay for delay in final_ms if delay is not None]
+    most = min(max([ms(BUDGET_S) * 1.5, *known]), _LONGEST_MS)
+    first_ms = [_milliseconds(f.first_result_s) for f in figures]
+    quantities = [
+        _quantity("set-up, ms", [ms(f.setup_s) for f in figures]),
+        _quantity("kB/s up", [_kilobytes(f.up_bytes_per_s) for f in figures]),
+        _quantity("first result, ms", first_ms, most=_LONGEST_MS),
+        _quantity("final delay, ms", final_ms, most=most, limit=_FINALS, wide=2.2),
+    ]
+    svg = Svg(
+        height_of(len(figures), quantities),
+        "What does each wire cost, and when is the text back?",
+        f"{title}: for each wire bars for its set-up, its bytes and its delays.",
+        [title],
+    )
+    compare_bars(svg, [each.wire for each in figures], quantities, _NAMES_PX)
+    return svg
 
 
 def tabulate_wires(figures: Sequence[WireFigures]) -> str:
@@ -88,31 +98,48 @@ def lags(
     for name, guess in (guesses or {}).items():
         stall = stall_s(calls[name])
         told += [f"{name}, stall: {guess.against(ms(stall))}"] if stall is not None else []
-    show_drawing(draw_lags(calls, title), tabulate_lags(calls), "\n".join(told))
+    verdict = replace(lags_verdict(calls), guess="\n".join(told))
+    show_drawing(draw_lags(calls, title), tabulate_lags(calls), verdict)
 
 
-def draw_lags(calls: Mapping[str, StreamCall], title: str) -> str:
-    """The picture as SVG."""
+def lags_verdict(calls: Mapping[str, StreamCall]) -> Verdict:
+    """How late the latest sound of each call was."""
+    latest = {
+        name: max(lag_s for _, lag_s in seen)
+        for name, call in calls.items()
+        if (seen := audio_lags_s(call))
+    }
+    if not latest:
+        return Verdict("No call led to a result, so nobody saw its sound arrive.", Sign.UNSAID)
+    told = ", ".join(f"{name} {ms(lag_s):,.0f} ms" for name, lag_s in latest.items())
+    return Verdict(f"The latest sound of each: {told}.", within(max(latest.values()), BUDGET_S))
+
+
+def draw_lags(calls: Mapping[str, StreamCall], title: str) -> Svg:
+    """The picture; a lag holds until the next is seen, so that a stall is a jump."""
     seen = {name: audio_lags_s(call) for name, call in calls.items()}
-    svg = Svg(_LAG_BOTTOM_PX + 52, title)
-    svg.text((22, 28), title, size_px=theme.TITLE_PX, bold=True)
+    svg = Svg(
+        _BOTTOM_PX + 40,
+        "How late did the sound reach the server?",
+        f"{title}: a line for each of {', '.join(calls)}.",
+        [title],
+    )
     longest_s = max((at_s for each in seen.values() for at_s, _ in each), default=1.0)
     latest_s = max((lag_s for each in seen.values() for _, lag_s in each), default=0.0)
-    across = Scale(0, longest_s * 1.02, _LAG_LEFT_PX, _LAG_RIGHT_PX)
-    up = Scale(0, max(ms(BUDGET_S) * 1.2, ms(latest_s) * 1.1), _LAG_BOTTOM_PX, _LAG_TOP_PX)
-    svg.axis_below(across, _LAG_TOP_PX, _LAG_BOTTOM_PX, "seconds of audio")
-    svg.axis_left(up, _LAG_LEFT_PX, _LAG_RIGHT_PX, "lag ms")
-    label = theme.budget_label("the sound was due")
-    svg.budget_level(up.px(ms(BUDGET_S)), _LAG_LEFT_PX, _LAG_RIGHT_PX, 46, label)
-    x = 22.0
+    across = Scale(0, longest_s * 1.02, _LEFT_PX, _RIGHT_PX)
+    up = Scale(0, max(ms(BUDGET_S) * 1.2, ms(latest_s) * 1.1), _BOTTOM_PX, _TOP_PX)
+    axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "seconds of audio")
+    axis_left(svg, up, _LEFT_PX, _RIGHT_PX, "ms after the sound was due")
+    ends: dict[str, Point] = {}
     for color, (name, each) in zip(theme.series_colors(len(seen)), seen.items(), strict=True):
         places = [(across.px(at_s), up.px(max(0.0, ms(lag_s)))) for at_s, lag_s in each]
-        svg.polyline(places, color)
-        svg.points(places, color, radius_px=4)
-        svg.points([(x + 5, 60)], color, radius_px=5)
-        svg.text((x + 15, 64), name, role=FAINT)
-        x += 34 + 7 * len(name)
-    return svg.render()
+        svg.polyline(stairs(places), color)
+        svg.points(places, color, radius_px=3.3)
+        ends |= {name: places[-1]} if places else {}
+    line = theme.limit_label("sound due", "at the server")
+    limit_level(svg, up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX, line)
+    name_ends(svg, ends, dict(zip(seen, theme.series_colors(len(seen)), strict=True)))
+    return svg
 
 
 def tabulate_lags(calls: Mapping[str, StreamCall]) -> str:
@@ -145,11 +172,15 @@ def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else ms(seconds)
 
 
-_MEASURES: tuple[tuple[str, str, Callable[[WireFigures], float | None]], ...] = (
-    ("set-up ms", POSTPROCESSING, lambda f: ms(f.setup_s)),
-    ("kB/s up", NETWORK_OUT, lambda f: _kilobytes(f.up_bytes_per_s)),
-    ("first result ms", INFERENCE, lambda f: _milliseconds(f.first_result_s)),
-    ("final delay ms", ENDPOINTING, lambda f: _milliseconds(f.final_delay_s)),
-)
-_DELAYS = ("first result ms", "final delay ms")
-_IN_THE_BUDGET = ("final delay ms",)
+def _quantity(
+    head: str,
+    values: Sequence[float | None],
+    most: float | None = None,
+    limit: str = "",
+    wide: float = 1.0,
+) -> Quantity:
+    """A column; a value beyond ``most`` is drawn as wide as that."""
+    known = max((value for value in values if value is not None), default=0.0)
+    told = ["-" if value is None else f"{value:,.0f}" for value in values]
+    full = None if most is None else most if limit else min(most, known)
+    return Quantity(head, values, told, full, limit, wide)

@@ -1,20 +1,27 @@
 """The same stream cut into chunks of several lengths: waiting against headers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.sound import WEBSOCKET
 from lab_kit.measure.accuracy import word_error_rate
-from lab_kit.measure.calls import INFERENCE, NETWORK_OUT, transcript, utterance_delays
+from lab_kit.measure.calls import transcript, utterance_delays
 from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.figures import late, percentile_ms
-from lab_kit.show.draw.svg import Scale, Svg
+from lab_kit.show.draw.figures import NEVER, late, percentile_ms
+from lab_kit.show.draw.guesses import guess_point
+from lab_kit.show.draw.limits import limit_level
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Sign, Verdict
 
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 96, 320
+_LEFT_PX, _WIDE_PX, _GAP_PX = 64, 300, 84
+_TOP_PX, _BOTTOM_PX = 46, 270
 _BYTES_PER_S = 32_000
 _ROOM_FOR_GUESS = 1.3
 """A guess that is farther out than this stands at the edge."""
@@ -29,38 +36,88 @@ def chunks(calls: Mapping[float, StreamCall], text: str, guess: Guess | None = N
         guess: what the reader expected as the median `first_result_s` with the longest chunks,
             in ms.
     """
-    told = ""
+    verdict = chunks_verdict(calls)
     if guess is not None:
-        first = late([one.first_result_s for one in utterance_delays(calls[max(calls)])])
-        told = f"first text, longest chunks: {guess.against(ms(percentile(first, 0.5)))}"
+        came = guess.against(ms(_first_s(calls[max(calls)])))
+        verdict = replace(verdict, guess=f"first text, longest chunks: {came}")
     drawing = draw_chunks(calls, None if guess is None else guess.number)
-    show_drawing(drawing, tabulate_chunks(calls, text), told)
+    show_drawing(drawing, tabulate_chunks(calls, text), verdict)
 
 
-def draw_chunks(calls: Mapping[float, StreamCall], guess_ms: float | None = None) -> str:
-    """The picture as SVG: every utterance's delays above the chunk's length."""
-    svg = Svg(_BOTTOM_PX + 52, "Delays by the length of chunks")
-    svg.text((22, 28), "How long chunks keep people waiting", size_px=theme.TITLE_PX, bold=True)
-    delays = {s: utterance_delays(call) for s, call in calls.items()}
-    came = [
-        d for each in delays.values() for u in each for d in (u.first_result_s, u.final_delay_s)
-    ]
-    most = max(BUDGET_S * 1.2, *(delay for delay in came if delay is not None))
-    across = Scale(0, ms(max(calls)) * 1.06, _LEFT_PX, _RIGHT_PX)
-    highest = max(ms(most), min(guess_ms or 0, ms(most) * _ROOM_FOR_GUESS))
+def chunks_verdict(calls: Mapping[float, StreamCall]) -> Verdict:
+    """Up to which chunk finals are within 300 ms, and what first texts take, in a sentence."""
+    finals = {s: percentile(_finals_s(call), 0.5) for s, call in calls.items()}
+    inside = [s for s, delay_s in finals.items() if delay_s <= BUDGET_S]
+    small, large = min(calls), max(calls)
+    first = ", ".join(
+        f"{_told_ms(_first_s(calls[s]))} with chunks of {ms(s):g} ms"
+        for s in dict.fromkeys((small, large))
+    )
+    if len(inside) == len(finals):
+        told = f"Finals come within {ms(BUDGET_S):.0f} ms with every chunk"
+    elif inside:
+        told = f"Finals come within {ms(BUDGET_S):.0f} ms with chunks up to {ms(max(inside)):g} ms"
+    else:
+        told = f"With no chunk finals come within {ms(BUDGET_S):.0f} ms"
+    sign = Sign.INSIDE if len(inside) == len(finals) else Sign.OVER
+    return Verdict(f"{told}. First text: {first} (medians).", sign)
+
+
+def draw_chunks(calls: Mapping[float, StreamCall], guess_ms: float | None = None) -> Svg:
+    """The picture: every utterance's delays above the chunk's length, a plot each interval."""
+    seen = [u for call in calls.values() for u in utterance_delays(call)]
+    svg = Svg(
+        _BOTTOM_PX + 40,
+        "How long do chunks keep people waiting?",
+        "A dot for each utterance above the length of its chunks: first text, and last final.",
+        [f"{len(seen)} utterances", *dict.fromkeys(call.device for call in calls.values())],
+    )
+    came = [d for u in seen for d in (u.first_result_s, u.final_delay_s) if d is not None]
+    most = ms(max([BUDGET_S * 1.3, *came]))
+    highest = max(most, min(guess_ms or 0, most * _ROOM_FOR_GUESS))
     up = Scale(0, highest * 1.05, _BOTTOM_PX, _TOP_PX)
-    svg.axis_below(across, _TOP_PX, _BOTTOM_PX, "chunk, ms of sound in one message")
-    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "ms")
-    svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, 46, f"{ms(BUDGET_S):.0f} ms")
-    for stage, name in ((INFERENCE, "first_result_s"), (NETWORK_OUT, "final_delay_s")):
-        dots = [(s, getattr(u, name)) for s, each in delays.items() for u in each]
-        where = [(across.px(ms(s)), up.px(ms(d))) for s, d in dots if d is not None]
-        svg.points(where, theme.STAGE_COLORS[stage], 5, 0.75)
-    named = [("speech begins → first text", theme.STAGE_COLORS[INFERENCE])]
-    svg.legend([*named, ("speaker stops → last final", theme.STAGE_COLORS[NETWORK_OUT])], 64)
+    first, final = (_LEFT_PX + n * (_WIDE_PX + _GAP_PX) for n in range(2))
+    right = final + _WIDE_PX
+    across = _plot(svg, calls, "speech begins → first text", first, up)
+    _plot(svg, calls, "speaker stops → last final", final, up)
+    line = theme.limit_label("speaker stops", "last final")
+    limit_level(svg, up.px(ms(BUDGET_S)), final, right, _TOP_PX, line)
     if guess_ms is not None:
-        svg.guess_point(across.px(ms(max(calls))), up, guess_ms, f"{guess_ms:,.0f} ms")
-    return svg.render()
+        outcome = ms(_first_s(calls[max(calls)]))
+        came_ms = None if outcome == ms(NEVER) else outcome
+        guess_point(svg, across.px(ms(max(calls))), up, guess_ms, f"{guess_ms:,.0f} ms", came_ms)
+    return svg
+
+
+def _plot(
+    svg: Svg, calls: Mapping[float, StreamCall], interval: str, left: float, up: Scale
+) -> Scale:
+    """One interval's dots."""
+    across = Scale(0, ms(max(calls)) * 1.06, left, left + _WIDE_PX)
+    svg.text((left, 10), interval, bold=True)
+    axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "chunk: ms of sound in one message")
+    axis_left(svg, up, left, left + _WIDE_PX, "ms")
+    is_first = interval.endswith("first text")
+    dots = []
+    for chunk_s, call in calls.items():
+        for u in utterance_delays(call):
+            delay_s = u.first_result_s if is_first else u.final_delay_s
+            if delay_s is not None:
+                dots.append((across.px(ms(chunk_s)), up.px(ms(delay_s))))
+    svg.points(dots, theme.COMPUTE, 4, 0.75)
+    return across
+
+
+def _first_s(call: StreamCall) -> float:
+    return percentile(late([one.first_result_s for one in utterance_delays(call)]), 0.5)
+
+
+def _finals_s(call: StreamCall) -> list[float]:
+    return late([one.final_delay_s for one in utterance_delays(call)])
+
+
+def _told_ms(delay_s: float) -> str:
+    return "never" if delay_s == NEVER else f"{ms(delay_s):,.0f} ms"
 
 
 def tabulate_chunks(calls: Mapping[float, StreamCall], text: str) -> str:

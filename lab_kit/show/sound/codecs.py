@@ -4,16 +4,13 @@ from collections.abc import Sequence
 
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.sound import RTP, WEBSOCKET, CodecReport
-from lab_kit.measure.calls import INFERENCE, NETWORK_OUT, QUEUE_WAIT
 from lab_kit.measure.guess import Guess
-from lab_kit.show.draw import theme
+from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.svg import FAINT, Scale, Svg
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Verdict
 
-_LEFT_PX, _BAR_PX, _GAP_PX = 178, 122, 66
-_TOP_PX, _ROW_PX, _HEIGHT_PX = 104, 26, 14
-
-
+_NAMES_PX = 186
 _KEEPS_WORDS = 0.05
 """A codec whose word error rate is at most this much above the best one's keeps the words."""
 
@@ -24,10 +21,9 @@ def codecs(reports: Sequence[CodecReport], guess: Guess | None = None) -> None:
     Args:
         guess: what the reader expected as the least that keeps the words, in kbit/s.
     """
-    told = least_verdict(reports)
-    if guess is not None:
-        told += f" {guess.against(_kbit(least_that_keeps_words(reports)))}"
-    show_drawing(draw_codecs(reports), tabulate_codecs(reports), told)
+    against = guess.against(_kbit(least_that_keeps_words(reports))) if guess is not None else ""
+    verdict = Verdict(least_verdict(reports), guess=against)
+    show_drawing(draw_codecs(reports), tabulate_codecs(reports), verdict)
 
 
 def least_that_keeps_words(reports: Sequence[CodecReport]) -> CodecReport:
@@ -46,30 +42,26 @@ def least_verdict(reports: Sequence[CodecReport]) -> str:
     )
 
 
-def draw_codecs(reports: Sequence[CodecReport]) -> str:
-    """The picture as SVG: a row a codec, three columns of bars."""
-    bottom = _TOP_PX + _ROW_PX * len(reports)
-    svg = Svg(bottom + 14, "Bits, delay and errors of each codec")
-    svg.text((22, 28), "What writing sound down costs", size_px=theme.TITLE_PX, bold=True)
-    for row, report in enumerate(reports):
-        svg.text((22, _TOP_PX + row * _ROW_PX + 12), report.codec.name, size_px=theme.SMALL_PX)
-    most = max(_kbit(report) for report in reports)
-    _column(
-        svg,
-        0,
-        "kbit/s of sound",
-        most,
-        [(_kbit(r), f"{_kbit(r):.0f}") for r in reports],
-        NETWORK_OUT,
+def draw_codecs(reports: Sequence[CodecReport]) -> Svg:
+    """The picture: a row a codec, three columns of bars."""
+    kbits = [_kbit(report) for report in reports]
+    delays_ms = [ms(report.added_delay_s) for report in reports]
+    wrong = [100 * report.wer_in_noise for report in reports]
+    quantities = [
+        Quantity("kbit/s of sound", kbits, [f"{kbit:.0f}" for kbit in kbits]),
+        Quantity("added delay, ms", delays_ms, [f"{delay:.1f}" for delay in delays_ms]),
+        Quantity("words wrong in noise, %", wrong, [f"{share:.1f}" for share in wrong]),
+    ]
+    svg = Svg(
+        height_of(len(reports), quantities),
+        "How many bits does a recognizer need?",
+        "For each codec bars for its bits, its delay and its wrong words in noise.",
+        [f"all of the limit would be {ms(BUDGET_S):.0f} ms of delay"],
     )
-    delays = [(ms(r.added_delay_s), f"{ms(r.added_delay_s):.1f}") for r in reports]
-    _column(svg, 1, "added delay, ms", ms(BUDGET_S), delays, QUEUE_WAIT)
-    wrong = [(r.wer_in_noise, f"{r.wer_in_noise:.1%}") for r in reports]
-    worst = max(0.01, *(r.wer_in_noise for r in reports))
-    _column(svg, 2, "word errors, in noise", worst, wrong, INFERENCE)
-    line = _left(1) + _BAR_PX
-    svg.budget_upright(line, _TOP_PX - 6, bottom - 6, f"{ms(BUDGET_S):.0f} ms, the whole budget")
-    return svg.render()
+    names = [report.codec.name for report in reports]
+    chosen = reports.index(least_that_keeps_words(reports))
+    compare_bars(svg, names, quantities, _NAMES_PX, chosen)
+    return svg
 
 
 def tabulate_codecs(reports: Sequence[CodecReport]) -> str:
@@ -99,19 +91,3 @@ def tabulate_codecs(reports: Sequence[CodecReport]) -> str:
 
 def _kbit(report: CodecReport) -> float:
     return report.bytes_per_s * 8 / 1e3
-
-
-def _left(column: int) -> float:
-    return _LEFT_PX + column * (_BAR_PX + _GAP_PX)
-
-
-def _column(
-    svg: Svg, column: int, title: str, most: float, bars: Sequence[tuple[float, str]], stage: str
-) -> None:
-    scale = Scale(0, most, 0, _BAR_PX)
-    svg.text((_left(column), 60), title, role=FAINT)
-    for row, (value, label) in enumerate(bars):
-        top = _TOP_PX + row * _ROW_PX
-        width = max(1.0, min(scale.px(value), _BAR_PX))
-        svg.bar(_left(column), top, width, _HEIGHT_PX, theme.STAGE_COLORS[stage], label)
-        svg.text((_left(column) + width + 6, top + 12), label, size_px=theme.SMALL_PX)

@@ -10,14 +10,20 @@ from lab_kit.measure.confidence import (
 )
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.svg import FAINT, Scale, Svg
+from lab_kit.show.draw.guesses import guess_point
+from lab_kit.show.draw.inks import FAINT
+from lab_kit.show.draw.labels import Place, put
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Verdict
 
 DOUBTFUL = 0.5
 """What the reader guesses the share of right words below."""
 _CALIBRATED = 0.05
 """A mean distance up to this is told as calibrated; a hundred words cannot tell finer."""
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 84, 330
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX - 12, 30, 260
 _COLOR = theme.series_colors(1)[0]
 
 
@@ -30,14 +36,12 @@ def confidence(words: Sequence[JudgedWord], guess: Guess | None = None) -> None:
     Raises:
         ValueError: there are no words.
     """
-    told = verdict(words)
     share = share_right_below(words)
-    if guess is not None and share is not None:
-        told += f" {guess.against(100 * share)}"
+    against = guess.against(100 * share) if guess is not None and share is not None else ""
     show_drawing(
         draw_confidence(words, None if guess is None else guess.number),
         tabulate_confidence(words),
-        told,
+        Verdict(verdict(words), guess=against),
     )
 
 
@@ -47,26 +51,34 @@ def share_right_below(words: Sequence[JudgedWord]) -> float | None:
     return sum(doubtful) / len(doubtful) if doubtful else None
 
 
-def draw_confidence(words: Sequence[JudgedWord], guess_percent: float | None = None) -> str:
-    """The picture as SVG; a point's area grows with the words it stands for."""
+def draw_confidence(words: Sequence[JudgedWord], guess_percent: float | None = None) -> Svg:
+    """The picture; a point's area grows with the words it stands for."""
     ranges = confidence_ranges(words)
-    svg = Svg(_BOTTOM_PX + 52, "Share of right words against the model's confidence")
-    svg.text((22, 28), "Is it right when it is sure?", size_px=theme.TITLE_PX, bold=True)
-    what = "upwards: share of the words that were said; dotted: as sure as right (calibrated)"
-    svg.text((22, 48), what, role=FAINT)
+    svg = Svg(
+        _BOTTOM_PX + 40,
+        "Is it right when it is sure?",
+        "For each range of the model's confidence the share of its words that were said.",
+        [f"{len(words)} words", "a larger dot stands for more of them"],
+    )
     across = Scale(0, 1, _LEFT_PX, _RIGHT_PX)
-    up = Scale(0, 1, _BOTTOM_PX, _TOP_PX)
-    svg.axis_below(across, _TOP_PX, _BOTTOM_PX, "the model's confidence in a word")
-    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "")
-    svg.rule((across.px(0), up.px(0)), (across.px(1), up.px(1)), FAINT, 1, "2 4")
+    up = Scale(0, 100, _BOTTOM_PX, _TOP_PX)
+    axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "the model's confidence in a word")
+    axis_left(svg, up, _LEFT_PX, _RIGHT_PX, "of the words were said, %")
+    svg.rule((across.px(0), up.px(0)), (across.px(1), up.px(100)), FAINT, 1, "2 4")
     most = max(each.words for each in ranges)
-    where = [(across.px(each.confidence), up.px(each.share_right)) for each in ranges]
+    where = [(across.px(each.confidence), up.px(100 * each.share_right)) for each in ranges]
     svg.polyline(where, _COLOR, 2)
     for at, each in zip(where, ranges, strict=True):
         svg.points([at], _COLOR, 4 + 7 * (each.words / most) ** 0.5)
     if guess_percent is not None:
-        svg.guess_point(across.px(DOUBTFUL / 2), up, guess_percent / 100, f"{guess_percent:g} %")
-    return svg.render()
+        share = share_right_below(words)
+        outcome = None if share is None else 100 * share
+        guess_point(
+            svg, across.px(DOUBTFUL / 2), up, guess_percent, f"{guess_percent:g} %", outcome
+        )
+    dotted = [Place((across.px(x) + 12, up.px(100 * x) + 14)) for x in (0.05, 0.15, 0.6, 0.75)]
+    put(svg, "as sure as right (calibrated)", dotted, role=FAINT, size_px=theme.SMALL_PX)
+    return svg
 
 
 def tabulate_confidence(words: Sequence[JudgedWord]) -> str:

@@ -8,11 +8,17 @@ from lab_kit.experiments.sound.networks import FRAME_S, PlayedAudio
 from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
-from lab_kit.show.draw.svg import Scale, Svg
+from lab_kit.show.draw.inks import FAINT
+from lab_kit.show.draw.labels import Place, name_ends, put
+from lab_kit.show.draw.room import Point
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Verdict
 
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 96, 330
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - 140, 26, 250
 
 
 def buffers(
@@ -31,11 +37,12 @@ def buffers(
     """
     if not calls:
         raise ValueError("no call to draw")
-    told = buffer_verdict(reports)
+    against = ""
     if guess is not None:
         median_ms = ms(percentile(reports[-1].delays_s, 0.5))
-        told += f"\ndelay of {reports[-1].buffer}: {guess.against(median_ms)}"
-    show_drawing(draw_buffers(calls), tabulate_buffers(reports), told)
+        against = f"delay of {reports[-1].buffer}: {guess.against(median_ms)}"
+    verdict = Verdict(buffer_verdict(reports), guess=against)
+    show_drawing(draw_buffers(calls), tabulate_buffers(reports), verdict)
 
 
 def buffer_verdict(reports: Sequence[NetworkReport]) -> str:
@@ -51,28 +58,40 @@ def buffer_verdict(reports: Sequence[NetworkReport]) -> str:
     )
 
 
-def draw_buffers(calls: Mapping[str, PlayedAudio]) -> str:
-    """The picture as SVG: a dot a packet, a line a buffer; a dot above its line came too late."""
-    svg = Svg(_BOTTOM_PX + 52, f"Lateness of packets and delay of buffers: {', '.join(calls)}")
-    svg.text((22, 28), "What the network does, and what it costs to hide it",
-             size_px=theme.TITLE_PX, bold=True)  # fmt: skip
+def draw_buffers(calls: Mapping[str, PlayedAudio]) -> Svg:
+    """The picture: a dot a packet, a line a buffer; a dot above its line came too late.
+
+    A buffer's delay is a part of what has a limit, so nothing here is compared with it.
+    """
+    svg = Svg(
+        _BOTTOM_PX + 40,
+        "What does it cost to hide the network?",
+        f"A dot for each packet by its lateness, and the delay of {', '.join(calls)}.",
+        ["● a packet's lateness; above a line it came too late for that buffer"],
+    )
     lateness_s = next(iter(calls.values())).lateness_s
     delays_s = [call.report.delays_s for call in calls.values()]
     seconds = max(len(lateness_s), *(len(each) for each in delays_s)) * FRAME_S
     highest = max(ms(BUDGET_S) * 1.15, *(ms(d) for each in delays_s for d in each))
     across = Scale(0, seconds, _LEFT_PX, _RIGHT_PX)
     up = Scale(0, highest, _BOTTOM_PX, _TOP_PX)
-    svg.axis_below(across, _TOP_PX, _BOTTOM_PX, "seconds of the call")
-    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "ms later")
-    label = f"{ms(BUDGET_S):.0f} ms: the whole budget"
-    svg.budget_level(up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, 46, label)
+    axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "seconds of the call")
+    axis_left(svg, up, _LEFT_PX, _RIGHT_PX, "ms later than the fastest packet")
     dots = [(across.px(n * FRAME_S), up.px(min(ms(s), highest))) for n, s in enumerate(lateness_s)]
-    svg.points(dots, theme.FAINT_INK, 1.6, 0.6)
-    for color, each in zip(theme.series_colors(len(calls)), delays_s, strict=True):
-        svg.polyline([(across.px(n * FRAME_S), up.px(ms(d))) for n, d in enumerate(each)], color, 2)
-    named = zip(calls, theme.series_colors(len(calls)), strict=True)
-    svg.legend([("a packet's lateness", theme.FAINT_INK), *named], 64)
-    return svg.render()
+    svg.points(dots, theme.NEUTRAL, 2)
+    ends: dict[str, Point] = {}
+    colors = dict(zip(calls, theme.series_colors(len(calls)), strict=True))
+    for (name, color), each in zip(colors.items(), delays_s, strict=True):
+        line = [(across.px(n * FRAME_S), up.px(ms(d))) for n, d in enumerate(each)]
+        svg.polyline(line, color)
+        ends |= {name: line[-1]} if line else {}
+    y = up.px(ms(BUDGET_S))
+    svg.rule((_LEFT_PX, y), (_RIGHT_PX, y), FAINT, 1, "2 4")
+    all_of_it = f"{ms(BUDGET_S):.0f} ms: all there is from voice to voice"
+    places = [Place((_LEFT_PX + 6, y - 6)), Place((_RIGHT_PX - 6, y - 6), "end")]
+    put(svg, all_of_it, places, role=FAINT, size_px=theme.SMALL_PX)
+    name_ends(svg, ends, colors)
+    return svg
 
 
 def tabulate_buffers(reports: Sequence[NetworkReport]) -> str:

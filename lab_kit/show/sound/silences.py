@@ -7,11 +7,18 @@ from lab_kit.experiments.sound import SilenceReport
 from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
-from lab_kit.show.draw.svg import FAINT, INK, Scale, Svg
+from lab_kit.show.draw.guesses import guess_point
+from lab_kit.show.draw.inks import FAINT, INK
+from lab_kit.show.draw.labels import name_mark
+from lab_kit.show.draw.limits import limit_upright
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Sign, Verdict
 
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 108, 342
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX, 44, 280
 
 
 def silences(
@@ -30,12 +37,15 @@ def silences(
     """
     if not any(report.waits_s for report in reports):
         raise ValueError("no sentence got its end with any of these silences")
-    told = verdict(reports, turns)
     share = cut_share_within(reports, BUDGET_S)
+    against = ""
     if guess is not None and share is not None:
-        told += f"\npauses cut within {ms(BUDGET_S):.0f} ms: {guess.against(100 * share)}"
+        against = f"pauses cut within {ms(BUDGET_S):.0f} ms: {guess.against(100 * share)}"
+    traded = trade_verdict(reports)
+    told = "\n".join(part for part in (traded.told, verdict(reports, turns)) if part)
     drawing = draw_silences(reports, None if guess is None else guess.number, turns)
-    show_drawing(drawing, tabulate_silences([*reports, *turns]), told)
+    table = tabulate_silences([*reports, *turns])
+    show_drawing(drawing, table, Verdict(told, traded.sign, against))
 
 
 def cut_share_within(reports: Sequence[SilenceReport], limit_s: float) -> float | None:
@@ -44,45 +54,60 @@ def cut_share_within(reports: Sequence[SilenceReport], limit_s: float) -> float 
     return max(within, key=lambda r: r.silence_s).cut_share if within else None
 
 
+def trade_verdict(reports: Sequence[SilenceReport]) -> Verdict:
+    """What a wait within 300 ms costs in pauses, in a sentence."""
+    share = cut_share_within(reports, BUDGET_S)
+    if share is None:
+        told = f"None of these silences declares an end within {ms(BUDGET_S):.0f} ms (p50)."
+        return Verdict(told, Sign.OVER)
+    told = f"Within {ms(BUDGET_S):.0f} ms of waiting (p50), {share:.0%} of the pauses inside"
+    return Verdict(f"{told} sentences are taken for their end.", Sign.NONE)
+
+
 def draw_silences(
     reports: Sequence[SilenceReport],
     guess_percent: float | None = None,
     turns: Sequence[SilenceReport] = (),
-) -> str:
-    """The picture as SVG."""
-    svg = Svg(_BOTTOM_PX + 52, "Pauses taken for an end against waiting")
-    svg.text((22, 28), "Cut off, or kept waiting", size_px=theme.TITLE_PX, bold=True)
+) -> Svg:
+    """The picture."""
     drawn = [(ms(percentile(r.waits_s, 0.5)), r) for r in reports if r.waits_s]
-    across = Scale(
-        0, max(ms(BUDGET_S) * 1.2, *(wait for wait, _ in drawn)) * 1.06, _LEFT_PX, _RIGHT_PX
-    )
-    up = Scale(0, 1.15, _BOTTOM_PX, _TOP_PX)
-    svg.axis_below(
-        across, _TOP_PX, _BOTTOM_PX, "ms from the speaker's end until it is declared, p50"
-    )
-    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "")
-    what = "upwards: share of the pauses inside sentences that were taken for the sentence's end"
-    svg.text((22, 48), what, role=FAINT)
+    notes = [f"{reports[0].pauses} pauses in {reports[0].sentences} sentences"]
     if turns:
         shorter = f"{ms(turns[0].silence_s):g} ms"
-        svg.text((22, 66), f"◆ {shorter} where it sounds finished, or longer", role=FAINT)
-    line = theme.budget_label("the speaker stops")
-    svg.budget_upright(across.px(ms(BUDGET_S)), _TOP_PX, _BOTTOM_PX, line)
-    color = theme.STAGE_COLORS["endpointing"]
-    where = [(across.px(wait), up.px(r.cut_share)) for wait, r in drawn]
-    svg.polyline(where, color, 2)
-    svg.points(where, color, 5)
-    for (x, y), (_, report) in zip(where, drawn, strict=True):
-        svg.text((x + 8, y - 8), f"{ms(report.silence_s):g}", role=FAINT, size_px=theme.SMALL_PX)
-    for report in turns:
-        if report.waits_s:
-            x, y = across.px(ms(percentile(report.waits_s, 0.5))), up.px(report.cut_share)
-            svg.diamonds([(x, y)], INK, 6)
-            told = f"or {ms(report.unfinished_s or report.silence_s):g}"
-            svg.text((x - 10, y + 4), told, role=INK, size_px=theme.SMALL_PX, anchor="end")
+        notes.append(f"◆ {shorter} where it sounds finished, or longer")
+    svg = Svg(
+        _BOTTOM_PX + 40,
+        "Cut off, or kept waiting?",
+        "A dot for each silence: how long people wait against how often they are cut off.",
+        notes,
+    )
+    waits = [ms(BUDGET_S) * 1.7, *(wait for wait, _ in drawn)]
+    across = Scale(0, max(waits) * 1.06, _LEFT_PX, _RIGHT_PX)
+    up = Scale(0, 110, _BOTTOM_PX, _TOP_PX)
+    axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "p50 of the wait until the end is declared, ms")
+    share = "pauses inside sentences taken for an end, %"
+    axis_left(svg, up, _LEFT_PX, _RIGHT_PX, share, name_y=10)
+    where = [(across.px(wait), up.px(100 * r.cut_share)) for wait, r in drawn]
+    svg.polyline(where, theme.SILENCE)
+    svg.points(where, theme.SILENCE, 5)
+    judged = [
+        ((across.px(ms(percentile(r.waits_s, 0.5))), up.px(100 * r.cut_share)), r)
+        for r in turns
+        if r.waits_s
+    ]
+    svg.diamonds((at for at, _ in judged), INK, 6)
+    line = theme.limit_label("speaker stops", "end declared")
+    limit_upright(svg, across.px(ms(BUDGET_S)), _TOP_PX, _BOTTOM_PX, _RIGHT_PX, line)
     if guess_percent is not None:
-        svg.guess_point(across.px(ms(BUDGET_S)), up, guess_percent / 100, f"{guess_percent:g} %")
-    return svg.render()
+        limit_px = across.px(ms(BUDGET_S))
+        guess_point(svg, limit_px, up, guess_percent, f"{guess_percent:g} %")
+    for index, (at, (_, report)) in enumerate(zip(where, drawn, strict=True)):
+        told = f"{ms(report.silence_s):g}{' ms of silence' if index == 0 else ''}"
+        name_mark(svg, at, told, role=FAINT, bold=False)
+    for at, report in judged:
+        longer = ms(report.unfinished_s or report.silence_s)
+        name_mark(svg, at, f"or {longer:g} ms")
+    return svg
 
 
 def tabulate_silences(reports: Sequence[SilenceReport]) -> str:

@@ -6,10 +6,15 @@ import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.svg import Point, Scale, Svg
+from lab_kit.show.draw.labels import name_ends
+from lab_kit.show.draw.room import Point
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.verdict import Verdict
 
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 84, theme.WIDTH_PX - 30, 92, 290
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX, 34, 230
 LOWEST_DB = -100.0
 _BANDS = 240
 
@@ -20,33 +25,56 @@ def spectrum(sounds: Mapping[str, tuple[FloatArray, int]]) -> None:
     Args:
         sounds: samples and their rate, by name.
     """
-    show_drawing(draw_spectrum(sounds), tabulate_spectrum(sounds))
+    verdict = Verdict(spectrum_verdict(sounds))
+    show_drawing(draw_spectrum(sounds), tabulate_spectrum(sounds), verdict)
 
 
-def draw_spectrum(sounds: Mapping[str, tuple[FloatArray, int]]) -> str:
-    """The picture as SVG."""
-    svg = Svg(_BOTTOM_PX + 52, f"Spectra: {', '.join(sounds)}")
-    svg.text((22, 28), "What is in the sound", size_px=theme.TITLE_PX, bold=True)
+def spectrum_verdict(sounds: Mapping[str, tuple[FloatArray, int]]) -> str:
+    """Where each sound is loudest, in a sentence."""
+    told = [f"{name} {_loudest(*sound)}" for name, sound in sounds.items()]
+    return f"Loudest: {', '.join(told)}."
+
+
+def draw_spectrum(sounds: Mapping[str, tuple[FloatArray, int]]) -> Svg:
+    """The picture; each line has its name at its highest point."""
+    svg = Svg(
+        _BOTTOM_PX + 40,
+        "What is in the sound?",
+        f"The level of every frequency of {', '.join(sounds)}.",
+        ["0 dB: a sine at full scale"],
+    )
     highest = max(rate for _, rate in sounds.values()) / 2_000
     across = Scale(0, highest, _LEFT_PX, _RIGHT_PX)
     up = Scale(LOWEST_DB, 0, _BOTTOM_PX, _TOP_PX)
-    svg.axis_below(across, _TOP_PX, _BOTTOM_PX, "kHz")
-    svg.axis_left(up, _LEFT_PX, _RIGHT_PX, "dB")
-    colors = theme.series_colors(len(sounds))
-    for color, sound in zip(colors, sounds.values(), strict=True):
-        svg.polyline([(across.px(khz), up.px(db)) for khz, db in bands(*sound)], color, 2)
-    svg.legend(zip(sounds, colors, strict=True), 54)
-    return svg.render()
+    axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "kHz")
+    axis_left(svg, up, _LEFT_PX, _RIGHT_PX, "dB of full scale")
+    colors = dict(zip(sounds, theme.series_colors(len(sounds)), strict=True))
+    peaks: dict[str, Point] = {}
+    for name, sound in sounds.items():
+        line = [(across.px(khz), up.px(db)) for khz, db in bands(*sound)]
+        svg.polyline(line, colors[name])
+        peaks[name] = min(line, key=lambda point: point[1])
+    name_ends(svg, peaks, colors)
+    return svg
 
 
 def tabulate_spectrum(sounds: Mapping[str, tuple[FloatArray, int]]) -> str:
     """One line a sound: its rate, its loudest frequency and how loud that is."""
     rows = [("sound", "rate kHz", "loudest at kHz", "dB")]
     for name, (audio, rate_hz) in sounds.items():
-        khz, db = max(bands(audio, rate_hz), key=lambda point: point[1])
+        khz, db = _highest(audio, rate_hz)
         told = f"{khz:.1f}" if db > LOWEST_DB else "nothing"
         rows.append((name, f"{rate_hz / 1e3:g}", told, f"{db:.0f}"))
     return columns(rows)
+
+
+def _highest(audio: FloatArray, rate_hz: int) -> Point:
+    return max(bands(audio, rate_hz), key=lambda point: point[1])
+
+
+def _loudest(audio: FloatArray, rate_hz: int) -> str:
+    khz, db = _highest(audio, rate_hz)
+    return f"at {khz:.1f} kHz" if db > LOWEST_DB else "nowhere"
 
 
 def bands(audio: FloatArray, rate_hz: int) -> list[Point]:

@@ -1,6 +1,7 @@
 """Load, versions, caches and cold starts as pictures: what must be in them, and in their tables."""
 
 import math
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -18,7 +19,14 @@ from lab_kit.experiments.load import (
     Source,
 )
 from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
-from lab_kit.show.load.frontier import draw_frontier, frontier_verdict, tabulate_frontier
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.verdict import Sign
+from lab_kit.show.load.frontier import (
+    draw_frontier,
+    frontier_verdict,
+    signed_verdict,
+    tabulate_frontier,
+)
 from lab_kit.show.load.offered import draw_offered, idle_verdict, tabulate_offered
 from lab_kit.show.load.offering import HIGHEST_MS, LiveFigure
 from lab_kit.show.serving.cache import draw_cache, tabulate_cache
@@ -57,9 +65,10 @@ def circles(svg: str) -> list[ElementTree.Element]:
 
 def test_a_frontier_has_a_point_a_run_and_the_line() -> None:
     runs = {"naive": [offered([100] * 10), offered([900] * 10)], "engine": [offered([50] * 10)]}
-    svg = draw_frontier(runs)
-    assert len(circles(svg)) == 3 + len(runs), "the points, and one in the legend for each name"
-    assert "300 ms after the intended send" in svg
+    svg = draw_frontier(runs).render()
+    assert len(circles(svg)) == 3
+    assert ">naive<" in svg, "a line has its name at its end"
+    assert "limit 300 ms: intended send → answer" in svg
     rows = tabulate_frontier(runs).splitlines()
     assert len(rows) == 4
     assert rows[1].split()[:2] == ["naive", "10.0"]
@@ -85,11 +94,29 @@ def test_who_leads_and_who_is_full_follows_from_the_run(
     assert told in frontier_verdict({"naive": naive, "engine": engine})
 
 
+def test_points_that_prove_no_percentile_are_hollow_and_a_void_run_is_grey() -> None:
+    few, enough = offered([100] * 58), offered([100] * 59)
+    assert [c.get("fill") for c in circles(draw_frontier({"a": [few, enough]}).render())] == [
+        theme.PAPER,
+        theme.COMPUTE,
+    ]
+    void = replace(enough, generator_cores=1.0)
+    svg = draw_frontier({"a": [void]}).render()
+    assert [c.get("fill") for c in circles(svg)] == [theme.NEUTRAL]
+    verdict = signed_verdict({"a": [void]})
+    assert verdict.sign is Sign.UNSAID
+    assert verdict.told.startswith("Void: the generator")
+
+
+def test_one_rate_is_no_frontier() -> None:
+    assert "One rate is no frontier" in frontier_verdict({"4 in 20 ms": [CALM]})
+
+
 def test_what_is_never_answered_is_late_beyond_the_picture_and_counted() -> None:
     runs = {"full": [offered([100] * 5 + [None] * 5)]}
     assert "never" in tabulate_frontier(runs)
     assert " 5 " in tabulate_frontier(runs)
-    heights = [float(circle.attrib["cy"]) for circle in circles(draw_frontier(runs))]
+    heights = [float(circle.attrib["cy"]) for circle in circles(draw_frontier(runs).render())]
     assert all(math.isfinite(height) for height in heights)
 
 
@@ -102,14 +129,16 @@ def test_the_strip_says_whose_figures_it_shows() -> None:
     system = DeviceRecord(
         Source.OPERATING_SYSTEM, "2 cores", tuple(sample(t / 10) for t in range(4))
     )
-    svg = draw_offered(run, system, "A run")
-    assert "strip: operating system" in svg
+    drawing = draw_offered(run, system, "A run")
+    svg = drawing.render()
+    assert "strip: operating system" in drawing.notes
     assert "cores that the server kept busy, of 2" in svg
     assert "1.00 of 2" in tabulate_offered(run, system)
     gpu = GpuSample(0.4, 2_000_000_000, 50.0)
     nvml = DeviceRecord(Source.NVML, "A GPU", tuple(sample(t / 10, gpu) for t in range(4)))
-    svg = draw_offered(run, nvml, "A run")
-    assert "strip: NVML" in svg
+    drawing = draw_offered(run, nvml, "A run")
+    svg = drawing.render()
+    assert "strip: NVML" in drawing.notes
     assert "cores" not in svg
     assert "0.40 of 1" in tabulate_offered(run, nvml)
 
@@ -155,10 +184,9 @@ def test_the_longest_phase_of_a_start_is_named_from_the_run() -> None:
         ColdStart(recipe, phases, 0.25, "cpu")
         for recipe, phases in zip(RECIPES, (imports, weights), strict=False)
     )
-    assert longest_verdict([first, second]).splitlines() == [
-        f"longest is imports: {first.recipe.name} (75%)",
-        f"longest is weights read: {second.recipe.name} (75%)",
-    ]
+    told = longest_verdict([first, second])
+    assert f"{first.recipe.name}: 4.0 s to the first answer." in told
+    assert "The longest phase is imports in 1 of 2, weights read in 1 of 2." in told
 
 
 class Watched:
@@ -195,7 +223,7 @@ def test_a_cold_start_is_cut_into_phases_that_end_at_the_answer() -> None:
     )
     start = ColdStart(RECIPES[3], (*phases, StageSpan("first inference", 4, 4.5)), 0.25, "cpu")
     waiting = ColdStart(RECIPES[-1], (StageSpan("first inference", 0, 0.25),), 0.25, "cpu")
-    svg = draw_cold_starts([start, waiting])
+    svg = draw_cold_starts([start, waiting]).render()
     assert "imports: 3.00 s" in svg
     assert "4.50 s" in svg
     head, first, second = tabulate_cold_starts([start, waiting]).splitlines()
@@ -216,8 +244,8 @@ def cache_use() -> CacheUse:
 
 
 def test_a_cache_moves_through_its_frames_and_stands_at_the_fullest() -> None:
-    root = ElementTree.fromstring(draw_cache({"paged": cache_use()}))
-    groups = root.findall("{http://www.w3.org/2000/svg}g")
+    root = ElementTree.fromstring(draw_cache({"paged": cache_use()}).render())
+    groups = root.findall("{http://www.w3.org/2000/svg}g")[1:]  # the first is the ground
     assert [group.attrib["visibility"] for group in groups] == ["hidden", "visible", "hidden"]
     shown = [g.find("{http://www.w3.org/2000/svg}animate").attrib for g in groups]
     assert [a["values"] for a in shown] == [
@@ -270,7 +298,7 @@ def test_a_runtime_is_drawn_with_its_size_time_and_errors_or_says_why_not() -> N
         ran("int8", 61_000_000, None),
         RuntimeReport("fp16", "float16", "eager", "cpu (2 cores)", None, "a GPU's affair"),
     ]
-    svg = draw_runtimes(reports)
+    svg = draw_runtimes(reports).render()
     assert all(told in svg for told in ("151", "61", "300", "3.6%", "fp32", "int8"))
     assert "fp16" not in svg
     table = tabulate_runtimes(reports)

@@ -14,7 +14,9 @@ from lab_kit.experiments.load import CallEnding, LiveLoad, OfferedCall, Stairs
 from lab_kit.experiments.load.live_load import turns_of
 from lab_kit.experiments.load.report import as_json, histogram
 from lab_kit.measure.calls import result_gaps_s
-from lab_kit.show.load.load import draw_load, tabulate_load
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.verdict import Sign
+from lab_kit.show.load.load import draw_load, load_verdict, tabulate_load
 
 ZERO_NS = 1_000_000_000_000
 TIMING = Timing(0, 0, 0, 0, 0, 0, 0)
@@ -140,12 +142,24 @@ def test_the_report_is_json_and_can_be_computed_from() -> None:
     assert [turn["heard"] for turn in told["raw_turns"]] == ["it was", "it was", "the best", ""]
 
 
-def test_the_picture_shows_a_point_a_turn_and_a_diamond_for_each_that_never_came() -> None:
-    svg = draw_load(load(offered(PROMPT), offered(SLOW)), "A load")
-    assert svg.count("<circle") == 3
-    assert svg.count("<polygon") == 1
-    assert "300 ms after the speaker stops" in svg
-    assert "streams open, up to 2" in svg
+def test_the_picture_shows_a_mark_a_turn_and_what_never_came_on_its_edge() -> None:
+    drawing = draw_load(load(offered(PROMPT), offered(SLOW)), "A load")
+    svg = drawing.render()
+    marks = {name: svg.count(f"<{name}") for name in ("circle", "polygon")}
+    assert marks == {"circle": 2, "polygon": 3}, "two in time; one late, one never, the streams"
+    assert "limit 300 ms: speaker stops → last final" in svg
+    assert "△ 1 without a final" in drawing.notes
+
+
+def test_the_verdict_counts_turns_and_says_first_when_a_run_is_void() -> None:
+    verdict = load_verdict(load(offered(PROMPT), offered(SLOW)), "A load")
+    assert verdict.told.startswith("A load: 2 of 4 turns within 300 ms; without a final: 1")
+    assert verdict.sign is Sign.OVER
+    assert load_verdict(load(offered(PROMPT)), "A load").sign is Sign.INSIDE
+    void = load(offered(PROMPT), cores=1.0)
+    assert load_verdict(void, "A load").told.startswith("A load: void: the generator")
+    assert load_verdict(void, "A load").sign is Sign.UNSAID
+    assert theme.NEUTRAL in draw_load(void, "A load").render().split("</style>")[1]
 
 
 def test_turns_are_placed_where_their_sound_ended() -> None:

@@ -46,6 +46,13 @@ def test_every_mark_stands_out_from_the_paper(color: str) -> None:
 def test_every_word_can_be_read_on_the_paper(color: str) -> None:
     assert contrast(color, theme.PAPER) >= TEXT
     assert contrast(theme.ON_DARK[color], theme.PAPER_ON_DARK) >= TEXT
+    assert contrast(color, theme.OVER) >= TEXT, "also beyond a limit"
+    assert contrast(theme.ON_DARK[color], theme.OVER_ON_DARK) >= TEXT
+
+
+@pytest.mark.parametrize("color", theme.PHASE_COLORS)
+def test_the_name_of_a_phase_can_be_read_in_its_bar(color: str) -> None:
+    assert contrast("#16191d", color) >= TEXT
 
 
 @pytest.mark.parametrize("stage", theme.STAGE_COLORS)

@@ -1,14 +1,24 @@
 """Delays and transcripts as text and picture: nothing lost, few called few."""
 
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+from card_faults import texts
+from figure_samples import spoken_stream
 from show_calls import stream
 
 from lab_kit.measure.calls import freshness_s
 from lab_kit.show.draw.figures import NEVER, percentile_ms, standing
-from lab_kit.show.latency.delays import FINAL, delay_rows, delays, draw_delays, tabulate
+from lab_kit.show.latency.delays import (
+    FINAL,
+    delay_rows,
+    delays,
+    draw_delays,
+    draw_other_delays,
+    tabulate,
+)
 from lab_kit.show.latency.transcript import transcript_html, transcript_text
 
 
@@ -35,7 +45,7 @@ def test_a_final_that_never_came_counts_as_infinitely_late() -> None:
     line = next(one for one in tabulate([deaf]).splitlines() if one.startswith("final_delay_s"))
     assert "never" in line
     assert "1 of 2" in line
-    assert "1 never" in draw_delays([deaf])
+    assert "1 never" in draw_delays([deaf]).render()
 
 
 def test_a_call_without_any_result_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,13 +54,25 @@ def test_a_call_without_any_result_is_drawn(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_picture_is_xml_with_the_line() -> None:
-    picture = ElementTree.fromstring(draw_delays([stream()]))
+    picture = ElementTree.fromstring(draw_delays([stream()]).render())
     words = [text.text or "" for text in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert "limit 300 ms: speaker stops → last final" in words
     lines = list(picture.iter("{http://www.w3.org/2000/svg}line"))
     limits = [line for line in lines if "budget" in line.get("class", "")]
     assert len(limits) == 1
-    assert float(limits[0].attrib["y2"]) - float(limits[0].attrib["y1"]) < 60, "one row only"
+    assert "budget" not in draw_other_delays([stream()]).render().split("</style>")[1]
+
+
+@pytest.mark.parametrize(
+    ("utterances", "marks"),
+    [(19, ["p50"]), (20, ["p50", "p95 indicative"]), (58, ["p50", "p95 indicative"]),
+     (60, ["p50", "p95"])],
+)  # fmt: skip
+def test_a_p95_is_marked_where_there_are_enough_for_it(utterances: int, marks: list[str]) -> None:
+    call = spoken_stream([0.2 + 0.001 * n for n in range(utterances)])
+    words = texts(draw_delays([call]).render())
+    told = [re.sub(r" \d+ ms", "", word) for word in words if re.match(r"p\d\d ", word)]
+    assert told == marks
 
 
 def test_without_known_times_there_is_no_delay() -> None:

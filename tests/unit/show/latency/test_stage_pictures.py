@@ -1,7 +1,10 @@
 """A stream's trace as a picture and a table."""
 
+from card_faults import texts
+
 from lab_kit.core.spans import Span, Trace
-from lab_kit.show.latency.stages import draw_stages, tabulate_stages
+from lab_kit.show.draw.verdict import Sign
+from lab_kit.show.latency.stages import draw_stages, stages_verdict, tabulate_stages
 from lab_kit.stream.stages import Stage
 
 ROOT = Span("stream", "abc", "0", None, 100.0, 104.0, {}, ("step skipped",))
@@ -16,11 +19,11 @@ TRACE = Trace(
 
 
 def test_every_stage_has_a_lane_and_every_span_a_bar() -> None:
-    svg = draw_stages(TRACE, "One stream")
+    svg = draw_stages(TRACE, "One stream").render()
     assert all(f">{stage.value}<" in svg for stage in Stage)
     assert "infer: 280.0 ms" in svg
     assert "infer: 100.0 ms" in svg
-    assert "trace abc" in svg
+    assert "280 ms" in texts(svg), "the longest has its length beside it"
 
 
 def test_the_table_says_what_was_over_its_budget_and_what_was_noted() -> None:
@@ -28,3 +31,12 @@ def test_the_table_says_what_was_over_its_budget_and_what_was_noted() -> None:
     assert lines["infer"] == ["infer", "2", "100", "280", "280", "200", "1"]
     assert lines["send"][1] == "0"
     assert "noted on the stream: step skipped" in tabulate_stages(TRACE)
+
+
+def test_the_verdict_names_the_longest_and_what_was_over_its_budget() -> None:
+    verdict = stages_verdict(TRACE)
+    assert "one of infer: 280 ms" in verdict.told
+    assert "infer 1x" in verdict.told
+    assert verdict.sign is Sign.OVER
+    assert stages_verdict(Trace((ROOT, TRACE.spans[3]))).sign is Sign.INSIDE
+    assert stages_verdict(Trace((ROOT,))).sign is Sign.UNSAID

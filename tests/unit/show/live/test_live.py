@@ -71,8 +71,9 @@ def test_a_clip_is_streamed_once_where_it_does_not_loop() -> None:
     run.wait()
     assert len(run.calls) == 1
     assert not run.is_running
-    svg, table = run.report()
-    assert "300 ms after the speaker stops" in svg
+    drawing, table, verdict = run.report()
+    assert "limit 300 ms: speaker stops → final" in drawing.render()
+    assert verdict.told.startswith("1 of 2 finals came within 300 ms after the speaker stops")
     assert "1 of 2" in next(line for line in table.splitlines() if line.startswith("final_delay"))
 
 

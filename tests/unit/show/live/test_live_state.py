@@ -60,7 +60,7 @@ def test_what_never_came_is_known_at_the_end() -> None:
     state.close(replace(stream(), received=EVENTS[:4]))
     assert state.final_delays_s == [pytest.approx(0.25), NEVER]
     assert "never" in tabulate(state, "clip", "cpu")
-    assert "1 finals never came" in draw_report(state, "clip", "cpu")
+    assert "1 finals never came" in draw_report(state, "clip", "cpu").notes
 
 
 def test_a_second_pass_goes_on_where_the_first_ended() -> None:
@@ -90,15 +90,15 @@ def test_nothing_heard_is_not_an_error() -> None:
     state = LiveState((FIRST,))
     state.advance(at(1.0))
     assert state.now_s(at(1.0)) == 0
-    ElementTree.fromstring(draw_report(state, "clip", "cpu"))
+    ElementTree.fromstring(draw_report(state, "clip", "cpu").render())
     assert "heard: -" in tabulate(state, "clip", "cpu")
     assert "none yet" in summary_html(state, "cpu")
 
 
 def test_the_report_is_xml_with_the_named_line() -> None:
-    picture = draw_report(played(), "a <clip>", "cpu & more")
+    picture = draw_report(played(), "a <clip>", "cpu & more").render()
     ElementTree.fromstring(picture)
-    assert "300 ms after the speaker stops" in picture
+    assert "limit 300 ms: speaker stops → final" in picture
     assert "p50 250 ms" in summary_html(played(), "cpu")
 
 

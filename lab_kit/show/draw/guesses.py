@@ -1,0 +1,67 @@
+"""A reader's guess, hollow, beside what came out, filled; the bar between them is the error."""
+
+from lab_kit.show.draw.inks import FAINT, INK
+from lab_kit.show.draw.labels import Place, put
+from lab_kit.show.draw.scale import Scale
+from lab_kit.show.draw.svg import Svg
+
+LANE_PX = 40
+"""What `guess_lane` needs beneath a bar."""
+_OFF_PX = 11
+_BASE_PX = 14
+"""From the lane's line to its end; the words have their room above it, too."""
+
+
+def guess_lane(svg: Svg, scale: Scale, bottom: float, guess: float, outcome: float) -> None:
+    """Guess and outcome in ms on one line beneath the bar that they are about.
+
+    Beyond the axis a guess stands at its end with an arrow.
+    """
+    y = bottom - _BASE_PX
+    label = _label(f"{guess:,.0f} ms")
+    if guess > scale.high:
+        label, guess = f"{label} →", scale.high
+    at, came = scale.px(guess), scale.px(outcome)
+    svg.rule((at, y), (came, y), INK, 1.5)
+    svg.diamonds([(came, y)])
+    svg.diamonds([(at, y)], is_hollow=True)
+    side = 1 if at >= came else -1
+    put(svg, label, _around(at, y, side), role=FAINT)
+    put(svg, f"measured {outcome:,.0f} ms", _around(came, y, -side), bold=True)
+
+
+def guess_point(
+    svg: Svg, x: float, up: Scale, guess: float, told: str, outcome: float | None = None
+) -> None:
+    """A guess beside an upright axis at ``x``, and what came out if it is known.
+
+    Beyond the axis it stands at its end with an arrow.
+    """
+    label = _label(told)
+    if guess > up.high:
+        label, guess = f"{label} ↑", up.high
+    y = up.px(guess)
+    if outcome is not None:
+        svg.rule((x, y), (x, up.px(outcome)), INK, 1.5)
+        svg.diamonds([(x, up.px(outcome))])
+    svg.diamonds([(x, y)], is_hollow=True)
+    put(svg, label, _around(x, y, 1), role=INK, bold=True)
+
+
+def _label(told: str) -> str:
+    """The words beside a guess; the same in every picture."""
+    return f"your guess: {told}"
+
+
+def _around(x: float, y: float, side: int) -> list[Place]:
+    """Where words about a diamond may stand, the preferred side first."""
+    anchors = {1: "start", -1: "end"}
+    return [
+        *(Place((x + way * _OFF_PX, y + 4), anchors[way]) for way in (side, -side)),
+        *(Place((x, y + step), anchors[way]) for step in (-10, 20) for way in (-side, side)),
+        *(
+            Place((x + way * _OFF_PX, y + step), anchors[way])
+            for step in (34, -26, 48, -40)
+            for way in (side, -side)
+        ),
+    ]

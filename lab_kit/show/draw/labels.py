@@ -1,0 +1,80 @@
+"""Words beside marks: names stand on the thing, where there is room, or on a leader."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.inks import FAINT, INK
+from lab_kit.show.draw.room import Point, text_box
+from lab_kit.show.draw.svg import Svg
+
+_NEAR_PX = 9
+_STEPS_PX = (0, -15, 15, -30, 30, -45, 45, -60, 60)
+_FAR_PX = 12
+"""A name that stands farther off has a leader to its mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where words may stand."""
+
+    where: Point
+    anchor: str = "start"
+
+
+def put(
+    svg: Svg,
+    text: str,
+    places: Iterable[Place],
+    *,
+    role: str = INK,
+    size_px: float = theme.LABEL_PX,
+    bold: bool = False,
+) -> Place | None:
+    """Write a text at the first place where it covers nothing; None where there is none."""
+    for place in places:
+        box = text_box(place.where, text, size_px, place.anchor, bold=bold)
+        fits = box.left >= theme.MARGIN_PX / 2 and box.right <= svg.width_px - theme.MARGIN_PX / 2
+        fits = fits and box.top >= 0 and box.bottom <= svg.height_px
+        if fits and svg.room.is_free(box):
+            svg.text(place.where, text, role=role, size_px=size_px, anchor=place.anchor, bold=bold)
+            return place
+    return None
+
+
+def name_mark(svg: Svg, at: Point, name: str, *, role: str = INK, bold: bool = True) -> bool:
+    """Write a name beside a mark, on a leader where others are in the way; whether there was room.
+
+    The right of the mark is tried first, as a line ends there.
+    """
+    x, y = at
+    places = [
+        Place((x + side * _NEAR_PX, y + 4 + step), "start" if side > 0 else "end")
+        for step in _STEPS_PX
+        for side in (1, -1)
+    ]
+    places += [Place((x, y + step), "middle") for step in (-_NEAR_PX, 18)]
+    taken = put(svg, name, places, role=role, bold=bold)
+    if taken is None:
+        return False
+    to_x, to_y = taken.where
+    if abs(to_y - 4 - y) > _FAR_PX and taken.anchor != "middle":
+        svg.rule((x, y), (to_x, to_y - 4), FAINT, 1)
+    return True
+
+
+def name_ends(svg: Svg, ends: Mapping[str, Point], colors: Mapping[str, str]) -> None:
+    """Name each line at its end; what has no room there stands in a legend on top."""
+    unnamed = [name for name, end in ends.items() if not name_mark(svg, end, name)]
+    unnamed += [name for name in colors if name not in ends]
+    if unnamed:
+        legend(svg, [(name, colors[name]) for name in unnamed], 12, svg.width_px / 2)
+
+
+def legend(svg: Svg, named: Iterable[tuple[str, str]], y: float, left: float) -> float:
+    """A disc and a name for each (name, color), in a row; returns where the row ends."""
+    for name, color in named:
+        svg.points([(left + 5, y - 4)], color, radius_px=5)
+        svg.text((left + 15, y), name, role=FAINT)
+        left = text_box((left + 15, y), name, theme.LABEL_PX).right + 16
+    return left

@@ -1,0 +1,81 @@
+"""The 300 ms line: on paper, with its interval as a flag, the ground beyond it tinted."""
+
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.inks import BUDGET
+from lab_kit.show.draw.labels import Place, put
+from lab_kit.show.draw.room import text_width_px
+from lab_kit.show.draw.svg import Svg
+
+FLAG_PX = 32
+"""What an upright limit needs above its plot: two lines of words."""
+_LEADING_PX, _GAP_PX = 12.5, 8
+
+
+def limit_upright(svg: Svg, x: float, top: float, bottom: float, right: float, label: str) -> None:
+    """The limit across a horizontal axis; what lies to its right, until ``right``, is beyond it.
+
+    Its flag stands above the plot, beyond the line where there is room, else on top of it.
+    """
+    svg.has_limit = True
+    svg.ground(x, top, right, bottom)
+    words, interval = label, label.split(": ", 1)[1]
+    lines = [words]
+    if _ends_at(x + _GAP_PX, words) > svg.width_px - theme.MARGIN_PX / 2:
+        lines = [words.removesuffix(f" {interval}"), interval]
+    is_beyond = _ends_at(x + _GAP_PX, lines[-1]) <= svg.width_px - theme.MARGIN_PX / 2
+    place = (x + _GAP_PX, top - 3) if is_beyond else (svg.width_px - theme.MARGIN_PX, top - 10)
+    start = top - 3 - _LEADING_PX * len(lines) if is_beyond else top - 1
+    svg.strip(x, start, bottom)
+    svg.rule((x, start), (x, bottom), BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
+    for index, line in enumerate(reversed(lines)):
+        where = (place[0], place[1] - _LEADING_PX * index)
+        svg.text(where, line, role=BUDGET, anchor="start" if is_beyond else "end", bold=True)
+
+
+def _ends_at(left: float, words: str) -> float:
+    return left + text_width_px(words, theme.LABEL_PX, bold=True)
+
+
+def limit_level(
+    svg: Svg,
+    y: float,
+    left: float,
+    right: float,
+    top: float,
+    label: str,
+    *,
+    is_tinted: bool = True,
+) -> None:
+    """The limit across an upright axis; what lies above it, until ``top``, is beyond it.
+
+    Called when the marks are there, so that its flag covers none of them.
+
+    Args:
+        is_tinted: False where marks of another interval lie above it too.
+    """
+    svg.has_limit = True
+    if is_tinted:
+        svg.ground(left, top, right, y)
+    svg.rule((left, y), (right, y), BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
+    middle = (left + right) / 2
+    rows = [row for row in (y - 9.5, y - 24, y - 39) if row - theme.LABEL_PX > top]
+    places = [
+        place
+        for row in rows
+        for place in (
+            Place((left + 6, row)),
+            Place((right - 6, row), "end"),
+            Place((middle, row), "middle"),
+        )
+    ]
+    if put(svg, label, places, role=BUDGET, bold=True) is None:
+        _above(svg, right, top, label)
+
+
+def _above(svg: Svg, right: float, top: float, label: str) -> None:
+    """The words over the plot, with a piece of the line."""
+    y = top - 12
+    svg.text((right, y), label, role=BUDGET, anchor="end", bold=True)
+    end = right - text_width_px(label, theme.LABEL_PX, bold=True) - 8
+    ends = (end - 28, y - 4), (end, y - 4)
+    svg.rule(*ends, BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
