@@ -30,11 +30,16 @@ def put(
     role: str = INK,
     size_px: float = theme.LABEL_PX,
     bold: bool = False,
+    least_px: float = theme.MARGIN_PX / 2,
 ) -> Place | None:
-    """Write a text at the first place where it covers nothing; None where there is none."""
+    """Write a text at the first place where it covers nothing; None where there is none.
+
+    Args:
+        least_px: how far to the left it may begin.
+    """
     for place in places:
         box = text_box(place.where, text, size_px, place.anchor, bold=bold)
-        fits = box.left >= theme.MARGIN_PX / 2 and box.right <= svg.width_px - theme.MARGIN_PX / 2
+        fits = box.left >= least_px and box.right <= svg.width_px - theme.MARGIN_PX / 2
         fits = fits and box.top >= 0 and box.bottom <= svg.height_px
         if fits and svg.room.is_free(box):
             svg.text(place.where, text, role=role, size_px=size_px, anchor=place.anchor, bold=bold)

@@ -23,7 +23,7 @@ _NAMES_PX = 164
 """The column of the names, where there are several bars."""
 _SINGLE_PX, _BAR_PX, _HIDDEN_PX = 34, 22, 9
 _LEADER_PX = 20
-_GAP_PX = 8
+_GAP_PX, _NEAR_PX = 8, 14
 _ROOM_FOR_TOTAL = 1.16
 """The axis ends this far beyond the longest bar, so that its total fits behind it."""
 _FAR_OFF = 0.05
@@ -173,8 +173,11 @@ def _clock_whiskers(svg: Svg, one: Waterfall, scale: Scale, y: float) -> None:
 
 def _total(svg: Svg, one: Waterfall, scale: Scale, top: float, bar_px: float) -> None:
     end, middle = scale.px(ms(one.total_s)), top + bar_px / 2 + 5
-    beyond = max(end, scale.px(ms(BUDGET_S))) + 9
-    places = [Place((end + 9, middle)), Place((beyond, middle)), Place((end, top - 6), "end")]
+    line = scale.px(ms(BUDGET_S))
+    places = [Place((end + 9, middle))]
+    if 0 <= line - end < _NEAR_PX:
+        places.append(Place((line + 9, middle)))
+    places += [Place((end, top - 6), "end"), Place((end, top + bar_px + 17), "end")]
     put(svg, f"{ms(one.total_s):,.0f} ms", places, size_px=theme.TOTAL_PX, bold=True)
 
 
@@ -230,7 +233,8 @@ def _name_on_leader(
     sides = [(top - 9, top, top - 5), (bottom + 17, bottom, bottom + 5)]
     for y, start, end in reversed(sides) if starts_below else sides:
         places = [Place((x, y), "middle"), Place((x - 3, y)), Place((x + 3, y), "end")]
-        if put(svg, _told(stage), places, size_px=theme.SMALL_PX) is not None:
+        least_px = scale.low_px - 6
+        if put(svg, _told(stage), places, size_px=theme.SMALL_PX, least_px=least_px):
             svg.rule((x, start), (x, end), FAINT, 1)
             return True
     return False

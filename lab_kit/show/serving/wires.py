@@ -19,7 +19,7 @@ from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict, within
 
-_NAMES_PX = 118
+_NAMES_PX = 136
 _LONGEST_MS = 900.0
 """A longer bar would make the others too short to compare; its figure stands beside it."""
 _FINALS = theme.limit_label("speaker stops", "last final")

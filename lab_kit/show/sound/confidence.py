@@ -76,7 +76,7 @@ def draw_confidence(words: Sequence[JudgedWord], guess_percent: float | None = N
         guess_point(
             svg, across.px(DOUBTFUL / 2), up, guess_percent, f"{guess_percent:g} %", outcome
         )
-    dotted = [Place((across.px(x) + 12, up.px(100 * x) + 14)) for x in (0.05, 0.15, 0.6, 0.75)]
+    dotted = [Place((across.px(x) + 12, up.px(100 * x) + 14)) for x in (0.2, 0.4, 0.6, 0.75)]
     put(svg, "as sure as right (calibrated)", dotted, role=FAINT, size_px=theme.SMALL_PX)
     return svg
 
