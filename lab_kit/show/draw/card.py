@@ -22,7 +22,7 @@ def render(drawing: Svg, verdict: Verdict) -> str:
     told = lines_of(verdict.told, svg.width_px - theme.MARGIN_PX - indent, theme.VERDICT_PX)
     guess = lines_of(verdict.guess, room - _SIGN_ROOM_PX, theme.VALUE_PX)
     count = len(told) + len(guess)
-    above = 10 + (_VERDICT_PX + _LINE_PX * (count - 1) if count else _TITLE_PX)
+    above = 14 + (_VERDICT_PX + _LINE_PX * (count - 1) if count else _TITLE_PX)
     title = (theme.MARGIN_PX, _TITLE_PX - above)
     svg.text(title, svg.title, size_px=theme.TITLE_PX, bold=True)
     base = float(_VERDICT_PX - above)

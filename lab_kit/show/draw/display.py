@@ -22,7 +22,7 @@ _MOST_WIDTH_PX = 860
 _LEAST_WIDTH_PX = 500
 """Narrower, the smallest letters could not be read; then the picture scrolls."""
 _SOURCE = (
-    '<figcaption style="font-size:11px;opacity:.8">The 300 ms: '
+    '<figcaption style="font-size:11px;margin:3px 0 6px;opacity:.8">The 300 ms: '
     '<a href="https://assemblyai.com/blog/low-latency-voice-ai">AssemblyAI, 2025</a>, '
     "a round number for voice to voice and no threshold found in an experiment; "
     "see lab 00.</figcaption>"

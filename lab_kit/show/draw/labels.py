@@ -58,14 +58,20 @@ def name_mark(svg: Svg, at: Point, name: str, *, role: str = INK, bold: bool = T
         for step in _STEPS_PX
         for side in (1, -1)
     ]
+    places = [place for place in places if svg.room.is_clear(at, _leader_end(place))]
     places += [Place((x, y + step), "middle") for step in (-_NEAR_PX, 18)]
     taken = put(svg, name, places, role=role, bold=bold)
     if taken is None:
         return False
-    to_x, to_y = taken.where
-    if abs(to_y - 4 - y) > _FAR_PX and taken.anchor != "middle":
-        svg.rule((x, y), (to_x, to_y - 4), FAINT, 1)
+    end = _leader_end(taken)
+    if abs(end[1] - y) > _FAR_PX and taken.anchor != "middle":
+        svg.rule(at, end, FAINT, 1)
     return True
+
+
+def _leader_end(place: Place) -> Point:
+    x, y = place.where
+    return x, y - 4
 
 
 def name_ends(svg: Svg, ends: Mapping[str, Point], colors: Mapping[str, str]) -> None:

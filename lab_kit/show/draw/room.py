@@ -58,9 +58,15 @@ class Box:
 
 @dataclass(slots=True)
 class Room:
-    """What a picture has already been given."""
+    """What a picture has already been given.
+
+    Attributes:
+        boxes: of everything that covers an area, words included.
+        words: those of words alone, which no leader may cross.
+    """
 
     boxes: list[Box] = field(default_factory=list)
+    words: list[Box] = field(default_factory=list)
     lines: list[tuple[Point, Point]] = field(default_factory=list)
 
     def is_free(self, box: Box) -> bool:
@@ -68,6 +74,10 @@ class Room:
         return not any(map(box.meets, self.boxes)) and not any(
             box.is_crossed(*line) for line in self.lines
         )
+
+    def is_clear(self, start: Point, end: Point) -> bool:
+        """Whether a line between the two crosses no word."""
+        return not any(box.is_crossed(start, end) for box in self.words)
 
 
 def text_width_px(text: str, size_px: float, *, bold: bool = False) -> float:

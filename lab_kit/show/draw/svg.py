@@ -258,7 +258,9 @@ class Svg:
     ) -> None:
         """A line of text, with a halo of the card's color unless it stands on a ``color``."""
         x, y = where
-        self.room.boxes.append(text_box(where, text, size_px, anchor, bold=bold))
+        taken = text_box(where, text, size_px, anchor, bold=bold)
+        self.room.boxes.append(taken)
+        self.room.words.append(taken)
         shape = {
             "x": shapes.number(x),
             "y": shapes.number(y),

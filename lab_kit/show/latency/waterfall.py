@@ -13,7 +13,12 @@ from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.verdict import Sign, Verdict, within
-from lab_kit.show.latency.waterfall_picture import clock_note, draw_waterfalls, is_clock_far_off
+from lab_kit.show.latency.waterfall_picture import (
+    clock_note,
+    draw_waterfalls,
+    is_clock_far_off,
+    told_total,
+)
 
 Drawable = StreamCall | RequestCall | Waterfall
 
@@ -58,12 +63,11 @@ def waterfalls(
 
 def waterfall_verdict(one: Waterfall) -> str:
     """The total against 300 ms, and its longest stage, in a sentence."""
-    total = _total_ms(one)
-    left = ms(BUDGET_S) - total
-    word = "left of" if left >= 0 else "over"
+    left = ms(BUDGET_S) - round(ms(one.total_s))
+    word = "inside" if left >= 0 else "over"
     longest = _longest(one)
     return (
-        f"{total:,.0f} ms after {one.zero}: {abs(left):,.0f} ms {word} the {ms(BUDGET_S):.0f} ms. "
+        f"{told_total(one)}: {abs(left):,.0f} ms {word} the limit of {ms(BUDGET_S):.0f} ms. "
         f"The longest stage is {longest.name}, {longest.length_s / one.total_s:.0%}."
         f"{_doubt([one])}"
     )
@@ -72,7 +76,7 @@ def waterfall_verdict(one: Waterfall) -> str:
 def waterfalls_verdict(several: Sequence[Waterfall], labels: Sequence[str]) -> str:
     """How many were within 300 ms, each total, and the longest stages, in sentences."""
     inside = sum(one.total_s <= BUDGET_S for one in several)
-    totals = [f"{name} {_total_ms(one):,.0f} ms" for one, name in zip(several, labels, strict=True)]
+    totals = [f"{name} {told_total(one)}" for one, name in zip(several, labels, strict=True)]
     longest: dict[str, list[str]] = {}
     for one, name in zip(several, labels, strict=True):
         longest.setdefault(_longest(one).name, []).append(name)

@@ -19,7 +19,7 @@ from lab_kit.show.draw.room import Box, shortened, text_width_px
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 
-_NAMES_PX = 164
+_NAMES_PX = 176
 """The column of the names, where there are several bars."""
 _SINGLE_PX, _BAR_PX, _HIDDEN_PX = 34, 22, 9
 _LEADER_PX = 20
@@ -77,6 +77,11 @@ def limit_of(zero: str) -> str:
     return theme.limit_label(*_INTERVALS.get(zero, (zero, "result")))
 
 
+def told_total(one: Waterfall) -> str:
+    """The total, rounded once, so that picture and sentences say the same."""
+    return f"{ms(one.total_s):,.0f} ms"
+
+
 def clock_note(one: Waterfall) -> str:
     """How far the network's border may be off, in words."""
     return f"± {ms(one.clock_error_s):.1f} ms clock"
@@ -88,7 +93,7 @@ def is_clock_far_off(one: Waterfall) -> bool:
 
 
 def _seen(drawn: Sequence[Waterfall], labels: Sequence[str]) -> str:
-    totals = [f"{name} {ms(one.total_s):,.0f} ms" for one, name in zip(drawn, labels, strict=True)]
+    totals = [f"{name} {told_total(one)}" for one, name in zip(drawn, labels, strict=True)]
     return f"Bars cut into stages: {', '.join(totals)}."
 
 
@@ -178,7 +183,7 @@ def _total(svg: Svg, one: Waterfall, scale: Scale, top: float, bar_px: float) ->
     if 0 <= line - end < _NEAR_PX:
         places.append(Place((line + 9, middle)))
     places += [Place((end, top - 6), "end"), Place((end, top + bar_px + 17), "end")]
-    put(svg, f"{ms(one.total_s):,.0f} ms", places, size_px=theme.TOTAL_PX, bold=True)
+    put(svg, told_total(one), places, size_px=theme.TOTAL_PX, bold=True)
 
 
 def _names(svg: Svg, one: Waterfall, scale: Scale, top: float, bar_px: float) -> set[str]:

@@ -142,9 +142,9 @@ def verdict(reports: Sequence[SilenceReport], turns: Sequence[SilenceReport]) ->
         p50, judged_p50, p95, judged_p95 = (f"{ms(wait):.0f}" for wait in waits)
         fewer = "fewer" if judged.cut < plain.cut else "not fewer"
         lines.append(
-            f"{_named(judged)}: {fewer} pauses cut than with {ms(plain.silence_s):g} ms alone,"
-            f" {judged.cut} for {plain.cut}; the wait's p50 went from {p50} to {judged_p50} ms,"
-            f" its p95 from {p95} to {judged_p95} ms"
+            f"{_named(judged)} ms: {fewer} pauses cut than with {ms(plain.silence_s):g} alone"
+            f" ({judged.cut} for {plain.cut}); p50 {p50} → {judged_p50},"
+            f" p95 {p95} → {judged_p95} ms."
         )
     return "\n".join(lines)
 
