@@ -51,7 +51,7 @@ def _sign(svg: Svg, sign: Sign, base: float) -> None:
         corners = [(left + 1, middle), (left + 5, middle + 4.5), (left + 13, middle - 6)]
         svg.polyline(corners, theme.NETWORK, 2.6)
     elif sign is Sign.OVER:
-        svg.triangles([(left + 7, middle + 1)], 7.5)
+        svg.triangles([(left + 7, middle + 1)], radius_px=7.5)
         svg.rule((left + 7, middle - 2), (left + 7, middle + 2.5), PAPER, 1.8)
     elif sign is Sign.UNSAID:
         svg.ring((left + 7, middle), 6)

@@ -85,7 +85,10 @@ def picture_bundle(drawing: Svg, verdict: Verdict) -> dict[str, str]:
 
 def table_bundle(table: str, verdict: Verdict) -> dict[str, str]:
     """The figures behind a picture as an output; a page, which shows the picture, folds them."""
-    html = f"<details><summary>Figures as a table</summary><pre>{escape(table)}</pre></details>"
+    html = (
+        "<details><summary>Figures as a table</summary>"
+        f'<pre style="white-space:pre;overflow-x:auto">{escape(table)}</pre></details>'
+    )
     plain = f"{table}\n\n{verdict.text}" if verdict.text else table
     return {"text/html": html, "text/plain": plain}
 

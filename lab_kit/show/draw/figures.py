@@ -9,8 +9,6 @@ from lab_kit.measure.percentiles import can_show, percentile
 NEVER = math.inf
 ENOUGH_FOR_P95 = 20
 """With fewer, a mark at the 95th percentile is a mark at the latest point."""
-VOID = "Void: the generator was the bottleneck. Lower the rate and run again."
-"""What is first to be said of a run whose figures are not the server's."""
 
 
 def late(delays_s: Sequence[float | None]) -> list[float]:
@@ -24,6 +22,14 @@ def percentile_ms(delays_s: Sequence[float], share: float) -> str:
         return "-"
     value = percentile(delays_s, share)
     return "never" if value == NEVER else f"{ms(value):.0f}"
+
+
+def void_told(lateness_s: float, cores: float) -> str:
+    """What is first to be said of a run whose generator was the bottleneck."""
+    return (
+        f"Void: the generator was the bottleneck; it sent {ms(lateness_s):.0f} ms late (p99) and "
+        f"used {cores:.1f} cores. Lower the rate and run again."
+    )
 
 
 def marked_shares(samples: int) -> tuple[float, ...]:

@@ -178,14 +178,19 @@ class Svg:
             self._add("polygon", {"points": points, **look})
 
     def triangles(
-        self, where: Iterable[Point], radius_px: float = 4.5, *, is_hollow: bool = False
+        self,
+        where: Iterable[Point],
+        role: str = BUDGET,
+        radius_px: float = 4.5,
+        *,
+        is_hollow: bool = False,
     ) -> None:
         """A mark that lies beyond the limit, in the limit's ink; hollow for what never came."""
         r = radius_px
         for x, y in where:
             self._take(x - r, y - r, x + r, y + r)
             corners = [(x, y - r), (x + r, y + 0.75 * r), (x - r, y + 0.75 * r)]
-            look = shapes.outline(BUDGET) if is_hollow else shapes.ink(BUDGET)
+            look = shapes.outline(role) if is_hollow else shapes.ink(role)
             self._add("polygon", {"points": shapes.pairs(corners), **look})
 
     def ring(self, where: Point, radius_px: float) -> None:

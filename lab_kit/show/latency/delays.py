@@ -151,7 +151,7 @@ def draw_other_delays(calls: Sequence[StreamCall]) -> Svg:
     axis_below(svg, scale, 4, bottom, "milliseconds")
     for index, row in enumerate(rows):
         base = _TOP_PX + height * index + _HEAD_PX + _STACK_PX
-        svg.text((theme.MARGIN_PX, base - _STACK_PX - 2), row.interval, size_px=theme.VALUE_PX)
+        svg.text((theme.MARGIN_PX + 6, base - _STACK_PX - 2), row.interval, size_px=theme.VALUE_PX)
         svg.grid((scale.low_px, base), (scale.high_px, base), is_zero=True)
         seen = [ms(delay) for delay in row.delays_s if delay != NEVER]
         svg.points(_stacked(seen, scale, base), theme.FRESHNESS_COLOR, _DOT_PX)

@@ -14,7 +14,7 @@ from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.figures import VOID, percentile_ms, standing
+from lab_kit.show.draw.figures import percentile_ms, standing
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.labels import Place, name_ends, put
 from lab_kit.show.draw.limits import limit_level
@@ -49,7 +49,8 @@ def signed_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.9
     told = frontier_verdict(runs, share)
     void = [name for name, each in runs.items() if each[-1].generator_was_bottleneck]
     if void:
-        return Verdict(f"{VOID} (Of {', '.join(void)}; grey.) {told}", Sign.UNSAID)
+        first = f"Void at the highest rate: the generator was the bottleneck of {', '.join(void)}."
+        return Verdict(f"{first} {told}", Sign.UNSAID)
     best = runs[lowest_at_highest(runs, share)][-1]
     return Verdict(told, within(_wait_ms(best, share), ms(BUDGET_S)))
 
@@ -89,6 +90,8 @@ def draw_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95
     every = [o for each in runs.values() for o in each]
     fewest = min(len(o.counted) for o in every)
     notes = [f"from {fewest} requests a point"]
+    if any(o.generator_was_bottleneck for o in every):
+        notes.append("grey: the generator was the bottleneck")
     if standing(fewest, share):
         notes.append(f"hollow: indicative, too few to prove a p{share * 100:g}")
     svg = Svg(

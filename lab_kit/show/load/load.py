@@ -13,7 +13,8 @@ from lab_kit.experiments.load import CallEnding, LiveLoad
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing, show_picture
-from lab_kit.show.draw.figures import VOID, percentile_ms, standing
+from lab_kit.show.draw.figures import percentile_ms, standing, void_told
+from lab_kit.show.draw.inks import BUDGET, FAINT
 from lab_kit.show.draw.labels import Place, put
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.room import text_width_px
@@ -67,8 +68,8 @@ def loads(
 def load_verdict(run: LiveLoad, title: str) -> Verdict:
     """How many turns were within 300 ms, and what became of the others, in a sentence."""
     if run.generator_was_bottleneck:
-        used = f"It used {run.generator_cores:.1f} cores."
-        return Verdict(f"{title}: {VOID[0].lower()}{VOID[1:]} {used}", Sign.UNSAID)
+        told = void_told(run.lateness_s, run.generator_cores)
+        return Verdict(f"{told} ({title})", Sign.UNSAID)
     delays_s = run.final_delays_s
     if not delays_s:
         return Verdict(f"{title}: no turn ended in the time that counts.", Sign.UNSAID)
@@ -141,7 +142,8 @@ def _notes(run: LiveLoad, title: str) -> list[str]:
 
 def _turns(svg: Svg, run: LiveLoad, across: Scale, up: Scale) -> None:
     """A mark a turn; on the upper edge what never came, and the calls that were not served."""
-    color = theme.NEUTRAL if run.generator_was_bottleneck else theme.COMPUTE
+    is_void = run.generator_was_bottleneck
+    color, late = (theme.NEUTRAL, FAINT) if is_void else (theme.COMPUTE, BUDGET)
     edge = _TOP_PX + _EDGE_PX / 2
     inside = []
     for turn in run.turns:
@@ -149,9 +151,9 @@ def _turns(svg: Svg, run: LiveLoad, across: Scale, up: Scale) -> None:
         delay_ms = ms(turn.final_delay_s)
         y = up.px(min(max(0.0, delay_ms), up.high))
         if math.isinf(delay_ms):
-            svg.triangles([(x, edge)], is_hollow=True)
+            svg.triangles([(x, edge)], late, is_hollow=True)
         elif delay_ms > ms(BUDGET_S):
-            svg.triangles([(x, y)])
+            svg.triangles([(x, y)], late)
         else:
             inside.append((x, y))
     svg.points(inside, color, radius_px=3, opacity=0.75)

@@ -9,7 +9,8 @@ from lab_kit.experiments.load import DeviceRecord, OfferedRequest, OpenLoopRun, 
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.figures import VOID, percentile_ms, standing
+from lab_kit.show.draw.figures import percentile_ms, standing, void_told
+from lab_kit.show.draw.inks import BUDGET, FAINT
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
@@ -27,7 +28,8 @@ def offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> None:
     told = idle_verdict(run, device)
     verdict = Verdict(told)
     if run.generator_was_bottleneck:
-        verdict = Verdict(f"{VOID} {told}", Sign.UNSAID)
+        void = void_told(run.lateness_s, run.generator_cores)
+        verdict = Verdict(f"{void} {told}", Sign.UNSAID)
     show_drawing(draw_offered(run, device, title), tabulate_offered(run, device), verdict)
 
 
@@ -76,14 +78,15 @@ def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> Svg:
     highest = max([ms(BUDGET_S) * 1.4, *(wait_ms * 1.05 for wait_ms in came)])
     up = Scale(0, highest, _BOTTOM_PX, _TOP_PX)
     axis_left(svg, up, LEFT_PX, RIGHT_PX, f"ms from {ZERO} to the answer")
-    color = theme.NEUTRAL if run.generator_was_bottleneck else theme.COMPUTE
+    is_void = run.generator_was_bottleneck
+    color, late = (theme.NEUTRAL, FAINT) if is_void else (theme.COMPUTE, BUDGET)
     inside = []
     for request, wait_ms in zip(run.requests, waits_ms, strict=True):
         x = across.px((request.intended_ns - run.began_ns) / 1e9)
         if request.error is not None:
             svg.crosses([(x, _TOP_PX)])
         elif wait_ms > ms(BUDGET_S):
-            svg.triangles([(x, up.px(wait_ms))])
+            svg.triangles([(x, up.px(wait_ms))], late)
         else:
             inside.append((x, up.px(wait_ms)))
     svg.points(inside, color, 3.3)

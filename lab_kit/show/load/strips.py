@@ -19,7 +19,7 @@ def strip(
 ) -> None:
     """Draw a line of values over seconds on a scale from 0 to ``most``, half way named too."""
     up = Scale(0, most, top + STRIP_PX, top + _NAME_PX + 6)
-    where = (theme.MARGIN_PX, top + _NAME_PX - 7)
+    where = (LEFT_PX + 5, top + _NAME_PX - 7)
     svg.text(where, name, role=FAINT, size_px=theme.SMALL_PX)
     for value in (0.0, most / 2, most):
         y = up.px(value)

@@ -50,18 +50,24 @@ def silences(
 
 def cut_share_within(reports: Sequence[SilenceReport], limit_s: float) -> float | None:
     """The share of pauses cut by the longest silence whose median wait is within ``limit_s``."""
-    within = [r for r in reports if r.waits_s and percentile(r.waits_s, 0.5) <= limit_s]
-    return max(within, key=lambda r: r.silence_s).cut_share if within else None
+    longest = _longest_within(reports, limit_s)
+    return None if longest is None else longest.cut_share
+
+
+def _longest_within(reports: Sequence[SilenceReport], limit_s: float) -> SilenceReport | None:
+    inside = [r for r in reports if r.waits_s and percentile(r.waits_s, 0.5) <= limit_s]
+    return max(inside, key=lambda r: r.silence_s, default=None)
 
 
 def trade_verdict(reports: Sequence[SilenceReport]) -> Verdict:
     """What a wait within 300 ms costs in pauses, in a sentence."""
-    share = cut_share_within(reports, BUDGET_S)
-    if share is None:
+    longest = _longest_within(reports, BUDGET_S)
+    if longest is None:
         told = f"None of these silences declares an end within {ms(BUDGET_S):.0f} ms (p50)."
         return Verdict(told, Sign.OVER)
-    told = f"Within {ms(BUDGET_S):.0f} ms of waiting (p50), {share:.0%} of the pauses inside"
-    return Verdict(f"{told} sentences are taken for their end.", Sign.NONE)
+    told = f"Within {ms(BUDGET_S):.0f} ms of waiting (p50), {longest.cut_share:.0%} of the pauses"
+    cut = f"in {longest.sentences_cut} of {longest.sentences} sentences"
+    return Verdict(f"{told} are taken for an end, {cut}.")
 
 
 def draw_silences(

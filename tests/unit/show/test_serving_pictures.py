@@ -105,7 +105,7 @@ def test_points_that_prove_no_percentile_are_hollow_and_a_void_run_is_grey() -> 
     assert [c.get("fill") for c in circles(svg)] == [theme.NEUTRAL]
     verdict = signed_verdict({"a": [void]})
     assert verdict.sign is Sign.UNSAID
-    assert verdict.told.startswith("Void: the generator")
+    assert verdict.told.startswith("Void at the highest rate: the generator")
 
 
 def test_one_rate_is_no_frontier() -> None:

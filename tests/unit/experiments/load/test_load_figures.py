@@ -157,7 +157,7 @@ def test_the_verdict_counts_turns_and_says_first_when_a_run_is_void() -> None:
     assert verdict.sign is Sign.OVER
     assert load_verdict(load(offered(PROMPT)), "A load").sign is Sign.INSIDE
     void = load(offered(PROMPT), cores=1.0)
-    assert load_verdict(void, "A load").told.startswith("A load: void: the generator")
+    assert load_verdict(void, "A load").told.startswith("Void: the generator")
     assert load_verdict(void, "A load").sign is Sign.UNSAID
     assert theme.NEUTRAL in draw_load(void, "A load").render().split("</style>")[1]
 
