@@ -8,7 +8,7 @@ from lab_kit.show.draw.svg import Svg
 
 FLAG_PX = 32
 """What an upright limit needs above its plot: two lines of words."""
-_LEADING_PX, _GAP_PX = 12.5, 8
+_LEADING_PX, _GAP_PX, _STEP_PX = 12.5, 8, 24
 
 
 def limit_upright(svg: Svg, x: float, top: float, bottom: float, right: float, label: str) -> None:
@@ -18,11 +18,10 @@ def limit_upright(svg: Svg, x: float, top: float, bottom: float, right: float, l
     """
     svg.has_limit = True
     svg.ground(x, top, right, bottom)
-    words, interval = label, label.split(": ", 1)[1]
-    lines = [words]
-    if _ends_at(x + _GAP_PX, words) > svg.width_px - theme.MARGIN_PX / 2:
-        lines = [words.removesuffix(f" {interval}"), interval]
-    is_beyond = _ends_at(x + _GAP_PX, lines[-1]) <= svg.width_px - theme.MARGIN_PX / 2
+    interval = label.split(": ", 1)[1]
+    is_one_line = _fits_at(svg, x + _GAP_PX, label)
+    lines = [label] if is_one_line else [label.removesuffix(f" {interval}"), interval]
+    is_beyond = _fits_at(svg, x + _GAP_PX, lines[-1])
     place = (x + _GAP_PX, top - 3) if is_beyond else (svg.width_px - theme.MARGIN_PX, top - 10)
     start = top - 3 - _LEADING_PX * len(lines) if is_beyond else top - 1
     svg.strip(x, start, bottom)
@@ -32,8 +31,9 @@ def limit_upright(svg: Svg, x: float, top: float, bottom: float, right: float, l
         svg.text(where, line, role=BUDGET, anchor="start" if is_beyond else "end", bold=True)
 
 
-def _ends_at(left: float, words: str) -> float:
-    return left + text_width_px(words, theme.LABEL_PX, bold=True)
+def _fits_at(svg: Svg, left: float, words: str) -> bool:
+    right = left + text_width_px(words, theme.LABEL_PX, bold=True)
+    return right <= svg.width_px - theme.MARGIN_PX / 2
 
 
 def limit_level(
@@ -57,17 +57,10 @@ def limit_level(
     if is_tinted:
         svg.ground(left, top, right, y)
     svg.rule((left, y), (right, y), BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
-    middle = (left + right) / 2
     rows = [row for row in (y - 9.5, y - 24, y - 39) if row - theme.LABEL_PX > top]
-    places = [
-        place
-        for row in rows
-        for place in (
-            Place((left + 6, row)),
-            Place((right - 6, row), "end"),
-            Place((middle, row), "middle"),
-        )
-    ]
+    last = int(right - 6 - text_width_px(label, theme.LABEL_PX, bold=True))
+    starts = range(int(left + 6), last, _STEP_PX)
+    places = [Place((float(start), row)) for row in rows for start in starts]
     if put(svg, label, places, role=BUDGET, bold=True) is None:
         _above(svg, right, top, label)
 

@@ -181,7 +181,7 @@ def _turned_up(each: Sequence[OpenLoopRun], share: float) -> bool:
 
 
 def _told_ms(wait_ms: float) -> str:
-    return "never" if math.isinf(wait_ms) else f"{wait_ms:.0f} ms"
+    return "never" if math.isinf(wait_ms) else f"{wait_ms:,.0f} ms"
 
 
 def _place(offered: OpenLoopRun, share: float, across: Scale, up: Scale) -> Point:

@@ -106,6 +106,7 @@ def draw_load(
     )
     across = Scale(0, last_s or _last_s(run), LEFT_PX, RIGHT_PX)
     up = Scale(0, highest_ms or _highest_ms(run), _BOTTOM_PX, _TOP_PX + _EDGE_PX)
+    axis_below(svg, across, _TOP_PX, bottom, "seconds since the plan began")
     axis_left(svg, up, LEFT_PX, RIGHT_PX, "final delay, ms", name_y=14)
     _turns(svg, run, across, up)
     limit_level(svg, up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX + _EDGE_PX, LIMIT)
@@ -113,7 +114,6 @@ def draw_load(
         _bands(svg, across, _levels(run, level))
     most = max(1, run.peak_streams)
     strip(svg, across, _BOTTOM_PX, "streams open", most, stairs(run.open_streams))
-    axis_below(svg, across, _TOP_PX, bottom, "seconds since the plan began")
     return svg
 
 

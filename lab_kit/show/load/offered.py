@@ -77,6 +77,7 @@ def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> Svg:
     came = [w for w, r in zip(waits_ms, run.requests, strict=True) if r.error is None]
     highest = max([ms(BUDGET_S) * 1.4, *(wait_ms * 1.05 for wait_ms in came)])
     up = Scale(0, highest, _BOTTOM_PX, _TOP_PX)
+    axis_below(svg, across, _TOP_PX, bottom, "seconds since the plan began")
     axis_left(svg, up, LEFT_PX, RIGHT_PX, f"ms from {ZERO} to the answer")
     is_void = run.generator_was_bottleneck
     color, late = (theme.NEUTRAL, FAINT) if is_void else (theme.COMPUTE, BUDGET)
@@ -94,7 +95,6 @@ def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> Svg:
     for index, (name, most, line) in enumerate(lines):
         drawn = [(min(t, across.high), min(v, most)) for t, v in line]
         strip(svg, across, _BOTTOM_PX + index * STRIP_PX, name, most, drawn)
-    axis_below(svg, across, _TOP_PX, bottom, "seconds since the plan began")
     return svg
 
 

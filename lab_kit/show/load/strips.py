@@ -24,7 +24,7 @@ def strip(
     for value in (0.0, most / 2, most):
         y = up.px(value)
         svg.grid((LEFT_PX, y), (RIGHT_PX, y), is_zero=value == 0)
-        told = f"{value:.3g}"
+        told = f"{value:.2g}" if value < 10 else f"{value:.0f}"
         svg.text((LEFT_PX - 7, y + 4), told, role=FAINT, size_px=theme.SMALL_PX, anchor="end")
     drawn = [(across.px(at_s), up.px(value)) for at_s, value in line]
     svg.filled(drawn, up.px(0), theme.QUEUE)
