@@ -51,7 +51,7 @@ def draw_waterfalls(
     bar_px = _SINGLE_PX if single else _BAR_PX
     tops = _row_tops(drawn, bar_px)
     bottom = tops.pop() + (LANE_PX if guess_ms is not None else 0)
-    title = "Where did the time of one result go?" if single else "Where did the time of each go?"
+    title = f"Where did the time of {'one' if single else 'each'} result go?"
     svg = Svg(bottom + 40, title, _seen(drawn, labels), _notes(drawn, labels))
     scale = _scale(drawn, theme.MARGIN_PX if single else _NAMES_PX)
     axis_below(svg, scale, FLAG_PX, bottom, f"milliseconds after {_zero(drawn)}")
@@ -254,7 +254,7 @@ def _name_hidden(svg: Svg, stage: StageSpan, scale: Scale, top: float) -> None:
         Place((left - 7, top + 9), "end"),
         Place((middle, top + 24), "middle"),
     ]
-    put(svg, told, places, role=FAINT, size_px=theme.SMALL_PX)
+    put(svg, told, places, role=FAINT, size_px=theme.SMALL_PX, least_px=scale.low_px)
 
 
 def _legend(svg: Svg, drawn: Sequence[Waterfall], named: set[str]) -> None:
