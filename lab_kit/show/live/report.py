@@ -7,6 +7,7 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import columns, wrapped
 from lab_kit.show.draw.figures import NEVER, percentile_ms, standing
 from lab_kit.show.draw.svg import BUDGET, FAINT, Scale, Svg, text_width_px
+from lab_kit.show.latency.transcript import final_html
 from lab_kit.show.live.state import LiveState, Point, with_gaps
 
 SHOWN_S = 60.0
@@ -60,6 +61,27 @@ def tabulate(state: LiveState, name: str, device: str) -> str:
         notes.append("nobody knows when this speaker stopped: delays count from the server's guess")
     heard = wrapped(f"heard: {' '.join(state.heard) or '-'}")
     return "\n".join([columns(rows, left=2), "", *notes, heard])
+
+
+def words_told(state: LiveState, name: str, error: BaseException | None) -> str:
+    """Every final of the run as a line of text, and what went wrong."""
+    wrong = [] if error is None else [error_told(error)]
+    return "\n".join([f"{name}:", *(state.heard or ["nothing was heard"]), *wrong])
+
+
+def words_html(state: LiveState, name: str, error: BaseException | None) -> str:
+    """The same as a page shows it."""
+    lines = [f'<b style="{theme.FINAL_STYLE}">{escape(name)}</b>']
+    lines += [final_html(text) for text in state.heard or ["nothing was heard"]]
+    if error is not None:
+        told = escape(error_told(error))
+        lines.append(f'<span style="color:{theme.BUDGET_COLOR}">{told}</span>')
+    return "".join(f"<div>{line}</div>" for line in lines)
+
+
+def error_told(error: BaseException) -> str:
+    """What ended a run before its time, in a line."""
+    return f"{type(error).__name__}: {error}"
 
 
 def final_label(state: LiveState) -> str:

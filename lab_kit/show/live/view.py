@@ -16,7 +16,7 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.figures import NEVER
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.latency.transcript import final_html, interim_html
-from lab_kit.show.live.report import FRESHNESS_LABEL, final_label, summary_html
+from lab_kit.show.live.report import FRESHNESS_LABEL, error_told, final_label, summary_html
 from lab_kit.show.live.state import LiveState, Point, with_gaps
 
 WINDOW_S = 20.0
@@ -211,5 +211,5 @@ def _told(status: str) -> str:
 
 
 def _alarm(error: BaseException) -> str:
-    told = f"{type(error).__name__}: {error}"
-    return f'<span class="lab-live-error" style="color:{theme.BUDGET_COLOR}">{escape(told)}</span>'
+    told = escape(error_told(error))
+    return f'<span class="lab-live-error" style="color:{theme.BUDGET_COLOR}">{told}</span>'

@@ -14,7 +14,6 @@ from itertools import accumulate
 import ipywidgets as widgets
 import numpy as np
 import plotly.graph_objects as go
-from IPython.display import display
 
 from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.bench import Bench
@@ -29,7 +28,8 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawing, table_bundle
 from lab_kit.show.draw.figures import NEVER, percentile_ms
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
-from lab_kit.show.live.run import can_click
+from lab_kit.show.draw.widget_output import WidgetOutput
+from lab_kit.show.live.attended import can_click
 from lab_kit.show.live.state import LiveState, Point
 from lab_kit.show.load.load import HIGHEST_MS, ZERO, draw_load, tabulate_load
 
@@ -133,7 +133,7 @@ class _Screen:
         self._plot = MovingPlot(self._figure)
         self._line = widgets.HTML()
         self._box = widgets.VBox([self._plot, self._line], layout=widgets.Layout(width="100%"))
-        display(self._box)  # type: ignore[no-untyped-call]
+        self._output = WidgetOutput(self._box, f"{title}: not over yet when this was saved.")
         self._picture, self._table = DisplayHandle.reserve(), DisplayHandle.reserve()
 
     def draw(
@@ -156,8 +156,9 @@ class _Screen:
 
     def end(self, svg: str, table: str) -> None:
         """The still picture takes the place of the moving one."""
-        self._box.children = ()
+        self._box.close()
         self._plot.close()
+        self._output.take_away()
         self._picture.fill(picture_bundle(svg))
         self._table.fill(table_bundle(table))
 

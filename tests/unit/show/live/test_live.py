@@ -14,7 +14,8 @@ from lab_kit.audio.sources.recordings import SourceChunk
 from lab_kit.core.call_record import Received, Spoken, StreamCall
 from lab_kit.core.errors import ConnectionFailed
 from lab_kit.show import live as public_live
-from lab_kit.show.live.run import LiveRun, can_click, draw_period_s, unattended_limit_s
+from lab_kit.show.live.attended import can_click, draw_period_s, unattended_limit_s
+from lab_kit.show.live.run import LiveRun
 from lab_kit.show.live.source import LiveSource
 from lab_kit.show.live.state import LiveState
 
