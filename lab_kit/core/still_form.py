@@ -15,7 +15,7 @@ WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
 STILL_CLASS = "lab-still-form"
 
 _CHILD = ".jp-OutputArea-child"
-_ALIVE = ":has(> .jp-OutputArea-output > .jupyter-widgets)"
+_ALIVE = ":has(> .jp-OutputArea-output > *)"
 _STYLE = (
     f"{_CHILD}:not({_ALIVE}):has(+ {_CHILD} .{STILL_CLASS}),"
     f"{_CHILD}{_ALIVE} + {_CHILD}:has(.{STILL_CLASS})"

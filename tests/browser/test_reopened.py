@@ -45,6 +45,8 @@ def test_what_was_live_stays_as_pictures_and_words(
     still = page.get_by_text('Your guess for "It takes": 90 ms.')
     still.wait_for(state="attached")
     assert not still.is_visible(), "beside its control it would say everything twice"
+    for control in (".lab-microphone-button", ".widget-slider", ".widget-dropdown"):
+        page.locator(control).first.wait_for(state="visible")
     page.locator(".jupyter-button", has_text="Stop").click()
     page.locator(".lab-live-status", has_text="ended").wait_for()
     notebook.screenshot("alive")

@@ -1,14 +1,20 @@
 """``show.live``: a clip or a microphone streamed under a cell, drawn while it happens."""
 
+from collections.abc import Sequence
+
 from lab_kit import datasets
 from lab_kit.audio.sources.recordings import Source
 from lab_kit.bench import Bench, paced
+from lab_kit.client import Wire
 from lab_kit.datasets import Clip
+from lab_kit.experiments.load import CallPlan, Network
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.widget_output import WidgetOutput
 from lab_kit.show.live.attended import can_click, unattended_limit_s
 from lab_kit.show.live.browser_microphone import BrowserMicrophone
+from lab_kit.show.live.crowd import Crowd
 from lab_kit.show.live.run import LiveRun
+from lab_kit.show.live.way import Way
 from lab_kit.show.live.widget_screen import WidgetScreen
 
 DEFAULT_CLIP = "two-cities-opening"
@@ -16,7 +22,14 @@ SHORT_CLIP = "two-cities-best"
 
 
 def live(
-    bench: Bench, source: Clip | Source | None = None, seconds: float | None = None
+    bench: Bench,
+    source: Clip | Source | None = None,
+    seconds: float | None = None,
+    *,
+    wire: Wire = Wire.WEBSOCKET,
+    network: Network | None = None,
+    crowd: CallPlan | None = None,
+    clips: Sequence[Clip] = (),
 ) -> LiveRun:
     """Stream a clip or a microphone and draw transcript and delays while it happens.
 
@@ -31,6 +44,13 @@ def live(
     Args:
         source: a clip, a microphone or any other source; by default Dickens' opening words.
         seconds: how much audio to stream at most.
+        wire: how the stream travels.
+        network: what lies between; others do not call through it.
+        crowd: when others call, from the moment at which the run begins; they stop when it is over.
+        clips: what those others say.
+
+    Raises:
+        InvalidParameter: a crowd without clips.
     """
     if LiveRun.current is not None:
         LiveRun.current.stop()
@@ -41,7 +61,14 @@ def live(
         chosen = datasets.clip(SHORT_CLIP)
     ready = paced(chosen) if isinstance(chosen, Clip) else chosen
     limit_s = seconds if is_attended else unattended_limit_s(ready, seconds)
-    run = LiveRun(bench, ready, limit_s, loops=is_attended and not ready.waits_itself)
+    run = LiveRun(
+        bench,
+        ready,
+        limit_s,
+        loops=is_attended and not ready.waits_itself,
+        way=Way(wire, network),
+        crowd=None if crowd is None else Crowd(crowd, clips),
+    )
     LiveRun.current = run
     if isinstance(ready, BrowserMicrophone):
         WidgetOutput(ready, "Your microphone can be used here: run this cell again, and speak.")

@@ -8,22 +8,26 @@ import asyncio
 import queue
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from threading import Event, Thread
 from typing import ClassVar
 
 from lab_kit.audio.sources.recordings import Source
-from lab_kit.bench import Bench
+from lab_kit.bench import Bench, Caller
 from lab_kit.core.call_record import Received, StreamCall
 from lab_kit.show.live.attended import draw_period_s
 from lab_kit.show.live.browser_microphone import BrowserMicrophone
+from lab_kit.show.live.crowd import Crowd, Others
 from lab_kit.show.live.report import draw_report, tabulate
 from lab_kit.show.live.screen import NoScreen, Screen
 from lab_kit.show.live.source import LiveSource
 from lab_kit.show.live.state import LiveState
 from lab_kit.show.live.view import WINDOW_S
+from lab_kit.show.live.way import Way
 
 _STOP_TIMEOUT_S = 5.0
 _JOIN_S = 0.2
+_STRAIGHT = Way()
 
 
 class LiveRun:
@@ -38,7 +42,14 @@ class LiveRun:
     current: ClassVar["LiveRun | None"] = None
 
     def __init__(
-        self, bench: Bench, source: Source, limit_s: float | None = None, *, loops: bool = False
+        self,
+        bench: Bench,
+        source: Source,
+        limit_s: float | None = None,
+        *,
+        loops: bool = False,
+        way: Way = _STRAIGHT,
+        crowd: Crowd | None = None,
     ) -> None:
         self.calls: list[StreamCall] = []
         self.error: BaseException | None = None
@@ -46,6 +57,8 @@ class LiveRun:
         self._source = source
         self._limit_s = limit_s
         self._loops = loops
+        self._way = way
+        self._crowd = crowd
         self._screen: Screen = NoScreen()
         self._unfollow: Callable[[], None] = _nothing_to_do
         self._stop = Event()
@@ -56,13 +69,18 @@ class LiveRun:
 
     @property
     def name(self) -> str:
-        """What is streamed."""
-        return self._source.name
+        """What is streamed, and how it gets there."""
+        return self._way.named(self._source.name)
 
     @property
     def device(self) -> str:
         """Where it is recognized."""
         return self._bench.device
+
+    @property
+    def others(self) -> Others | None:
+        """What those who call beside it have seen; None where nobody does."""
+        return None if self._crowd is None else self._crowd.others
 
     @property
     def window_s(self) -> float:
@@ -148,7 +166,7 @@ class LiveRun:
     def report(self) -> tuple[str, str]:
         """The still picture as SVG, and the table as text."""
         told = self._state, self.name, self.device
-        return draw_report(*told), tabulate(*told)
+        return draw_report(*told), tabulate(*told, self.others)
 
     def _ipython_display_(self) -> None:
         """Nothing more to show when a cell ends with it: it has drawn itself."""
@@ -174,20 +192,22 @@ class LiveRun:
         assert task is not None
         self._streaming = asyncio.get_running_loop(), task
         left_s = self._limit_s
-        while not self._stop.is_set():
-            call = await self._pass(left_s)
-            left_s = None if left_s is None else left_s - call.audio_s
-            if not self._loops or (left_s is not None and left_s < self._source.chunk_s):
-                return
+        beside = nullcontext() if self._crowd is None else self._crowd.calling(self._bench)
+        with self._way.to(self._bench) as caller, beside:
+            while not self._stop.is_set():
+                call = await self._pass(caller, left_s)
+                left_s = None if left_s is None else left_s - call.audio_s
+                if not self._loops or (left_s is not None and left_s < self._source.chunk_s):
+                    return
 
-    async def _pass(self, most_s: float | None) -> StreamCall:
+    async def _pass(self, caller: Caller, most_s: float | None) -> StreamCall:
         source = LiveSource(self._source, self._stop, most_s)
         news = self._news
 
         def hear(started_ns: int, received: Received) -> None:
             news.put((source.first_sound_ns or started_ns, received))
 
-        call = await self._bench.stream(source, on_event=hear)
+        call = await caller.stream(source, wire=self._way.wire, on_event=hear)
         if call.spoken or not self._source.spoken:
             self.calls.append(call)
         news.put(call)

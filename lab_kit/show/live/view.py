@@ -16,6 +16,7 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.figures import NEVER
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.latency.transcript import final_html, interim_html
+from lab_kit.show.live.crowd import Others
 from lab_kit.show.live.report import FRESHNESS_LABEL, error_told, final_label, summary_html
 from lab_kit.show.live.state import LiveState, Point, with_gaps
 
@@ -81,10 +82,10 @@ class LiveView:
         self._plot = MovingPlot(self._figure)
         self.widget.children = (*self._fixed, self._plot, self._summary)
 
-    def draw(self, state: LiveState, now_s: float) -> None:
+    def draw(self, state: LiveState, now_s: float, others: Others | None = None) -> None:
         """Everything as of now."""
         self._set_transcript(state)
-        self._summary.value = summary_html(state, self._device)
+        self._summary.value = summary_html(state, self._device, others)
         start_s = max(0.0, now_s - self._window_s)
         if self._plot is None:
             return

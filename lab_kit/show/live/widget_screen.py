@@ -30,7 +30,7 @@ class WidgetScreen:
 
     def draw(self, state: LiveState, now_s: float) -> None:
         """Update the widgets."""
-        self._view.draw(state, now_s)
+        self._view.draw(state, now_s, self._run.others)
 
     def stopping(self) -> None:
         """Say so beside the button."""

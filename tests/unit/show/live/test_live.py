@@ -1,8 +1,10 @@
 """A live run without widgets: it ends, stops, repeats, and loses no error."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
@@ -11,13 +13,18 @@ import pytest
 from show_calls import DEVICE, EVENTS, FIRST, SECOND, at, stream
 
 from lab_kit.audio.sources.recordings import SourceChunk
+from lab_kit.client import Wire
 from lab_kit.core.call_record import Received, Spoken, StreamCall
-from lab_kit.core.errors import ConnectionFailed
+from lab_kit.core.errors import ConnectionFailed, InvalidParameter
+from lab_kit.experiments.load import Network, Stairs
 from lab_kit.show import live as public_live
 from lab_kit.show.live.attended import can_click, draw_period_s, unattended_limit_s
+from lab_kit.show.live.crowd import Others
+from lab_kit.show.live.report import summary_html, tabulate
 from lab_kit.show.live.run import LiveRun
 from lab_kit.show.live.source import LiveSource
 from lab_kit.show.live.state import LiveState
+from lab_kit.show.live.way import Way
 
 
 class Sound:
@@ -42,10 +49,18 @@ class FakeBench:
     def __init__(self, pace_s: float = 0.0, error: Exception | None = None) -> None:
         self.pace_s = pace_s
         self.error = error
+        self.wires: list[Wire] = []
+        self.networks: list[Network] = []
+
+    @contextmanager
+    def behind(self, network: Network) -> Iterator["FakeBench"]:
+        self.networks.append(network)
+        yield self
 
     async def stream(
-        self, source: LiveSource, on_event: Callable[[int, Received], None]
+        self, source: LiveSource, *, wire: Wire, on_event: Callable[[int, Received], None]
     ) -> StreamCall:
+        self.wires.append(wire)
         given_s = 0.0
         for piece in source.chunks():
             given_s = piece.end_s
@@ -208,3 +223,32 @@ def test_a_picture_gives_way_where_all_cores_are_in_use(monkeypatch: pytest.Monk
     usual_s = draw_period_s()
     monkeypatch.setattr(psutil, "cpu_percent", lambda: 99.0)
     assert draw_period_s() > 2 * usual_s
+
+
+def test_a_run_goes_over_its_wire_and_through_its_network_and_says_so() -> None:
+    bench, network = FakeBench(), Network(one_way_s=0.03, jitter_s=0.01, loss=0.08)
+    run = run_of(bench, way=Way(Wire.WEBRTC, network))
+    run.start()
+    run.wait()
+    assert bench.wires == [Wire.WEBRTC]
+    assert bench.networks == [network]
+    told = "made by hand over WebRTC, 30 ms each way, up to 10 ms more, 8% of packets lost"
+    assert run.name == told
+    assert told in run.report()[1]
+    assert run_of(bench).name == "made by hand"
+    assert run_of(bench, way=Way(Wire.GRPC)).name == "made by hand over gRPC"
+
+
+def test_a_crowd_needs_something_to_say() -> None:
+    with pytest.raises(InvalidParameter, match="pass clips="):
+        public_live(FakeBench(), Sound(), crowd=Stairs((1,), 4.0))  # type: ignore[arg-type]
+
+
+def test_others_are_counted_in_words_beside_ones_own_delays() -> None:
+    others = Others(streams=3, most_streams=8, final_delays_s=[0.2, 0.4, math.inf], refused=2)
+    told = summary_html(LiveState(()), DEVICE, others)
+    assert "3 others speak, final delay p50 400 ms, p95 never ms, 2 refused" in told
+    table = tabulate(LiveState(()), "a voice", DEVICE, others)
+    row = next(line for line in table.splitlines() if line.startswith("others'"))
+    assert row.split()[-6:] == ["400", "never", "1", "of", "3", "indicative"]
+    assert "up to 8 streams of others; 2 refused" in table
