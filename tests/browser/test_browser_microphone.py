@@ -82,6 +82,31 @@ def test_one_s_own_voice_goes_over_a_wire_and_a_line_beside_others(
     notebook.screenshot("spoken")
 
 
+def test_a_source_is_chosen_and_started_by_keyboard(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(lab, "chosen.ipynb", CELLS[0], "run = show.live(bench)")
+    notebook = open_notebook("chosen.ipynb")
+    notebook.run_all()
+    page = notebook.page
+    status = page.locator(".lab-live-status")
+    running = page.locator(".lab-live-status", has_text="running")
+    running.wait_for(timeout=120_000)
+    choice = page.get_by_label("Stream", exact=True)
+    assert choice.input_value() == "two-cities-opening"
+    choice.focus()
+    page.keyboard.press("Home")
+    page.locator(".lab-microphone-button").wait_for()
+    eventually("the clip has ended", lambda: status.inner_text() == "ended", 60)
+    notebook.screenshot("list")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_text("The kernel hears you.").wait_for(timeout=30_000)
+    transcript = page.locator(".lab-live-transcript")
+    eventually("the words come out", lambda: "times" in words(transcript.inner_text()), WORDS_S)
+    page.keyboard.press("Enter")
+    eventually("the run has ended", lambda: status.inner_text() == "ended", 60)
+    assert run_in(notebook, "print(run.error, run.calls[-1].name)") == "None your microphone"
+
+
 @pytest.mark.parametrize(
     ("microphone", "what_to_do"),
     [("refused", "Allow it for this page"), ("missing", "Plug one in")],

@@ -9,15 +9,14 @@ from lab_kit.client import Wire
 from lab_kit.datasets import Clip
 from lab_kit.experiments.load import CallPlan, Network
 from lab_kit.show.draw.display import show_drawing
-from lab_kit.show.draw.widget_output import WidgetOutput
 from lab_kit.show.live.attended import can_click, unattended_limit_s
 from lab_kit.show.live.browser_microphone import BrowserMicrophone
 from lab_kit.show.live.crowd import Crowd
 from lab_kit.show.live.run import LiveRun
+from lab_kit.show.live.sources import DEFAULT_CLIP, Sources
 from lab_kit.show.live.way import Way
 from lab_kit.show.live.widget_screen import WidgetScreen
 
-DEFAULT_CLIP = "two-cities-opening"
 SHORT_CLIP = "two-cities-best"
 
 
@@ -34,15 +33,17 @@ def live(
     """Stream a clip or a microphone and draw transcript and delays while it happens.
 
     Without ``seconds`` the cell returns at once and the run goes on, a clip over and over, until
-    its button is clicked or another live run begins. With ``seconds`` the cell takes that long,
-    and the notebook's own stop button ends it sooner. Where nobody can click (no notebook, or
+    its button is clicked or another live run begins; a list beside the button offers a clip and
+    the microphones of the page and of the kernel's machine. With ``seconds`` the cell takes that
+    long, and the notebook's own stop button ends it sooner. Where nobody can click (no notebook, or
     ``LAB_PROFILE=ci``) a clip is streamed once at most, and only the still picture is shown.
 
     The microphone of the reader's browser (`show.microphone`) begins to stream when it is turned on
     in the page, and never holds the cell; where nobody can click, the clip takes its place.
 
     Args:
-        source: a clip, a microphone or any other source; by default Dickens' opening words.
+        source: a clip, a microphone or any other source, to begin with; by default Dickens'
+            opening words.
         seconds: how much audio to stream at most.
         wire: how the stream travels.
         network: what lies between; others do not call through it.
@@ -65,19 +66,18 @@ def live(
         bench,
         ready,
         limit_s,
-        loops=is_attended and not ready.waits_itself,
+        loops=is_attended,
         way=Way(wire, network),
         crowd=None if crowd is None else Crowd(crowd, clips),
     )
     LiveRun.current = run
-    if isinstance(ready, BrowserMicrophone):
-        WidgetOutput(ready, "Your microphone can be used here: run this cell again, and speak.")
+    is_of_page = isinstance(ready, BrowserMicrophone)
+    holds_cell = not is_of_page and (limit_s is not None or not is_attended)
     if is_attended:
-        run.show_on(WidgetScreen(run))
-    if isinstance(ready, BrowserMicrophone):
-        run.follow(ready)
+        run.show_on(WidgetScreen(run, None if holds_cell else Sources(ready)))
+    if is_of_page:
+        run.use(ready)
         return run
-    holds_cell = limit_s is not None or not is_attended
     run.start(holds_cell=holds_cell)
     if holds_cell:
         _wait_or_stop(run)

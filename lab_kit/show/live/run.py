@@ -73,6 +73,11 @@ class LiveRun:
         return self._way.named(self._source.name)
 
     @property
+    def way(self) -> Way:
+        """How it gets there."""
+        return self._way
+
+    @property
     def device(self) -> str:
         """Where it is recognized."""
         return self._bench.device
@@ -115,26 +120,35 @@ class LiveRun:
         streaming.start()
         drawing.start()
 
-    def follow(self, microphone: BrowserMicrophone) -> None:
-        """Begin whenever a microphone is turned on in the page, until `stop` is called."""
+    def use(self, source: Source) -> None:
+        """Stream ``source`` from the next start on, when what runs has been ended.
+
+        The page's microphone starts the run itself, whenever it is turned on there.
+        """
+        self.stop()
+        self._source = source
+        if not isinstance(source, BrowserMicrophone):
+            return
 
         def turned(change: dict[str, bool]) -> None:
             if change["new"]:
                 self._end(_STOP_TIMEOUT_S)  # last results of the time before may be on their way
                 self.start()
 
-        microphone.observe(turned, names="is_on")
-        self._unfollow = lambda: microphone.unobserve(turned, names="is_on")
-        if microphone.is_on:
+        source.observe(turned, names="is_on")
+        self._unfollow = lambda: source.unobserve(turned, names="is_on")
+        if source.is_on:
             self.start()
 
     def toggle(self) -> None:
-        """What the button does: stop a run, or start it again."""
-        if not self.is_running:
-            self.start()
-        else:
+        """What the button does: stop a run, or start it again, with the microphone of a page."""
+        if self.is_running:
             self._stop.set()
             self._screen.stopping()
+        elif isinstance(self._source, BrowserMicrophone) and not self._source.is_on:
+            self._source.ask()
+        else:
+            self.start()
 
     def stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
         """End the stream after its current chunk and wait for its last results.
@@ -142,6 +156,7 @@ class LiveRun:
         If they do not come within ``timeout_s`` the stream is broken off without them.
         """
         self._unfollow()
+        self._unfollow = _nothing_to_do
         self._end(timeout_s)
 
     def _end(self, timeout_s: float) -> None:
@@ -197,7 +212,8 @@ class LiveRun:
             while not self._stop.is_set():
                 call = await self._pass(caller, left_s)
                 left_s = None if left_s is None else left_s - call.audio_s
-                if not self._loops or (left_s is not None and left_s < self._source.chunk_s):
+                is_enough = left_s is not None and left_s < self._source.chunk_s
+                if is_enough or self._source.waits_itself or not self._loops:
                     return
 
     async def _pass(self, caller: Caller, most_s: float | None) -> StreamCall:

@@ -4,7 +4,7 @@ The plot has a fixed range, and a line at *now* that shows in silences that the 
 pane of the transcript is laid out from its end, so that it always shows the newest.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 import ipywidgets as widgets
@@ -60,14 +60,46 @@ class LiveView:
         self._alarm = widgets.HTML()
         self._transcript = widgets.HTML(layout=widgets.Layout(width="calc(100% - 4px)"))
         self._summary = widgets.HTML()
-        title = widgets.HTML(f'<b style="{theme.FINAL_STYLE}">{escape(name)}</b>')
-        bar = widgets.HBox(
-            [self._button, title, self._status],
-            layout=widgets.Layout(align_items="center", grid_gap="12px"),
+        self._title = widgets.HTML(_bold(name))
+        self._bar = widgets.HBox(
+            [self._button, self._title, self._status],
+            layout=widgets.Layout(align_items="center", grid_gap="12px", flex_flow="row wrap"),
         )
-        self._fixed = (bar, self._alarm, self._transcript)
+        self._list: widgets.Dropdown | None = None
+        self._fixed = (self._bar, self._alarm, self._transcript)
         self._look("Start", "play", "")
         self.widget = widgets.VBox(self._fixed, layout=widgets.Layout(width="100%"))
+
+    def offer(
+        self, names: Sequence[str], chosen: str, way: str, on_choose: Callable[[str], None]
+    ) -> None:
+        """Put a list of sources before the button; ``on_choose`` is called with another's name."""
+        self._list = widgets.Dropdown(
+            options=names,
+            value=chosen,
+            description="Stream",
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="24em"),
+        )
+        self._list.observe(lambda change: self._chosen(change["new"], on_choose), names="value")
+        self._title.value = _bold(way)
+        self._bar.children = (self._list, self._button, self._title, self._status)
+
+    def put_microphone(self, microphone: widgets.DOMWidget | None) -> None:
+        """Show the page's microphone beneath the list, or no longer."""
+        shown = () if microphone is None else (microphone,)
+        self._fixed = (self._bar, *shown, self._alarm, self._transcript)
+        self.widget.children = self._fixed
+
+    def refuse(self, error: Exception, kept: str) -> None:
+        """Say why a source cannot be had, and go back to the one before."""
+        if self._list is not None:
+            self._list.value = kept
+        self._alarm.value = _alarm(error)
+
+    def _chosen(self, name: str, on_choose: Callable[[str], None]) -> None:
+        self._alarm.value = ""
+        on_choose(name)
 
     def begin(self, state: LiveState, *, holds_cell: bool) -> None:
         """An empty plot and transcript, and a button that stops.
@@ -205,6 +237,10 @@ def _line_of(points: list[Point]) -> tuple[np.ndarray, np.ndarray]:
 
 def _pane(inner: str) -> str:
     return f'<div class="lab-live-transcript" style="{_PANE_STYLE}"><div>{inner}</div></div>'
+
+
+def _bold(text: str) -> str:
+    return f'<b style="{theme.FINAL_STYLE}">{escape(text)}</b>'
 
 
 def _told(status: str) -> str:

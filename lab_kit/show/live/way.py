@@ -27,10 +27,12 @@ class Way:
             yield caller
 
     def named(self, source: str) -> str:
-        """What is streamed this way, for titles; a WebSocket without a network goes unsaid."""
-        if self == Way():
-            return source
-        return ", ".join([f"{source} over {self.wire}", *_told(self.network)])
+        """What is streamed this way, for titles."""
+        return f"{source} {self}".strip()
+
+    def __str__(self) -> str:
+        """Such as ``over WebRTC, 30 ms each way``; a WebSocket alone goes unsaid."""
+        return "" if self == Way() else ", ".join([f"over {self.wire}", *_told(self.network)])
 
 
 def _told(network: Network | None) -> list[str]:
