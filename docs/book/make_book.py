@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from html.parser import HTMLParser
+from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +24,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from sphinx.cmd.build import build_main
 
+from lab_kit.core.still_form import WIDGET_TYPE, is_still_form
 from lab_kit.course.catalog import LABS, ROLES, Lab, find_lab
 
 HERE = Path(__file__).parent
@@ -113,15 +115,18 @@ def as_page(notebook: NotebookNode, known: set[str]) -> NotebookNode:
             continue
         if CHECKED_TAG in cell.metadata.get("tags", []):
             cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]
-        cell.outputs = [_without_widget(output) for output in cell.outputs]
+        cell.outputs = list(_without_widgets(cell.outputs))
     return notebook
 
 
-def _without_widget(output: NotebookNode) -> NotebookNode:
-    data: Mapping[str, object] = output.get("data", {})
-    if "application/vnd.jupyter.widget-view+json" in data:
-        output.data = NotebookNode({"text/plain": NOT_THERE})
-    return output
+def _without_widgets(outputs: Sequence[NotebookNode]) -> Iterator[NotebookNode]:
+    """Outputs with words in each widget's place: its own still form, or that it was there."""
+    for output, following in zip_longest(outputs, outputs[1:], fillvalue=NotebookNode()):
+        if WIDGET_TYPE not in output.get("data", {}):
+            yield output
+        elif not is_still_form(following.get("data", {}).get("text/html")):
+            output.data = NotebookNode({"text/plain": NOT_THERE})
+            yield output
 
 
 def only_known_links(text: str, folder: Path, known: set[str]) -> str:

@@ -3,9 +3,12 @@
 import math
 import re
 import sys
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.still_form import still_form
 from lab_kit.course import progress
 from lab_kit.measure.guess import PERCENT, Answer, Guess, told
 
@@ -91,7 +94,6 @@ def _earlier(name: str, unit: str, of: Sequence[str]) -> Answer | None:
 
 def _show_number(asked: Guess, name: str, question: str, plausible: tuple[float, float]) -> None:
     import ipywidgets as widgets  # only a notebook needs it
-    from IPython.display import display
 
     low, high = (told(end) for end in plausible)
     field = widgets.Text(
@@ -109,18 +111,18 @@ def _show_number(asked: Guess, name: str, question: str, plausible: tuple[float,
             remark.value = f"{refused}. Not taken."
             return
         asked.value = number
+        tell(_still(question, asked))
         remark.value = _kept(name, asked.unit, number)
         if number is not None and not plausible[0] <= number <= plausible[1]:
             remark.value += f" It lies outside {low} to {high} {asked.unit}.".replace(" .", ".")
 
     field.observe(entered, names="value")
     shown = [widgets.HTML(question), field, widgets.Label(asked.unit), remark]
-    display(widgets.HBox(shown))  # type: ignore[no-untyped-call]
+    tell = _show(widgets.HBox(shown), _still(question, asked))
 
 
 def _show_choice(asked: Guess, name: str, question: str, of: Sequence[str]) -> None:
     import ipywidgets as widgets
-    from IPython.display import display
 
     # a dropdown whose value is None shows nothing at all
     options = [("choose one", ""), *((each, each) for each in of)]
@@ -129,10 +131,33 @@ def _show_choice(asked: Guess, name: str, question: str, of: Sequence[str]) -> N
 
     def chosen(change: dict[str, str]) -> None:
         asked.value = change["new"] or None
+        tell(_still(question, asked))
         remark.value = _kept(name, "", asked.value)
 
     field.observe(chosen, names="value")
-    display(widgets.HBox([widgets.HTML(question), field, remark]))  # type: ignore[no-untyped-call]
+    row = widgets.HBox([widgets.HTML(question), field, remark])
+    tell = _show(row, _still(question, asked))
+
+
+def _show(row: Any, still: str) -> Callable[[str], None]:
+    """Put a row under the cell with its still form behind it; returns what changes that form."""
+    from IPython.display import display, publish_display_data
+
+    name = {"display_id": uuid.uuid4().hex}
+    display(row, exclude=["text/plain"])  # type: ignore[no-untyped-call]
+    publish_display_data(still_form(still), transient=name)  # type: ignore[no-untyped-call]
+
+    def tell(still: str) -> None:
+        publish_display_data(still_form(still), transient=name, update=True)  # type: ignore[no-untyped-call]
+
+    return tell
+
+
+def _still(question: str, asked: Guess) -> str:
+    """What a page says of the guess where its control is gone."""
+    if asked.value is None:
+        return f'No guess for "{question}"; run this cell to enter one.'
+    return f'Your guess for "{question}": {told(asked.value, asked.unit)}.'
 
 
 def _kept(name: str, unit: str, value: Answer | None) -> str:

@@ -6,7 +6,7 @@ from lab_kit.show.latency.transcript import transcript
 from lab_kit.show.latency.turns import turns
 from lab_kit.show.latency.waterfall import waterfall, waterfalls
 from lab_kit.show.live.browser_microphone import BrowserMicrophone as microphone
-from lab_kit.show.live.run import live
+from lab_kit.show.live.live import live
 from lab_kit.show.load.explorer import batching_explorer
 from lab_kit.show.load.frontier import frontier
 from lab_kit.show.load.live import live_load

@@ -112,7 +112,7 @@ def open_notebook(
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Nothing of the user's own Jupyter, the repository's `lab_kit`, runs in full length."""
+    """Nothing of the user's own Jupyter and progress, the repository's `lab_kit`, full length."""
     kept = {name: value for name, value in os.environ.items() if name != "LAB_PROFILE"}
     paths = [str(REPOSITORY), *filter(None, [kept.get("PYTHONPATH")])]
     return {
@@ -125,6 +125,7 @@ def _environment(home: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "IPYTHONDIR": str(home / "ipython"),
+        "LAB_PROGRESS": str(home / "progress.json"),
     }
 
 

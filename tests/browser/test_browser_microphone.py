@@ -53,6 +53,60 @@ def test_what_is_spoken_in_the_browser_is_transcribed(lab: Lab, open_notebook: O
     notebook.screenshot("spoken")
 
 
+def test_one_s_own_voice_goes_over_a_wire_and_a_line_beside_others(
+    lab: Lab, open_notebook: Open
+) -> None:
+    write_notebook(
+        lab,
+        "wires.ipynb",
+        "from lab_kit import Bench, datasets, show\nfrom lab_kit.client import Wire\n"
+        "from lab_kit.experiments import load\nbench = Bench.start()",
+        "run = show.live(bench, show.microphone(), wire=Wire.WEBRTC,\n"
+        "    network=load.Network(one_way_s=0.03, loss=0.01),\n"
+        "    crowd=load.Stairs((2,), step_s=300.0), clips=[datasets.clip('two-cities-best')])",
+    )
+    notebook = open_notebook("wires.ipynb")
+    notebook.run_all()
+    page = notebook.page
+    button = page.locator(".lab-microphone-button")
+    button.click()
+    page.get_by_text("2 others speak").wait_for(timeout=60_000)
+    transcript = page.locator(".lab-live-transcript")
+    eventually("a word comes out", lambda: "times" in words(transcript.inner_text()), WORDS_S)
+    notebook.screenshot("speaking")
+    button.click()
+    eventually("the run has ended", lambda: page.get_by_text("ended", exact=True).count(), 60)
+    told = run_in(notebook, "print(run.error, [c.wire for c in run.calls], run.others.refused)")
+    assert told == "None ['WebRTC'] 0"
+    assert page.get_by_text("over WebRTC, 30 ms each way, 1% of packets lost").count()
+    notebook.screenshot("spoken")
+
+
+def test_a_source_is_chosen_and_started_by_keyboard(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(lab, "chosen.ipynb", CELLS[0], "run = show.live(bench)")
+    notebook = open_notebook("chosen.ipynb")
+    notebook.run_all()
+    page = notebook.page
+    status = page.locator(".lab-live-status")
+    running = page.locator(".lab-live-status", has_text="running")
+    running.wait_for(timeout=120_000)
+    choice = page.get_by_label("Stream", exact=True)
+    assert choice.input_value() == "two-cities-opening"
+    choice.focus()
+    page.keyboard.press("Home")
+    page.locator(".lab-microphone-button").wait_for()
+    eventually("the clip has ended", lambda: status.inner_text() == "ended", 60)
+    notebook.screenshot("list")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_text("The kernel hears you.").wait_for(timeout=30_000)
+    transcript = page.locator(".lab-live-transcript")
+    eventually("the words come out", lambda: "times" in words(transcript.inner_text()), WORDS_S)
+    page.keyboard.press("Enter")
+    eventually("the run has ended", lambda: status.inner_text() == "ended", 60)
+    assert run_in(notebook, "print(run.error, run.calls[-1].name)") == "None your microphone"
+
+
 @pytest.mark.parametrize(
     ("microphone", "what_to_do"),
     [("refused", "Allow it for this page"), ("missing", "Plug one in")],

@@ -1,5 +1,6 @@
 """The book: it builds without a warning, holds together, and what checks it can fail."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import make_book
@@ -7,6 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from lab_kit.core.still_form import still_form
 from lab_kit.course.catalog import ROLES, find_lab
 
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/plain": "Guess()"}
@@ -38,8 +40,10 @@ def test_exercises_are_folded_and_labs_lead_to_the_next(pages: Path) -> None:
 
 def test_a_widget_is_named_and_a_picture_stays() -> None:
     picture = new_output("display_data", {"text/html": "<figure>", "text/plain": "a picture"})
+    still = new_output("display_data", still_form("no guess"))
+    widget = new_output("display_data", WIDGET)
     cells = [
-        new_code_cell("guess", outputs=[new_output("display_data", WIDGET), picture]),
+        new_code_cell("guess", outputs=[widget, picture, deepcopy(widget), still]),
         new_code_cell("check", metadata={"tags": [make_book.CHECKED_TAG]}),
         new_markdown_cell("[here](01_x.ipynb) and [there](../lab_kit/cli.py)"),
     ]
@@ -47,6 +51,7 @@ def test_a_widget_is_named_and_a_picture_stays() -> None:
     nbformat.validate(page)
     assert page.cells[0].outputs[0].data == {"text/plain": make_book.NOT_THERE}
     assert page.cells[0].outputs[1].data["text/html"] == "<figure>"
+    assert page.cells[0].outputs[2:] == [still], "words of its own stand in a widget's place"
     assert "hide-cell" in page.cells[1].metadata.tags
     assert page.cells[2].source == "[here](01_x.ipynb) and there"
 

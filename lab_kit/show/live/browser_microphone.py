@@ -93,6 +93,10 @@ class BrowserMicrophone(anywidget.AnyWidget):
         finally:
             self.is_listening = False
 
+    def ask(self) -> None:
+        """Have the page ask for the microphone, as a click on its button does."""
+        self.send({"kind": "open"})
+
     def stop(self) -> None:
         """End the sound after what has come; from any thread, and harmless twice.
 

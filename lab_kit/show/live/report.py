@@ -11,6 +11,8 @@ from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
+from lab_kit.show.latency.transcript import final_html
+from lab_kit.show.live.crowd import Others
 from lab_kit.show.live.state import LiveState, Point, with_gaps
 
 SHOWN_S = 60.0
@@ -60,19 +62,25 @@ def draw_report(state: LiveState, name: str, device: str) -> Svg:
     return svg
 
 
-def tabulate(state: LiveState, name: str, device: str) -> str:
-    """Percentiles of the whole run, then what was heard."""
+def tabulate(state: LiveState, name: str, device: str, others: Others | None = None) -> str:
+    """Percentiles of the whole run and of others beside it, then what was heard."""
     finals, ages = state.final_delays_s, state.freshness_s
+    metrics = [
+        ("final_delay_s", f"{state.zero} → final", finals, len(finals)),
+        ("freshness_s", "age of the newest result's audio", ages, len(finals)),
+    ]
+    notes = [f"{name}; {device}"]
+    if others is not None:
+        theirs = others.final_delays_s
+        metrics.append(("others' final_delay_s", "the speaker stops → final", theirs, len(theirs)))
+        notes.append(
+            f"beside it: up to {others.most_streams} streams of others; {others.refused} refused"
+        )
     rows = [("metric", "from → to", "p50 ms", "p95 ms", "within 300 ms", "")]
-    for metric, interval, values in (
-        ("final_delay_s", f"{state.zero} → final", finals),
-        ("freshness_s", "age of the newest result's audio", ages),
-    ):
+    for metric, interval, values, count in metrics:
         within = sum(value <= BUDGET_S for value in values)
         p50, p95 = percentile_ms(values, 0.5), percentile_ms(values, 0.95)
-        share = f"{within} of {len(values)}"
-        rows.append((metric, interval, p50, p95, share, standing(len(finals))))
-    notes = [f"{name}; {device}"]
+        rows.append((metric, interval, p50, p95, f"{within} of {len(values)}", standing(count)))
     if standing(len(finals)):
         notes.append(f"indicative: too few to prove a p95 ({len(finals)} of 59 without a miss)")
     if not state.spoken:
@@ -81,13 +89,34 @@ def tabulate(state: LiveState, name: str, device: str) -> str:
     return "\n".join([columns(rows, left=2), "", *notes, heard])
 
 
+def words_told(state: LiveState, name: str, error: BaseException | None) -> str:
+    """Every final of the run as a line of text, and what went wrong."""
+    wrong = [] if error is None else [error_told(error)]
+    return "\n".join([f"{name}:", *(state.heard or ["nothing was heard"]), *wrong])
+
+
+def words_html(state: LiveState, name: str, error: BaseException | None) -> str:
+    """The same as a page shows it."""
+    lines = [f'<b style="{theme.FINAL_STYLE}">{escape(name)}</b>']
+    lines += [final_html(text) for text in state.heard or ["nothing was heard"]]
+    if error is not None:
+        told = escape(error_told(error))
+        lines.append(f'<span style="color:{theme.BUDGET_COLOR}">{told}</span>')
+    return "".join(f"<div>{line}</div>" for line in lines)
+
+
+def error_told(error: BaseException) -> str:
+    """What ended a run before its time, in a line."""
+    return f"{type(error).__name__}: {error}"
+
+
 def final_label(state: LiveState) -> str:
     """The interval of the final delays, which depends on what is known."""
     return f"final delay: {state.zero} → final"
 
 
-def summary_html(state: LiveState, device: str) -> str:
-    """The percentiles so far in one line."""
+def summary_html(state: LiveState, device: str, others: Others | None = None) -> str:
+    """The percentiles so far in one line, with those of others who call beside it."""
     count = len(state.finals)
     note = ", indicative" if count and standing(count) else ""
     told = [
@@ -96,8 +125,12 @@ def summary_html(state: LiveState, device: str) -> str:
         f"{count} final{'' if count == 1 else 's'}{note}",
         escape(device),
     ]
+    beside = ""
+    if others is not None:
+        theirs = f"{others.streams} others speak, final delay {_so_far(others.final_delays_s)}"
+        beside = f"<br>{theirs}, {others.refused} refused"
     style = f"{theme.FINAL_STYLE};font-variant-numeric:tabular-nums"
-    return f'<span style="{style}">{" &nbsp;·&nbsp; ".join(told)}</span>'
+    return f'<span style="{style}">{" &nbsp;·&nbsp; ".join(told)}{beside}</span>'
 
 
 def _so_far(delays_s: list[float]) -> str:

@@ -4,7 +4,7 @@ The plot has a fixed range, and a line at *now* that shows in silences that the 
 pane of the transcript is laid out from its end, so that it always shows the newest.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 import ipywidgets as widgets
@@ -16,7 +16,8 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.figures import NEVER
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.latency.transcript import final_html, interim_html
-from lab_kit.show.live.report import FRESHNESS_LABEL, final_label, summary_html
+from lab_kit.show.live.crowd import Others
+from lab_kit.show.live.report import FRESHNESS_LABEL, error_told, final_label, summary_html
 from lab_kit.show.live.state import LiveState, Point, with_gaps
 
 WINDOW_S = 20.0
@@ -59,14 +60,46 @@ class LiveView:
         self._alarm = widgets.HTML()
         self._transcript = widgets.HTML(layout=widgets.Layout(width="calc(100% - 4px)"))
         self._summary = widgets.HTML()
-        title = widgets.HTML(f'<b style="{theme.FINAL_STYLE}">{escape(name)}</b>')
-        bar = widgets.HBox(
-            [self._button, title, self._status],
-            layout=widgets.Layout(align_items="center", grid_gap="12px"),
+        self._title = widgets.HTML(_bold(name))
+        self._bar = widgets.HBox(
+            [self._button, self._title, self._status],
+            layout=widgets.Layout(align_items="center", grid_gap="12px", flex_flow="row wrap"),
         )
-        self._fixed = (bar, self._alarm, self._transcript)
+        self._list: widgets.Dropdown | None = None
+        self._fixed = (self._bar, self._alarm, self._transcript)
         self._look("Start", "play", "")
         self.widget = widgets.VBox(self._fixed, layout=widgets.Layout(width="100%"))
+
+    def offer(
+        self, names: Sequence[str], chosen: str, way: str, on_choose: Callable[[str], None]
+    ) -> None:
+        """Put a list of sources before the button; ``on_choose`` is called with another's name."""
+        self._list = widgets.Dropdown(
+            options=names,
+            value=chosen,
+            description="Stream",
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="24em"),
+        )
+        self._list.observe(lambda change: self._chosen(change["new"], on_choose), names="value")
+        self._title.value = _bold(way)
+        self._bar.children = (self._list, self._button, self._title, self._status)
+
+    def put_microphone(self, microphone: widgets.DOMWidget | None) -> None:
+        """Show the page's microphone beneath the list, or no longer."""
+        shown = () if microphone is None else (microphone,)
+        self._fixed = (self._bar, *shown, self._alarm, self._transcript)
+        self.widget.children = self._fixed
+
+    def refuse(self, error: Exception, kept: str) -> None:
+        """Say why a source cannot be had, and go back to the one before."""
+        if self._list is not None:
+            self._list.value = kept
+        self._alarm.value = _alarm(error)
+
+    def _chosen(self, name: str, on_choose: Callable[[str], None]) -> None:
+        self._alarm.value = ""
+        on_choose(name)
 
     def begin(self, state: LiveState, *, holds_cell: bool) -> None:
         """An empty plot and transcript, and a button that stops.
@@ -81,10 +114,10 @@ class LiveView:
         self._plot = MovingPlot(self._figure)
         self.widget.children = (*self._fixed, self._plot, self._summary)
 
-    def draw(self, state: LiveState, now_s: float) -> None:
+    def draw(self, state: LiveState, now_s: float, others: Others | None = None) -> None:
         """Everything as of now."""
         self._set_transcript(state)
-        self._summary.value = summary_html(state, self._device)
+        self._summary.value = summary_html(state, self._device, others)
         start_s = max(0.0, now_s - self._window_s)
         if self._plot is None:
             return
@@ -206,10 +239,14 @@ def _pane(inner: str) -> str:
     return f'<div class="lab-live-transcript" style="{_PANE_STYLE}"><div>{inner}</div></div>'
 
 
+def _bold(text: str) -> str:
+    return f'<b style="{theme.FINAL_STYLE}">{escape(text)}</b>'
+
+
 def _told(status: str) -> str:
     return f'<span class="lab-live-status" style="{theme.INTERIM_STYLE}">{escape(status)}</span>'
 
 
 def _alarm(error: BaseException) -> str:
-    told = f"{type(error).__name__}: {error}"
-    return f'<span class="lab-live-error" style="color:{theme.BUDGET_COLOR}">{escape(told)}</span>'
+    told = escape(error_told(error))
+    return f'<span class="lab-live-error" style="color:{theme.BUDGET_COLOR}">{told}</span>'

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from threading import Thread
 
 import ipywidgets as widgets
-from IPython.display import display
 
 from lab_kit.bench import Bench
 from lab_kit.client import Inference
@@ -18,7 +17,8 @@ from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Dynamic
 from lab_kit.experiments.load import Arrivals, OpenLoopRun, offer
 from lab_kit.show.draw.display import DisplayHandle, picture_bundle
-from lab_kit.show.live.run import can_click
+from lab_kit.show.draw.widget_output import WidgetOutput
+from lab_kit.show.live.attended import can_click
 from lab_kit.show.load.frontier import draw_frontier, signed_verdict, tabulate_frontier
 
 FIRST = Dynamic(4, 0.02)
@@ -75,7 +75,7 @@ class Explorer:
         """Sliders where somebody can move them, and room for what is measured."""
         if can_click():
             bar = widgets.HBox([self._window, self._batch, self._button])
-            display(bar)  # type: ignore[no-untyped-call]
+            WidgetOutput(bar, "To measure at other settings, run this cell again.")
         self._handles = DisplayHandle.reserve(), DisplayHandle.reserve()
 
     def measure(self, policy: Dynamic) -> None:

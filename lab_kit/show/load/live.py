@@ -5,8 +5,6 @@ The generator has a thread and an event loop of its own; the cell draws and wait
 """
 
 import asyncio
-import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
@@ -14,16 +12,13 @@ from itertools import accumulate
 import ipywidgets as widgets
 import numpy as np
 import plotly.graph_objects as go
-from IPython.display import display
 
-from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.bench import Bench
-from lab_kit.core.call_record import Received
 from lab_kit.core.events import StreamOptions
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.datasets import Clip
 from lab_kit.experiments import load
-from lab_kit.experiments.load import CallEnding, CallPlan, LiveLoad, OfferedCall
+from lab_kit.experiments.load import CallPlan, LiveLoad
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawing, table_bundle
@@ -31,8 +26,9 @@ from lab_kit.show.draw.figures import NEVER, percentile_ms
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Verdict
-from lab_kit.show.live.run import can_click
-from lab_kit.show.live.state import LiveState, Point
+from lab_kit.show.draw.widget_output import WidgetOutput
+from lab_kit.show.live.attended import can_click
+from lab_kit.show.live.state import Point
 from lab_kit.show.load.load import (
     HIGHEST_MS,
     LIMIT,
@@ -40,6 +36,7 @@ from lab_kit.show.load.load import (
     load_verdict,
     tabulate_load,
 )
+from lab_kit.show.load.progress import LoadProgress
 
 _DRAW_S = 0.25
 _HEIGHT_PX = 320
@@ -80,59 +77,6 @@ async def live_load(
     return run
 
 
-class LoadProgress:
-    """What has been seen so far, from the generator's thread to the drawing one's."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._zero_ns = time.perf_counter_ns()
-        self._states: dict[int, tuple[int, LiveState]] = {}
-        self._over: list[Point] = []
-        self._streams: list[tuple[float, int]] = [(0.0, 0)]
-        self._refused = 0
-
-    def began(self, zero_ns: int) -> None:
-        """The plan's zero."""
-        with self._lock:
-            self._zero_ns = zero_ns
-
-    def heard(
-        self, number: int, source: PacedRecording, started_ns: int, received: Received
-    ) -> None:
-        """A result arrived."""
-        with self._lock:
-            if number not in self._states:
-                self._states[number] = started_ns, LiveState(source.spoken)
-                self._note_streams(started_ns)
-            self._states[number][1].feed(started_ns, received)
-
-    def ended(self, number: int, call: OfferedCall) -> None:
-        """A call is over."""
-        with self._lock:
-            self._refused += call.ending is CallEnding.REFUSED
-            if number not in self._states:
-                return
-            started_ns, state = self._states.pop(number)
-            state.close(call.call)
-            self._over += self._placed(started_ns, state)
-            self._note_streams(time.perf_counter_ns())
-
-    def now(self) -> tuple[float, list[Point], list[tuple[float, int]], int]:
-        """Seconds since zero, finals, open streams over time, refusals."""
-        with self._lock:
-            now_s = max(0.0, (time.perf_counter_ns() - self._zero_ns) / 1e9)
-            open_now = [p for ns, state in self._states.values() for p in self._placed(ns, state)]
-            streams = [*self._streams, (now_s, len(self._states))]
-            return now_s, [*self._over, *open_now], streams, self._refused
-
-    def _placed(self, started_ns: int, state: LiveState) -> list[Point]:
-        shift_s = (started_ns - self._zero_ns) / 1e9
-        return [Point(point.at_s + shift_s, point.delay_s) for point in state.finals]
-
-    def _note_streams(self, at_ns: int) -> None:
-        self._streams.append(((at_ns - self._zero_ns) / 1e9, len(self._states)))
-
-
 class _Screen:
     """A moving plot under the cell, which a still one replaces at the end."""
 
@@ -141,7 +85,7 @@ class _Screen:
         self._plot = MovingPlot(self._figure)
         self._line = widgets.HTML()
         self._box = widgets.VBox([self._plot, self._line], layout=widgets.Layout(width="100%"))
-        display(self._box)  # type: ignore[no-untyped-call]
+        self._output = WidgetOutput(self._box, f"{title}: not over yet when this was saved.")
         self._picture, self._table = DisplayHandle.reserve(), DisplayHandle.reserve()
 
     def draw(
@@ -164,8 +108,9 @@ class _Screen:
 
     def end(self, drawing: Svg, table: str, verdict: Verdict) -> None:
         """The still picture takes the place of the moving one."""
-        self._box.children = ()
+        self._box.close()
         self._plot.close()
+        self._output.take_away()
         self._picture.fill(picture_bundle(drawing, verdict))
         self._table.fill(table_bundle(table, verdict))
 

@@ -10,7 +10,6 @@ from threading import Event, Thread
 
 import numpy as np
 import plotly.graph_objects as go
-from IPython.display import display
 
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.datasets import Clip
@@ -27,7 +26,8 @@ from lab_kit.experiments.load import (
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
-from lab_kit.show.live.run import can_click, draw_period_s
+from lab_kit.show.draw.widget_output import WidgetOutput
+from lab_kit.show.live.attended import can_click, draw_period_s
 from lab_kit.show.load.frontier import LIMIT
 from lab_kit.show.load.offered import offered, strips
 
@@ -76,7 +76,7 @@ class LiveFigure:
         self._stopping = Event()
         self.figure = _figure(plan.seconds, watching.taken(), title)
         self._plot = MovingPlot(self.figure)
-        display(self._plot)  # type: ignore[no-untyped-call]
+        self._output = WidgetOutput(self._plot, f"{title}: not over yet when this was saved.")
         self._thread = Thread(target=self._run, name="lab-offering", daemon=True)
         self._thread.start()
 
@@ -89,6 +89,7 @@ class LiveFigure:
         self._stopping.set()
         self._thread.join()
         self._plot.close()
+        self._output.take_away()
 
     def draw(self) -> None:
         """Everything until now, in one update."""

@@ -19,8 +19,19 @@ from lab_kit.course.guesses import read_number
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The rows that were displayed, each with its widgets."""
     rows: list[Any] = []
-    monkeypatch.setattr("IPython.display.display", rows.append)
+    monkeypatch.setattr("IPython.display.display", lambda row, **_: rows.append(row))
     return rows
+
+
+@pytest.fixture
+def stills(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What pages without a kernel would say, the newest last."""
+    told: list[str] = []
+    monkeypatch.setattr(
+        "IPython.display.publish_display_data",
+        lambda bundle, **_: told.append(bundle["text/plain"]),
+    )
+    return told
 
 
 def control(rows: list[Any], kind: type) -> Any:
@@ -90,6 +101,20 @@ def test_a_choice_has_no_answer_until_one_is_chosen(shown: list[Any]) -> None:
     control(shown, ipywidgets.Dropdown).value = "other"
     control(shown, ipywidgets.Dropdown).value = ""
     assert progress.load().guesses == {}
+
+
+def test_where_its_control_is_gone_a_guess_is_told_in_words(
+    shown: list[Any], stills: list[str]
+) -> None:
+    guess("01.share", "In turn, the server uses", low=5, high=100, unit="%")
+    assert stills == ['No guess for "In turn, the server uses"; run this cell to enter one.']
+    control(shown, ipywidgets.Text).value = "90"
+    assert stills[-1] == 'Your guess for "In turn, the server uses": 90 %.'
+    guess("02.fastest", "Fastest?", of=("eager", "compiled"))
+    control(shown, ipywidgets.Dropdown).value = "eager"
+    assert stills[-1] == 'Your guess for "Fastest?": eager.'
+    control(shown, ipywidgets.Dropdown).value = ""
+    assert stills[-1].startswith("No guess")
 
 
 def test_a_range_or_choices_must_be_given() -> None:

@@ -1,22 +1,36 @@
 """A live run without widgets: it ends, stops, repeats, and loses no error."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
+import ipywidgets
 import psutil
 import pytest
 from show_calls import DEVICE, EVENTS, FIRST, SECOND, at, stream
 
-from lab_kit.audio.sources.recordings import SourceChunk
+from lab_kit.audio.sources import microphone
+from lab_kit.audio.sources.recordings import Source, SourceChunk
+from lab_kit.client import Wire
 from lab_kit.core.call_record import Received, Spoken, StreamCall
-from lab_kit.core.errors import ConnectionFailed
+from lab_kit.core.errors import AudioDeviceUnavailable, ConnectionFailed, InvalidParameter
+from lab_kit.experiments.load import Network, Stairs
 from lab_kit.show import live as public_live
-from lab_kit.show.live.run import LiveRun, can_click, draw_period_s, unattended_limit_s
+from lab_kit.show.live import widget_screen
+from lab_kit.show.live.attended import can_click, draw_period_s, unattended_limit_s
+from lab_kit.show.live.browser_microphone import BrowserMicrophone
+from lab_kit.show.live.crowd import Others
+from lab_kit.show.live.report import summary_html, tabulate
+from lab_kit.show.live.run import LiveRun
 from lab_kit.show.live.source import LiveSource
+from lab_kit.show.live.sources import DEFAULT_CLIP, OF_KERNEL, Sources
 from lab_kit.show.live.state import LiveState
+from lab_kit.show.live.way import Way
+from lab_kit.show.live.widget_screen import WidgetScreen
 
 
 class Sound:
@@ -41,10 +55,18 @@ class FakeBench:
     def __init__(self, pace_s: float = 0.0, error: Exception | None = None) -> None:
         self.pace_s = pace_s
         self.error = error
+        self.wires: list[Wire] = []
+        self.networks: list[Network] = []
+
+    @contextmanager
+    def behind(self, network: Network) -> Iterator["FakeBench"]:
+        self.networks.append(network)
+        yield self
 
     async def stream(
-        self, source: LiveSource, on_event: Callable[[int, Received], None]
+        self, source: LiveSource, *, wire: Wire, on_event: Callable[[int, Received], None]
     ) -> StreamCall:
+        self.wires.append(wire)
         given_s = 0.0
         for piece in source.chunks():
             given_s = piece.end_s
@@ -208,3 +230,97 @@ def test_a_picture_gives_way_where_all_cores_are_in_use(monkeypatch: pytest.Monk
     usual_s = draw_period_s()
     monkeypatch.setattr(psutil, "cpu_percent", lambda: 99.0)
     assert draw_period_s() > 2 * usual_s
+
+
+def test_a_run_goes_over_its_wire_and_through_its_network_and_says_so() -> None:
+    bench, network = FakeBench(), Network(one_way_s=0.03, jitter_s=0.01, loss=0.08)
+    run = run_of(bench, way=Way(Wire.WEBRTC, network))
+    run.start()
+    run.wait()
+    assert bench.wires == [Wire.WEBRTC]
+    assert bench.networks == [network]
+    told = "made by hand over WebRTC, 30 ms each way, up to 10 ms more, 8% of packets lost"
+    assert run.name == told
+    assert told in run.report()[1]
+    assert run_of(bench).name == "made by hand"
+    assert run_of(bench, way=Way(Wire.GRPC)).name == "made by hand over gRPC"
+
+
+def test_a_crowd_needs_something_to_say() -> None:
+    with pytest.raises(InvalidParameter, match="pass clips="):
+        public_live(FakeBench(), Sound(), crowd=Stairs((1,), 4.0))  # type: ignore[arg-type]
+
+
+def test_others_are_counted_in_words_beside_ones_own_delays() -> None:
+    others = Others(streams=3, most_streams=8, final_delays_s=[0.2, 0.4, math.inf], refused=2)
+    told = summary_html(LiveState(()), DEVICE, others)
+    assert "3 others speak, final delay p50 400 ms, p95 never ms, 2 refused" in told
+    table = tabulate(LiveState(()), "a voice", DEVICE, others)
+    row = next(line for line in table.splitlines() if line.startswith("others'"))
+    assert row.split()[-6:] == ["400", "never", "1", "of", "3", "indicative"]
+    assert "up to 8 streams of others; 2 refused" in table
+
+
+def test_another_source_ends_the_run_and_is_streamed_from_the_next_start_on() -> None:
+    run = run_of(FakeBench(pace_s=0.01), loops=True)
+    run.start()
+    run.use(Sound(waits=True))
+    assert not run.is_running
+    assert run.error is None
+    run.start()
+    run.wait()
+    assert len(run.calls) == 1, "a microphone that has ended is not repeated"
+
+
+def test_what_was_given_stands_for_its_own_kind_in_the_list() -> None:
+    clip, voice = Sound(), BrowserMicrophone()
+    assert Sources(clip).names == ("your microphone", OF_KERNEL, "made by hand")
+    assert Sources(clip).chosen == "made by hand"
+    assert Sources(clip).get("made by hand") is clip
+    sources = Sources(voice)
+    assert sources.names == ("your microphone", DEFAULT_CLIP, OF_KERNEL)
+    assert sources.chosen == "your microphone"
+    assert sources.get("your microphone") is voice
+    assert sources.get(DEFAULT_CLIP) is sources.get(DEFAULT_CLIP)
+    assert "best of times" in sources.get(DEFAULT_CLIP).spoken[0].text
+
+
+class Run:
+    """A run that notes what it was told to stream."""
+
+    name, device, window_s, way = "your microphone", DEVICE, 20.0, Way()
+
+    def __init__(self) -> None:
+        self.used: list[str] = []
+
+    def use(self, source: Source) -> None:
+        self.used.append(source.name)
+
+    def toggle(self) -> None: ...
+
+
+def test_the_list_changes_the_source_and_says_why_one_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(_: object) -> str:
+        raise AudioDeviceUnavailable("no input device", "one", "plug one in")
+
+    monkeypatch.setattr(microphone, "input_device", missing)
+    shown: list[Any] = []
+    monkeypatch.setattr(widget_screen, "WidgetOutput", lambda widget, _: shown.append(widget))
+    run, voice = Run(), BrowserMicrophone()
+    WidgetScreen(run, Sources(voice))  # type: ignore[arg-type]
+    (box,) = shown
+    choice = box.children[0].children[0]
+    assert isinstance(choice, ipywidgets.Dropdown)
+    assert voice in box.children
+    choice.value = DEFAULT_CLIP
+    assert run.used == [DEFAULT_CLIP]
+    assert voice not in box.children, "its level and switches would mean nothing"
+    choice.value = OF_KERNEL
+    assert choice.value == DEFAULT_CLIP
+    assert "plug one in" in box.children[1].value
+    choice.value = "your microphone"
+    assert run.used == [DEFAULT_CLIP, "your microphone"]
+    assert voice in box.children
+    assert box.children[2].value == "", "what was refused is not told any more"

@@ -9,7 +9,8 @@ from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.clock import ClockOffset
 from lab_kit.experiments.load import CallEnding, Constant, OfferedCall, OpenCalls, Stairs
-from lab_kit.show.load.live import LoadProgress, _figure, _most
+from lab_kit.show.load.live import _figure, _most
+from lab_kit.show.load.progress import LoadProgress
 
 SOURCE = PacedRecording("caller", np.zeros(64_000, np.float32), (FIRST, SECOND))
 
