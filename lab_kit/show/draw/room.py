@@ -4,6 +4,7 @@ A picture is laid out where no browser can be asked, so widths are estimated, ge
 DejaVu Sans, the widest of the faces that pages choose.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ _NARROW, _WIDE = "ijlft.,:;'|!()[]/ -I", "mwMW%@→←↑↓±≤≥×●◆◇�
 _NARROW_PX, _WIDE_PX, _CAPITAL_PX, _OTHER_PX = 0.36, 0.9, 0.71, 0.62
 """Widths in font sizes; DejaVu Sans has ``t`` 0.39, ``w`` 0.82, ``m`` 0.97, ``C`` 0.7."""
 _BOLD_FACTOR = 1.13
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|kHz|kbit/s|cores)\b|%)|(?<=±) (?=\d)")
 _ABOVE, _BELOW = 0.76, 0.22
 """What letters take above and below their line, in font sizes."""
 
@@ -116,9 +118,9 @@ def shortened(text: str, room_px: float, size_px: float, *, bold: bool = False) 
 
 
 def lines_of(text: str, room_px: float, size_px: float) -> list[str]:
-    """The text in lines that fit; a new line stays one, and a hard space breaks none."""
+    """The text in lines that fit; a new line stays one, and a number stays with its unit."""
     lines: list[str] = []
-    for paragraph in text.splitlines():
+    for paragraph in _BEFORE_UNIT.sub("\u00a0", text).splitlines():
         lines += _filled(paragraph.split(" "), room_px, size_px)
     return lines
 

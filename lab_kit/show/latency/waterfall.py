@@ -156,7 +156,7 @@ def _doubt(several: Sequence[Waterfall]) -> str:
     open_ms = [ms(one.clock_error_s) for one in several if is_clock_far_off(one)]
     if not open_ms:
         return ""
-    known = f"±\u00a0{max(open_ms):.0f}\u00a0ms"
+    known = f"± {max(open_ms):.0f} ms"
     return f" Where the network ends and the server begins is known to {known} only."
 
 

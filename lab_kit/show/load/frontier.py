@@ -49,7 +49,8 @@ def signed_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.9
     told = frontier_verdict(runs, share)
     void = [name for name, each in runs.items() if each[-1].generator_was_bottleneck]
     if void:
-        first = f"Void at the highest rate: the generator was the bottleneck of {', '.join(void)}."
+        served = ", ".join(f"'{name}'" for name in void)
+        first = f"Void at the highest rate: the generator was the bottleneck of {served}."
         return Verdict(f"{first} {told}", Sign.UNSAID)
     best = runs[lowest_at_highest(runs, share)][-1]
     return Verdict(told, within(_wait_ms(best, share), ms(BUDGET_S)))
@@ -79,7 +80,7 @@ def frontier_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0
 def _points_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float) -> str:
     """What single points tell, which is less than a line does."""
     named = f"p{share * 100:g}"
-    told = [f"{name} {_told_ms(_wait_ms(each[0], share))}" for name, each in runs.items()]
+    told = [f"{_told_ms(_wait_ms(each[0], share))} ({name})" for name, each in runs.items()]
     return (
         f"{named} at one rate: {', '.join(told)}. One rate is no frontier: nobody shows when full."
     )

@@ -120,7 +120,7 @@ def test_words_are_wrapped_and_shortened_to_what_fits() -> None:
     assert " ".join(lines) == "one two three four five"
     assert lines[-1] == "five"
     assert all(text_width_px(line, 12) <= 60 for line in lines)
-    assert lines_of("12\u00a0ms", 5, 12) == ["12\u00a0ms"]
+    assert lines_of("± 12 ms ago", 5, 12) == ["±\u00a012\u00a0ms", "ago"]
     assert shortened("short", 100, 12) == "short"
     assert text_width_px(shortened("a name that is too long", 60, 12), 12) <= 60
 

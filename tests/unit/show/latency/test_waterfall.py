@@ -141,7 +141,7 @@ def test_clocks_that_are_far_off_are_drawn_and_told() -> None:
 
     assert whiskers(one) == 0
     assert whiskers(far_off) == 2 * 3
-    assert "is known to ±\u00a020\u00a0ms only" in waterfall_verdict(far_off)
+    assert "is known to ± 20 ms only" in waterfall_verdict(far_off)
     assert "is known to" not in waterfall_verdict(one)
 
 
