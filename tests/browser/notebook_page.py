@@ -22,6 +22,12 @@ def eventually(what: str, ready: Callable[[], Any], timeout_s: float = 60) -> An
     raise AssertionError(f"not within {timeout_s:.0f} s: {what}")
 
 
+GONE = re.compile("Error displaying widget|model not found|Loading widget")
+"""What JupyterLab writes in a widget's place where the widget is not there."""
+LOOKED_FOR_MS = 8_000
+"""It looks for a widget a while before it says so."""
+
+
 @dataclass(frozen=True)
 class Lab:
     """A running JupyterLab."""

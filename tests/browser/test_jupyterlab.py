@@ -11,7 +11,7 @@ import httpx
 import nbformat
 import psutil
 import pytest
-from notebook_page import Lab, NotebookPage, errors_of, eventually
+from notebook_page import GONE, LOOKED_FOR_MS, Lab, NotebookPage, errors_of, eventually
 
 pytestmark = pytest.mark.browser
 
@@ -268,6 +268,10 @@ def test_the_first_lab_runs_from_top_to_bottom(lab: Lab, open_notebook: Open) ->
     done = notebook.finish(480)
     assert errors_of(done) == []
     look_at_all(notebook)
+    lab.end_kernels()
+    again = open_notebook(LAB)
+    again.page.wait_for_timeout(LOOKED_FOR_MS)
+    look_at_all(again, "again")
 
 
 def assert_live_moves(notebook: NotebookPage) -> None:
@@ -320,14 +324,15 @@ def fits(notebook: NotebookPage, width_px: int) -> bool:
     return is_wide and drawn["width"] == place["width"] <= output["width"] < width_px
 
 
-def look_at_all(notebook: NotebookPage) -> None:
+def look_at_all(notebook: NotebookPage, when: str = "cell") -> None:
     """Keep a picture of every part of a notebook that has run, for people to look at."""
     page = notebook.page
     outputs = page.locator(".jp-CodeCell")
     for index in range(outputs.count()):
         outputs.nth(index).scroll_into_view_if_needed()
         page.wait_for_timeout(150)
-        notebook.screenshot(f"cell-{index:02d}")
+        notebook.screenshot(f"{when}-{index:02d}")
+        assert not GONE.search(outputs.nth(index).inner_text()), index
     clipped = page.evaluate(
         """which => [...document.querySelectorAll(which)].filter(image =>
             image.getBoundingClientRect().right >

@@ -1,11 +1,10 @@
 """A notebook that was run, saved and opened again without its kernel: it reads well."""
 
-import re
 from collections.abc import Callable
 
 import nbformat
 import pytest
-from notebook_page import Lab, NotebookPage, errors_of, eventually
+from notebook_page import GONE, LOOKED_FOR_MS, Lab, NotebookPage, errors_of, eventually
 from playwright.sync_api import Page, Route
 from test_jupyterlab import PICTURE, assert_live_moves, write_notebook
 
@@ -26,8 +25,6 @@ CELLS = (
     "run = show.live(bench)",
 )
 LIVE, UNUSED, EXPLORED = 7, 6, 5
-GONE = re.compile("Error displaying widget|model not found|Loading widget")
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.mark.timeout(600)
@@ -88,7 +85,7 @@ def assert_reads_well(notebook: NotebookPage) -> None:
         return len(seen) == len(CELLS) and "run this cell to enter one" in " ".join(seen)
 
     eventually("the outputs are shown", is_drawn)
-    notebook.page.wait_for_timeout(8_000)  # a widget that is not there is looked for
+    notebook.page.wait_for_timeout(LOOKED_FOR_MS)
     seen = outputs()
     assert not GONE.search("\n".join(seen)), seen
     assert 'Your guess for "It takes": 90 ms.' in seen[1]

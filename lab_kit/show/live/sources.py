@@ -9,7 +9,7 @@ from lab_kit.bench import paced
 from lab_kit.show.live.browser_microphone import BrowserMicrophone
 
 DEFAULT_CLIP = "two-cities-opening"
-OF_KERNEL = "the microphone of the kernel's machine"
+OF_KERNEL = "the kernel's microphone"
 
 
 class Sources:

@@ -63,7 +63,7 @@ class LiveView:
         self._title = widgets.HTML(_bold(name))
         self._bar = widgets.HBox(
             [self._button, self._title, self._status],
-            layout=widgets.Layout(align_items="center", grid_gap="12px", flex_flow="row wrap"),
+            layout=widgets.Layout(align_items="center", grid_gap="2px 12px", flex_flow="row wrap"),
         )
         self._list: widgets.Dropdown | None = None
         self._fixed = (self._bar, self._alarm, self._transcript)
@@ -79,7 +79,7 @@ class LiveView:
             value=chosen,
             description="Stream",
             style={"description_width": "initial"},
-            layout=widgets.Layout(width="24em"),
+            layout=widgets.Layout(width="18em"),
         )
         self._list.observe(lambda change: self._chosen(change["new"], on_choose), names="value")
         self._title.value = _bold(way)
