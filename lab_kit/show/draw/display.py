@@ -19,7 +19,7 @@ from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Verdict
 
 _MOST_WIDTH_PX = 860
-_LEAST_WIDTH_PX = 500
+_LEAST_WIDTH_PX = 600
 """Narrower, the smallest letters could not be read; then the picture scrolls."""
 _SOURCE = (
     '<figcaption style="font-size:11px;margin:3px 0 6px;opacity:.8">The 300 ms: '

@@ -24,6 +24,16 @@ def percentile_ms(delays_s: Sequence[float], share: float) -> str:
     return "never" if value == NEVER else f"{ms(value):.0f}"
 
 
+def delay_told(delay_s: float) -> str:
+    """A delay in a sentence: ``310 ms``, or ``never``."""
+    return "never" if delay_s == NEVER else f"{ms(delay_s):,.0f} ms"
+
+
+def percentile_told(delays_s: Sequence[float], share: float) -> str:
+    """A percentile in a sentence: ``310 ms``, ``never``, or ``-`` without any."""
+    return delay_told(percentile(delays_s, share)) if delays_s else "-"
+
+
 def void_told(lateness_s: float, cores: float) -> str:
     """What is first to be said of a run whose generator was the bottleneck."""
     return (

@@ -14,7 +14,14 @@ from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
 from lab_kit.show.draw.display import columns, show_drawing, show_picture
-from lab_kit.show.draw.figures import NEVER, late, marked_shares, percentile_ms, standing
+from lab_kit.show.draw.figures import (
+    NEVER,
+    late,
+    marked_shares,
+    percentile_ms,
+    percentile_told,
+    standing,
+)
 from lab_kit.show.draw.inks import BUDGET, INK
 from lab_kit.show.draw.labels import Place, put
 from lab_kit.show.draw.limits import FLAG_PX, limit_upright
@@ -74,10 +81,10 @@ def delay_verdict(rows: Sequence[Row]) -> str:
 
 def others_verdict(rows: Sequence[Row]) -> str:
     """The medians of what has no limit, in a sentence."""
-    first, right, age = (percentile_ms(row.delays_s, 0.5) for row in rows[FINAL + 1 :])
+    first, right, age = (percentile_told(row.delays_s, 0.5) for row in rows[FINAL + 1 :])
     return (
-        f"In the median the first text came after {first} ms and its first right word after "
-        f"{right} ms; the newest result was {age} ms old."
+        f"Medians: speech begins → first text {first}, → first right word {right}; "
+        f"age of the newest result {age}."
     )
 
 
@@ -206,7 +213,7 @@ def _marks_of(row: Row) -> list[str]:
     told = []
     for share in marked_shares(row.samples):
         note = f" {standing(row.samples, share)}" if share > 0.5 else ""
-        told.append(f"p{share * 100:g} {percentile_ms(row.delays_s, share)} ms{note}".rstrip())
+        told.append(f"p{share * 100:g} {percentile_told(row.delays_s, share)}{note}".rstrip())
     return told
 
 

@@ -6,7 +6,7 @@ from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, wrapped
-from lab_kit.show.draw.figures import NEVER, percentile_ms, standing
+from lab_kit.show.draw.figures import NEVER, percentile_ms, percentile_told, standing
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
@@ -32,7 +32,7 @@ def report_verdict(state: LiveState) -> Verdict:
     inside = sum(delay_s <= BUDGET_S for delay_s in finals)
     told = f"{inside} of {len(finals)} finals came within {ms(BUDGET_S):.0f} ms after {state.zero}"
     sign = Sign.INSIDE if inside == len(finals) else Sign.OVER
-    return Verdict(f"{told}; p50 {percentile_ms(finals, 0.5)} ms.", sign)
+    return Verdict(f"{told}; p50 {percentile_told(finals, 0.5)}.", sign)
 
 
 def draw_report(state: LiveState, name: str, device: str) -> Svg:
@@ -136,7 +136,7 @@ def summary_html(state: LiveState, device: str, others: Others | None = None) ->
 def _so_far(delays_s: list[float]) -> str:
     if not delays_s:
         return "none yet"
-    return f"p50 {percentile_ms(delays_s, 0.5)} ms, p95 {percentile_ms(delays_s, 0.95)} ms"
+    return f"p50 {percentile_told(delays_s, 0.5)}, p95 {percentile_told(delays_s, 0.95)}"
 
 
 def _notes(state: LiveState, name: str, device: str, start_s: float) -> list[str]:

@@ -14,7 +14,7 @@ from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.figures import percentile_ms, standing
+from lab_kit.show.draw.figures import delay_told, percentile_ms, standing
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.labels import Place, name_ends, put
 from lab_kit.show.draw.limits import limit_level
@@ -63,8 +63,10 @@ def frontier_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0
     best = lowest_at_highest(runs, share)
     named = f"p{share * 100:g}"
     waits = {name: _wait_ms(each[-1], share) for name, each in runs.items()}
-    others = ", ".join(f"{name} {_told_ms(wait)}" for name, wait in waits.items() if name != best)
-    told = f"At the highest rate {best} has the lowest {named}: {_told_ms(waits[best])}"
+    others = ", ".join(
+        f"{name} {delay_told(wait / 1e3)}" for name, wait in waits.items() if name != best
+    )
+    told = f"At the highest rate {best} has the lowest {named}: {delay_told(waits[best] / 1e3)}"
     told += f"; {others}." if others else "."
     full = [name for name, each in runs.items() if _turned_up(each, share)]
     if not full:
@@ -80,7 +82,7 @@ def frontier_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0
 def _points_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float) -> str:
     """What single points tell, which is less than a line does."""
     named = f"p{share * 100:g}"
-    told = [f"{_told_ms(_wait_ms(each[0], share))} ({name})" for name, each in runs.items()]
+    told = [f"{delay_told(_wait_ms(each[0], share) / 1e3)} ({name})" for name, each in runs.items()]
     return (
         f"{named} at one rate: {', '.join(told)}. One rate is no frontier: nobody shows when full."
     )
@@ -179,10 +181,6 @@ def _wait_ms(offered: OpenLoopRun, share: float) -> float:
 def _turned_up(each: Sequence[OpenLoopRun], share: float) -> bool:
     """Whether waiting grew so much from the lowest rate to the highest that a queue explains it."""
     return _wait_ms(each[-1], share) > _FULL_FACTOR * _wait_ms(each[0], share)
-
-
-def _told_ms(wait_ms: float) -> str:
-    return "never" if math.isinf(wait_ms) else f"{wait_ms:,.0f} ms"
 
 
 def _place(offered: OpenLoopRun, share: float, across: Scale, up: Scale) -> Point:

@@ -22,7 +22,7 @@ from lab_kit.experiments.load import CallPlan, LiveLoad
 from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawing, table_bundle
-from lab_kit.show.draw.figures import NEVER, percentile_ms
+from lab_kit.show.draw.figures import NEVER, percentile_told
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Verdict
@@ -102,7 +102,7 @@ class _Screen:
         late = sum(point.delay_s == NEVER for point in finals)
         self._line.value = (
             f'<span class="lab-live-load" style="{theme.FINAL_STYLE}">{streams[-1][1]} streams;'
-            f" p95 of the last {_LAST_S:.0f} s: {percentile_ms(latest, 0.95)} ms;"
+            f" p95 of the last {_LAST_S:.0f} s: {percentile_told(latest, 0.95)};"
             f" {refused} refused, {late} turns without a final</span>"
         )
 

@@ -13,7 +13,7 @@ from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
-from lab_kit.show.draw.figures import NEVER, late, percentile_ms
+from lab_kit.show.draw.figures import NEVER, delay_told, late, percentile_ms
 from lab_kit.show.draw.guesses import guess_point
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.scale import Scale
@@ -50,7 +50,7 @@ def chunks_verdict(calls: Mapping[float, StreamCall]) -> Verdict:
     inside = [s for s, delay_s in finals.items() if delay_s <= BUDGET_S]
     small, large = min(calls), max(calls)
     first = ", ".join(
-        f"{_told_ms(_first_s(calls[s]))} with chunks of {ms(s):g} ms"
+        f"{delay_told(_first_s(calls[s]))} with chunks of {ms(s):g} ms"
         for s in dict.fromkeys((small, large))
     )
     if len(inside) == len(finals):
@@ -114,10 +114,6 @@ def _first_s(call: StreamCall) -> float:
 
 def _finals_s(call: StreamCall) -> list[float]:
     return late([one.final_delay_s for one in utterance_delays(call)])
-
-
-def _told_ms(delay_s: float) -> str:
-    return "never" if delay_s == NEVER else f"{ms(delay_s):,.0f} ms"
 
 
 def tabulate_chunks(calls: Mapping[float, StreamCall], text: str) -> str:

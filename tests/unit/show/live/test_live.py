@@ -254,7 +254,7 @@ def test_a_crowd_needs_something_to_say() -> None:
 def test_others_are_counted_in_words_beside_ones_own_delays() -> None:
     others = Others(streams=3, most_streams=8, final_delays_s=[0.2, 0.4, math.inf], refused=2)
     told = summary_html(LiveState(()), DEVICE, others)
-    assert "3 others speak, final delay p50 400 ms, p95 never ms, 2 refused" in told
+    assert "3 others speak, final delay p50 400 ms, p95 never, 2 refused" in told
     table = tabulate(LiveState(()), "a voice", DEVICE, others)
     row = next(line for line in table.splitlines() if line.startswith("others'"))
     assert row.split()[-6:] == ["400", "never", "1", "of", "3", "indicative"]
