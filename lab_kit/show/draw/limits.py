@@ -1,9 +1,11 @@
 """The 300 ms line: on paper, with its interval as a flag, the ground beyond it tinted."""
 
+from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.inks import BUDGET
+from lab_kit.show.draw.inks import BUDGET, FAINT
 from lab_kit.show.draw.labels import Place, put
 from lab_kit.show.draw.room import text_width_px
+from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 
 FLAG_PX = 32
@@ -63,6 +65,18 @@ def limit_level(
     places = [Place((float(start), row)) for row in rows for start in starts]
     if put(svg, label, places, role=BUDGET, bold=True) is None:
         _above(svg, right, top, label)
+
+
+def whole_budget_level(svg: Svg, up: Scale, left: float, right: float) -> None:
+    """All of the 300 ms as a dotted reference, for what is only a part of them and has no limit.
+
+    Called when the marks are there.
+    """
+    y = up.px(ms(BUDGET_S))
+    svg.rule((left, y), (right, y), FAINT, 1, "2 4")
+    told = f"{ms(BUDGET_S):.0f} ms: all there is from voice to voice"
+    places = [Place((left + 6, y - 6)), Place((right - 6, y - 6), "end")]
+    put(svg, told, places, role=FAINT, size_px=theme.SMALL_PX)
 
 
 def _above(svg: Svg, right: float, top: float, label: str) -> None:

@@ -13,11 +13,11 @@ from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
 from lab_kit.show.draw.labels import name_ends
-from lab_kit.show.draw.limits import limit_level
+from lab_kit.show.draw.limits import whole_budget_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.verdict import Sign, Verdict, within
+from lab_kit.show.draw.verdict import Sign, Verdict
 
 _NAMES_PX = 136
 _LONGEST_MS = 900.0
@@ -112,7 +112,7 @@ def lags_verdict(calls: Mapping[str, StreamCall]) -> Verdict:
     if not latest:
         return Verdict("No call led to a result, so nobody saw its sound arrive.", Sign.UNSAID)
     told = ", ".join(f"{name} {ms(lag_s):,.0f} ms" for name, lag_s in latest.items())
-    return Verdict(f"The latest sound of each: {told}.", within(max(latest.values()), BUDGET_S))
+    return Verdict(f"The latest sound of each: {told}.")
 
 
 def draw_lags(calls: Mapping[str, StreamCall], title: str) -> Svg:
@@ -136,8 +136,7 @@ def draw_lags(calls: Mapping[str, StreamCall], title: str) -> Svg:
         svg.polyline(stairs(places), color)
         svg.points(places, color, radius_px=3.3)
         ends |= {name: places[-1]} if places else {}
-    line = theme.limit_label("sound due", "at the server")
-    limit_level(svg, up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX, line)
+    whole_budget_level(svg, up, _LEFT_PX, _RIGHT_PX)
     name_ends(svg, ends, dict(zip(seen, theme.series_colors(len(seen)), strict=True)))
     return svg
 

@@ -11,8 +11,8 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import columns, show_drawing
 from lab_kit.show.draw.figures import percentile_ms
-from lab_kit.show.draw.inks import FAINT
-from lab_kit.show.draw.labels import Place, name_ends, put
+from lab_kit.show.draw.labels import name_ends
+from lab_kit.show.draw.limits import whole_budget_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
@@ -85,11 +85,7 @@ def draw_buffers(calls: Mapping[str, PlayedAudio]) -> Svg:
         line = [(across.px(n * FRAME_S), up.px(ms(d))) for n, d in enumerate(each)]
         svg.polyline(line, color)
         ends |= {name: line[-1]} if line else {}
-    y = up.px(ms(BUDGET_S))
-    svg.rule((_LEFT_PX, y), (_RIGHT_PX, y), FAINT, 1, "2 4")
-    all_of_it = f"{ms(BUDGET_S):.0f} ms: all there is from voice to voice"
-    places = [Place((_LEFT_PX + 6, y - 6)), Place((_RIGHT_PX - 6, y - 6), "end")]
-    put(svg, all_of_it, places, role=FAINT, size_px=theme.SMALL_PX)
+    whole_budget_level(svg, up, _LEFT_PX, _RIGHT_PX)
     name_ends(svg, ends, colors)
     return svg
 

@@ -35,6 +35,6 @@ def test_a_call_has_lags_and_a_stall() -> None:
     lags = audio_lags_s(call)
     assert [round(lag_s, 6) for _, lag_s in lags] == [0.005] * 5
     assert stall_s(call) == pytest.approx(0.0, abs=1e-9)
-    assert "limit 300 ms: sound due → at the server" in draw_lags({"one": call}, "Lags").render()
+    assert "300 ms: all there is from voice to voice" in draw_lags({"one": call}, "Lags").render()
     assert tabulate_lags({"one": call}).splitlines()[1].split() == ["one", "5", "5", "5", "0"]
     assert wire_figures(call).up_bytes_per_s is None
