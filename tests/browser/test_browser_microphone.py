@@ -61,8 +61,8 @@ def test_one_s_own_voice_goes_over_a_wire_and_a_line_beside_others(
         "wires.ipynb",
         "from lab_kit import Bench, datasets, show\nfrom lab_kit.client import Wire\n"
         "from lab_kit.experiments import load\nbench = Bench.start()",
-        "run = show.live(bench, show.microphone(), wire=Wire.WEBRTC,\n"
-        "    network=load.Network(one_way_s=0.03, loss=0.01),\n"
+        "run = show.live(bench, show.microphone(), wire=Wire.GRPC,\n"
+        "    network=load.Network(one_way_s=0.03),\n"
         "    crowd=load.Stairs((2,), step_s=300.0), clips=[datasets.clip('two-cities-best')])",
     )
     notebook = open_notebook("wires.ipynb")
@@ -77,8 +77,8 @@ def test_one_s_own_voice_goes_over_a_wire_and_a_line_beside_others(
     button.click()
     eventually("the run has ended", lambda: page.get_by_text("ended", exact=True).count(), 60)
     told = run_in(notebook, "print(run.error, [c.wire for c in run.calls], run.others.refused)")
-    assert told == "None ['WebRTC'] 0"
-    assert page.get_by_text("over WebRTC, 30 ms each way, 1% of packets lost").count()
+    assert told == "None ['gRPC'] 0"
+    assert page.get_by_text("over gRPC, 30 ms each way").count()
     notebook.screenshot("spoken")
 
 
