@@ -29,7 +29,7 @@ from lab_kit.core.events import (
 )
 from lab_kit.dialects.openai.realtime import client
 from lab_kit.dialects.openai.realtime.client import RealtimeReader
-from lab_kit.dialects.openai.realtime.server import RealtimeSession
+from lab_kit.dialects.openai.realtime.server import MOST_COMMAS, RealtimeSession
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.client import parse_event
 from lab_kit.dialects.openai.transcriptions.cues import LINE_CHARS, cues_of
@@ -267,7 +267,7 @@ def test_a_session_chooses_its_sound_and_its_turns(
                 ({"format": 5}, "format"),
                 ({"format": None}, "format"),
                 ({"format": {"type": {}}}, "format.type"),
-                ({"format": {"type": "audio/pcm", "rate": 10**400}}, "format.rate"),
+                ({"format": {"type": "audio/pcm", "rate": 10**300}}, "format.rate"),
                 ({"turn_detection": 5}, "turn_detection"),
                 ({"turn_detection": []}, "turn_detection"),
                 (
@@ -289,7 +289,7 @@ def test_a_session_chooses_its_sound_and_its_turns(
                     ({"turn_detection": {"type": "server_vad", name: value}}, name)
                     for name, value in (
                         ("silence_duration_ms", "x"),
-                        ("silence_duration_ms", 10**400),
+                        ("silence_duration_ms", 10**300),
                         ("silence_duration_ms", -1),
                         ("silence_duration_ms", None),
                         ("silence_duration_ms", True),
@@ -357,6 +357,10 @@ AUDIO = '{"type": "input_audio_buffer.append", "audio": %s}'
         changed('{"noise_reduction": {"strength": 1e999}}'),
         changed('{"format": 1, "format": {"type": 5}}'),
         '{"type": "input_audio_buffer.clear", "x": [' + "[]," * 1_000 + "[]]}",
+        '{"type": "input_audio_buffer.clear", "x": [' + "1," * MOST_COMMAS + "1]}",
+        changed('{"x": NaN}'),
+        changed('{"format": {"type": "audio/pcm", "rate": 1' + "0" * 400 + "}}"),
+        changed('{"format": {"type": "audio/pcm", "x": 1e999}}'),
     ],
 )
 def test_what_is_no_event_is_told_and_the_session_goes_on(message: str | bytes) -> None:
@@ -380,9 +384,8 @@ def strictly(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "unknown",
     [
-        '{"x": NaN}',
         f'{{"transcription": {{"x": {nested(500)}}}}}',
-        '{"format": {"type": "audio/pcm", "x": 1e999}}',
+        '{"format": {"type": "audio/pcm", "x": 1e300}}',
     ],
 )
 def test_what_is_not_known_is_neither_kept_nor_told_back(unknown: str) -> None:
