@@ -5,6 +5,7 @@ in pieces, each a request of its own that says with its sequence's number where 
 one, the last one, or in between.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,6 +75,8 @@ def read_audio(request: InferRequest, longest_s: float) -> FloatArray:
     return to_model_rate(np.clip(audio, -1.0, 1.0), rate_hz)
 
 
+MOST_SEQUENCE_CHARS = 128
+"""Of a sequence's name, which is kept while the sequence is open, and told in errors."""
 MOST_STEERING = 4_096
 """Characters of a draft or a context: many times the answer to the longest audio that is taken."""
 
@@ -130,11 +133,12 @@ def read_context(request: InferRequest) -> str:
 def position_of(request: InferRequest) -> SequencePosition | None:
     """Where ``request`` stands; None if it belongs to no sequence."""
     sequence: Parameter = request.parameters.get("sequence_id", 0)
-    if not isinstance(sequence, int | str):
+    is_long = isinstance(sequence, str) and len(sequence) > MOST_SEQUENCE_CHARS
+    if is_long or not isinstance(sequence, int | str):
         raise InvalidParameter(
             f"sequence_id {shown(sequence)}",
-            "a number or a text",
-            "send sequence_id as a whole number above 0 or as a string",
+            f"a number, or a text of at most {MOST_SEQUENCE_CHARS} characters",
+            "send sequence_id as a whole number above 0 or as a short string",
         )
     if not sequence:
         return None
@@ -145,13 +149,16 @@ def position_of(request: InferRequest) -> SequencePosition | None:
     )
 
 
-def extended(so_far: InferRequest, piece: InferRequest) -> InferRequest:
+def extended(so_far: Sequence[Tensor], piece: InferRequest) -> InferRequest:
     """The latest piece, asking for everything since the first.
+
+    Args:
+        so_far: the inputs that came before it.
 
     Raises:
         InvalidParameter: the pieces have other inputs than each other, or another sample rate.
     """
-    old = {tensor.name: tensor for tensor in so_far.inputs}
+    old = {tensor.name: tensor for tensor in so_far}
     new = {tensor.name: tensor for tensor in piece.inputs}
     if old.keys() != new.keys() or not {"AUDIO", "SAMPLE_RATE"} <= new.keys():
         raise InvalidParameter(

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import threading
 import tomllib
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -322,6 +323,34 @@ async def test_what_is_kept_of_sequences_takes_of_the_memory_for_uploads(
         assert (await stream.answer(piece(5, number=6, sequence_end=True))).error_message == ""
         assert (await stream.answer(piece(50))).error_message == ""
     assert server.uploads.memory.held_bytes == 0
+
+
+async def test_nothing_is_kept_of_what_comes_beside_the_sound_of_a_sequence(
+    server_with: ServerWith,
+) -> None:
+    server = server_with(ScriptedEngine("so"))
+    beside_bytes = 1_000_000
+    async with inferring(server) as stream:
+        tracemalloc.start()
+        for number in range(1, 31):
+            message = piece(100, number=number, sequence_start=True)
+            message.id = "x" * beside_bytes
+            message.parameters["x"].string_param = "x" * beside_bytes
+            assert (await stream.answer(message)).error_message == ""
+            del message
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert stream.has_sequences
+    assert kept_bytes < 10 * beside_bytes
+
+
+async def test_a_sequence_has_a_short_name(server_with: ServerWith) -> None:
+    async with inferring(server_with(ScriptedEngine("so"))) as stream:
+        message = piece(100, sequence_start=True)
+        message.parameters["sequence_id"].string_param = "x" * 100_000
+        told = (await stream.answer(message)).error_message
+    assert "at most 128 characters" in told
+    assert len(told) < 500
 
 
 async def test_a_recording_with_which_nobody_goes_on_is_forgotten(server_with: ServerWith) -> None:

@@ -16,6 +16,7 @@ from lab_kit.dialects.open_inference import protobuf
 from lab_kit.dialects.open_inference.messages import InferRequest
 from lab_kit.dialects.open_inference.options import URGENT, SequencePosition, extended, position_of
 from lab_kit.dialects.open_inference.protobuf_messages import pb
+from lab_kit.dialects.open_inference.tensors import Tensor
 from lab_kit.gateway.door.body_memory import Share
 from lab_kit.gateway.door.door import Admitted, Door, Leased
 from lab_kit.gateway.door.uploads import Uploads
@@ -33,14 +34,15 @@ class _Sequence:
 
     Attributes:
         inside: the way through the door, left when the sequence is over.
-        held: what it takes of the memory for uploads.
+        held: what ``inputs`` take of the memory for uploads.
+        inputs: everything since the first piece; of what came beside them nothing is kept.
         waited_s: how long the server has waited for the stream's messages since its latest piece.
     """
 
     inside: AsyncExitStack
     call: Leased
     held: Share
-    request: InferRequest
+    inputs: tuple[Tensor, ...]
     waited_s: float = 0.0
 
 
@@ -131,8 +133,9 @@ class InferStream:
         sequence = await self._joined(message, request, position)
         is_over = True  # also when the model cannot take what has come together
         try:
-            # somebody waits for the last answer, as for a live stream's final
-            whole = _urgent(sequence.request) if position.is_last else sequence.request
+            whole = replace(request, inputs=sequence.inputs)
+            if position.is_last:  # somebody waits for it, as for a live stream's final
+                whole = _urgent(whole)
             answered = await self._model.infer(sequence.call, lambda: whole)
             is_over = position.is_last
         finally:
@@ -151,8 +154,8 @@ class InferStream:
                 admitted = await stack.enter_async_context(self._door.open(self._call))
                 call = self._model.lease(admitted, message.model_name, message.model_version)
                 held = stack.enter_context(self._uploads.memory.share(call.caller))
-                held.hold(_tensor_bytes(request))
-                sequence = _Sequence(stack.pop_all(), call, held, request)
+                held.hold(_tensor_bytes(request.inputs))
+                sequence = _Sequence(stack.pop_all(), call, held, request.inputs)
                 self._sequences[position.sequence] = sequence
         elif position.sequence not in self._sequences:
             raise InvalidParameter(
@@ -162,9 +165,9 @@ class InferStream:
             )
         else:
             so_far = self._sequences[position.sequence]
-            so_far.held.hold(_tensor_bytes(so_far.request) + _tensor_bytes(request))
+            so_far.held.hold(_tensor_bytes(so_far.inputs) + _tensor_bytes(request.inputs))
             so_far.waited_s = 0.0
-            so_far.request = extended(so_far.request, request)
+            so_far.inputs = extended(so_far.inputs, request).inputs
         return self._sequences[position.sequence]
 
     def _check_room(self) -> None:
@@ -182,8 +185,8 @@ class InferStream:
             await known.inside.aclose()
 
 
-def _tensor_bytes(request: InferRequest) -> int:
-    return sum(tensor.values.nbytes for tensor in request.inputs)
+def _tensor_bytes(inputs: tuple[Tensor, ...]) -> int:
+    return sum(tensor.values.nbytes for tensor in inputs)
 
 
 def _urgent(request: InferRequest) -> InferRequest:
