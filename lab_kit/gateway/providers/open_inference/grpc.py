@@ -111,7 +111,9 @@ class InferenceService:
         admitted.check_inference()
         message = await self._message(context, admitted, pb.ModelInferRequest)
         call = self._bare.lease(admitted, message.model_name, message.model_version)
-        answered = await self._bare.infer(call, lambda: alone(protobuf.parse_request(message)))
+        with self._uploads.memory.share(admitted.caller) as share:
+            share.hold(message.ByteSize())  # it is there until the model has answered
+            answered = await self._bare.infer(call, lambda: alone(protobuf.parse_request(message)))
         return _bytes(protobuf.response_message(*answered))
 
     async def _infer_stream(self, context: Any, admitted: Admitted) -> None:

@@ -7,6 +7,7 @@ too, and audio longer than the model was made for is refused.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from lab_kit.core.errors import InvalidParameter, LabError, ModelNotFound
@@ -46,7 +47,7 @@ LONGEST_S = 30.0
 MAX_DIGITS = 9
 """Of a version's number."""
 Prepared: TypeAlias = tuple[InferRequest, DecodeRequest]
-"""A request, and what the engine is asked for to answer it."""
+"""A request without its inputs, and what the engine is asked for to answer it."""
 _STATES = {
     VersionState.READY: "READY",
     VersionState.LOADING: "LOADING",
@@ -139,7 +140,8 @@ class BareModel:
         """
         refuse_steps([name for name in STEPS if name in request.parameters])
         urgent = is_urgent(request)
-        return request, DecodeRequest(
+        # of the tensors nothing is kept while the engine works: they are longer than its audio
+        return replace(request, inputs=()), DecodeRequest(
             read_audio(request, self._longest_s),
             Priority.FINAL,
             draft=read_draft(request),

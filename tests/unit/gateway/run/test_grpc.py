@@ -236,6 +236,19 @@ async def test_few_messages_are_received_at_a_time(
         assert await asyncio.wait_for(first.read(), HANG_S)
 
 
+async def test_a_message_counts_until_the_model_has_answered(server_with: ServerWith) -> None:
+    engine, message = ScriptedEngine(), inference()  # it never answers
+    server = server_with(Limits(), engine)
+    async with calling(server) as caller:
+        asking = asyncio.create_task(caller.status(TRITON + "ModelInfer", message))
+        async with asyncio.timeout(HANG_S):
+            await asyncio.to_thread(engine.asked.wait)
+            assert server.uploads.memory.held_bytes == len(message)
+            asking.cancel()
+            while server.uploads.memory.held_bytes:
+                await asyncio.sleep(0.01)
+
+
 class Sends:
     """Stands for the library's side of a call: what it brings, or nothing for ever."""
 
