@@ -17,7 +17,7 @@ from lab_kit.dialects.open_inference.messages import (
     wanted,
 )
 from lab_kit.dialects.open_inference.protobuf_messages import pb
-from lab_kit.dialects.open_inference.tensors import Tensor, from_list, from_raw, to_raw
+from lab_kit.dialects.open_inference.tensors import BLOCK, Tensor, from_list, from_raw, to_raw
 
 _CONTENTS = {
     "BYTES": "bytes_contents",
@@ -30,7 +30,8 @@ _CONTENTS = {
     "FP64": "fp64_contents",
 }
 MOST_TYPED = 3_000_000
-"""Values of a tensor that is not raw: 30 s at 96 kHz. Each becomes an object."""
+"""Values of a tensor that is not raw: 30 s at 96 kHz. Each becomes an object. They are read in
+blocks, for the library holds the interpreter's lock over what is read at once."""
 
 
 def parse_request(message: Any) -> InferRequest:
@@ -114,7 +115,9 @@ def _typed(entry: Any) -> Tensor:
             f"at most {MOST_TYPED:,}",
             "send the tensor in raw_input_contents",
         )
-    data = list(contents)
+    data: list[Any] = []
+    for at in range(0, len(contents), BLOCK):
+        data += contents[at : at + BLOCK]
     return from_list(entry.name, entry.datatype, tuple(entry.shape), data)
 
 

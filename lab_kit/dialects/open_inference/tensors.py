@@ -24,7 +24,8 @@ MAX_DIMENSIONS = 8
 MAX_STRINGS = 65_536
 """Of one tensor; each becomes an object."""
 MAX_SIZE = 2**31 - 1
-"""Of one dimension; numpy gives up far beyond it, and with an error of its own."""
+"""Of one dimension, and of all multiplied; numpy gives up far beyond it, and with an error of its
+own."""
 BLOCK = 32_768
 """Numbers that numpy reads at once: it holds the interpreter's lock meanwhile, a millisecond for so
 many, and live streams wait for that lock."""
@@ -142,6 +143,9 @@ def _count(name: str, datatype: str, shape: Sequence[int]) -> int:
             f"a shape with {shown(next(size for size in shape if not _is_size(size)))}",
             f"sizes are whole numbers from 0 to {MAX_SIZE:,}",
         )
+    # numpy also counts what lies beside a dimension of none, and gives up beyond its limit
+    if math.prod(max(1, size) for size in shape) > MAX_SIZE:
+        raise _misfit(name, f"shape {list(shape)}", f"at most {MAX_SIZE:,} elements")
     return math.prod(shape)
 
 
@@ -177,7 +181,8 @@ def _numbers(name: str, datatype: str, data: Sequence[Any]) -> Array:
     given = np.concatenate(blocks) if blocks else np.empty(0)
     kinds = _NUMBERS[datatype.rstrip("0123456789")]
     fits = not given.size or given.dtype.kind in kinds
-    values = given.astype(DATATYPES[datatype]) if fits else given
+    with np.errstate(over="ignore"):  # what is too large is infinite, and no warning in the log
+        values = given.astype(DATATYPES[datatype]) if fits else given
     if not fits or (kinds == "iu" and (values != given).any()):
         raise _misfit(
             name, f"values such as {shown(given[:1].tolist()[0])}", f"{datatype} cannot hold them"

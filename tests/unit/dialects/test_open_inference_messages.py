@@ -1,6 +1,7 @@
 """The protocol's messages, written and read by the unmodified tritonclient wherever it can."""
 
 import json
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from lab_kit.core.errors import (
     UnsupportedSampleRate,
 )
 from lab_kit.dialects.open_inference import client, options, protobuf, server
-from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH, MAX_JSON_BYTES
+from lab_kit.dialects.open_inference.json_form import HEADER_LENGTH, MAX_JSON_BYTES, MOST_QUOTES
 from lab_kit.dialects.open_inference.messages import InferRequest, InferResponse
 from lab_kit.dialects.open_inference.tensors import (
     BLOCK,
     DATATYPES,
+    MAX_SIZE,
     MAX_STRINGS,
     Tensor,
     from_list,
@@ -150,6 +152,26 @@ def test_data_of_any_length_keeps_its_values() -> None:
         from_list("X", "INT32", (len(mixed),), mixed)
 
 
+def test_a_tensor_of_nothing_may_not_have_other_sizes_that_numpy_cannot_hold() -> None:
+    assert from_raw("X", "FP32", (0, 3), b"").shape == (0, 3)
+    for datatype in ("FP32", "BYTES"):
+        with pytest.raises(InvalidParameter, match="at most"):
+            from_raw("X", datatype, (MAX_SIZE, 0, MAX_SIZE), b"")
+
+
+def test_what_is_too_large_for_its_datatype_is_infinite() -> None:
+    with warnings.catch_warnings(action="error"):
+        assert from_list("X", "FP32", (1,), [1e300]).values.tolist() == [float("inf")]
+
+
+def test_typed_contents_of_any_length_keep_their_values() -> None:
+    message = pb.ModelInferRequest()
+    values = list(range(2 * BLOCK + 5))
+    entry = message.inputs.add(name="X", datatype="INT32", shape=[len(values)])
+    entry.contents.int_contents.extend(values)
+    assert protobuf.parse_request(message).inputs[0].values.tolist() == values
+
+
 def test_a_stale_length_from_a_reused_dict_is_ignored() -> None:
     body, _ = triton_request(np.zeros(4, np.float32), binary=False)
     for stale in ("7", "100000", "none", "-1", ""):
@@ -178,7 +200,11 @@ def test_a_stale_length_from_a_reused_dict_is_ignored() -> None:
         % b",".join([b"1"] * 65),
         b'{"inputs": [{"name": "X", "datatype": "FP32", "shape": [0, 1%s], "data": []}]}'
         % (b"0" * 30),
+        b'{"inputs": [{"name": "X", "datatype": "FP32", "shape": [0, %d, %d], "data": []}]}'
+        % (MAX_SIZE, MAX_SIZE),
         b'{"inputs": [{"name": "X", "datatype": "BYTES", "shape": [1], "data": ["\\ud800"]}]}',
+        b'{"inputs": [], "parameters": {"x": [%s""]}}' % (b'"",' * (MOST_QUOTES // 2)),
+        b'{"inputs": [], %s: 1}' % b": 1, ".join([b'"x"'] * (MOST_QUOTES // 2)),
     ],
 )
 def test_a_body_that_is_no_request_is_refused(body: bytes) -> None:
@@ -205,6 +231,7 @@ TENSOR = b'{"inputs": [{"name": "X", "datatype": "FP32", %s}]}'
         b'{"inputs": [], "parameters": {"draft": "%s"}}' % (b"x" * 100_000),
         b'{"inputs": [], "parameters": {"context": %s}}' % DEEP,
         b'{"inputs": [], "parameters": {"sequence_id": %s}}' % DEEP,
+        b'{"inputs": [], "parameters": {"sequence_id": "%s"}}' % (b"x" * 100_000),
     ],
 )
 def test_what_is_refused_is_told_in_few_words_however_deep_or_long_it_is(body: bytes) -> None:
