@@ -101,6 +101,7 @@ class Segment:
         ready: the answer of `final`.
         asked: the number of the present pause, about which was asked whether it ends the turn.
         finished_probability: the answer.
+        asked_after: finals that were asked for once it was closed, and before anything was said.
     """
 
     start_sample: int
@@ -120,6 +121,7 @@ class Segment:
     asked: int | None = None
     finished_probability: float | None = None
     closing: Closing | None = None
+    asked_after: list[Trigger] = field(default_factory=list)
 
     def grows_too_long(self, end_sample: int) -> bool:
         """Whether it must be cut, endpoint or not."""

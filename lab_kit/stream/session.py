@@ -397,7 +397,13 @@ class StreamSession:
         self._close(segment, closing)
 
     def _close_empty(self, trigger: Trigger) -> None:
-        """A client that asks for a final gets one, though nothing was said."""
+        """A client that asks for a final gets one, though nothing was said; in its turn."""
+        if self._closing:
+            self._closing[-1].asked_after.append(trigger)
+        else:
+            self._emit_empty(trigger)
+
+    def _emit_empty(self, trigger: Trigger) -> None:
         self._sequence += 1
         self._actions.append(Emit(empty_final(self._sequence, trigger)))
 
@@ -412,6 +418,8 @@ class StreamSession:
         self._sequence += 1
         final = final_of(self._sequence, segment, hypothesis, closing)
         self._actions.append(Emit(final))
+        for trigger in segment.asked_after:
+            self._emit_empty(trigger)
         if self._options.utterance_end_s is not None and not self._closing:
             gap = samples(self._options.utterance_end_s)
             self._utterance_end_due = segment.speech_end_sample + gap

@@ -497,6 +497,24 @@ def test_what_is_cleared_is_not_told_but_what_ended_before_is() -> None:
     assert told(opened, final("After."))[-1]["transcript"] == "After."
 
 
+def test_what_was_committed_before_it_is_told_and_each_clear_takes_its_own() -> None:
+    opened = session(turn_detection=None)
+    commit, clear = '{"type": "input_audio_buffer.commit"}', '{"type": "input_audio_buffer.clear"}'
+    for ask in (commit, clear, clear, commit):
+        opened.parse(append(bytes(48_000)))
+        assert opened.parse(ask)[-1] is Control.FINALIZE
+    heard = [
+        told(opened, final(text, endpoint=False, requested=True))
+        for text in ("Kept.", "gone", "gone, too", "Kept, too.")
+    ]
+    assert [said[-1]["transcript"] if said else None for said in heard] == [
+        "Kept.",
+        None,
+        None,
+        "Kept, too.",
+    ]
+
+
 def test_without_transcription_turns_are_told_and_no_words() -> None:
     opened = session(transcription=None)
     assert told(opened, interim("it was", 6)) == []

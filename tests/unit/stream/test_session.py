@@ -497,6 +497,20 @@ def test_a_final_requested_in_silence_is_empty() -> None:
     assert (final.text, final.requested, final.start_s, final.end_s) == ("", True, 1.0, 1.0)
 
 
+def test_finals_are_given_in_the_order_in_which_they_were_asked_for() -> None:
+    talk = Talk(StreamOptions(interim_results=False))
+    talk.hear(sound(2.0, ((0.5, 2.0),)))
+    assert talk.finalize() == []
+    assert talk.finalize() == []
+    talk.hear(sound(0.5, ()))
+    assert talk.finalize() == []
+    (owed,) = [decode for decode in talk.submitted if decode.number not in talk.cancelled]
+    told = talk.answer(owed, "It was.")
+    assert [(e.text, e.requested) for e in told] == [("It was.", True), ("", True), ("", True)]
+    assert [e.sequence for e in told] == [1, 2, 3]
+    assert [e.end_s for e in told] == [2.0, 2.0, 2.5]
+
+
 def test_an_abandoned_stream_drops_all_that_it_asked_for() -> None:
     talk = Talk()
     talk.hear(sound(3.5, ((0.5, 1.5), (2.2, 3.5))))

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import uuid
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -65,7 +66,8 @@ class RealtimeSession:
         self._expires_at = now_s + 3_600
         self._input = default_input()
         self._heard_s = self._committed_s = 0.0
-        self._is_clearing = False
+        # of each final that was asked for and has not come: whether it is thrown away
+        self._asked: deque[bool] = deque()
         self._item = _Item(None)
         self._numbers = 0
 
@@ -120,10 +122,7 @@ class RealtimeSession:
             case "input_audio_buffer.commit":
                 return self._commit()
             case "input_audio_buffer.clear":
-                # the engine's answer to what was heard until now is thrown away
-                self._is_clearing, self._committed_s = True, self._heard_s
-                cleared = Reply(self._event("input_audio_buffer.cleared"))
-                return [cleared, Control.FINALIZE] if self._heard_s else [cleared]
+                return self._clear()
             case "session.update":
                 self._update(event.get("session"))
                 return [Reply(self._event("session.updated", session=self._session()))]
@@ -163,7 +162,22 @@ class RealtimeSession:
                 f"append at least {LEAST_COMMIT_S * 1000:.0f} ms of audio, then commit",
             )
         self._committed_s = self._heard_s
+        self._asked.append(False)
         return [Control.FINALIZE]
+
+    def _clear(self) -> Sequence[Input]:
+        """The engine's answer to what was heard since the last commit is thrown away."""
+        cleared = Reply(self._event("input_audio_buffer.cleared"))
+        if not self._heard_s:
+            return [cleared]
+        self._committed_s = self._heard_s
+        self._asked.append(True)
+        return [cleared, Control.FINALIZE]
+
+    @property
+    def _is_clearing(self) -> bool:
+        """Whether what comes is to be thrown away; what was committed before it comes first."""
+        return bool(self._asked) and self._asked[0]
 
     def _update(self, session: Any) -> None:
         wanted = updated_input(self._input, session)
@@ -195,9 +209,11 @@ class RealtimeSession:
         return self._delta(known, event, sent_ns)
 
     def _final(self, event: Final, sent_ns: int) -> Sequence[str]:
-        if self._is_clearing and not event.endpoint:
+        is_cleared = self._is_clearing and not event.endpoint
+        if event.requested and self._asked:
+            self._asked.popleft()
+        if is_cleared:
             if event.requested:
-                self._is_clearing = False
                 self._item = _Item(self._item.previous)
             return []
         if event.endpoint:
