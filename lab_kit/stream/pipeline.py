@@ -46,7 +46,8 @@ _log = logging.getLogger(__name__)
 
 MAX_OWED_FINALS = 8
 """Audio sent faster than it is recognized waits, in its message and in the socket, once more
-segments than this wait. It also bounds what is still to be decoded when a stream is closed."""
+finals than this wait; so does what asks for another. It also bounds what is still to be decoded
+when a stream is closed."""
 SLICE_SAMPLES = 8_192
 """Half a second is judged at a time, so that one large message does not hold up others."""
 OWED_S = 8.0
@@ -204,10 +205,15 @@ class StreamPipeline:
             self._trace.stage(chunk, Stage.SEGMENT, began_ns, time.perf_counter_ns())
             self._carry_out(actions, chunk)
 
-    def finalize(self) -> None:
-        """Turn what was heard so far into a final; the stream goes on."""
+    async def finalize(self) -> None:
+        """Turn what was heard so far into a final; the stream goes on.
+
+        Raises:
+            SystemOverloaded, SlowConsumer: as `feed`.
+        """
         now_ns = time.perf_counter_ns()
         self._carry_out(self._session.finalize(now_ns, now_ns))
+        await self._catch_up()
 
     async def finish(self) -> None:
         """No more audio: wait for every final, then end the stream's events.

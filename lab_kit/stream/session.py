@@ -91,12 +91,12 @@ class StreamSession:
 
     @property
     def owed_finals(self) -> int:
-        """Segments that are closed and wait for their text."""
-        return len(self._closing)
+        """Segments that are closed and wait for their text, and what was asked for behind them."""
+        return sum(1 + len(segment.asked_after) for segment in self._closing)
 
     @property
     def owed_since_ns(self) -> int | None:
-        """When the oldest of them was decided; None if none waits."""
+        """When the oldest of these segments was decided; None if none waits."""
         if not self._closing or (closing := self._closing[0].closing) is None:
             return None
         return closing.trigger.decided_ns

@@ -217,7 +217,7 @@ class LiveStream:
                 case Reply():
                     await self._send(one.message)
                 case Control.FINALIZE:
-                    self.begin().finalize()
+                    await self.begin().finalize()
                 case Control.CLOSE:
                     return True
         return False

@@ -237,10 +237,34 @@ async def test_a_requested_final_comes_before_the_speaker_stops() -> None:
     engine = HandEngine(lambda request: "so far")
     stream = pipeline(engine)
     await say(stream, sound(1.2, ((0.5, 1.2),)))
-    stream.finalize()
+    await stream.finalize()
     event = await asyncio.wait_for(stream.outbox.take(), HANG_S)
     assert isinstance(event, Final)
     assert event.requested
+
+
+async def test_who_asks_for_finals_faster_than_they_come_waits_and_gets_each() -> None:
+    engine, asked = HandEngine(), 200  # more than may lie unread
+    stream = pipeline(engine)
+    await say(stream, sound(1.2, ((0.5, 1.2),)))
+
+    async def ask() -> None:
+        for _ in range(asked):
+            await stream.finalize()
+            await asyncio.sleep(0)
+        await stream.finish()
+
+    asking = asyncio.create_task(ask())
+    for _ in range(2_000):
+        await asyncio.sleep(0)
+    assert not asking.done()
+    engine.answer_all("it was")
+    finals = []
+    async with asyncio.timeout(HANG_S):
+        while isinstance(event := await stream.outbox.take(), Final):
+            finals.append(event)
+        await asking
+    assert [final.text for final in finals] == ["it was"] + [""] * (asked - 1)
 
 
 async def test_a_large_message_does_not_hold_up_the_others() -> None:
