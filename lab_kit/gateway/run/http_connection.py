@@ -162,7 +162,9 @@ class HttpConnection(HttpToolsProtocol):
         self._enter(Stage.HEAD)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One more header, or trailer."""
+        """One more header; a trailer is none, and nobody here wants any [RFC 9110, 6.5.1]."""
+        if self._stage is Stage.BODY:
+            return
         if len(self.headers) >= MOST_HEADERS:
             self._headers_too_many = True
             raise ValueError("too many headers")  # as the parser is told to stop

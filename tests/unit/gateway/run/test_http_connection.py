@@ -154,6 +154,22 @@ async def test_trailers_without_end_are_refused_like_a_head(
     await until(lambda: app.seen["http.disconnect"] == 1)
 
 
+async def test_a_trailer_is_no_header() -> None:
+    seen: list[list[tuple[bytes, bytes]]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["headers"])
+        await Application().answer(send, 200, b"")
+
+    chunked = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+    async with serving(app, PATIENT) as server:
+        _, writer = await server.connect()
+        writer.write(chunked + b"0\r\nauthorization: Bearer key\r\n\r\n")
+        await until(lambda: seen)
+        writer.close()
+    assert [name for name, _ in seen[0]] == [b"host", b"transfer-encoding"]
+
+
 async def test_a_body_may_be_larger_than_a_head(patient: SmallServer) -> None:
     reader, writer = await patient.connect()
     writer.write(POST % (b"/", 100_000) + bytes(100_000))
