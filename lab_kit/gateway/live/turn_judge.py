@@ -88,4 +88,7 @@ class TurnJudge:
         except LabError as error:
             _log.error("turns are left to silence: %s", error)
             return
+        except Exception as error:  # whatever the runtime raises
+            _log.error("turns are left to silence: %s: %s", type(error).__name__, error)
+            return
         self._network = network
