@@ -257,11 +257,11 @@ class StreamPipeline:
     # -- turn ----------------------------------------------------------------------------------
 
     def _judge(self, judge: Judge, chunk: Span) -> None:
-        if self._is_judging:  # one at a time: who sends faster than speech would take all places
-            return
         asked_ns = time.perf_counter_ns()
-        answer = self._services.completeness(judge.audio)
+        # one at a time: who sends faster than speech would take all places
+        answer = None if self._is_judging else self._services.completeness(judge.audio)
         if answer is None:
+            self._session.unjudged(judge.number)
             return
         self._is_judging = True
         answer.add_done_callback(
@@ -273,11 +273,13 @@ class StreamPipeline:
     def _judged(self, number: int, done: "Future[float]", asked_ns: int, chunk: Span) -> None:
         self._is_judging = False
         if done.cancelled():
+            self._session.unjudged(number)
             return
         try:
             probability = done.result()
         except Exception as error:  # whatever the runtime raised; silence decides without it
             _log.error("a turn could not be judged: %s: %s", type(error).__name__, error)
+            self._session.unjudged(number)
             return
         now_ns = time.perf_counter_ns()
         self._trace.stage(chunk, Stage.TURN, asked_ns, now_ns)

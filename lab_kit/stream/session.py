@@ -150,6 +150,11 @@ class StreamSession:
         self._mark(self._endpointer.heard_until(self._now_sample), trigger)
         return self._taken()
 
+    def unjudged(self, number: int) -> None:
+        """Nobody will answer about that pause: its silence decides, without waiting for more."""
+        if self._open is not None and self._open.asked == number:
+            self._endpointer.judged(True)
+
     def refreshed(self, pending: PendingDecode) -> None:
         """The engine had not started on an interim yet and will decode the newer audio instead."""
         if self._open is not None and self._open.interim is not None:

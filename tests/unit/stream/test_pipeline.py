@@ -10,6 +10,7 @@ import pytest
 from hand_engine import HandEngine
 from scripted import RATE, LoudnessScorer, sound
 
+from lab_kit.audio.detect.endpointing import LATEST_ANSWER_SAMPLES
 from lab_kit.audio.pcm import FloatArray, to_pcm16
 from lab_kit.core.errors import (
     InvalidAudioFormat,
@@ -339,3 +340,19 @@ async def test_a_judge_that_fails_leaves_turns_to_silence() -> None:
     await stream.finish()
     finals = [event for event in await said(stream) if isinstance(event, Final)]
     assert [(final.endpoint, final.finished_probability) for final in finals] == [(True, None)]
+
+
+@pytest.mark.parametrize("has_judge", [False, True])
+async def test_where_nobody_will_judge_nothing_more_is_waited_for(has_judge: bool) -> None:
+    """A judge that was asked may still answer for a while; one that has no time will not."""
+
+    def unanswered(audio: FloatArray) -> "Future[float] | None":
+        return Future() if has_judge else None
+
+    services = PipelineServices(completeness=unanswered)
+    stream = StreamPipeline(HandEngine(lambda r: "Yes."), LoudnessScorer(), JUDGED, 60.0, services)
+    await say(stream, sound(3.0, ((0.5, 1.5),)), 0.02)
+    await stream.finish()
+    (final,) = [event for event in await said(stream) if isinstance(event, Final)]
+    least_s = 0.2 + (LATEST_ANSWER_SAMPLES / RATE if has_judge else 0.0)
+    assert least_s <= final.timing.trigger_audio_s - 1.5 < least_s + 0.03
