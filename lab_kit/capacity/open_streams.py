@@ -38,6 +38,11 @@ class OpenStream(Protocol):
         """When the oldest final that it owes was decided; None if it owes none."""
         ...
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether its sound comes faster than speech, so that its decodes are batch work."""
+        ...
+
     def close_early(self, reason: LabError) -> None:
         """Finish: send what is owed, tell the client why, then close."""
         ...

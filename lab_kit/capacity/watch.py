@@ -135,10 +135,12 @@ class Watch:
     def _learn_cost(self, streams: Collection[OpenStream], now_ns: int) -> None:
         before, now = self._samples[-2], self._samples[-1]
         active = [s for s in streams if now_ns - s.last_audio_ns < ACTIVE_S * 1e9]
+        # what is computed for streams that are ahead is batch work, which `busy_s` leaves out
+        paced = [stream for stream in active if not stream.is_ahead]
         is_full = self.degradation.level is Level.FULL
         self.cost.observe(
             busy_s=max(0.0, now.busy_s - before.busy_s),
-            streams=live_count(active),
+            streams=live_count(paced),
             elapsed_s=now.at_s - before.at_s,
             workers=now.workers,
             spare_interim_s=max(0.0, now.interim_s - before.interim_s) if is_full else 0.0,

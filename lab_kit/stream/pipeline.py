@@ -31,7 +31,14 @@ from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.audio.sources.incoming import IncomingAudio
 from lab_kit.core.errors import LabError, SystemOverloaded
-from lab_kit.core.events import Event, Final, Interim, StreamEnded, StreamOptions
+from lab_kit.core.events import (
+    Event,
+    Final,
+    Interim,
+    PriorityClass,
+    StreamEnded,
+    StreamOptions,
+)
 from lab_kit.core.ids import StreamIdentity
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
 from lab_kit.stream.actions import Action, Cancel, Emit, Judge, Refresh, Submit
@@ -53,6 +60,9 @@ SLICE_SAMPLES = 8_192
 OWED_S = 8.0
 """A stream that waits for finals, at its end or because too many are owed, and gets no answer for
 so long, is believed to get none: a caller would have hung up, and is better told."""
+AHEAD_S = 2.0
+"""Of sound, that a live caller may have kept while it connected. Who sends farther ahead of the
+clock does not speak: that is batch work, and what is computed for it gives way to who does."""
 TRIES = 2
 """A final that fails is tried again once; what fails twice will fail again."""
 
@@ -140,7 +150,7 @@ class StreamPipeline:
         self._answered = asyncio.Event()
         self._failure: Exception | None = None
         self.outbox = Outbox()
-        self.last_audio_ns = time.perf_counter_ns()
+        self._opened_ns = self.last_audio_ns = time.perf_counter_ns()
         self._trace = StreamTrace(
             self._services.tracing,
             {**self._identity.as_attributes(), "priority_class": options.priority_class.value},
@@ -155,6 +165,11 @@ class StreamPipeline:
     def processed_s(self) -> float:
         """Audio gone through for speech so far."""
         return self._session.processed_s
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether its sound comes faster than anybody speaks."""
+        return self.audio_s > (time.perf_counter_ns() - self._opened_ns) / 1e9 + AHEAD_S
 
     @property
     def trace_id(self) -> str:
@@ -317,7 +332,7 @@ class StreamPipeline:
         return replace(
             request,
             stream=self._identity.stream,
-            priority_class=self.options.priority_class,
+            priority_class=PriorityClass.BATCH if self.is_ahead else self.options.priority_class,
             is_private=self._postprocess.keeps_in,
         )
 

@@ -26,6 +26,11 @@ class PlacedStream(Protocol):
         """When the oldest final that it owes was decided; None if it owes none."""
         ...
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether its sound comes faster than speech."""
+        ...
+
     def close_early(self, reason: LabError) -> None:
         """Send what is owed, tell the client why, and close."""
         ...
@@ -62,6 +67,11 @@ class Place:
     def owed_since_ns(self) -> int | None:
         """When the oldest final that is owed was decided; None if none is."""
         return None if self.stream is None else self.stream.owed_since_ns
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether sound comes faster than speech."""
+        return self.stream is not None and self.stream.is_ahead
 
     def take(self, stream: PlacedStream) -> None:
         """The stream is set up; if it was asked to end meanwhile, it is told now."""

@@ -98,6 +98,11 @@ class LiveStream:
         """When the oldest final that it owes was decided; None if it owes none."""
         return None if self._pipeline is None else self._pipeline.owed_since_ns
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether its sound comes faster than anybody speaks."""
+        return self._pipeline is not None and self._pipeline.is_ahead
+
     def begin(self) -> StreamPipeline:
         """The pipeline, with the options that are chosen by now; later calls give the same one.
 

@@ -16,12 +16,9 @@ from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.work import delivery_of
-from lab_kit.stream.pipeline import PipelineServices, StreamPipeline
+from lab_kit.stream.pipeline import AHEAD_S, PipelineServices, StreamPipeline
 from lab_kit.stream.sink.steps import SwitchableSteps
 from lab_kit.stream.tracing import Tracing
-
-AHEAD_S = 2.0
-"""Of sound, that a live caller may have kept while it connected."""
 
 
 class StreamServices:

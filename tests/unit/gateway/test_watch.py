@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ class Speaker:
         self.priority_class = priority_class
         self.opened_ns = self.last_audio_ns = 0
         self.owed_since_ns = 0 if owes else None
+        self.is_ahead = False
         self.told: list[str] = []
 
     def close_early(self, reason: LabError) -> None:
@@ -170,6 +172,24 @@ def test_a_stream_costs_from_the_moment_it_is_admitted(server: Server) -> None:
     admit(server, PriorityClass.INTERACTIVE, crowd[1:])
     with pytest.raises(SystemOverloaded, match=f"{capacity} streams are open"):
         admit(server, PriorityClass.INTERACTIVE, crowd)
+
+
+@pytest.mark.parametrize("is_ahead", [False, True])
+def test_who_sends_faster_than_speech_makes_no_stream_look_cheaper(
+    server: Server, is_ahead: bool
+) -> None:
+    """What is computed for them is batch work, which `busy_s` leaves out, so they are left out."""
+    speaking, sending = ([Speaker() for _ in range(10)] for _ in range(2))
+    for stream in sending:
+        stream.is_ahead = is_ahead
+    for n in range(400):
+        now_ns = round(n / 4 * SECOND_NS)
+        for stream in (*speaking, *sending):
+            stream.last_audio_ns = now_ns
+        load = replace(CALM, busy_s=1.5 * n / 4, workers=2)
+        server.watch.look(load, (*speaking, *sending), now_ns)
+    cost = 0.15 if is_ahead else 0.075
+    assert server.watch.cost.workers == pytest.approx(cost, rel=0.1)
 
 
 def test_batch_streams_take_the_places_that_live_ones_leave(server: Server) -> None:

@@ -19,7 +19,7 @@ from lab_kit.core.errors import (
     SlowConsumer,
     SystemOverloaded,
 )
-from lab_kit.core.events import Event, Final, StreamEnded, StreamOptions
+from lab_kit.core.events import Event, Final, PriorityClass, StreamEnded, StreamOptions
 from lab_kit.stream import pipeline as pipeline_module
 from lab_kit.stream.pipeline import MAX_OWED_FINALS, TRIES, PipelineServices, StreamPipeline
 
@@ -356,3 +356,16 @@ async def test_where_nobody_will_judge_nothing_more_is_waited_for(has_judge: boo
     (final,) = [event for event in await said(stream) if isinstance(event, Final)]
     silence_s = 0.2 + (LATEST_ANSWER_SAMPLES / RATE if has_judge else 0.0)
     assert final.timing.trigger_audio_s - 1.5 == pytest.approx(silence_s, abs=0.025)
+
+
+async def test_what_comes_faster_than_speech_is_batch_work() -> None:
+    engine = HandEngine(lambda r: "Yes.")
+    options = StreamOptions(interim_results=False, speech_events=False)
+    stream = StreamPipeline(engine, LoudnessScorer(), options, 60.0)
+    assert not stream.is_ahead
+    await stream.feed(to_pcm16(sound(6.0, ((0.5, 1.5), (4.0, 5.0)))))
+    assert stream.is_ahead
+    asked = [request.priority_class for request, _ in engine.asked]
+    assert asked[0] is PriorityClass.INTERACTIVE  # two seconds may have been kept
+    assert asked[-1] is PriorityClass.BATCH
+    stream.abandon()

@@ -181,6 +181,7 @@ class Stuck:
     """Stands for a stream that cannot be told to end."""
 
     priority_class, opened_ns, owed_since_ns = PriorityClass.INTERACTIVE, 0, None
+    is_ahead = False
 
     def __init__(self) -> None:
         self.last_audio_ns = time.perf_counter_ns()
