@@ -34,6 +34,6 @@ async def test_others_call_while_it_runs_and_stop_with_it(bench: Bench) -> None:
     assert run.others is not None
     assert run.others.most_streams >= 1
     assert len(run.calls) == 1
-    _, table = run.report()
+    _, table, _ = run.report()
     assert "others' final_delay_s" in table
     assert "streams of others" in table
