@@ -83,9 +83,8 @@ async def test_a_streams_trace_has_every_stage_and_an_exemplar_leads_to_it(
     every = set(Stage) - {Stage.TURN}  # which only who asks for it has
     assert all(newest.named(stage) for stage in every)
     assert len(newest.named("chunk")) >= 40
-    named = await bench.exemplars("lab_final_wait_seconds")
-    assert named
-    assert set(named) <= set(traces)
+    # those of other streams may lead to traces that were dropped where too much was written at once
+    assert newest.trace_id in await bench.exemplars("lab_final_wait_seconds")
 
 
 async def test_a_step_that_fails_leaves_the_result(bench: Bench) -> None:
