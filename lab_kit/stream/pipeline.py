@@ -43,6 +43,7 @@ from lab_kit.core.ids import StreamIdentity
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
 from lab_kit.stream.actions import Action, Cancel, Emit, Judge, Refresh, Submit
 from lab_kit.stream.failed_decode import FailedDecode
+from lab_kit.stream.pace import Pace
 from lab_kit.stream.session import StreamSession
 from lab_kit.stream.sink.outbox import Outbox
 from lab_kit.stream.sink.steps import STEPS, Postprocess, Skipped, Step
@@ -60,9 +61,6 @@ SLICE_SAMPLES = 8_192
 OWED_S = 8.0
 """A stream that waits for finals, at its end or because too many are owed, and gets no answer for
 so long, is believed to get none: a caller would have hung up, and is better told."""
-AHEAD_S = 2.0
-"""Of sound, that a live caller may have kept while it connected. Who sends farther ahead of the
-clock does not speak: that is batch work, and what is computed for it gives way to who does."""
 TRIES = 2
 """A final that fails is tried again once; what fails twice will fail again."""
 
@@ -150,7 +148,9 @@ class StreamPipeline:
         self._answered = asyncio.Event()
         self._failure: Exception | None = None
         self.outbox = Outbox()
-        self._opened_ns = self.last_audio_ns = time.perf_counter_ns()
+        self.last_audio_ns = time.perf_counter_ns()
+        self._pace = Pace(self.last_audio_ns)
+        self._ahead_until_s = 0.0
         self._trace = StreamTrace(
             self._services.tracing,
             {**self._identity.as_attributes(), "priority_class": options.priority_class.value},
@@ -168,8 +168,16 @@ class StreamPipeline:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether its sound comes faster than anybody speaks."""
-        return self.audio_s > (time.perf_counter_ns() - self._opened_ns) / 1e9 + AHEAD_S
+        """Whether its sound comes faster than anybody speaks; what is computed for it is batch work
+        then, and gives way to who does speak."""
+        return self._pace.is_ahead(time.perf_counter_ns())
+
+    def came_ahead(self, event: Event) -> bool:
+        """Whether it was caused before the last sound that came faster than anybody speaks.
+
+        Such finals wait for each other, and say nothing of how long those of live callers wait.
+        """
+        return isinstance(event, Final) and event.timing.trigger_audio_s <= self._ahead_until_s
 
     @property
     def trace_id(self) -> str:
@@ -201,13 +209,21 @@ class StreamPipeline:
                     await asyncio.sleep(0)
                     await self._catch_up()
                 decoding_ns = time.perf_counter_ns() if number else received_ns
+                before_s = self.audio_s
                 audio = self._incoming.push(piece)
+                self._keep_pace(self.audio_s - before_s)
                 self._trace.stage(chunk, Stage.DECODE, decoding_ns, time.perf_counter_ns())
                 await self._segment(audio, received_ns, chunk)
         finally:
             chunk.end()
         await self._catch_up()
         self._raise_failure()
+
+    def _keep_pace(self, audio_s: float) -> None:
+        now_ns = time.perf_counter_ns()
+        self._pace.add(audio_s, now_ns)
+        if self._pace.is_ahead(now_ns):
+            self._ahead_until_s = self.audio_s
 
     async def _segment(self, audio: FloatArray, received_ns: int, chunk: Span) -> None:
         for start in range(0, len(audio), SLICE_SAMPLES):

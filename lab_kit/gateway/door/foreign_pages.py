@@ -61,10 +61,13 @@ class RefuseForeignPages:
 
 
 def _is_here(url: str) -> bool:
-    """Whether a URL names this machine by its own names."""
+    """Whether a URL names this machine by its own names, and nothing before or beside them."""
     try:
-        host = urlsplit(url).hostname or ""
+        parts = urlsplit(url)
     except ValueError:
+        return False
+    host = parts.hostname or ""
+    if set("@\\") & set(parts.netloc):  # a browser reads another host from such a name than we do
         return False
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -7,7 +7,7 @@ from functools import partial
 from opentelemetry.trace import Tracer
 
 from lab_kit.capacity.watch import Watch
-from lab_kit.core.events import Event, Final, StreamOptions
+from lab_kit.core.events import Event, StreamOptions
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.turn_judge import TurnJudge
@@ -16,7 +16,7 @@ from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.work import delivery_of
-from lab_kit.stream.pipeline import AHEAD_S, PipelineServices, StreamPipeline
+from lab_kit.stream.pipeline import PipelineServices, StreamPipeline
 from lab_kit.stream.sink.steps import SwitchableSteps
 from lab_kit.stream.tracing import Tracing
 
@@ -70,16 +70,5 @@ class StreamServices:
         pipeline.sent(event, sent_ns)
         if (delivery := delivery_of(event, sent_ns, pipeline.trace_id)) is not None:
             self.listeners.delivered(place.work, delivery)
-        if not is_ahead(event, place.opened_ns):
+        if not pipeline.came_ahead(event):
             self._watch.sent(event, sent_ns, pipeline.options.priority_class)
-
-
-def is_ahead(event: Event, opened_ns: int) -> bool:
-    """Whether it ends sound that came faster than anybody speaks.
-
-    Such finals wait for each other, and say nothing of how long those of live callers wait.
-    """
-    if not isinstance(event, Final):
-        return False
-    since_s = (event.timing.decided_ns - opened_ns) / 1e9
-    return event.timing.trigger_audio_s > since_s + AHEAD_S

@@ -18,7 +18,6 @@ from lab_kit.capacity.open_streams import BEHIND_S, RETRY_AFTER_S
 from lab_kit.core.errors import LabError, SystemOverloaded
 from lab_kit.core.events import Final, PriorityClass, Timing
 from lab_kit.engine.api import Load
-from lab_kit.gateway.live.stream_services import is_ahead
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 
@@ -305,15 +304,3 @@ def test_who_reads_late_costs_nobody_service_and_a_late_engine_does(
         server.watch.sent(final, decided_ns + 2 * SECOND_NS, PriorityClass.INTERACTIVE)
     look(server, CALM, 3.0, from_s=13.0)
     assert (server.watch.level != "full") is reduced
-
-
-@pytest.mark.parametrize(
-    ("audio_s", "since_s", "ahead"), [(60.0, 5.0, True), (60.0, 59.0, False), (1.5, 0.1, False)]
-)
-def test_finals_of_sound_that_came_faster_than_speech_say_nothing_of_the_load(
-    audio_s: float, since_s: float, ahead: bool
-) -> None:
-    decided_ns = SECOND_NS + round(since_s * SECOND_NS)
-    timing = Timing(audio_s, *[decided_ns] * 4, decided_ns + 4 * SECOND_NS, 0)
-    final = Final(1, 0.0, audio_s, "so", 1.0, True, False, timing)
-    assert is_ahead(final, SECOND_NS) is ahead

@@ -363,9 +363,15 @@ async def test_what_comes_faster_than_speech_is_batch_work() -> None:
     options = StreamOptions(interim_results=False, speech_events=False)
     stream = StreamPipeline(engine, LoudnessScorer(), options, 60.0)
     assert not stream.is_ahead
-    await stream.feed(to_pcm16(sound(6.0, ((0.5, 1.5), (4.0, 5.0)))))
+    await stream.feed(to_pcm16(sound(1.9, ((0.3, 1.0),))))
+    kept = await stream.outbox.take()
+    assert kept is not None
+    assert not stream.is_ahead  # two seconds may have been kept
+    assert not stream.came_ahead(kept)
+    await stream.feed(to_pcm16(sound(4.0, ((1.0, 2.0),))))
     assert stream.is_ahead
-    asked = [request.priority_class for request, _ in engine.asked]
-    assert asked[0] is PriorityClass.INTERACTIVE  # two seconds may have been kept
-    assert asked[-1] is PriorityClass.BATCH
-    stream.abandon()
+    classes = [request.priority_class for request, _ in engine.asked]
+    assert classes == [PriorityClass.INTERACTIVE, PriorityClass.BATCH]
+    await stream.finish()
+    sent, _ = await said(stream)
+    assert stream.came_ahead(sent)

@@ -34,6 +34,7 @@ def client_of(server: Server) -> TestClient:
         {"origin": "null"},
         {"origin": "http://127.0.0.1.evil.example"},
         {"origin": "http://localhost@evil.example"},
+        {"origin": "http://evil.example\\@localhost"},
         {"origin": "http://[::1"},
         {"host": "evil.example:8300"},
         {"host": "127.0.0.1.evil.example"},
