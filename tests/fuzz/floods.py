@@ -12,6 +12,8 @@ from protobufs import TRITON, called
 from socket_frames import BINARY, LISTEN, PING, TEXT, close_code, frame
 from wire import UPGRADE, Connection, asked, head, meanwhile, post, talked, upgraded
 
+from lab_kit import datasets
+from lab_kit.audio.pcm import to_pcm16
 from lab_kit.wires.webrtc import local_peer
 
 SOCKETS = 300
@@ -22,6 +24,7 @@ UPLOADS, UPLOAD_BYTES = 8, 20 * 2**20
 CALLS, CALL_BYTES = 20, 8 * 2**20
 FRAMES = 200
 """Frames written at once."""
+SPEECH, SPEAKING = "two-cities-best-and-worst", 3
 FLOOD_S = 3.0
 FLOOD_BYTES = 40 * 2**20
 """A flood of one connection ends with the first of them."""
@@ -86,11 +89,20 @@ def poured(piece: bytes, reads: bool) -> Attempt:
     return attempt
 
 
+async def _faster_than_speech(target: Target, chance: random.Random) -> Sequence[Outcome]:
+    """Speech on several streams, as fast as the server takes it."""
+    said = frame(BINARY, to_pcm16(datasets.clip(SPEECH).samples))
+    pour = poured(said, reads=True)
+    streams = await asyncio.gather(*(pour(target, chance) for _ in range(SPEAKING)))
+    return [outcome for outcomes in streams for outcome in outcomes]
+
+
 KIND = Kind(
     {
         "requests": at_once(REQUESTS, _health),
         "pings unread": poured(frame(PING, bytes(125)) * FRAMES, reads=False),
         "tiny texts": poured(frame(TEXT, b"x") * FRAMES, reads=True),
+        "faster than speech": _faster_than_speech,
         "tiny sounds": poured(frame(BINARY, bytes(2)) * FRAMES, reads=True),
         "uploads": at_once(UPLOADS, _upload),
         "gRPC calls": at_once(CALLS, _call),

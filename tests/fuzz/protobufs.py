@@ -18,6 +18,7 @@ TRITON = "/inference.GRPCInferenceService/"
 PUBLIC = (TRITON + "ServerLive", TRITON + "ServerReady")
 ENTRIES = 100_000
 """Of a map: some two megabytes that take a parser most of a second."""
+RECORDINGS, BESIDE_BYTES = 64, 4_000_000
 STREAMING = ("/StreamingRecognize", "/ModelStreamInfer")
 MOST_ANSWERS = 1_000
 FAILURES = ("UNKNOWN", "INTERNAL", "DATA_LOSS")
@@ -132,6 +133,18 @@ async def _many_entries(target: Target, chance: random.Random) -> Sequence[Outco
     return [await called(target, TRITON + "ModelInfer", [message.SerializeToString()])]
 
 
+async def _long_recordings(target: Target, chance: random.Random) -> Sequence[Outcome]:
+    """Pieces of recordings that never end, each with much beside its sound to keep."""
+    piece = pb.ModelInferRequest.FromString(_inference())
+    piece.id = "x" * BESIDE_BYTES
+    pieces = []
+    for number in range(RECORDINGS):
+        piece.parameters["sequence_id"].string_param = str(number)
+        piece.parameters["sequence_start"].bool_param = True
+        pieces.append(piece.SerializeToString())
+    return [await called(target, TRITON + "ModelStreamInfer", pieces)]
+
+
 async def _junk(target: Target, chance: random.Random) -> Sequence[Outcome]:
     method = chance.choice(sorted(CALLS))
     return [await called(target, method, [chance.randbytes(chance.randrange(5_000))])]
@@ -141,6 +154,7 @@ KIND = Kind(
     {
         **{method.rpartition(".")[2]: partial(_mutated, method) for method in CALLS},
         "many entries": _many_entries,
+        "long recordings": _long_recordings,
         "junk": _junk,
     },
     at_once=4,

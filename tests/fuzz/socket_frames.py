@@ -21,6 +21,10 @@ LISTEN = "/v1/listen?" + urlencode({"encoding": "linear16", "sample_rate": "1600
 OPUS = "/v1/listen?" + urlencode({"encoding": "opus", "sample_rate": "48000"})
 REALTIME = "/v1/realtime?intent=transcription"
 MOST_MOVES = 40
+EVENT_BYTES = 990_000
+"""The longest message may have ten thousand more."""
+DEAR_EVENTS = 8
+"""At once."""
 FRAGMENTS = 50_000
 """Empty ones, of one message; a server that keeps them all stands still for seconds."""
 SOUND = bytes(3_200)
@@ -220,12 +224,37 @@ async def _fragments(target: Target, chance: random.Random) -> Sequence[Outcome]
     return await talked(target, talk)
 
 
+def dear(inside: str, piece: str, last: str) -> Attempt:
+    """Realtime events of a megabyte of small pieces, which take a parser of JSON long.
+
+    Args:
+        inside: what the event's second member is, with the place for the pieces.
+    """
+    event = inside.replace("...", piece * (EVENT_BYTES // len(piece)) + last).encode()
+
+    async def attempt(target: Target, chance: random.Random) -> Sequence[Outcome]:
+        async def talk(connection: Connection) -> Outcome:
+            if refused := await upgraded(target, connection, REALTIME):
+                return refused
+            async with meanwhile(close_code(connection)) as closing:
+                await connection.send([frame(TEXT, event)] * DEAR_EVENTS + [FAREWELL])
+                return _judged(await closing, repr(event[:80]))
+
+        return await talked(target, talk)
+
+    return attempt
+
+
 KIND = Kind(
     {
         "listen": dialogue(LISTEN, COMMANDS),
         "realtime": dialogue(REALTIME, EVENTS),
         "opus": dialogue(OPUS, COMMANDS),
         "empty fragments": _fragments,
+        "many numbers": dear('{"type": "x", "a": [...]}', "1,", "1"),
+        "many digits": dear('{"type": "x", "a": [...]}', "9" * 4_300 + ",", "1"),
+        "many names": dear('{"type": "x", "a": {...}}', '"a":1,', '"b":1'),
+        "many depths": dear('{"type": "x", "a": [...]}', "[],", "[]"),
     },
     at_once=6,
 )
