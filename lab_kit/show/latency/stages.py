@@ -13,11 +13,12 @@ from lab_kit.measure.calls import (
 )
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import percentile_ms
 from lab_kit.show.draw.labels import name_mark
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.stream.stages import RULES, Stage
 
@@ -90,9 +91,10 @@ def draw_stages(trace: Trace, title: str) -> Svg:
     return svg
 
 
-def tabulate_stages(trace: Trace) -> str:
+def tabulate_stages(trace: Trace) -> Table:
     """A line a stage: how often, how long, against what it may take."""
-    rows = [("stage", "times", "p50 ms", "p95 ms", "longest ms", "budget ms", "over")]
+    head = ("stage", "times", "p50 ms", "p95 ms", "longest ms", "budget ms", "over")
+    rows = []
     for stage, rule in RULES.items():
         lengths_s = trace.lengths_s(stage)
         over = sum(length_s > rule.budget_s for length_s in lengths_s)
@@ -108,4 +110,4 @@ def tabulate_stages(trace: Trace) -> str:
             )
         )
     events = ", ".join(sorted(set(trace.root.events))) or "nothing"
-    return columns(rows) + f"\nnoted on the stream: {events}"
+    return Table("stage", head, rows, [f"noted on the stream: {events}"])

@@ -11,7 +11,8 @@ from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.measure.calls import final_waterfall, request_waterfall, utterance_delays
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict, within
 from lab_kit.show.latency.waterfall_picture import (
     clock_note,
@@ -104,33 +105,33 @@ def as_waterfall(call: Drawable, spoken: Spoken | None = None) -> Waterfall:
     return final_waterfall(call, spoken if spoken is not None else _last_heard(call))
 
 
-def tabulate(one: Waterfall) -> str:
+def tabulate(one: Waterfall) -> Table:
     """The stages with their milliseconds and shares, which add up to the last line."""
     total = _total_ms(one)
-    rows = [("stage", "ms", "share")]
+    rows = []
     shares = _differences([(stage.name, 100 * ms(stage.end_s) / total) for stage in one.stages])
     for (name, length), (_, share) in zip(_lengths_ms(one), shares, strict=True):
         rows.append((name, f"{length:.1f}", f"{share:.1f} %"))
     rows.append(("total", f"{total:.1f}", "100.0 %"))
-    notes = [f"{one.title}; 0 ms is when {one.zero}; {one.device}; {clock_note(one)}"]
+    notes = ["", f"{one.title}; 0 ms is when {one.zero}; {one.device}; {clock_note(one)}"]
     notes += [_hidden_note(stage) for stage in one.hidden]
-    return "\n".join([columns(rows), "", *notes])
+    return Table("stage", ("stage", "ms", "share"), rows, notes)
 
 
-def compare(several: Sequence[Waterfall], labels: Sequence[str]) -> str:
+def compare(several: Sequence[Waterfall], labels: Sequence[str]) -> Table:
     """One column of milliseconds each; every column adds up to its last line."""
     names = [name for name in theme.STAGE_COLORS if any(name in _names(one) for one in several)]
-    rows = [["stage (ms)", *labels]]
+    rows = []
     for name in names:
         lengths = [dict(_lengths_ms(one)).get(name) for one in several]
         rows.append([name, *("-" if length is None else f"{length:.1f}" for length in lengths)])
     rows.append(["total", *(f"{_total_ms(one):.1f}" for one in several)])
     rows.append(["clock, ±", *(f"{ms(one.clock_error_s):.1f}" for one in several)])
-    notes = [f"0 ms is when {zero}" for zero in dict.fromkeys(one.zero for one in several)]
+    notes = ["", *(f"0 ms is when {zero}" for zero in dict.fromkeys(one.zero for one in several))]
     notes += list(dict.fromkeys(one.device for one in several))
     for one, label in zip(several, labels, strict=True):
         notes += [f"{label}: {_hidden_note(stage)}" for stage in one.hidden]
-    return "\n".join([columns(rows), "", *notes])
+    return Table("stage", ["stage (ms)", *labels], rows, notes)
 
 
 def _last_heard(call: StreamCall) -> Spoken:

@@ -13,7 +13,7 @@ from lab_kit.experiments.load import OpenLoopRun, lowest_at_highest
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import delay_told, percentile_ms, standing
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.labels import Place, name_ends, put
@@ -21,6 +21,7 @@ from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict, within
 
 ZERO = "intended send"
@@ -143,7 +144,7 @@ def _drop_line(
     put(svg, f"{most.audio_s_per_s:.0f} inside", places, size_px=theme.SMALL_PX, bold=True)
 
 
-def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> str:
+def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> Table:
     """One line a point; where the generator was the bottleneck, the last column names it."""
     head = (
         "served by",
@@ -152,8 +153,10 @@ def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 
         "audio s/s",
         "p50 ms",
         f"p{share * 100:g} ms",
+        "unanswered",
+        "",
     )
-    rows = [(*head, "unanswered", "")]
+    rows = []
     for name, each in runs.items():
         for offered in each:
             waits_s = [r.latency_s for r in offered.counted]
@@ -171,7 +174,7 @@ def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 
                     ", ".join(note for note in notes if note),
                 )
             )
-    return columns(rows)
+    return Table("way of serving and rate", head, rows)
 
 
 def _wait_ms(offered: OpenLoopRun, share: float) -> float:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a drawing can do without
@@ -75,14 +76,14 @@ def draw_runtimes(reports: "Sequence[RuntimeReport]") -> Svg:
     return svg
 
 
-def tabulate_runtimes(reports: "Sequence[RuntimeReport]") -> str:
+def tabulate_runtimes(reports: "Sequence[RuntimeReport]") -> Table:
     """One line a runtime; beneath, what is done to the weights, where, and why some did not run."""
     head = ("runtime", "MB", "prepare s", "load s", "p50 ms", "p95 ms", "tokens/s")
-    rows: list[tuple[str, ...]] = [(*head, "WER real", "synth.", "drift", "agrees")]
-    rows += [_row(report.name, report.figures) for report in reports if report.figures]
+    rows = [_row(report.name, report.figures) for report in reports if report.figures]
     devices = dict.fromkeys(report.device for report in reports if report.figures)
     how = [f"{report.name}: {report.why_not or report.how}" for report in reports]
-    return "\n".join([columns(rows), "", *devices, *how])
+    quality = ("WER real", "synth.", "drift", "agrees")
+    return Table("runtime", (*head, *quality), rows, ["", *devices, *how])
 
 
 def _row(name: str, f: "RuntimeFigures") -> tuple[str, ...]:

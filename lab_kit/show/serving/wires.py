@@ -10,13 +10,14 @@ from lab_kit.measure.wires import WireFigures, audio_lags_s, stall_s, wire_figur
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import percentile_ms
 from lab_kit.show.draw.labels import name_ends
 from lab_kit.show.draw.limits import whole_budget_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 _NAMES_PX = 136
@@ -68,10 +69,10 @@ def draw_wires(figures: Sequence[WireFigures], title: str) -> Svg:
     return svg
 
 
-def tabulate_wires(figures: Sequence[WireFigures]) -> str:
+def tabulate_wires(figures: Sequence[WireFigures]) -> Table:
     """One line a wire."""
     head = ("wire", "set-up ms", "kB/s up", "kB/s down", "first result ms", "final delay ms")
-    rows: list[tuple[str, ...]] = [head]
+    rows = []
     for each in figures:
         rows.append(
             (
@@ -83,7 +84,7 @@ def tabulate_wires(figures: Sequence[WireFigures]) -> str:
                 "never" if each.final_delay_s is None else _told(ms(each.final_delay_s)),
             )
         )
-    return columns(rows)
+    return Table("wire", head, rows)
 
 
 def lags(
@@ -141,9 +142,10 @@ def draw_lags(calls: Mapping[str, StreamCall], title: str) -> Svg:
     return svg
 
 
-def tabulate_lags(calls: Mapping[str, StreamCall]) -> str:
+def tabulate_lags(calls: Mapping[str, StreamCall]) -> Table:
     """One line a call: how late audio was as a rule and at worst."""
-    rows: list[tuple[str, ...]] = [("over", "audio moments", "lag p50 ms", "latest ms", "stall ms")]
+    head = ("over", "audio moments", "lag p50 ms", "latest ms", "stall ms")
+    rows = []
     for name, call in calls.items():
         late = [lag_s for _, lag_s in audio_lags_s(call)]
         stall = stall_s(call)
@@ -156,7 +158,7 @@ def tabulate_lags(calls: Mapping[str, StreamCall]) -> str:
                 "-" if stall is None else f"{ms(stall):.0f}",
             )
         )
-    return columns(rows)
+    return Table("call", head, rows)
 
 
 def _told(value: float | None, digits: int = 0) -> str:

@@ -27,10 +27,10 @@ def test_every_stage_has_a_lane_and_every_span_a_bar() -> None:
 
 
 def test_the_table_says_what_was_over_its_budget_and_what_was_noted() -> None:
-    lines = {line.split()[0]: line.split() for line in tabulate_stages(TRACE).splitlines()}
+    lines = {line.split()[0]: line.split() for line in tabulate_stages(TRACE).text.splitlines()}
     assert lines["infer"] == ["infer", "2", "100", "280", "280", "200", "1"]
     assert lines["send"][1] == "0"
-    assert "noted on the stream: step skipped" in tabulate_stages(TRACE)
+    assert "noted on the stream: step skipped" in tabulate_stages(TRACE).text
 
 
 def test_the_verdict_names_the_longest_and_what_was_over_its_budget() -> None:

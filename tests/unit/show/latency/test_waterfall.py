@@ -85,7 +85,7 @@ def test_the_table_adds_up_to_what_it_shows() -> None:
     one = as_waterfall(stream())
     thirds = (StageSpan("endpointing", 0, 0.10004), StageSpan("inference", 0.10004, 0.20009))
     for each in (one, as_waterfall(request()), replace(one, stages=thirds)):
-        rows = [line.split() for line in tabulate(each).splitlines()[1:]]
+        rows = [line.split() for line in tabulate(each).text.splitlines()[1:]]
         total = next(index for index, row in enumerate(rows) if row[0] == "total")
         for column in (-3, -2):
             parts = [float(row[column]) for row in rows[:total]]
@@ -159,7 +159,7 @@ def test_work_done_meanwhile_is_hatched_and_not_in_the_sum() -> None:
     hatched = [r for r in picture.iter(f"{SVG}rect") if r.get("fill", "").startswith("url(#")]
     assert len(hatched) == 1
     assert "inference meanwhile: 100 ms" in texts(picture)
-    assert "inference ran from 50.0 to 150.0 ms meanwhile" in tabulate(one)
+    assert "inference ran from 50.0 to 150.0 ms meanwhile" in tabulate(one).text
 
 
 def test_the_last_utterance_with_a_final_is_the_default() -> None:
@@ -184,7 +184,7 @@ def test_several_share_one_scale_and_one_table() -> None:
     assert {"350 ms", "250 ms", "100 ms"} <= set(told)
     assert any("request sent → answer" in one for one in told)
     assert any("speaker stops → last final" in one for one in told)
-    table = compare(several, ["a", "b", "c"])
+    table = compare(several, ["a", "b", "c"]).text
     assert next(line for line in table.splitlines() if line.startswith("total")).split() == [
         "total",
         "350.0",

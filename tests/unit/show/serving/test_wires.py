@@ -20,7 +20,7 @@ FIGURES = [
 
 
 def test_every_figure_is_told() -> None:
-    table = tabulate_wires(FIGURES)
+    table = tabulate_wires(FIGURES).text
     for told in ("WebSocket", "32.2", "2.8", "200", "250", "never", "1,400"):
         assert told in table
     picture = draw_wires(FIGURES, "Wires").render()
@@ -36,5 +36,5 @@ def test_a_call_has_lags_and_a_stall() -> None:
     assert [round(lag_s, 6) for _, lag_s in lags] == [0.005] * 5
     assert stall_s(call) == pytest.approx(0.0, abs=1e-9)
     assert "300 ms: all there is from voice to voice" in draw_lags({"one": call}, "Lags").render()
-    assert tabulate_lags({"one": call}).splitlines()[1].split() == ["one", "5", "5", "5", "0"]
+    assert tabulate_lags({"one": call}).text.splitlines()[1].split() == ["one", "5", "5", "5", "0"]
     assert wire_figures(call).up_bytes_per_s is None
