@@ -8,8 +8,13 @@ from collections.abc import Sequence
 
 from lab_kit.core.call_record import RequestCall, Spoken, StageSpan, StreamCall, Waterfall
 from lab_kit.core.units import BUDGET_S, ms
-from lab_kit.measure.calls import final_waterfall, request_waterfall, utterance_delays
-from lab_kit.measure.guess import Guess
+from lab_kit.measure.calls import (
+    final_waterfall,
+    grew_most,
+    request_waterfall,
+    utterance_delays,
+)
+from lab_kit.measure.guess import Answer, Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.table import Table
@@ -44,21 +49,27 @@ def waterfalls(
     calls: Sequence[Drawable],
     labels: Sequence[str] | None = None,
     guess: Guess | None = None,
+    grew: Guess | None = None,
 ) -> None:
     """Draw several results under each other on one scale, and list them side by side.
 
     Args:
         labels: a name for each; by default what was streamed.
         guess: what the reader expected as the last one's total, in ms.
+        grew: instead of it, the stage that was expected to grow most from the first to the last.
 
     Raises:
         ValueError: nothing to draw, not one label each, or a stream without any final.
     """
     ready = [as_waterfall(call) for call in calls]
     names = list(labels) if labels is not None else [one.title for one in ready]
-    drawing = draw_waterfalls(ready, names, _number(guess))
-    told = waterfalls_verdict(ready, names)
-    verdict = Verdict(told, _sign(ready), _against(guess, ready[-1]))
+    said: Answer | None = _number(guess)
+    against = _against(guess, ready[-1])
+    if grew is not None:
+        said = grew.choice
+        against = f"grew most: {grew.against(grew_most(ready[0], ready[-1]))}"
+    drawing = draw_waterfalls(ready, names, said)
+    verdict = Verdict(waterfalls_verdict(ready, names), _sign(ready), against)
     show_drawing(drawing, compare(ready, names), verdict)
 
 

@@ -7,9 +7,11 @@ from the intended send, so nobody looks fast by being asked less often.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.load import OpenLoopRun, lowest_at_highest
+from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
@@ -34,15 +36,21 @@ HIGHEST_MS = 2_000.0
 """Beyond it nobody waits; what lies higher is drawn at the edge, and the table says how high."""
 
 
-def frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> None:
+def frontier(
+    runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95, guess: Guess | None = None
+) -> None:
     """Draw each name's throughput against its latency, and list both.
 
     Args:
         runs: for each way of serving, what was offered to it, in rising order of rate.
         share: which percentile of latency.
+        guess: the name that the reader expected to be the lowest at the highest rate.
     """
-    table = tabulate_frontier(runs, share)
-    show_drawing(draw_frontier(runs, share), table, signed_verdict(runs, share))
+    verdict = signed_verdict(runs, share)
+    if guess is not None:
+        verdict = replace(verdict, guess=guess.against(lowest_at_highest(runs, share)))
+    drawing = draw_frontier(runs, share, "" if guess is None else guess.choice)
+    show_drawing(drawing, tabulate_frontier(runs, share), verdict)
 
 
 def signed_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> Verdict:
@@ -89,8 +97,14 @@ def _points_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float) -> 
     )
 
 
-def draw_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> Svg:
-    """The picture; each line has its name at its end."""
+def draw_frontier(
+    runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95, said: str = ""
+) -> Svg:
+    """The picture; each line has its name at its end.
+
+    Args:
+        said: the name that the reader guessed.
+    """
     every = [o for each in runs.values() for o in each]
     fewest = min(len(o.counted) for o in every)
     notes = [f"from {fewest} requests a point"]
@@ -122,7 +136,7 @@ def draw_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95
         ends[name] = where[-1]
     limit_level(svg, up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX, LIMIT)
     _drop_line(svg, [o for o in every if _wait_ms(o, share) <= ms(BUDGET_S)], share, across, up)
-    name_ends(svg, ends, colors)
+    name_ends(svg, ends, colors, said)
     return svg
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.svg import Svg
@@ -16,16 +17,21 @@ if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a drawing can do wi
 _NAMES_PX = 170
 
 
-def runtimes(reports: "Sequence[RuntimeReport]") -> None:
+def runtimes(reports: "Sequence[RuntimeReport]", guess: Guess | None = None) -> None:
     """Draw what each runtime weighs, takes and gets wrong, and list all that was measured.
+
+    Args:
+        guess: the runtime that the reader expected to be the fastest.
 
     Raises:
         ValueError: none of them ran.
     """
     if not any(report.figures for report in reports):
         raise ValueError("no runtime ran; see why in each report's why_not")
-    verdict = Verdict(fastest_verdict(reports))
-    show_drawing(draw_runtimes(reports), tabulate_runtimes(reports), verdict)
+    against = "" if guess is None else guess.against(fastest(reports).name)
+    verdict = Verdict(fastest_verdict(reports), guess=against)
+    drawing = draw_runtimes(reports, "" if guess is None else guess.choice)
+    show_drawing(drawing, tabulate_runtimes(reports), verdict)
 
 
 def fastest(reports: "Sequence[RuntimeReport]") -> "RuntimeReport":
@@ -53,8 +59,12 @@ def _p50_ms(report: "RuntimeReport") -> float:
     return report.figures.clip_ms_p50 if report.figures else math.inf
 
 
-def draw_runtimes(reports: "Sequence[RuntimeReport]") -> Svg:
-    """The picture; only those that ran are in it, and the fastest stands out."""
+def draw_runtimes(reports: "Sequence[RuntimeReport]", said: str = "") -> Svg:
+    """The picture; only those that ran are in it, and the fastest stands out.
+
+    Args:
+        said: the runtime that the reader guessed.
+    """
     ran = [(report.name, report.figures) for report in reports if report.figures is not None]
     names, figures = [name for name, _ in ran], [figures for _, figures in ran]
     sizes = [each.size_bytes / 1e6 for each in figures]
@@ -72,7 +82,7 @@ def draw_runtimes(reports: "Sequence[RuntimeReport]") -> Svg:
         "For each runtime bars for its time, its size and its wrong words.",
         list(devices),
     )
-    compare_bars(svg, names, quantities, _NAMES_PX, names.index(fastest(reports).name))
+    compare_bars(svg, names, quantities, _NAMES_PX, names.index(fastest(reports).name), said)
     return svg
 
 

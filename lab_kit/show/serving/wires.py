@@ -28,10 +28,19 @@ _LEFT_PX, _RIGHT_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX - 70
 _TOP_PX, _BOTTOM_PX = 26, 230
 
 
-def wires(calls: Sequence[StreamCall], title: str = "One clip over every wire") -> None:
-    """Draw what each wire took, and list it."""
+def wires(
+    calls: Sequence[StreamCall],
+    title: str = "One clip over every wire",
+    guess: Guess | None = None,
+) -> None:
+    """Draw what each wire took, and list it.
+
+    Args:
+        guess: the wire that the reader chose; only the caller knows what it is held against.
+    """
     figures = [wire_figures(call) for call in calls]
-    show_drawing(draw_wires(figures, title), tabulate_wires(figures), wires_verdict(figures))
+    drawing = draw_wires(figures, title, "" if guess is None else guess.choice)
+    show_drawing(drawing, tabulate_wires(figures), wires_verdict(figures))
 
 
 def wires_verdict(figures: Sequence[WireFigures]) -> Verdict:
@@ -47,8 +56,12 @@ def wires_verdict(figures: Sequence[WireFigures]) -> Verdict:
     return Verdict(told, Sign.INSIDE if inside == len(figures) else Sign.OVER)
 
 
-def draw_wires(figures: Sequence[WireFigures], title: str) -> Svg:
-    """The picture; a delay that never ended has no bar."""
+def draw_wires(figures: Sequence[WireFigures], title: str, said: str = "") -> Svg:
+    """The picture; a delay that never ended has no bar.
+
+    Args:
+        said: the wire that the reader chose.
+    """
     final_ms = [_milliseconds(f.final_delay_s) for f in figures]
     known = [delay for delay in final_ms if delay is not None]
     most = min(max([ms(BUDGET_S) * 1.5, *known]), _LONGEST_MS)
@@ -65,7 +78,7 @@ def draw_wires(figures: Sequence[WireFigures], title: str) -> Svg:
         f"{title}: for each wire bars for its set-up, its bytes and its delays.",
         [title],
     )
-    compare_bars(svg, [each.wire for each in figures], quantities, _NAMES_PX)
+    compare_bars(svg, [each.wire for each in figures], quantities, _NAMES_PX, said=said)
     return svg
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+from card_faults import guess_marks, texts, words_at
 
 from lab_kit.client import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionStatus
 from lab_kit.core.call_record import StageSpan
@@ -19,10 +20,12 @@ from lab_kit.experiments.load import (
     Source,
 )
 from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.verdict import Sign
 from lab_kit.show.load.frontier import (
     draw_frontier,
+    frontier,
     frontier_verdict,
     signed_verdict,
     tabulate_frontier,
@@ -73,6 +76,23 @@ def test_a_frontier_has_a_point_a_run_and_the_line() -> None:
     assert len(rows) == 4
     assert rows[1].split()[:2] == ["naive", "10.0"]
     assert "indicative" in rows[1]
+
+
+def test_a_guess_is_marked_at_its_line_and_held_against_the_best(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    runs = {"naive": [CALM, LATE], "engine": [CALM, CALM]}
+    guessed = draw_frontier(runs, said="naive").render()
+    assert "you said naive" in texts(guessed)
+    assert len(guess_marks(guessed)) == 1
+    assert guess_marks(draw_frontier(runs).render()) == []
+    frontier(runs, guess=Guess(value="naive"))
+    frontier(runs, guess=Guess(value="engine"))
+    frontier(runs, guess=Guess())
+    told = capsys.readouterr().out
+    assert "You said naive; here: engine: not what you said." in told
+    assert "You said engine; here: engine: as you said." in told
+    assert "No guess; here: engine." in told
 
 
 CALM, LATE, LOST = offered([100] * 10), offered([900] * 10), offered([None] * 10)
@@ -307,3 +327,19 @@ def test_a_runtime_is_drawn_with_its_size_time_and_errors_or_says_why_not() -> N
     assert max(map(len, table.splitlines())) < 100, "it fits beside an open side bar"
     with pytest.raises(ValueError, match="no runtime ran"):
         runtimes(reports[2:])
+
+
+def test_a_guess_is_marked_at_its_runtime_and_held_against_the_fastest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slow = ran("int8", 61_000_000, None)
+    fast = ran("fp32", 151_000_000, None)
+    assert fast.figures is not None
+    fast = replace(fast, figures=replace(fast.figures, clip_ms_p50=100.0))
+    picture = draw_runtimes([fast, slow], "int8").render()
+    ((_, y),) = guess_marks(picture)
+    names = words_at(picture)
+    assert names["fp32"][1] < y < names["int8"][1]
+    assert "you said" not in texts(draw_runtimes([fast, slow], "never ran").render())
+    runtimes([fast, slow], guess=Guess(value="int8"))
+    assert "You said int8; here: fp32: not what you said." in capsys.readouterr().out

@@ -5,6 +5,7 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
+from card_faults import guess_marks
 from show_calls import FIRST, request, stream
 
 from lab_kit.core.call_record import StageSpan, Waterfall
@@ -104,6 +105,32 @@ def test_a_guess_is_drawn_and_held_against_the_total(
     assert "You said 250 ms; here: 350 ms: off by 1.4x, too low." in told
     assert "You said 700 ms; here: 350 ms: off by 2.0x, too high." in told
     assert "No guess; here: 350 ms." in told
+
+
+def test_the_stage_that_is_suspected_is_marked_beneath_the_last_bar(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = as_waterfall(request())
+    after = grown(before, "queue wait", 0.2)
+    svg = draw_waterfalls([before, after], ["alone", "crowded"], "inference").render()
+    assert "you said inference" in texts(ElementTree.fromstring(svg))
+    ((x, y),) = guess_marks(svg)
+    *_, bar = (
+        rect
+        for rect in ElementTree.fromstring(svg).iter(f"{SVG}rect")
+        if (rect.findtext(f"{SVG}title") or "").startswith("inference:")
+    )
+    assert x == pytest.approx(float(bar.attrib["x"]) + float(bar.attrib["width"]) / 2, abs=0.01)
+    assert y > float(bar.attrib["y"]) + float(bar.attrib["height"])
+    waterfalls([before, after], grew=Guess(value="inference"))
+    waterfalls([before, after], grew=Guess())
+    told = capsys.readouterr().out
+    assert "grew most: You said inference; here: queue wait: not what you said." in told
+    assert "grew most: No guess; here: queue wait." in told
+    plain = draw_waterfalls([before, after], ["alone", "crowded"])
+    for unknown in ("", "no stage"):
+        same = draw_waterfalls([before, after], ["alone", "crowded"], unknown)
+        assert same.render() == plain.render()
 
 
 def test_a_guess_far_out_stands_at_the_edge_and_leaves_the_scale() -> None:

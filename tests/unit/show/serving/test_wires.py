@@ -1,6 +1,7 @@
 """Pictures of wires: every figure is in the table, the line where it means something."""
 
 import pytest
+from card_faults import guess_marks, words_at
 from show_calls import stream
 
 from lab_kit.measure.wires import WireFigures, audio_lags_s, stall_s, wire_figures
@@ -28,6 +29,14 @@ def test_every_figure_is_told() -> None:
     assert wires_verdict(FIGURES).told.startswith("1 of 2 wires brought their finals within 300 ms")
     assert wires_verdict(FIGURES).sign is Sign.OVER
     assert wires_verdict(FIGURES[:1]).sign is Sign.INSIDE
+
+
+def test_the_wire_that_was_guessed_is_marked_at_its_name() -> None:
+    picture = draw_wires(FIGURES, "Wires", "upload, SSE").render()
+    ((x, y),) = guess_marks(picture)
+    name_x, name_y = words_at(picture)["upload, SSE"]
+    assert (x - name_x, name_y - y) == (pytest.approx(5), pytest.approx(19))
+    assert guess_marks(draw_wires(FIGURES, "Wires").render()) == []
 
 
 def test_a_call_has_lags_and_a_stall() -> None:
