@@ -269,7 +269,7 @@ def _load(options: argparse.Namespace) -> int:
             "at least one",
             "pass more --seconds, or let calls come sooner",
         )
-    print(tabulate_load([run]))
+    print(tabulate_load([run]).text)
     if options.json is not None:
         _write(options.json, json.dumps(as_json(run), indent=1))
     if run.ended(load.CallEnding.COMPLETE):

@@ -43,6 +43,11 @@ class Guess:
         """The number entered, in the guess's unit; None for no guess or a choice."""
         return self.value if isinstance(self.value, float | int) else None
 
+    @property
+    def choice(self) -> str:
+        """The words chosen; empty for no guess or a number."""
+        return self.value if isinstance(self.value, str) else ""
+
     def against(self, outcome: Answer) -> str:
         """Compare with what came out, in the guess's unit; a sentence for the reader.
 

@@ -117,7 +117,7 @@ def tell(seen: Plateau) -> Plateau:
     """Print a plateau's figures as it ends."""
     verdict = "good" if seen.is_good else f"not kept: {', '.join(seen.broken)}"
     print(f"\n== {seen.streams} streams: {verdict}; server kept {seen.server_cores:.2f} cores busy")
-    print(tabulate_load([seen.run]))
+    print(tabulate_load([seen.run]).text)
     if not can_show(len(seen.run.turns), 0.95):
         print(f"{len(seen.run.turns)} turns are too few to prove a p95")
     return seen

@@ -157,7 +157,7 @@ async def soak(options: argparse.Namespace) -> int:
         level, after = await rested(bench)
     finally:
         bench.stop()
-    print(tabulate_load([live, work], ["interactive", "batch"]))
+    print(tabulate_load([live, work], ["interactive", "batch"]).text)
     faults = 0
     for name, load in (("interactive", live), ("batch", work)):
         print(

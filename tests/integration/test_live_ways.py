@@ -35,5 +35,5 @@ async def test_others_call_while_it_runs_and_stop_with_it(bench: Bench) -> None:
     assert run.others.most_streams >= 1
     assert len(run.calls) == 1
     _, table, _ = run.report()
-    assert "others' final_delay_s" in table
-    assert "streams of others" in table
+    assert "others' final_delay_s" in table.text
+    assert "streams of others" in table.text

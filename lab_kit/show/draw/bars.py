@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.show.draw import theme
+from lab_kit.show.draw.guesses import guess_name
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.labels import Place, put
 from lab_kit.show.draw.limits import FLAG_PX, limit_upright
@@ -53,18 +54,22 @@ def compare_bars(
     quantities: Sequence[Quantity],
     names_px: float,
     chosen: int | None = None,
+    said: str = "",
 ) -> None:
     """Draw the columns.
 
     Args:
         names_px: the width of the rows' names.
         chosen: the row in question; without it all are drawn alike.
+        said: the name that a reader guessed.
     """
     top = _top(quantities)
     for row, name in enumerate(names):
         short = shortened(name, names_px - 8, theme.LABEL_PX, bold=row == chosen)
         where = (theme.MARGIN_PX, top + row * _ROW_PX + 13)
         svg.text(where, short, bold=row == chosen)
+        if name == said:
+            guess_name(svg, where)
     left = theme.MARGIN_PX + names_px
     room = svg.width_px - theme.MARGIN_PX - left - _GAP_PX * (len(quantities) - 1)
     each = room / sum(quantity.wide for quantity in quantities)

@@ -8,7 +8,6 @@ not shown, the same is there as SVG and as text that adds up.
 import base64
 import textwrap
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -16,6 +15,7 @@ from IPython.display import publish_display_data
 
 from lab_kit.show.draw import card
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _MOST_WIDTH_PX = 860
@@ -54,7 +54,7 @@ def show_picture(drawing: Svg, verdict: Verdict) -> None:
     _publish({**bundle, "text/plain": f"(a picture)\n{verdict.text}"})
 
 
-def show_drawing(drawing: Svg, table: str, verdict: Verdict) -> None:
+def show_drawing(drawing: Svg, table: Table, verdict: Verdict) -> None:
     """Put a picture, with what it came to, and its table under the cell."""
     _publish(picture_bundle(drawing, verdict))
     _publish(table_bundle(table, verdict))
@@ -83,27 +83,11 @@ def picture_bundle(drawing: Svg, verdict: Verdict) -> dict[str, str]:
     return {"text/html": html, "image/svg+xml": svg, "text/plain": plain}
 
 
-def table_bundle(table: str, verdict: Verdict) -> dict[str, str]:
+def table_bundle(table: Table, verdict: Verdict) -> dict[str, str]:
     """The figures behind a picture as an output; a page, which shows the picture, folds them."""
-    html = (
-        "<details><summary>Figures as a table</summary>"
-        f'<pre style="white-space:pre;overflow-x:auto">{escape(table)}</pre></details>'
-    )
-    plain = f"{table}\n\n{verdict.text}" if verdict.text else table
+    html = f"<details><summary>Figures as a table</summary>{table.html}</details>"
+    plain = f"{table.text}\n\n{verdict.text}" if verdict.text else table.text
     return {"text/html": html, "text/plain": plain}
-
-
-def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Rows as aligned text; the first ``left`` columns start left, the others end right."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if index < left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
 
 
 def wrapped(text: str) -> str:

@@ -1,7 +1,9 @@
 """A reader's guess, hollow, beside what came out, filled; the bar between them is the error."""
 
+from lab_kit.show.draw import theme
 from lab_kit.show.draw.inks import FAINT, INK
-from lab_kit.show.draw.labels import Place, put
+from lab_kit.show.draw.labels import SAID, Place, put
+from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 
@@ -46,6 +48,26 @@ def guess_point(
         svg.diamonds([(x, up.px(outcome))])
     svg.diamonds([(x, y)], is_hollow=True)
     put(svg, label, _around(x, y, 1), role=INK, bold=True)
+
+
+def guess_name(svg: Svg, name_at: Point, anchor: str = "start") -> None:
+    """A guess that is a name, right above where that stands: the two lines are read as one."""
+    x, y = name_at
+    put(svg, SAID, [Place((x, y - 15), anchor)], size_px=theme.SMALL_PX, is_guess=True)
+
+
+def guess_part(svg: Svg, x: float, top: float, bottom: float, name: str) -> None:
+    """A guess that is a part of a bar, on a leader in the lane beneath, like `guess_lane`.
+
+    Called when the parts have their names; a name beneath its bar is on the way.
+    """
+    y = bottom - _BASE_PX
+    below = [box.bottom + 2 for box in svg.room.words if box.is_crossed((x, top), (x, y))]
+    svg.rule((x, max([top, *below])), (x, y - _OFF_PX / 2), FAINT, 1)
+    svg.diamonds([(x, y)], is_hollow=True)
+    for told in (f"{SAID} {name}", name):
+        if put(svg, told, _around(x, y, 1)) is not None:
+            return
 
 
 def _label(told: str) -> str:

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.inks import FAINT, INK
-from lab_kit.show.draw.room import Point, text_box
+from lab_kit.show.draw.room import Box, Point, text_box
 from lab_kit.show.draw.svg import Svg
 
+SAID = "you said"
+"""The words beside a guess that is a name, which follows them."""
 _NEAR_PX = 9
+_GUESS_PX, _DIAMOND_PX = 15, 5
+"""What a guess's diamond needs beside its words, and half of its width."""
 _STEPS_PX = (0, -15, 15, -30, 30, -45, 45, -60, 60)
 _FAR_PX = 12
 """A name that stands farther off has a leader to its mark."""
@@ -31,26 +35,46 @@ def put(
     size_px: float = theme.LABEL_PX,
     bold: bool = False,
     least_px: float = theme.MARGIN_PX / 2,
+    is_guess: bool = False,
 ) -> Place | None:
     """Write a text at the first place where it covers nothing; None where there is none.
 
     Args:
         least_px: how far to the left it may begin.
+        is_guess: a hollow diamond stands at the place, and the text beside it.
     """
     for place in places:
-        box = text_box(place.where, text, size_px, place.anchor, bold=bold)
+        (x, y), anchor = place.where, place.anchor
+        side = {"start": 1, "middle": 0, "end": -1}[anchor] if is_guess else 0
+        where = (x + side * _GUESS_PX, y)
+        words = text_box(where, text, size_px, anchor, bold=bold)
+        box = Box(min(words.left, x), words.top, max(words.right, x), words.bottom)
         fits = box.left >= least_px and box.right <= svg.width_px - theme.MARGIN_PX / 2
         fits = fits and box.top >= 0 and box.bottom <= svg.height_px
         if fits and svg.room.is_free(box):
-            svg.text(place.where, text, role=role, size_px=size_px, anchor=place.anchor, bold=bold)
+            svg.text(where, text, role=role, size_px=size_px, anchor=anchor, bold=bold)
+            if is_guess:
+                at = (x + side * _DIAMOND_PX, y - 4)
+                svg.diamonds([at], radius_px=_DIAMOND_PX, is_hollow=True)
             return place
     return None
 
 
-def name_mark(svg: Svg, at: Point, name: str, *, role: str = INK, bold: bool = True) -> bool:
+def name_mark(
+    svg: Svg,
+    at: Point,
+    name: str,
+    *,
+    role: str = INK,
+    bold: bool = True,
+    is_guess: bool = False,
+) -> bool:
     """Write a name beside a mark, on a leader where others are in the way; whether there was room.
 
     The right of the mark is tried first, as a line ends there.
+
+    Args:
+        is_guess: see `put`.
     """
     x, y = at
     places = [
@@ -59,8 +83,9 @@ def name_mark(svg: Svg, at: Point, name: str, *, role: str = INK, bold: bool = T
         for side in (1, -1)
     ]
     places = [place for place in places if svg.room.is_clear(at, _leader_end(place))]
-    places += [Place((x, y + step), "middle") for step in (-_NEAR_PX, 18)]
-    taken = put(svg, name, places, role=role, bold=bold)
+    if not is_guess:
+        places += [Place((x, y + step), "middle") for step in (-_NEAR_PX, 18)]
+    taken = put(svg, name, places, role=role, bold=bold, is_guess=is_guess)
     if taken is None:
         return False
     end = _leader_end(taken)
@@ -74,12 +99,24 @@ def _leader_end(place: Place) -> Point:
     return x, y - 4
 
 
-def name_ends(svg: Svg, ends: Mapping[str, Point], colors: Mapping[str, str]) -> None:
-    """Name each line at its end; what has no room there stands in a legend on top."""
-    unnamed = [name for name, end in ends.items() if not name_mark(svg, end, name)]
-    unnamed += [name for name in colors if name not in ends]
+def name_ends(
+    svg: Svg, ends: Mapping[str, Point], colors: Mapping[str, str], said: str = ""
+) -> None:
+    """Name each line at its end; what has no room there stands in a legend on top.
+
+    Args:
+        said: the name that a reader guessed; it has the first choice of places.
+    """
+    named = {said} if said in ends and _name_guess(svg, ends[said], said) else set()
+    named |= {name for name in ends if name != said and name_mark(svg, ends[name], name)}
+    unnamed = [name for name in colors if name not in named]
     if unnamed:
         legend(svg, [(name, colors[name]) for name in unnamed], 12, svg.width_px / 2)
+
+
+def _name_guess(svg: Svg, at: Point, name: str) -> bool:
+    """A name with a guess's diamond, in as many words as there is room for."""
+    return any(name_mark(svg, at, told, is_guess=True) for told in (f"{SAID} {name}", name))
 
 
 def legend(svg: Svg, named: Iterable[tuple[str, str]], y: float, left: float) -> float:

@@ -13,7 +13,7 @@ from lab_kit.measure.calls import freshness_s, rtf, utterance_delays
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
-from lab_kit.show.draw.display import columns, show_drawing, show_picture
+from lab_kit.show.draw.display import show_drawing, show_picture
 from lab_kit.show.draw.figures import (
     NEVER,
     late,
@@ -28,6 +28,7 @@ from lab_kit.show.draw.limits import FLAG_PX, limit_upright
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 _RIGHT_PX = theme.WIDTH_PX - theme.MARGIN_PX
@@ -166,11 +167,11 @@ def draw_other_delays(calls: Sequence[StreamCall]) -> Svg:
     return svg
 
 
-def tabulate(calls: Sequence[StreamCall]) -> str:
+def tabulate(calls: Sequence[StreamCall]) -> Table:
     """Percentiles of every metric, the share within 300 ms, and the RTF of each call."""
     rows = delay_rows(calls)
-    lines = [("metric", "from → to", "p50 ms", "p95 ms", "within 300 ms", "")]
-    lines += [_line(row, has_limit=index == FINAL) for index, row in enumerate(rows)]
+    head = ("metric", "from → to", "p50 ms", "p95 ms", "within 300 ms", "")
+    lines = [_line(row, has_limit=index == FINAL) for index, row in enumerate(rows)]
     rtfs = [rtf(call) for call in calls]
     notes = [
         f"n = {rows[0].samples}; indicative: too few to prove a p95 (59 without a miss would)"
@@ -180,7 +181,7 @@ def tabulate(calls: Sequence[StreamCall]) -> str:
         "results per second of audio; below 1 keeps up)",
         *dict.fromkeys(call.device for call in calls),
     ]
-    return "\n".join([columns(lines, left=2), "", *notes])
+    return Table("metric", head, lines, ["", *notes], left=2)
 
 
 def _line(row: Row, *, has_limit: bool) -> tuple[str, str, str, str, str, str]:

@@ -1,6 +1,8 @@
 """One stream's trace: what each stage did, when; and what it took against its budget."""
 
-from lab_kit.core.spans import Trace
+from dataclasses import replace
+
+from lab_kit.core.spans import Span, Trace
 from lab_kit.core.units import ms
 from lab_kit.measure.calls import (
     ENDPOINTING,
@@ -11,13 +13,16 @@ from lab_kit.measure.calls import (
     PREPROCESSING,
     QUEUE_WAIT,
 )
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import percentile_ms
+from lab_kit.show.draw.guesses import guess_name
 from lab_kit.show.draw.labels import name_mark
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.stream.stages import RULES, Stage
 
@@ -37,9 +42,19 @@ _TOP_PX, _LANE_PX, _BAR_PX = 4, 34, 18
 _THINNEST_PX = 0.6
 
 
-def stages(trace: Trace, title: str = "One stream, stage by stage") -> None:
-    """Draw a stream's spans, a lane a stage, and list what the stages took."""
-    show_drawing(draw_stages(trace, title), tabulate_stages(trace), stages_verdict(trace))
+def stages(
+    trace: Trace, title: str = "One stream, stage by stage", guess: Guess | None = None
+) -> None:
+    """Draw a stream's spans, a lane a stage, and list what the stages took.
+
+    Args:
+        guess: the stage that the reader expected to have the longest piece of work.
+    """
+    verdict, longest = stages_verdict(trace), _longest(trace)
+    if guess is not None and longest is not None:
+        verdict = replace(verdict, guess=guess.against(longest.name))
+    drawing = draw_stages(trace, title, "" if guess is None else guess.choice)
+    show_drawing(drawing, tabulate_stages(trace), verdict)
 
 
 def stages_verdict(trace: Trace) -> Verdict:
@@ -61,8 +76,12 @@ def stages_verdict(trace: Trace) -> Verdict:
     return Verdict(f"{told}Over their own budgets: {times}.", Sign.OVER)
 
 
-def draw_stages(trace: Trace, title: str) -> Svg:
-    """The picture; the longest piece of work has its length beside it."""
+def draw_stages(trace: Trace, title: str, said: str = "") -> Svg:
+    """The picture; the longest piece of work has its length beside it.
+
+    Args:
+        said: the stage that the reader guessed.
+    """
     bottom = _TOP_PX + _LANE_PX * len(RULES)
     svg = Svg(
         bottom + 40,
@@ -75,14 +94,17 @@ def draw_stages(trace: Trace, title: str) -> Svg:
     axis_below(svg, across, _TOP_PX, bottom, "seconds since the stream was opened")
     for lane, stage in enumerate(RULES):
         top = _TOP_PX + lane * _LANE_PX + (_LANE_PX - _BAR_PX) / 2
-        svg.text((_LEFT_PX - 8, top + _BAR_PX - 5), stage.value, anchor="end")
+        name_at = (_LEFT_PX - 8, top + _BAR_PX - 5)
+        svg.text(name_at, stage.value, anchor="end")
+        if stage.value == said:
+            guess_name(svg, name_at, "end")
         for span in trace.named(stage):
             left = across.px(span.start_s - trace.root.start_s)
             width = max(_THINNEST_PX, across.px(span.length_s) - across.px(0))
             told = f"{stage.value}: {ms(span.length_s):.1f} ms"
             svg.bar(left, top, width, _BAR_PX, COLORS[stage], told)
-    if spans := [span for stage in RULES for span in trace.named(stage)]:
-        longest = max(spans, key=lambda span: span.length_s)
+    longest = _longest(trace)
+    if longest is not None:
         lane = next(at for at, stage in enumerate(RULES) if stage.value == longest.name)
         right = across.px(longest.start_s + longest.length_s - trace.root.start_s)
         middle = _TOP_PX + (lane + 0.5) * _LANE_PX
@@ -90,9 +112,16 @@ def draw_stages(trace: Trace, title: str) -> Svg:
     return svg
 
 
-def tabulate_stages(trace: Trace) -> str:
+def _longest(trace: Trace) -> Span | None:
+    """The longest piece of work of all stages; None if none did anything."""
+    spans = [span for stage in RULES for span in trace.named(stage)]
+    return max(spans, key=lambda span: span.length_s, default=None)
+
+
+def tabulate_stages(trace: Trace) -> Table:
     """A line a stage: how often, how long, against what it may take."""
-    rows = [("stage", "times", "p50 ms", "p95 ms", "longest ms", "budget ms", "over")]
+    head = ("stage", "times", "p50 ms", "p95 ms", "longest ms", "budget ms", "over")
+    rows = []
     for stage, rule in RULES.items():
         lengths_s = trace.lengths_s(stage)
         over = sum(length_s > rule.budget_s for length_s in lengths_s)
@@ -108,4 +137,4 @@ def tabulate_stages(trace: Trace) -> str:
             )
         )
     events = ", ".join(sorted(set(trace.root.events))) or "nothing"
-    return columns(rows) + f"\nnoted on the stream: {events}"
+    return Table("stage", head, rows, [f"noted on the stream: {events}"])

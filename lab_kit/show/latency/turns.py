@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from lab_kit.experiments.load import ClosedLoopRun
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import percentile_ms
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.room import shortened
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX = 170
@@ -63,9 +64,10 @@ def draw_turns(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> Svg:
     return svg
 
 
-def tabulate(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> str:
+def tabulate(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> Table:
     """One line a run: how long it took, what it got done, how much of the machine it used."""
-    rows = [("run", "requests", "took s", "audio s per s", "cores used", "p50 ms", "slowest ms")]
+    head = ("run", "requests", "took s", "audio s per s", "cores used", "p50 ms", "slowest ms")
+    rows = []
     for run, label in zip(runs, labels, strict=True):
         waits_s = [call.total_s for call in run.calls]
         rows.append(
@@ -79,7 +81,7 @@ def tabulate(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> str:
                 percentile_ms(waits_s, 1.0),
             )
         )
-    return columns(rows)
+    return Table("run", head, rows)
 
 
 def _run(svg: Svg, run: ClosedLoopRun, label: str, scale: Scale, top: float) -> None:

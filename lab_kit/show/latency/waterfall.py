@@ -8,10 +8,16 @@ from collections.abc import Sequence
 
 from lab_kit.core.call_record import RequestCall, Spoken, StageSpan, StreamCall, Waterfall
 from lab_kit.core.units import BUDGET_S, ms
-from lab_kit.measure.calls import final_waterfall, request_waterfall, utterance_delays
-from lab_kit.measure.guess import Guess
+from lab_kit.measure.calls import (
+    final_waterfall,
+    grew_most,
+    request_waterfall,
+    utterance_delays,
+)
+from lab_kit.measure.guess import Answer, Guess
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict, within
 from lab_kit.show.latency.waterfall_picture import (
     clock_note,
@@ -43,21 +49,27 @@ def waterfalls(
     calls: Sequence[Drawable],
     labels: Sequence[str] | None = None,
     guess: Guess | None = None,
+    grew: Guess | None = None,
 ) -> None:
     """Draw several results under each other on one scale, and list them side by side.
 
     Args:
         labels: a name for each; by default what was streamed.
         guess: what the reader expected as the last one's total, in ms.
+        grew: instead of it, the stage that was expected to grow most from the first to the last.
 
     Raises:
         ValueError: nothing to draw, not one label each, or a stream without any final.
     """
     ready = [as_waterfall(call) for call in calls]
     names = list(labels) if labels is not None else [one.title for one in ready]
-    drawing = draw_waterfalls(ready, names, _number(guess))
-    told = waterfalls_verdict(ready, names)
-    verdict = Verdict(told, _sign(ready), _against(guess, ready[-1]))
+    said: Answer | None = _number(guess)
+    against = _against(guess, ready[-1])
+    if grew is not None:
+        said = grew.choice
+        against = f"grew most: {grew.against(grew_most(ready[0], ready[-1]))}"
+    drawing = draw_waterfalls(ready, names, said)
+    verdict = Verdict(waterfalls_verdict(ready, names), _sign(ready), against)
     show_drawing(drawing, compare(ready, names), verdict)
 
 
@@ -104,33 +116,33 @@ def as_waterfall(call: Drawable, spoken: Spoken | None = None) -> Waterfall:
     return final_waterfall(call, spoken if spoken is not None else _last_heard(call))
 
 
-def tabulate(one: Waterfall) -> str:
+def tabulate(one: Waterfall) -> Table:
     """The stages with their milliseconds and shares, which add up to the last line."""
     total = _total_ms(one)
-    rows = [("stage", "ms", "share")]
+    rows = []
     shares = _differences([(stage.name, 100 * ms(stage.end_s) / total) for stage in one.stages])
     for (name, length), (_, share) in zip(_lengths_ms(one), shares, strict=True):
         rows.append((name, f"{length:.1f}", f"{share:.1f} %"))
     rows.append(("total", f"{total:.1f}", "100.0 %"))
-    notes = [f"{one.title}; 0 ms is when {one.zero}; {one.device}; {clock_note(one)}"]
+    notes = ["", f"{one.title}; 0 ms is when {one.zero}; {one.device}; {clock_note(one)}"]
     notes += [_hidden_note(stage) for stage in one.hidden]
-    return "\n".join([columns(rows), "", *notes])
+    return Table("stage", ("stage", "ms", "share"), rows, notes)
 
 
-def compare(several: Sequence[Waterfall], labels: Sequence[str]) -> str:
+def compare(several: Sequence[Waterfall], labels: Sequence[str]) -> Table:
     """One column of milliseconds each; every column adds up to its last line."""
     names = [name for name in theme.STAGE_COLORS if any(name in _names(one) for one in several)]
-    rows = [["stage (ms)", *labels]]
+    rows = []
     for name in names:
         lengths = [dict(_lengths_ms(one)).get(name) for one in several]
         rows.append([name, *("-" if length is None else f"{length:.1f}" for length in lengths)])
     rows.append(["total", *(f"{_total_ms(one):.1f}" for one in several)])
     rows.append(["clock, ±", *(f"{ms(one.clock_error_s):.1f}" for one in several)])
-    notes = [f"0 ms is when {zero}" for zero in dict.fromkeys(one.zero for one in several)]
+    notes = ["", *(f"0 ms is when {zero}" for zero in dict.fromkeys(one.zero for one in several))]
     notes += list(dict.fromkeys(one.device for one in several))
     for one, label in zip(several, labels, strict=True):
         notes += [f"{label}: {_hidden_note(stage)}" for stage in one.hidden]
-    return "\n".join([columns(rows), "", *notes])
+    return Table("stage", ["stage (ms)", *labels], rows, notes)
 
 
 def _last_heard(call: StreamCall) -> Spoken:

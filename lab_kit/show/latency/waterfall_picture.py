@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from lab_kit.core.call_record import StageSpan, Waterfall
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.measure.calls import NETWORK_BACK, NETWORK_OUT
+from lab_kit.measure.guess import Answer
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
-from lab_kit.show.draw.guesses import LANE_PX, guess_lane
+from lab_kit.show.draw.guesses import LANE_PX, guess_lane, guess_part
 from lab_kit.show.draw.inks import FAINT, INK, PAPER
 from lab_kit.show.draw.labels import Place, put
 from lab_kit.show.draw.limits import FLAG_PX, limit_upright
@@ -35,12 +36,12 @@ _INTERVALS = {
 
 
 def draw_waterfalls(
-    drawn: Sequence[Waterfall], labels: Sequence[str], guess_ms: float | None = None
+    drawn: Sequence[Waterfall], labels: Sequence[str], guess: Answer | None = None
 ) -> Svg:
     """The picture; one bar each, on one scale, with the 300 ms line across.
 
     Args:
-        guess_ms: what was expected of the last one.
+        guess: what was expected of the last one: its total in ms, or one of its stages.
 
     Raises:
         ValueError: nothing to draw, or not one label each.
@@ -50,7 +51,10 @@ def draw_waterfalls(
     single = len(drawn) == 1
     bar_px = _SINGLE_PX if single else _BAR_PX
     tops = _row_tops(drawn, bar_px)
-    bottom = tops.pop() + (LANE_PX if guess_ms is not None else 0)
+    last = drawn[-1]
+    suspect = next((stage for stage in last.stages if stage.name == guess), None)
+    has_lane = suspect is not None or isinstance(guess, float | int)
+    bottom = tops.pop() + (LANE_PX if has_lane else 0)
     title = f"Where did the time of {'one' if single else 'each'} result go?"
     svg = Svg(bottom + 40, title, _seen(drawn, labels), _notes(drawn, labels))
     scale = _scale(drawn, theme.MARGIN_PX if single else _NAMES_PX)
@@ -62,13 +66,17 @@ def draw_waterfalls(
     line_px = scale.px(ms(BUDGET_S))
     flag = " / ".join(dict.fromkeys(limit_of(one.zero) for one in drawn))
     limit_upright(svg, line_px, FLAG_PX, bottom, scale.high_px, flag)
-    if guess_ms is not None:
-        guess_lane(svg, scale, bottom, guess_ms, ms(drawn[-1].total_s))
+    if isinstance(guess, float | int):
+        guess_lane(svg, scale, bottom, guess, ms(last.total_s))
     named: set[str] = set()
     for one, top in zip(drawn, tops, strict=True):
         _total(svg, one, scale, top, bar_px)
         named |= _names(svg, one, scale, top, bar_px)
     _legend(svg, drawn, named)
+    if suspect is not None:
+        left, width = _span_px(suspect, scale)
+        beneath = tops[-1] + bar_px + (_HIDDEN_PX + 4 if last.hidden else 0)
+        guess_part(svg, left + width / 2, beneath, bottom, suspect.name)
     return svg
 
 

@@ -5,11 +5,12 @@ from html import escape
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, wrapped
+from lab_kit.show.draw.display import wrapped
 from lab_kit.show.draw.figures import NEVER, percentile_ms, percentile_told, standing
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.latency.transcript import final_html
 from lab_kit.show.live.crowd import Others
@@ -62,7 +63,7 @@ def draw_report(state: LiveState, name: str, device: str) -> Svg:
     return svg
 
 
-def tabulate(state: LiveState, name: str, device: str, others: Others | None = None) -> str:
+def tabulate(state: LiveState, name: str, device: str, others: Others | None = None) -> Table:
     """Percentiles of the whole run and of others beside it, then what was heard."""
     finals, ages = state.final_delays_s, state.freshness_s
     metrics = [
@@ -76,7 +77,8 @@ def tabulate(state: LiveState, name: str, device: str, others: Others | None = N
         notes.append(
             f"beside it: up to {others.most_streams} streams of others; {others.refused} refused"
         )
-    rows = [("metric", "from → to", "p50 ms", "p95 ms", "within 300 ms", "")]
+    head = ("metric", "from → to", "p50 ms", "p95 ms", "within 300 ms", "")
+    rows = []
     for metric, interval, values, count in metrics:
         within = sum(value <= BUDGET_S for value in values)
         p50, p95 = percentile_ms(values, 0.5), percentile_ms(values, 0.95)
@@ -86,7 +88,7 @@ def tabulate(state: LiveState, name: str, device: str, others: Others | None = N
     if not state.spoken:
         notes.append("nobody knows when this speaker stopped: delays count from the server's guess")
     heard = wrapped(f"heard: {' '.join(state.heard) or '-'}")
-    return "\n".join([columns(rows, left=2), "", *notes, heard])
+    return Table("metric", head, rows, ["", *notes, heard], left=2)
 
 
 def words_told(state: LiveState, name: str, error: BaseException | None) -> str:

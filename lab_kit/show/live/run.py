@@ -16,6 +16,7 @@ from lab_kit.audio.sources.recordings import Source
 from lab_kit.bench import Bench, Caller
 from lab_kit.core.call_record import Received, StreamCall
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 from lab_kit.show.live.attended import draw_period_s
 from lab_kit.show.live.browser_microphone import BrowserMicrophone
@@ -180,8 +181,8 @@ class LiveRun:
         if self.error is not None:
             raise self.error
 
-    def report(self) -> tuple[Svg, str, Verdict]:
-        """The still picture, the table as text, and what came out."""
+    def report(self) -> tuple[Svg, Table, Verdict]:
+        """The still picture, its figures, and what came out."""
         told = self._state, self.name, self.device
         return draw_report(*told), tabulate(*told, self.others), report_verdict(self._state)
 

@@ -16,7 +16,7 @@ from lab_kit.core.units import ms
 from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Dynamic
 from lab_kit.experiments.load import Arrivals, OpenLoopRun, offer
-from lab_kit.show.draw.display import DisplayHandle, picture_bundle
+from lab_kit.show.draw.display import DisplayHandle, picture_bundle, table_bundle
 from lab_kit.show.draw.widget_output import WidgetOutput
 from lab_kit.show.live.attended import can_click
 from lab_kit.show.load.frontier import draw_frontier, signed_verdict, tabulate_frontier
@@ -64,7 +64,7 @@ class Explorer:
         self._button = widgets.Button(description="Measure", icon="play")
         self._button.on_click(lambda _: self.measure(self.chosen))
         self._thread: Thread | None = None
-        self._handles: tuple[DisplayHandle, DisplayHandle] | None = None
+        self._handles: tuple[DisplayHandle, ...] = ()
 
     @property
     def chosen(self) -> Dynamic:
@@ -76,7 +76,7 @@ class Explorer:
         if can_click():
             bar = widgets.HBox([self._window, self._batch, self._button])
             WidgetOutput(bar, "To measure at other settings, run this cell again.")
-        self._handles = DisplayHandle.reserve(), DisplayHandle.reserve()
+        self._handles = tuple(DisplayHandle.reserve() for _ in range(3))
 
     def measure(self, policy: Dynamic) -> None:
         """Begin to measure one setting; harmless while another is being measured."""
@@ -122,11 +122,12 @@ class Explorer:
         self.runs = dict([*others, (name, [run])][-MOST_POINTS:])
 
     def _draw(self) -> None:
-        if self._handles is None:
+        if not self._handles:
             return
-        picture, table = self._handles
+        picture, table, failure = self._handles
         if self.runs:
-            picture.fill(picture_bundle(draw_frontier(self.runs), signed_verdict(self.runs)))
-        told = [tabulate_frontier(self.runs)] if self.runs else []
-        told += [f"not measured: {self.error}"] if self.error is not None else []
-        table.fill({"text/plain": "\n".join(told)})
+            verdict = signed_verdict(self.runs)
+            picture.fill(picture_bundle(draw_frontier(self.runs), verdict))
+            table.fill(table_bundle(tabulate_frontier(self.runs), verdict))
+        told = "" if self.error is None else f"not measured: {self.error}"
+        failure.fill({"text/plain": told})

@@ -7,13 +7,15 @@ from the intended send, so nobody looks fast by being asked less often.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.load import OpenLoopRun, lowest_at_highest
+from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import delay_told, percentile_ms, standing
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.labels import Place, name_ends, put
@@ -21,6 +23,7 @@ from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict, within
 
 ZERO = "intended send"
@@ -33,15 +36,21 @@ HIGHEST_MS = 2_000.0
 """Beyond it nobody waits; what lies higher is drawn at the edge, and the table says how high."""
 
 
-def frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> None:
+def frontier(
+    runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95, guess: Guess | None = None
+) -> None:
     """Draw each name's throughput against its latency, and list both.
 
     Args:
         runs: for each way of serving, what was offered to it, in rising order of rate.
         share: which percentile of latency.
+        guess: the name that the reader expected to be the lowest at the highest rate.
     """
-    table = tabulate_frontier(runs, share)
-    show_drawing(draw_frontier(runs, share), table, signed_verdict(runs, share))
+    verdict = signed_verdict(runs, share)
+    if guess is not None:
+        verdict = replace(verdict, guess=guess.against(lowest_at_highest(runs, share)))
+    drawing = draw_frontier(runs, share, "" if guess is None else guess.choice)
+    show_drawing(drawing, tabulate_frontier(runs, share), verdict)
 
 
 def signed_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> Verdict:
@@ -88,8 +97,14 @@ def _points_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float) -> 
     )
 
 
-def draw_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> Svg:
-    """The picture; each line has its name at its end."""
+def draw_frontier(
+    runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95, said: str = ""
+) -> Svg:
+    """The picture; each line has its name at its end.
+
+    Args:
+        said: the name that the reader guessed.
+    """
     every = [o for each in runs.values() for o in each]
     fewest = min(len(o.counted) for o in every)
     notes = [f"from {fewest} requests a point"]
@@ -121,7 +136,7 @@ def draw_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95
         ends[name] = where[-1]
     limit_level(svg, up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX, LIMIT)
     _drop_line(svg, [o for o in every if _wait_ms(o, share) <= ms(BUDGET_S)], share, across, up)
-    name_ends(svg, ends, colors)
+    name_ends(svg, ends, colors, said)
     return svg
 
 
@@ -143,7 +158,7 @@ def _drop_line(
     put(svg, f"{most.audio_s_per_s:.0f} inside", places, size_px=theme.SMALL_PX, bold=True)
 
 
-def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> str:
+def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> Table:
     """One line a point; where the generator was the bottleneck, the last column names it."""
     head = (
         "served by",
@@ -152,8 +167,10 @@ def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 
         "audio s/s",
         "p50 ms",
         f"p{share * 100:g} ms",
+        "unanswered",
+        "",
     )
-    rows = [(*head, "unanswered", "")]
+    rows = []
     for name, each in runs.items():
         for offered in each:
             waits_s = [r.latency_s for r in offered.counted]
@@ -171,7 +188,7 @@ def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 
                     ", ".join(note for note in notes if note),
                 )
             )
-    return columns(rows)
+    return Table("way of serving and rate", head, rows)
 
 
 def _wait_ms(offered: OpenLoopRun, share: float) -> float:

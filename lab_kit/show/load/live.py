@@ -25,6 +25,7 @@ from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawin
 from lab_kit.show.draw.figures import NEVER, percentile_told
 from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 from lab_kit.show.draw.widget_output import WidgetOutput
 from lab_kit.show.live.attended import can_click
@@ -106,7 +107,7 @@ class _Screen:
             f" {refused} refused, {late} turns without a final</span>"
         )
 
-    def end(self, drawing: Svg, table: str, verdict: Verdict) -> None:
+    def end(self, drawing: Svg, table: Table, verdict: Verdict) -> None:
         """The still picture takes the place of the moving one."""
         self._box.close()
         self._plot.close()

@@ -12,7 +12,7 @@ from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.load import CallEnding, LiveLoad
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing, show_picture
+from lab_kit.show.draw.display import show_drawing, show_picture
 from lab_kit.show.draw.figures import percentile_ms, standing, void_told
 from lab_kit.show.draw.inks import BUDGET, FAINT
 from lab_kit.show.draw.labels import Place, put
@@ -20,6 +20,7 @@ from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.room import text_width_px
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.load.strips import LEFT_PX, RIGHT_PX, STRIP_PX, strip
 
@@ -117,13 +118,12 @@ def draw_load(
     return svg
 
 
-def tabulate_load(runs: Sequence[LiveLoad], labels: Sequence[str] | None = None) -> str:
+def tabulate_load(runs: Sequence[LiveLoad], labels: Sequence[str] | None = None) -> Table:
     """What was offered and what came of it, a column a run."""
     heads = labels or [""] * len(runs)
-    table = [_column(run, head) for run, head in zip(runs, heads, strict=True)]
-    names = [name for name, _ in table[0]]
-    rows = [[name, *(column[i][1] for column in table)] for i, name in enumerate(names)]
-    return columns(rows)
+    columns = [_column(run) for run in runs]
+    rows = list(zip(columns[0], *(column.values() for column in columns), strict=True))
+    return Table("figure", ["", *heads], rows)
 
 
 def _notes(run: LiveLoad, title: str) -> list[str]:
@@ -190,33 +190,29 @@ def _levels(run: LiveLoad, level: DegradationStatus) -> list[tuple[float, int]]:
     return [*start, *((at_s, change.after) for at_s, change in seen)]
 
 
-def _column(run: LiveLoad, head: str) -> list[tuple[str, str]]:
+def _column(run: LiveLoad) -> dict[str, str]:
     delays_s, first_s = run.final_delays_s, run.first_results_s
     wer = run.word_error_rate
     trouble = ", ".join(
         str(run.ended(e)) for e in (CallEnding.REFUSED, CallEnding.BROKEN, CallEnding.STALLED)
     )
     limits = f"{ms(run.limits.final_delay_s):.0f} and {ms(run.limits.first_result_s):.0f} ms"
-    return [
-        ("", head),
-        ("calls attempted", str(len(run.calls))),
-        ("refused, broken, stalled", trouble),
-        ("most streams at once", str(run.peak_streams)),
-        ("turns, without a final", f"{len(run.turns)}, {run.without_final}"),
-        ("final delay p50 ms", percentile_ms(delays_s, 0.5)),
-        (
-            "final delay p95 ms",
-            f"{percentile_ms(delays_s, 0.95)} {standing(len(delays_s))}".strip(),
-        ),
-        ("first result p95 ms", f"{percentile_ms(first_s, 0.95)} {standing(len(first_s))}".strip()),
-        ("nothing new, p95 ms", percentile_ms(run.gaps_s, 0.95)),
-        (f"good turns ({limits})", f"{run.good_share:.0%}"),
-        ("goodput per min", f"{run.goodput_per_min:.0f}"),
-        ("word error rate", "-" if wer is None else f"{wer:.1%}"),
-        ("sent late, p99 ms", f"{ms(run.lateness_s):.0f}"),
-        ("cores: generator, machine", f"{run.generator_cores:.2f}, {run.machine_cores:.2f}"),
-        ("generator the bottleneck", "yes: void" if run.generator_was_bottleneck else "no"),
-    ]
+    return {
+        "calls attempted": str(len(run.calls)),
+        "refused, broken, stalled": trouble,
+        "most streams at once": str(run.peak_streams),
+        "turns, without a final": f"{len(run.turns)}, {run.without_final}",
+        "final delay p50 ms": percentile_ms(delays_s, 0.5),
+        "final delay p95 ms": f"{percentile_ms(delays_s, 0.95)} {standing(len(delays_s))}".strip(),
+        "first result p95 ms": f"{percentile_ms(first_s, 0.95)} {standing(len(first_s))}".strip(),
+        "nothing new, p95 ms": percentile_ms(run.gaps_s, 0.95),
+        f"good turns ({limits})": f"{run.good_share:.0%}",
+        "goodput per min": f"{run.goodput_per_min:.0f}",
+        "word error rate": "-" if wer is None else f"{wer:.1%}",
+        "sent late, p99 ms": f"{ms(run.lateness_s):.0f}",
+        "cores: generator, machine": f"{run.generator_cores:.2f}, {run.machine_cores:.2f}",
+        "generator the bottleneck": "yes: void" if run.generator_was_bottleneck else "no",
+    }
 
 
 def _highest_ms(run: LiveLoad) -> float:

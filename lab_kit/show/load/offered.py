@@ -8,12 +8,13 @@ from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.load import DeviceRecord, OfferedRequest, OpenLoopRun, Source
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import percentile_ms, standing, void_told
 from lab_kit.show.draw.inks import BUDGET, FAINT
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.load.frontier import HIGHEST_MS, LIMIT, ZERO
 from lab_kit.show.load.strips import LEFT_PX, RIGHT_PX, STRIP_PX, strip
@@ -98,7 +99,7 @@ def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> Svg:
     return svg
 
 
-def tabulate_offered(run: OpenLoopRun, device: DeviceRecord) -> str:
+def tabulate_offered(run: OpenLoopRun, device: DeviceRecord) -> Table:
     """What was offered, what came of it, and what the device did, by whose account."""
     waits_s = [r.latency_s for r in run.counted]
     busiest = max((value for _, _, line in strips(device)[:1] for _, value in line), default=0.0)
@@ -112,7 +113,7 @@ def tabulate_offered(run: OpenLoopRun, device: DeviceRecord) -> str:
         ("sent late, p99 ms", f"{ms(run.lateness_s):.0f}"),
         (f"busiest moment ({device.source})", f"{busiest:.2f} of {strips(device)[0][1]:g}"),
     ]
-    return columns([("", ""), *rows])
+    return Table("figure", ("", ""), rows)
 
 
 def strips(device: DeviceRecord) -> list[tuple[str, float, list[tuple[float, float]]]]:

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from lab_kit.client import CacheFrame, CacheUse
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Rectangle, Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX, _RIGHT_PX = theme.MARGIN_PX, theme.WIDTH_PX - theme.MARGIN_PX
@@ -69,9 +70,10 @@ def draw_cache(uses: Mapping[str, CacheUse]) -> Svg:
     return svg
 
 
-def tabulate_cache(uses: Mapping[str, CacheUse]) -> str:
+def tabulate_cache(uses: Mapping[str, CacheUse]) -> Table:
     """One line a layout."""
-    rows = [("layout", "slots", "kB a token", "steps", "most reserved", "written then", "waste")]
+    head = ("layout", "slots", "kB a token", "steps", "most reserved", "written then", "waste")
+    rows = []
     for name, use in uses.items():
         fullest = use.fullest
         rows.append(
@@ -85,7 +87,7 @@ def tabulate_cache(uses: Mapping[str, CacheUse]) -> str:
                 f"{use.waste:.0%}",
             )
         )
-    return columns(rows)
+    return Table("layout", head, rows)
 
 
 def _thinned(frames: Sequence[CacheFrame]) -> list[CacheFrame]:

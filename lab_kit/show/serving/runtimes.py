@@ -4,9 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a drawing can do without
@@ -15,16 +17,21 @@ if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a drawing can do wi
 _NAMES_PX = 170
 
 
-def runtimes(reports: "Sequence[RuntimeReport]") -> None:
+def runtimes(reports: "Sequence[RuntimeReport]", guess: Guess | None = None) -> None:
     """Draw what each runtime weighs, takes and gets wrong, and list all that was measured.
+
+    Args:
+        guess: the runtime that the reader expected to be the fastest.
 
     Raises:
         ValueError: none of them ran.
     """
     if not any(report.figures for report in reports):
         raise ValueError("no runtime ran; see why in each report's why_not")
-    verdict = Verdict(fastest_verdict(reports))
-    show_drawing(draw_runtimes(reports), tabulate_runtimes(reports), verdict)
+    against = "" if guess is None else guess.against(fastest(reports).name)
+    verdict = Verdict(fastest_verdict(reports), guess=against)
+    drawing = draw_runtimes(reports, "" if guess is None else guess.choice)
+    show_drawing(drawing, tabulate_runtimes(reports), verdict)
 
 
 def fastest(reports: "Sequence[RuntimeReport]") -> "RuntimeReport":
@@ -52,8 +59,12 @@ def _p50_ms(report: "RuntimeReport") -> float:
     return report.figures.clip_ms_p50 if report.figures else math.inf
 
 
-def draw_runtimes(reports: "Sequence[RuntimeReport]") -> Svg:
-    """The picture; only those that ran are in it, and the fastest stands out."""
+def draw_runtimes(reports: "Sequence[RuntimeReport]", said: str = "") -> Svg:
+    """The picture; only those that ran are in it, and the fastest stands out.
+
+    Args:
+        said: the runtime that the reader guessed.
+    """
     ran = [(report.name, report.figures) for report in reports if report.figures is not None]
     names, figures = [name for name, _ in ran], [figures for _, figures in ran]
     sizes = [each.size_bytes / 1e6 for each in figures]
@@ -71,18 +82,18 @@ def draw_runtimes(reports: "Sequence[RuntimeReport]") -> Svg:
         "For each runtime bars for its time, its size and its wrong words.",
         list(devices),
     )
-    compare_bars(svg, names, quantities, _NAMES_PX, names.index(fastest(reports).name))
+    compare_bars(svg, names, quantities, _NAMES_PX, names.index(fastest(reports).name), said)
     return svg
 
 
-def tabulate_runtimes(reports: "Sequence[RuntimeReport]") -> str:
+def tabulate_runtimes(reports: "Sequence[RuntimeReport]") -> Table:
     """One line a runtime; beneath, what is done to the weights, where, and why some did not run."""
     head = ("runtime", "MB", "prepare s", "load s", "p50 ms", "p95 ms", "tokens/s")
-    rows: list[tuple[str, ...]] = [(*head, "WER real", "synth.", "drift", "agrees")]
-    rows += [_row(report.name, report.figures) for report in reports if report.figures]
+    rows = [_row(report.name, report.figures) for report in reports if report.figures]
     devices = dict.fromkeys(report.device for report in reports if report.figures)
     how = [f"{report.name}: {report.why_not or report.how}" for report in reports]
-    return "\n".join([columns(rows), "", *devices, *how])
+    quality = ("WER real", "synth.", "drift", "agrees")
+    return Table("runtime", (*head, *quality), rows, ["", *devices, *how])
 
 
 def _row(name: str, f: "RuntimeFigures") -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from lab_kit.experiments.cold_start import ColdStart
 from lab_kit.experiments.cold_start.worker import FIRST, PHASES
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.room import shortened, text_width_px
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX, _RIGHT_PX = 264, theme.WIDTH_PX - 78
@@ -77,16 +78,17 @@ def draw_cold_starts(starts: Sequence[ColdStart]) -> Svg:
     return svg
 
 
-def tabulate_cold_starts(starts: Sequence[ColdStart]) -> str:
+def tabulate_cold_starts(starts: Sequence[ColdStart]) -> Table:
     """Seconds of each phase, by its first word; the last column is what callers wait later on."""
     heads = (name.split()[0] for name in PHASES)
-    rows: list[tuple[str, ...]] = [("start", *heads, "answer s", "later ms")]
+    rows = []
     for start in starts:
         lengths = {phase.name: f"{phase.length_s:.2f}" for phase in start.phases}
         phases = (lengths.get(name, "-") for name in PHASES)
         answer = f"{start.answer_s:.2f}"
         rows.append((start.recipe.name, *phases, answer, f"{ms(start.steady_s):.0f}"))
-    return columns(rows)
+    each = "start; a phase, by its first word, in seconds"
+    return Table(each, ("start", *heads, "answer s", "later ms"), rows)
 
 
 def _longest(start: ColdStart) -> StageSpan:

@@ -5,29 +5,29 @@ import html
 from collections.abc import Sequence
 
 from lab_kit.client import ShadowReport, VersionStatus
-from lab_kit.show.draw.display import columns, show_html, wrapped
+from lab_kit.show.draw.display import show_html, wrapped
+from lab_kit.show.draw.table import Table
 
 _MARKED = "background:rgba(213,94,0,.25)"
 
 
 def versions(states: Sequence[VersionStatus]) -> None:
     """List the versions: what each is to callers, whom it serves, why it failed."""
-    show_html(
-        f"<pre>{html.escape(tabulate_versions(states))}</pre>",
-        tabulate_versions(states),
-    )
+    table = tabulate_versions(states)
+    show_html(table.html, table.text)
 
 
-def tabulate_versions(states: Sequence[VersionStatus]) -> str:
+def tabulate_versions(states: Sequence[VersionStatus]) -> Table:
     """One line a version, and why some failed beneath."""
-    rows = [("version", "state", "is", "settings", "serves")]
+    head = ("version", "state", "is", "settings", "serves")
+    rows = []
     for state in states:
         share = "" if state.share is None else f" of {state.share:.0%}"
         settings = ", ".join(f"{name}={value}" for name, value in state.settings.items())
         labels = ", ".join(state.labels) + share
         rows.append((str(state.number), state.state, labels, settings, str(state.in_flight)))
     why = [wrapped(f"{state.number}: {state.reason}") for state in states if state.reason]
-    return "\n".join([columns(rows, left=len(rows[0])), *why])
+    return Table("version", head, rows, why, left=len(head))
 
 
 def shadow(report: ShadowReport) -> None:

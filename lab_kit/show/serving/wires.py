@@ -10,13 +10,14 @@ from lab_kit.measure.wires import WireFigures, audio_lags_s, stall_s, wire_figur
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import percentile_ms
 from lab_kit.show.draw.labels import name_ends
 from lab_kit.show.draw.limits import whole_budget_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 _NAMES_PX = 136
@@ -27,10 +28,19 @@ _LEFT_PX, _RIGHT_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX - 70
 _TOP_PX, _BOTTOM_PX = 26, 230
 
 
-def wires(calls: Sequence[StreamCall], title: str = "One clip over every wire") -> None:
-    """Draw what each wire took, and list it."""
+def wires(
+    calls: Sequence[StreamCall],
+    title: str = "One clip over every wire",
+    guess: Guess | None = None,
+) -> None:
+    """Draw what each wire took, and list it.
+
+    Args:
+        guess: the wire that the reader chose; only the caller knows what it is held against.
+    """
     figures = [wire_figures(call) for call in calls]
-    show_drawing(draw_wires(figures, title), tabulate_wires(figures), wires_verdict(figures))
+    drawing = draw_wires(figures, title, "" if guess is None else guess.choice)
+    show_drawing(drawing, tabulate_wires(figures), wires_verdict(figures))
 
 
 def wires_verdict(figures: Sequence[WireFigures]) -> Verdict:
@@ -46,8 +56,12 @@ def wires_verdict(figures: Sequence[WireFigures]) -> Verdict:
     return Verdict(told, Sign.INSIDE if inside == len(figures) else Sign.OVER)
 
 
-def draw_wires(figures: Sequence[WireFigures], title: str) -> Svg:
-    """The picture; a delay that never ended has no bar."""
+def draw_wires(figures: Sequence[WireFigures], title: str, said: str = "") -> Svg:
+    """The picture; a delay that never ended has no bar.
+
+    Args:
+        said: the wire that the reader chose.
+    """
     final_ms = [_milliseconds(f.final_delay_s) for f in figures]
     known = [delay for delay in final_ms if delay is not None]
     most = min(max([ms(BUDGET_S) * 1.5, *known]), _LONGEST_MS)
@@ -64,14 +78,14 @@ def draw_wires(figures: Sequence[WireFigures], title: str) -> Svg:
         f"{title}: for each wire bars for its set-up, its bytes and its delays.",
         [title],
     )
-    compare_bars(svg, [each.wire for each in figures], quantities, _NAMES_PX)
+    compare_bars(svg, [each.wire for each in figures], quantities, _NAMES_PX, said=said)
     return svg
 
 
-def tabulate_wires(figures: Sequence[WireFigures]) -> str:
+def tabulate_wires(figures: Sequence[WireFigures]) -> Table:
     """One line a wire."""
     head = ("wire", "set-up ms", "kB/s up", "kB/s down", "first result ms", "final delay ms")
-    rows: list[tuple[str, ...]] = [head]
+    rows = []
     for each in figures:
         rows.append(
             (
@@ -83,7 +97,7 @@ def tabulate_wires(figures: Sequence[WireFigures]) -> str:
                 "never" if each.final_delay_s is None else _told(ms(each.final_delay_s)),
             )
         )
-    return columns(rows)
+    return Table("wire", head, rows)
 
 
 def lags(
@@ -141,9 +155,10 @@ def draw_lags(calls: Mapping[str, StreamCall], title: str) -> Svg:
     return svg
 
 
-def tabulate_lags(calls: Mapping[str, StreamCall]) -> str:
+def tabulate_lags(calls: Mapping[str, StreamCall]) -> Table:
     """One line a call: how late audio was as a rule and at worst."""
-    rows: list[tuple[str, ...]] = [("over", "audio moments", "lag p50 ms", "latest ms", "stall ms")]
+    head = ("over", "audio moments", "lag p50 ms", "latest ms", "stall ms")
+    rows = []
     for name, call in calls.items():
         late = [lag_s for _, lag_s in audio_lags_s(call)]
         stall = stall_s(call)
@@ -156,7 +171,7 @@ def tabulate_lags(calls: Mapping[str, StreamCall]) -> str:
                 "-" if stall is None else f"{ms(stall):.0f}",
             )
         )
-    return columns(rows)
+    return Table("call", head, rows)
 
 
 def _told(value: float | None, digits: int = 0) -> str:

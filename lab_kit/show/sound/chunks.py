@@ -12,12 +12,13 @@ from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import NEVER, delay_told, late, percentile_ms
 from lab_kit.show.draw.guesses import guess_point
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 _LEFT_PX, _WIDE_PX, _GAP_PX = 64, 300, 84
@@ -116,10 +117,10 @@ def _finals_s(call: StreamCall) -> list[float]:
     return late([one.final_delay_s for one in utterance_delays(call)])
 
 
-def tabulate_chunks(calls: Mapping[float, StreamCall], text: str) -> str:
+def tabulate_chunks(calls: Mapping[float, StreamCall], text: str) -> Table:
     """One line a length."""
     head = ("chunk ms", "messages/s", "bytes", "headers", "kbit/s in all")
-    rows: list[tuple[str, ...]] = [(*head, "first p50 ms", "final p50 ms", "WER")]
+    rows = []
     for chunk_s, call in calls.items():
         seen = utterance_delays(call)
         payload = _BYTES_PER_S * chunk_s
@@ -136,4 +137,5 @@ def tabulate_chunks(calls: Mapping[float, StreamCall], text: str) -> str:
                 f"{word_error_rate(text, transcript(call)):.1%}",
             )
         )
-    return columns(rows) + f"\n\nheaders: of {WEBSOCKET.name}, as a share of the sound's bytes"
+    notes = ("", f"headers: of {WEBSOCKET.name}, as a share of the sound's bytes")
+    return Table("length of chunks", (*head, "first p50 ms", "final p50 ms", "WER"), rows, notes)

@@ -6,8 +6,9 @@ from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.sound import RTP, WEBSOCKET, CodecReport
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _NAMES_PX = 186
@@ -64,10 +65,10 @@ def draw_codecs(reports: Sequence[CodecReport]) -> Svg:
     return svg
 
 
-def tabulate_codecs(reports: Sequence[CodecReport]) -> str:
+def tabulate_codecs(reports: Sequence[CodecReport]) -> Table:
     """One line a codec; kbit/s with headers are for one message a frame."""
     head = ("codec", "frame ms", "kbit/s", "in WebSocket", "in RTP", "encode", "decode")
-    rows: list[tuple[str, ...]] = [(*head, "delay ms", "WER", "in noise")]
+    rows = []
     for r in reports:
         wires = (wire.bytes_per_s(r.bytes_per_s, r.frame_s) * 8 / 1e3 for wire in (WEBSOCKET, RTP))
         rows.append(
@@ -83,10 +84,12 @@ def tabulate_codecs(reports: Sequence[CodecReport]) -> str:
                 f"{r.wer_in_noise:.1%}",
             )
         )
-    return columns(rows) + (
-        "\n\nencode, decode: ms of CPU for a second of sound, resampling included"
-        "\ndelay: one frame, lookahead and filters; the wire's own comes on top"
+    notes = (
+        "",
+        "encode, decode: ms of CPU for a second of sound, resampling included",
+        "delay: one frame, lookahead and filters; the wire's own comes on top",
     )
+    return Table("codec", (*head, "delay ms", "WER", "in noise"), rows, notes)
 
 
 def _kbit(report: CodecReport) -> float:

@@ -11,12 +11,13 @@ from lab_kit.measure.confidence import (
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.guesses import guess_point
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.labels import Place, put
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 DOUBTFUL = 0.5
@@ -81,14 +82,15 @@ def draw_confidence(words: Sequence[JudgedWord], guess_percent: float | None = N
     return svg
 
 
-def tabulate_confidence(words: Sequence[JudgedWord]) -> str:
+def tabulate_confidence(words: Sequence[JudgedWord]) -> Table:
     """One line a range."""
-    rows: list[tuple[str, ...]] = [("confidence", "mean", "words", "right", "share right")]
+    head = ("confidence", "mean", "words", "right", "share right")
+    rows = []
     for each in confidence_ranges(words):
         share = f"{each.share_right:.0%}"
         mean = f"{each.confidence:.2f}"
         rows.append((_named(each), mean, str(each.words), str(each.right), share))
-    return columns(rows)
+    return Table("range of confidence", head, rows)
 
 
 def verdict(words: Sequence[JudgedWord]) -> str:

@@ -7,12 +7,13 @@ from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.experiments.sound import Detection, Noise
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT, INK
 from lab_kit.show.draw.labels import name_ends
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _WINDOWS_PER_S = SAMPLE_RATE_HZ / WINDOW_SAMPLES
@@ -69,11 +70,10 @@ def _groups(found: Sequence[Detection]) -> tuple[list[Detection], list[Detection
     return clean, hard
 
 
-def tabulate_detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -> str:
+def tabulate_detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -> Table:
     """One line a detector and noise; savings have the detector's own cost deducted."""
-    rows = [
-        ("noise", "SNR dB", "detector", "area", "found", "believed", "skipped", "µs", "saves ms/s")
-    ]
+    head = ("noise", "SNR dB", "detector", "area", "found", "believed", "skipped", "µs")
+    rows = []
     for one in found:
         cost_ms = one.us_per_window * _WINDOWS_PER_S / 1e3
         rows.append(
@@ -89,12 +89,14 @@ def tabulate_detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -
                 f"{one.skipped * recognizer_ms_per_s - cost_ms:.1f}",
             )
         )
-    return columns(rows) + (
-        "\n\nfound: of speech; believed: of silence, taken for speech; at the threshold in use,"
-        f" {found[0].at.threshold:g}"
-        "\nskipped: silent windows that the recognizer is spared, of all"
-        f"\nsaves: of {recognizer_ms_per_s:.0f} ms that the recognizer needs for a second of sound"
+    notes = (
+        "",
+        "found: of speech; believed: of silence, taken for speech; at the threshold in use,"
+        f" {found[0].at.threshold:g}",
+        "skipped: silent windows that the recognizer is spared, of all",
+        f"saves: of {recognizer_ms_per_s:.0f} ms that the recognizer needs for a second of sound",
     )
+    return Table("noise and detector", (*head, "saves ms/s"), rows, notes)
 
 
 def _noise(one: Detection) -> str:

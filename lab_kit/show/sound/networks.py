@@ -9,13 +9,14 @@ from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import percentile_ms
 from lab_kit.show.draw.labels import name_ends
 from lab_kit.show.draw.limits import whole_budget_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - 140, 26, 250
@@ -90,10 +91,10 @@ def draw_buffers(calls: Mapping[str, PlayedAudio]) -> Svg:
     return svg
 
 
-def tabulate_buffers(reports: Sequence[NetworkReport]) -> str:
+def tabulate_buffers(reports: Sequence[NetworkReport]) -> Table:
     """One line a buffer."""
     head = ("buffer", "frames", "lost", "late", "concealed", "inserted", "left out")
-    rows: list[tuple[str, ...]] = [(*head, "delay p50 ms", "p95 ms", "WER")]
+    rows = []
     for r in reports:
         counts = (r.frames, r.lost, r.late, r.concealed, r.inserted, r.left_out)
         rows.append(
@@ -105,4 +106,4 @@ def tabulate_buffers(reports: Sequence[NetworkReport]) -> str:
                 f"{r.wer:.1%}",
             )
         )
-    return columns(rows)
+    return Table("buffer", (*head, "delay p50 ms", "p95 ms", "WER"), rows)

@@ -8,7 +8,7 @@ from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import percentile_ms
 from lab_kit.show.draw.guesses import guess_point
 from lab_kit.show.draw.inks import FAINT, INK
@@ -16,6 +16,7 @@ from lab_kit.show.draw.labels import name_mark
 from lab_kit.show.draw.limits import limit_upright
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX, 44, 280
@@ -116,10 +117,10 @@ def draw_silences(
     return svg
 
 
-def tabulate_silences(reports: Sequence[SilenceReport]) -> str:
+def tabulate_silences(reports: Sequence[SilenceReport]) -> Table:
     """One line a silence."""
     head = ("silence ms", "pauses cut", "of", "sentences cut", "of", "without an end")
-    rows: list[tuple[str, ...]] = [(*head, "wait p50 ms", "longest ms")]
+    rows = []
     for r in reports:
         rows.append(
             (
@@ -133,7 +134,7 @@ def tabulate_silences(reports: Sequence[SilenceReport]) -> str:
                 percentile_ms(r.waits_s, 1.0),
             )
         )
-    return columns(rows)
+    return Table("silence", (*head, "wait p50 ms", "longest ms"), rows)
 
 
 def verdict(reports: Sequence[SilenceReport], turns: Sequence[SilenceReport]) -> str:

@@ -7,11 +7,12 @@ import numpy as np
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
-from lab_kit.show.draw.display import columns, show_drawing
+from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.labels import name_ends
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX, 34, 230
@@ -58,14 +59,14 @@ def draw_spectrum(sounds: Mapping[str, tuple[FloatArray, int]]) -> Svg:
     return svg
 
 
-def tabulate_spectrum(sounds: Mapping[str, tuple[FloatArray, int]]) -> str:
+def tabulate_spectrum(sounds: Mapping[str, tuple[FloatArray, int]]) -> Table:
     """One line a sound: its rate, its loudest frequency and how loud that is."""
-    rows = [("sound", "rate kHz", "loudest at kHz", "dB")]
+    rows = []
     for name, (audio, rate_hz) in sounds.items():
         khz, db = _highest(audio, rate_hz)
         told = f"{khz:.1f}" if db > LOWEST_DB else "nothing"
         rows.append((name, f"{rate_hz / 1e3:g}", told, f"{db:.0f}"))
-    return columns(rows)
+    return Table("sound", ("sound", "rate kHz", "loudest at kHz", "dB"), rows)
 
 
 def _highest(audio: FloatArray, rate_hz: int) -> Point:

@@ -45,7 +45,7 @@ def test_what_is_no_figure_is_neither_compared_nor_kept(outcome: float) -> None:
     assert kept == []
 
 
-def test_only_a_number_is_drawn() -> None:
-    assert Guess("ms", value=300).number == 300
-    assert Guess(value="infer").number is None
-    assert Guess("ms").number is None
+def test_a_guess_is_drawn_as_a_number_or_as_words() -> None:
+    assert (Guess("ms", value=300).number, Guess("ms", value=300).choice) == (300, "")
+    assert (Guess(value="infer").number, Guess(value="infer").choice) == (None, "infer")
+    assert (Guess("ms").number, Guess("ms").choice) == (None, "")

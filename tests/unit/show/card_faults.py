@@ -3,7 +3,8 @@
 from itertools import combinations
 from xml.etree import ElementTree
 
-from lab_kit.show.draw.room import Box, text_box
+from lab_kit.show.draw import theme
+from lab_kit.show.draw.room import Box, Point, text_box
 
 SVG = "{http://www.w3.org/2000/svg}"
 LIMIT_ROOM_PX = 6
@@ -35,6 +36,24 @@ def faults(svg: str) -> list[str]:
 def texts(svg: str) -> list[str]:
     """All words of a card, from top to bottom as they were written."""
     return [text.text or "" for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+def words_at(svg: str) -> dict[str, Point]:
+    """Where each text begins or ends."""
+    found = ElementTree.fromstring(svg).iter(f"{SVG}text")
+    return {text.text or "": (float(text.attrib["x"]), float(text.attrib["y"])) for text in found}
+
+
+def guess_marks(svg: str) -> list[Point]:
+    """The middle of each hollow diamond."""
+    marks = []
+    for diamond in ElementTree.fromstring(svg).iter(f"{SVG}polygon"):
+        if diamond.get("fill") == theme.PAPER:
+            (x, _), (_, y), *_ = (
+                tuple(map(float, corner.split(","))) for corner in diamond.attrib["points"].split()
+            )
+            marks.append((x, y))
+    return marks
 
 
 def _box(text: ElementTree.Element) -> Box:

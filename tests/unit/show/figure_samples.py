@@ -155,10 +155,11 @@ def _waterfalls() -> Iterator[Drawn]:
         "mixed": ([PATIENT, waterfall.as_waterfall(request())], ["a stream", "a request"]),
     }
     for name, (several, labels) in rows.items():
-        for guess_ms in (None, 100.0, 3_000.0):
+        stages_of_last = [stage.name for stage in several[-1].stages]
+        for guess in (None, 100.0, 3_000.0, *stages_of_last):
             told = Verdict(waterfall.waterfalls_verdict(several, labels))
-            drawing = waterfall_picture.draw_waterfalls(several, labels, guess_ms)
-            yield f"waterfalls {name} guess {guess_ms}", drawing, told
+            drawing = waterfall_picture.draw_waterfalls(several, labels, guess)
+            yield f"waterfalls {name} guess {guess}", drawing, told
 
 
 def _delays() -> Iterator[Drawn]:
@@ -198,8 +199,9 @@ def _stages() -> Iterator[Drawn]:
         "none": (),
     }.items():
         trace = Trace((root, *spans))
-        drawing = stages.draw_stages(trace, "The stream whose final waited longest")
-        yield f"stages {name}", drawing, stages.stages_verdict(trace)
+        for said in ("", "decode", "infer", "postprocess", "send"):
+            drawing = stages.draw_stages(trace, "The stream whose final waited longest", said)
+            yield f"stages {name} guess {said}", drawing, stages.stages_verdict(trace)
 
 
 def _report() -> Iterator[Drawn]:
@@ -246,7 +248,9 @@ def _frontiers() -> Iterator[Drawn]:
         "late": {"naive": line(2_500, 9_000)},
     }
     for name, runs in cases.items():
-        yield f"frontier {name}", frontier.draw_frontier(runs), frontier.signed_verdict(runs)
+        for said in ("", *runs):
+            drawing = frontier.draw_frontier(runs, said=said)
+            yield f"frontier {name} guess {said}", drawing, frontier.signed_verdict(runs)
 
 
 def _offered() -> Iterator[Drawn]:
@@ -312,8 +316,9 @@ def _wires() -> Iterator[Drawn]:
         "one": near[:1],
         "none": near[5:],
     }.items():
-        drawing = wires.draw_wires(several, "The same, an ocean away")
-        yield f"wires {name}", drawing, wires.wires_verdict(several)
+        for said in ("", several[0].wire, several[-1].wire):
+            drawing = wires.draw_wires(several, "The same, an ocean away", said)
+            yield f"wires {name} guess {said}", drawing, wires.wires_verdict(several)
 
 
 def _lags() -> Iterator[Drawn]:
@@ -339,7 +344,8 @@ def _runtimes() -> Iterator[Drawn]:
     many += [ran("a runtime of an uncommonly long name", 300.0, 1.0)]
     for name, reports in {"three": many, "one": many[:1]}.items():
         told = Verdict(runtimes.fastest_verdict(reports))
-        yield f"runtimes {name}", runtimes.draw_runtimes(reports), told
+        for said in ("", reports[0].name, reports[-1].name):
+            yield f"runtimes {name} guess {said}", runtimes.draw_runtimes(reports, said), told
 
 
 def _starts() -> Iterator[Drawn]:

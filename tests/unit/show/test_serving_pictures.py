@@ -5,6 +5,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+from card_faults import guess_marks, texts, words_at
 
 from lab_kit.client import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionStatus
 from lab_kit.core.call_record import StageSpan
@@ -19,10 +20,12 @@ from lab_kit.experiments.load import (
     Source,
 )
 from lab_kit.experiments.runtimes import RuntimeFigures, RuntimeReport
+from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.verdict import Sign
 from lab_kit.show.load.frontier import (
     draw_frontier,
+    frontier,
     frontier_verdict,
     signed_verdict,
     tabulate_frontier,
@@ -69,10 +72,27 @@ def test_a_frontier_has_a_point_a_run_and_the_line() -> None:
     assert len(circles(svg)) == 3
     assert ">naive<" in svg, "a line has its name at its end"
     assert "limit 300 ms: intended send → answer" in svg
-    rows = tabulate_frontier(runs).splitlines()
+    rows = tabulate_frontier(runs).text.splitlines()
     assert len(rows) == 4
     assert rows[1].split()[:2] == ["naive", "10.0"]
     assert "indicative" in rows[1]
+
+
+def test_a_guess_is_marked_at_its_line_and_held_against_the_best(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    runs = {"naive": [CALM, LATE], "engine": [CALM, CALM]}
+    guessed = draw_frontier(runs, said="naive").render()
+    assert "you said naive" in texts(guessed)
+    assert len(guess_marks(guessed)) == 1
+    assert guess_marks(draw_frontier(runs).render()) == []
+    frontier(runs, guess=Guess(value="naive"))
+    frontier(runs, guess=Guess(value="engine"))
+    frontier(runs, guess=Guess())
+    told = capsys.readouterr().out
+    assert "You said naive; here: engine: not what you said." in told
+    assert "You said engine; here: engine: as you said." in told
+    assert "No guess; here: engine." in told
 
 
 CALM, LATE, LOST = offered([100] * 10), offered([900] * 10), offered([None] * 10)
@@ -114,8 +134,8 @@ def test_one_rate_is_no_frontier() -> None:
 
 def test_what_is_never_answered_is_late_beyond_the_picture_and_counted() -> None:
     runs = {"full": [offered([100] * 5 + [None] * 5)]}
-    assert "never" in tabulate_frontier(runs)
-    assert " 5 " in tabulate_frontier(runs)
+    assert "never" in tabulate_frontier(runs).text
+    assert " 5 " in tabulate_frontier(runs).text
     heights = [float(circle.attrib["cy"]) for circle in circles(draw_frontier(runs).render())]
     assert all(math.isfinite(height) for height in heights)
 
@@ -133,14 +153,14 @@ def test_the_strip_says_whose_figures_it_shows() -> None:
     svg = drawing.render()
     assert "strip: operating system" in drawing.notes
     assert "cores that the server kept busy, of 2" in svg
-    assert "1.00 of 2" in tabulate_offered(run, system)
+    assert "1.00 of 2" in tabulate_offered(run, system).text
     gpu = GpuSample(0.4, 2_000_000_000, 50.0)
     nvml = DeviceRecord(Source.NVML, "A GPU", tuple(sample(t / 10, gpu) for t in range(4)))
     drawing = draw_offered(run, nvml, "A run")
     svg = drawing.render()
     assert "strip: NVML" in drawing.notes
     assert "cores" not in svg
-    assert "0.40 of 1" in tabulate_offered(run, nvml)
+    assert "0.40 of 1" in tabulate_offered(run, nvml).text
 
 
 @pytest.mark.parametrize(
@@ -226,7 +246,7 @@ def test_a_cold_start_is_cut_into_phases_that_end_at_the_answer() -> None:
     svg = draw_cold_starts([start, waiting]).render()
     assert "imports: 3.00 s" in svg
     assert "4.50 s" in svg
-    head, first, second = tabulate_cold_starts([start, waiting]).splitlines()
+    head, first, second = tabulate_cold_starts([start, waiting]).text.splitlines()
     assert "imports" in head
     assert first.split()[-2:] == ["4.50", "250"]
     assert second.split()[-2:] == ["0.25", "250"]
@@ -260,7 +280,7 @@ def test_the_waste_is_what_was_reserved_over_all_frames_and_held_nothing() -> No
     use = cache_use()
     assert use.waste == pytest.approx(3 / 8)
     assert use.fullest is use.frames[1]
-    assert tabulate_cache({"paged": use}).splitlines()[1].split() == [
+    assert tabulate_cache({"paged": use}).text.splitlines()[1].split() == [
         "paged", "8", "12.3", "3", "6", "3", "38%",
     ]  # fmt: skip
 
@@ -271,7 +291,7 @@ def test_versions_are_listed_with_what_they_are_to_callers_and_why_they_failed()
         VersionStatus(2, "ready", ("canary",), 0.2, "", {"tokens_per_audio_s": 3.0}, "", 1),
         VersionStatus(3, "failed", (), None, "its weights are damaged", {}, "", 0),
     ]
-    _, first, second, third, why = tabulate_versions(states).splitlines()
+    _, first, second, third, why = tabulate_versions(states).text.splitlines()
     assert first.split() == ["1", "ready", "production", "4"]
     assert "canary of 20%" in second
     assert "tokens_per_audio_s=3.0" in second
@@ -301,9 +321,25 @@ def test_a_runtime_is_drawn_with_its_size_time_and_errors_or_says_why_not() -> N
     svg = draw_runtimes(reports).render()
     assert all(told in svg for told in ("151", "61", "300", "3.6%", "fp32", "int8"))
     assert "fp16" not in svg
-    table = tabulate_runtimes(reports)
+    table = tabulate_runtimes(reports).text
     assert "fp16: a GPU's affair" in table
     assert table.count("cpu (2 cores)") == 1
     assert max(map(len, table.splitlines())) < 100, "it fits beside an open side bar"
     with pytest.raises(ValueError, match="no runtime ran"):
         runtimes(reports[2:])
+
+
+def test_a_guess_is_marked_at_its_runtime_and_held_against_the_fastest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slow = ran("int8", 61_000_000, None)
+    fast = ran("fp32", 151_000_000, None)
+    assert fast.figures is not None
+    fast = replace(fast, figures=replace(fast.figures, clip_ms_p50=100.0))
+    picture = draw_runtimes([fast, slow], "int8").render()
+    ((_, y),) = guess_marks(picture)
+    names = words_at(picture)
+    assert names["fp32"][1] < y < names["int8"][1]
+    assert "you said" not in texts(draw_runtimes([fast, slow], "never ran").render())
+    runtimes([fast, slow], guess=Guess(value="int8"))
+    assert "You said int8; here: fp32: not what you said." in capsys.readouterr().out

@@ -115,7 +115,7 @@ def test_words_are_judged_over_turns_that_were_heard() -> None:
 def test_a_generator_that_is_late_or_busy_says_so(late_s: float, cores: float) -> None:
     run = load(offered(stream_call(late_s=late_s)), cores=cores)
     assert run.generator_was_bottleneck
-    assert "yes: void" in tabulate_load([run])
+    assert "yes: void" in tabulate_load([run]).text
 
 
 def test_a_punctual_generator_is_no_bottleneck() -> None:

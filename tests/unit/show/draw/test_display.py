@@ -9,6 +9,7 @@ from lab_kit.show.draw import card
 from lab_kit.show.draw.display import picture_bundle, table_bundle
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.svg import Svg
+from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 TITLE = 'Where did "it" go: <b> & more?'
@@ -50,11 +51,14 @@ def test_the_source_of_the_limit_is_linked_where_the_limit_is_drawn() -> None:
 
 
 def test_what_came_out_is_seen_in_the_picture_and_figures_are_folded() -> None:
-    bundle = table_bundle("a  <b>\n1  2", TOLD)
-    assert [tag for tag, _ in Parts(bundle["text/html"]).tags] == ["details", "summary", "pre"]
+    table = Table("stage", ("stage", "ms"), [("queue", "12")])
+    bundle = table_bundle(table, TOLD)
+    tags = [tag for tag, _ in Parts(bundle["text/html"]).tags]
+    assert tags[:2] == ["details", "summary"]
+    assert "table" in tags
     assert "slow" not in bundle["text/html"], "not twice on a page"
-    assert bundle["text/plain"] == "a  <b>\n1  2\n\nIt was <slow>.\nNo guess."
-    assert table_bundle("a", Verdict())["text/plain"] == "a"
+    assert bundle["text/plain"] == f"{table.text}\n\nIt was <slow>.\nNo guess."
+    assert table_bundle(table, Verdict())["text/plain"] == table.text
 
 
 def test_question_verdict_and_guess_come_before_the_plot() -> None:

@@ -3,12 +3,13 @@
 from xml.etree import ElementTree
 
 import pytest
+from card_faults import guess_marks, words_at
 
 from lab_kit.show.draw import theme
-from lab_kit.show.draw.guesses import guess_lane, guess_point
+from lab_kit.show.draw.guesses import guess_lane, guess_name, guess_part, guess_point
 from lab_kit.show.draw.labels import Place, name_ends, name_mark, put
 from lab_kit.show.draw.limits import limit_level, limit_upright
-from lab_kit.show.draw.room import Box, lines_of, shortened, text_width_px
+from lab_kit.show.draw.room import Box, Point, lines_of, shortened, text_width_px
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
 
@@ -20,10 +21,9 @@ def drawing() -> Svg:
     return Svg(200, "Is there room?", "Marks.")
 
 
-def words(svg: Svg) -> dict[str, tuple[float, float]]:
+def words(svg: Svg) -> dict[str, Point]:
     """Where each text begins or ends."""
-    texts = ElementTree.fromstring(svg.render()).iter(f"{SVG}text")
-    return {t.text or "": (float(t.attrib["x"]), float(t.attrib["y"])) for t in texts}
+    return words_at(svg.render())
 
 
 def grounds(svg: Svg) -> list[dict[str, str]]:
@@ -103,6 +103,52 @@ def test_a_guess_beyond_the_axis_stands_at_its_end() -> None:
     guess_lane(svg, across, 150, 100, 200)
     polygons = list(ElementTree.fromstring(svg.render()).iter(f"{SVG}polygon"))
     assert [p.get("fill") for p in polygons] == [theme.INK, theme.PAPER], "filled, then hollow"
+
+
+def test_a_guess_that_is_a_name_stands_at_it() -> None:
+    svg = drawing()
+    ends = {"naive": (300.0, 60.0), "engine": (300.0, 100.0)}
+    name_ends(svg, ends, dict.fromkeys(ends, theme.COMPUTE), said="engine")
+    assert set(words(svg)) == {"naive", "you said engine"}
+    ((x, y),) = guess_marks(svg.render())
+    assert (x - 300, y) == (pytest.approx(14), 100), "between the line's end and the words"
+    assert words(svg)["you said engine"][0] > x
+    nobody = drawing()
+    name_ends(nobody, ends, dict.fromkeys(ends, theme.COMPUTE), said="not drawn")
+    assert set(words(nobody)) == set(ends)
+    assert guess_marks(nobody.render()) == []
+
+
+def test_a_guess_that_has_little_room_is_the_name_with_its_mark() -> None:
+    svg = drawing()
+    svg.bar(0, 0, 640, 200, theme.COMPUTE, "a wall")
+    name_ends(svg, {"continuous": (645, 100)}, {"continuous": theme.COMPUTE}, said="continuous")
+    assert set(words(svg)) == {"continuous"}
+    assert len(guess_marks(svg.render())) == 1
+
+
+@pytest.mark.parametrize("anchor", ["start", "end"])
+def test_a_guess_above_a_name_is_read_with_it(anchor: str) -> None:
+    svg = drawing()
+    svg.text((300, 100), "engine", anchor=anchor)
+    guess_name(svg, (300, 100), anchor)
+    ((x, y),) = guess_marks(svg.render())
+    assert abs(x - 300) < 6
+    assert 75 < y < 90
+    told, name = words(svg)["you said"], words(svg)["engine"]
+    assert name[1] - told[1] == 15
+
+
+def test_a_guess_at_a_part_of_a_bar_is_beneath_it() -> None:
+    svg = drawing()
+    svg.bar(280, 20, 40, 20, theme.COMPUTE, "inference")
+    svg.text((300, 60), "inference 40", anchor="middle")
+    guess_part(svg, 300, 40, 120, "inference")
+    ((x, y),) = guess_marks(svg.render())
+    assert (x, y) == (300, 106)
+    assert words(svg)["you said inference"][1] == pytest.approx(y, abs=6)
+    (leader,) = ElementTree.fromstring(svg.render()).iter(f"{SVG}line")
+    assert float(leader.attrib["y1"]) > 60, "not through the name"
 
 
 def test_a_box_is_crossed_by_what_runs_through_it_only() -> None:

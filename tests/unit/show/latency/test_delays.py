@@ -31,18 +31,20 @@ def test_rows_hold_each_utterance() -> None:
 
 
 def test_the_table_names_intervals_and_calls_few_few() -> None:
-    table = tabulate([stream()])
+    table = tabulate([stream()]).text
     assert "speaker stops → last final" in table
     assert "indicative: too few to prove a p95" in table
     assert "rtf" in table
-    enough = tabulate([stream()] * 30)
+    enough = tabulate([stream()] * 30).text
     assert "indicative" not in enough
 
 
 def test_a_final_that_never_came_counts_as_infinitely_late() -> None:
     deaf = replace(stream(), received=stream().received[:4])
     assert delay_rows([deaf])[FINAL].delays_s[1] == NEVER
-    line = next(one for one in tabulate([deaf]).splitlines() if one.startswith("final_delay_s"))
+    line = next(
+        one for one in tabulate([deaf]).text.splitlines() if one.startswith("final_delay_s")
+    )
     assert "never" in line
     assert "1 of 2" in line
     assert "1 never" in draw_delays([deaf]).render()

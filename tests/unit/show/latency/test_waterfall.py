@@ -5,6 +5,7 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
+from card_faults import guess_marks
 from show_calls import FIRST, request, stream
 
 from lab_kit.core.call_record import StageSpan, Waterfall
@@ -85,7 +86,7 @@ def test_the_table_adds_up_to_what_it_shows() -> None:
     one = as_waterfall(stream())
     thirds = (StageSpan("endpointing", 0, 0.10004), StageSpan("inference", 0.10004, 0.20009))
     for each in (one, as_waterfall(request()), replace(one, stages=thirds)):
-        rows = [line.split() for line in tabulate(each).splitlines()[1:]]
+        rows = [line.split() for line in tabulate(each).text.splitlines()[1:]]
         total = next(index for index, row in enumerate(rows) if row[0] == "total")
         for column in (-3, -2):
             parts = [float(row[column]) for row in rows[:total]]
@@ -104,6 +105,32 @@ def test_a_guess_is_drawn_and_held_against_the_total(
     assert "You said 250 ms; here: 350 ms: off by 1.4x, too low." in told
     assert "You said 700 ms; here: 350 ms: off by 2.0x, too high." in told
     assert "No guess; here: 350 ms." in told
+
+
+def test_the_stage_that_is_suspected_is_marked_beneath_the_last_bar(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = as_waterfall(request())
+    after = grown(before, "queue wait", 0.2)
+    svg = draw_waterfalls([before, after], ["alone", "crowded"], "inference").render()
+    assert "you said inference" in texts(ElementTree.fromstring(svg))
+    ((x, y),) = guess_marks(svg)
+    *_, bar = (
+        rect
+        for rect in ElementTree.fromstring(svg).iter(f"{SVG}rect")
+        if (rect.findtext(f"{SVG}title") or "").startswith("inference:")
+    )
+    assert x == pytest.approx(float(bar.attrib["x"]) + float(bar.attrib["width"]) / 2, abs=0.01)
+    assert y > float(bar.attrib["y"]) + float(bar.attrib["height"])
+    waterfalls([before, after], grew=Guess(value="inference"))
+    waterfalls([before, after], grew=Guess())
+    told = capsys.readouterr().out
+    assert "grew most: You said inference; here: queue wait: not what you said." in told
+    assert "grew most: No guess; here: queue wait." in told
+    plain = draw_waterfalls([before, after], ["alone", "crowded"])
+    for unknown in ("", "no stage"):
+        same = draw_waterfalls([before, after], ["alone", "crowded"], unknown)
+        assert same.render() == plain.render()
 
 
 def test_a_guess_far_out_stands_at_the_edge_and_leaves_the_scale() -> None:
@@ -159,7 +186,7 @@ def test_work_done_meanwhile_is_hatched_and_not_in_the_sum() -> None:
     hatched = [r for r in picture.iter(f"{SVG}rect") if r.get("fill", "").startswith("url(#")]
     assert len(hatched) == 1
     assert "inference meanwhile: 100 ms" in texts(picture)
-    assert "inference ran from 50.0 to 150.0 ms meanwhile" in tabulate(one)
+    assert "inference ran from 50.0 to 150.0 ms meanwhile" in tabulate(one).text
 
 
 def test_the_last_utterance_with_a_final_is_the_default() -> None:
@@ -184,7 +211,7 @@ def test_several_share_one_scale_and_one_table() -> None:
     assert {"350 ms", "250 ms", "100 ms"} <= set(told)
     assert any("request sent → answer" in one for one in told)
     assert any("speaker stops → last final" in one for one in told)
-    table = compare(several, ["a", "b", "c"])
+    table = compare(several, ["a", "b", "c"]).text
     assert next(line for line in table.splitlines() if line.startswith("total")).split() == [
         "total",
         "350.0",

@@ -96,7 +96,9 @@ def test_a_clip_is_streamed_once_where_it_does_not_loop() -> None:
     drawing, table, verdict = run.report()
     assert "limit 300 ms: speaker stops → final" in drawing.render()
     assert verdict.told.startswith("1 of 2 finals came within 300 ms after the speaker stops")
-    assert "1 of 2" in next(line for line in table.splitlines() if line.startswith("final_delay"))
+    assert "1 of 2" in next(
+        line for line in table.text.splitlines() if line.startswith("final_delay")
+    )
 
 
 def test_a_limit_ends_a_loop_within_a_pass() -> None:
@@ -241,7 +243,7 @@ def test_a_run_goes_over_its_wire_and_through_its_network_and_says_so() -> None:
     assert bench.networks == [network]
     told = "made by hand over WebRTC, 30 ms each way, up to 10 ms more, 8% of packets lost"
     assert run.name == told
-    assert told in run.report()[1]
+    assert told in run.report()[1].text
     assert run_of(bench).name == "made by hand"
     assert run_of(bench, way=Way(Wire.GRPC)).name == "made by hand over gRPC"
 
@@ -255,7 +257,7 @@ def test_others_are_counted_in_words_beside_ones_own_delays() -> None:
     others = Others(streams=3, most_streams=8, final_delays_s=[0.2, 0.4, math.inf], refused=2)
     told = summary_html(LiveState(()), DEVICE, others)
     assert "3 others speak, final delay p50 400 ms, p95 never, 2 refused" in told
-    table = tabulate(LiveState(()), "a voice", DEVICE, others)
+    table = tabulate(LiveState(()), "a voice", DEVICE, others).text
     row = next(line for line in table.splitlines() if line.startswith("others'"))
     assert row.split()[-6:] == ["400", "never", "1", "of", "3", "indicative"]
     assert "up to 8 streams of others; 2 refused" in table

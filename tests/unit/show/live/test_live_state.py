@@ -59,7 +59,7 @@ def test_what_never_came_is_known_at_the_end() -> None:
     state = played(until_s=2.0)
     state.close(replace(stream(), received=EVENTS[:4]))
     assert state.final_delays_s == [pytest.approx(0.25), NEVER]
-    assert "never" in tabulate(state, "clip", "cpu")
+    assert "never" in tabulate(state, "clip", "cpu").text
     assert "1 finals never came" in draw_report(state, "clip", "cpu").notes
 
 
@@ -81,7 +81,7 @@ def test_without_known_words_delays_count_from_the_detector() -> None:
     state = played(spoken=())
     assert state.final_delays_s == pytest.approx([0.25, 0.35])
     assert state.zero == "the detector's end of speech"
-    assert "nobody knows when this speaker stopped" in tabulate(state, "microphone", "cpu")
+    assert "nobody knows when this speaker stopped" in tabulate(state, "microphone", "cpu").text
     assert len(state.freshness) > 0
     assert max(point.at_s for point in state.freshness) < 3.9
 
@@ -91,7 +91,7 @@ def test_nothing_heard_is_not_an_error() -> None:
     state.advance(at(1.0))
     assert state.now_s(at(1.0)) == 0
     ElementTree.fromstring(draw_report(state, "clip", "cpu").render())
-    assert "heard: -" in tabulate(state, "clip", "cpu")
+    assert "heard: -" in tabulate(state, "clip", "cpu").text
     assert "none yet" in summary_html(state, "cpu")
 
 

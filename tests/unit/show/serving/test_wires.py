@@ -1,6 +1,7 @@
 """Pictures of wires: every figure is in the table, the line where it means something."""
 
 import pytest
+from card_faults import guess_marks, words_at
 from show_calls import stream
 
 from lab_kit.measure.wires import WireFigures, audio_lags_s, stall_s, wire_figures
@@ -20,7 +21,7 @@ FIGURES = [
 
 
 def test_every_figure_is_told() -> None:
-    table = tabulate_wires(FIGURES)
+    table = tabulate_wires(FIGURES).text
     for told in ("WebSocket", "32.2", "2.8", "200", "250", "never", "1,400"):
         assert told in table
     picture = draw_wires(FIGURES, "Wires").render()
@@ -30,11 +31,19 @@ def test_every_figure_is_told() -> None:
     assert wires_verdict(FIGURES[:1]).sign is Sign.INSIDE
 
 
+def test_the_wire_that_was_guessed_is_marked_at_its_name() -> None:
+    picture = draw_wires(FIGURES, "Wires", "upload, SSE").render()
+    ((x, y),) = guess_marks(picture)
+    name_x, name_y = words_at(picture)["upload, SSE"]
+    assert (x - name_x, name_y - y) == (pytest.approx(5), pytest.approx(19))
+    assert guess_marks(draw_wires(FIGURES, "Wires").render()) == []
+
+
 def test_a_call_has_lags_and_a_stall() -> None:
     call = stream()
     lags = audio_lags_s(call)
     assert [round(lag_s, 6) for _, lag_s in lags] == [0.005] * 5
     assert stall_s(call) == pytest.approx(0.0, abs=1e-9)
     assert "300 ms: all there is from voice to voice" in draw_lags({"one": call}, "Lags").render()
-    assert tabulate_lags({"one": call}).splitlines()[1].split() == ["one", "5", "5", "5", "0"]
+    assert tabulate_lags({"one": call}).text.splitlines()[1].split() == ["one", "5", "5", "5", "0"]
     assert wire_figures(call).up_bytes_per_s is None

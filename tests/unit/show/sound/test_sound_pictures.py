@@ -55,7 +55,7 @@ def test_codecs_show_bits_delay_and_words() -> None:
     assert is_xml(svg)
     for told in ("256", "27.5", ">9.0<", "opus 16 kHz, 12 kbit/s"):
         assert told in svg
-    opus = tabulate_codecs(REPORTS).splitlines()[2].split("kbit/s")[1].split()
+    opus = tabulate_codecs(REPORTS).text.splitlines()[2].split("kbit/s")[1].split()
     # 30 bytes of sound in 20 ms: 30 + 28 + 40 on a WebSocket, 30 + 40 in RTP
     assert opus[:4] == ["20", "12.0", "39.2", "28.0"]
 
@@ -71,7 +71,7 @@ def test_detectors_show_both_dins_and_what_is_saved_after_their_own_cost() -> No
     assert is_xml(svg)
     assert "clean" in svg
     assert "babble, 0 dB below speech" in svg
-    rows = tabulate_detectors(FOUND, recognizer_ms_per_s=50).splitlines()
+    rows = tabulate_detectors(FOUND, recognizer_ms_per_s=50).text.splitlines()
     assert rows[1].split()[-1] == "19.7"  # 0.4 x 50 ms less 31.25 windows of 10 µs
     assert rows[2].split()[-1] == "-0.3"
     with pytest.raises(ValueError, match="no detector"):
@@ -100,7 +100,7 @@ def test_silences_show_the_trade_and_the_line() -> None:
     assert is_xml(svg)
     assert "300 ms: speaker stops → end declared" in svg or ">speaker stops → end declared<" in svg
     assert "your guess: 30 %" in svg
-    assert tabulate_silences([WAITED]).splitlines()[1].split()[:3] == ["200", "5", "10"]
+    assert tabulate_silences([WAITED]).text.splitlines()[1].split()[:3] == ["200", "5", "10"]
     with pytest.raises(ValueError, match="no sentence"):
         silences([SilenceReport(2.0, 1, 0, 1, 0, 1, ())])
 
@@ -112,7 +112,7 @@ def test_buffers_show_each_packet_and_each_delay() -> None:
     assert svg.count("h0M") == 50 - 1, "every packet, in one path"
     assert ">fixed<" in svg
     report = NetworkReport("fixed", 50, 0, 3, 3, 0, 0, (0.1, 0.12), 0.02)
-    assert tabulate_buffers([report]).splitlines()[1].split()[-3:] == ["100", "120", "2.0%"]
+    assert tabulate_buffers([report]).text.splitlines()[1].split()[-3:] == ["100", "120", "2.0%"]
     with pytest.raises(ValueError, match="no call"):
         buffers({}, [])
 
@@ -123,7 +123,7 @@ def test_a_spectrum_names_the_loudest_and_says_nothing_of_silence() -> None:
         "silence": (np.zeros(16_000, np.float32), 16_000),
     }
     assert is_xml(draw_spectrum(sounds).render())
-    rows = tabulate_spectrum(sounds).splitlines()
+    rows = tabulate_spectrum(sounds).text.splitlines()
     assert rows[1].split() == ["tone", "16", "3.0", "-6"]
     assert "nothing" in rows[2]
 
@@ -140,7 +140,7 @@ def test_confidence_shows_each_range_and_the_guess() -> None:
     assert is_xml(svg)
     assert "your guess: 25 %" in svg
     assert svg.count("<circle") == 2
-    rows = tabulate_confidence(SURE).splitlines()
+    rows = tabulate_confidence(SURE).text.splitlines()
     assert rows[1].split() == ["0.00", "to", "0.50", "0.35", "2", "1", "50%"]
     assert rows[2].split()[-2:] == ["18", "100%"]
 
