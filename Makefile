@@ -37,7 +37,7 @@ browser = $(PYTEST) tests/browser
 packaging = $(SPARE) $(PYTEST) tests/packaging
 notebooks = $(SPARE) $(PYTEST) tests/notebooks
 labs = $(BIN)/python -m pytest --durations=25 --nbval-lax --nbval-current-env \
-	--nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=120 -p leftovers -p short_runs labs
+	--nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600 -p leftovers -p short_runs labs
 
 # Four at once: two or three that wait beside one that computes. One at a time where make cannot
 # keep their outputs apart, as the one that macOS brings.

@@ -30,10 +30,10 @@ from gpu_sections.facts import (
     Facts,
 )
 from gpu_sections.section import Row
+from hang import HANG_S
 
 EIGHT_MINUTES_S = 480.0
 GPU = "Test GPU"
-HANG_S = 30.0
 NO_CUDA = "this build has no CUDA"
 WRITE = "import json, sys, time; out = open(sys.argv[1], 'w')\n"
 

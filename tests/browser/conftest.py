@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hang import HANG_S
 from notebook_page import Lab, NotebookPage, eventually
 from playwright.sync_api import Page, sync_playwright
 
@@ -31,8 +32,6 @@ CHROMIUM_FLAGS = [
 ]
 SPOKEN = "two-cities-best-and-worst"
 VIEWPORT = {"width": 1280, "height": 900}
-HANG_MS = 90_000
-"""Only reached when something hangs: kernel and server take half a minute on a busy machine."""
 _NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 
@@ -57,11 +56,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         )
     running = Lab(f"http://127.0.0.1:{port}", token, folder)
     try:
-        eventually("JupyterLab answers", lambda: _answers(running, process, home), 60)
+        eventually("JupyterLab answers", lambda: _answers(running, process, home))
         yield running
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(HANG_S)
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def page(microphone: list[str]) -> Iterator[Page]:
         flags = [*CHROMIUM_FLAGS, *microphone]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         page = browser.new_page(viewport=VIEWPORT)
-        page.set_default_timeout(HANG_MS)
+        page.set_default_timeout(1e3 * HANG_S)
         yield page
         browser.close()
 

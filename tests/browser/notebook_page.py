@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx
 import nbformat
+from hang import HANG_S
 from playwright.sync_api import Page
 
 
-def eventually(what: str, ready: Callable[[], Any], timeout_s: float = 60) -> Any:
+def eventually(what: str, ready: Callable[[], Any], timeout_s: float = HANG_S) -> Any:
     """The first true answer of ``ready``; fails naming ``what`` when there is none in time."""
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
@@ -39,7 +40,7 @@ class Lab:
     def get(self, path: str) -> Any:
         """What its REST API says."""
         answer = httpx.get(
-            f"{self.url}/api/{path}", params={"token": self.token}, trust_env=False, timeout=10
+            f"{self.url}/api/{path}", params={"token": self.token}, trust_env=False, timeout=HANG_S
         )
         return answer.json() if answer.status_code == 200 else None
 
@@ -55,7 +56,7 @@ class Lab:
                 f"{self.url}/api/sessions/{session['id']}",
                 params={"token": self.token},
                 trust_env=False,
-                timeout=30,
+                timeout=HANG_S,
             )
 
 
@@ -69,7 +70,7 @@ class NotebookPage:
         self._shots = shots
         page.goto(f"{lab.url}/lab/tree/{name}?token={lab.token}&reset")
         # the indicator says "idle" before there is a kernel; the status bar's "| Idle" is true
-        page.get_by_text(re.compile(r"\| Idle")).wait_for(timeout=90_000)
+        page.get_by_text(re.compile(r"\| Idle")).wait_for()
 
     def run_all(self) -> None:
         """Run all cells; returns at once."""
@@ -100,8 +101,8 @@ class NotebookPage:
             self.page.wait_for_timeout(500)
             return unsaved.count() == 0
 
-        eventually("the notebook is saved", save_once, 30)
-        return eventually("the saved notebook is whole", self._read, 20)
+        eventually("the notebook is saved", save_once)
+        return eventually("the saved notebook is whole", self._read)
 
     def _read(self) -> nbformat.NotebookNode | None:
         try:

@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from hang import HANG_S
 from notebook_page import Lab, NotebookPage, errors_of, eventually
 from playwright.sync_api import Page
 from test_jupyterlab import write_notebook
@@ -14,8 +15,6 @@ from lab_kit.audio import signals
 from lab_kit.audio.pcm import FloatArray
 
 Open = Callable[[str], NotebookPage]
-WORDS_S = 90.0
-"""Only reached when something hangs."""
 CELLS = (
     "from lab_kit import Bench, show\nbench = Bench.start()",
     "voice = show.microphone()\nrun = show.live(bench, voice)",
@@ -35,16 +34,16 @@ def test_what_is_spoken_in_the_browser_is_transcribed(lab: Lab, open_notebook: O
     button.wait_for()
     assert button.inner_text() == "Use the microphone"
     button.click()
-    page.get_by_text("The kernel hears you.").wait_for(timeout=30_000)
+    page.get_by_text("The kernel hears you.").wait_for()
     notebook.screenshot("speaking")
     said = {"best", "worst", "times"}
     heard = page.locator(".jp-OutputArea-output")
     eventually(
-        "the words come out", lambda: said <= words(" ".join(heard.all_inner_texts())), WORDS_S
+        "the words come out", lambda: said <= words(" ".join(heard.all_inner_texts())), HANG_S
     )
     button.click()
-    eventually("it is off", lambda: button.inner_text() == "Use the microphone", 30)
-    eventually("the run has ended", lambda: page.get_by_text("ended", exact=True).count(), 60)
+    eventually("it is off", lambda: button.inner_text() == "Use the microphone")
+    eventually("the run has ended", lambda: page.get_by_text("ended", exact=True).count())
     assert run_in(notebook, "print(voice.lost_s < 1, voice.clock_error_s < 1, run.error)") == (
         "True True None"
     )
@@ -70,12 +69,12 @@ def test_one_s_own_voice_goes_over_a_wire_and_a_line_beside_others(
     page = notebook.page
     button = page.locator(".lab-microphone-button")
     button.click()
-    page.get_by_text("2 others speak").wait_for(timeout=60_000)
+    page.get_by_text("2 others speak").wait_for()
     transcript = page.locator(".lab-live-transcript")
-    eventually("a word comes out", lambda: "times" in words(transcript.inner_text()), WORDS_S)
+    eventually("a word comes out", lambda: "times" in words(transcript.inner_text()))
     notebook.screenshot("speaking")
     button.click()
-    eventually("the run has ended", lambda: page.get_by_text("ended", exact=True).count(), 60)
+    eventually("the run has ended", lambda: page.get_by_text("ended", exact=True).count())
     told = run_in(notebook, "print(run.error, [c.wire for c in run.calls], run.others.refused)")
     assert told == "None ['gRPC'] 0"
     assert page.get_by_text("over gRPC, 30 ms each way").count()
@@ -89,21 +88,21 @@ def test_a_source_is_chosen_and_started_by_keyboard(lab: Lab, open_notebook: Ope
     page = notebook.page
     status = page.locator(".lab-live-status")
     running = page.locator(".lab-live-status", has_text="running")
-    running.wait_for(timeout=120_000)
+    running.wait_for()
     choice = page.get_by_label("Stream", exact=True)
     assert choice.input_value() == "two-cities-opening"
     choice.focus()
     page.keyboard.press("Home")
     page.locator(".lab-microphone-button").wait_for()
-    eventually("the clip has ended", lambda: status.inner_text() == "ended", 60)
+    eventually("the clip has ended", lambda: status.inner_text() == "ended")
     notebook.screenshot("list")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.get_by_text("The kernel hears you.").wait_for(timeout=30_000)
+    page.get_by_text("The kernel hears you.").wait_for()
     transcript = page.locator(".lab-live-transcript")
-    eventually("the words come out", lambda: "times" in words(transcript.inner_text()), WORDS_S)
+    eventually("the words come out", lambda: "times" in words(transcript.inner_text()))
     page.keyboard.press("Enter")
-    eventually("the run has ended", lambda: status.inner_text() == "ended", 60)
+    eventually("the run has ended", lambda: status.inner_text() == "ended")
     assert run_in(notebook, "print(run.error, run.calls[-1].name)") == "None your microphone"
 
 
@@ -121,7 +120,7 @@ def test_without_a_microphone_the_page_says_what_to_do(
     page = notebook.page
     page.locator(".lab-microphone-button").click()
     note = page.locator(".lab-microphone-note")
-    eventually("it says what to do", lambda: what_to_do in note.inner_text(), 30)
+    eventually("it says what to do", lambda: what_to_do in note.inner_text())
     notebook.screenshot("refused")
     told = run_in(notebook, "print(voice.is_on, run.is_running, voice.refusal == '')")
     assert told == "False False False"
@@ -143,10 +142,10 @@ def test_a_closed_page_ends_the_stream(lab: Lab, open_notebook: Open) -> None:
     notebook.run_all()
     page = notebook.page
     page.locator(".lab-microphone-button").click()
-    page.get_by_text("The kernel hears you.").wait_for(timeout=30_000)
+    page.get_by_text("The kernel hears you.").wait_for()
     page.close()
     ended = lab.folder / "ended"
-    eventually("the stream has ended", ended.exists, 60)
+    eventually("the stream has ended", ended.exists)
     assert ended.read_text() == "None", "the page said so itself, and nobody had to wait for it"
 
 

@@ -82,8 +82,6 @@ LATE = """() => {
 """Any large module that a widget brings takes four seconds longer to come."""
 PICTURE = 'img[src^="data:image/svg+xml"]'
 """A still picture, as wide as its column."""
-HANG_S = 240.0
-"""Only reached when something hangs."""
 
 Open = Callable[[str], NotebookPage]
 
@@ -138,7 +136,7 @@ def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
     notebook = open_notebook("button.ipynb")
     notebook.run_all()
     page = notebook.page
-    page.get_by_text("the cell has returned True").wait_for(timeout=180_000)
+    page.get_by_text("the cell has returned True").wait_for()
     assert_live_moves(notebook)
     page.set_viewport_size({"width": 900, "height": 900})
     eventually("the plot is as wide as the page lets it be", lambda: fits(notebook, 900))
@@ -233,7 +231,7 @@ def test_an_error_of_the_stream_is_seen(lab: Lab, open_notebook: Open) -> None:
     server = next(p for p in psutil.process_iter(["cmdline"]) if is_server_of(lab, p))
     server.kill()
     alarm = notebook.page.locator(".lab-live-error", has_text="ConnectionFailed")
-    alarm.wait_for(timeout=60_000)
+    alarm.wait_for()
     notebook.page.locator(PICTURE).wait_for()
     notebook.screenshot("error")
 
@@ -250,14 +248,14 @@ def test_a_killed_kernel_takes_its_server_along(lab: Lab, open_notebook: Open) -
     kernel, server, url = told_by(notebook.finish())
     assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
     os.kill(kernel, signal.SIGKILL)
-    eventually("the server is gone", lambda: not is_alive(server), 30)
+    eventually("the server is gone", lambda: not is_alive(server))
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/healthz", trust_env=False)
     page = notebook.page
-    page.get_by_role("dialog").get_by_role("button").last.click(timeout=30_000)
-    eventually("the kernel is back", lab.kernels_are_idle, 60)
+    page.get_by_role("dialog").get_by_role("button").last.click()
+    eventually("the kernel is back", lab.kernels_are_idle)
     notebook.run_all()
-    eventually("the next cell works", lambda: told_by(notebook.finish())[1] != server, 60)
+    eventually("the next cell works", lambda: told_by(notebook.finish())[1] != server)
 
 
 @pytest.mark.timeout(600)
@@ -293,7 +291,7 @@ def watched(notebook: NotebookPage, said: str = "") -> list[dict[str, Any]]:
         return seen if has_moved and was_said else None
 
     try:
-        seen: list[dict[str, Any]] = eventually("the plot moves", moved, HANG_S)
+        seen: list[dict[str, Any]] = eventually("the plot moves", moved)
     except AssertionError as error:
         last = page.evaluate("window.seenOfPlot().slice(-1)")
         plots = page.evaluate(PLOTS)

@@ -10,13 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hang import HANG_S
 from notebook_page import eventually
 from playwright.sync_api import Page
-
-HANG_S = 120.0
-WORDS_S = 90.0
-"""Only reached when something hangs."""
-
 
 KEY = "right"
 
@@ -57,8 +53,8 @@ def test_what_is_spoken_to_the_page_is_shown_with_its_delay(
         told = " ".join([*turns.all_inner_texts(), page.locator("#text").inner_text()])
         return said <= set(re.findall("[a-z]+", told.lower()))
 
-    eventually("the words come out", heard, WORDS_S)
-    eventually("a final has come", turns.count, WORDS_S)
+    eventually("the words come out", heard)
+    eventually("a final has come", turns.count)
     delay = re.match(r"(\d+) ms", turns.first.inner_text().strip())
     assert delay
     assert int(delay.group(1)) < 20_000, "of this stream and clock; a slow machine may take seconds"
@@ -67,15 +63,15 @@ def test_what_is_spoken_to_the_page_is_shown_with_its_delay(
         page.emulate_media(color_scheme="dark")
         page.screenshot(path=folder / "voice-page-dark.png")
     page.locator("#speak").click()
-    eventually("it has stopped", lambda: page.locator("#note").inner_text() == "", 30)
+    eventually("it has stopped", lambda: page.locator("#note").inner_text() == "")
     assert page.locator("#speak").inner_text() == "Speak"
     count = turns.count()
     for _ in range(2):  # again, and at once again: the stream before may still answer
         page.locator("#speak").click()
-        page.get_by_text("Listening.").wait_for(timeout=30_000)
+        page.get_by_text("Listening.").wait_for()
         page.locator("#speak").click()
     page.locator("#speak").click()
-    eventually("it hears again", lambda: turns.count() > count, WORDS_S)
+    eventually("it hears again", lambda: turns.count() > count)
     assert page.locator("#speak").inner_text() == "Stop"
     assert all(int(told.split()[0]) < 60_000 for told in turns.all_inner_texts())
 
@@ -88,7 +84,7 @@ def test_a_key_that_opens_nothing_is_told(url: str, page: Page, key: str, told: 
     page.locator("#key").fill(key)
     page.locator("#speak").click()
     note = page.locator("#note")
-    eventually("it says so", lambda: told in note.inner_text(), 30)
+    eventually("it says so", lambda: told in note.inner_text())
     assert page.locator("#speak").inner_text() == "Speak"
 
 
@@ -98,7 +94,7 @@ def test_a_refused_microphone_is_told_and_no_stream_is_left(url: str, page: Page
     page.locator("#key").fill(KEY)
     page.locator("#speak").click()
     note = page.locator("#note")
-    eventually("it says what to do", lambda: "Allow it for this page" in note.inner_text(), 30)
+    eventually("it says what to do", lambda: "Allow it for this page" in note.inner_text())
     assert page.locator("#speak").inner_text() == "Speak"
 
 

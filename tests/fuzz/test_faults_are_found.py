@@ -14,10 +14,10 @@ import slow_clients
 import socket_frames
 from attempts import Attempt, Kind, Target, attack
 from beside import Held, Report, unforeseen
+from hang import HANG_S
 from neighbours import Heard
 
 _Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-HANG_S = 60.0
 UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 
 

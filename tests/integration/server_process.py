@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import httpx
 import psutil
+from hang import HANG_S
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -25,8 +26,6 @@ from lab_kit.audio.pcm import to_pcm16
 from lab_kit.bench import Bench
 from lab_kit.gateway.door.limits import Limits
 
-HANG_S = 60.0
-"""Only reached when something hangs."""
 KEY = "correct-horse"
 OPERATOR_KEY = "of-the-operator"
 CLIP = "two-cities-best-and-worst"

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from server_process import HANG_S, at_full_service
+from hang import HANG_S
+from server_process import at_full_service
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
@@ -24,7 +25,7 @@ def lab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         [sys.executable, "-m", "lab_kit.cli", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_S,
         env={**os.environ, **environment},
     )
 

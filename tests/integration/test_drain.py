@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hang import HANG_S
 from server_process import (
-    HANG_S,
     ServerProcess,
     eventually,
     metrics,

@@ -9,7 +9,8 @@ from typing import Any
 
 import psutil
 import pytest
-from server_process import CLIP, HANG_S, eventually, plain, wait_until
+from hang import HANG_S
+from server_process import CLIP, eventually, plain, wait_until
 
 from lab_kit import datasets
 from lab_kit.core.errors import ServerFailed

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from server_process import HANG_S, eventually, metrics, wait_until
+from hang import HANG_S
+from server_process import eventually, metrics, wait_until
 
 from lab_kit import datasets
 from lab_kit.bench import Bench

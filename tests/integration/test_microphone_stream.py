@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hang import HANG_S
 from server_process import at_full_service
 
 from lab_kit import datasets
@@ -125,7 +126,7 @@ def test_speech_played_into_a_microphone_is_transcribed(
         env=virtual_card,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, done.stderr
     heard = json.loads(done.stdout)
@@ -142,7 +143,11 @@ def test_the_real_portaudio_without_a_card_says_so(tmp_path: Path) -> None:
     """On a machine with a card this finds it; either way it is an answer, never a crash."""
     environment = {**os.environ, "HOME": str(tmp_path), "PULSE_SERVER": "unix:/nonexistent"}
     done = subprocess.run(
-        [sys.executable, "-c", FIND], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", FIND],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, done.stderr
     answer = done.stdout.split()[0]

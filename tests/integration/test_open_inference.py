@@ -16,7 +16,8 @@ import pytest
 import tritonclient.grpc as triton_grpc
 import tritonclient.grpc.aio as triton_aio
 import tritonclient.http as triton_http
-from server_process import CLIP, HANG_S, KEY, eventually, is_at_rest, plain, wait_until
+from hang import HANG_S
+from server_process import CLIP, KEY, eventually, is_at_rest, plain, wait_until
 from tritonclient.utils import InferenceServerException
 
 from lab_kit import client, datasets

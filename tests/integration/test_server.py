@@ -11,7 +11,8 @@ import httpx
 import psutil
 import pytest
 import soundfile
-from server_process import HANG_S, healthy, is_at_rest, metrics, wait_until
+from hang import HANG_S
+from server_process import healthy, is_at_rest, metrics, wait_until
 
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16

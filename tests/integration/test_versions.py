@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hang import HANG_S
 from server_process import (
-    HANG_S,
     ServerProcess,
     at_full_service,
     eventually,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hang import HANG_S
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
@@ -28,7 +29,6 @@ NAMES = (
     "speech-book-table",
     "speech-password",
 )
-HANG_S = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from hang import HANG_S
 
 from lab_kit.core.events import ModelInfo
 from lab_kit.datasets import Clip, Kind, clips
@@ -18,7 +19,6 @@ from lab_kit.models.kv_pool import KvPool
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.whisper.model import Whisper
 
-HANG_S = 40.0
 ROOM = 512
 PHRASES = 5
 LONGEST = 14

@@ -8,6 +8,7 @@ import notebook_rules as rules
 import psutil
 import pytest
 from allowed_figures import allowed
+from hang import HANG_S
 from leftovers import listening_ports, still_there
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
@@ -118,7 +119,7 @@ def run_and_leave(
     notebook: nbformat.NotebookNode, folder: Path, kill: bool
 ) -> tuple[list[str], list[int]]:
     """Run a notebook, end its kernel, and say which of its processes and ports are still there."""
-    client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=HANG_S, resources={"metadata": {"path": str(folder)}})
     with client.setup_kernel():
         for index, cell in enumerate(notebook.cells):
             client.execute_cell(cell, index)

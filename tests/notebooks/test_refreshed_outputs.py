@@ -40,7 +40,7 @@ def edit(path: Path, cell: int, old: str, new: str) -> None:
 
 def nbval(path: Path, *more: str) -> str:
     """nbval's summary line, run as `make test` runs it."""
-    options = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120"]
+    options = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
     config = ["--nbval-sanitize-with", str(ROOT / "tests" / "nbval.cfg")]
     done = subprocess.run(
         [

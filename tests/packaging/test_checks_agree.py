@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hang import HANG_S
 from packaging.specifiers import SpecifierSet
 from packaging_files import ROOT, toml
 
@@ -98,7 +99,7 @@ def make_test(parts: Path, **given: str) -> "subprocess.CompletedProcess[str]":
         env=outside,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
 
 

@@ -12,6 +12,7 @@ import install
 import packaging_files  # noqa: F401  puts the set-up scripts on the path
 import pytest
 import start_lab
+from hang import HANG_S
 from packaging_files import ROOT, toml
 
 RECORD = install.Record("cpu", False, "3.11.7", "/home/me/lab", "abc", finished=True)
@@ -165,7 +166,7 @@ def test_two_set_ups_do_not_work_on_one_checkout(checkout: Path) -> None:
         assert second.stdout is not None
         assert "waiting" in second.stdout.readline()
         assert second.poll() is None
-    rest, _ = second.communicate(timeout=10)
+    rest, _ = second.communicate(timeout=HANG_S)
     assert rest == "entered\n"
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hang import HANG_S
 from packaging_files import ROOT, constraints
 
 from lab_kit import datasets
@@ -16,7 +17,6 @@ pytestmark = [pytest.mark.packaging, pytest.mark.timeout(900)]
 
 MOST_MB = 450.0
 """Of the whole environment, the bytes on its disk."""
-READY_S = 120.0
 SDKS = ("deepgram-sdk", "openai", "google-cloud-speech")
 CLIP = datasets.clip("two-cities-best")
 NEVER = ("torch", "transformers", "jupyterlab", "plotly", "aiortc", "tritonclient")
@@ -121,7 +121,7 @@ class Serving:
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()  # as when whoever started it ends
-        assert self._process.wait(READY_S) == 0
+        assert self._process.wait(HANG_S) == 0
 
 
 def installed(venv: Path) -> dict[str, str]:

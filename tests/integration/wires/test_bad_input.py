@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 import httpx
 import psutil
 import pytest
+from hang import HANG_S
 from server_process import (
     CLIP,
-    HANG_S,
     RAW,
     ServerProcess,
     eventually,

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from hang import HANG_S
 from server_process import (
-    HANG_S,
     ServerProcess,
     eventually,
     healthy,

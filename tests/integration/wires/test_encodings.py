@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.core.events import EventType
-from server_process import HANG_S
+from hang import HANG_S
 from test_live_sdk import ASKED, environment, text_of
 
 from lab_kit import Bench, datasets

@@ -20,16 +20,8 @@ from google.cloud.speech_v2.services.speech.transports import (
     SpeechGrpcTransport as SpeechGrpcTransport2,
 )
 from google.protobuf.duration_pb2 import Duration
-from server_process import (
-    HANG_S,
-    KEY,
-    ServerProcess,
-    eventually,
-    is_at_rest,
-    metrics,
-    plain,
-    speech,
-)
+from hang import HANG_S
+from server_process import KEY, ServerProcess, eventually, is_at_rest, metrics, plain, speech
 from word_checks import assert_said_where_they_are
 
 from lab_kit import datasets

@@ -10,7 +10,8 @@ from deepgram import AsyncDeepgramClient, DeepgramClient
 from deepgram.core.api_error import ApiError
 from deepgram.core.events import EventType
 from deepgram.environment import DeepgramClientEnvironment
-from server_process import HANG_S, KEY, rest_of
+from hang import HANG_S
+from server_process import KEY, rest_of
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from word_checks import assert_said_where_they_are

@@ -10,7 +10,8 @@ import numpy as np
 import openai
 import pytest
 import soxr
-from server_process import HANG_S, KEY, eventually, is_at_rest, plain
+from hang import HANG_S
+from server_process import KEY, eventually, is_at_rest, plain
 from websockets.exceptions import InvalidStatus
 
 from lab_kit import datasets

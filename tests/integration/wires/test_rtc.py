@@ -20,15 +20,8 @@ from aiortc import (
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcsctptransport import WEBRTC_STRING, RTCSctpTransport
 from av import AudioFrame
-from server_process import (
-    HANG_S,
-    KEY,
-    ServerProcess,
-    eventually,
-    is_at_rest,
-    metrics,
-    plain,
-)
+from hang import HANG_S
+from server_process import KEY, ServerProcess, eventually, is_at_rest, metrics, plain
 
 from lab_kit import datasets
 from lab_kit.audio.pcm import to_pcm16

@@ -19,8 +19,8 @@ from urllib.parse import urlencode
 import pytest
 from aiortc import AudioStreamTrack, RTCPeerConnection, RTCSessionDescription
 from av import AudioFrame
+from hang import HANG_S
 from server_process import (
-    HANG_S,
     RAW,
     ServerProcess,
     eventually,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soxr
+from hang import HANG_S
 
 from lab_kit import datasets
 from lab_kit.audio.pcm import FloatArray
@@ -104,7 +105,7 @@ def test_the_fixture_starts_a_server_for_a_strangers_tests(tmp_path: Path) -> No
         [sys.executable, "-m", "pytest", "-q", "-p", "no:nbval", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_S,
         cwd=tmp_path,
         env={**os.environ, "LAB": str(lab)},
     )

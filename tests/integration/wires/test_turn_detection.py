@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-from server_process import HANG_S, RAW
+from hang import HANG_S
+from server_process import RAW
 from websockets.asyncio.client import ClientConnection, connect
 
 from lab_kit import datasets

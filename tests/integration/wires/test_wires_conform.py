@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
 import pytest
+from hang import HANG_S
 from server_process import ServerProcess, eventually, is_at_rest, metrics, plain, stop_softly
 
 from lab_kit import client, datasets
@@ -24,7 +25,6 @@ CLIP = datasets.clip("two-cities-best")
 SAID = "it was the best of times"
 LIVE = tuple(wire for wire in WIRES if wire is not Wire.UPLOAD)
 SPEECH = datasets.clip("two-cities-best").pcm16
-HANG_S = 60.0
 
 over_each = pytest.mark.parametrize("wire", WIRES, ids=[wire.name for wire in WIRES])
 over_each_live = pytest.mark.parametrize("wire", LIVE, ids=[wire.name for wire in LIVE])

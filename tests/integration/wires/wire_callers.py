@@ -23,7 +23,8 @@ import httpx
 from aiortc.rtcsctptransport import WEBRTC_STRING
 from av.packet import Packet
 from google.cloud import speech_v1, speech_v2
-from server_process import HANG_S, RAW, eventually, is_at_rest, plain, speech
+from hang import HANG_S
+from server_process import RAW, eventually, is_at_rest, plain, speech
 from test_openai_realtime import SPEECH, TRANSCRIPT
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus

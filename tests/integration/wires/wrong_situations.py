@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from hang import HANG_S
 from server_process import (
-    HANG_S,
     OPERATOR_KEY,
     ServerProcess,
     eventually,

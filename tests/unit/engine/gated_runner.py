@@ -7,13 +7,12 @@ text says its name. Work passes only while the gate is open, so a test decides w
 import threading
 
 import numpy as np
+from hang import HANG_S
 
 from lab_kit.engine.api import DecodeRequest, Priority
 from lab_kit.engine.work import Sequence, SequenceState, Traits, Work
 
 STEPS = 3
-HANG_S = 30.0
-"""Only reached when something hangs."""
 
 
 class GatedRunner:

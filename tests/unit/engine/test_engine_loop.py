@@ -6,7 +6,8 @@ from concurrent.futures import CancelledError
 from dataclasses import replace
 
 import pytest
-from gated_runner import HANG_S, STEPS, GatedRunner, name_of, request
+from gated_runner import STEPS, GatedRunner, name_of, request
+from hang import HANG_S
 
 from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
 from lab_kit.core.events import ModelInfo, TimedWord

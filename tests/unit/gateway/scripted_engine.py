@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
+from hang import HANG_S
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import SystemOverloaded
@@ -22,7 +23,6 @@ from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.version import Settings, VersionFiles
 
-HANG_S = 30.0
 MODEL = "scripted"
 
 

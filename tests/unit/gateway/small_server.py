@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import uvicorn
+from hang import HANG_S
 from uvicorn.server import ServerState
 
 from lab_kit.gateway.door.arrivals import Arrivals
@@ -16,8 +17,6 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.releasing import releasing_protocol
 from lab_kit.gateway.run.http_connection import http_protocol
 
-HANG_S = 30.0
-"""Only reached when something hangs."""
 UPGRADE = (
     b"GET /socket HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"

@@ -8,15 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hang import HANG_S
 from httpx import Response
-from scripted_engine import (
-    HANG_S,
-    ScriptedEngine,
-    heard,
-    recognizer,
-    server_at,
-    wait_until,
-)
+from scripted_engine import ScriptedEngine, heard, recognizer, server_at, wait_until
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 import pytest
+from hang import HANG_S
 from scripted_engine import ScriptedEngine, recognizer, server_at
 
 from lab_kit.core.memory import return_last_blocks, trimmer
@@ -103,7 +104,7 @@ async def test_the_server_trims_as_it_goes(tmp_path: Path, monkeypatch: pytest.M
     server = server_at(tmp_path, lambda _: recognizer(ScriptedEngine("so")))
     maintenance.begin_maintenance(server.background, server)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_S):
             while resident_mb() - before_mb > 30:
                 await asyncio.sleep(0.01)
     finally:

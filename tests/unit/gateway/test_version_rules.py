@@ -7,15 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripted_engine import (
-    HANG_S,
-    MODEL,
-    ScriptedEngine,
-    heard,
-    recognizer,
-    repository_at,
-    wait_until,
-)
+from hang import HANG_S
+from scripted_engine import MODEL, ScriptedEngine, heard, recognizer, repository_at, wait_until
 
 from lab_kit.core.errors import (
     InvalidParameter,

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 from hand_engine import HandEngine
+from hang import HANG_S
 from scripted import RATE, LoudnessScorer, sound
 
 from lab_kit.audio.detect.endpointing import LATEST_ANSWER_SAMPLES
@@ -23,7 +24,6 @@ from lab_kit.core.events import Event, Final, PriorityClass, StreamEnded, Stream
 from lab_kit.stream import pipeline as pipeline_module
 from lab_kit.stream.pipeline import MAX_OWED_FINALS, TRIES, PipelineServices, StreamPipeline
 
-HANG_S = 30.0
 QUIETLY = StreamOptions(interim_results=False, speech_events=False)
 UTTERANCE = sound(2.0, ((0.5, 1.5),))
 

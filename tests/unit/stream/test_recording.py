@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 from hand_engine import HandEngine
+from hang import HANG_S
 from scripted import LoudnessScorer, sound
 
 from lab_kit.audio.pcm import FloatArray
@@ -14,7 +15,6 @@ from lab_kit.core.ids import StreamId
 from lab_kit.stream.recording import recognize
 from lab_kit.stream.sink.steps import Postprocess, Skipped
 
-HANG_S = 30.0
 SENTENCES = tuple((n * 2.0 + 0.3, n * 2.0 + 1.2) for n in range(40))
 
 

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import psutil
 import pynvml
 import pytest
+from hang import HANG_S
 
 from lab_kit.experiments.device import telemetry
 from lab_kit.experiments.load import (
@@ -30,7 +31,6 @@ from lab_kit.experiments.load import (
 
 WORK = "while True: sum(range(10_000))"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORK!r}])"
-HANG_S = 30.0
 
 
 class FakeNvml:

@@ -16,6 +16,7 @@ import grpc
 import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from google.cloud import speech_v1, speech_v2
+from hang import HANG_S
 from scripted_engine import ScriptedEngine, recognizer, server_at, wait_until
 from starlette.routing import BaseRoute, Route
 
@@ -26,7 +27,6 @@ from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import grpc_services, start_grpc
 from lab_kit.gateway.run.server import Server
 
-HANG_S = 30.0
 KEY, OPERATOR_KEY = "the-callers", "the-operators"
 VALUES = {"model": "scripted", "version": "1", "number": "1", "label": "canary", "name": "redact"}
 """For the parameters in paths."""

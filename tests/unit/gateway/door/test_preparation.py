@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import pytest
+from hang import HANG_S
 
 from lab_kit.core.errors import SystemOverloaded
 from lab_kit.gateway.door.body_memory import BodyMemory
 from lab_kit.gateway.door.preparation import MOST_WAITING, Preparation
-
-HANG_S = 30.0
 
 
 class LongWork:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hang import HANG_S
 from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
 from test_app import speech
 
@@ -26,7 +27,6 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 
-HANG_S = 30.0
 LIMITS = replace(Limits(), upload_bytes=100_000, held_bytes=200_000)
 INFER_PATH = f"/v2/models/{MODEL}/infer"
 KIND = "audio/l16;rate=48000"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hang import HANG_S
 from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
 
 from lab_kit.audio.pcm import to_pcm16
@@ -30,7 +31,6 @@ from lab_kit.gateway.run.server import Server
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 
 NOISE = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
-HANG_S = 30.0
 CALL = Call(RequestId.new(), None, "127.0.0.1")
 WORD = to_pcm16(NOISE) + bytes(16_000)
 """A second of what the scripted detector takes for speech, and half a second of silence."""

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from small_server import HANG_S, UPGRADE, SmallServer, serving, until
+from hang import HANG_S
+from small_server import UPGRADE, SmallServer, serving, until
 
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.releasing import UNHEARD_BYTES

@@ -7,6 +7,7 @@ from typing import Any
 import av
 import pytest
 from aiortc.mediastreams import MediaStreamError
+from hang import HANG_S
 
 from lab_kit.core.errors import PayloadTooLarge
 from lab_kit.gateway.live.live_stream import ClientGone
@@ -18,8 +19,6 @@ from lab_kit.gateway.providers.deepgram.rtc import (
     RATE_HZ,
     RtcWire,
 )
-
-HANG_S = 30.0
 
 
 class Peer:

@@ -8,13 +8,13 @@ from typing import cast
 
 import numpy as np
 import pytest
+from hang import HANG_S
 
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import ModelStoreError
 from lab_kit.gateway.live.turn_judge import MOST_WAITING, TurnJudge
 from lab_kit.models.smart_turn import SmartTurn
 
-HANG_S = 20.0
 SOUND = np.zeros(16_000, np.float32)
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from small_server import HANG_S, UPGRADE, serving, until
+from hang import HANG_S
+from small_server import UPGRADE, serving, until
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse

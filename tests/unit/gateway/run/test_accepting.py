@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
+from hang import HANG_S
 
 from lab_kit.core.child_process import HOST, bind
 from lab_kit.gateway.door.arrivals import Arrivals
@@ -17,7 +18,6 @@ from lab_kit.gateway.run import accepting
 from lab_kit.gateway.run.accepting import Accepting
 
 ELSEWHERE = "127.0.0.2"
-HANG_S = 30.0
 
 
 @dataclass

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hang import HANG_S
 from scripted_engine import ScriptedEngine, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
 
 from lab_kit.gateway.run import maintenance
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
-
-HANG_S = 30.0
 
 
 class Fails:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
+from hang import HANG_S
 from scripted_engine import ScriptedEngine, heard, recognizer, repository_at, wait_until
 from starlette.testclient import TestClient
 
@@ -32,7 +33,6 @@ from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.version import Label, Labels, VersionFiles
 from lab_kit.protocol.versions import VersionState
 
-HANG_S = 30.0
 DEFECT = TypeError("a defect of ours")
 FULL = Path("/dev/full")
 LOUD = np.ones(1_600, np.float32)

@@ -11,8 +11,9 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from hang import HANG_S
 from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
-from small_server import HANG_S, rest
+from small_server import rest
 from tritonclient.grpc import service_pb2 as pb
 
 from lab_kit.core.wire_format import MOST_FIELDS

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from small_server import HANG_S, UPGRADE, SmallServer, rest, serving, until
+from hang import HANG_S
+from small_server import UPGRADE, SmallServer, rest, serving, until
 
 from lab_kit.gateway.door.connections import connections
 from lab_kit.gateway.door.limits import Limits

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripted_engine import HANG_S, ScriptedEngine, heard, recognizer, repository_at, wait_until
+from hang import HANG_S
 from scripted_engine import MODEL as NAME
+from scripted_engine import ScriptedEngine, heard, recognizer, repository_at, wait_until
 
 from lab_kit.core.errors import VersionNotFound
 from lab_kit.core.events import PriorityClass

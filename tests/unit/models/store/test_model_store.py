@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hang import HANG_S
 from store_wheels import FILES, CopyWheel, digest, make_entry, make_wheel, with_wrong_hash
 
 from lab_kit.core.errors import InvalidParameter, ModelNotFound, ModelStoreError
@@ -232,7 +233,7 @@ def test_a_copy_that_rotted_is_seen_and_repaired(
 def _pull_when_told(root: Path, wheel: Path, entry: ModelEntry, gate: object) -> None:
     class Gated(CopyWheel):
         def __call__(self, *arguments: object) -> Path:
-            gate.wait(timeout=20)
+            gate.wait(timeout=HANG_S)
             return super().__call__(*arguments)
 
     store_with(root, entry, fetch_wheel=Gated(wheel)).pull("tiny")
@@ -249,7 +250,7 @@ def test_two_pulls_at_once_do_not_harm_each_other(
     for process in processes:
         process.start()
     for process in processes:
-        process.join(timeout=30)
+        process.join(timeout=HANG_S)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert store_with(root, entry).path("tiny").is_verified
     assert len(leftovers(root)) == 1

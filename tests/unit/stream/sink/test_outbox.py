@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
+from hang import HANG_S
 
 from lab_kit.core.errors import SlowConsumer
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted, Timing
 from lab_kit.stream.sink.outbox import Outbox
 
 TIMING = Timing(0, 0, 0, 0, 0, 0, 0)
-HANG_S = 30.0
 
 
 def interim(text: str) -> Interim:
