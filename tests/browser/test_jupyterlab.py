@@ -24,8 +24,8 @@ WATCH = f"""() => {{
     const seen = [];
     let plot = null, draws = 0;
     const look = () => {{
-        if (!plot._fullData?.[0] || !plot.layout?.shapes?.length) return;
-        const points = plot._fullData[0].x?.length ?? 0;  // decoded, unlike in data
+        if (!plot._fullData?.length) return;
+        const points = plot._fullData.reduce((sum, one) => sum + (one.x?.length ?? 0), 0);
         if (points === seen.at(-1)?.points) return;
         const box = plot.getBoundingClientRect();
         const panel = plot.closest('.jp-OutputArea-output')?.getBoundingClientRect();
@@ -34,8 +34,7 @@ WATCH = f"""() => {{
         seen.push({{
             draws,
             points,
-            line: plot.layout.shapes[0].y0,
-            words: plot.layout.annotations.map(note => note.text).join(' '),
+            words: decodeURIComponent(plot.parentElement.querySelector('img').src),
             transcript: document.querySelector('.lab-live-transcript')?.innerText ?? '',
             left: Math.min(box.left, drawn.left) - panel.left,
             right: panel.right - Math.max(box.right, drawn.right),
@@ -45,7 +44,7 @@ WATCH = f"""() => {{
     window.seenOfPlot = () => {{
         // the widget may leave an empty one behind
         const now = [...document.querySelectorAll('{PLOT}')].find(
-            one => one.on && one.data?.[0] && one.layout?.shapes?.length);
+            one => one.on && one.data?.[0]);
         if (!now) return seen;
         if (now !== plot) {{
             plot = now;
@@ -62,7 +61,7 @@ WATCH = f"""() => {{
 over before somebody outside has looked twice. No timer has a part in it: on a busy machine a page
 that draws all the time runs none."""
 PLOTS = f"""() => [...document.querySelectorAll('{PLOT}')].map(one => [
-    typeof one.on, one.data?.length, one._fullData?.[0]?.x?.length, one.layout?.shapes?.length,
+    typeof one.on, one.data?.length, one._fullData?.[0]?.x?.length, one.layout?.width,
     !!one.closest('.jp-OutputArea-output'), !!one.querySelector('svg.main-svg'), one.className,
 ])"""
 """What there is of plots, for whoever asks why none was noted."""
@@ -80,8 +79,10 @@ LATE = """() => {
     };
 }"""
 """Any large module that a widget brings takes four seconds longer to come."""
-PICTURE = 'img[src^="data:image/svg+xml"]'
+PICTURE = 'figure > img[src^="data:image/svg+xml"]'
 """A still picture, as wide as its column."""
+MOVING = ".lab-moving img"
+"""The card beneath the marks of a plot."""
 HANG_S = 240.0
 """Only reached when something hangs."""
 
@@ -144,10 +145,12 @@ def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
     eventually("the plot is as wide as the page lets it be", lambda: fits(notebook, 900))
     page.set_viewport_size({"width": 1280, "height": 900})
     eventually("and so again", lambda: fits(notebook, 1280))
+    moving = box_of(notebook, MOVING)
     page.locator(".jupyter-button", has_text="Stop").click()
     page.locator(PLOT).wait_for(state="detached")
     assert page.locator(".lab-live-status").inner_text() == "ended"
     page.locator(PICTURE).wait_for()
+    assert box_of(notebook, PICTURE) == pytest.approx(moving, abs=1.5), "the same box"
     notebook.screenshot("stopped")
     saved = notebook.save()
     assert any("image/svg+xml" in output.data for output in saved.cells[1].outputs)
@@ -303,12 +306,20 @@ def watched(notebook: NotebookPage, said: str = "") -> list[dict[str, Any]]:
     notebook.screenshot("live")
     points = [look["points"] for look in seen]
     assert max(points) > points[0]
-    assert seen[-1]["line"] == 300
     # at 1280 px nothing of the plot is cut off at the sides, and it uses the width
     assert seen[-1]["left"] >= 0
     assert seen[-1]["right"] >= 0
     assert seen[-1]["width"] > 600
     return seen
+
+
+def box_of(notebook: NotebookPage, picture: str) -> tuple[float, float, float, float]:
+    """Where a card lies, seen from the transcript, and how large it is."""
+    card = notebook.page.locator(picture).first.bounding_box()
+    above = notebook.page.locator(".lab-live-transcript").first.bounding_box()
+    assert card
+    assert above
+    return card["x"] - above["x"], card["y"] - above["y"], card["width"], card["height"]
 
 
 def fits(notebook: NotebookPage, width_px: int) -> bool:

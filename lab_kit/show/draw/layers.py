@@ -18,7 +18,8 @@ RIGHT = ((9.0, 4.0), (9.0, -9.0), (9.0, 17.0))
 """Where words begin, seen from their mark: at its right, or a little higher or lower."""
 ABOVE = ((-5.0, -8.0),)
 """In a row above an edge where no mark lies."""
-_MARK_PX = 5
+_MARK_PX, _GAP_PX = 5, 4
+"""What a mark takes in each direction, and what is free between words."""
 
 
 class Layer(Protocol):
@@ -172,7 +173,7 @@ def beside(
             box = text_box(where, text, theme.SMALL_PX, bold=True)
             is_inside = box.right <= svg.width_px - theme.MARGIN_PX / 2
             if text and is_inside and room.is_free(box):
-                room.boxes.append(box)
+                room.boxes.append(box.wider(_GAP_PX))
                 found.append((where, text))
                 break
     return found

@@ -113,7 +113,7 @@ def live_layers(frame: Svg, state: LiveState, planned_s: float | None) -> list[L
     pairs = list(zip(shown, marks, strict=True))
     inside = [mark for point, mark in pairs if point.delay_s <= BUDGET_S]
     beyond = [mark for point, mark in pairs if point.delay_s > BUDGET_S]
-    told = [(mark, f"{ms(point.delay_s):.0f}") for point, mark in pairs]
+    told = [(mark, f"{ms(point.delay_s):,.0f}") for point, mark in pairs]
     return [
         Lines(aged, theme.FRESHNESS_COLOR),
         Lines(speech, theme.NEUTRAL, 7),

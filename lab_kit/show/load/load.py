@@ -217,7 +217,7 @@ def load_layers(
             inside.append((x, y))
         else:
             beyond.append((x, y))
-            told.append(((x, y), f"{delay_ms:.0f}" if delay_ms > up.high else ""))
+            told.append(((x, y), f"{delay_ms:,.0f}" if delay_ms > up.high else ""))
     lost = [(across.px(min(at_s, across.high)), edge) for at_s in seen.not_served_s]
     open_now = seen.streams[-1][1] if seen.streams else 0
     steps = stairs([(0.0, 0), *seen.streams, (seen.reached_s, open_now)])

@@ -140,7 +140,7 @@ def offered_layers(
             inside.append((x, y))
         else:
             beyond.append((x, y))
-            told.append(((x, y), f"{wait_ms:.0f}" if wait_ms > up.high else ""))
+            told.append(((x, y), f"{wait_ms:,.0f}" if wait_ms > up.high else ""))
     beneath: list[Layer] = []
     for index, (_, most, line) in enumerate(strips(device)):
         beneath += strip_layers(across, strip_scale(_BOTTOM_PX + index * STRIP_PX, most), line)

@@ -213,7 +213,7 @@ def test_a_moving_picture_follows_answers_and_device() -> None:
     assert dots["x"] < late["x"] < never["x"], "in the order in which they were due"
     assert never["y"] < late["y"] < dots["y"], "one on the edge, one above it"
     (words,) = (trace for trace in data if trace["mode"] == "text")
-    assert words["text"] == ["5000"]
+    assert words["text"] == ["5,000"]
     assert "limit 300 ms" in moving.plot.card
 
 

@@ -101,7 +101,7 @@ def test_a_final_beyond_600_ms_is_a_triangle_on_the_edge_with_its_value() -> Non
     edge = re.search(rf'y1="{top:g}" x2="736" y2="{top:g}"', frame.render())
     assert edge, "it lies on the grid line of 600"
     svg = draw_report(state, NAME, DEVICE, 6.0).render()
-    assert {"250", "1240"} <= set(texts(svg))
+    assert {"250", "1,240"} <= set(texts(svg))
     assert svg.count(f'fill="{theme.BUDGET_COLOR}"') >= 2, "triangle and flag"
 
 

@@ -125,7 +125,7 @@ def test_what_is_late_lies_on_the_edge_and_what_never_came_above_it() -> None:
     edge = min(late["y"])
     assert never["y"][0] < edge < late["y"][0] < dots["y"][0]
     (words,) = [trace for trace in screen.plot.figure["data"] if trace["mode"] == "text"]
-    assert words["text"] == ["1240"], "its value; 400 ms can be read off the axis"
+    assert words["text"] == ["1,240"], "its value; 400 ms can be read off the axis"
 
 
 def test_marks_once_drawn_stay_while_it_runs() -> None:
