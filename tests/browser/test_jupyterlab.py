@@ -4,7 +4,9 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ import nbformat
 import psutil
 import pytest
 from notebook_page import GONE, LOOKED_FOR_MS, Lab, NotebookPage, errors_of, eventually
+from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -60,6 +63,12 @@ WATCH = f"""() => {{
 """The page itself notes the plot whenever it has other points, at each drawing too: a short run is
 over before somebody outside has looked twice. No timer has a part in it: on a busy machine a page
 that draws all the time runs none."""
+TIMES = f"""() => {{
+    window.drawnAt = [];
+    document.querySelector('{PLOT}').on(
+        'plotly_afterplot', () => window.drawnAt.push(performance.now()));
+}}"""
+"""The page notes when the plot is drawn."""
 PLOTS = f"""() => [...document.querySelectorAll('{PLOT}')].map(one => [
     typeof one.on, one.data?.length, one._fullData?.[0]?.x?.length, one.layout?.width,
     !!one.closest('.jp-OutputArea-output'), !!one.querySelector('svg.main-svg'), one.className,
@@ -126,6 +135,23 @@ def test_it_moves_though_plotly_came_late(lab: Lab, open_notebook: Open) -> None
     notebook.run_all()
     assert_live_moves(notebook)
     assert notebook.page.evaluate("window.cameLate") >= 1
+
+
+def test_who_wants_less_motion_sees_one_drawing_a_second(lab: Lab, open_notebook: Open) -> None:
+    write_notebook(
+        lab,
+        "calm.ipynb",
+        "from lab_kit import Bench, show\nbench = Bench.start()",
+        "run = show.live(bench)",
+    )
+    notebook = open_notebook("calm.ipynb")
+    notebook.page.emulate_media(reduced_motion="reduce")
+    notebook.run_all()
+    assert_live_moves(notebook)
+    notebook.page.evaluate(TIMES)
+    times = eventually("it is drawn", lambda: drawn_at(notebook.page, least=5), HANG_S)
+    between_ms = [later - earlier for earlier, later in pairwise(times)]
+    assert median(between_ms) >= 900
 
 
 def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
@@ -311,6 +337,12 @@ def watched(notebook: NotebookPage, said: str = "") -> list[dict[str, Any]]:
     assert seen[-1]["right"] >= 0
     assert seen[-1]["width"] > 600
     return seen
+
+
+def drawn_at(page: Page, least: int) -> list[float] | None:
+    """When the plot was drawn since `TIMES` began to look, once that was often enough."""
+    times: list[float] = page.evaluate("window.drawnAt")
+    return times if len(times) >= least else None
 
 
 def box_of(notebook: NotebookPage, picture: str) -> tuple[float, float, float, float]:

@@ -194,11 +194,11 @@ def error_told(error: BaseException) -> str:
 
 def _notes(state: LiveState, name: str, device: str, planned_s: float | None) -> list[str]:
     never = state.final_delays_s.count(NEVER)
-    start_s, end_s = shown_s(state.reached_s, planned_s)
+    start_s, _ = shown_s(state.reached_s, planned_s)
     return [
         name,
         device,
-        f"the last {end_s - start_s:.0f} s" if start_s else "",
+        f"shown from {start_s:.0f} s on" if start_s else "",
         "● final",
         "▲ late",
         "▬ speech heard",

@@ -123,7 +123,7 @@ class LiveView:
             self._tell(state, others)
             self._set_transcript(state)
         layers = live_layers(self._frame, state, self._planned_s)
-        self._plot.show(self._card, [*layers, *now_layers(state, self._planned_s)])
+        self._plot.show(self._card, [*now_layers(state, self._planned_s), *layers])
 
     def stopping(self) -> None:
         """Say that the last results are on their way."""

@@ -67,7 +67,7 @@ def test_the_still_picture_has_every_mark_where_the_plot_had_it() -> None:
     data = shown(view).figure["data"]
     frame = live_frame(state, NAME, DEVICE, 6.0)
     layers = live_layers(frame, state, 6.0)
-    assert data[: len(layers)] == [layer.trace() for layer in layers]
+    assert data[-len(layers) :] == [layer.trace() for layer in layers]
     drawn = draw_report(state, NAME, DEVICE, 6.0).render()
     circles = ElementTree.fromstring(drawn).iter(f"{SVG}circle")
     (dots,) = [trace for trace in data if trace.get("marker", {}).get("size") == 10]
@@ -75,6 +75,17 @@ def test_the_still_picture_has_every_mark_where_the_plot_had_it() -> None:
     assert len(places) == 1
     moved = zip(dots["x"], dots["y"], strict=True)
     assert places == [pytest.approx(place, abs=1e-3) for place in moved]
+
+
+def test_a_jumped_window_says_where_it_begins_and_shows_nothing_earlier() -> None:
+    state = fed(6.0)
+    state.advance(at(25.0))
+    view = view_of(state, None)
+    view.draw(state)
+    told = " ".join(texts(shown(view).card)).replace("\u00a0", " ")
+    assert "shown from 10 s on" in told
+    assert not any(t["x"] for t in shown(view).figure["data"] if t["mode"] == "markers")
+    assert "shown from" not in " ".join(texts(shown(view_of(fed(6.0), None)).card))
 
 
 def test_marks_once_drawn_stay_while_the_run_goes_on() -> None:
