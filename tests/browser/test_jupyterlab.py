@@ -355,16 +355,27 @@ def box_of(notebook: NotebookPage, picture: str) -> tuple[float, float, float, f
 
 
 def fits(notebook: NotebookPage, width_px: int) -> bool:
-    """Whether the plot's drawing is as wide as its place, and no wider than the output's."""
-    drawn, place, output = (
+    """Whether marks are as wide as their card, and it as its place; a card too wide scrolls.
+
+    A card is never narrower than one can read it, nor wider than a still picture.
+    """
+    marks, card, place, output = (
         notebook.page.locator(where).first.bounding_box()
-        for where in (f"{PLOT} svg.main-svg", PLOT, f".jp-OutputArea-output:has({PLOT})")
+        for where in (
+            f"{PLOT} svg.main-svg",
+            MOVING,
+            ".lab-moving",
+            f".jp-OutputArea-output:has({PLOT})",
+        )
     )
-    assert drawn
+    assert marks
+    assert card
     assert place
     assert output
     is_wide = output["width"] > width_px / 2
-    return is_wide and drawn["width"] == place["width"] <= output["width"] < width_px
+    wanted_px = min(max(600, place["width"] - 20), 860)
+    as_wide = [marks["width"], card["width"]] == pytest.approx([wanted_px] * 2, abs=1)
+    return is_wide and as_wide and place["width"] <= output["width"] < width_px
 
 
 def look_at_all(notebook: NotebookPage, when: str = "cell") -> None:
