@@ -20,14 +20,13 @@ from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.latency.transcript import final_html
 from lab_kit.show.live.crowd import Others
+from lab_kit.show.live.running import lately, so_far
 from lab_kit.show.live.state import FRESHNESS_STEP_S, LiveState, with_gaps
 from lab_kit.show.live.window import shown_s
 from lab_kit.show.load.strips import LEFT_PX, RIGHT_PX, STRIP_PX, strip_frame, strip_scale
 
 HIGHEST_MS = 600.0
 """Both ranges are fixed; a final that is later is drawn on the edge with its value."""
-LAST_S = 10.0
-"""The percentile of a running stream is of so many seconds."""
 FRESHNESS_LABEL = "age of the newest text while someone speaks, ms (no limit)"
 
 _TOP_PX, _HIGHEST_PX, _ZERO_PX = 26, 40, 180
@@ -49,13 +48,8 @@ def report_verdict(state: LiveState) -> Verdict:
 
 def running_verdict(state: LiveState, others: Others | None = None) -> Verdict:
     """How it stands, and the percentile of what came lately, with its window."""
-    finals = state.finals
-    inside = sum(point.delay_s <= BUDGET_S for point in finals)
-    minutes, seconds = divmod(int(state.reached_s), 60)
-    told = f"{minutes}:{seconds:02d} running; {inside} of {len(finals)} finals within "
-    told += f"{ms(BUDGET_S):.0f} ms"
-    latest = [p.delay_s for p in finals if p.at_s >= state.reached_s - LAST_S]
-    window = f"p95 of the last {LAST_S:.0f} s, n = {len(latest)}: {percentile_told(latest, 0.95)}"
+    told = so_far(state.finals, state.reached_s, "finals")
+    window = lately(state.finals, state.reached_s)
     if others is not None:
         theirs = others.final_delays_s
         window += f"; {others.streams} others speak, {others.refused} refused, p50 of all theirs, "

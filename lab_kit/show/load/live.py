@@ -10,18 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lab_kit.bench import Bench
 from lab_kit.core.events import StreamOptions
-from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.datasets import Clip
 from lab_kit.experiments import load
 from lab_kit.experiments.load import CallPlan, LiveLoad
 from lab_kit.show.draw import card
 from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawing, table_bundle
-from lab_kit.show.draw.figures import percentile_told
 from lab_kit.show.draw.moving_plot import TEXT_PERIOD_S, MovingPlot
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.draw.widget_output import WidgetOutput
 from lab_kit.show.live.attended import can_click
+from lab_kit.show.live.running import lately, so_far
 from lab_kit.show.load.load import (
     LoadAxes,
     draw_load,
@@ -34,8 +33,6 @@ from lab_kit.show.load.load import (
 from lab_kit.show.load.progress import LoadProgress, LoadSeen
 
 _DRAW_S = 0.25
-_LAST_S = 10.0
-"""The percentile beside the plot is of the turns of so many seconds."""
 
 
 async def live_load(
@@ -112,14 +109,7 @@ class LoadScreen:
 
 def running_verdict(seen: LoadSeen) -> Verdict:
     """How it stands, and the percentile of what came lately, with its window."""
-    came = len(seen.turns)
-    inside = sum(point.delay_s <= BUDGET_S for point in seen.turns)
-    latest = [p.delay_s for p in seen.turns if p.at_s >= seen.reached_s - _LAST_S]
+    told = so_far(seen.turns, seen.reached_s, "turns")
     open_now = seen.streams[-1][1] if seen.streams else 0
-    minutes, seconds = divmod(int(seen.reached_s), 60)
-    return Verdict(
-        f"{minutes}:{seconds:02d} running; {inside} of {came} turns within {ms(BUDGET_S):.0f} ms; "
-        f"{open_now} streams open.\n"
-        f"p95 of the last {_LAST_S:.0f} s, n = {len(latest)}: {percentile_told(latest, 0.95)}",
-        Sign.UNSAID,
-    )
+    window = lately(seen.turns, seen.reached_s)
+    return Verdict(f"{told}; {open_now} streams open.\n{window}", Sign.UNSAID)

@@ -147,7 +147,7 @@ def test_the_percentile_names_its_window() -> None:
     view, state = view_of(LiveState((FIRST, SECOND))), fed(6.0)
     view.draw(state)
     told = [one.replace("\u00a0", " ") for one in texts(shown(view).card)]
-    assert "p95 of the last 10 s, n = 2: 1,240 ms" in told
+    assert "p95 of the last 10 s, n = 2, indicative: 1,240 ms" in told
     assert "0:06 running; 1 of 2 finals within 300 ms." in told
 
 

@@ -99,7 +99,7 @@ def test_the_report_is_xml_with_the_named_line() -> None:
     picture = draw_report(played(), "a <clip>", "cpu & more").render()
     ElementTree.fromstring(picture)
     assert "limit 300 ms: speaker stops → final" in picture
-    assert "n = 2: 350 ms" in running_verdict(played()).told
+    assert "n = 2, indicative: 350 ms" in running_verdict(played()).told
 
 
 def test_a_pause_breaks_the_line() -> None:
