@@ -69,7 +69,7 @@ def test_one_s_own_voice_goes_over_a_wire_and_a_line_beside_others(
     page = notebook.page
     button = page.locator(".lab-microphone-button")
     button.click()
-    page.get_by_text("2 others speak").wait_for()
+    page.get_by_alt_text("2 others speak").wait_for()
     transcript = page.locator(".lab-live-transcript")
     eventually("a word comes out", lambda: "times" in words(transcript.inner_text()))
     notebook.screenshot("speaking")

@@ -24,7 +24,15 @@ from lab_kit.experiments.load.call_plans import (
 )
 from lab_kit.experiments.load.calling import Watcher, call_all
 from lab_kit.experiments.load.invariance import BatchInvariance, batch_invariance
-from lab_kit.experiments.load.live_load import CallEnding, LiveLoad, OfferedCall, Turn, TurnLimits
+from lab_kit.experiments.load.live_load import (
+    CallEnding,
+    LiveLoad,
+    OfferedCall,
+    Turn,
+    TurnLimits,
+    stream_steps,
+    turns_of,
+)
 from lab_kit.experiments.load.open_loop import (
     OfferedRequest,
     OpenLoopRun,
@@ -76,7 +84,9 @@ __all__ = [
     "neighbours",
     "never_read",
     "offer",
+    "stream_steps",
     "sweep",
+    "turns_of",
     "watch",
     "watch_device",
 ]

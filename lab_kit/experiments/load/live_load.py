@@ -176,12 +176,7 @@ class LiveLoad:
     def open_streams(self) -> list[tuple[float, int]]:
         """Seconds into the plan, and how many streams were open from then on."""
         spans = [span for call in self.calls if (span := call.open_ns) is not None]
-        changes = sorted([(a, 1) for a, _ in spans] + [(b, -1) for _, b in spans])
-        steps, count = [], 0
-        for at_ns, change in changes:
-            count += change
-            steps.append(((at_ns - self.began_ns) / 1e9, count))
-        return steps
+        return stream_steps(spans, self.began_ns)
 
     @property
     def word_error_rate(self) -> float | None:
@@ -207,3 +202,18 @@ class LiveLoad:
 def turns_of(call: StreamCall) -> Sequence[Turn]:
     """Every utterance of a call, heard or not."""
     return [Turn(call.due_ns(d.spoken.end_s), d) for d in utterance_delays(call)]
+
+
+def stream_steps(spans: Sequence[tuple[int, int | None]], began_ns: int) -> list[tuple[float, int]]:
+    """Seconds after ``began_ns``, and how many streams were open from then on.
+
+    Args:
+        spans: when each stream was open; the end of one that still is, is None.
+    """
+    ends = [end_ns for _, end_ns in spans if end_ns is not None]
+    changes = sorted([(start_ns, 1) for start_ns, _ in spans] + [(end_ns, -1) for end_ns in ends])
+    steps, count = [], 0
+    for at_ns, change in changes:
+        count += change
+        steps.append(((at_ns - began_ns) / 1e9, count))
+    return steps

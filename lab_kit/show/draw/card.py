@@ -21,7 +21,7 @@ def render(drawing: Svg, verdict: Verdict) -> str:
     indent = theme.MARGIN_PX + (_SIGN_ROOM_PX if verdict.sign is not Sign.NONE else 0)
     told = lines_of(verdict.told, svg.width_px - theme.MARGIN_PX - indent, theme.VERDICT_PX)
     guess = lines_of(verdict.guess, room - _SIGN_ROOM_PX, theme.VALUE_PX)
-    count = len(told) + len(guess)
+    count = max(len(told) + len(guess), svg.lines[0])
     above = 14 + (_VERDICT_PX + _LINE_PX * (count - 1) if count else _TITLE_PX)
     title = (theme.MARGIN_PX, _TITLE_PX - above)
     svg.text(title, svg.title, size_px=theme.TITLE_PX, bold=True)
@@ -64,4 +64,5 @@ def _notes(svg: Svg, room: float) -> float:
     for index, line in enumerate(lines):
         where = (theme.MARGIN_PX, svg.height_px + 18 + _NOTE_LINE_PX * index)
         svg.text(where, line, role=FAINT, size_px=theme.SMALL_PX)
-    return 14 + _NOTE_LINE_PX * len(lines) + 3 if lines else 12
+    count = max(len(lines), svg.lines[1])
+    return 14 + _NOTE_LINE_PX * count + 3 if count else 12

@@ -18,8 +18,8 @@ from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
-_MOST_WIDTH_PX = 860
-_LEAST_WIDTH_PX = 600
+MOST_WIDTH_PX = 860
+LEAST_WIDTH_PX = 600
 """Narrower, the smallest letters could not be read; then the picture scrolls."""
 _SOURCE = (
     '<figcaption style="font-size:11px;margin:3px 0 6px;opacity:.8">The 300 ms: '
@@ -74,9 +74,9 @@ def picture_bundle(drawing: Svg, verdict: Verdict) -> dict[str, str]:
     svg = card.render(drawing, verdict)
     coded = base64.b64encode(svg.encode()).decode()
     html = (
-        f'<figure style="margin:0;max-width:{_MOST_WIDTH_PX}px;overflow-x:auto">'
+        f'<figure style="margin:0;max-width:{MOST_WIDTH_PX}px;overflow-x:auto">'
         f'<img alt="{escape(card.words(drawing, verdict))}" '
-        f'style="width:100%;min-width:{_LEAST_WIDTH_PX}px" '
+        f'style="width:100%;min-width:{LEAST_WIDTH_PX}px" '
         f'src="data:image/svg+xml;base64,{coded}">{_SOURCE if drawing.has_limit else ""}</figure>'
     )
     plain = "(a picture; its figures follow as text)"

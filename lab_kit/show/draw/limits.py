@@ -38,33 +38,32 @@ def _fits_at(svg: Svg, left: float, words: str) -> bool:
     return right <= svg.width_px - theme.MARGIN_PX / 2
 
 
-def limit_level(
-    svg: Svg,
-    y: float,
-    left: float,
-    right: float,
-    top: float,
-    label: str,
-    *,
-    is_tinted: bool = True,
-) -> None:
+def limit_level(svg: Svg, y: float, left: float, right: float, top: float, label: str) -> None:
     """The limit across an upright axis; what lies above it, until ``top``, is beyond it.
 
     Called when the marks are there, so that its flag covers none of them.
-
-    Args:
-        is_tinted: False where marks of another interval lie above it too.
     """
-    svg.has_limit = True
-    if is_tinted:
-        svg.ground(left, top, right, y)
-    svg.rule((left, y), (right, y), BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
+    _level(svg, y, left, right, top)
     rows = [row for row in (y - 9.5, y - 24, y - 39) if row - theme.LABEL_PX > top]
     last = int(right - 6 - text_width_px(label, theme.LABEL_PX, bold=True))
     starts = range(int(left + 6), last, _STEP_PX)
     places = [Place((float(start), row)) for row in rows for start in starts]
     if put(svg, label, places, role=BUDGET, bold=True) is None:
         _above(svg, right, top, label)
+
+
+def limit_level_of_frame(
+    svg: Svg, y: float, left: float, right: float, top: float, label: str
+) -> None:
+    """The same where marks are yet to come: the flag stands above the plot, where none will be."""
+    _level(svg, y, left, right, top)
+    _above(svg, right, top, label)
+
+
+def _level(svg: Svg, y: float, left: float, right: float, top: float) -> None:
+    svg.has_limit = True
+    svg.ground(left, top, right, y)
+    svg.rule((left, y), (right, y), BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)
 
 
 def whole_budget_level(svg: Svg, up: Scale, left: float, right: float) -> None:
@@ -81,8 +80,7 @@ def whole_budget_level(svg: Svg, up: Scale, left: float, right: float) -> None:
 
 def _above(svg: Svg, right: float, top: float, label: str) -> None:
     """The words over the plot, with a piece of the line."""
-    y = top - 12
-    svg.text((right, y), label, role=BUDGET, anchor="end", bold=True)
-    end = right - text_width_px(label, theme.LABEL_PX, bold=True) - 8
-    ends = (end - 28, y - 4), (end, y - 4)
+    x, y = right - text_width_px(label, theme.LABEL_PX, bold=True), top - 12
+    svg.text((x, y), label, role=BUDGET, bold=True)
+    ends = (x - 36, y - 4), (x - 8, y - 4)
     svg.rule(*ends, BUDGET, theme.BUDGET_WIDTH_PX, theme.BUDGET_DASH_PX)

@@ -1,4 +1,4 @@
-// Draws the figure of a MovingPlot, and again each time the kernel sends another.
+// Draws the card of a MovingPlot and its marks over it, and again each time the kernel sends others.
 
 export default { render };
 
@@ -24,6 +24,9 @@ function plotly(code) {
 }
 
 const longestWaitMs = 1000;
+const calmPeriodMs = 1000;
+// JupyterLab leaves so much to the right of an HTML output, and so of the still picture.
+const pagePadding = "20px";
 
 // JupyterLab says on the body which theme it shows; another page says it by its color scheme.
 function isDark() {
@@ -38,37 +41,69 @@ function inTheme(figure, onDark) {
   return JSON.parse(colors(JSON.stringify(figure)));
 }
 
+// A card as wide as its place, within the widths of still pictures, and room for marks over it.
+function frame(el, [least, most]) {
+  el.classList.add("lab-moving");
+  Object.assign(el.style, { paddingRight: pagePadding, overflowX: "auto" });
+  const box = document.createElement("div");
+  const widths = { minWidth: `${least}px`, maxWidth: `${most}px` };
+  Object.assign(box.style, { position: "relative", ...widths });
+  const card = document.createElement("img");
+  Object.assign(card.style, { width: "100%", display: "block" });
+  const marks = document.createElement("div");
+  Object.assign(marks.style, { position: "absolute", left: 0, top: 0, transformOrigin: "0 0" });
+  box.append(card, marks);
+  el.append(box);
+  return { box, card, marks };
+}
+
 async function render({ model, el }) {
+  const { box, card, marks } = frame(el, model.get("_widths_px"));
+  const showCard = () => {
+    const svg = model.get("card");
+    const told = new DOMParser().parseFromString(svg, "image/svg+xml").querySelector("desc");
+    card.alt = told?.textContent ?? "";
+    card.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+  };
+  showCard();
+  model.on("change:card", showCard);
   const Plotly = await plotly(model.get("_plotly_code"));
-  let frame = 0;
+  let frameAsked = 0;
   let askedMs = 0;
+  let drawnMs = -Infinity;
   const draw = () => {
-    cancelAnimationFrame(frame);
-    frame = 0;
-    if (!el.clientWidth) return; // not on the page yet, or in a tab that is not shown
+    cancelAnimationFrame(frameAsked);
+    frameAsked = 0;
+    if (!box.clientWidth) return; // not on the page yet, or in a tab that is not shown
     const { data, layout } = inTheme(model.get("figure"), model.get("_on_dark"));
-    Plotly.react(el, data, layout);
+    marks.style.setProperty("--lab-paper", layout.meta.paper);
+    marks.style.width = `${layout.width}px`;
+    marks.style.transform = `scale(${box.clientWidth / layout.width})`;
+    Plotly.react(marks, data, layout, { staticPlot: true });
+    drawnMs = performance.now();
   };
   // Figures that came while the page was busy are left out: only the newest is drawn. A page may be
   // so busy with what comes that it never gets to a frame; it draws once a second all the same.
   const ask = () => {
-    if (!frame) {
-      frame = requestAnimationFrame(draw);
+    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (isCalm && performance.now() - drawnMs < calmPeriodMs) return; // the next comes soon
+    if (!frameAsked) {
+      frameAsked = requestAnimationFrame(draw);
       askedMs = performance.now();
     } else if (!document.hidden && performance.now() - askedMs > longestWaitMs) {
       draw();
     }
   };
   const fit = () => {
+    drawnMs = -Infinity; // another width is no motion
     ask();
-    if (el.data && el.clientWidth) Plotly.Plots.resize(el);
   };
   const widths = new ResizeObserver(fit);
   model.on("change:figure", ask);
-  widths.observe(el);
+  widths.observe(box);
   return () => {
-    cancelAnimationFrame(frame);
+    cancelAnimationFrame(frameAsked);
     widths.disconnect();
-    Plotly.purge(el);
+    Plotly.purge(marks);
   };
 }

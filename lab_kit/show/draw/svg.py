@@ -43,6 +43,7 @@ class Svg:
         notes: what the run was like, beneath the plot.
         room: what is already taken.
         has_limit: whether the 300 ms line is in it.
+        lines: of verdict and of notes, for which the card has room in any case.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Svg:
         drawn: str,
         notes: Sequence[str] = (),
         width_px: float = theme.WIDTH_PX,
+        lines: tuple[int, int] = (0, 0),
     ) -> None:
         self.width_px = width_px
+        self.lines = lines
         self.height_px = height_px
         self.title, self.drawn, self.notes = title, drawn, tuple(notes)
         self.room = Room()

@@ -52,9 +52,10 @@ class Crowd:
     @property
     def others(self) -> Others:
         """What they see; of the last run once it is over."""
-        _, finals, streams, refused = self._seen.now()
-        counts = [count for _, count in streams]
-        return Others(counts[-1], max(counts), [point.delay_s for point in finals], refused)
+        seen = self._seen.now()
+        counts = [0, *(count for _, count in seen.streams)]
+        delays_s = [point.delay_s for point in seen.turns]
+        return Others(counts[-1], max(counts), delays_s, seen.refused)
 
     @contextmanager
     def calling(self, bench: Bench) -> Iterator[None]:

@@ -1,4 +1,8 @@
-"""What is left of a live run: a picture of its points and a table of its percentiles."""
+"""What a live run shows: a frame with marks, which move or stay, and a table of percentiles.
+
+The moving plot puts frame and marks together again and again, the still picture once. Ages and
+delays are different intervals: only the delays are compared with the limit.
+"""
 
 from html import escape
 
@@ -7,22 +11,29 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import wrapped
 from lab_kit.show.draw.figures import NEVER, percentile_ms, percentile_told, standing
-from lab_kit.show.draw.limits import limit_level
+from lab_kit.show.draw.inks import FAINT, INK
+from lab_kit.show.draw.layers import Dots, Layer, Lines, Triangles, Words, beside
+from lab_kit.show.draw.limits import limit_level_of_frame
+from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.latency.transcript import final_html
 from lab_kit.show.live.crowd import Others
-from lab_kit.show.live.state import LiveState, Point, with_gaps
+from lab_kit.show.live.running import lately, so_far
+from lab_kit.show.live.state import FRESHNESS_STEP_S, LiveState, with_gaps
+from lab_kit.show.live.window import shown_s
+from lab_kit.show.load.strips import LEFT_PX, RIGHT_PX, STRIP_PX, strip_frame, strip_scale
 
-SHOWN_S = 60.0
-"""The picture holds the end of the run; the table all of it."""
+HIGHEST_MS = 600.0
+"""Both ranges are fixed; a final that is later is drawn on the edge with its value."""
+FRESHNESS_LABEL = "age of the newest text while someone speaks, ms (no limit)"
 
-FRESHNESS_LABEL = "freshness: age of the newest result while someone speaks"
-
-_LEFT_PX, _RIGHT_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX
-_TOP_PX, _BOTTOM_PX = 26, 230
+_TOP_PX, _HIGHEST_PX, _ZERO_PX = 26, 40, 180
+_SPEECH_PX = 197
+_STRIP_PX = 198
+_BOTTOM_PX = _STRIP_PX + STRIP_PX
 
 
 def report_verdict(state: LiveState) -> Verdict:
@@ -36,31 +47,96 @@ def report_verdict(state: LiveState) -> Verdict:
     return Verdict(f"{told}; p50 {percentile_told(finals, 0.5)}.", sign)
 
 
-def draw_report(state: LiveState, name: str, device: str) -> Svg:
-    """The points of the last `SHOWN_S` seconds, with the 300 ms line."""
-    end_s = max([1.0, *(point.at_s for point in [*state.freshness, *state.finals])])
-    start_s = max(0.0, end_s - SHOWN_S)
-    fresh = [point for point in state.freshness if point.at_s >= start_s]
-    finals = [p for p in state.finals if p.at_s >= start_s and p.delay_s < NEVER]
-    highest = max([2 * ms(BUDGET_S), *(ms(p.delay_s) for p in [*fresh, *finals])]) * 1.05
-    across = Scale(start_s, end_s * 1.02, _LEFT_PX, _RIGHT_PX)
-    up = Scale(0, highest, _BOTTOM_PX, _TOP_PX)
+def running_verdict(state: LiveState, others: Others | None = None) -> Verdict:
+    """How it stands, and the percentile of what came lately, with its window."""
+    told = so_far(state.finals, state.reached_s, "finals")
+    window = lately(state.finals, state.reached_s)
+    if others is not None:
+        theirs = others.final_delays_s
+        window += f"; {others.streams} others speak, {others.refused} refused, p50 of all theirs, "
+        window += f"n = {len(theirs)}: {percentile_told(theirs, 0.5)}"
+    return Verdict(f"{told}.\n{window}", Sign.UNSAID)
+
+
+def draw_report(state: LiveState, name: str, device: str, planned_s: float | None = None) -> Svg:
+    """The picture of a run that is over, over the seconds that its plot showed last."""
+    svg = live_frame(state, name, device, planned_s)
+    for layer in live_layers(svg, state, planned_s):
+        layer.draw(svg)
+    return svg
+
+
+def live_frame(state: LiveState, name: str, device: str, planned_s: float | None) -> Svg:
+    """All of the picture but its marks."""
     svg = Svg(
         _BOTTOM_PX + 40,
         "How far did the text lag behind the voice?",
-        f"{name}: a dot for each age of the newest result, a diamond for each final.",
-        _notes(state, name, device, start_s),
+        f"{name}: a stem for each final by its delay, beneath it when speech was heard and the "
+        "age of the newest text.",
+        _notes(state, name, device, planned_s),
+        lines=(2, 2),
     )
+    across, up, ages = _scales(state, planned_s)
     axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "seconds since the stream began")
-    axis_left(svg, up, _LEFT_PX, _RIGHT_PX, "ms")
-    for run in with_gaps(fresh):
-        where = [_place(point, across, up) for point in run]
-        svg.polyline(where, theme.FRESHNESS_COLOR, 1.5)
-    svg.points((_place(point, across, up) for point in fresh), theme.FRESHNESS_COLOR, 2.2)
-    svg.diamonds([_place(point, across, up) for point in finals])
+    axis_left(svg, up, LEFT_PX, RIGHT_PX, "final delay, ms", name_y=14)
     line = theme.limit_label(state.zero.removeprefix("the "), "final")
-    limit_level(svg, up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX, line, is_tinted=False)
+    limit_level_of_frame(svg, up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX, line)
+    where = (LEFT_PX - 7, _SPEECH_PX + 4)
+    svg.text(where, "speech", role=FAINT, size_px=theme.SMALL_PX, anchor="end")
+    strip_frame(svg, ages, FRESHNESS_LABEL)
     return svg
+
+
+def live_layers(frame: Svg, state: LiveState, planned_s: float | None) -> list[Layer]:
+    """A stem for each final, when speech was heard, and the ages of the newest text.
+
+    Args:
+        frame: `live_frame`; values are written where it has room.
+    """
+    across, up, ages = _scales(state, planned_s)
+    runs = with_gaps([point for point in state.freshness if point.at_s >= across.low])
+    aged = [
+        [(across.px(p.at_s), ages.px(min(ms(p.delay_s), ages.high))) for p in run] for run in runs
+    ]
+    starts_s = [max(across.low, run[0].at_s - FRESHNESS_STEP_S) for run in runs]
+    speech = [
+        [(across.px(start_s), _SPEECH_PX), (across.px(run[-1].at_s), _SPEECH_PX)]
+        for start_s, run in zip(starts_s, runs, strict=True)
+    ]
+    shown = [p for p in state.finals if p.at_s >= across.low and p.delay_s < NEVER]
+    marks = [(across.px(p.at_s), up.px(min(max(0.0, ms(p.delay_s)), up.high))) for p in shown]
+    pairs = list(zip(shown, marks, strict=True))
+    inside = [mark for point, mark in pairs if point.delay_s <= BUDGET_S]
+    beyond = [mark for point, mark in pairs if point.delay_s > BUDGET_S]
+    told = [(mark, f"{ms(point.delay_s):,.0f}") for point, mark in pairs]
+    return [
+        Lines(aged, theme.FRESHNESS_COLOR),
+        Lines(speech, theme.NEUTRAL, 7),
+        Lines([_stem(mark, up) for mark in inside], theme.INK, 1.2),
+        Lines([_stem(mark, up) for mark in beyond], theme.BUDGET_COLOR, 1.2),
+        Dots(inside, theme.INK, 5),
+        Triangles(beyond),
+        Words(beside(frame, told), INK),
+    ]
+
+
+def now_layers(state: LiveState, planned_s: float | None) -> list[Layer]:
+    """The upright of the present moment, which shows in silences that the run goes on."""
+    across = _scales(state, planned_s)[0]
+    x = across.px(min(state.reached_s, across.high))
+    word = [((x + 5, _TOP_PX + 10), "now")] if x + 36 < theme.WIDTH_PX else []
+    return [Lines([[(x, _TOP_PX), (x, _BOTTOM_PX)]], theme.INK), Words(word, INK)]
+
+
+def _scales(state: LiveState, planned_s: float | None) -> tuple[Scale, Scale, Scale]:
+    """Time, delays, ages."""
+    across = Scale(*shown_s(state.reached_s, planned_s), LEFT_PX, RIGHT_PX)
+    up = Scale(0, HIGHEST_MS, _ZERO_PX, _HIGHEST_PX)
+    return across, up, strip_scale(_STRIP_PX, HIGHEST_MS)
+
+
+def _stem(mark: Point, up: Scale) -> list[Point]:
+    return [(mark[0], up.low_px), mark]
 
 
 def tabulate(state: LiveState, name: str, device: str, others: Others | None = None) -> Table:
@@ -112,46 +188,15 @@ def error_told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def final_label(state: LiveState) -> str:
-    """The interval of the final delays, which depends on what is known."""
-    return f"final delay: {state.zero} → final"
-
-
-def summary_html(state: LiveState, device: str, others: Others | None = None) -> str:
-    """The percentiles so far in one line, with those of others who call beside it."""
-    count = len(state.finals)
-    note = ", indicative" if count and standing(count) else ""
-    told = [
-        f"<b>final delay</b> {_so_far(state.final_delays_s)}",
-        f"<b>freshness</b> {_so_far(state.freshness_s)}",
-        f"{count} final{'' if count == 1 else 's'}{note}",
-        escape(device),
-    ]
-    beside = ""
-    if others is not None:
-        theirs = f"{others.streams} others speak, final delay {_so_far(others.final_delays_s)}"
-        beside = f"<br>{theirs}, {others.refused} refused"
-    style = f"{theme.FINAL_STYLE};font-variant-numeric:tabular-nums"
-    return f'<span style="{style}">{" &nbsp;·&nbsp; ".join(told)}{beside}</span>'
-
-
-def _so_far(delays_s: list[float]) -> str:
-    if not delays_s:
-        return "none yet"
-    return f"p50 {percentile_told(delays_s, 0.5)}, p95 {percentile_told(delays_s, 0.95)}"
-
-
-def _notes(state: LiveState, name: str, device: str, start_s: float) -> list[str]:
+def _notes(state: LiveState, name: str, device: str, planned_s: float | None) -> list[str]:
     never = state.final_delays_s.count(NEVER)
+    start_s, _ = shown_s(state.reached_s, planned_s)
     return [
         name,
         device,
-        "" if start_s == 0 else f"the last {SHOWN_S:.0f} s",
-        f"● {FRESHNESS_LABEL}",
-        f"◆ {final_label(state)}",
+        f"shown from {start_s:.0f} s on" if start_s else "",
+        "● final",
+        "▲ late",
+        "▬ speech heard",
         f"{never} finals never came" if never else "",
     ]
-
-
-def _place(point: Point, across: Scale, up: Scale) -> tuple[float, float]:
-    return across.px(point.at_s), up.px(max(0.0, ms(point.delay_s)))

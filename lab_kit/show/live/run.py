@@ -25,7 +25,6 @@ from lab_kit.show.live.report import draw_report, report_verdict, tabulate
 from lab_kit.show.live.screen import NoScreen, Screen
 from lab_kit.show.live.source import LiveSource
 from lab_kit.show.live.state import LiveState
-from lab_kit.show.live.view import WINDOW_S
 from lab_kit.show.live.way import Way
 
 _STOP_TIMEOUT_S = 5.0
@@ -91,9 +90,9 @@ class LiveRun:
         return None if self._crowd is None else self._crowd.others
 
     @property
-    def window_s(self) -> float:
-        """How much of it a plot shows at a time."""
-        return min(self._limit_s or WINDOW_S, WINDOW_S)
+    def planned_s(self) -> float | None:
+        """How much is to be streamed; None where only a click ends it."""
+        return self._limit_s
 
     @property
     def is_running(self) -> bool:
@@ -184,7 +183,8 @@ class LiveRun:
     def report(self) -> tuple[Svg, Table, Verdict]:
         """The still picture, its figures, and what came out."""
         told = self._state, self.name, self.device
-        return draw_report(*told), tabulate(*told, self.others), report_verdict(self._state)
+        drawing = draw_report(*told, self.planned_s)
+        return drawing, tabulate(*told, self.others), report_verdict(self._state)
 
     def _ipython_display_(self) -> None:
         """Nothing more to show when a cell ends with it: it has drawn itself."""
@@ -248,7 +248,7 @@ class LiveRun:
             # asked before the news is read, so that the last of it is read too
             is_last = not streaming.is_alive()
             self._catch_up()
-            self._screen.draw(self._state, self._state.now_s(time.perf_counter_ns()))
+            self._screen.draw(self._state)
             streaming.join(draw_period_s())
 
     def _catch_up(self) -> None:

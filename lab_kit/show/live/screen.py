@@ -12,8 +12,8 @@ class Screen(Protocol):
         """Show an empty run; one that holds its cell cannot be stopped by a click."""
         ...
 
-    def draw(self, state: LiveState, now_s: float) -> None:
-        """Show everything as of ``now_s`` seconds after it began."""
+    def draw(self, state: LiveState) -> None:
+        """Show everything until now."""
         ...
 
     def stopping(self) -> None:
@@ -30,7 +30,7 @@ class NoScreen:
 
     def begin(self, state: LiveState, *, holds_cell: bool) -> None: ...
 
-    def draw(self, state: LiveState, now_s: float) -> None: ...
+    def draw(self, state: LiveState) -> None: ...
 
     def stopping(self) -> None: ...
 

@@ -49,6 +49,7 @@ class LiveState:
         freshness: age of the newest result's audio at each moment while someone spoke.
         heard: the finals' texts.
         interim: what is being heard, None between utterances.
+        reached_s: how far the run is, or where it ended, in seconds after it began.
     """
 
     def __init__(self, spoken: tuple[Spoken, ...] = ()) -> None:
@@ -56,6 +57,7 @@ class LiveState:
         self.freshness: list[Point] = []
         self.heard: list[str] = []
         self.interim: Interim | None = None
+        self.reached_s = 0.0
         self._began_ns: int | None = None
         self._started_ns = 0
         self._received: list[Received] = []
@@ -84,16 +86,13 @@ class LiveState:
         """The delays alone, infinite for an utterance that got no final."""
         return [point.delay_s for point in self.finals]
 
-    def now_s(self, now_ns: int) -> float:
-        """Seconds since the first stream began; 0 before."""
-        return 0.0 if self._began_ns is None else (now_ns - self._began_ns) / 1e9
-
     def feed(self, started_ns: int, received: Received) -> None:
         """Take an event of the stream whose first sample was due at ``started_ns``."""
         if self._began_ns is None or started_ns != self._started_ns:
             self._begin(started_ns)
         event = received.event
         at_s = self._audio_s(received.received_ns)
+        self.reached_s = max(self.reached_s, self._since_s(received.received_ns))
         if self.spoken:
             self._received.append(received)
         if isinstance(event, SpeechStarted) and not self.spoken:
@@ -110,6 +109,7 @@ class LiveState:
         """Sample freshness at every moment of speech that has passed and was not sampled yet."""
         if self._began_ns is None:
             return
+        self.reached_s = max(self.reached_s, self._since_s(now_ns))
         until_s = self._audio_s(now_ns) - _SETTLE_S
         for speech in self._speech:
             while speech.next_s <= min(speech.end_s, until_s):
@@ -146,7 +146,7 @@ class LiveState:
         for speech in self._speech:
             speech.end_s = min(speech.end_s, at_s)
         if final.text:
-            self._current.append(Point(self.now_s(received.received_ns), at_s - final.end_s))
+            self._current.append(Point(self._since_s(received.received_ns), at_s - final.end_s))
 
     def _sample(self, speech: _Speech) -> None:
         moment_s = speech.next_s
@@ -182,7 +182,10 @@ class LiveState:
         return (at_ns - self._started_ns) / 1e9
 
     def _run_s(self, audio_s: float) -> float:
-        return self.now_s(self._started_ns) + audio_s
+        return self._since_s(self._started_ns) + audio_s
+
+    def _since_s(self, at_ns: int) -> float:
+        return 0.0 if self._began_ns is None else (at_ns - self._began_ns) / 1e9
 
 
 def _speech(start_s: float, end_s: float) -> _Speech:

@@ -20,7 +20,7 @@ class WidgetScreen:
 
     def __init__(self, run: LiveRun, sources: Sources | None) -> None:
         self._run, self._sources = run, sources
-        self._view = LiveView(run.name, run.device, run.window_s, run.toggle)
+        self._view = LiveView(run.name, run.device, run.planned_s, run.toggle)
         if sources is not None:
             self._view.offer(sources.names, sources.chosen, str(run.way), self._choose)
             self._put_microphone(sources.get(sources.chosen))
@@ -46,14 +46,14 @@ class WidgetScreen:
 
     def begin(self, state: LiveState, *, holds_cell: bool) -> None:
         """Empty widgets; what an earlier run left is taken away."""
-        self._view.begin(state, holds_cell=holds_cell)
+        self._view.begin(state, self._run.name, holds_cell=holds_cell)
         self._output.tell(f"{self._run.name}: the run was not over yet when this was saved.")
         self._picture.fill({"text/plain": ""})
         self._table.fill({"text/plain": ""})
 
-    def draw(self, state: LiveState, now_s: float) -> None:
+    def draw(self, state: LiveState) -> None:
         """Update the widgets."""
-        self._view.draw(state, now_s, self._run.others)
+        self._view.draw(state, self._run.others)
 
     def stopping(self) -> None:
         """Say so beside the button."""
@@ -61,9 +61,9 @@ class WidgetScreen:
 
     def end(self, state: LiveState, error: BaseException | None) -> None:
         """The still picture takes the place of the moving one."""
-        self._view.end(state, error)
-        told = state, self._run.name, error
-        self._output.tell(words_told(*told), words_html(*told))
         drawing, table, verdict = self._run.report()
         self._picture.fill(picture_bundle(drawing, verdict))
         self._table.fill(table_bundle(table, verdict))
+        self._view.end(state, error)
+        told = state, self._run.name, error
+        self._output.tell(words_told(*told), words_html(*told))

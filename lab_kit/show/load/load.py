@@ -1,35 +1,88 @@
-"""A live load when it is over: every turn's final delay over time, and how many streams were open.
+"""A live load: every turn's final delay over time, and how many streams were open.
 
-Behind the turns, where the server was asked, the level of its service. What was refused or closed,
-and turns that never got their final, stand on the upper edge.
+Frame and marks are made apart, from what has been seen: the moving plot puts them together again
+and again, the still picture once. Behind the turns, where the server was asked, the level of its
+service. What was refused or closed, and turns that never got their final, stand on the upper edge.
 """
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 from lab_kit.client import DegradationStatus
 from lab_kit.core.units import BUDGET_S, ms
-from lab_kit.experiments.load import CallEnding, LiveLoad
+from lab_kit.experiments.load import CallEnding, CallPlan, LiveLoad
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import show_drawing, show_picture
-from lab_kit.show.draw.figures import percentile_ms, standing, void_told
-from lab_kit.show.draw.inks import BUDGET, FAINT
+from lab_kit.show.draw.figures import NEVER, percentile_ms, standing, void_told
+from lab_kit.show.draw.inks import BUDGET, FAINT, INK
 from lab_kit.show.draw.labels import Place, put
-from lab_kit.show.draw.limits import limit_level
-from lab_kit.show.draw.room import text_width_px
+from lab_kit.show.draw.layers import ABOVE, Crosses, Dots, Layer, Triangles, Words, beside
+from lab_kit.show.draw.limits import limit_level_of_frame
+from lab_kit.show.draw.room import Point, text_width_px
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
-from lab_kit.show.load.strips import LEFT_PX, RIGHT_PX, STRIP_PX, strip
+from lab_kit.show.live.window import end_s
+from lab_kit.show.load.progress import LoadSeen, seen_of
+from lab_kit.show.load.strips import (
+    LEFT_PX,
+    RIGHT_PX,
+    STRIP_PX,
+    strip_frame,
+    strip_layers,
+    strip_scale,
+)
 
-HIGHEST_MS = 1_500.0
-"""What is later is drawn on the edge; the table says how late."""
+HIGHEST_MS = 600.0
+"""The range is fixed; what is later is drawn on its edge, with its value where there is room."""
 LIMIT = theme.limit_label("speaker stops", "last final")
-_TOP_PX, _EDGE_PX, _BOTTOM_PX = 26, 18, 240
+_TOP_PX, _EDGE_PX, _BOTTOM_PX = 26, 32, 250
 _LEVELS = ("0 full service", "1 fewer interims", "2 refuses low", "3 refuses all", "4 closes low")
 _LEVEL_OPACITY = (0.0, 0.11, 0.18, 0.25, 0.31)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadAxes:
+    """The scales of a picture: those of the plan, and more only where a run went beyond it.
+
+    Attributes:
+        end_s: where the axis of time ends.
+        most: streams, at the upper end of theirs.
+    """
+
+    end_s: float
+    most: int
+
+    @classmethod
+    def of(cls, plan: CallPlan, seen: LoadSeen) -> "LoadAxes":
+        """Those of a run, going on or over."""
+        counts = [count for _, count in seen.streams]
+        return cls(end_s(seen.reached_s, plan.seconds), max([most_streams(plan), *counts]))
+
+    @property
+    def across(self) -> Scale:
+        """Time."""
+        return Scale(0, self.end_s, LEFT_PX, RIGHT_PX)
+
+    @property
+    def up(self) -> Scale:
+        """Delays."""
+        return Scale(0, HIGHEST_MS, _BOTTOM_PX, _TOP_PX + _EDGE_PX)
+
+    @property
+    def streams(self) -> Scale:
+        """Open streams."""
+        return strip_scale(_BOTTOM_PX, self.most)
+
+
+def most_streams(plan: CallPlan) -> int:
+    """Streams that would be open at one moment if all calls were served and took no longer."""
+    begins = [(call.at_s, 1) for call in plan.calls()]
+    ends = [(call.at_s + call.seconds, -1) for call in plan.calls()]
+    return max([1, *accumulate(change for _, change in sorted(begins + ends))])
 
 
 def load(
@@ -58,19 +111,18 @@ def loads(
         ValueError: not one label each.
     """
     table = tabulate_load(runs, labels)
-    highest_ms, last_s = max(map(_highest_ms, runs)), max(map(_last_s, runs))
+    each = [LoadAxes.of(run.plan, seen_of(run)) for run in runs]
+    axes = LoadAxes(max(one.end_s for one in each), max(one.most for one in each))
     for run, label in zip(runs[:-1], labels, strict=False):
-        drawing = draw_load(run, label, highest_ms=highest_ms, last_s=last_s)
-        show_picture(drawing, load_verdict(run, label))
-    last = draw_load(runs[-1], labels[-1], level, highest_ms, last_s)
+        show_picture(draw_load(run, label, axes=axes), load_verdict(run, label))
+    last = draw_load(runs[-1], labels[-1], level, axes)
     show_drawing(last, table, load_verdict(runs[-1], labels[-1]))
 
 
 def load_verdict(run: LiveLoad, title: str) -> Verdict:
     """How many turns were within 300 ms, and what became of the others, in a sentence."""
     if run.generator_was_bottleneck:
-        told = void_told(run.lateness_s, run.generator_cores)
-        return Verdict(f"{told} ({title})", Sign.UNSAID)
+        return Verdict(void_told(run.lateness_s, run.generator_cores), Sign.UNSAID)
     delays_s = run.final_delays_s
     if not delays_s:
         return Verdict(f"{title}: no turn ended in the time that counts.", Sign.UNSAID)
@@ -90,32 +142,94 @@ def draw_load(
     run: LiveLoad,
     title: str,
     level: DegradationStatus | None = None,
-    highest_ms: float | None = None,
-    last_s: float | None = None,
+    axes: LoadAxes | None = None,
 ) -> Svg:
-    """The picture.
+    """The picture of a load that is over.
 
     Args:
-        highest_ms, last_s: ends of the axes; by default those of this run alone.
+        axes: of several pictures; by default those of this run alone.
     """
+    seen = seen_of(run)
+    scales = axes or LoadAxes.of(run.plan, seen)
+    device = run.calls[0].call.device if run.calls else ""
+    used = f"generator used {run.generator_cores:.1f} cores"
+    svg = load_frame(scales, title, load_notes(seen, title, device, used))
+    for layer in load_layers(svg, scales, seen, is_void=run.generator_was_bottleneck):
+        layer.draw(svg)
+    if level is not None:
+        _bands(svg, scales.across, _levels(run, level))
+    return svg
+
+
+def load_frame(axes: LoadAxes, title: str, notes: Sequence[str]) -> Svg:
+    """All of the picture but its marks."""
     bottom = _BOTTOM_PX + STRIP_PX
     svg = Svg(
         bottom + 40,
         "When did callers wait, and did the limit hold?",
         f"{title}: a dot for each turn by its final delay, and the open streams beneath.",
-        _notes(run, title),
+        notes,
+        lines=(2, 2),
     )
-    across = Scale(0, last_s or _last_s(run), LEFT_PX, RIGHT_PX)
-    up = Scale(0, highest_ms or _highest_ms(run), _BOTTOM_PX, _TOP_PX + _EDGE_PX)
-    axis_below(svg, across, _TOP_PX, bottom, "seconds since the plan began")
-    axis_left(svg, up, LEFT_PX, RIGHT_PX, "final delay, ms", name_y=14)
-    _turns(svg, run, across, up)
-    limit_level(svg, up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX + _EDGE_PX, LIMIT)
-    if level is not None:
-        _bands(svg, across, _levels(run, level))
-    most = max(1, run.peak_streams)
-    strip(svg, across, _BOTTOM_PX, "streams open", most, stairs(run.open_streams))
+    axis_below(svg, axes.across, _TOP_PX, bottom, "seconds since the plan began")
+    axis_left(svg, axes.up, LEFT_PX, RIGHT_PX, "final delay, ms", name_y=14)
+    limit_level_of_frame(svg, axes.up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX, LIMIT)
+    strip_frame(svg, axes.streams, "streams open")
     return svg
+
+
+def load_notes(seen: LoadSeen, title: str, device: str, generator: str = "") -> list[str]:
+    """What the run was like, and what its marks mean."""
+    never = sum(point.delay_s == NEVER for point in seen.turns)
+    lost = len(seen.not_served_s)
+    return [
+        title,
+        f"{len(seen.turns)} turns",
+        device,
+        generator,
+        "● turn",
+        "▲ late",
+        f"△ {never} without a final" if never else "",
+        f"✕ {lost} refused or broken" if lost else "",
+    ]
+
+
+def load_layers(
+    frame: Svg, axes: LoadAxes, seen: LoadSeen, *, is_void: bool = False
+) -> list[Layer]:
+    """A mark a turn; on the upper edge what never came, and the calls that were not served.
+
+    Args:
+        frame: `load_frame`; values are written where it has room.
+    """
+    across, up = axes.across, axes.up
+    color, late = (theme.NEUTRAL, FAINT) if is_void else (theme.COMPUTE, BUDGET)
+    edge = _TOP_PX + 7
+    inside: list[Point] = []
+    beyond: list[Point] = []
+    never: list[Point] = []
+    told = []
+    for turn in seen.turns:
+        x, delay_ms = across.px(min(turn.at_s, across.high)), ms(turn.delay_s)
+        y = up.px(min(max(0.0, delay_ms), up.high))
+        if turn.delay_s == NEVER:
+            never.append((x, edge))
+        elif delay_ms <= ms(BUDGET_S):
+            inside.append((x, y))
+        else:
+            beyond.append((x, y))
+            told.append(((x, y), f"{delay_ms:,.0f}" if delay_ms > up.high else ""))
+    lost = [(across.px(min(at_s, across.high)), edge) for at_s in seen.not_served_s]
+    open_now = seen.streams[-1][1] if seen.streams else 0
+    steps = stairs([(0.0, 0), *seen.streams, (seen.reached_s, open_now)])
+    return [
+        *strip_layers(across, axes.streams, steps),
+        Dots(inside, color, 3, 0.75),
+        Triangles(beyond, late),
+        Triangles(never, late, is_hollow=True),
+        Crosses(lost),
+        Words(beside(frame, told, ABOVE), FAINT if is_void else INK),
+    ]
 
 
 def tabulate_load(runs: Sequence[LiveLoad], labels: Sequence[str] | None = None) -> Table:
@@ -126,47 +240,11 @@ def tabulate_load(runs: Sequence[LiveLoad], labels: Sequence[str] | None = None)
     return Table("figure", ["", *heads], rows)
 
 
-def _notes(run: LiveLoad, title: str) -> list[str]:
-    never, refused = run.without_final, run.ended(CallEnding.REFUSED) + run.ended(CallEnding.BROKEN)
-    return [
-        title,
-        f"{len(run.turns)} turns",
-        run.calls[0].call.device if run.calls else "",
-        f"generator used {run.generator_cores:.1f} cores",
-        "● turn",
-        "▲ late",
-        f"△ {never} without a final" if never else "",
-        f"✕ {refused} refused or broken" if refused else "",
-    ]
-
-
-def _turns(svg: Svg, run: LiveLoad, across: Scale, up: Scale) -> None:
-    """A mark a turn; on the upper edge what never came, and the calls that were not served."""
-    is_void = run.generator_was_bottleneck
-    color, late = (theme.NEUTRAL, FAINT) if is_void else (theme.COMPUTE, BUDGET)
-    edge = _TOP_PX + _EDGE_PX / 2
-    inside = []
-    for turn in run.turns:
-        x = across.px(min((turn.ended_ns - run.began_ns) / 1e9, across.high))
-        delay_ms = ms(turn.final_delay_s)
-        y = up.px(min(max(0.0, delay_ms), up.high))
-        if math.isinf(delay_ms):
-            svg.triangles([(x, edge)], late, is_hollow=True)
-        elif delay_ms > ms(BUDGET_S):
-            svg.triangles([(x, y)], late)
-        else:
-            inside.append((x, y))
-    svg.points(inside, color, radius_px=3, opacity=0.75)
-    lost = [c for c in run.calls if c.ending in (CallEnding.REFUSED, CallEnding.BROKEN)]
-    when_s = [(call.intended_ns - run.began_ns) / 1e9 for call in lost]
-    svg.crosses((across.px(min(at_s, across.high)), edge) for at_s in when_s)
-
-
 def _bands(svg: Svg, across: Scale, line: Sequence[tuple[float, int]]) -> None:
     """The levels of service as grey grounds, named where there is room."""
     ends = [*(at_s for at_s, _ in line[1:]), across.high]
-    for (at_s, number), end_s in zip(line, ends, strict=True):
-        left, right = across.px(at_s), across.px(min(end_s, across.high))
+    for (at_s, number), until_s in zip(line, ends, strict=True):
+        left, right = across.px(at_s), across.px(min(until_s, across.high))
         svg.band(left, _TOP_PX, right - left, _BOTTOM_PX - _TOP_PX, _LEVEL_OPACITY[number])
         middle = (left + right) / 2
         for told in (_LEVELS[number], str(number)):
@@ -213,12 +291,3 @@ def _column(run: LiveLoad) -> dict[str, str]:
         "cores: generator, machine": f"{run.generator_cores:.2f}, {run.machine_cores:.2f}",
         "generator the bottleneck": "yes: void" if run.generator_was_bottleneck else "no",
     }
-
-
-def _highest_ms(run: LiveLoad) -> float:
-    seen_ms = [ms(delay_s) for delay_s in run.final_delays_s if not math.isinf(delay_s)]
-    return min(HIGHEST_MS, max([ms(BUDGET_S) * 1.6, *(value * 1.05 for value in seen_ms)]))
-
-
-def _last_s(run: LiveLoad) -> float:
-    return max([run.plan.seconds, *(at_s for at_s, _ in run.open_streams)])

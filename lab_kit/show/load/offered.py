@@ -4,22 +4,35 @@ The strip says whose figures it shows: NVIDIA's counters where there is a GPU, t
 system's account of cores and memory elsewhere.
 """
 
+from collections.abc import Sequence
+
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.load import DeviceRecord, OfferedRequest, OpenLoopRun, Source
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.figures import percentile_ms, standing, void_told
-from lab_kit.show.draw.inks import BUDGET, FAINT
-from lab_kit.show.draw.limits import limit_level
+from lab_kit.show.draw.inks import BUDGET, FAINT, INK
+from lab_kit.show.draw.layers import ABOVE, Crosses, Dots, Layer, Triangles, Words, beside
+from lab_kit.show.draw.limits import limit_level_of_frame
+from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
-from lab_kit.show.load.frontier import HIGHEST_MS, LIMIT, ZERO
-from lab_kit.show.load.strips import LEFT_PX, RIGHT_PX, STRIP_PX, strip
+from lab_kit.show.load.frontier import LIMIT, ZERO
+from lab_kit.show.load.strips import (
+    LEFT_PX,
+    RIGHT_PX,
+    STRIP_PX,
+    strip_frame,
+    strip_layers,
+    strip_scale,
+)
 
-_TOP_PX, _BOTTOM_PX = 26, 190
+HIGHEST_MS = 1_500.0
+"""The range is fixed, and holds a queue that grows; what is later is drawn on its edge."""
+_TOP_PX, _EDGE_PX, _BOTTOM_PX = 26, 32, 212
 _NEARLY_ALL = 0.95
 """A device that is busy for more of the time than this has no gaps worth speaking of."""
 
@@ -62,9 +75,26 @@ def _came_behind(request: OfferedRequest, run: OpenLoopRun) -> bool:
 
 def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> Svg:
     """The picture; what was never answered stands on its upper edge."""
+    ended = [((r.intended_ns - run.began_ns) / 1e9, r) for r in run.requests]
+    svg = offered_frame(run.arrivals.seconds, ended, device, title)
+    is_void = run.generator_was_bottleneck
+    for layer in offered_layers(svg, run.arrivals.seconds, ended, device, is_void=is_void):
+        layer.draw(svg)
+    return svg
+
+
+def offered_frame(
+    seconds: float, ended: Sequence[tuple[float, OfferedRequest]], device: DeviceRecord, title: str
+) -> Svg:
+    """All of the picture but its marks.
+
+    Args:
+        seconds: how long the plan is.
+        ended: requests that have, and when they were due.
+    """
     lines = strips(device)
     bottom = _BOTTOM_PX + len(lines) * STRIP_PX
-    refused = sum(request.error is not None for request in run.requests)
+    refused = sum(request.error is not None for _, request in ended)
     marks = ["● answered", "▲ beyond the limit"]
     marks += [f"✕ {refused} never answered"] if refused else []
     svg = Svg(
@@ -72,31 +102,61 @@ def draw_offered(run: OpenLoopRun, device: DeviceRecord, title: str) -> Svg:
         "Was the device idle while requests waited?",
         f"{title}: a dot for each request by its latency, and the device beneath.",
         [title, device.device, f"strip: {device.source}", *marks],
+        lines=(2, 2),
     )
-    across = Scale(0, run.arrivals.seconds, LEFT_PX, RIGHT_PX)
-    waits_ms = [min(ms(r.latency_s), HIGHEST_MS) for r in run.requests]
-    came = [w for w, r in zip(waits_ms, run.requests, strict=True) if r.error is None]
-    highest = max([ms(BUDGET_S) * 1.4, *(wait_ms * 1.05 for wait_ms in came)])
-    up = Scale(0, highest, _BOTTOM_PX, _TOP_PX)
+    across, up = _scales(seconds)
     axis_below(svg, across, _TOP_PX, bottom, "seconds since the plan began")
-    axis_left(svg, up, LEFT_PX, RIGHT_PX, f"ms from {ZERO} to the answer")
-    is_void = run.generator_was_bottleneck
-    color, late = (theme.NEUTRAL, FAINT) if is_void else (theme.COMPUTE, BUDGET)
-    inside = []
-    for request, wait_ms in zip(run.requests, waits_ms, strict=True):
-        x = across.px((request.intended_ns - run.began_ns) / 1e9)
-        if request.error is not None:
-            svg.crosses([(x, _TOP_PX)])
-        elif wait_ms > ms(BUDGET_S):
-            svg.triangles([(x, up.px(wait_ms))], late)
-        else:
-            inside.append((x, up.px(wait_ms)))
-    svg.points(inside, color, 3.3)
-    limit_level(svg, up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX, LIMIT)
-    for index, (name, most, line) in enumerate(lines):
-        drawn = [(min(t, across.high), min(v, most)) for t, v in line]
-        strip(svg, across, _BOTTOM_PX + index * STRIP_PX, name, most, drawn)
+    axis_left(svg, up, LEFT_PX, RIGHT_PX, f"ms from {ZERO} to the answer", name_y=14)
+    limit_level_of_frame(svg, up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX, LIMIT)
+    for index, (name, most, _) in enumerate(lines):
+        strip_frame(svg, strip_scale(_BOTTOM_PX + index * STRIP_PX, most), name)
     return svg
+
+
+def offered_layers(
+    frame: Svg,
+    seconds: float,
+    ended: Sequence[tuple[float, OfferedRequest]],
+    device: DeviceRecord,
+    *,
+    is_void: bool = False,
+) -> list[Layer]:
+    """A mark a request, and the device beneath.
+
+    Args:
+        frame: `offered_frame`; values are written where it has room.
+    """
+    across, up = _scales(seconds)
+    color, late = (theme.NEUTRAL, FAINT) if is_void else (theme.COMPUTE, BUDGET)
+    inside: list[Point] = []
+    beyond: list[Point] = []
+    never: list[Point] = []
+    told = []
+    for due_s, request in ended:
+        x, wait_ms = across.px(due_s), ms(request.latency_s)
+        y = up.px(min(wait_ms, up.high))
+        if request.error is not None:
+            never.append((x, _TOP_PX + 7))
+        elif wait_ms <= ms(BUDGET_S):
+            inside.append((x, y))
+        else:
+            beyond.append((x, y))
+            told.append(((x, y), f"{wait_ms:,.0f}" if wait_ms > up.high else ""))
+    beneath: list[Layer] = []
+    for index, (_, most, line) in enumerate(strips(device)):
+        beneath += strip_layers(across, strip_scale(_BOTTOM_PX + index * STRIP_PX, most), line)
+    return [
+        Dots(inside, color),
+        Triangles(beyond, late),
+        Crosses(never),
+        Words(beside(frame, told, ABOVE), FAINT if is_void else INK),
+        *beneath,
+    ]
+
+
+def _scales(seconds: float) -> tuple[Scale, Scale]:
+    up = Scale(0, HIGHEST_MS, _BOTTOM_PX, _TOP_PX + _EDGE_PX)
+    return Scale(0, seconds, LEFT_PX, RIGHT_PX), up
 
 
 def tabulate_offered(run: OpenLoopRun, device: DeviceRecord) -> Table:

@@ -4,18 +4,14 @@ When it is over, the still picture of `show.offered` takes the place of the movi
 a thread of its own, so that a slow page cannot make the generator late.
 """
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from threading import Event, Thread
 
-import numpy as np
-import plotly.graph_objects as go
-
-from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.datasets import Clip
 from lab_kit.experiments.load import (
     Arrivals,
-    DeviceRecord,
     DeviceWatch,
     OfferedRequest,
     OpenLoopRun,
@@ -23,17 +19,12 @@ from lab_kit.experiments.load import (
     offer,
     watch_device,
 )
-from lab_kit.measure.calls import INFERENCE, QUEUE_WAIT
-from lab_kit.show.draw import theme
-from lab_kit.show.draw.moving_plot import TEMPLATE, MovingPlot
+from lab_kit.show.draw import card
+from lab_kit.show.draw.moving_plot import TEXT_PERIOD_S, MovingPlot
+from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.draw.widget_output import WidgetOutput
 from lab_kit.show.live.attended import can_click, draw_period_s
-from lab_kit.show.load.frontier import LIMIT
-from lab_kit.show.load.offered import offered, strips
-
-HIGHEST_MS = 1_500.0
-"""The range is fixed; what lies beyond is drawn on its edge as a triangle, an error as a cross."""
-_HEIGHT_PX = 380
+from lab_kit.show.load.offered import offered, offered_frame, offered_layers
 
 
 async def offering(
@@ -67,16 +58,16 @@ class LiveFigure:
     """The moving picture; it begins at once.
 
     Attributes:
-        figure: dots of latency above, a line for each strip of the device beneath.
+        plot: dots of latency above, a line for each strip of the device beneath.
     """
 
     def __init__(self, plan: Arrivals, watching: DeviceWatch, title: str) -> None:
-        self._watching = watching
+        self._plan, self._watching, self._title = plan, watching, title
         self._ended: deque[tuple[float, OfferedRequest]] = deque()
         self._stopping = Event()
-        self.figure = _figure(plan.seconds, watching.taken(), title)
-        self._plot = MovingPlot(self.figure)
-        self._output = WidgetOutput(self._plot, f"{title}: not over yet when this was saved.")
+        self._frame_anew([])
+        self.plot = MovingPlot(self._card)
+        self._output = WidgetOutput(self.plot, f"{title}: not over yet when this was saved.")
         self._thread = Thread(target=self._run, name="lab-offering", daemon=True)
         self._thread.start()
 
@@ -88,74 +79,24 @@ class LiveFigure:
         """Take the picture away."""
         self._stopping.set()
         self._thread.join()
-        self._plot.close()
+        self.plot.close()
         self._output.take_away()
 
     def draw(self) -> None:
         """Everything until now, in one update."""
         ended = list(self._ended)
-        lines = strips(self._watching.taken())
-        dots = self.figure.data[0]
-        dots.x = np.array([due_s for due_s, _ in ended])
-        dots.y = np.array([min(ms(r.latency_s), HIGHEST_MS) for _, r in ended])
-        dots.marker.symbol = [_symbol(request) for _, request in ended]
-        names = self.figure.layout.annotations
-        for row, (name, most, line) in enumerate(lines):
-            trace = self.figure.data[1 + row]
-            trace.x = np.array([at_s for at_s, _ in line])
-            trace.y = np.array([value / most for _, value in line])
-            names[row].text = name
-        self._plot.show(self.figure)
+        if time.monotonic() - self._told_s >= TEXT_PERIOD_S:
+            self._frame_anew(ended)
+        layers = offered_layers(self._frame, self._plan.seconds, ended, self._device)
+        self.plot.show(self._card, layers)
+
+    def _frame_anew(self, ended: Sequence[tuple[float, OfferedRequest]]) -> None:
+        """Words, and the scales of the strips, which grow with what the device was seen to use."""
+        self._told_s, self._device = time.monotonic(), self._watching.taken()
+        self._frame = offered_frame(self._plan.seconds, ended, self._device, self._title)
+        told = f"running; {len(ended)} requests have ended."
+        self._card = card.render(self._frame, Verdict(told, Sign.UNSAID))
 
     def _run(self) -> None:
         while not self._stopping.wait(draw_period_s()):
             self.draw()
-
-
-def _symbol(request: OfferedRequest) -> str:
-    if request.error is not None:
-        return "x"
-    return "triangle-up" if ms(request.latency_s) > HIGHEST_MS else "circle"
-
-
-def _figure(seconds: float, device: DeviceRecord, title: str) -> go.Figure:
-    names = [name for name, _, _ in strips(device)]
-    figure = go.Figure(
-        [
-            go.Scatter(mode="markers", marker={"color": theme.STAGE_COLORS[INFERENCE], "size": 8}),
-            *(
-                go.Scatter(
-                    mode="lines",
-                    line={"color": theme.STAGE_COLORS[QUEUE_WAIT], "width": 1.5},
-                    yaxis=f"y{row}",
-                )
-                for row in range(2, 2 + len(names))
-            ),
-        ]
-    )
-    figure.update_layout(
-        title={"text": f"{title}<br><sup>{device.device}; strip: {device.source}</sup>"},
-        template=TEMPLATE,
-        height=_HEIGHT_PX,
-        margin={"l": 58, "r": 16, "t": 64, "b": 44},
-        showlegend=False,
-        xaxis={"title": "seconds since the plan began", "range": (0, seconds), "anchor": "free"},
-        yaxis={"title": "latency ms", "range": (0, HIGHEST_MS), "domain": (0.5, 1)},
-    )
-    for row, name in enumerate(names):
-        top = 0.38 - row * 0.22
-        strip = {"range": (0, 1.05), "domain": (top - 0.12, top), "showticklabels": False}
-        figure.update_layout({f"yaxis{row + 2}": strip})
-        _write(figure, name, 0, top)
-    figure.add_hline(
-        ms(BUDGET_S),
-        line={"color": theme.BUDGET_COLOR, "dash": "dash", "width": theme.BUDGET_WIDTH_PX},
-    )
-    line = f"<b>╌╌ {LIMIT}</b>"
-    _write(figure, f'<span style="color:{theme.BUDGET_COLOR}">{line}</span>', 1, 1)
-    return figure
-
-
-def _write(figure: go.Figure, text: str, x: float, y: float) -> None:
-    place = {"x": x, "y": y, "xanchor": "left" if x == 0 else "right", "yanchor": "bottom"}
-    figure.add_annotation(text=text, xref="paper", yref="paper", showarrow=False, **place)

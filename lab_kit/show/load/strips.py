@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.inks import FAINT
+from lab_kit.show.draw.layers import Area, Layer, Lines
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
@@ -14,18 +15,25 @@ STRIP_PX = 78
 _NAME_PX = 30
 
 
-def strip(
-    svg: Svg, across: Scale, top: float, name: str, most: float, line: Sequence[Point]
-) -> None:
-    """Draw a line of values over seconds on a scale from 0 to ``most``, half way named too."""
-    up = Scale(0, most, top + STRIP_PX, top + _NAME_PX + 6)
-    where = (LEFT_PX + 5, top + _NAME_PX - 7)
+def strip_scale(top: float, most: float) -> Scale:
+    """The upright scale from 0 to ``most`` of a strip that begins at ``top``."""
+    return Scale(0, most, top + STRIP_PX, top + _NAME_PX + 6)
+
+
+def strip_frame(svg: Svg, up: Scale, name: str) -> None:
+    """A strip's name, and its scale, half way named too."""
+    where = (LEFT_PX + 5, up.high_px - 13)
     svg.text(where, name, role=FAINT, size_px=theme.SMALL_PX)
-    for value in (0.0, most / 2, most):
+    for value in (0.0, up.high / 2, up.high):
         y = up.px(value)
         svg.grid((LEFT_PX, y), (RIGHT_PX, y), is_zero=value == 0)
         told = f"{value:.2g}" if value < 10 else f"{value:.0f}"
         svg.text((LEFT_PX - 7, y + 4), told, role=FAINT, size_px=theme.SMALL_PX, anchor="end")
-    drawn = [(across.px(at_s), up.px(value)) for at_s, value in line]
-    svg.filled(drawn, up.px(0), theme.QUEUE)
-    svg.polyline(drawn, theme.QUEUE, 1.5)
+
+
+def strip_layers(across: Scale, up: Scale, line: Sequence[Point]) -> list[Layer]:
+    """A line of values over seconds, and what lies beneath it; beyond the scales it is cut off."""
+    drawn = [
+        (across.px(min(at_s, across.high)), up.px(min(value, up.high))) for at_s, value in line
+    ]
+    return [Area(drawn, up.px(0), theme.QUEUE), Lines([drawn], theme.QUEUE)]

@@ -31,7 +31,7 @@ from lab_kit.show.load.frontier import (
     tabulate_frontier,
 )
 from lab_kit.show.load.offered import draw_offered, idle_verdict, tabulate_offered
-from lab_kit.show.load.offering import HIGHEST_MS, LiveFigure
+from lab_kit.show.load.offering import LiveFigure
 from lab_kit.show.serving.cache import draw_cache, tabulate_cache
 from lab_kit.show.serving.runtimes import (
     draw_runtimes,
@@ -227,12 +227,30 @@ def test_a_moving_picture_follows_answers_and_device() -> None:
         moving.hear(due_s, request)
     watched.samples = tuple(sample(t / 10) for t in range(4))
     moving.draw()
-    dots, cores, memory = moving.figure.data
-    assert list(dots.y) == [100, HIGHEST_MS, HIGHEST_MS]
-    assert list(dots.marker.symbol) == ["circle", "triangle-up", "x"]
-    assert list(cores.y) == pytest.approx([0.5] * 3), "one of two cores"
-    assert len(memory.y) == 4
-    assert moving.figure.layout.shapes[0].y0 == 300
+    data = moving.plot.figure["data"]
+    dots, late, never = (trace for trace in data if trace["mode"] == "markers")
+    assert [len(trace["x"]) for trace in (dots, late, never)] == [1, 1, 1]
+    assert dots["x"] < late["x"] < never["x"], "in the order in which they were due"
+    assert never["y"] < late["y"] < dots["y"], "one on the edge, one above it"
+    (words,) = (trace for trace in data if trace["mode"] == "text")
+    assert words["text"] == ["5,000"]
+    assert "limit 300 ms" in moving.plot.card
+
+
+def test_the_still_picture_has_each_answer_where_the_moving_one_had_it() -> None:
+    run, watched = offered([100, 250]), Watched()
+    moving = LiveFigure(run.arrivals, watched, "A run")  # type: ignore[arg-type]
+    moving.stop()
+    for due_s, request in zip((0.0, 0.1), run.requests, strict=True):
+        moving.hear(due_s, request)
+    moving.draw()
+    dots = next(t for t in moving.plot.figure["data"] if t["mode"] == "markers")
+    circles = ElementTree.fromstring(draw_offered(run, watched.taken(), "A run").render()).iter(
+        "{http://www.w3.org/2000/svg}circle"
+    )
+    drawn = [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in circles]
+    places = zip(dots["x"], dots["y"], strict=True)
+    assert drawn == [pytest.approx(place, abs=1e-3) for place in places]
 
 
 def test_a_cold_start_is_cut_into_phases_that_end_at_the_answer() -> None:

@@ -8,7 +8,7 @@ from card_faults import guess_marks, words_at
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.guesses import guess_lane, guess_name, guess_part, guess_point
 from lab_kit.show.draw.labels import Place, name_ends, name_mark, put
-from lab_kit.show.draw.limits import limit_level, limit_upright
+from lab_kit.show.draw.limits import limit_level, limit_level_of_frame, limit_upright
 from lab_kit.show.draw.room import Box, Point, lines_of, shortened, text_width_px
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
@@ -64,9 +64,15 @@ def test_a_level_limit_has_its_flag_where_no_mark_is() -> None:
     assert left > 480 or y < 80
     everywhere = drawing()
     everywhere.bar(60, 20, 670, 80, theme.COMPUTE, "a wall")
-    limit_level(everywhere, 100, 60, 730, 20, FLAG, is_tinted=False)
+    limit_level(everywhere, 100, 60, 730, 20, FLAG)
     assert words(everywhere)[FLAG][1] < 20, "over the plot"
-    assert grounds(everywhere) == []
+
+
+def test_a_level_limit_of_a_frame_has_its_flag_where_no_mark_will_be() -> None:
+    svg = drawing()
+    limit_level_of_frame(svg, 100, 60, 730, 20, FLAG)
+    assert words(svg)[FLAG][1] < 20, "over the plot"
+    assert len(grounds(svg)) == 1
 
 
 def test_a_name_stands_right_of_its_mark_or_where_there_is_room() -> None:

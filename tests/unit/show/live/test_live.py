@@ -24,7 +24,7 @@ from lab_kit.show.live import widget_screen
 from lab_kit.show.live.attended import can_click, draw_period_s, unattended_limit_s
 from lab_kit.show.live.browser_microphone import BrowserMicrophone
 from lab_kit.show.live.crowd import Others
-from lab_kit.show.live.report import summary_html, tabulate
+from lab_kit.show.live.report import running_verdict, tabulate
 from lab_kit.show.live.run import LiveRun
 from lab_kit.show.live.source import LiveSource
 from lab_kit.show.live.sources import DEFAULT_CLIP, OF_KERNEL, Sources
@@ -148,7 +148,7 @@ class BrokenScreen:
 
     def begin(self, state: LiveState, *, holds_cell: bool) -> None: ...
 
-    def draw(self, state: LiveState, now_s: float) -> None:
+    def draw(self, state: LiveState) -> None:
         raise RuntimeError("no page")
 
     def stopping(self) -> None: ...
@@ -255,8 +255,8 @@ def test_a_crowd_needs_something_to_say() -> None:
 
 def test_others_are_counted_in_words_beside_ones_own_delays() -> None:
     others = Others(streams=3, most_streams=8, final_delays_s=[0.2, 0.4, math.inf], refused=2)
-    told = summary_html(LiveState(()), DEVICE, others)
-    assert "3 others speak, final delay p50 400 ms, p95 never, 2 refused" in told
+    told = running_verdict(LiveState(()), others).told
+    assert "3 others speak, 2 refused, p50 of all theirs, n = 3: 400 ms" in told
     table = tabulate(LiveState(()), "a voice", DEVICE, others).text
     row = next(line for line in table.splitlines() if line.startswith("others'"))
     assert row.split()[-6:] == ["400", "never", "1", "of", "3", "indicative"]
@@ -290,7 +290,7 @@ def test_what_was_given_stands_for_its_own_kind_in_the_list() -> None:
 class Run:
     """A run that notes what it was told to stream."""
 
-    name, device, window_s, way = "your microphone", DEVICE, 20.0, Way()
+    name, device, planned_s, way = "your microphone", DEVICE, None, Way()
 
     def __init__(self) -> None:
         self.used: list[str] = []

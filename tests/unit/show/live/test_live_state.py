@@ -9,7 +9,7 @@ from show_calls import EVENTS, FIRST, SECOND, STARTED_NS, at, stream
 from lab_kit.core.call_record import Spoken
 from lab_kit.measure.calls import freshness_s
 from lab_kit.show.draw.figures import NEVER
-from lab_kit.show.live.report import draw_report, summary_html, tabulate
+from lab_kit.show.live.report import draw_report, running_verdict, tabulate
 from lab_kit.show.live.state import LiveState, Point, with_gaps
 
 
@@ -36,7 +36,7 @@ def test_points_are_there_before_the_stream_ends() -> None:
     state = played(until_s=2.0)
     assert state.final_delays_s == pytest.approx([0.25])
     assert len(state.freshness) == len(freshness_s(stream((FIRST,))))
-    assert state.now_s(at(2.0)) == pytest.approx(2.0)
+    assert state.reached_s == pytest.approx(2.0)
 
 
 def test_how_often_one_looks_changes_nothing() -> None:
@@ -89,17 +89,17 @@ def test_without_known_words_delays_count_from_the_detector() -> None:
 def test_nothing_heard_is_not_an_error() -> None:
     state = LiveState((FIRST,))
     state.advance(at(1.0))
-    assert state.now_s(at(1.0)) == 0
+    assert state.reached_s == 0
     ElementTree.fromstring(draw_report(state, "clip", "cpu").render())
     assert "heard: -" in tabulate(state, "clip", "cpu").text
-    assert "none yet" in summary_html(state, "cpu")
+    assert "n = 0: -" in running_verdict(state).told
 
 
 def test_the_report_is_xml_with_the_named_line() -> None:
     picture = draw_report(played(), "a <clip>", "cpu & more").render()
     ElementTree.fromstring(picture)
     assert "limit 300 ms: speaker stops → final" in picture
-    assert "p50 250 ms" in summary_html(played(), "cpu")
+    assert "n = 2, indicative: 350 ms" in running_verdict(played()).told
 
 
 def test_a_pause_breaks_the_line() -> None:
