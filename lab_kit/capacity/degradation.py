@@ -2,7 +2,7 @@
 
 Signals go in with the time, a level comes out. Each level keeps what those below it do:
 
-1. fewer interims: the interval between them is stretched,
+1. fewer interims: the interval between them is stretched, and silence alone ends turns,
 2. new streams of low priority are refused,
 3. all new streams are refused, with a time to come back,
 4. the longest streams of low priority are closed, their finals delivered.
@@ -44,7 +44,8 @@ class Thresholds:
     Attributes:
         final_wait_s: what a final may come later than its endpoint, p95 of the last ones. With
             200 ms of silence it is what the 300 ms leave.
-        queue_wait_s: what the oldest live request may wait; interims are due twice a second.
+        queue_wait_s: what the oldest live request may wait; interims are due twice a second, and
+            once where they are made fewer.
         busy: share of the workers' time. Beyond it a queue grows with every burst, so interims
             become fewer.
         saturated: share of their time beyond which fewer interims were not enough; up to here they

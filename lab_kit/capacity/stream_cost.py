@@ -16,9 +16,9 @@ TELLING_BUSY = 0.5
 interim is granted. So a window below it can only show that they cost far less than was thought."""
 FAR_LESS = 0.5
 ELASTIC = 0.65
-"""What interims cost where the service level makes them fewer, in parts of their full cost; over
-an utterance of four seconds that is 12 passes for 17, and among others more of them are replaced
-while they wait. With it 22 to 25 places were promised where 21 streams were served well."""
+"""What interims cost where the service level makes them fewer, in parts of their full cost. Over an
+utterance of four seconds that is 10 passes for 19, and half of the sound; the rest is left for what
+bursts cost. With it 22 to 24 places were promised where 24 streams were served well."""
 FILL = 0.85
 """Of the workers' time, so much may be promised; what is left takes up bursts."""
 

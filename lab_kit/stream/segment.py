@@ -35,11 +35,10 @@ def interim_interval_samples(speech_samples: int, stretch: float = 1.0) -> int:
 
     A pass costs in proportion to the segment's length, so the interval grows with it: every
     50 ms while the first word is spoken, every half second in a long sentence. The cost per
-    second of speech then stays bounded. With a ``stretch`` above 1 the early passes become fewer;
-    nobody waits longer than half a second, however busy the server is.
+    second of speech then stays bounded. ``stretch`` makes all intervals longer.
     """
     wanted = max(speech_samples * INTERIM_SHARE, _SHORTEST_INTERVAL_SAMPLES)
-    return min(int(wanted * stretch), _LONGEST_INTERVAL_SAMPLES)
+    return int(min(wanted, _LONGEST_INTERVAL_SAMPLES) * stretch)
 
 
 def early_view(audio: FloatArray) -> FloatArray:
@@ -99,7 +98,9 @@ class Segment:
         interim, final: decodes in flight; a final may be speculative.
         heard: the last pass's text, for agreement; its tokens, as the next draft.
         ready: the answer of `final`.
-        asked: the number of the present pause, about which was asked whether it ends the turn.
+        asks_at_sample: how far the present pause must go before it is asked whether it ends the
+            turn; None where nothing is to be asked.
+        asked: the number of that question.
         finished_probability: the answer.
         asked_after: finals that were asked for once it was closed, and before anything was said.
     """
@@ -118,6 +119,7 @@ class Segment:
     heard: str = ""
     heard_tokens: tuple[int, ...] = field(default=())
     ready: Hypothesis | None = None
+    asks_at_sample: int | None = None
     asked: int | None = None
     finished_probability: float | None = None
     closing: Closing | None = None

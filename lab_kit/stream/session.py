@@ -43,6 +43,9 @@ MOST_HASTE_SAMPLES = samples(0.025)
 than this too early, which is less than the place of speech's end is uncertain by."""
 HEARD_FOR_TURN_SAMPLES = samples(8.0)
 """What is heard of a turn to tell whether it is finished, as `models.smart_turn` wants it."""
+ASKED_AFTER_SAMPLES = samples(0.1)
+"""Of silence, with which a judge of turns hears best. Of 45 pauses of a reader 15 were over before,
+which nobody judges then."""
 SENTENCE_PAUSE_SAMPLES = samples(0.2)
 """A shorter pause is taken for one inside a sentence, as by default it ends no utterance."""
 DRAFT_DROPS_TOKENS = 2
@@ -116,6 +119,7 @@ class StreamSession:
             self._mark(self._endpointer.push(window), trigger)
             self._mark(self._endpointer.heard_until(self._now_sample), trigger)
             self._cut_if_too_long(trigger)
+            self._ask_whether_finished()
         self._now_sample = self._buffer.end_sample
         # the next chunk comes a chunk later: an endpoint belongs to the nearer of the two
         nearer = min(len(audio) // 2, MOST_HASTE_SAMPLES)
@@ -225,20 +229,28 @@ class StreamSession:
         if mark.mark is Mark.PAUSE:
             segment.speech_end_sample = mark.at_sample
             self._decode_final(segment, trigger)
-            self._ask_whether_finished(segment)
+            self._forget_question(segment)
+            if self._options.endpoint_silence_s and self._options.unfinished_silence_s:
+                segment.asks_at_sample = mark.at_sample + ASKED_AFTER_SAMPLES
         elif mark.mark is Mark.RESUMED:
             self._resume(segment, trigger, mark.confirmed)
         elif mark.mark is Mark.ENDPOINT:
             self._close(segment, Closing(trigger, endpoint=True, requested=False))
 
-    def _ask_whether_finished(self, segment: Segment) -> None:
-        segment.asked = segment.finished_probability = None
-        if self._options.unfinished_silence_s is None or self._options.endpoint_silence_s is None:
+    def _ask_whether_finished(self) -> None:
+        segment = self._open
+        if segment is None or segment.asks_at_sample is None:
             return
+        if self._now_sample < segment.asks_at_sample:
+            return
+        segment.asks_at_sample = None
         self._numbers += 1
         segment.asked = self._numbers
         start = max(self._buffer.start_sample, self._now_sample - HEARD_FOR_TURN_SAMPLES)
         self._actions.append(Judge(self._numbers, self._buffer.between(start, self._now_sample)))
+
+    def _forget_question(self, segment: Segment) -> None:
+        segment.asks_at_sample = segment.asked = segment.finished_probability = None
 
     def _open_segment(self, onset_sample: int) -> None:
         start = max(onset_sample - PRE_ROLL_SAMPLES, self._spoken_until, self._buffer.start_sample)
@@ -273,7 +285,7 @@ class StreamSession:
         if segment.final is not None and segment.ready is None:
             segment.interim = segment.final
         segment.final = segment.ready = None
-        segment.asked = segment.finished_probability = None
+        self._forget_question(segment)
 
     def _may_have_finished(self, segment: Segment) -> bool:
         """Whether the pause that is over now may have stood between two sentences."""

@@ -61,7 +61,7 @@ class _Phase(Enum):
 
 LATEST_ANSWER_SAMPLES = samples(0.06)
 """So much longer than an utterance's silence an answer is waited for, whether it sounds finished.
-It is asked when the pause is noticed, some 80 ms after speech, so that most answers are early."""
+It is asked when the pause is a tenth of a second long, so that most answers are early."""
 
 
 class Endpointer:

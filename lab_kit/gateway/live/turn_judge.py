@@ -21,7 +21,7 @@ from lab_kit.models.smart_turn import SmartTurn
 
 _log = logging.getLogger(__name__)
 MOST_WAITING = 4
-"""Pauses: each takes some 25 ms, and a pause of 200 ms is noticed after 80."""
+"""Pauses: each takes some 25 ms, and of a pause of 200 ms a tenth of a second is left for them."""
 
 
 class TurnJudge:

@@ -147,6 +147,14 @@ def test_a_pause_that_was_called_unfinished_joins_what_comes_after_it() -> None:
     assert alone.asked == []
 
 
+def test_a_pause_is_judged_once_it_is_a_tenth_of_a_second_long() -> None:
+    talk = Talk(JUDGED, answer_with=lambda decode: "done")
+    talk.hear(sound(4.0, ((0.5, 1.5), (1.59, 2.5))), chunk_s=0.02)
+    (one,) = talk.asked
+    assert len(talk.submitted) > 1, "the first pause was noticed"
+    assert 2.6 <= len(one.audio) / RATE < 2.6 + 0.04
+
+
 def test_what_is_judged_is_the_sound_until_now_and_no_more_than_eight_seconds() -> None:
     talk = Talk(JUDGED, answer_with=lambda decode: "done")
     talk.judge_with = 0.9

@@ -196,8 +196,9 @@ async def test_stretched_interims_are_fewer_where_they_are_dense() -> None:
     assert asked[1] == pytest.approx(asked[0] * 0.6, abs=1)
 
 
-def test_however_stretched_nobody_waits_longer_than_half_a_second() -> None:
-    assert interim_interval_samples(samples(6.0), 4.0) == samples(0.5)
+def test_a_stretch_makes_every_interval_longer() -> None:
+    assert interim_interval_samples(samples(6.0)) == samples(0.5)
+    assert interim_interval_samples(samples(6.0), 2.0) == samples(1.0)
     assert interim_interval_samples(samples(1.0), 2.0) == samples(0.4)
 
 
