@@ -35,10 +35,10 @@ def percentile_told(delays_s: Sequence[float], share: float) -> str:
 
 
 def void_told(lateness_s: float, cores: float) -> str:
-    """What is first to be said of a run whose generator was the bottleneck."""
+    """What is first to be said of a run whose generator was too late or too busy."""
     return (
-        f"Void: the generator was the bottleneck; it sent {ms(lateness_s):.0f} ms late (p99) and "
-        f"used {cores:.1f} cores. Lower the rate and run again."
+        f"Void: the generator sent {ms(lateness_s):.0f} ms late (p99) and used {cores:.1f} of its "
+        "one core. Lower the rate."
     )
 
 
