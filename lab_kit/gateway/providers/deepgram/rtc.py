@@ -44,6 +44,9 @@ CONNECT_S = 10.0
 SETTLE_S = 0.15
 """Sound and commands travel apart: so long after CloseStream the last packets are let in."""
 CLOSE_S = 1.0
+MOST_LINGERING = 32
+"""Peers whose stream is over and who have not acknowledged its last words. They hold a socket each
+and no place; where there are so many, the next one is released at once."""
 MAX_UNSENT_BYTES = 65_536
 """On the data channel; beyond it, sending waits, as a socket's would."""
 MOST_WAITING = 1_024
@@ -76,6 +79,7 @@ MOST_HIDDEN = 16
 
 _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[None]] = set()
+_lingering: set["RtcWire"] = set()
 
 
 async def answered(
@@ -259,20 +263,28 @@ class RtcWire:
         await self._wait_for_goodbye()
 
     async def linger(self) -> None:
-        """Stay until the client has what is left, if anything is; but not for ever."""
-        if not self._is_owing:
+        """Stay until the client has what is left, if anything is; not for ever, nor among many."""
+        if not self._is_owing or len(_lingering) >= MOST_LINGERING:
             return
-        with suppress(TimeoutError):  # whoever takes nothing is released all the same
-            async with asyncio.timeout(self._unsent_s):
-                while self._is_owing:
-                    await asyncio.sleep(0.02)
-                await self._wait_for_goodbye()
+        self._stop_hearing()
+        _lingering.add(self)
+        try:
+            with suppress(TimeoutError):  # whoever takes nothing is released all the same
+                async with asyncio.timeout(self._unsent_s):
+                    while self._is_owing:
+                        await asyncio.sleep(0.02)
+                    await self._wait_for_goodbye()
+        finally:
+            _lingering.discard(self)
 
     async def release(self) -> None:
         """Free the peer's sockets and threads."""
+        self._stop_hearing()
+        await _close(self._peer)
+
+    def _stop_hearing(self) -> None:
         if self._hearing is not None:
             self._hearing.cancel()
-        await _close(self._peer)
 
     async def _wait_for_goodbye(self) -> None:
         with suppress(TimeoutError):  # whoever stays connected is released all the same

@@ -14,6 +14,7 @@ from lab_kit.gateway.live.live_stream import ClientGone
 from lab_kit.gateway.providers.deepgram.rtc import (
     CHANNELS,
     LONGEST_GAP_SAMPLES,
+    MOST_LINGERING,
     MOST_WAITING,
     MOST_WAITING_BYTES,
     RATE_HZ,
@@ -71,7 +72,9 @@ async def test_a_track_that_ends_does_not_end_the_stream() -> None:
 
 
 class Channel:
-    """Stands for the library's data channel: keeps what it is to call."""
+    """Stands for the library's data channel: keeps what it is to call, and what was sent."""
+
+    readyState, bufferedAmount = "open", 1
 
     def __init__(self) -> None:
         self.handlers: dict[str, Callable[..., None]] = {}
@@ -144,3 +147,31 @@ async def test_sound_that_is_read_makes_room_for_more() -> None:
         total += await heard_by(wire)
     packet, gap = (2 * CHANNELS * samples for samples in (RATE_HZ // 50, LONGEST_GAP_SAMPLES))
     assert total == 5 * (8 * packet + 7 * gap) > 4 * MOST_WAITING_BYTES
+
+
+class Sctp:
+    """Stands for the library's transport: nothing that was sent is acknowledged."""
+
+    _advertised_rwnd = 0
+    _sent_queue = ("the last words",)
+
+
+async def test_not_many_peers_are_waited_for_that_acknowledge_nothing() -> None:
+    waits = []
+    for _ in range(MOST_LINGERING + 1):
+        peer = Peer()
+        peer.sctp = Sctp()  # type: ignore[assignment]
+        wire = RtcWire(peer, HANG_S, lambda text: False)  # type: ignore[arg-type]
+        peer.handlers["datachannel"](Channel())
+        waits.append(asyncio.create_task(wire.linger()))
+    await waits[-1]
+    assert not any(wait.done() for wait in waits[:-1])
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    again = RtcWire(peer, 0.01, lambda text: False)  # type: ignore[arg-type]
+    peer.handlers["datachannel"](Channel())
+    waiting = asyncio.create_task(again.linger())
+    await asyncio.sleep(0)
+    assert not waiting.done(), "who is gone leaves room"
+    await waiting
