@@ -201,7 +201,9 @@ def _names(svg: Svg, one: Waterfall, scale: Scale, top: float, bar_px: float) ->
         _name_hidden(svg, stage, scale, top + bar_px + 4)
     leaders = []
     for stage in one.stages:
-        if _is_tiny(stage) or _name_inside(svg, stage, scale, top + bar_px / 2 + 4.5):
+        if _is_tiny(stage):
+            continue
+        if _name_inside(svg, stage, scale, top + bar_px / 2 + 4.5):
             named.add(stage.name)
         else:
             leaders.append(stage)
@@ -269,7 +271,7 @@ def _legend(svg: Svg, drawn: Sequence[Waterfall], named: set[str]) -> None:
     """The stages that had no room for their names anywhere, in a row above the bars."""
     x = float(theme.MARGIN_PX)
     for name, color in theme.STAGE_COLORS.items():
-        if name in named or not _all_of(name, drawn):
+        if name in named or all(map(_is_tiny, _all_of(name, drawn))):
             continue
         width = 15 + text_width_px(name, theme.SMALL_PX)
         while not svg.room.is_free(Box(x, 0, x + width, 16)):

@@ -158,6 +158,21 @@ def test_stages_are_named_where_they_stand_and_what_is_tiny_is_gathered() -> Non
     assert "under 1 ms: network back" in drawing.notes
 
 
+def test_a_stage_that_is_tiny_in_one_bar_is_still_named_for_the_other() -> None:
+    def one(**lengths_ms: float) -> Waterfall:
+        stages, at_s = [], 0.0
+        for name, length_ms in lengths_ms.items():
+            until_s = at_s + length_ms / 1e3
+            stages.append(StageSpan(name.replace("_", " "), at_s, until_s))
+            at_s = until_s
+        return replace(as_waterfall(stream()), stages=tuple(stages), hidden=())
+
+    patient = one(endpointing=151, queue_wait=0.2, inference=0.9)
+    hasty = one(endpointing=52, queue_wait=30, inference=33)
+    told = texts(drawn(patient, hasty))
+    assert any(word.startswith("queue wait") for word in told), told
+
+
 def test_clocks_that_are_far_off_are_drawn_and_told() -> None:
     one = as_waterfall(request())
     far_off = replace(one, clock_error_s=0.02)
