@@ -84,14 +84,14 @@ class LoadProgress:
             self._refused += call.ending is CallEnding.REFUSED
 
     def now(self) -> LoadSeen:
-        """All of it until now."""
+        """All of it until now; a refused call's turns count once their sound would have ended."""
         with self._lock:
-            now_ns = time.perf_counter_ns()
+            reached_s = max(0.0, self._at_s(time.perf_counter_ns()))
             going_on = [p for ns, state in self._open.values() for p in self._placed(ns, state)]
-            turns = [p for p in (*self._over, *going_on) if p.at_s >= self._warm_up_s]
+            turns = [p for p in (*self._over, *going_on) if self._warm_up_s <= p.at_s <= reached_s]
             opened = [(started_ns, None) for started_ns, _ in self._open.values()]
             return LoadSeen(
-                max(0.0, self._at_s(now_ns)),
+                reached_s,
                 sorted(turns, key=lambda point: point.at_s),
                 stream_steps([*self._spans, *opened], self._zero_ns),
                 list(self._not_served_s),

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 from card_faults import texts
 from show_calls import DEVICE, EVENTS, FIRST, SECOND, STARTED_NS
 
@@ -13,6 +14,7 @@ from lab_kit.experiments.load import CallEnding, Constant, LiveLoad, OfferedCall
 from lab_kit.show.draw import card
 from lab_kit.show.draw.figures import NEVER
 from lab_kit.show.live.state import Point
+from lab_kit.show.load import progress
 from lab_kit.show.load.live import LoadScreen
 from lab_kit.show.load.load import draw_load, load_verdict, most_streams
 from lab_kit.show.load.progress import LoadProgress, LoadSeen, seen_of
@@ -71,6 +73,20 @@ def test_a_refused_call_is_counted_and_never_was_a_stream() -> None:
     now = seen.now()
     assert (now.refused, now.streams, now.not_served_s) == (1, [], [2.0])
     assert [point.delay_s for point in now.turns] == [NEVER, NEVER], "late for ever"
+
+
+def test_turns_of_a_refused_call_are_not_counted_before_their_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = LoadProgress()
+    seen.began(STARTED_NS)
+    seen.ended(3, call(CallEnding.REFUSED, ()))
+    counted = []
+    for reached_s in (1.0, 2.0, 6.0):
+        now_ns = STARTED_NS + int(reached_s * 1e9)
+        monkeypatch.setattr(progress.time, "perf_counter_ns", lambda now_ns=now_ns: now_ns)
+        counted.append(len(seen.now().turns))
+    assert counted == [0, 1, 2], "they end at 1.5 and 3.5 s"
 
 
 def test_what_was_seen_while_it_ran_is_what_the_run_holds() -> None:
