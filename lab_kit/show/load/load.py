@@ -50,7 +50,7 @@ class LoadAxes:
 
     Attributes:
         end_s: where the axis of time ends.
-        most: streams, at the upper end of theirs.
+        most: streams, at the upper end of theirs; even, so that half of it can be named, too.
     """
 
     end_s: float
@@ -60,7 +60,8 @@ class LoadAxes:
     def of(cls, plan: CallPlan, seen: LoadSeen) -> "LoadAxes":
         """Those of a run, going on or over."""
         counts = [count for _, count in seen.streams]
-        return cls(end_s(seen.reached_s, plan.seconds), max([most_streams(plan), *counts]))
+        most = max([most_streams(plan), *counts])
+        return cls(end_s(seen.reached_s, plan.seconds), most + most % 2)
 
     @property
     def across(self) -> Scale:

@@ -110,6 +110,12 @@ def test_the_axis_of_streams_holds_all_that_could_be_open() -> None:
     assert {"0", "4", "8", "streams open"} <= set(texts(screen.plot.card))
 
 
+def test_half_of_the_streams_is_a_whole_number_of_them() -> None:
+    told = texts(LoadScreen("A load", DEVICE, Stairs((1, 7), 10.0)).plot.card)
+    assert {"0", "4", "8", "streams open"} <= set(told)
+    assert "3.5" not in told
+
+
 def test_the_still_picture_has_the_box_the_scales_and_the_words_of_the_plot() -> None:
     run = LiveLoad(PLAN, (call(CallEnding.COMPLETE),), STARTED_NS, 0.0, 0.1, 0.1)
     screen = LoadScreen("A load", DEVICE, PLAN)
