@@ -65,15 +65,15 @@ def stages_verdict(trace: Trace) -> Verdict:
         return Verdict("No stage did anything in this stream.", Sign.UNSAID)
     longest = max(ran, key=lambda stage: ran[stage])
     over = {
-        stage.value: count
+        stage: (count, len(lengths_s[stage]))
         for stage, rule in RULES.items()
         if (count := sum(length_s > rule.budget_s for length_s in lengths_s[stage]))
     }
     told = f"The longest piece of work is one of {longest.value}: {ms(ran[longest]):.0f} ms. "
     if not over:
         return Verdict(f"{told}Every stage kept to its own budget.", Sign.INSIDE)
-    times = ", ".join(f"{name} {count}x" for name, count in over.items())
-    return Verdict(f"{told}Over their own budgets: {times}.", Sign.OVER)
+    times = ", ".join(f"{stage.value} {count} of {n}" for stage, (count, n) in over.items())
+    return Verdict(f"{told}Pieces over their budget: {times}.", Sign.OVER)
 
 
 def draw_stages(trace: Trace, title: str, said: str = "") -> Svg:

@@ -113,4 +113,5 @@ def running_verdict(seen: LoadSeen) -> Verdict:
     told = so_far(seen.turns, seen.reached_s, "turns")
     open_now = seen.streams[-1][1] if seen.streams else 0
     window = lately(seen.turns, seen.reached_s)
-    return Verdict(f"{told}; {open_now} streams open.\n{window}", Sign.UNSAID)
+    streams = "1 stream" if open_now == 1 else f"{open_now} streams"
+    return Verdict(f"{told}; {streams} open.\n{window}", Sign.UNSAID)

@@ -169,6 +169,6 @@ def test_the_words_change_twice_a_second_at_most_and_name_their_window() -> None
         told.append(words(screen))
     assert told[0] == told[1] != told[2] == told[3] != told[4]
     assert "p95 of the last 10 s, n = 4, indicative: never" in told[0]
-    assert "0:10 running; 1 of 4 turns within 300 ms; 1 streams open." in told[0]
+    assert "0:10 running; 1 of 4 turns within 300 ms; 1 stream open." in told[0]
     screen.draw(LoadSeen(14.0, TURNS, [(0.0, 1)], [], 0))
     assert "p95 of the last 10 s, n = 2, indicative: never" in words(screen)
