@@ -5,8 +5,9 @@ the frame and the marks of the still picture, which takes the same place at the 
 """
 
 import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 from lab_kit.bench import Bench
 from lab_kit.core.events import StreamOptions
@@ -54,19 +55,42 @@ async def live_load(
     """
     seen = LoadProgress(warm_up_s)
     calling = load.call_all(bench, plan, clips, options=options, warm_up_s=warm_up_s, watcher=seen)
-    with ThreadPoolExecutor(1, "lab-load") as thread:
-        running = asyncio.wrap_future(thread.submit(asyncio.run, calling))
+    with _in_a_thread(calling) as running:
         if not can_click():
             run = await running
             show_drawing(draw_load(run, title), tabulate_load([run]), load_verdict(run, title))
             return run
         screen = LoadScreen(title, bench.device, plan)
-        while not running.done():
-            screen.draw(seen.now())
-            await asyncio.wait({running}, timeout=_DRAW_S)
-        run = running.result()
+        try:
+            while not running.done():
+                screen.draw(seen.now())
+                await asyncio.wait({running}, timeout=_DRAW_S)
+            run = running.result()
+        except BaseException:
+            screen.take_away()
+            raise
     screen.end(draw_load(run, title), tabulate_load([run]), load_verdict(run, title))
     return run
+
+
+@contextmanager
+def _in_a_thread(calling: Coroutine[None, None, LiveLoad]) -> Iterator["asyncio.Future[LiveLoad]"]:
+    """The calls in a thread and an event loop of their own; they end where the cell is left."""
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[LiveLoad]]] = Future()
+
+    async def called() -> LiveLoad:
+        task = asyncio.ensure_future(calling)
+        begun.set_result((asyncio.get_running_loop(), task))
+        return await task
+
+    with ThreadPoolExecutor(1, "lab-load") as thread:
+        running = thread.submit(asyncio.run, called())
+        loop, task = begun.result()
+        try:
+            yield asyncio.wrap_future(running)
+        finally:
+            with suppress(RuntimeError):  # the loop is closed, as all calls have ended
+                loop.call_soon_threadsafe(task.cancel)
 
 
 class LoadScreen:
@@ -100,6 +124,10 @@ class LoadScreen:
         """The still picture takes the place of the moving one."""
         self._picture.fill(picture_bundle(drawing, verdict))
         self._table.fill(table_bundle(table, verdict))
+        self.take_away()
+
+    def take_away(self) -> None:
+        """Leave nothing of the moving plot, which would go on to say that it is running."""
         self.plot.close()
         self._output.take_away()
 

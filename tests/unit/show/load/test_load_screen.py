@@ -1,10 +1,15 @@
 """What a live load's screen is told, from another thread; and the still picture is the same."""
 
+import asyncio
 import re
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from card_faults import texts
+from hang import HANG_S
 from show_calls import DEVICE, EVENTS, FIRST, SECOND, STARTED_NS
 
 from lab_kit.audio.sources.recordings import PacedRecording
@@ -14,7 +19,7 @@ from lab_kit.experiments.load import CallEnding, Constant, LiveLoad, OfferedCall
 from lab_kit.show.draw import card
 from lab_kit.show.draw.figures import NEVER
 from lab_kit.show.live.state import Point
-from lab_kit.show.load import progress
+from lab_kit.show.load import live, progress
 from lab_kit.show.load.live import LoadScreen
 from lab_kit.show.load.load import draw_load, load_verdict, most_streams
 from lab_kit.show.load.progress import LoadProgress, LoadSeen, seen_of
@@ -101,6 +106,42 @@ def test_what_was_seen_while_it_ran_is_what_the_run_holds() -> None:
     assert len(then.turns) == 2, "those of the warm-up are left out"
     assert then.streams == afterwards.streams
     assert then.not_served_s == afterwards.not_served_s
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+async def test_a_cell_that_is_interrupted_ends_the_calls_and_leaves_no_plot(
+    is_watched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calling, ended, screens = Event(), Event(), []
+
+    async def call_for_ever(*_: object, **__: object) -> None:
+        calling.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    class Screen(LoadScreen):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            screens.append(self)
+            self.is_gone = False
+
+        def take_away(self) -> None:
+            super().take_away()
+            self.is_gone = True
+
+    monkeypatch.setattr(live.load, "call_all", call_for_ever)
+    monkeypatch.setattr(live, "can_click", lambda: is_watched)
+    monkeypatch.setattr(live, "LoadScreen", Screen)
+    cell = asyncio.ensure_future(live.live_load(SimpleNamespace(device=DEVICE), PLAN, []))
+    while not calling.is_set():
+        await asyncio.sleep(0.01)
+    cell.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(cell, HANG_S)
+    assert ended.is_set()
+    assert [screen.is_gone for screen in screens] == [True] * is_watched
 
 
 def test_the_axis_of_streams_holds_all_that_could_be_open() -> None:
