@@ -88,7 +88,7 @@ def waterfall_verdict(one: Waterfall) -> str:
 def waterfalls_verdict(several: Sequence[Waterfall], labels: Sequence[str]) -> str:
     """How many were within 300 ms, each total, and the longest stages, in sentences."""
     inside = sum(one.total_s <= BUDGET_S for one in several)
-    totals = [f"{name} {told_total(one)}" for one, name in zip(several, labels, strict=True)]
+    totals = [f"{told_total(one)} ({name})" for one, name in zip(several, labels, strict=True)]
     longest: dict[str, list[str]] = {}
     for one, name in zip(several, labels, strict=True):
         longest.setdefault(_longest(one).name, []).append(name)

@@ -101,7 +101,7 @@ def is_clock_far_off(one: Waterfall) -> bool:
 
 
 def _seen(drawn: Sequence[Waterfall], labels: Sequence[str]) -> str:
-    totals = [f"{name} {told_total(one)}" for one, name in zip(drawn, labels, strict=True)]
+    totals = [f"{told_total(one)} ({name})" for one, name in zip(drawn, labels, strict=True)]
     return f"Bars cut into stages: {', '.join(totals)}."
 
 

@@ -190,7 +190,7 @@ def test_clocks_that_are_far_off_are_drawn_and_told() -> None:
 def test_several_are_counted_against_the_limit_and_their_longest_stages_named() -> None:
     late, early = as_waterfall(stream()), as_waterfall(stream(), FIRST)
     told = waterfalls_verdict([late, early], ["a", "b"])
-    assert told.startswith("1 of 2 within 300 ms: a 350 ms, b 250 ms.")
+    assert told.startswith("1 of 2 within 300 ms: 350 ms (a), 250 ms (b).")
     grown_one = grown(early, "inference", by_s=5.0)
     assert "endpointing (a), inference (b)" in waterfalls_verdict([late, grown_one], ["a", "b"])
 
