@@ -69,7 +69,7 @@ def stages_verdict(trace: Trace) -> Verdict:
         for stage, rule in RULES.items()
         if (count := sum(length_s > rule.budget_s for length_s in lengths_s[stage]))
     }
-    told = f"The longest piece of work is one of {longest.value}: {ms(ran[longest]):.0f} ms. "
+    told = f"The longest piece of work is one of {longest.value}: {ms(ran[longest]):,.0f} ms. "
     if not over:
         return Verdict(f"{told}Every stage kept to its own budget.", Sign.INSIDE)
     times = ", ".join(f"{stage.value} {count} of {n}" for stage, (count, n) in over.items())
@@ -108,7 +108,7 @@ def draw_stages(trace: Trace, title: str, said: str = "") -> Svg:
         lane = next(at for at, stage in enumerate(RULES) if stage.value == longest.name)
         right = across.px(longest.start_s + longest.length_s - trace.root.start_s)
         middle = _TOP_PX + (lane + 0.5) * _LANE_PX
-        name_mark(svg, (right, middle), f"{ms(longest.length_s):.0f} ms")
+        name_mark(svg, (right, middle), f"{ms(longest.length_s):,.0f} ms")
     return svg
 
 
