@@ -38,7 +38,7 @@ def void_told(lateness_s: float, cores: float) -> str:
     """What is first to be said of a run whose generator was too late or too busy."""
     return (
         f"Void: the generator sent {ms(lateness_s):.0f} ms late (p99) and used {cores:.1f} of its "
-        "one core. Lower the rate."
+        "one core. Lower the rate, or stop what else runs."
     )
 
 

@@ -135,7 +135,8 @@ def load_verdict(run: LiveLoad, title: str) -> Verdict:
         (run.ended(CallEnding.BROKEN), "broken"),
     ]
     told += "".join(f"; {what}: {count}" for count, what in counts if count)
-    told += f"; at most {run.peak_streams} streams at once."
+    streams = "1 stream" if run.peak_streams == 1 else f"{run.peak_streams} streams"
+    told += f"; at most {streams} at once."
     return Verdict(told, Sign.INSIDE if inside == len(delays_s) else Sign.OVER)
 
 
