@@ -13,14 +13,23 @@ from hang import HANG_S
 from playwright.sync_api import Page
 
 
-def eventually(what: str, ready: Callable[[], Any], timeout_s: float = HANG_S) -> Any:
-    """The first true answer of ``ready``; fails naming ``what`` when there is none in time."""
+def eventually(
+    what: str,
+    ready: Callable[[], Any],
+    timeout_s: float = HANG_S,
+    seen: Callable[[], object] = lambda: "",
+) -> Any:
+    """The first true answer of ``ready``; fails naming ``what`` when there is none in time.
+
+    Args:
+        seen: what is to be told then, too.
+    """
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         if answer := ready():
             return answer
         time.sleep(0.2)
-    raise AssertionError(f"not within {timeout_s:.0f} s: {what}")
+    raise AssertionError(f"not within {timeout_s:.0f} s: {what} {seen()}")
 
 
 GONE = re.compile("Error displaying widget|model not found|Loading widget")

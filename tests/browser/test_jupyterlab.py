@@ -165,10 +165,13 @@ def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
     page = notebook.page
     page.get_by_text("the cell has returned True").wait_for()
     assert_live_moves(notebook)
-    page.set_viewport_size({"width": 900, "height": 900})
-    eventually("the plot is as wide as the page lets it be", lambda: fits(notebook, 900))
-    page.set_viewport_size({"width": 1280, "height": 900})
-    eventually("and so again", lambda: fits(notebook, 1280))
+    for width_px in (900, 1280):
+        page.set_viewport_size({"width": width_px, "height": 900})
+        eventually(
+            f"the plot is as wide as a page of {width_px} px lets it be",
+            lambda width_px=width_px: fits(widths_px(notebook), width_px),
+            seen=lambda: widths_px(notebook),
+        )
     moving = box_of(notebook, MOVING)
     page.locator(".jupyter-button", has_text="Stop").click()
     page.locator(PLOT).wait_for(state="detached")
@@ -352,28 +355,23 @@ def box_of(notebook: NotebookPage, picture: str) -> tuple[float, float, float, f
     return card["x"] - above["x"], card["y"] - above["y"], card["width"], card["height"]
 
 
-def fits(notebook: NotebookPage, width_px: int) -> bool:
+def widths_px(notebook: NotebookPage) -> list[float]:
+    """Of the marks, their card, its place, and the cell's output."""
+    places = (f"{PLOT} svg.main-svg", MOVING, ".lab-moving", f".jp-OutputArea-output:has({PLOT})")
+    boxes = [notebook.page.locator(where).first.bounding_box() for where in places]
+    assert None not in boxes
+    return [box["width"] for box in boxes if box]
+
+
+def fits(widths: list[float], page_px: int) -> bool:
     """Whether marks are as wide as their card, and it as its place; a card too wide scrolls.
 
     A card is never narrower than one can read it, nor wider than a still picture.
     """
-    marks, card, place, output = (
-        notebook.page.locator(where).first.bounding_box()
-        for where in (
-            f"{PLOT} svg.main-svg",
-            MOVING,
-            ".lab-moving",
-            f".jp-OutputArea-output:has({PLOT})",
-        )
-    )
-    assert marks
-    assert card
-    assert place
-    assert output
-    is_wide = output["width"] > width_px / 2
-    wanted_px = min(max(600, place["width"] - 20), 860)
-    as_wide = [marks["width"], card["width"]] == pytest.approx([wanted_px] * 2, abs=1)
-    return is_wide and as_wide and place["width"] <= output["width"] < width_px
+    marks, card, place, output = widths
+    wanted_px = min(max(600, place - 20), 860)
+    as_wide = [marks, card] == pytest.approx([wanted_px] * 2, abs=1)
+    return as_wide and page_px / 2 < output < page_px and place <= output
 
 
 def look_at_all(notebook: NotebookPage, when: str = "cell") -> None:
