@@ -135,6 +135,18 @@ async def test_a_stream_is_greeted_heard_and_ended(server_with: ServerWith) -> N
     assert wire.ending.code == "OK"
 
 
+@pytest.mark.parametrize(("times", "counts"), [(1, "all"), (3, "fewer")])
+async def test_finals_of_sound_that_comes_faster_than_speech_say_nothing_of_the_load(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch, times: int, counts: str
+) -> None:
+    """A second and a half may have been kept while it connected; four and a half were not."""
+    server, told = server_with(), []
+    monkeypatch.setattr(server.watch, "sent", lambda event, *_: told.append(event))
+    finals = kinds(await served(server, Hands(WORD * times, Control.CLOSE)), Final)
+    assert finals
+    assert ("all" if kinds(told, Final) == finals else "fewer") == counts
+
+
 @pytest.mark.parametrize("place", ["greet", "parse", "render"])
 async def test_a_defect_of_a_dialect_ends_its_stream_in_the_providers_words(
     server_with: ServerWith,
