@@ -6,8 +6,9 @@ the frame and the marks of the still picture, which takes the same place at the 
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from lab_kit.bench import Bench
 from lab_kit.core.events import StreamOptions
@@ -85,6 +86,11 @@ def _in_a_thread(calling: Coroutine[None, None, LiveLoad]) -> Iterator["asyncio.
 
     with ThreadPoolExecutor(1, "lab-load") as thread:
         running = thread.submit(asyncio.run, called())
+        either: set[Future[Any]] = {begun, running}
+        wait(either, return_when=FIRST_COMPLETED)
+        if not begun.done():  # there was no room for another event loop
+            calling.close()
+            running.result()
         loop, task = begun.result()
         try:
             yield asyncio.wrap_future(running)

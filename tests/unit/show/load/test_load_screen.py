@@ -144,6 +144,20 @@ async def test_a_cell_that_is_interrupted_ends_the_calls_and_leaves_no_plot(
     assert [screen.is_gone for screen in screens] == [True] * is_watched
 
 
+async def test_a_load_that_cannot_begin_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(calling: Any) -> None:
+        calling.close()
+        raise OSError("too many open files")
+
+    async def call(*_: object, **__: object) -> None:
+        raise AssertionError("it never gets so far")
+
+    monkeypatch.setattr(live.load, "call_all", call)
+    monkeypatch.setattr(live.asyncio, "run", refuse)
+    with pytest.raises(OSError, match="too many open files"):
+        await live.live_load(SimpleNamespace(device=DEVICE), PLAN, [])
+
+
 def test_the_axis_of_streams_holds_all_that_could_be_open() -> None:
     assert most_streams(Stairs((1, 8, 16), 10.0)) == 16
     assert most_streams(OpenCalls(Constant(1.0, 10.0), 4.0)) == 4
