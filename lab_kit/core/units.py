@@ -13,6 +13,11 @@ def ms(seconds: float) -> float:
     return seconds * 1e3
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """A share of 1 as people read it: 0.72 is ``72 %``."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def seconds(nanoseconds: int) -> float:
     """Nanoseconds as seconds."""
     return nanoseconds / 1e9

@@ -1,6 +1,8 @@
 """A cell that the reader interrupts ends in one line, not in the frames of an event loop."""
 
 import asyncio
+import signal
+import socket
 import traceback
 from types import TracebackType
 from typing import Any
@@ -11,14 +13,38 @@ AGAIN = "What this cell was measuring is not kept; run it again when you like."
 def tell_interrupts_in_one_line() -> None:
     """Have IPython say one line where a cell was interrupted; outside of it there is nothing to do.
 
-    A cell that awaits is cancelled, any other gets a `KeyboardInterrupt`. What cancelled a cell is
-    not known, so the line says where it was, too.
+    A cell that awaits is cancelled at once, any other gets a `KeyboardInterrupt`. What cancelled a
+    cell is not known, so the line says where it was, too.
     """
     from IPython import get_ipython  # the command line does without it
 
     shell = get_ipython()
     if shell is not None:
         shell.set_custom_exc((KeyboardInterrupt, asyncio.CancelledError), _tell)
+        _wake_at_signals()
+
+
+def _wake_at_signals() -> None:
+    """Have a signal wake the kernel's event loop.
+
+    The kernel cancels a cell that awaits by a callback (`ipykernel.ipkernel._cancel_on_sigint`),
+    which a loop that sleeps would see only when something else wakes it.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # an IPython without a kernel
+        return
+    woken, wakes = socket.socketpair()
+    for end in (woken, wakes):
+        end.setblocking(False)
+    former = signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+    if former != -1:  # there is something that signals wake already, as on Windows
+        signal.set_wakeup_fd(former)
+        woken.close()
+        wakes.close()
+        return
+    wakes.detach()  # open as long as the kernel
+    loop.add_reader(woken, woken.recv, 1_024)
 
 
 def _tell(

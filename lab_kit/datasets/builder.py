@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from lab_kit.core.errors import DatasetError
-from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.core.units import SAMPLE_RATE_HZ, percent
 from lab_kit.datasets import sound
 from lab_kit.datasets.clips import Clip, Kind, read_pcm
 from lab_kit.datasets.manifest import ClipSpec, CutRecipe, SpeechPart, SpeechRecipe
@@ -148,8 +148,8 @@ def _explain_levels(expected: NDArray[np.int64], got: NDArray[np.int64]) -> str 
     if share >= MIN_SHARE_WITHIN:
         return None
     return (
-        f"its level is within {MAX_LEVEL_DIFFERENCE_DB} dB of the manifest's for {share:.0%} "
-        f"of its speech instead of {MIN_SHARE_WITHIN:.0%}"
+        f"its level is within {MAX_LEVEL_DIFFERENCE_DB} dB of the manifest's for {percent(share)} "
+        f"of its speech instead of {percent(MIN_SHARE_WITHIN)}"
     )
 
 

@@ -45,7 +45,8 @@ class UtteranceDelays:
     Attributes:
         first_result_s: speech onset until the first non-empty result.
         first_word_s: speech onset until the first result whose first word is the final's.
-        final_delay_s: true speech end until its last final.
+        final_delay_s: true speech end until its last final; one that came sooner is of an earlier
+            piece, as where a call is closed while somebody speaks.
         heard: the finals' text.
     """
 
@@ -118,7 +119,7 @@ def final_waterfall(call: StreamCall, spoken: Spoken) -> Waterfall:
     Raises:
         ValueError: the utterance got no final, or what was sent is not known, as of a broken call.
     """
-    finals = _finals_of(call, spoken)
+    finals = [one for one in _finals_of(call, spoken) if _holds_end(call, spoken, one)]
     if not finals:
         raise ValueError(f"no final arrived for '{spoken.text}'")
     if not call.sent:
@@ -233,6 +234,7 @@ def _consecutive(zero_ns: int, borders: list[tuple[str, int]]) -> tuple[StageSpa
 
 def _delays(call: StreamCall, spoken: Spoken) -> UtteranceDelays:
     finals = _finals_of(call, spoken)
+    last = [one for one in finals if _holds_end(call, spoken, one)][-1:]
     heard = " ".join(r.event.text for r in finals if isinstance(r.event, Final))
     results = [
         r
@@ -243,7 +245,7 @@ def _delays(call: StreamCall, spoken: Spoken) -> UtteranceDelays:
         spoken=spoken,
         first_result_s=_since(call, spoken.start_s, results[:1]),
         first_word_s=_since(call, spoken.start_s, _surviving(results, heard, spoken)[:1]),
-        final_delay_s=_since(call, spoken.end_s, finals[-1:]),
+        final_delay_s=_since(call, spoken.end_s, last),
         heard=heard,
     )
 
@@ -266,6 +268,11 @@ def _finals_of(call: StreamCall, spoken: Spoken) -> list[Received]:
         for r in call.received
         if isinstance(r.event, Final) and r.event.text and _overlaps(r.event, spoken)
     ]
+
+
+def _holds_end(call: StreamCall, spoken: Spoken, final: Received) -> bool:
+    """Whether a final came late enough to hold the utterance's end."""
+    return final.received_ns >= call.due_ns(spoken.end_s - _EDGE_S)
 
 
 def _overlaps(event: Interim | Final, spoken: Spoken) -> bool:

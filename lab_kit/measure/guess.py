@@ -48,12 +48,17 @@ class Guess:
         """The words chosen; empty for no guess or a number."""
         return self.value if isinstance(self.value, str) else ""
 
-    def against(self, outcome: Answer) -> str:
+    def against(self, outcome: Answer, *, is_void: bool = False) -> str:
         """Compare with what came out, in the guess's unit; a sentence for the reader.
 
-        An infinite outcome is one that never came; one that is no number was not to be had, and is
-        not kept.
+        An infinite outcome is one that never came. One that is no number was not to be had; it is
+        not kept, and neither is that of a void run.
+
+        Args:
+            is_void: whether the run measured something else, such as a busy generator.
         """
+        if is_void:
+            return "This run is void: no figure to compare with."
         if isinstance(outcome, float) and (math.isnan(outcome) or outcome == -math.inf):
             return "This run gives no figure to compare with; run it again."
         came = NEVER if outcome == math.inf else outcome
@@ -67,12 +72,12 @@ def compare_guess(guessed: Answer | None, outcome: Answer, unit: str = "") -> st
     Shares differ in points, other numbers by a factor; where either is not positive, by a
     difference.
     """
-    came = told(outcome, unit)
+    came = "it never came" if outcome == NEVER else f"it was {told(outcome, unit)}"
     if guessed is None:
-        return f"No guess; here: {came}."
-    said = f"You said {told(guessed, unit)}; here: {came}"
+        return f"No guess; {came}."
+    said = f"You said {told(guessed, unit)}; {came}"
     if isinstance(guessed, str) or isinstance(outcome, str):
-        return f"{said}: {'as you said' if guessed == outcome else 'not what you said'}."
+        return f"{said}, as you said." if guessed == outcome else f"{said}."
     return f"{said}: {_distance(guessed, outcome, unit)}."
 
 
@@ -95,4 +100,4 @@ def _distance(guessed: float, outcome: float, unit: str) -> str:
     if factor <= _CLOSE_FACTOR:
         return "close"
     digits = 1 if factor < _SOME_FACTOR else 0
-    return f"off by {factor:.{digits}f}x, {more}"
+    return f"{more} by a factor of {factor:,.{digits}f}"

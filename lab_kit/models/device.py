@@ -14,6 +14,8 @@ from pathlib import Path
 
 import onnxruntime
 
+from lab_kit.core.units import percent
+
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
@@ -98,7 +100,7 @@ def session_device(providers: Sequence[str], asked: Device, share_on_cpu: float)
         name = f"{_processor_name()}; asked for {asked.name}, which the runtime cannot reach"
         return Device("cpu", name, workers=usable_cores())
     if share_on_cpu > 0:
-        name = f"{asked.name}; {share_on_cpu:.0%} of operators fell back to the CPU"
+        name = f"{asked.name}; {percent(share_on_cpu)} of operators fell back to the CPU"
         return Device("cuda", name, asked.workers)
     return asked
 

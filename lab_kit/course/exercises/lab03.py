@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab_kit.client import CacheUse
-from lab_kit.core.units import ms
+from lab_kit.core.units import ms, percent
 from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
 from lab_kit.datasets import Clip, Kind
@@ -127,7 +127,8 @@ def judge_precision(answer: Any, measured: object) -> Outcome:
         return not_yet(repr(answer), f"one of {', '.join(figures)}", "the table's first column")
     if words * WER_LIMIT < 1:
         return inconclusive(
-            f"{words} words of real speech: one wrong word is {1 / words:.1%}, more than the limit",
+            f"{words} words of real speech: one wrong word is {percent(1 / words, 1)}, more than"
+            " the limit",
             f"compare with at least {round(1 / WER_LIMIT)} words: the full profile has them",
         )
     return _weighed(answer, figures)
@@ -286,7 +287,7 @@ def _fits(count: int, card: float, weights: int, audio: float, text: float) -> O
     return passed(
         f"{count:,} streams: {(card - weights) / 1e9:.1f} GB left by the weights,"
         f" {(audio + text) / 1e6:.1f} MB each.",
-        f"{share:.0%} of that is encoded audio. Paging the text saves in the rest only.",
+        f"{percent(share)} of that is encoded audio. Paging the text saves in the rest only.",
         "That is what memory allows. How many a device can compute in time is another number:"
         " measure it, and plan with the smaller.",
     )
@@ -335,7 +336,8 @@ def _breach(each: "RuntimeFigures", reference: "RuntimeFigures") -> str | None:
         return "no word error rate on real speech"
     if each.wer_real > reference.wer_real + WER_LIMIT:
         return (
-            f"word error rate {each.wer_real:.1%}, over {reference.wer_real + WER_LIMIT:.1%}:"
+            f"word error rate {percent(each.wer_real, 1)}, over"
+            f" {percent(reference.wer_real + WER_LIMIT, 1)}:"
             " half a point above the reference"
         )
     if each.clip_ms_p50 > reference.clip_ms_p50 * SLOWER:

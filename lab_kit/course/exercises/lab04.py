@@ -7,7 +7,7 @@ does to a stream cut in two ways, by the clicks left in it, and by what the read
 from collections.abc import Sequence
 from typing import Any
 
-from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
 from lab_kit.datasets import Clip
@@ -49,7 +49,7 @@ def judge_plan(answer: Any, measured: object) -> Outcome:
         return not_yet(repr(mbit), "a number of Mbit/s", "its type")
     if words * WER_LIMIT < 1:
         return inconclusive(
-            f"{words} words: one wrong word is {1 / words:.1%}, more than the limit",
+            f"{words} words: one wrong word is {percent(1 / words, 1)}, more than the limit",
             f"compare with at least {round(1 / WER_LIMIT)} words: the full profile has them",
         )
     return _wrong_codec(table, name, words) or _weigh_plan(table[name], float(mbit), table, words)
@@ -97,7 +97,7 @@ def judge_repair(answer: Any, measured: object) -> Outcome:
     wrong = word_error_rate(clip.text, heard.text)
     if wrong > STILL_UNDERSTOOD:
         return inconclusive(
-            f"every byte is right, and yet {wrong:.0%} of the words are wrong: '{heard.text}'",
+            f"every byte is right, and yet {percent(wrong)} of the words are wrong: '{heard.text}'",
             "stream it again on a quiet machine",
         )
     return passed(
@@ -118,8 +118,8 @@ EXERCISES = (
             " smallest on this wire?",
             "Strike out the rows that are too wrong in noise. Then compare the column"
             " 'in WebSocket', which has the headers in it, and not 'kbit/s'.",
-            f"Of the rows within {WER_LIMIT:.0%} (in noise) of {REFERENCE}, the least in the column"
-            f" 'in WebSocket'; times {STREAMS:,}; kbit to Mbit is a thousandth.",
+            f"Of the rows within {percent(WER_LIMIT)} (in noise) of {REFERENCE}, the least in the"
+            f" column 'in WebSocket'; times {STREAMS:,}; kbit to Mbit is a thousandth.",
         ),
     ),
     Exercise(
@@ -128,7 +128,7 @@ EXERCISES = (
         judge_silences,
         (
             "One product must not interrupt, the other must not wait. Which column does each read?",
-            f"Dictation: at most {CUT_LIMIT:.0%} of the pauses cut, then the shortest silence."
+            f"Dictation: at most {percent(CUT_LIMIT)} of the pauses cut, then the shortest silence."
             f" Agent: a median wait within {ms(BUDGET_S):.0f} ms, then the fewest cuts.",
             "Fewer cuts come with longer silences: the agent takes the longest that is quick"
             " enough, the dictation the shortest that is careful enough.",
@@ -186,14 +186,14 @@ def _wrong_codec(table: dict[str, CodecReport], name: str, words: int) -> Outcom
     over = table[name].wer_in_noise - limit
     if 0 < over <= _uncertain(table[name].wer_in_noise, words):
         return inconclusive(
-            f"{name}: {table[name].wer_in_noise:.1%} of the words wrong in noise, with {words}"
-            f" words too near to the limit of {limit:.1%} to tell",
+            f"{name}: {percent(table[name].wer_in_noise, 1)} of the words wrong in noise, with"
+            f" {words} words too near to the limit of {percent(limit, 1)} to tell",
             "take a codec further inside, or compare with more clips",
         )
     if over > 0:
         return not_yet(
-            f"{name}: {table[name].wer_in_noise:.1%} of the words wrong in noise",
-            f"at most {limit:.1%}, five points above {REFERENCE}",
+            f"{name}: {percent(table[name].wer_in_noise, 1)} of the words wrong in noise",
+            f"at most {percent(limit, 1)}, five points above {REFERENCE}",
             "its row; how it does in a quiet room is not asked",
         )
     allowed = [each for each, row in table.items() if row.wer_in_noise <= limit]
@@ -217,7 +217,8 @@ def _weigh_plan(
             f"{due:,.0f} Mbit/s for {STREAMS:,} streams of {report.codec.name};"
             f" {due - bare:,.0f} of them are headers.",
             f"{REFERENCE} would take {_plan_mbit(table[REFERENCE]):,.0f}.",
-            f"Its word error rate in noise rests on {words} words: {report.wer_in_noise:.1%} ±"
+            f"Its word error rate in noise rests on {words} words:"
+            f" {percent(report.wer_in_noise, 1)} ±"
             f" {100 * _uncertain(report.wer_in_noise, words):.0f} points. Measure more before you"
             " sign.",
             "Fewer, larger messages would save headers and cost delay: that is the next trade.",
@@ -252,13 +253,15 @@ def _judge_brief(
             "the best within the limit",
             f"a row that keeps the limit and {better}",
         )
-    limit = f"at most {CUT_LIMIT:.0%} cut" if brief == "dictation" else "a median within the line"
+    limit = (
+        f"at most {percent(CUT_LIMIT)} cut" if brief == "dictation" else "a median within the line"
+    )
     return not_yet(_told(brief, known[chosen]), limit, "its row")
 
 
 def _told(brief: str, row: SilenceReport) -> str:
     return (
-        f"{brief}, {ms(row.silence_s):g} ms: {row.cut_share:.0%} of pauses cut,"
+        f"{brief}, {ms(row.silence_s):g} ms: {percent(row.cut_share)} of pauses cut,"
         f" {ms(_median_wait_s(row)):.0f} ms median wait"
     )
 

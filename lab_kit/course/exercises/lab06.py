@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab_kit.core.spans import Trace
-from lab_kit.core.units import ms
+from lab_kit.core.units import ms, percent
 from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
 from lab_kit.measure.percentiles import percentile
@@ -146,7 +146,7 @@ def judge_bottleneck(answer: Any, measured: object) -> Outcome:
     worst, ratio = max(ratios.items(), key=lambda one: one[1])
     if ratio <= 1:
         return inconclusive(
-            f"every stage kept to its budget; {worst} came nearest with {ratio:.0%} of it",
+            f"every stage kept to its budget; {worst} came nearest with {percent(ratio)} of it",
             "a trace of a stream among more callers",
         )
     if answer == worst:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lab_kit.core.units import percent
 from lab_kit.experiments.load import ClosedLoopRun
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
@@ -38,7 +39,8 @@ def turns(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> None:
 def turns_verdict(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> str:
     """What got done with how much of the cores, run by run, in a sentence."""
     told = [
-        f"{label}: {run.audio_per_s:.0f} s of audio a second with {run.busy.share:.0%} of the cores"
+        f"{label}: {run.audio_per_s:.0f} s of audio a second with"
+        f" {percent(run.busy.share)} of the cores"
         for run, label in zip(runs, labels, strict=True)
     ]
     return f"{'; '.join(told)}."
@@ -76,7 +78,7 @@ def tabulate(runs: Sequence[ClosedLoopRun], labels: Sequence[str]) -> Table:
                 str(len(run.calls)),
                 f"{run.wall_s:.2f}",
                 f"{run.audio_per_s:.0f}",
-                f"{run.busy.share:.0%} of {run.busy.available}",
+                f"{percent(run.busy.share)} of {run.busy.available}",
                 percentile_ms(waits_s, 0.5),
                 percentile_ms(waits_s, 1.0),
             )

@@ -7,7 +7,7 @@ they add up to the total exactly.
 from collections.abc import Sequence
 
 from lab_kit.core.call_record import RequestCall, Spoken, StageSpan, StreamCall, Waterfall
-from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.measure.calls import (
     final_waterfall,
     grew_most,
@@ -80,7 +80,7 @@ def waterfall_verdict(one: Waterfall) -> str:
     longest = _longest(one)
     return (
         f"{told_total(one)}: {abs(left):,.0f} ms {word} the limit of {ms(BUDGET_S):.0f} ms. "
-        f"The longest stage is {longest.name}, {longest.length_s / one.total_s:.0%}."
+        f"The longest stage is {longest.name}, {percent(longest.length_s / one.total_s)}."
         f"{_doubt([one])}"
     )
 

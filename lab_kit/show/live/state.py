@@ -139,9 +139,8 @@ class LiveState:
         if final.text:
             self.heard.append(final.text)
         if self.spoken:
-            # an earlier piece of a long utterance came before its end; the last one counts
             points = self._points(self._so_far())
-            self._current = [point for point in points if 0 <= point.delay_s < NEVER]
+            self._current = [point for point in points if point.delay_s < NEVER]
             return
         for speech in self._speech:
             speech.end_s = min(speech.end_s, at_s)

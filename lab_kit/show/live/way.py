@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab_kit.bench import Bench, Caller
 from lab_kit.client import Wire
-from lab_kit.core.units import ms
+from lab_kit.core.units import ms, percent
 from lab_kit.experiments.load import Network
 
 
@@ -44,5 +44,5 @@ def _told(network: Network | None) -> list[str]:
     if network.jitter_s:
         parts.append(f"up to {ms(network.jitter_s):.0f} ms more")
     if network.loss:
-        parts.append(f"{network.loss:.0%} of packets lost")
+        parts.append(f"{percent(network.loss)} of packets lost")
     return parts

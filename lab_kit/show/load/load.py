@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from lab_kit.client import DegradationStatus
-from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.load import CallEnding, CallPlan, LiveLoad
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
@@ -286,9 +286,9 @@ def _column(run: LiveLoad) -> dict[str, str]:
         "final delay p95 ms": f"{percentile_ms(delays_s, 0.95)} {standing(len(delays_s))}".strip(),
         "first result p95 ms": f"{percentile_ms(first_s, 0.95)} {standing(len(first_s))}".strip(),
         "nothing new, p95 ms": percentile_ms(run.gaps_s, 0.95),
-        f"good turns ({limits})": f"{run.good_share:.0%}",
+        f"good turns ({limits})": percent(run.good_share),
         "goodput per min": f"{run.goodput_per_min:.0f}",
-        "word error rate": "-" if wer is None else f"{wer:.1%}",
+        "word error rate": "-" if wer is None else percent(wer, 1),
         "sent late, p99 ms": f"{ms(run.lateness_s):.0f}",
         "cores: generator, machine": f"{run.generator_cores:.2f}, {run.machine_cores:.2f}",
         "generator the bottleneck": "yes: void" if run.generator_was_bottleneck else "no",

@@ -6,7 +6,7 @@ system's account of cores and memory elsewhere.
 
 from collections.abc import Sequence
 
-from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.load import DeviceRecord, OfferedRequest, OpenLoopRun, Source
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
@@ -51,8 +51,8 @@ def idle_verdict(run: OpenLoopRun, device: DeviceRecord) -> str:
     """Whether the device had gaps while requests waited, in a sentence."""
     met = sum(_came_behind(request, run) for request in run.counted)
     told = (
-        f"The device was busy for {device.busy_share:.0%} of the time; {met} of {len(run.counted)} "
-        "requests came while an earlier one was not answered yet."
+        f"The device was busy for {percent(device.busy_share)} of the time; {met} of "
+        f"{len(run.counted)} requests came while an earlier one was not answered yet."
     )
     if met and device.busy_share < _NEARLY_ALL:
         return f"{told} It was idle and had a queue in the same run."

@@ -7,6 +7,7 @@ Where nothing can move, the fullest frame is seen.
 from collections.abc import Mapping, Sequence
 
 from lab_kit.client import CacheFrame, CacheUse
+from lab_kit.core.units import percent
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT
@@ -41,7 +42,7 @@ def cache(uses: Mapping[str, CacheUse]) -> None:
 
 def cache_verdict(uses: Mapping[str, CacheUse]) -> str:
     """What was reserved for nothing, in a sentence."""
-    told = ", ".join(f"{name} {use.waste:.0%}" for name, use in uses.items())
+    told = ", ".join(f"{name} {percent(use.waste)}" for name, use in uses.items())
     return f"Of the slots that were reserved, these held nothing: {told}."
 
 
@@ -84,7 +85,7 @@ def tabulate_cache(uses: Mapping[str, CacheUse]) -> Table:
                 str(len(use.frames)),
                 str(fullest.reserved if fullest else 0),
                 str(fullest.written if fullest else 0),
-                f"{use.waste:.0%}",
+                percent(use.waste),
             )
         )
     return Table("layout", head, rows)

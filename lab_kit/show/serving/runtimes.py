@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lab_kit.core.units import percent
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
 from lab_kit.show.draw.display import show_drawing
@@ -108,9 +109,9 @@ def _row(name: str, f: "RuntimeFigures") -> tuple[str, ...]:
         _percent(f.wer_real),
         _percent(f.wer_synthesized),
         f"{f.largest_score_difference:.2g}",
-        f"{f.agrees:.0%}",
+        percent(f.agrees),
     )
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
+    return "-" if share is None else percent(share, 1)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lab_kit.core.call_record import StageSpan
-from lab_kit.core.units import ms
+from lab_kit.core.units import ms, percent
 from lab_kit.experiments.cold_start import ColdStart
 from lab_kit.experiments.cold_start.worker import FIRST, PHASES
 from lab_kit.show.draw import theme
@@ -99,7 +99,7 @@ def _told(phase: StageSpan, start: ColdStart) -> str:
     """A phase's name, with its share if it is the longest of its start."""
     if phase is not _longest(start):
         return phase.name
-    return f"{phase.name} {phase.length_s / start.answer_s:.0%}"
+    return f"{phase.name} {percent(phase.length_s / start.answer_s)}"
 
 
 def _legend(svg: Svg, names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ import html
 from collections.abc import Sequence
 
 from lab_kit.client import ShadowReport, VersionStatus
+from lab_kit.core.units import percent
 from lab_kit.show.draw.display import show_html, wrapped
 from lab_kit.show.draw.table import Table
 
@@ -22,7 +23,7 @@ def tabulate_versions(states: Sequence[VersionStatus]) -> Table:
     head = ("version", "state", "is", "settings", "serves")
     rows = []
     for state in states:
-        share = "" if state.share is None else f" of {state.share:.0%}"
+        share = "" if state.share is None else f" of {percent(state.share)}"
         settings = ", ".join(f"{name}={value}" for name, value in state.settings.items())
         labels = ", ".join(state.labels) + share
         rows.append((str(state.number), state.state, labels, settings, str(state.in_flight)))
@@ -49,7 +50,7 @@ def tabulate_shadow(report: ShadowReport) -> str:
 
 
 def _summary(report: ShadowReport) -> str:
-    rate = "-" if report.word_error_rate is None else f"{report.word_error_rate:.1%}"
+    rate = "-" if report.word_error_rate is None else percent(report.word_error_rate, 1)
     return (
         f"version {report.version} in the shadow: {report.compared} answers compared,"
         f" {report.different} differ, word error rate against production {rate};"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lab_kit.core.call_record import StreamCall
-from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.sound import WEBSOCKET
 from lab_kit.measure.accuracy import word_error_rate
 from lab_kit.measure.calls import transcript, utterance_delays
@@ -130,11 +130,11 @@ def tabulate_chunks(calls: Mapping[float, StreamCall], text: str) -> Table:
                 f"{ms(chunk_s):g}",
                 f"{1 / chunk_s:.0f}",
                 f"{payload:,.0f}",
-                f"{whole / payload - 1:.1%}",
+                percent(whole / payload - 1, 1),
                 f"{8 * whole / chunk_s / 1e3:.0f}",
                 percentile_ms(late([u.first_result_s for u in seen]), 0.5),
                 percentile_ms(late([u.final_delay_s for u in seen]), 0.5),
-                f"{word_error_rate(text, transcript(call)):.1%}",
+                percent(word_error_rate(text, transcript(call)), 1),
             )
         )
     notes = ("", f"headers: of {WEBSOCKET.name}, as a share of the sound's bytes")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.sound import RTP, WEBSOCKET, CodecReport
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
@@ -80,8 +80,8 @@ def tabulate_codecs(reports: Sequence[CodecReport]) -> Table:
                 f"{r.encode_ms_per_s:.1f}",
                 f"{r.decode_ms_per_s:.1f}",
                 f"{ms(r.added_delay_s):.1f}",
-                f"{r.wer:.1%}",
-                f"{r.wer_in_noise:.1%}",
+                percent(r.wer, 1),
+                percent(r.wer_in_noise, 1),
             )
         )
     notes = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lab_kit.core.units import percent
 from lab_kit.measure.confidence import (
     ConfidenceRange,
     JudgedWord,
@@ -87,7 +88,7 @@ def tabulate_confidence(words: Sequence[JudgedWord]) -> Table:
     head = ("confidence", "mean", "words", "right", "share right")
     rows = []
     for each in confidence_ranges(words):
-        share = f"{each.share_right:.0%}"
+        share = percent(each.share_right)
         mean = f"{each.confidence:.2f}"
         rows.append((_named(each), mean, str(each.words), str(each.right), share))
     return Table("range of confidence", head, rows)
@@ -99,16 +100,17 @@ def verdict(words: Sequence[JudgedWord]) -> str:
     error = calibration_error(ranges)
     total = sum(each.words for each in ranges)
     bias = sum(each.words * (each.confidence - each.share_right) for each in ranges) / total
+    differ = f"Confidence and truth differ by {100 * error:.1f} points on average"
     if error <= _CALIBRATED:
-        told = f"Confidence and truth differ by {error:.1%} on average: it may be read as a chance."
+        told = f"{differ}: it may be read as a chance."
     else:
         too = "too sure of itself" if bias > 0 else "surer than it says"
-        told = f"Confidence and truth differ by {error:.1%} on average; the model is {too}."
+        told = f"{differ}; the model is {too}."
     share = share_right_below(words)
     if share is None:
         return f"{told} No word was below {DOUBTFUL}: add noise, or more clips."
     count = sum(word.confidence < DOUBTFUL for word in words)
-    return f"{told} Of the {count} words below {DOUBTFUL}, {share:.0%} were right."
+    return f"{told} Of the {count} words below {DOUBTFUL}, {percent(share)} were right."
 
 
 def _named(each: ConfidenceRange) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lab_kit.audio.detect.vad import WINDOW_SAMPLES
-from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.core.units import SAMPLE_RATE_HZ, percent
 from lab_kit.experiments.sound import Detection, Noise
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
@@ -40,8 +40,8 @@ def detectors_verdict(found: Sequence[Detection]) -> str:
     _, hard = _groups(found)
     ordered = sorted(hard, key=lambda one: one.area, reverse=True)
     told = [
-        f"{one.detector} finds {one.at.hits:.0%} of the speech and takes "
-        f"{one.at.false_alarms:.0%} of the silence for it"
+        f"{one.detector} finds {percent(one.at.hits)} of the speech and takes "
+        f"{percent(one.at.false_alarms)} of the silence for it"
         for one in ordered
     ]
     return f"{_noise(hard[0])}: {'; '.join(told)}."
@@ -82,9 +82,9 @@ def tabulate_detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -
                 "-" if one.snr_db is None else f"{one.snr_db:g}",
                 one.detector,
                 f"{one.area:.3f}",
-                f"{one.at.hits:.0%}",
-                f"{one.at.false_alarms:.0%}",
-                f"{one.skipped:.0%}",
+                percent(one.at.hits),
+                percent(one.at.false_alarms),
+                percent(one.skipped),
                 f"{one.us_per_window:.0f}",
                 f"{one.skipped * recognizer_ms_per_s - cost_ms:.1f}",
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.sound import NetworkReport
 from lab_kit.experiments.sound.networks import FRAME_S, PlayedAudio
 from lab_kit.measure.guess import Guess
@@ -103,7 +103,7 @@ def tabulate_buffers(reports: Sequence[NetworkReport]) -> Table:
                 *map(str, counts),
                 percentile_ms(r.delays_s, 0.5),
                 percentile_ms(r.delays_s, 0.95),
-                f"{r.wer:.1%}",
+                percent(r.wer, 1),
             )
         )
     return Table("buffer", (*head, "delay p50 ms", "p95 ms", "WER"), rows)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab_kit.core.units import BUDGET_S, ms
+from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.sound import SilenceReport
 from lab_kit.measure.guess import Guess
 from lab_kit.measure.percentiles import percentile
@@ -66,7 +66,9 @@ def trade_verdict(reports: Sequence[SilenceReport]) -> Verdict:
     if longest is None:
         told = f"None of these silences declares an end within {ms(BUDGET_S):.0f} ms (p50)."
         return Verdict(told, Sign.OVER)
-    told = f"Within {ms(BUDGET_S):.0f} ms of waiting (p50), {longest.cut_share:.0%} of the pauses"
+    told = (
+        f"Within {ms(BUDGET_S):.0f} ms of waiting (p50), {percent(longest.cut_share)} of the pauses"
+    )
     cut = f"in {longest.sentences_cut} of {longest.sentences} sentences"
     return Verdict(f"{told} are taken for an end, {cut}.")
 

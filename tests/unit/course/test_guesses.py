@@ -43,7 +43,7 @@ def test_nothing_is_filled_in_and_the_plausible_range_is_shown(shown: list[Any])
     field = control(shown, ipywidgets.Text)
     assert (field.value, field.placeholder) == ("", "5 to 100")
     assert asked.number is None
-    assert asked.against(48.0) == "No guess; here: 48 %."
+    assert asked.against(48.0) == "No guess; it was 48 %."
     assert progress.load().guesses == {}
 
 
@@ -53,8 +53,8 @@ def test_what_is_entered_is_kept_and_there_again_with_its_outcome(shown: list[An
     assert asked.number == 90
     assert shown[-1].children[-1].value == "Taken: 90 %."
     assert "not measured yet" in progress_report()
-    assert asked.against(48.0) == "You said 90 %; here: 48 %: 42 points too high."
-    assert "| 01.share | You said 90 %; here: 48 %: 42 points too high. |" in progress_report()
+    assert asked.against(48.0) == "You said 90 %; it was 48 %: 42 points too high."
+    assert "| 01.share | You said 90 %; it was 48 %: 42 points too high. |" in progress_report()
     again = guess("01.share", "In turn, the server uses", low=5, high=100, unit="%")
     assert again.number == 90
     assert control(shown, ipywidgets.Text).value == "90"
@@ -95,7 +95,7 @@ def test_a_choice_has_no_answer_until_one_is_chosen(shown: list[Any]) -> None:
     assert asked.value is None
     assert field.label == "choose one"
     field.value = "eager"
-    assert asked.against("compiled") == "You said eager; here: compiled: not what you said."
+    assert asked.against("compiled") == "You said eager; it was compiled."
     assert guess("02.fastest", "Fastest here", of=("eager", "compiled")).value == "eager"
     assert guess("02.fastest", "Fastest here", of=("other",)).value is None
     control(shown, ipywidgets.Dropdown).value = "other"

@@ -9,11 +9,8 @@ from jupyter_client.manager import start_new_kernel
 
 from lab_kit.course.interrupts import AGAIN
 
-AWAITING = (
-    "import asyncio\nprint('begun', flush=True)\nfor _ in range(600): await asyncio.sleep(0.1)"
-)
-"""As a stream does: a loop that sleeps for long hears of a signal only when it wakes."""
-BLOCKING = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
+AWAITING = "import asyncio\nprint('begun', flush=True)\nawait asyncio.sleep(600)"
+BLOCKING = "import time\nprint('begun', flush=True)\ntime.sleep(600)"
 REPLY_S = 30
 SET_UP = "from lab_kit.course.interrupts import tell_interrupts_in_one_line as told; told()"
 

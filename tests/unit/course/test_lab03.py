@@ -232,7 +232,7 @@ def test_one_that_breaks_the_limit_on_words_is_refused_and_the_next_accepted() -
     assert solved.precision(deaf) == "pytorch-bf16"
     accepted = judged("03.3", "pytorch-bf16", (deaf, ENOUGH))
     assert accepted.verdict is Verdict.PASS
-    assert "onnxruntime-int8: word error rate 4.5%" in told(accepted)
+    assert "onnxruntime-int8: word error rate 4.5 %" in told(accepted)
 
 
 def test_one_that_is_slower_than_the_reference_is_refused() -> None:

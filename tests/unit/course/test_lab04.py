@@ -65,7 +65,7 @@ def test_the_plan_of_the_solution_is_accepted_and_told_what_the_headers_are() ->
         (GOOD, MBIT * 1e3, "that is kbit/s"),
         (GOOD, MBIT / 10_000, "that is one stream"),
         (GOOD, 1.0, "in WebSocket"),
-        ("opus 8 kHz, 6 kbit/s", 328, "43.0% of the words wrong in noise"),
+        ("opus 8 kHz, 6 kbit/s", 328, "43.0 % of the words wrong in noise"),
         ("mulaw 8 kHz", 920, f"the row of {GOOD}"),
         ("linear16 16 kHz", 2_840, f"the row of {GOOD}"),
         ("opus 16 kHz, 20 kbit/s", 460, f"the row of {GOOD}"),
@@ -98,7 +98,7 @@ def test_a_codec_just_over_the_limit_is_not_judged_on_few_words() -> None:
     answer = {"codec": "opus 16 kHz, 8 kbit/s", "mbit_per_s": 300}
     outcome = judged("04.1", answer, ([*TABLE, near], SPEECH))
     assert outcome.verdict is Verdict.INCONCLUSIVE
-    assert "too near to the limit of 11.0%" in told(outcome)
+    assert "too near to the limit of 11.0 %" in told(outcome)
     many = judged("04.1", answer, ([*TABLE, near], [spoken(20_000)]))
     assert many.verdict is Verdict.NOT_YET
 
@@ -125,15 +125,15 @@ def test_the_silences_of_the_solution_are_accepted() -> None:
     assert solved.silences(WAITED) == {"dictation": 1_000, "agent": 300}
     outcome = judged("04.2", solved.silences(WAITED), WAITED)
     assert outcome.verdict is Verdict.PASS
-    assert "63% of pauses cut" in told(outcome)
+    assert "63 % of pauses cut" in told(outcome)
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ({"dictation": 300, "agent": 1_000}, "at most 5% cut"),
+        ({"dictation": 300, "agent": 1_000}, "at most 5 % cut"),
         ({"dictation": 1_500, "agent": 300}, "waits less"),
-        ({"dictation": 700, "agent": 300}, "at most 5% cut"),
+        ({"dictation": 700, "agent": 300}, "at most 5 % cut"),
         ({"dictation": 1_000, "agent": 100}, "cuts less"),
         ({"dictation": 1_000, "agent": 500}, "a median within the line"),
         ({"dictation": 1_000, "agent": 250}, "the first column"),

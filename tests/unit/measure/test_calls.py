@@ -106,6 +106,16 @@ def test_an_utterance_in_two_segments_ends_with_the_last() -> None:
     assert delays.heard == "It was the best of times."
 
 
+def test_a_final_that_came_before_the_sound_ended_does_not_end_the_utterance() -> None:
+    """As where a call is closed in the middle of a sentence: what was heard by then is final."""
+    seen = call((1_700, final(1.0, 1.6, "It was")), spoken=(BEST,))
+    (delays,) = utterance_delays(seen)
+    assert delays.final_delay_s is None
+    assert delays.heard == "It was"
+    with pytest.raises(ValueError, match="no final arrived"):
+        final_waterfall(seen, BEST)
+
+
 def test_two_utterances_in_one_segment_both_wait_for_it() -> None:
     seen = call((4_250, final(1.0, 4.0, "It was. It was.")), spoken=(BEST, WORST))
     first, second = utterance_delays(seen)

@@ -10,18 +10,18 @@ from lab_kit.measure.guess import Answer, Guess, compare_guess
 @pytest.mark.parametrize(
     ("guessed", "outcome", "unit", "told"),
     [
-        (None, 220.0, "ms", "No guess; here: 220 ms."),
-        (230.0, 220.0, "ms", "You said 230 ms; here: 220 ms: close."),
-        (660.0, 220.0, "ms", "You said 660 ms; here: 220 ms: off by 3.0x, too high."),
-        (10.0, 220.0, "ms", "You said 10 ms; here: 220 ms: off by 22x, too low."),
-        (50.0, 53.0, "%", "You said 50 %; here: 53 %: close."),
-        (50.0, 93.0, "%", "You said 50 %; here: 93 %: 43 points too low."),
-        (4.0, 0.0, "", "You said 4; here: 0: 4 too high."),
-        (0.0, 0.0, "", "You said 0; here: 0: right."),
-        (20.0, -5.0, "ms", "You said 20 ms; here: -5 ms: 25 ms too high."),
-        (1_500.0, 3_000.0, "", "You said 1,500; here: 3,000: off by 2.0x, too low."),
-        ("segment", "infer", "", "You said segment; here: infer: not what you said."),
-        ("infer", "infer", "", "You said infer; here: infer: as you said."),
+        (None, 220.0, "ms", "No guess; it was 220 ms."),
+        (230.0, 220.0, "ms", "You said 230 ms; it was 220 ms: close."),
+        (660.0, 220.0, "ms", "You said 660 ms; it was 220 ms: too high by a factor of 3.0."),
+        (10.0, 220.0, "ms", "You said 10 ms; it was 220 ms: too low by a factor of 22."),
+        (50.0, 53.0, "%", "You said 50 %; it was 53 %: close."),
+        (50.0, 93.0, "%", "You said 50 %; it was 93 %: 43 points too low."),
+        (4.0, 0.0, "", "You said 4; it was 0: 4 too high."),
+        (0.0, 0.0, "", "You said 0; it was 0: right."),
+        (20.0, -5.0, "ms", "You said 20 ms; it was -5 ms: 25 ms too high."),
+        (1_500.0, 3_000.0, "", "You said 1,500; it was 3,000: too low by a factor of 2.0."),
+        ("segment", "infer", "", "You said segment; it was infer."),
+        ("infer", "infer", "", "You said infer; it was infer, as you said."),
     ],
 )
 def test_the_distance_is_told_in_words(
@@ -33,7 +33,7 @@ def test_the_distance_is_told_in_words(
 def test_an_outcome_that_never_came_is_kept_as_a_word() -> None:
     kept: list[tuple[Answer | None, Answer]] = []
     asked = Guess("ms", keep=lambda said, came: kept.append((said, came)), value=300)
-    assert asked.against(math.inf) == "You said 300 ms; here: never: not what you said."
+    assert asked.against(math.inf) == "You said 300 ms; it never came."
     assert kept == [(300, "never")]
 
 

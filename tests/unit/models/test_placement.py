@@ -61,7 +61,7 @@ def test_what_fell_back_is_said() -> None:
     assert session_device([CUDA, CPU], GPU, share_on_cpu=0.0) == GPU
     mixed = session_device([CUDA, CPU], GPU, share_on_cpu=0.4)
     assert mixed.kind == "cuda"
-    assert "40% of operators fell back to the CPU" in mixed.label
+    assert "40 % of operators fell back to the CPU" in mixed.label
     lost = session_device([CPU], GPU, share_on_cpu=1.0)
     assert lost.kind == "cpu"
     assert "asked for Test GPU" in lost.label

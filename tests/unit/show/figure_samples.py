@@ -65,7 +65,8 @@ from lab_kit.show.sound import (
 
 Drawn = tuple[str, Svg, Verdict]
 GUESS = (
-    "You said 1,234,567 ms; here: 350 ms: off by 3,527x, too high. It is far more than it seemed."
+    "You said 1,234,567 ms; it was 350 ms: too high by a factor of 3,527. "
+    "It is far more than it seemed."
 )
 LONG_DEVICE = "cpu (Intel(R) Xeon(R) Platinum 8488C processor, 16 cores, 2 of them usable)"
 

@@ -55,6 +55,6 @@ def test_a_guess_is_marked_at_its_lane_and_held_against_the_longest(
     stages(TRACE, guess=Guess())
     stages(Trace((ROOT,)), guess=Guess(value="batch"))
     told = capsys.readouterr().out
-    assert "You said batch; here: infer: not what you said." in told
-    assert "No guess; here: infer." in told
-    assert told.count("here:") == 2, "where nothing ran there is nothing to compare with"
+    assert "You said batch; it was infer." in told
+    assert "No guess; it was infer." in told
+    assert told.count("; it was") == 2, "where nothing ran there is nothing to compare with"

@@ -102,9 +102,9 @@ def test_a_guess_is_drawn_and_held_against_the_total(
     waterfalls([one, one], guess=Guess("ms", value=700))
     waterfall(one, guess=Guess("ms"))
     told = capsys.readouterr().out
-    assert "You said 250 ms; here: 350 ms: off by 1.4x, too low." in told
-    assert "You said 700 ms; here: 350 ms: off by 2.0x, too high." in told
-    assert "No guess; here: 350 ms." in told
+    assert "You said 250 ms; it was 350 ms: too low by a factor of 1.4." in told
+    assert "You said 700 ms; it was 350 ms: too high by a factor of 2.0." in told
+    assert "No guess; it was 350 ms." in told
 
 
 def test_the_stage_that_is_suspected_is_marked_beneath_the_last_bar(
@@ -125,8 +125,8 @@ def test_the_stage_that_is_suspected_is_marked_beneath_the_last_bar(
     waterfalls([before, after], grew=Guess(value="inference"))
     waterfalls([before, after], grew=Guess())
     told = capsys.readouterr().out
-    assert "grew most: You said inference; here: queue wait: not what you said." in told
-    assert "grew most: No guess; here: queue wait." in told
+    assert "grew most: You said inference; it was queue wait." in told
+    assert "grew most: No guess; it was queue wait." in told
     plain = draw_waterfalls([before, after], ["alone", "crowded"])
     for unknown in ("", "no stage"):
         same = draw_waterfalls([before, after], ["alone", "crowded"], unknown)

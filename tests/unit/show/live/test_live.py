@@ -241,7 +241,7 @@ def test_a_run_goes_over_its_wire_and_through_its_network_and_says_so() -> None:
     run.wait()
     assert bench.wires == [Wire.WEBRTC]
     assert bench.networks == [network]
-    told = "made by hand over WebRTC, 30 ms each way, up to 10 ms more, 8% of packets lost"
+    told = "made by hand over WebRTC, 30 ms each way, up to 10 ms more, 8 % of packets lost"
     assert run.name == told
     assert told in run.report()[1].text
     assert run_of(bench).name == "made by hand"

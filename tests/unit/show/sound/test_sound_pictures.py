@@ -112,7 +112,7 @@ def test_buffers_show_each_packet_and_each_delay() -> None:
     assert svg.count("h0M") == 50 - 1, "every packet, in one path"
     assert ">fixed<" in svg
     report = NetworkReport("fixed", 50, 0, 3, 3, 0, 0, (0.1, 0.12), 0.02)
-    assert tabulate_buffers([report]).text.splitlines()[1].split()[-3:] == ["100", "120", "2.0%"]
+    assert tabulate_buffers([report]).text.splitlines()[1].split()[-4:] == ["100", "120", "2.0", "%"]
     with pytest.raises(ValueError, match="no call"):
         buffers({}, [])
 
@@ -141,8 +141,8 @@ def test_confidence_shows_each_range_and_the_guess() -> None:
     assert "your guess: 25 %" in svg
     assert svg.count("<circle") == 2
     rows = tabulate_confidence(SURE).text.splitlines()
-    assert rows[1].split() == ["0.00", "to", "0.50", "0.35", "2", "1", "50%"]
-    assert rows[2].split()[-2:] == ["18", "100%"]
+    assert rows[1].split() == ["0.00", "to", "0.50", "0.35", "2", "1", "50", "%"]
+    assert rows[2].split()[-3:] == ["18", "100", "%"]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_the_verdict_follows_from_the_words(words: list[JudgedWord], told: str) 
 
 
 def test_the_verdict_counts_what_the_guess_is_about() -> None:
-    assert "Of the 2 words below 0.5, 50% were right." in verdict(SURE)
+    assert "Of the 2 words below 0.5, 50 % were right." in verdict(SURE)
     assert share_right_below(SURE) == 0.5
     assert share_right_below(SURE[2:]) is None
 
