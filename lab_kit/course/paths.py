@@ -1,11 +1,14 @@
 """Which labs serve which reader, and how far this one has come."""
 
+from dataclasses import replace
+
+from lab_kit.core.table import Table
 from lab_kit.course.catalog import ROLES, Role, find_lab, find_role
 from lab_kit.course.progress import load, state
 
 
-def path(role: str | None = None) -> str:
-    """A role's labs in order with their state, as a text table.
+def path(role: str | None = None) -> Table:
+    """A role's labs in order with their state.
 
     Args:
         role: its key; None for the one the reader chose, or all roles if none was.
@@ -15,20 +18,20 @@ def path(role: str | None = None) -> str:
     """
     known = load()
     key = role or known.role
-    text = _steps(find_role(key)) if key else _roles()
-    return f"{known.note}\n\n{text}" if known.note else text
+    told = _steps(find_role(key)) if key else _roles()
+    return replace(told, notes=[*told.notes, known.note]) if known.note else told
 
 
-def _roles() -> str:
-    lines = [f"{role.key:9} {role.name}\n{'':9} {' '.join(role.path)}" for role in ROLES]
-    return "\n".join([*lines, "", "One of them in detail: lab path ROLE"])
+def _roles() -> Table:
+    rows = [(role.key, role.name, " ".join(role.path)) for role in ROLES]
+    note = "One of them in detail: lab path ROLE"
+    return Table("role", ("role", "who", "labs"), rows, ["", note], left=3)
 
 
-def _steps(role: Role) -> str:
+def _steps(role: Role) -> Table:
     known = load()
     labs = [find_lab(number) for number in role.path]
-    lines = [
-        f"{lab.number}  {lab.title:40} {lab.minutes:>4} min  {state(lab, known)}" for lab in labs
-    ]
+    rows = [(lab.number, lab.title, state(lab, known), f"{lab.minutes}") for lab in labs]
     total_minutes = sum(lab.minutes for lab in labs)
-    return "\n".join([role.name, *lines, f"    {'in all':40} {total_minutes:>4} min"])
+    rows.append(("", "in all", "", f"{total_minutes:,}"))
+    return Table("lab", ("lab", role.name, "state", "minutes"), rows, left=3)

@@ -7,6 +7,9 @@ is seen before the sum is.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lab_kit.core.table import Table
+from lab_kit.core.units import ms
+
 
 class Stage(StrEnum):
     """A stage that is timed."""
@@ -90,10 +93,11 @@ show next to nothing just when most was waiting."""
 """Why the first step of the pipeline is not among the stages."""
 
 
-def table() -> str:
-    """The rules as text, and why the first step has none."""
-    lines = []
-    for stage, rule in RULES.items():
-        lines += [f"{stage:12} {rule.budget_s * 1e3:4.0f} ms  {rule.does}"]
-        lines += [f"{'':12} {'waits in':>9}: {rule.queue}", f"{'':12} {'fails':>9}: {rule.failure}"]
-    return "\n".join([*lines, UNTIMED])
+def table() -> Table:
+    """The rules, and why the first step has none."""
+    head = ("stage", "does", "waits in", "where it fails", "budget, ms")
+    rows = [
+        (stage, rule.does, rule.queue, rule.failure, f"{ms(rule.budget_s):.0f}")
+        for stage, rule in RULES.items()
+    ]
+    return Table("stage", head, rows, ["", UNTIMED], left=4)

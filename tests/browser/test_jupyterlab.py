@@ -16,6 +16,8 @@ import pytest
 from notebook_page import GONE, LOOKED_FOR_MS, Lab, NotebookPage, errors_of, eventually
 from playwright.sync_api import Page
 
+from lab_kit.show.draw.display import LEAST_WIDTH_PX, MOST_WIDTH_PX
+
 pytestmark = pytest.mark.browser
 
 LABS = Path(__file__).parents[2] / "labs"
@@ -369,7 +371,7 @@ def fits(widths: list[float], page_px: int) -> bool:
     A card is never narrower than one can read it, nor wider than a still picture.
     """
     marks, card, place, output = widths
-    wanted_px = min(max(600, place - 20), 860)
+    wanted_px = min(max(LEAST_WIDTH_PX, place - 20), MOST_WIDTH_PX)
     as_wide = [marks, card] == pytest.approx([wanted_px] * 2, abs=1)
     return as_wide and page_px / 2 < output < page_px and place <= output
 

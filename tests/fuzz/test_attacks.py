@@ -4,6 +4,7 @@ Ten seconds of each, from a fixed seed; FUZZ_SECONDS and FUZZ_SEED choose others
 what depends on the machine, too: by how much later finals come, how long ``/healthz`` takes.
 """
 
+import asyncio
 import os
 from collections.abc import Iterator
 
@@ -25,6 +26,7 @@ CLIP = datasets.clip("two-cities-best")
 def bench() -> Iterator[Bench]:
     """A server of these tests' own, which has served before and lets nobody in without the key."""
     bench = Bench.start(KEY)
+    asyncio.run(bench.transcribe(CLIP))
     yield bench
     bench.stop()
 

@@ -38,7 +38,9 @@ def judge_longest(answer: object, measured: object) -> Outcome:
             "measure again on an idle machine",
         )
     if isinstance(answer, str) and answer.strip().lower() == longest.name:
-        return passed(f"{_bar(longest)} of {ms(waterfall.total_s):.0f} ms; next is {_bar(second)}.")
+        return passed(
+            f"{_bar(longest)} of {ms(waterfall.total_s):,.0f} ms; next is {_bar(second)}."
+        )
     return not_yet(_named(answer, waterfall.stages), "the longest stage", "the bars' lengths")
 
 

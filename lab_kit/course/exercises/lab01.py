@@ -50,7 +50,7 @@ def judge_traces(answer: Any, measured: object) -> Outcome:
     if wrong:
         return not_yet(
             "\n".join(wrong),
-            f"the stage without which the total would be under {_BUDGET_MS:.0f} ms",
+            f"the stage without which the total would be under {_BUDGET_MS:,.0f} ms",
             "the lengths of the stages in each waterfall",
         )
     return passed(*(_explained(answer[name], name, r) for name, r in recorded.items()))
@@ -70,8 +70,8 @@ def judge_budget(answer: Any, measured: object) -> Outcome:
     least = _floors_ms(waterfall, SHORTEST_ENDPOINTING_MS)
     if sum(floor for floor, _ in least.values()) > _BUDGET_MS:
         return inconclusive(
-            f"inference took {least[INFERENCE][0]:.0f} ms on this machine just now, beyond the"
-            f" least {ENDPOINTING}; with the other stages that is over {_BUDGET_MS:.0f} ms: no"
+            f"inference took {least[INFERENCE][0]:,.0f} ms on this machine just now, beyond the"
+            f" least {ENDPOINTING}; with the other stages that is over {_BUDGET_MS:,.0f} ms: no"
             " budget can work",
             "stream again while nothing else runs",
         )
@@ -98,10 +98,10 @@ EXERCISES = (
             "Which stages can nobody shorten? Begin with the distance, out and back.",
             f"{OCEAN_KM:,} km at {FIBRE_KM_PER_MS} km per ms, out and back. What is left for"
             f" {ENDPOINTING}, once {INFERENCE} has what you measured?",
-            f"Give the network {OCEAN_KM / FIBRE_KM_PER_MS:.0f} ms each way, the three small"
+            f"Give the network {OCEAN_KM / FIBRE_KM_PER_MS:,.0f} ms each way, the three small"
             f" stages 5 ms each, and {INFERENCE} what it needs. The rest is for {ENDPOINTING}: at"
             f" least {SHORTEST_ENDPOINTING_MS} ms, where the bench waits"
-            f" {ms(StreamOptions().endpoint_silence_s or 0):.0f} ms by default.",
+            f" {ms(StreamOptions().endpoint_silence_s or 0):,.0f} ms by default.",
         ),
     ),
 )
@@ -141,8 +141,8 @@ def _wrong(stage: object, name: str, waterfall: Waterfall) -> str | None:
     if rest_ms < _BUDGET_MS:
         return None
     return (
-        f"{name}: {stage} takes {share_ms:.0f} of {ms(waterfall.total_s):.0f} ms; without it"
-        f" {rest_ms:.0f} ms remain"
+        f"{name}: {stage} takes {share_ms:.0f} of {ms(waterfall.total_s):,.0f} ms; without it"
+        f" {rest_ms:,.0f} ms remain"
     )
 
 
@@ -150,7 +150,7 @@ def _explained(stage: object, name: str, recording: Recording) -> str:
     share_ms = _share_ms(stage, recording.waterfall) or 0.0
     total_ms = ms(recording.waterfall.total_s)
     whole = NETWORK if stage in (NETWORK_OUT, NETWORK_BACK) else stage
-    return f"{name}: {whole}, {share_ms:.0f} of {total_ms:.0f} ms. Recorded: {recording.how}"
+    return f"{name}: {whole}, {share_ms:.0f} of {total_ms:,.0f} ms. Recorded: {recording.how}"
 
 
 def _unreadable(answer: Any) -> Outcome | None:
@@ -177,7 +177,7 @@ def _floors_ms(waterfall: Waterfall, endpointing_ms: float) -> dict[str, tuple[f
     hidden_until_ms = max((ms(stage.end_s) for stage in waterfall.hidden), default=0.0)
     inference_ms = max(_lengths_ms(waterfall)[INFERENCE], hidden_until_ms - endpointing_ms)
     light_ms = OCEAN_KM / FIBRE_KM_PER_MS
-    light = f"light needs {light_ms:.0f} ms for {OCEAN_KM:,} km of fibre, each way"
+    light = f"light needs {light_ms:,.0f} ms for {OCEAN_KM:,} km of fibre, each way"
     windows = "the voice detector judges 32 ms at a time, and one window alone can be wrong"
     return {
         NETWORK_OUT: (light_ms, light),
@@ -196,13 +196,13 @@ def _weighed(
 ) -> Outcome:
     for stage, (floor_ms, why) in floors.items():
         if budget[stage] < floor_ms - _ROUNDING_MS:
-            return not_yet(f"{stage}: {budget[stage]:g} ms", f"at least {floor_ms:.0f} ms", why)
+            return not_yet(f"{stage}: {budget[stage]:g} ms", f"at least {floor_ms:,.0f} ms", why)
     total_ms = sum(budget.values())
     if total_ms > _BUDGET_MS:
         largest = max(budget, key=lambda stage: budget[stage])
         return not_yet(
-            f"{total_ms:.0f} ms in all",
-            f"at most {_BUDGET_MS:.0f} ms",
+            f"{total_ms:,.0f} ms in all",
+            f"at most {_BUDGET_MS:,.0f} ms",
             f"the sum of your stages; the largest is {largest} with {budget[largest]:g} ms",
         )
     return _accepted(budget, waterfall)
@@ -214,18 +214,18 @@ def _accepted(budget: Mapping[str, float], waterfall: Waterfall) -> Outcome:
     ours_ms = sum(budget[s] for s in (PREPROCESSING, QUEUE_WAIT, INFERENCE, POSTPROCESSING))
     measured_ms = _lengths_ms(waterfall)[ENDPOINTING]
     reasons = [
-        f"{total_ms:.0f} of {_BUDGET_MS:.0f} ms; {_BUDGET_MS - total_ms:.0f} ms to spare.",
-        f"The ocean takes {network_ms:.0f} ms, the server {ours_ms:.0f} ms.",
+        f"{total_ms:.0f} of {_BUDGET_MS:,.0f} ms; {_BUDGET_MS - total_ms:,.0f} ms to spare.",
+        f"The ocean takes {network_ms:,.0f} ms, the server {ours_ms:,.0f} ms.",
     ]
     hidden_ms = sum(ms(stage.length_s) for stage in waterfall.hidden)
     if hidden_ms:
         reasons.append(
-            f"{hidden_ms:.0f} ms of {INFERENCE} ran while the silence was waited out: less"
+            f"{hidden_ms:,.0f} ms of {INFERENCE} ran while the silence was waited out: less"
             f" {ENDPOINTING} hides less of it."
         )
     if budget[ENDPOINTING] < measured_ms:
         reasons.append(
-            f"What gives: {ENDPOINTING} of {budget[ENDPOINTING]:g} ms where {measured_ms:.0f} ms"
+            f"What gives: {ENDPOINTING} of {budget[ENDPOINTING]:g} ms where {measured_ms:,.0f} ms"
             " were measured. Longer pauses inside a sentence will cut it in two."
         )
     return passed(*reasons)

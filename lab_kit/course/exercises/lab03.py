@@ -341,5 +341,5 @@ def _breach(each: "RuntimeFigures", reference: "RuntimeFigures") -> str | None:
             " half a point above the reference"
         )
     if each.clip_ms_p50 > reference.clip_ms_p50 * SLOWER:
-        return f"{each.clip_ms_p50:.0f} ms a clip, the reference {reference.clip_ms_p50:.0f} ms"
+        return f"{each.clip_ms_p50:,.0f} ms a clip, the reference {reference.clip_ms_p50:,.0f} ms"
     return None

@@ -262,7 +262,7 @@ def _judge_brief(
 def _told(brief: str, row: SilenceReport) -> str:
     return (
         f"{brief}, {ms(row.silence_s):g} ms: {percent(row.cut_share)} of pauses cut,"
-        f" {ms(_median_wait_s(row)):.0f} ms median wait"
+        f" {ms(_median_wait_s(row)):,.0f} ms median wait"
     )
 
 

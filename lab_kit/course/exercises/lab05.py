@@ -100,7 +100,7 @@ def judge_stall(answer: Any, measured: object) -> Outcome:
     if worst.measured_ms < LEAST_STALL_MS:
         return inconclusive("no packet was lost this time", "stream again with more loss")
     return passed(
-        *(f"{each.wire}: {each.measured_ms:.0f} ms behind the usual lag" for each in stalls),
+        *(f"{each.wire}: {each.measured_ms:,.0f} ms behind the usual lag" for each in stalls),
         "TCP must deliver in order, so what follows a lost packet waits for its second try.",
         "UDP lost a moment of sound for good instead: the choice is between late and never.",
     )

@@ -151,7 +151,7 @@ def judge_bottleneck(answer: Any, measured: object) -> Outcome:
         )
     if answer == worst:
         return passed(
-            f"{worst}: p95 is {ratio:.1f} times its budget of {ms(RULES[worst].budget_s):.0f} ms.",
+            f"{worst}: p95 is {ratio:.1f} times its budget of {ms(RULES[worst].budget_s):,.0f} ms.",
             f"What happens to it now: {RULES[worst].failure}.",
         )
     mine = ratios.get(Stage(answer))

@@ -15,7 +15,8 @@ a percent of it. With half a minute between trims the peak was 435 MB resident i
 
 def begin_maintenance(background: Background, server: Server) -> None:
     """Begin both, on the running event loop."""
-    trim = trimmer()
+    trim, loop = trimmer(), asyncio.get_running_loop()
+    server.metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
 
     async def look_now() -> None:
         look(server)
@@ -32,4 +33,3 @@ def look(server: Server) -> None:
     load = server.versions.load_now()
     if load is not None:
         server.watch.look(load, server.door.streams, time.perf_counter_ns())
-    server.metrics.tasks.set(len(asyncio.all_tasks()))

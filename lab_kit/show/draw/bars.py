@@ -69,7 +69,7 @@ def compare_bars(
         where = (theme.MARGIN_PX, top + row * _ROW_PX + 13)
         svg.text(where, short, bold=row == chosen)
         if name == said:
-            guess_name(svg, where)
+            guess_name(svg, short, where)
     left = theme.MARGIN_PX + names_px
     room = svg.width_px - theme.MARGIN_PX - left - _GAP_PX * (len(quantities) - 1)
     each = room / sum(quantity.wide for quantity in quantities)

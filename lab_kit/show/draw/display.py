@@ -13,14 +13,15 @@ from html import escape
 
 from IPython.display import publish_display_data
 
+from lab_kit.core.table import Table
 from lab_kit.show.draw import card
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 MOST_WIDTH_PX = 860
-LEAST_WIDTH_PX = 600
-"""Narrower, the smallest letters could not be read; then the picture scrolls."""
+LEAST_WIDTH_PX = 540
+"""What a window of 1,000 px has beside JupyterLab's file browser: the smallest letters are 8 px
+high there. In less room the picture scrolls."""
 _SOURCE = (
     '<figcaption style="font-size:11px;margin:3px 0 6px;opacity:.8">The 300 ms: '
     '<a href="https://assemblyai.com/blog/low-latency-voice-ai">AssemblyAI, 2025</a>, '

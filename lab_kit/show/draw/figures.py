@@ -21,7 +21,7 @@ def percentile_ms(delays_s: Sequence[float], share: float) -> str:
     if not delays_s:
         return "-"
     value = percentile(delays_s, share)
-    return "never" if value == NEVER else f"{ms(value):.0f}"
+    return "never" if value == NEVER else f"{ms(value):,.0f}"
 
 
 def delay_told(delay_s: float) -> str:
@@ -34,11 +34,16 @@ def percentile_told(delays_s: Sequence[float], share: float) -> str:
     return delay_told(percentile(delays_s, share)) if delays_s else "-"
 
 
-def void_told(lateness_s: float, cores: float) -> str:
-    """What is first to be said of a run whose generator was too late or too busy."""
+def void_told(lateness_s: float, cores: float, run: str = "") -> str:
+    """What is first to be said of a run whose generator was too late or too busy.
+
+    Args:
+        run: its name, where there are several.
+    """
+    of = f" ({run})" if run else ""
     return (
-        f"Void: the generator sent {ms(lateness_s):.0f} ms late (p99) and used {cores:.1f} of its "
-        "one core. Lower the rate, or stop what else runs."
+        f"Void{of}: the generator sent {ms(lateness_s):,.0f} ms late (p99) and used {cores:.1f} "
+        "of its one core. Lower the rate, or stop what else runs."
     )
 
 

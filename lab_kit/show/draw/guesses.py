@@ -1,15 +1,19 @@
 """A reader's guess, hollow, beside what came out, filled; the bar between them is the error."""
 
+from collections.abc import Callable
+
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.inks import FAINT, INK
 from lab_kit.show.draw.labels import SAID, Place, put
-from lab_kit.show.draw.room import Point
+from lab_kit.show.draw.room import Point, text_box
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 
 LANE_PX = 40
 """What `guess_lane` needs beneath a bar."""
 _OFF_PX = 11
+_BEFORE_PX, _SMALL_PX = 9, 5
+"""From a name to the diamond before it, and half of that one's width."""
 _BASE_PX = 14
 """From the lane's line to its end; the words have their room above it, too."""
 
@@ -33,13 +37,21 @@ def guess_lane(svg: Svg, scale: Scale, bottom: float, guess: float, outcome: flo
 
 
 def guess_point(
-    svg: Svg, x: float, up: Scale, guess: float, told: str, outcome: float | None = None
+    svg: Svg,
+    x: float,
+    up: Scale,
+    guess: float,
+    told: Callable[[float], str],
+    outcome: float | None = None,
 ) -> None:
     """A guess beside an upright axis at ``x``, and what came out if it is known.
 
     Beyond the axis it stands at its end with an arrow.
+
+    Args:
+        told: a value in words, with its unit.
     """
-    label = _label(told)
+    label = _label(told(guess))
     if guess > up.high:
         label, guess = f"{label} ↑", up.high
     y = up.px(guess)
@@ -48,12 +60,15 @@ def guess_point(
         svg.diamonds([(x, up.px(outcome))])
     svg.diamonds([(x, y)], is_hollow=True)
     put(svg, label, _around(x, y, 1), role=INK, bold=True)
+    if outcome is not None:
+        put(svg, f"measured {told(outcome)}", _around(x, up.px(outcome), -1), bold=True)
 
 
-def guess_name(svg: Svg, name_at: Point, anchor: str = "start") -> None:
-    """A guess that is a name, right above where that stands: the two lines are read as one."""
+def guess_name(svg: Svg, name: str, name_at: Point, anchor: str = "start") -> None:
+    """A guess that is the name of a row: its diamond before it; the verdict has the words."""
     x, y = name_at
-    put(svg, SAID, [Place((x, y - 15), anchor)], size_px=theme.SMALL_PX, is_guess=True)
+    left = text_box((x, y), name, theme.LABEL_PX, anchor).left
+    svg.diamonds([(left - _BEFORE_PX, y - 4)], radius_px=_SMALL_PX, is_hollow=True)
 
 
 def guess_part(svg: Svg, x: float, top: float, bottom: float, name: str) -> None:

@@ -44,7 +44,8 @@ function inTheme(figure, onDark) {
 // A card as wide as its place, within the widths of still pictures, and room for marks over it.
 function frame(el, [least, most]) {
   el.classList.add("lab-moving");
-  Object.assign(el.style, { paddingRight: pagePadding, overflowX: "auto" });
+  // the marks may be a fraction of a pixel higher than the card
+  Object.assign(el.style, { paddingRight: pagePadding, overflow: "auto hidden" });
   const box = document.createElement("div");
   const widths = { minWidth: `${least}px`, maxWidth: `${most}px` };
   Object.assign(box.style, { position: "relative", ...widths });

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab_kit.core.call_record import StreamCall
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.measure.calls import freshness_s, rtf, utterance_delays
 from lab_kit.measure.percentiles import percentile
@@ -28,7 +29,6 @@ from lab_kit.show.draw.limits import FLAG_PX, limit_upright
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 _RIGHT_PX = theme.WIDTH_PX - theme.MARGIN_PX

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from lab_kit.core.spans import Span, Trace
+from lab_kit.core.table import Table
 from lab_kit.core.units import ms
 from lab_kit.measure.calls import (
     ENDPOINTING,
@@ -22,7 +23,6 @@ from lab_kit.show.draw.guesses import guess_name
 from lab_kit.show.draw.labels import name_mark
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.stream.stages import RULES, Stage
 
@@ -69,7 +69,7 @@ def stages_verdict(trace: Trace) -> Verdict:
         for stage, rule in RULES.items()
         if (count := sum(length_s > rule.budget_s for length_s in lengths_s[stage]))
     }
-    told = f"The longest piece of work is one of {longest.value}: {ms(ran[longest]):,.0f} ms. "
+    told = f"The longest piece of work was in {longest.value}: {ms(ran[longest]):,.0f} ms. "
     if not over:
         return Verdict(f"{told}Every stage kept to its own budget.", Sign.INSIDE)
     times = ", ".join(f"{stage.value} {count} of {n}" for stage, (count, n) in over.items())
@@ -97,7 +97,7 @@ def draw_stages(trace: Trace, title: str, said: str = "") -> Svg:
         name_at = (_LEFT_PX - 8, top + _BAR_PX - 5)
         svg.text(name_at, stage.value, anchor="end")
         if stage.value == said:
-            guess_name(svg, name_at, "end")
+            guess_name(svg, stage.value, name_at, "end")
         for span in trace.named(stage):
             left = across.px(span.start_s - trace.root.start_s)
             width = max(_THINNEST_PX, across.px(span.length_s) - across.px(0))

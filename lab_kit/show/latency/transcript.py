@@ -7,9 +7,9 @@ from lab_kit.core.events import Final, Interim
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import show_html
 
-_TABLE_STYLE = (
-    f"max-height:340px;overflow:auto;font-family:{theme.FONT};font-size:13px;line-height:1.4"
-)
+_LINE_PX, _LINES = 18, 20
+"""A pane that scrolls is as high as whole lines, so that none is cut."""
+_STYLE = f"font-family:{theme.FONT};font-size:13px;line-height:{_LINE_PX}px"
 _TIME_STYLE = (
     "min-width:4.2em;text-align:right;font-variant-numeric:tabular-nums;" + theme.INTERIM_STYLE
 )
@@ -25,9 +25,14 @@ def transcript_html(call: StreamCall) -> str:
     """The rows as HTML; what two passes agree on is darker than the rest of an interim."""
     rows = [_row_html(at_s, event) for at_s, event in _results(call)]
     heading = f"{call.name}: when each result arrived, in seconds after the audio began"
+    pane = ""
+    if len(rows) > _LINES:
+        heading += f" ({len(rows)} results; scroll)"
+        pane = f"max-height:{_LINE_PX * _LINES}px;overflow-y:auto"
     return (
-        f'<div style="{_TABLE_STYLE}"><div style="{theme.FINAL_STYLE};font-weight:600;'
-        f'margin-bottom:4px">{escape(heading)}</div>{"".join(rows)}</div>'
+        f'<div style="{_STYLE}"><div style="{theme.FINAL_STYLE};font-weight:600;'
+        f'margin-bottom:4px">{escape(heading)}</div>'
+        f'<div style="{pane}">{"".join(rows)}</div></div>'
     )
 
 

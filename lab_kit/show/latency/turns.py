@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lab_kit.core.table import Table
 from lab_kit.core.units import percent
 from lab_kit.experiments.load import ClosedLoopRun
 from lab_kit.show.draw import theme
@@ -12,7 +13,6 @@ from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.room import shortened
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX = 170
@@ -114,4 +114,4 @@ def _run(svg: Svg, run: ClosedLoopRun, label: str, scale: Scale, top: float) -> 
         y = top + _CORES_PX + lane * _LANE_PX
         width = scale.px(right) - scale.px(left)
         color = theme.COMPUTE
-        svg.bar(scale.px(left), y, width, _LANE_PX - 2, color, f"{(right - left) * 1e3:.0f} ms")
+        svg.bar(scale.px(left), y, width, _LANE_PX - 2, color, f"{(right - left) * 1e3:,.0f} ms")

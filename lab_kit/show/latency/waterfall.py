@@ -7,6 +7,7 @@ they add up to the total exactly.
 from collections.abc import Sequence
 
 from lab_kit.core.call_record import RequestCall, Spoken, StageSpan, StreamCall, Waterfall
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.measure.calls import (
     final_waterfall,
@@ -17,7 +18,6 @@ from lab_kit.measure.calls import (
 from lab_kit.measure.guess import Answer, Guess
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import show_drawing
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict, within
 from lab_kit.show.latency.waterfall_picture import (
     clock_note,
@@ -168,7 +168,7 @@ def _doubt(several: Sequence[Waterfall]) -> str:
     open_ms = [ms(one.clock_error_s) for one in several if is_clock_far_off(one)]
     if not open_ms:
         return ""
-    known = f"± {max(open_ms):.0f} ms"
+    known = f"± {max(open_ms):,.0f} ms"
     return f" Where the network ends and the server begins is known to {known} only."
 
 

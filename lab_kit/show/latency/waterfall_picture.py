@@ -164,7 +164,7 @@ def _bars(svg: Svg, one: Waterfall, scale: Scale, top: float, bar_px: float) -> 
     for stage in one.hidden:
         left, width = _span_px(stage, scale)
         color = theme.STAGE_COLORS[stage.name]
-        told = f"{stage.name} meanwhile: {ms(stage.length_s):.0f} ms"
+        told = f"{stage.name} meanwhile: {ms(stage.length_s):,.0f} ms"
         svg.hatched_bar(left, top + bar_px + 4, width, _HIDDEN_PX, color, told)
     if is_clock_far_off(one):
         _clock_whiskers(svg, one, scale, top + bar_px + 2)
@@ -257,7 +257,7 @@ def _name_on_leader(
 
 def _name_hidden(svg: Svg, stage: StageSpan, scale: Scale, top: float) -> None:
     left, width = _span_px(stage, scale)
-    told = f"{stage.name} meanwhile: {ms(stage.length_s):.0f} ms"
+    told = f"{stage.name} meanwhile: {ms(stage.length_s):,.0f} ms"
     middle = left + width / 2
     places = [
         Place((left + width + 7, top + 9)),

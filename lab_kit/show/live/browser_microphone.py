@@ -119,7 +119,7 @@ class BrowserMicrophone(anywidget.AnyWidget):
             if not came:
                 raise AudioDeviceUnavailable(
                     f"no sound from the page for {LONGEST_WAIT_S:.0f} s",
-                    f"a chunk every {CHUNK_S * 1e3:.0f} ms",
+                    f"a chunk every {CHUNK_S * 1e3:,.0f} ms",
                     "the page is closed or a cell holds the kernel: start again when neither is so",
                 )
             if pcm16 is None:

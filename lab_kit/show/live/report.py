@@ -6,6 +6,7 @@ delays are different intervals: only the delays are compared with the limit.
 
 from html import escape
 
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
@@ -17,7 +18,6 @@ from lab_kit.show.draw.limits import limit_level_of_frame
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.latency.transcript import final_html
 from lab_kit.show.live.crowd import Others
@@ -79,7 +79,8 @@ def live_frame(state: LiveState, name: str, device: str, planned_s: float | None
     across, up, ages = _scales(state, planned_s)
     axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "seconds since the stream began")
     axis_left(svg, up, LEFT_PX, RIGHT_PX, "final delay, ms", name_y=14)
-    line = theme.limit_label(state.zero.removeprefix("the "), "final")
+    until = "last final" if state.spoken else "final"
+    line = theme.limit_label(state.zero.removeprefix("the "), until)
     limit_level_of_frame(svg, up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX, line)
     where = (LEFT_PX - 7, _SPEECH_PX + 4)
     svg.text(where, "speech", role=FAINT, size_px=theme.SMALL_PX, anchor="end")

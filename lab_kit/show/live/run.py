@@ -15,8 +15,8 @@ from typing import ClassVar
 from lab_kit.audio.sources.recordings import Source
 from lab_kit.bench import Bench, Caller
 from lab_kit.core.call_record import Received, StreamCall
+from lab_kit.core.table import Table
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 from lab_kit.show.live.attended import draw_period_s
 from lab_kit.show.live.browser_microphone import BrowserMicrophone

@@ -40,9 +40,9 @@ def _told(network: Network | None) -> list[str]:
         return []
     parts = []
     if network.one_way_s:
-        parts.append(f"{ms(network.one_way_s):.0f} ms each way")
+        parts.append(f"{ms(network.one_way_s):,.0f} ms each way")
     if network.jitter_s:
-        parts.append(f"up to {ms(network.jitter_s):.0f} ms more")
+        parts.append(f"up to {ms(network.jitter_s):,.0f} ms more")
     if network.loss:
         parts.append(f"{percent(network.loss)} of packets lost")
     return parts

@@ -117,7 +117,7 @@ class Explorer:
             return await offer(inference.transcribe, self._clips, self._arrivals)
 
     def _keep(self, policy: Dynamic, run: OpenLoopRun) -> None:
-        name = f"{policy.max_batch} in {ms(policy.max_wait_s):.0f} ms"
+        name = f"{policy.max_batch} in {ms(policy.max_wait_s):,.0f} ms"
         others = [pair for pair in self.runs.items() if pair[0] != name]
         self.runs = dict([*others, (name, [run])][-MOST_POINTS:])
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.experiments.load import OpenLoopRun, lowest_at_highest
 from lab_kit.measure.guess import Guess
@@ -23,7 +24,6 @@ from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict, within
 
 ZERO = "intended send"
@@ -48,7 +48,9 @@ def frontier(
     """
     verdict = signed_verdict(runs, share)
     if guess is not None:
-        verdict = replace(verdict, guess=guess.against(lowest_at_highest(runs, share)))
+        lowest = lowest_at_highest(runs, share)
+        told = guess.against(lowest, is_void=bool(_void_at_highest(runs)))
+        verdict = replace(verdict, guess=told)
     drawing = draw_frontier(runs, share, "" if guess is None else guess.choice)
     show_drawing(drawing, tabulate_frontier(runs, share), verdict)
 
@@ -56,13 +58,17 @@ def frontier(
 def signed_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> Verdict:
     """`frontier_verdict` with how the best of all was to 300 ms."""
     told = frontier_verdict(runs, share)
-    void = [name for name, each in runs.items() if each[-1].generator_was_bottleneck]
-    if void:
+    if void := _void_at_highest(runs):
         served = ", ".join(f"'{name}'" for name in void)
         first = f"Void at the highest rate: the generator was the bottleneck of {served}."
         return Verdict(f"{first} {told}", Sign.UNSAID)
     best = runs[lowest_at_highest(runs, share)][-1]
     return Verdict(told, within(_wait_ms(best, share), ms(BUDGET_S)))
+
+
+def _void_at_highest(runs: Mapping[str, Sequence[OpenLoopRun]]) -> list[str]:
+    """The names whose figures at the highest rate are not the server's."""
+    return [name for name, each in runs.items() if each[-1].generator_was_bottleneck]
 
 
 def frontier_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from lab_kit.bench import Bench
 from lab_kit.core.events import StreamOptions
+from lab_kit.core.table import Table
 from lab_kit.datasets import Clip
 from lab_kit.experiments import load
 from lab_kit.experiments.load import CallPlan, LiveLoad
@@ -19,7 +20,6 @@ from lab_kit.show.draw import card
 from lab_kit.show.draw.display import DisplayHandle, picture_bundle, show_drawing, table_bundle
 from lab_kit.show.draw.moving_plot import TEXT_PERIOD_S, MovingPlot
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.draw.widget_output import WidgetOutput
 from lab_kit.show.live.attended import can_click

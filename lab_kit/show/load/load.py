@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from lab_kit.client import DegradationStatus
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.load import CallEnding, CallPlan, LiveLoad
 from lab_kit.show.draw import theme
@@ -23,7 +24,6 @@ from lab_kit.show.draw.limits import limit_level_of_frame
 from lab_kit.show.draw.room import Point, text_width_px
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.live.window import end_s
 from lab_kit.show.load.progress import LoadSeen, seen_of
@@ -106,7 +106,7 @@ def loads(
     """Compare loads: a picture of each on the same scales, and a column of figures for each.
 
     Args:
-        level: see `load`; in the last picture.
+        level: see `load`; each picture shows the steps that were made during its run.
 
     Raises:
         ValueError: not one label each.
@@ -115,7 +115,7 @@ def loads(
     each = [LoadAxes.of(run.plan, seen_of(run)) for run in runs]
     axes = LoadAxes(max(one.end_s for one in each), max(one.most for one in each))
     for run, label in zip(runs[:-1], labels, strict=False):
-        show_picture(draw_load(run, label, axes=axes), load_verdict(run, label))
+        show_picture(draw_load(run, label, level, axes), load_verdict(run, label))
     last = draw_load(runs[-1], labels[-1], level, axes)
     show_drawing(last, table, load_verdict(runs[-1], labels[-1]))
 
@@ -123,7 +123,7 @@ def loads(
 def load_verdict(run: LiveLoad, title: str) -> Verdict:
     """How many turns were within 300 ms, and what became of the others, in a sentence."""
     if run.generator_was_bottleneck:
-        return Verdict(void_told(run.lateness_s, run.generator_cores), Sign.UNSAID)
+        return Verdict(void_told(run.lateness_s, run.generator_cores, title), Sign.UNSAID)
     delays_s = run.final_delays_s
     if not delays_s:
         return Verdict(f"{title}: no turn ended in the time that counts.", Sign.UNSAID)
@@ -265,9 +265,10 @@ def _levels(run: LiveLoad, level: DegradationStatus) -> list[tuple[float, int]]:
         ((clock.to_local(round(change.at_s * 1e9)) - run.began_ns) / 1e9, change)
         for change in level.changes
     ]
-    seen = [(at_s, change) for at_s, change in placed if at_s >= 0]
-    start = [(0.0, seen[0][1].before if seen else level.level)]
-    return [*start, *((at_s, change.after) for at_s, change in seen)]
+    later = [(at_s, change) for at_s, change in placed if at_s >= 0]
+    start = [(0.0, later[0][1].before if later else level.level)]
+    until_s = seen_of(run).reached_s
+    return [*start, *((at_s, change.after) for at_s, change in later if at_s < until_s)]
 
 
 def _column(run: LiveLoad) -> dict[str, str]:
@@ -276,7 +277,7 @@ def _column(run: LiveLoad) -> dict[str, str]:
     trouble = ", ".join(
         str(run.ended(e)) for e in (CallEnding.REFUSED, CallEnding.BROKEN, CallEnding.STALLED)
     )
-    limits = f"{ms(run.limits.final_delay_s):.0f} and {ms(run.limits.first_result_s):.0f} ms"
+    limits = f"{ms(run.limits.final_delay_s):.0f} and {ms(run.limits.first_result_s):,.0f} ms"
     return {
         "calls attempted": str(len(run.calls)),
         "refused, broken, stalled": trouble,

@@ -6,6 +6,7 @@ system's account of cores and memory elsewhere.
 
 from collections.abc import Sequence
 
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.load import DeviceRecord, OfferedRequest, OpenLoopRun, Source
 from lab_kit.show.draw import theme
@@ -18,7 +19,6 @@ from lab_kit.show.draw.limits import limit_level_of_frame
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.load.frontier import LIMIT, ZERO
 from lab_kit.show.load.strips import (
@@ -30,8 +30,9 @@ from lab_kit.show.load.strips import (
     strip_scale,
 )
 
-HIGHEST_MS = 1_500.0
-"""The range is fixed, and holds a queue that grows; what is later is drawn on its edge."""
+_HIGHEST_MS, _CALM_MS = 1_500.0, 600.0
+"""The one range holds a queue that grows; what is later is drawn on its edge. The other is enough
+while nobody waits for longer."""
 _TOP_PX, _EDGE_PX, _BOTTOM_PX = 26, 32, 212
 _NEARLY_ALL = 0.95
 """A device that is busy for more of the time than this has no gaps worth speaking of."""
@@ -104,7 +105,7 @@ def offered_frame(
         [title, device.device, f"strip: {device.source}", *marks],
         lines=(2, 2),
     )
-    across, up = _scales(seconds)
+    across, up = _scales(seconds, ended)
     axis_below(svg, across, _TOP_PX, bottom, "seconds since the plan began")
     axis_left(svg, up, LEFT_PX, RIGHT_PX, f"ms from {ZERO} to the answer", name_y=14)
     limit_level_of_frame(svg, up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX, LIMIT)
@@ -126,7 +127,7 @@ def offered_layers(
     Args:
         frame: `offered_frame`; values are written where it has room.
     """
-    across, up = _scales(seconds)
+    across, up = _scales(seconds, ended)
     color, late = (theme.NEUTRAL, FAINT) if is_void else (theme.COMPUTE, BUDGET)
     inside: list[Point] = []
     beyond: list[Point] = []
@@ -154,8 +155,15 @@ def offered_layers(
     ]
 
 
-def _scales(seconds: float) -> tuple[Scale, Scale]:
-    up = Scale(0, HIGHEST_MS, _BOTTOM_PX, _TOP_PX + _EDGE_PX)
+def highest_ms(ended: Sequence[tuple[float, OfferedRequest]]) -> float:
+    """Where the axis of latency ends."""
+    answered = (request for _, request in ended if request.error is None)
+    is_calm = all(ms(request.latency_s) <= _CALM_MS for request in answered)
+    return _CALM_MS if is_calm else _HIGHEST_MS
+
+
+def _scales(seconds: float, ended: Sequence[tuple[float, OfferedRequest]]) -> tuple[Scale, Scale]:
+    up = Scale(0, highest_ms(ended), _BOTTOM_PX, _TOP_PX + _EDGE_PX)
     return Scale(0, seconds, LEFT_PX, RIGHT_PX), up
 
 

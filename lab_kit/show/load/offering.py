@@ -24,7 +24,7 @@ from lab_kit.show.draw.moving_plot import TEXT_PERIOD_S, MovingPlot
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.draw.widget_output import WidgetOutput
 from lab_kit.show.live.attended import can_click, draw_period_s
-from lab_kit.show.load.offered import offered, offered_frame, offered_layers
+from lab_kit.show.load.offered import highest_ms, offered, offered_frame, offered_layers
 
 
 async def offering(
@@ -85,7 +85,8 @@ class LiveFigure:
     def draw(self) -> None:
         """Everything until now, in one update."""
         ended = list(self._ended)
-        if time.monotonic() - self._told_s >= TEXT_PERIOD_S:
+        is_higher = highest_ms(ended) != self._highest_ms
+        if is_higher or time.monotonic() - self._told_s >= TEXT_PERIOD_S:
             self._frame_anew(ended)
         layers = offered_layers(self._frame, self._plan.seconds, ended, self._device)
         self.plot.show(self._card, layers)
@@ -93,6 +94,7 @@ class LiveFigure:
     def _frame_anew(self, ended: Sequence[tuple[float, OfferedRequest]]) -> None:
         """Words, and the scales of the strips, which grow with what the device was seen to use."""
         self._told_s, self._device = time.monotonic(), self._watching.taken()
+        self._highest_ms = highest_ms(ended)
         self._frame = offered_frame(self._plan.seconds, ended, self._device, self._title)
         told = f"running; {len(ended)} requests have ended."
         self._card = card.render(self._frame, Verdict(told, Sign.UNSAID))

@@ -7,13 +7,13 @@ Where nothing can move, the fullest frame is seen.
 from collections.abc import Mapping, Sequence
 
 from lab_kit.client import CacheFrame, CacheUse
+from lab_kit.core.table import Table
 from lab_kit.core.units import percent
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Rectangle, Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX, _RIGHT_PX = theme.MARGIN_PX, theme.WIDTH_PX - theme.MARGIN_PX

@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lab_kit.core.table import Table
 from lab_kit.core.units import percent
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 if TYPE_CHECKING:  # the runtimes bring PyTorch along, which a drawing can do without
@@ -51,7 +51,7 @@ def fastest_verdict(reports: "Sequence[RuntimeReport]") -> str:
     """Which was fastest and by how much, in a sentence."""
     first = fastest(reports)
     others = sorted((r for r in reports if r.figures and r is not first), key=_p50_ms)
-    told = f"Fastest here: {first.name}, {_p50_ms(first):.0f} ms a clip"
+    told = f"Fastest here: {first.name}, {_p50_ms(first):,.0f} ms a clip"
     times = [f"{report.name} took {_p50_ms(report) / _p50_ms(first):.1f}x" for report in others]
     return f"{told}; {', '.join(times)}." if times else f"{told}; nothing else ran."
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lab_kit.core.call_record import StageSpan
+from lab_kit.core.table import Table
 from lab_kit.core.units import ms, percent
 from lab_kit.experiments.cold_start import ColdStart
 from lab_kit.experiments.cold_start.worker import FIRST, PHASES
@@ -14,7 +15,6 @@ from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.room import shortened, text_width_px
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX, _RIGHT_PX = 264, theme.WIDTH_PX - 78

@@ -5,9 +5,9 @@ import html
 from collections.abc import Sequence
 
 from lab_kit.client import ShadowReport, VersionStatus
+from lab_kit.core.table import Table
 from lab_kit.core.units import percent
 from lab_kit.show.draw.display import show_html, wrapped
-from lab_kit.show.draw.table import Table
 
 _MARKED = "background:rgba(213,94,0,.25)"
 

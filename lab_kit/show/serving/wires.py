@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lab_kit.core.call_record import StreamCall
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.measure.guess import Guess
 from lab_kit.measure.wires import WireFigures, audio_lags_s, stall_s, wire_figures
@@ -17,7 +18,6 @@ from lab_kit.show.draw.limits import whole_budget_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 _NAMES_PX = 136

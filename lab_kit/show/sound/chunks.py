@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lab_kit.core.call_record import StreamCall
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.sound import WEBSOCKET
 from lab_kit.measure.accuracy import word_error_rate
@@ -18,7 +19,6 @@ from lab_kit.show.draw.guesses import guess_point
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 _LEFT_PX, _WIDE_PX, _GAP_PX = 64, 300, 84
@@ -86,7 +86,9 @@ def draw_chunks(calls: Mapping[float, StreamCall], guess_ms: float | None = None
     if guess_ms is not None:
         outcome = ms(_first_s(calls[max(calls)]))
         came_ms = None if outcome == ms(NEVER) else outcome
-        guess_point(svg, across.px(ms(max(calls))), up, guess_ms, f"{guess_ms:,.0f} ms", came_ms)
+        guess_point(
+            svg, across.px(ms(max(calls))), up, guess_ms, lambda value: f"{value:,.0f} ms", came_ms
+        )
     return svg
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.sound import RTP, WEBSOCKET, CodecReport
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _NAMES_PX = 186

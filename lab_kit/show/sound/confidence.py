@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lab_kit.core.table import Table
 from lab_kit.core.units import percent
 from lab_kit.measure.confidence import (
     ConfidenceRange,
@@ -18,7 +19,6 @@ from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.labels import Place, put
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 DOUBTFUL = 0.5
@@ -76,7 +76,7 @@ def draw_confidence(words: Sequence[JudgedWord], guess_percent: float | None = N
         share = share_right_below(words)
         outcome = None if share is None else 100 * share
         guess_point(
-            svg, across.px(DOUBTFUL / 2), up, guess_percent, f"{guess_percent:g} %", outcome
+            svg, across.px(DOUBTFUL / 2), up, guess_percent, lambda value: f"{value:.3g} %", outcome
         )
     dotted = [Place((across.px(x) + 12, up.px(100 * x) + 14)) for x in (0.2, 0.4, 0.6, 0.75)]
     put(svg, "as sure as right (calibrated)", dotted, role=FAINT, size_px=theme.SMALL_PX)

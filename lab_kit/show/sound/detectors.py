@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lab_kit.audio.detect.vad import WINDOW_SAMPLES
+from lab_kit.core.table import Table
 from lab_kit.core.units import SAMPLE_RATE_HZ, percent
 from lab_kit.experiments.sound import Detection, Noise
 from lab_kit.show.draw import theme
@@ -13,7 +14,6 @@ from lab_kit.show.draw.labels import name_ends
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _WINDOWS_PER_S = SAMPLE_RATE_HZ / WINDOW_SAMPLES
@@ -94,7 +94,7 @@ def tabulate_detectors(found: Sequence[Detection], recognizer_ms_per_s: float) -
         "found: of speech; believed: of silence, taken for speech; at the threshold in use,"
         f" {found[0].at.threshold:g}",
         "skipped: silent windows that the recognizer is spared, of all",
-        f"saves: of {recognizer_ms_per_s:.0f} ms that the recognizer needs for a second of sound",
+        f"saves: of {recognizer_ms_per_s:,.0f} ms that the recognizer needs for a second of sound",
     )
     return Table("noise and detector", (*head, "saves ms/s"), rows, notes)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.sound import NetworkReport
 from lab_kit.experiments.sound.networks import FRAME_S, PlayedAudio
@@ -16,7 +17,6 @@ from lab_kit.show.draw.limits import whole_budget_level
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - 140, 26, 250
@@ -55,7 +55,7 @@ def buffer_verdict(reports: Sequence[NetworkReport]) -> str:
     return (
         f"Least delay: {quickest.buffer}, with {quickest.concealed} frames to fill. "
         f"Fewest to fill: {fullest.buffer}, {fullest.concealed}, for "
-        f"{ms(percentile(fullest.delays_s, 0.5)):.0f} ms of delay in the median."
+        f"{ms(percentile(fullest.delays_s, 0.5)):,.0f} ms of delay in the median."
     )
 
 

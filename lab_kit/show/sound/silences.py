@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lab_kit.core.table import Table
 from lab_kit.core.units import BUDGET_S, ms, percent
 from lab_kit.experiments.sound import SilenceReport
 from lab_kit.measure.guess import Guess
@@ -16,7 +17,6 @@ from lab_kit.show.draw.labels import name_mark
 from lab_kit.show.draw.limits import limit_upright
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX, 44, 280
@@ -109,7 +109,7 @@ def draw_silences(
     limit_upright(svg, across.px(ms(BUDGET_S)), _TOP_PX, _BOTTOM_PX, _RIGHT_PX, line)
     if guess_percent is not None:
         limit_px = across.px(ms(BUDGET_S))
-        guess_point(svg, limit_px, up, guess_percent, f"{guess_percent:g} %")
+        guess_point(svg, limit_px, up, guess_percent, lambda value: f"{value:.3g} %")
     for index, (at, (_, report)) in enumerate(zip(where, drawn, strict=True)):
         told = f"{ms(report.silence_s):g}{' ms of silence' if index == 0 else ''}"
         name_mark(svg, at, told, role=FAINT, bold=False)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.table import Table
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import show_drawing
@@ -12,7 +13,6 @@ from lab_kit.show.draw.labels import name_ends
 from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX, 34, 230

@@ -49,3 +49,10 @@ def test_a_guess_is_drawn_as_a_number_or_as_words() -> None:
     assert (Guess("ms", value=300).number, Guess("ms", value=300).choice) == (300, "")
     assert (Guess(value="infer").number, Guess(value="infer").choice) == (None, "infer")
     assert (Guess("ms").number, Guess("ms").choice) == (None, "")
+
+
+def test_a_void_run_is_neither_compared_nor_kept() -> None:
+    kept: list[object] = []
+    asked = Guess("ms", keep=lambda *both: kept.append(both), value=300)
+    assert asked.against(310.0, is_void=True) == "This run is void: no figure to compare with."
+    assert kept == []

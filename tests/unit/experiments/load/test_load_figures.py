@@ -7,6 +7,7 @@ import math
 import pytest
 from hdrh.histogram import HdrHistogram
 
+from lab_kit.client import DegradationStatus, LevelChange
 from lab_kit.core.call_record import Received, Sent, Spoken, StreamCall
 from lab_kit.core.clock import ClockOffset
 from lab_kit.core.events import Event, Final, Interim, Timing
@@ -16,7 +17,7 @@ from lab_kit.experiments.load.report import as_json, histogram
 from lab_kit.measure.calls import result_gaps_s
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.verdict import Sign
-from lab_kit.show.load.load import draw_load, load_verdict, tabulate_load
+from lab_kit.show.load.load import draw_load, load_verdict, loads, tabulate_load
 
 ZERO_NS = 1_000_000_000_000
 TIMING = Timing(0, 0, 0, 0, 0, 0, 0)
@@ -157,10 +158,27 @@ def test_the_verdict_counts_turns_and_says_first_when_a_run_is_void() -> None:
     assert verdict.sign is Sign.OVER
     assert load_verdict(load(offered(PROMPT)), "A load").sign is Sign.INSIDE
     void = load(offered(PROMPT), cores=1.0)
-    assert load_verdict(void, "A load").told.startswith("Void: the generator")
+    assert load_verdict(void, "A load").told.startswith("Void (A load): the generator")
     assert load_verdict(void, "A load").sign is Sign.UNSAID
     assert theme.NEUTRAL in draw_load(void, "A load").render().split("</style>")[1]
 
 
 def test_turns_are_placed_where_their_sound_ended() -> None:
     assert [turn.ended_ns for turn in turns_of(PROMPT)] == [at(2.0), at(5.0)]
+
+
+def test_loads_at_once_each_show_the_level_of_their_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        "lab_kit.show.draw.display.publish_display_data", lambda data, **_: shown.append(data)
+    )
+    step = LevelChange(at(4.0) / 1e9, 0, 2, 1.2)
+    after = LevelChange(at(60.0) / 1e9, 2, 3, 1.2)
+    level = DegradationStatus(3, "no new streams", 0.0, {}, {}, 0, 0.1, 8, (step, after))
+    run = load(offered(PROMPT))
+    loads([run, run], ["speaking", "reading"], level)
+    pictures = [data["image/svg+xml"] for data in shown if "image/svg+xml" in data]
+    assert ["2 refuses low" in picture for picture in pictures] == [True, True]
+    assert not any("3 refuses all" in picture for picture in pictures), "both were over by then"

@@ -5,11 +5,11 @@ import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+from lab_kit.core.table import Table
 from lab_kit.show.draw import card
 from lab_kit.show.draw.display import picture_bundle, table_bundle
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.table import Table
 from lab_kit.show.draw.verdict import Sign, Verdict
 
 TITLE = 'Where did "it" go: <b> & more?'

@@ -37,7 +37,7 @@ def test_the_table_says_what_was_over_its_budget_and_what_was_noted() -> None:
 
 def test_the_verdict_names_the_longest_and_what_was_over_its_budget() -> None:
     verdict = stages_verdict(TRACE)
-    assert "one of infer: 280 ms" in verdict.told
+    assert "was in infer: 280 ms" in verdict.told
     assert "Pieces over their budget: infer 1 of 2." in verdict.told
     assert verdict.sign is Sign.OVER
     assert stages_verdict(Trace((ROOT, TRACE.spans[3]))).sign is Sign.INSIDE

@@ -94,7 +94,7 @@ def test_a_clip_is_streamed_once_where_it_does_not_loop() -> None:
     assert len(run.calls) == 1
     assert not run.is_running
     drawing, table, verdict = run.report()
-    assert "limit 300 ms: speaker stops → final" in drawing.render()
+    assert "limit 300 ms: speaker stops → last final" in drawing.render()
     assert verdict.told.startswith("1 of 2 finals came within 300 ms after the speaker stops")
     assert "1 of 2" in next(
         line for line in table.text.splitlines() if line.startswith("final_delay")

@@ -56,7 +56,7 @@ def test_the_still_picture_has_the_box_the_scales_and_the_words_of_the_plot() ->
     assert box(moving) == box(still)
     words = {one for one in texts(moving) if "running" not in one and "p95 of the" not in one}
     assert words <= set(texts(still))
-    assert "limit 300 ms: speaker stops → final" in words
+    assert "limit 300 ms: speaker stops → last final" in words
     assert {"0", "200", "400", "600", "final delay, ms"} <= words
 
 

@@ -98,7 +98,7 @@ def test_nothing_heard_is_not_an_error() -> None:
 def test_the_report_is_xml_with_the_named_line() -> None:
     picture = draw_report(played(), "a <clip>", "cpu & more").render()
     ElementTree.fromstring(picture)
-    assert "limit 300 ms: speaker stops → final" in picture
+    assert "limit 300 ms: speaker stops → last final" in picture
     assert "n = 2, indicative: 350 ms" in running_verdict(played()).told
 
 

@@ -35,7 +35,7 @@ def test_the_wire_that_was_guessed_is_marked_at_its_name() -> None:
     picture = draw_wires(FIGURES, "Wires", "upload, SSE").render()
     ((x, y),) = guess_marks(picture)
     name_x, name_y = words_at(picture)["upload, SSE"]
-    assert (x - name_x, name_y - y) == (pytest.approx(5), pytest.approx(19))
+    assert (name_x - x, name_y - y) == (pytest.approx(9), pytest.approx(4))
     assert guess_marks(draw_wires(FIGURES, "Wires").render()) == []
 
 

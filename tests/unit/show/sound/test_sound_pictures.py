@@ -112,7 +112,12 @@ def test_buffers_show_each_packet_and_each_delay() -> None:
     assert svg.count("h0M") == 50 - 1, "every packet, in one path"
     assert ">fixed<" in svg
     report = NetworkReport("fixed", 50, 0, 3, 3, 0, 0, (0.1, 0.12), 0.02)
-    assert tabulate_buffers([report]).text.splitlines()[1].split()[-4:] == ["100", "120", "2.0", "%"]
+    assert tabulate_buffers([report]).text.splitlines()[1].split()[-4:] == [
+        "100",
+        "120",
+        "2.0",
+        "%",
+    ]
     with pytest.raises(ValueError, match="no call"):
         buffers({}, [])
 

@@ -8,12 +8,13 @@ _MOST_COLUMNS = 8
 """A page turns a table that has more, where that leaves no more than these."""
 _TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5em 0"
 _CAPTION = "caption-side:top;text-align:left;padding:.25em .75em;opacity:.8"
-_CELL = "padding:.25em .75em;white-space:nowrap"
+_CELL = "padding:.25em .75em;vertical-align:top"
+_NUMBER = f"{_CELL};white-space:nowrap"
 _HEAD = "padding:.25em .75em;vertical-align:bottom"
 _NOTE = "font-size:12px;line-height:1.4;margin:.25em .95em;max-width:860px;opacity:.8"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Table:
     """Cells that are words already, rounded and with what else they need.
 
@@ -30,6 +31,14 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
     left: int = 1
+
+    def __repr__(self) -> str:
+        """The text, and what `print` shows."""
+        return self.text
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of a cell that ends with a table."""
+        return self.html
 
     @property
     def text(self) -> str:
@@ -81,6 +90,7 @@ class Table:
 
 def _cell(tag: str, scope: str, cell: str, side: str) -> str:
     heading = f' scope="{scope}"' if scope else ""
-    look = _HEAD if scope == "col" else _CELL
+    are_words = side == "left" and scope != "row"
+    look = _HEAD if scope == "col" else _CELL if are_words else _NUMBER
     weight = ";font-weight:normal" if scope == "row" else ""
     return f'<{tag}{heading} style="{look};text-align:{side}{weight}">{escape(cell)}</{tag}>'

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from lab_kit.show.draw.table import Table
+from lab_kit.core.table import Table
 
 STAGES = Table(
     "stage",
@@ -49,6 +49,11 @@ class Page(HTMLParser):
 def styles_of(row: Sequence[tuple[str, dict[str, str | None], str]]) -> list[str]:
     """The style of each cell of a row."""
     return [attributes["style"] or "" for _, attributes, _ in row]
+
+
+def test_a_notebook_shows_the_page_and_a_terminal_the_text() -> None:
+    assert STAGES._repr_html_() == STAGES.html
+    assert str(STAGES) == repr(STAGES) == STAGES.text
 
 
 def test_text_is_in_columns_with_sentences_beneath() -> None:
