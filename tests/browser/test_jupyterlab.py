@@ -309,7 +309,7 @@ def test_the_first_lab_runs_from_top_to_bottom(lab: Lab, open_notebook: Open) ->
 def assert_live_moves(notebook: NotebookPage) -> None:
     """The plot is drawn again and again with more points; words appear; the line is named."""
     seen = watched(notebook, "best of times")
-    assert "limit 300 ms: speaker stops → final" in seen[-1]["words"]
+    assert "limit 300 ms: speaker stops → last final" in seen[-1]["words"]
 
 
 def watched(notebook: NotebookPage, said: str = "") -> list[dict[str, Any]]:

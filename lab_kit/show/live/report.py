@@ -79,13 +79,17 @@ def live_frame(state: LiveState, name: str, device: str, planned_s: float | None
     across, up, ages = _scales(state, planned_s)
     axis_below(svg, across, _TOP_PX, _BOTTOM_PX, "seconds since the stream began")
     axis_left(svg, up, LEFT_PX, RIGHT_PX, "final delay, ms", name_y=14)
-    until = "last final" if state.spoken else "final"
-    line = theme.limit_label(state.zero.removeprefix("the "), until)
+    line = theme.limit_label(state.zero.removeprefix("the "), _until(state))
     limit_level_of_frame(svg, up.px(ms(BUDGET_S)), LEFT_PX, RIGHT_PX, _TOP_PX, line)
     where = (LEFT_PX - 7, _SPEECH_PX + 4)
     svg.text(where, "speech", role=FAINT, size_px=theme.SMALL_PX, anchor="end")
     strip_frame(svg, ages, FRESHNESS_LABEL)
     return svg
+
+
+def _until(state: LiveState) -> str:
+    """What the final delays count to; where nobody knows what is said, each final has one."""
+    return "last final" if state.spoken else "final"
 
 
 def live_layers(frame: Svg, state: LiveState, planned_s: float | None) -> list[Layer]:
@@ -144,13 +148,14 @@ def tabulate(state: LiveState, name: str, device: str, others: Others | None = N
     """Percentiles of the whole run and of others beside it, then what was heard."""
     finals, ages = state.final_delays_s, state.freshness_s
     metrics = [
-        ("final_delay_s", f"{state.zero} → final", finals, len(finals)),
+        ("final_delay_s", f"{state.zero} → {_until(state)}", finals, len(finals)),
         ("freshness_s", "age of the newest result's audio", ages, len(finals)),
     ]
     notes = [f"{name}; {device}"]
     if others is not None:
         theirs = others.final_delays_s
-        metrics.append(("others' final_delay_s", "the speaker stops → final", theirs, len(theirs)))
+        interval = "the speaker stops → last final"
+        metrics.append(("others' final_delay_s", interval, theirs, len(theirs)))
         notes.append(
             f"beside it: up to {others.most_streams} streams of others; {others.refused} refused"
         )
