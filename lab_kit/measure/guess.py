@@ -82,10 +82,14 @@ def compare_guess(guessed: Answer | None, outcome: Answer, unit: str = "") -> st
 
 
 def told(answer: Answer, unit: str = "") -> str:
-    """A number with its unit, in three significant digits or as a whole number; a choice as is."""
+    """A number with its unit; a choice as is.
+
+    It is whole or has three significant digits; a share has two.
+    """
     if isinstance(answer, str):
         return answer
-    figure = f"{answer:,.0f}" if abs(answer) >= 100 else f"{answer:.3g}"
+    digits, whole_from = (2, 10) if unit == PERCENT else (3, 100)
+    figure = f"{answer:,.0f}" if abs(answer) >= whole_from else f"{answer:.{digits}g}"
     return f"{figure} {unit}".rstrip()
 
 

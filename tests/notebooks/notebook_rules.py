@@ -8,6 +8,7 @@ import importlib
 import re
 import statistics
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -134,6 +135,16 @@ def figure_breaches(notebook: NotebookNode, allowed: Mapping[str, str]) -> Itera
                     yield f"cell {number}: '{figure}' has no source: {statement[:80]}"
 
 
+def table_breaches(notebook: NotebookNode) -> Iterator[str]:
+    """Text right behind a table, which a page takes for its last row."""
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "markdown":
+            continue
+        for line, after in pairwise(cell.source.splitlines()):
+            if line.startswith("|") and after.strip() and not after.startswith("|"):
+                yield f"cell {number}: no empty line before: {after[:80]}"
+
+
 def link_breaches(notebook: NotebookNode, folder: Path) -> Iterator[str]:
     """Links to files that are not there, names that `lab_kit` does not have."""
     for number, cell in enumerate(notebook.cells):
@@ -157,11 +168,12 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 def statements(markdown: str) -> Iterator[str]:
     """Sentences, list items and table rows, without code and link addresses.
 
-    A table whose next line is a [Source] has it in every row.
+    A table whose next line of text has a [Source] has it in every row.
     """
     text = re.sub(r"```.*?```", "", markdown, flags=re.DOTALL)
     text = re.sub(r"\$\$.*?\$\$", "", text, flags=re.DOTALL)
     text = LINK.sub("]", CODE_SPAN.sub("CODE", text))
+    text = re.sub(r"(?m)(^\|.*)\n\s*\n(?=[^\n|]*\[Source)", r"\1\n", text)
     for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )", text):
         lines = block.splitlines()
         rows = [line for line in lines if line.lstrip().startswith("|")]

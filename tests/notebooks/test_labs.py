@@ -75,6 +75,11 @@ def test_figures(lab: Lab) -> None:
 
 
 @each_lab
+def test_tables(lab: Lab) -> None:
+    assert list(rules.table_breaches(read(lab))) == []
+
+
+@each_lab
 def test_links(lab: Lab) -> None:
     assert list(rules.link_breaches(read(lab), ROOT / "labs")) == []
 

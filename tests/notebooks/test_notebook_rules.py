@@ -164,6 +164,7 @@ def test_a_citation_leads_to_its_entry_and_the_entry_to_its_source() -> None:
         "A 60 s clip. A second one [Source: X, 2025].",
         "- first [Source: X, 2025]\n- second takes 9 ms",
         "| stage | time |\n|---|---|\n| network | 20 ms |",
+        "| stage | time |\n|---|---|\n| network | 20 ms |\n\nNext. \n\nOther [Source: X, 2025]",
         "Sampled at 16 kHz.",
         "Between 1,500 and 2,000 ms.",
     ],
@@ -183,13 +184,19 @@ def test_a_bare_measurement_is_found(text: str) -> None:
         "Chapter 3, lab 01, 4 stages, two cores, 2025.",
         "See [the store](../x/10ms.md).",
         "| stage | time |\n|---|---|\n| network | 20 ms [Source: X, 2025] |",
-        "| stage | time |\n|---|---|\n| network | 20 ms |\n[Source: X, 2025]",
+        "| stage | time |\n|---|---|\n| network | 20 ms |\n\n[Source: X, 2025]",
         "## References\n- X (2025), 20 ms",
         "The exercise's 14,000 km of cable.",
     ],
 )
 def test_a_backed_figure_passes(text: str) -> None:
     assert list(rules.figure_breaches(book(text), ALLOWED)) == []
+
+
+def test_text_right_behind_a_table_is_found() -> None:
+    table = "| stage | time |\n|---|---|\n| network | some |\n"
+    assert len(list(rules.table_breaches(book(f"{table}[Source: X, 2025]")))) == 1
+    assert list(rules.table_breaches(book(f"Text.\n\n{table}\n[Source: X, 2025]"))) == []
 
 
 def test_links_paths_and_names_lead_somewhere() -> None:

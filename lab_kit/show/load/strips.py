@@ -24,16 +24,18 @@ def strip_frame(svg: Svg, up: Scale, name: str) -> None:
     """A strip's name, and its scale, half way named too."""
     where = (LEFT_PX + 5, up.high_px - 13)
     svg.text(where, name, role=FAINT, size_px=theme.SMALL_PX)
+    decimals = 0 if up.high >= 4 else 1 if up.high >= 1 else 2
     for value in (0.0, up.high / 2, up.high):
         y = up.px(value)
         svg.grid((LEFT_PX, y), (RIGHT_PX, y), is_zero=value == 0)
-        told = f"{value:.2g}" if value < 10 else f"{value:.0f}"
+        told = f"{value:.{decimals}f}" if value else "0"
         svg.text((LEFT_PX - 7, y + 4), told, role=FAINT, size_px=theme.SMALL_PX, anchor="end")
 
 
 def strip_layers(across: Scale, up: Scale, line: Sequence[Point]) -> list[Layer]:
     """A line of values over seconds, and what lies beneath it; beyond the scales it is cut off."""
-    drawn = [
-        (across.px(min(at_s, across.high)), up.px(min(value, up.high))) for at_s, value in line
-    ]
+    inside = [(at_s, value) for at_s, value in line if at_s <= across.high]
+    if len(inside) < len(line):
+        inside += [(across.high, value) for _, value in inside[-1:]]
+    drawn = [(across.px(at_s), up.px(min(value, up.high))) for at_s, value in inside]
     return [Area(drawn, up.px(0), theme.QUEUE), Lines([drawn], theme.QUEUE)]

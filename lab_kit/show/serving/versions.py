@@ -40,7 +40,7 @@ def shadow(report: ShadowReport) -> None:
     )
     head = "<tr><th>production said</th><th>the shadow would have said</th></tr>"
     text = tabulate_shadow(report)
-    show_html(f"<pre>{html.escape(_summary(report))}</pre><table>{head}{pairs}</table>", text)
+    show_html(f"<p>{html.escape(_summary(report))}</p><table>{head}{pairs}</table>", text)
 
 
 def tabulate_shadow(report: ShadowReport) -> str:

@@ -149,11 +149,9 @@ def verdict(reports: Sequence[SilenceReport], turns: Sequence[SilenceReport]) ->
             continue
         waits = [percentile(r.waits_s, share) for share in (0.5, 0.95) for r in (plain, judged)]
         p50, judged_p50, p95, judged_p95 = (f"{ms(wait):.0f}" for wait in waits)
-        fewer = "fewer" if judged.cut < plain.cut else "not fewer"
         lines.append(
-            f"{_named(judged)} ms: {fewer} pauses cut than with {ms(plain.silence_s):g} alone"
-            f" ({judged.cut} for {plain.cut}); p50 {p50} → {judged_p50},"
-            f" p95 {p95} → {judged_p95} ms."
+            f"{_named(judged)} ms cut {judged.cut} pauses, {ms(plain.silence_s):g} ms alone"
+            f" {plain.cut}; p50 {p50} → {judged_p50}, p95 {p95} → {judged_p95} ms."
         )
     return "\n".join(lines)
 
