@@ -107,8 +107,8 @@ ON_DARK = {
 """What each color is on a dark page. A mark has a contrast of 3:1 with its paper, a text one of
 4.5:1 (WCAG 2.2, 1.4.11 and 1.4.3); a test computes both."""
 
-FINAL_STYLE = "color:var(--jp-content-font-color1, #1a1a1a)"
-"""Text that will not change: the page's own black."""
+FINAL_STYLE = "color:var(--jp-content-font-color1, currentColor)"
+"""Text that will not change: the ink of the page's own text, in any theme."""
 STABLE_STYLE = FINAL_STYLE + ";opacity:.82"
 INTERIM_STYLE = FINAL_STYLE + ";opacity:.6"
 """Text that may change is grey: the same ink, thinner, so that it works on a dark page too."""

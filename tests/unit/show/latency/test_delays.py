@@ -100,3 +100,19 @@ def test_a_transcript_is_safe_html() -> None:
     html = transcript_html(stream())
     ElementTree.fromstring(html)
     assert "&lt;good&gt;" in html
+
+
+def test_a_long_transcript_scrolls_says_so_and_cuts_no_line() -> None:
+    assert "scroll" not in transcript_html(stream())
+    call = stream()
+    long = transcript_html(replace(call, received=call.received * 10))
+    assert "(50 results; scroll)" in long
+    height_px = re.search(r"max-height:(\d+)px", long)
+    line_px = re.search(r"line-height:(\d+)px", long)
+    assert height_px is not None
+    assert line_px is not None
+    assert int(height_px[1]) % int(line_px[1]) == 0
+
+
+def test_a_transcript_has_the_ink_of_its_page() -> None:
+    assert not re.search(r"color:[^;\"]*#", transcript_html(stream())), "unreadable on a dark page"
