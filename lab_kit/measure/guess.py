@@ -72,10 +72,10 @@ def compare_guess(guessed: Answer | None, outcome: Answer, unit: str = "") -> st
     Shares differ in points, other numbers by a factor; where either is not positive, by a
     difference.
     """
-    came = "it never came" if outcome == NEVER else f"it was {told(outcome, unit)}"
+    came = "it never came" if outcome == NEVER else f"it was {_named(outcome, unit)}"
     if guessed is None:
         return f"No guess; {came}."
-    said = f"You said {told(guessed, unit)}; {came}"
+    said = f"You said {_named(guessed, unit)}; {came}"
     if isinstance(guessed, str) or isinstance(outcome, str):
         return f"{said}, as you said." if guessed == outcome else f"{said}."
     return f"{said}: {_distance(guessed, outcome, unit)}."
@@ -91,6 +91,12 @@ def told(answer: Answer, unit: str = "") -> str:
     digits, whole_from = (2, 10) if unit == PERCENT else (3, 100)
     figure = f"{answer:,.0f}" if abs(answer) >= whole_from else f"{answer:.{digits}g}"
     return f"{figure} {unit}".rstrip()
+
+
+def _named(answer: Answer, unit: str) -> str:
+    """As `told`; a choice of several words in quotation marks, so that it is not read on."""
+    is_phrase = isinstance(answer, str) and " " in answer
+    return f'"{answer}"' if is_phrase else told(answer, unit)
 
 
 def _distance(guessed: float, outcome: float, unit: str) -> str:

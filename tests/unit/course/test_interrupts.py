@@ -10,7 +10,8 @@ from jupyter_client.manager import start_new_kernel
 from lab_kit.course.interrupts import AGAIN
 
 AWAITING = "import asyncio\nprint('begun', flush=True)\nawait asyncio.sleep(600)"
-BLOCKING = "import time\nprint('begun', flush=True)\ntime.sleep(600)"
+BLOCKING = "import time\nfor _ in range(1): print('begun', flush=True); time.sleep(600)"
+"""One statement: what it prints comes out when nothing of the cell is left to compile."""
 REPLY_S = 30
 SET_UP = "from lab_kit.course.interrupts import tell_interrupts_in_one_line as told; told()"
 

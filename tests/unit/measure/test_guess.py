@@ -22,6 +22,7 @@ from lab_kit.measure.guess import Answer, Guess, compare_guess
         (1_500.0, 3_000.0, "", "You said 1,500; it was 3,000: too low by a factor of 2.0."),
         ("segment", "infer", "", "You said segment; it was infer."),
         ("infer", "infer", "", "You said infer; it was infer, as you said."),
+        ("the stream ends", "it is late", "", 'You said "the stream ends"; it was "it is late".'),
     ],
 )
 def test_the_distance_is_told_in_words(

@@ -125,8 +125,8 @@ def test_the_stage_that_is_suspected_is_marked_beneath_the_last_bar(
     waterfalls([before, after], grew=Guess(value="inference"))
     waterfalls([before, after], grew=Guess())
     told = capsys.readouterr().out
-    assert "grew most: You said inference; it was queue wait." in told
-    assert "grew most: No guess; it was queue wait." in told
+    assert 'grew most: You said inference; it was "queue wait".' in told
+    assert 'grew most: No guess; it was "queue wait".' in told
     plain = draw_waterfalls([before, after], ["alone", "crowded"])
     for unknown in ("", "no stage"):
         same = draw_waterfalls([before, after], ["alone", "crowded"], unknown)
