@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import threading
 import traceback
 from types import TracebackType
 from typing import Any
@@ -33,6 +34,8 @@ def _wake_at_signals() -> None:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:  # an IPython without a kernel
+        return
+    if threading.current_thread() is not threading.main_thread():  # a subshell, which gets none
         return
     woken, wakes = socket.socketpair()
     for end in (woken, wakes):

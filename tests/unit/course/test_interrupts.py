@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from hang import HANG_S
 from jupyter_client.manager import start_new_kernel
 
 from lab_kit.course.interrupts import AGAIN
@@ -12,7 +13,7 @@ from lab_kit.course.interrupts import AGAIN
 AWAITING = "import asyncio\nprint('begun', flush=True)\nawait asyncio.sleep(600)"
 BLOCKING = "import time\nfor _ in range(1): print('begun', flush=True); time.sleep(600)"
 """One statement: what it prints comes out when nothing of the cell is left to compile."""
-REPLY_S = 30
+
 SET_UP = "from lab_kit.course.interrupts import tell_interrupts_in_one_line as told; told()"
 
 
@@ -20,7 +21,7 @@ SET_UP = "from lab_kit.course.interrupts import tell_interrupts_in_one_line as t
 def test_an_interrupted_cell_says_one_line_and_the_next_one_runs(code: str) -> None:
     manager, client = start_new_kernel(kernel_name="python3")
     try:
-        client.execute_interactive(SET_UP, timeout=REPLY_S)
+        client.execute_interactive(SET_UP, timeout=HANG_S)
         asked = client.execute(code)
         assert "begun" in printed_until(client, asked, lambda text: "begun" in text)
         manager.interrupt_kernel()
@@ -29,7 +30,20 @@ def test_an_interrupted_cell_says_one_line_and_the_next_one_runs(code: str) -> N
         assert text.startswith("Interrupted")
         assert AGAIN in text
         assert re.search("in line [23] of this cell", text)
-        assert client.execute_interactive("1", timeout=REPLY_S)["content"]["status"] == "ok"
+        assert client.execute_interactive("1", timeout=HANG_S)["content"]["status"] == "ok"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def test_a_notebook_may_be_opened_in_a_thread_that_gets_no_signals() -> None:
+    manager, client = start_new_kernel(kernel_name="python3")
+    code = (
+        f"{SET_UP}\nimport asyncio\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "async def opened(): told()\nThreadPoolExecutor().submit(asyncio.run, opened()).result()"
+    )
+    try:
+        assert client.execute_interactive(code, timeout=HANG_S)["content"]["status"] == "ok"
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -40,7 +54,7 @@ def printed_until(client: Any, asked: str, enough: Any) -> str:
     text = ""
     while not enough(text):
         try:
-            message = client.get_iopub_msg(timeout=REPLY_S)
+            message = client.get_iopub_msg(timeout=HANG_S)
         except queue.Empty as error:
             raise AssertionError(f"nothing more after {text!r}") from error
         if message["parent_header"].get("msg_id") != asked:
