@@ -50,7 +50,7 @@ def judge_traces(answer: Any, measured: object) -> Outcome:
     if wrong:
         return not_yet(
             "\n".join(wrong),
-            f"the stage without which the total would be under {_BUDGET_MS:,.0f} ms",
+            f"the stage without which the total would be under {_BUDGET_MS:.0f} ms",
             "the lengths of the stages in each waterfall",
         )
     return passed(*(_explained(answer[name], name, r) for name, r in recorded.items()))
@@ -71,7 +71,7 @@ def judge_budget(answer: Any, measured: object) -> Outcome:
     if sum(floor for floor, _ in least.values()) > _BUDGET_MS:
         return inconclusive(
             f"inference took {least[INFERENCE][0]:,.0f} ms on this machine just now, beyond the"
-            f" least {ENDPOINTING}; with the other stages that is over {_BUDGET_MS:,.0f} ms: no"
+            f" least {ENDPOINTING}; with the other stages that is over {_BUDGET_MS:.0f} ms: no"
             " budget can work",
             "stream again while nothing else runs",
         )
@@ -202,7 +202,7 @@ def _weighed(
         largest = max(budget, key=lambda stage: budget[stage])
         return not_yet(
             f"{total_ms:,.0f} ms in all",
-            f"at most {_BUDGET_MS:,.0f} ms",
+            f"at most {_BUDGET_MS:.0f} ms",
             f"the sum of your stages; the largest is {largest} with {budget[largest]:g} ms",
         )
     return _accepted(budget, waterfall)
@@ -214,7 +214,7 @@ def _accepted(budget: Mapping[str, float], waterfall: Waterfall) -> Outcome:
     ours_ms = sum(budget[s] for s in (PREPROCESSING, QUEUE_WAIT, INFERENCE, POSTPROCESSING))
     measured_ms = _lengths_ms(waterfall)[ENDPOINTING]
     reasons = [
-        f"{total_ms:.0f} of {_BUDGET_MS:,.0f} ms; {_BUDGET_MS - total_ms:,.0f} ms to spare.",
+        f"{total_ms:.0f} of {_BUDGET_MS:.0f} ms; {_BUDGET_MS - total_ms:,.0f} ms to spare.",
         f"The ocean takes {network_ms:,.0f} ms, the server {ours_ms:,.0f} ms.",
     ]
     hidden_ms = sum(ms(stage.length_s) for stage in waterfall.hidden)
