@@ -90,6 +90,12 @@ LATE = """() => {
     };
 }"""
 """Any large module that a widget brings takes four seconds longer to come."""
+LAID_OUT_LATE = """() => {
+    const widget = document.querySelector('.lab-moving').closest('.lm-Widget');
+    for (const name of ['padding', 'overflow']) widget.style.removeProperty(name);
+}"""
+"""What ipywidgets does to a widget's element for each part of its layout that is not set: after the
+widget has drawn itself, where the page is busy."""
 PICTURE = 'figure > img[src^="data:image/svg+xml"]'
 """A still picture, as wide as its column."""
 MOVING = ".lab-moving img"
@@ -167,6 +173,7 @@ def test_button_stops_and_starts_again(lab: Lab, open_notebook: Open) -> None:
     page = notebook.page
     page.get_by_text("the cell has returned True").wait_for()
     assert_live_moves(notebook)
+    page.evaluate(LAID_OUT_LATE)
     for width_px in (900, 1280):
         page.set_viewport_size({"width": width_px, "height": 900})
         eventually(

@@ -42,10 +42,13 @@ function inTheme(figure, onDark) {
 }
 
 // A card as wide as its place, within the widths of still pictures, and room for marks over it.
+// The place is inside the widget's element, whose style is the layout's: ipywidgets takes what is no
+// part of it away, and on a busy page it does so after this.
 function frame(el, [least, most]) {
-  el.classList.add("lab-moving");
+  const place = document.createElement("div");
+  place.classList.add("lab-moving");
   // the marks may be a fraction of a pixel higher than the card
-  Object.assign(el.style, { paddingRight: pagePadding, overflow: "auto hidden" });
+  Object.assign(place.style, { paddingRight: pagePadding, overflow: "auto hidden" });
   const box = document.createElement("div");
   const widths = { minWidth: `${least}px`, maxWidth: `${most}px` };
   Object.assign(box.style, { position: "relative", ...widths });
@@ -54,7 +57,8 @@ function frame(el, [least, most]) {
   const marks = document.createElement("div");
   Object.assign(marks.style, { position: "absolute", left: 0, top: 0, transformOrigin: "0 0" });
   box.append(card, marks);
-  el.append(box);
+  place.append(box);
+  el.append(place);
   return { box, card, marks };
 }
 
