@@ -15,7 +15,7 @@ def axis_below(svg: Svg, scale: Scale, top: float, bottom: float, name: str) -> 
         x = scale.px(value)
         svg.grid((x, top), (x, bottom), is_zero=value == 0)
         svg.text(
-            (x, bottom + 16), f"{value:g}", anchor="middle", role=FAINT, size_px=theme.SMALL_PX
+            (x, bottom + 16), f"{value:,g}", anchor="middle", role=FAINT, size_px=theme.SMALL_PX
         )
     svg.text((scale.high_px, bottom + 32), name, anchor="end", role=FAINT, size_px=theme.SMALL_PX)
 
@@ -31,7 +31,7 @@ def axis_left(
     for value in scale.ticks(5):
         y = scale.px(value)
         svg.grid((left, y), (right, y), is_zero=value == 0)
-        svg.text((left - 7, y + 4), f"{value:g}", anchor="end", role=FAINT, size_px=theme.SMALL_PX)
+        svg.text((left - 7, y + 4), f"{value:,g}", anchor="end", role=FAINT, size_px=theme.SMALL_PX)
     top = min(scale.low_px, scale.high_px)
     where = (left - _NAME_PX, top - 12 if name_y is None else name_y)
     svg.text(where, name, role=FAINT, size_px=theme.SMALL_PX)

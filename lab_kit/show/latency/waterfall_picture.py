@@ -25,6 +25,7 @@ _NAMES_PX = 176
 _SINGLE_PX, _BAR_PX, _HIDDEN_PX = 34, 22, 9
 _LEADER_PX = 20
 _GAP_PX, _NEAR_PX = 8, 14
+_LEGEND_GAP_PX, _STEP_PX = 12, 8
 _ROOM_FOR_TOTAL = 1.16
 """The axis ends this far beyond the longest bar, so that its total fits behind it."""
 _FAR_OFF = 0.05
@@ -269,16 +270,21 @@ def _name_hidden(svg: Svg, stage: StageSpan, scale: Scale, top: float) -> None:
 
 def _legend(svg: Svg, drawn: Sequence[Waterfall], named: set[str]) -> None:
     """The stages that had no room for their names anywhere, in a row above the bars."""
-    x = float(theme.MARGIN_PX)
-    for name, color in theme.STAGE_COLORS.items():
-        if name in named or all(map(_is_tiny, _all_of(name, drawn))):
-            continue
-        width = 15 + text_width_px(name, theme.SMALL_PX)
+    widths = {
+        name: 15 + text_width_px(name, theme.SMALL_PX)
+        for name in theme.STAGE_COLORS
+        if name not in named and not all(map(_is_tiny, _all_of(name, drawn)))
+    }
+    row_px = sum(widths.values()) + _LEGEND_GAP_PX * (len(widths) - 1)
+    starts = range(theme.MARGIN_PX, int(svg.width_px - theme.MARGIN_PX - row_px), _STEP_PX)
+    whole = (x for x in starts if svg.room.is_free(Box(x, 0, x + row_px, 16)))
+    x = float(next(whole, theme.MARGIN_PX))
+    for name, width in widths.items():
         while not svg.room.is_free(Box(x, 0, x + width, 16)):
-            x += 8
-        svg.bar(x, 3, 10, 10, color, name)
+            x += _STEP_PX
+        svg.bar(x, 3, 10, 10, theme.STAGE_COLORS[name], name)
         svg.text((x + 15, 12), name, role=FAINT, size_px=theme.SMALL_PX)
-        x += width + 12
+        x += width + _LEGEND_GAP_PX
 
 
 def _span_px(stage: StageSpan, scale: Scale) -> tuple[float, float]:

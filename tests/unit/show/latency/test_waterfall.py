@@ -1,7 +1,8 @@
 """A waterfall's bars and numbers add up, and name what they are measured from."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -160,17 +161,32 @@ def test_stages_are_named_where_they_stand_and_what_is_tiny_is_gathered() -> Non
 
 def test_a_stage_that_is_tiny_in_one_bar_is_still_named_for_the_other() -> None:
     def one(**lengths_ms: float) -> Waterfall:
-        stages, at_s = [], 0.0
-        for name, length_ms in lengths_ms.items():
-            until_s = at_s + length_ms / 1e3
-            stages.append(StageSpan(name.replace("_", " "), at_s, until_s))
-            at_s = until_s
-        return replace(as_waterfall(stream()), stages=tuple(stages), hidden=())
+        stages = _in_a_row([(name.replace("_", " "), took) for name, took in lengths_ms.items()])
+        return replace(as_waterfall(stream()), stages=stages, hidden=())
 
     patient = one(endpointing=151, queue_wait=0.2, inference=0.9)
     hasty = one(endpointing=52, queue_wait=30, inference=33)
     told = texts(drawn(patient, hasty))
     assert any(word.startswith("queue wait") for word in told), told
+
+
+def test_what_is_named_on_top_stands_together() -> None:
+    short = ("network out", 3), ("preprocessing", 67), ("queue wait", 2000), ("inference", 900)
+    one = Waterfall("one", "the request is sent", _in_a_row(short), (), 0.001, "cpu")
+    picture = drawn(one, one)
+    squares = {
+        rect.findtext(f"{SVG}title"): float(rect.attrib["x"])
+        for rect in picture.iter(f"{SVG}rect")
+        if rect.attrib.get("height") == "10"
+    }
+    assert set(squares) == {"network out", "preprocessing"}
+    assert 60 < squares["preprocessing"] - squares["network out"] < 120
+
+
+def _in_a_row(lengths_ms: Sequence[tuple[str, float]]) -> tuple[StageSpan, ...]:
+    ends_s = [end / 1e3 for end in accumulate(length for _, length in lengths_ms)]
+    names = [name for name, _ in lengths_ms]
+    return tuple(map(StageSpan, names, [0.0, *ends_s], ends_s))
 
 
 def test_clocks_that_are_far_off_are_drawn_and_told() -> None:
