@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -32,6 +34,14 @@ BLOCK_FRAMES = 65_536
 """Decoded, mixed and resampled at a time: memory follows what comes out, not what was packed in."""
 
 
+@dataclass(frozen=True, slots=True)
+class RawPcm:
+    """What bare PCM16 is, which has no header to say so: little-endian, channels interleaved."""
+
+    rate_hz: int
+    channels: int = 1
+
+
 def read_recording(data: bytes, longest_s: float) -> FloatArray:
     """Decode a WAV, FLAC or OGG file to 16 kHz mono.
 
@@ -47,27 +57,67 @@ def read_recording(data: bytes, longest_s: float) -> FloatArray:
         UnsupportedSampleRate: the file's rate is outside what the resampler accepts.
         PayloadTooLarge: longer than ``longest_s``, or of more samples than stereo has in that time.
     """
-    most_samples = longest_s * MAX_RATE_CHANNELS
-    with _opened(io.BytesIO(data)) as sound:
-        rate_hz = int(sound.samplerate)
-        check_rate(rate_hz)
+    with open_recording(io.BytesIO(data), longest_s) as recording:
+        return np.concatenate([*recording.blocks()])
+
+
+@contextmanager
+def open_recording(
+    source: BinaryIO, longest_s: float, raw: RawPcm | None = None
+) -> Iterator["Recording"]:
+    """Open a file to be decoded block by block, for as long as the block lasts.
+
+    Args:
+        raw: what bare PCM16 without a header is; None where the file has a header.
+
+    Raises:
+        InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: see `read_recording`.
+    """
+    with _opened(source, raw) as sound:
+        check_rate(int(sound.samplerate))
         _check_channels(sound.channels)
         if sound.frames >= UNKNOWN_FRAMES:
             raise _unreadable("its header does not say how long it is")
-        _check_length(sound.frames / rate_hz, longest_s)
+        _check_length(sound.frames / sound.samplerate, longest_s)
+        most_samples = longest_s * MAX_RATE_CHANNELS
         _check_samples(sound.frames * sound.channels, most_samples)
+        if not sound.frames:
+            raise _unreadable("the file holds no samples")
+        yield Recording(sound, longest_s)
+
+
+class Recording:
+    """An open file.
+
+    Attributes:
+        length_s: as its header says.
+    """
+
+    def __init__(self, sound: soundfile.SoundFile, longest_s: float) -> None:
+        self._sound = sound
+        self._longest_s = longest_s
+        self.length_s: float = sound.frames / sound.samplerate
+
+    def blocks(self, from_s: float = 0.0) -> Iterator[FloatArray]:
+        """The sound from ``from_s`` on, in blocks of (samples,) float32 in [-1, 1] at 16 kHz mono.
+
+        Raises:
+            InvalidAudioFormat: it is damaged, or holds nothing.
+            PayloadTooLarge: it holds more than its header says, and than it may.
+        """
+        sound, rate_hz = self._sound, int(self._sound.samplerate)
         resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
-        pieces, frames = [], 0
+        frames = round(from_s * rate_hz)
+        sound.seek(min(frames, sound.frames))
         for mono in _mono_blocks(sound):
             frames += len(mono)
             # libsndfile gives no more than the header says; this does not rely on it
-            _check_length(frames / rate_hz, longest_s)
-            _check_samples(frames * sound.channels, most_samples)
-            pieces.append(resampler.resample_chunk(mono))
-    if not frames:
-        raise _unreadable("the file holds no samples")
-    pieces.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-    return np.concatenate(pieces)
+            _check_length(frames / rate_hz, self._longest_s)
+            _check_samples(frames * sound.channels, self._longest_s * MAX_RATE_CHANNELS)
+            yield resampler.resample_chunk(mono)
+        if not frames:
+            raise _unreadable("the file holds no samples")
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def is_cut_off(data: bytes) -> bool:
@@ -123,12 +173,23 @@ def read_raw(data: bytes, rate_hz: int, channels: int, longest_s: float) -> Floa
     return to_model_rate(to_float(data, "linear16", channels), rate_hz)
 
 
-def _opened(source: BinaryIO) -> soundfile.SoundFile:
+def _opened(source: BinaryIO, raw: RawPcm | None) -> soundfile.SoundFile:
+    bare: dict[str, Any] = {}
+    if raw is not None:
+        check_rate(raw.rate_hz)
+        _check_channels(raw.channels)
+        bare = {
+            "samplerate": raw.rate_hz,
+            "channels": raw.channels,
+            "format": "RAW",
+            "subtype": "PCM_16",
+            "endian": "LITTLE",
+        }
     try:
-        sound = soundfile.SoundFile(source)
+        sound = soundfile.SoundFile(source, **bare)
     except soundfile.LibsndfileError as error:
         raise _unreadable(_reason(error)) from error
-    if sound.format not in CONTAINERS:
+    if raw is None and sound.format not in CONTAINERS:
         sound.close()
         raise _unreadable(f"the container is {sound.format}")
     return sound

@@ -1,15 +1,15 @@
-"""A whole recording at once: the same session as a live stream, fed without waiting.
+"""A whole recording: the same session as a live stream, fed as fast as the engine takes it.
 
-Long recordings are cut where people pause, so that memory and the model's attention stay bounded;
-silence is never decoded, so nothing is invented for it. Whoever speaks live goes first.
+Long recordings are cut where people pause, so that memory and the model's attention stay bounded,
+and heard block by block, so that an hour needs no more memory than a minute. Silence is never
+decoded, so nothing is invented for it. Whoever speaks live goes first.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import TypeAlias
 
 from lab_kit.audio.detect.vad import SpeechScorer
@@ -27,40 +27,41 @@ PAUSE_S = 0.5
 MOST_AHEAD = 8
 """Segments in the engine at once: a full batch. All of a long recording's would fill the queue that
 live streams need."""
-OffLoop: TypeAlias = Callable[[Callable[[], list[Submit]]], Awaitable[list[Submit]]]
-"""Does work elsewhere than on the event loop, and gives what it gave."""
+OffLoop: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
+"""Does work elsewhere than on the event loop."""
 
 
 async def recognize(
     engine: Engine,
     scorer: SpeechScorer,
-    audio: FloatArray,
+    sound: Iterator[FloatArray],
     off_loop: OffLoop,
     postprocess: Postprocess,
     on_skipped: Callable[[Skipped], None],
     stream: StreamId,
 ) -> AsyncGenerator[Final, None]:
-    """Transcribe (samples,) float32 at 16 kHz, each segment when it and those before are done.
+    """Transcribe a recording, each segment when it and those before are done.
 
     Args:
-        off_loop: runs voice activity over the whole recording, where no stream waits for it.
+        sound: the recording in blocks of (samples,) float32 at 16 kHz, as few as can be decoded at
+            a time: the next is taken when the engine needs it.
+        off_loop: takes a block, and runs voice activity over it, where no stream waits for it.
         postprocess: the optional steps that every result passes.
         on_skipped: told of a step that was left out of a result.
         stream: what its decodes are named by.
 
     Raises:
         SystemOverloaded: the engine has no room; what was submitted is cancelled.
+        Exception: whatever ``sound`` raises.
     """
-    session = StreamSession(
-        StreamOptions(interim_results=False, endpoint_silence_s=PAUSE_S, speech_events=False),
-        scorer,
-    )
-    decodes = deque(await off_loop(partial(_segment, session, audio)))
+    segments = _Segments(scorer, sound)
     ahead: deque[tuple[int, Ticket]] = deque()
     try:
-        while decodes or ahead:
-            while decodes and len(ahead) < MOST_AHEAD:
-                decode = decodes.popleft()
+        while True:
+            while not segments.is_whole and len(segments.decodes) < MOST_AHEAD:
+                await off_loop(segments.hear_more)
+            while segments.decodes and len(ahead) < MOST_AHEAD:
+                decode = segments.decodes[0]
                 request = replace(
                     decode.request,
                     priority_class=PriorityClass.BATCH,
@@ -72,12 +73,14 @@ async def recognize(
                 except SystemOverloaded:
                     if not ahead:
                         raise
-                    decodes.appendleft(decode)  # there is room once one of ours is done
-                    break
+                    break  # there is room once one of ours is done
+                segments.decodes.popleft()
+            if not ahead:
+                return
             number, ticket = ahead[0]
             hypothesis = await asyncio.wrap_future(ticket.future)
             ahead.popleft()
-            for action in session.answer(number, hypothesis):
+            for action in segments.session.answer(number, hypothesis):
                 if isinstance(action, Emit) and isinstance(action.event, Final):
                     final, skipped = postprocess(action.event)
                     for one in skipped:
@@ -88,9 +91,37 @@ async def recognize(
             engine.cancel(ticket)
 
 
-def _segment(session: StreamSession, audio: FloatArray) -> list[Submit]:
-    """Run voice activity over everything; the decodes are those that it did not cancel again."""
-    now_ns = time.perf_counter_ns()
-    actions = [*session.push(audio, now_ns, now_ns), *session.flush(now_ns, now_ns)]
-    cancelled = {action.number for action in actions if isinstance(action, Cancel)}
-    return [a for a in actions if isinstance(a, Submit) and a.number not in cancelled]
+class _Segments:
+    """A recording cut at its pauses, as far as it has been heard.
+
+    Attributes:
+        decodes: of segments that are over, in order, for whoever takes them out.
+        is_whole: all of the recording has been heard.
+    """
+
+    def __init__(self, scorer: SpeechScorer, sound: Iterator[FloatArray]) -> None:
+        self.session = StreamSession(
+            StreamOptions(interim_results=False, endpoint_silence_s=PAUSE_S, speech_events=False),
+            scorer,
+        )
+        self.decodes: deque[Submit] = deque()
+        self.is_whole = False
+        self._sound = sound
+        self._submitted: dict[int, Submit] = {}
+
+    def hear_more(self) -> None:
+        """Run voice activity over the next block; what it submits and cancels again is left out."""
+        now_ns = time.perf_counter_ns()
+        block = next(self._sound, None)
+        if block is None:
+            self.is_whole = True
+            actions = self.session.flush(now_ns, now_ns)
+        else:
+            actions = self.session.push(block, now_ns, now_ns)
+        for action in actions:
+            if isinstance(action, Submit):
+                self._submitted[action.number] = action
+            elif isinstance(action, Cancel):
+                self._submitted.pop(action.number, None)
+        settled = [n for n in self._submitted if n not in self.session.tentative]
+        self.decodes += map(self._submitted.pop, settled)

@@ -105,6 +105,13 @@ class StreamSession:
         return closing.trigger.decided_ns
 
     @property
+    def tentative(self) -> frozenset[int]:
+        """Decodes that may still be cancelled: those of a segment that is open."""
+        segment = self._open
+        pending = (segment.interim, segment.final) if segment is not None else ()
+        return frozenset(decode.number for decode in pending if decode is not None)
+
+    @property
     def processed_s(self) -> float:
         """Audio gone through for speech so far."""
         return self._now_sample / SAMPLE_RATE_HZ

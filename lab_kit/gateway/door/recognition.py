@@ -3,7 +3,7 @@
 Every way in for recordings gets its results here, whoever's words it speaks.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterable
 from functools import partial
 
 from lab_kit.audio.pcm import FloatArray
@@ -34,19 +34,25 @@ class Recognition:
         self._metrics = metrics
         self._listeners = listeners
 
-    async def finals(
+    def finals(
         self, call: Leased, audio: FloatArray, steps: tuple[str, ...]
-    ) -> AsyncIterator[Final]:
-        """Transcribe (samples,) float32 at 16 kHz; see `stream.recording.recognize`.
+    ) -> AsyncGenerator[Final, None]:
+        """Transcribe (samples,) float32 at 16 kHz; see `finals_of`."""
+        return self.finals_of(call, (audio,), len(audio) / SAMPLE_RATE_HZ, steps)
+
+    async def finals_of(
+        self, call: Leased, sound: Iterable[FloatArray], audio_s: float, steps: tuple[str, ...]
+    ) -> AsyncGenerator[Final, None]:
+        """Transcribe a recording; see `stream.recording.recognize`.
 
         Args:
+            sound: blocks of (samples,) float32 at 16 kHz, ``audio_s`` in all.
             steps: the optional steps that every result passes, by name.
         """
-        audio_s = len(audio) / SAMPLE_RATE_HZ
         said = recognize(
             call.lease.engine,
             call.lease.new_scorer(),
-            audio,
+            iter(sound),
             partial(self._preparation.run, call.caller),
             Postprocess(steps, self._steps.table),
             self._metrics.count_skipped,
