@@ -59,6 +59,11 @@ class Admission:
             costs = f"each costs {self._watch.cost.workers:.3f} of a worker"
             self._refuse(priority_class, "capacity", f"{live} streams are open, {costs}")
 
+    @property
+    def is_open_to_batch(self) -> bool:
+        """Whether the level of service lets batch work begin, or go on."""
+        return not self._watch.degradation.refuses(PriorityClass.BATCH)
+
     def _refuse(self, priority_class: PriorityClass, reason: str, received: str) -> NoReturn:
         self._listener.stream_refused(priority_class, reason)
         raise SystemOverloaded(

@@ -22,6 +22,12 @@ def since_1970_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def wall_clock_of(ms_since_1970: int) -> str:
+    """That moment in UTC, to the millisecond [Source: RFC 3339]."""
+    seconds, rest_ms = divmod(ms_since_1970, 1_000)
+    return f"{time.strftime(_ISO.removesuffix('Z'), time.gmtime(seconds))}.{rest_ms:03d}Z"
+
+
 def seconds_of(wall_clock: str) -> int:
     """The Unix time that `wall_clock_iso` has written down.
 

@@ -175,6 +175,48 @@ class VersionNotFound(LabError):
     http_status = 404
 
 
+class OperationNotFound(LabError):
+    """The caller has no operation of that name, or it has expired."""
+
+    code = Code.NOT_FOUND
+    reason = "OPERATION_NOT_FOUND"
+    http_status = 404
+
+
+class TranscriptionNotFound(LabError):
+    """The caller has no transcription of that name, or it has expired or was deleted."""
+
+    code = Code.NOT_FOUND
+    reason = "TRANSCRIPTION_NOT_FOUND"
+    http_status = 404
+
+
+class OperationPending(LabError):
+    """What was asked for needs an operation that has ended, and this one has not."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "OPERATION_PENDING"
+    http_status = 409
+    retryable = True
+
+
+class OperationCancelled(LabError):
+    """The caller cancelled it; an operation's outcome, and no refusal of a request."""
+
+    code = Code.CANCELLED
+    reason = "OPERATION_CANCELLED"
+    http_status = 409
+
+
+class QuotaExceeded(LabError):
+    """One caller has as much as one caller may have; ``details`` name the limit."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    reason = "QUOTA_EXCEEDED"
+    http_status = 429
+    retryable = True
+
+
 class VersionConflict(LabError):
     """A version is not in the state from which what was asked is possible."""
 
@@ -258,6 +300,22 @@ class ModelStoreError(LabError):
 
     code = Code.DATA_LOSS
     reason = "MODEL_STORE"
+
+
+class StateUnusable(LabError):
+    """What a server keeps beyond its end cannot be read or written."""
+
+    code = Code.UNAVAILABLE
+    reason = "STATE_UNUSABLE"
+    http_status = 503
+
+
+class InterruptedTooOften(LabError):
+    """The server ended again and again while it was at this work, and nothing came of it."""
+
+    code = Code.INTERNAL
+    reason = "INTERRUPTED_TOO_OFTEN"
+    http_status = 500
 
 
 class ServerFailed(LabError):

@@ -1,6 +1,10 @@
 """A recording transcribed in one request, as our own API answers it."""
 
+from typing import Self
+
 from pydantic.dataclasses import dataclass
+
+from lab_kit.core.events import Final
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
 LINES = "application/x-ndjson"
@@ -35,6 +39,12 @@ class Segment:
     text: str
     confidence: float
     words: tuple[Word, ...]
+
+    @classmethod
+    def of(cls, final: Final) -> Self:
+        """What a final says."""
+        words = tuple(Word(w.text, w.start_s, w.end_s, w.confidence) for w in final.words)
+        return cls(final.start_s, final.end_s, final.text, final.confidence, words)
 
 
 @dataclass(frozen=True, slots=True)

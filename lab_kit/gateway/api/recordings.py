@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response, StreamingResponse
 
-from lab_kit.audio.files import read_raw, read_recording
+from lab_kit.audio.files import RawPcm, read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.events import Final, ModelInfo
@@ -28,13 +28,12 @@ from lab_kit.protocol.recordings import (
     SegmentLine,
     Stages,
     Transcript,
-    Word,
 )
 from lab_kit.stream.sink.steps import STEPS, asked_for
 
 _RAW = "audio/l16"
 _SOUND = {"schema": {"type": "string", "format": "binary"}}
-_DESCRIBED: dict[str, Any] = {
+DESCRIBED: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": dict.fromkeys(
@@ -61,7 +60,7 @@ def recording_routes(
         TRANSCRIBE_PATH,
         response_model=Transcript,
         responses={200: {"content": {LINES: {}}}},
-        openapi_extra=_DESCRIBED,
+        openapi_extra=DESCRIBED,
     )
     async def transcribe(request: Request, upload: admitted) -> Transcript | Response:
         """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
@@ -69,7 +68,7 @@ def recording_routes(
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done. The
         query switches optional steps on, as in ``?redact=true``.
         """
-        call, steps = upload.call, _steps(request.query_params)
+        call, steps = upload.call, steps_of(request.query_params)
         kind = request.headers.get("content-type", "")
 
         def decode(body: Body) -> tuple[int, FloatArray]:
@@ -86,7 +85,7 @@ def recording_routes(
     return router
 
 
-def _steps(query: Mapping[str, str]) -> tuple[str, ...]:
+def steps_of(query: Mapping[str, str]) -> tuple[str, ...]:
     """What the query asks for; a step that is not there must not be left out in silence.
 
     Raises:
@@ -101,10 +100,15 @@ def _steps(query: Mapping[str, str]) -> tuple[str, ...]:
     return asked_for(query)
 
 
-def _decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
+def raw_pcm(content_type: str) -> RawPcm | None:
+    """What a body is that has no header of its own; None for one that has.
+
+    Raises:
+        InvalidParameter: a rate or a number of channels that is none.
+    """
     kind, _, rest = content_type.partition(";")
     if kind.strip().lower() != _RAW:
-        return read_recording(data, longest_s)
+        return None
     parameters = dict(part.strip().partition("=")[::2] for part in rest.split(";") if part.strip())
     try:
         rate_hz = int(parameters.get("rate", SAMPLE_RATE_HZ))
@@ -119,7 +123,14 @@ def _decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
         raise InvalidParameter(
             f"{channels} channels", "at least 1", "send channels=1 in the content type"
         )
-    return read_raw(data, rate_hz, channels, longest_s)
+    return RawPcm(rate_hz, channels)
+
+
+def _decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
+    raw = raw_pcm(content_type)
+    if raw is None:
+        return read_recording(data, longest_s)
+    return read_raw(data, raw.rate_hz, raw.channels, longest_s)
 
 
 class RecordingAnswer:
@@ -136,7 +147,7 @@ class RecordingAnswer:
         try:
             async for final in finals:
                 self._finals.append(final)
-                yield _line.dump_json(SegmentLine(_segment(final))) + b"\n"
+                yield _line.dump_json(SegmentLine(Segment.of(final))) + b"\n"
         except LabError as error:  # the status is out already, so the last line has to say it
             yield ErrorEnvelope.of(error, self._request_id).model_dump_json().encode() + b"\n"
             return
@@ -150,7 +161,7 @@ class RecordingAnswer:
     def _transcript(self, audio: FloatArray) -> Transcript:
         return Transcript(
             text=" ".join(final.text for final in self._finals if final.text),
-            segments=tuple(_segment(final) for final in self._finals),
+            segments=tuple(map(Segment.of, self._finals)),
             audio_s=len(audio) / SAMPLE_RATE_HZ,
             model=self._model.name,
             version=self._model.version,
@@ -169,8 +180,3 @@ class RecordingAnswer:
             finished=max((t.finished_ns for t in timings), default=now_ns),
             responded=time.perf_counter_ns(),
         )
-
-
-def _segment(final: Final) -> Segment:
-    words = tuple(Word(w.text, w.start_s, w.end_s, w.confidence) for w in final.words)
-    return Segment(final.start_s, final.end_s, final.text, final.confidence, words)

@@ -97,10 +97,11 @@ class Share:
         trace: TracebackType | None,
     ) -> None:
         if self._user is None or self._user.done():
-            self._give_back()
+            self.give_back()
         else:
-            self._user.add_done_callback(lambda _: self._give_back())
+            self._user.add_done_callback(lambda _: self.give_back())
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """Hold nothing any more."""
         taken_bytes, self._taken_bytes = self._taken_bytes, 0
         self._memory.give_back(self._caller, taken_bytes)

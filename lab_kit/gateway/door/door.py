@@ -5,8 +5,8 @@ is given a version. What it holds is released in one place, when ``open`` is lef
 gives an engine, so that a way in which forgets the door can do no work.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.open_streams import OpenStream
 from lab_kit.core.errors import GoingAway, PayloadTooLarge, SystemOverloaded
 from lab_kit.core.events import PriorityClass
-from lab_kit.core.ids import StreamId, StreamIdentity
+from lab_kit.core.ids import StreamId, StreamIdentity, TenantId
 from lab_kit.gateway.door.call import Call, http_call
 from lab_kit.gateway.door.identify import named_for_log
 from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
@@ -76,13 +76,40 @@ class Door:
         Raises:
             SystemOverloaded: the server is full, reduces its service, or is stopping.
         """
+        self.check_goes_on()
+        self._admission.admit(priority_class, beside or ())
+
+    def check_goes_on(self) -> None:
+        """Make sure that the server is not about to stop.
+
+        Raises:
+            SystemOverloaded: it is.
+        """
         if self.is_draining:
             raise SystemOverloaded(
                 "the server stops",
                 "one that goes on",
                 "connect to another server, or once it is back",
             )
-        self._admission.admit(priority_class, beside or ())
+
+    @property
+    def has_room_for_batch(self) -> bool:
+        """Whether work that nobody waits for may go on."""
+        return self.is_ready and self._admission.is_open_to_batch
+
+    @contextmanager
+    def operation(
+        self, tenant: TenantId, caller: str, identity: StreamIdentity
+    ) -> Iterator["Leased"]:
+        """A version for work that was let in before, and is done now.
+
+        Raises:
+            SystemOverloaded: the server reduces its service, or is stopping.
+            ModelNotLoaded: no version is ready.
+        """
+        self.admit(PriorityClass.BATCH)
+        with self.lease(None) as lease:
+            yield Leased(Work(WorkKind.RECORDING, identity, tenant, lease.version), lease, caller)
 
     def lease(self, version: int | None) -> Lease:
         """A version for one stream or request; see `Versions.lease`."""
@@ -145,6 +172,14 @@ class Admitted:
         self._door.admit(PriorityClass.BATCH)
         return self._leased(WorkKind.RECORDING, None)
 
+    def check_operation(self) -> None:
+        """Make sure that an operation may be asked for: it waits for room by itself.
+
+        Raises:
+            SystemOverloaded: the server is stopping.
+        """
+        self._door.check_goes_on()
+
     def check_inference(self) -> None:
         """Make sure that one may begin, before the message that says which is received.
 
@@ -189,7 +224,8 @@ def guarded(door: Door, role: Role = Role.CALLER) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def handled(request: Request) -> Response:
-                async with door.open(http_call(request), role):
+                async with door.open(http_call(request), role) as admitted:
+                    request.state.tenant = admitted.principal.tenant
                     if request.method in ("PUT", "POST"):
                         request = Request(
                             request.scope, _given(await small_body(request, MAX_SMALL_BODY_BYTES))

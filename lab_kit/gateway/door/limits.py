@@ -18,6 +18,11 @@ class Limits:
         held_bytes: of all uploads that are being read or wait to be decoded, and of the samples of
             those that are recognized, a caller's own at most half of it; the next is refused with
             503 and Retry-After.
+        operation_audio_s: audio of one recording that is transcribed while nobody waits.
+        operation_bytes: bytes of one, on the disk.
+        spool_bytes: of all that are there, a caller's own at most half of it.
+        operations: that have not ended; the next is refused with 503 and Retry-After.
+        operations_of_one: caller; the next is refused with 429.
         connections: HTTP and WebSocket connections at once; fewer where the process may open few
             files, see `Connections`. An idle one costs some 10 kB.
         probe_connections: beyond those, for health and metrics alone.
@@ -44,6 +49,11 @@ class Limits:
     recording_audio_s: float = 600.0
     upload_bytes: int = 64_000_000
     held_bytes: int = 512 * 2**20
+    operation_audio_s: float = 14_400.0
+    operation_bytes: int = 2_000_000_000
+    spool_bytes: int = 8_000_000_000
+    operations: int = 1_000
+    operations_of_one: int = 100
     connections: int = 2_048
     probe_connections: int = 16
     head_bytes: int = 32_768
@@ -58,9 +68,14 @@ class Limits:
     drain_s: float = 8.0
 
     def __post_init__(self) -> None:
-        if self.upload_bytes > self.held_bytes // 2:
+        self._check_room("upload_bytes", "held_bytes")
+        self._check_room("operation_bytes", "spool_bytes")
+
+    def _check_room(self, one: str, whole: str) -> None:
+        largest, room = getattr(self, one), getattr(self, whole)
+        if largest > room // 2:
             raise InvalidParameter(
-                f"uploads of {self.upload_bytes:,} bytes, and {self.held_bytes:,} for all at once",
+                f"{one} of {largest:,}, and {room:,} for all at once",
                 "room for two of the largest",
-                "raise held_bytes, or lower upload_bytes",
+                f"raise {whole}, or lower {one}",
             )

@@ -16,7 +16,9 @@ from lab_kit.core.errors import (
 )
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
+from lab_kit.gateway.api.operations import operation_routes
 from lab_kit.gateway.api.recordings import recording_routes
+from lab_kit.gateway.api.transcriptions import transcription_routes
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
 from lab_kit.gateway.door.identify import IdentifyCalls
@@ -57,6 +59,8 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         health_routes(state, metrics),
         model_routes(door, versions),
         recording_routes(door, limits, server.uploads, server.recognition),
+        transcription_routes(door, server.transcriber),
+        operation_routes(door, server.transcriber),
         listen_routes(door, streams),
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),

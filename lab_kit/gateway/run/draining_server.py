@@ -93,6 +93,7 @@ class DrainingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
         self._server.background.stop()
+        self._server.transcriber.stop()
         for accepting in self._accepting:
             accepting.stop()
         grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown

@@ -1,4 +1,4 @@
-"""What the server does every so often while it serves: looks at its load, gives memory back."""
+"""What the server does beside answering: looks at its load, gives memory back, does operations."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ a percent of it. With half a minute between trims the peak was 435 MB resident i
 
 
 def begin_maintenance(background: Background, server: Server) -> None:
-    """Begin both, on the running event loop."""
+    """Begin all of it, on the running event loop."""
     trim, loop = trimmer(), asyncio.get_running_loop()
     server.metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
 
@@ -26,6 +26,7 @@ def begin_maintenance(background: Background, server: Server) -> None:
 
     background.repeat("watch", LOOK_S, look_now)
     background.repeat("trim", TRIM_S, trim_now)
+    background.repeat("operations", 0.0, server.transcriber.turn)
 
 
 def look(server: Server) -> None:

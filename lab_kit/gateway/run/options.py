@@ -34,6 +34,7 @@ class ServerConfig:
         is_ephemeral: remove the repository at the end; it was made for this server alone.
         grpc_port: where gRPC is spoken; 0 takes any free port.
         traces: where sampled traces go; None for nowhere.
+        state: folder for what outlives requests and the server; None for one that goes with it.
         dead_letters: where decodes that failed for good are written, with their sound.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
@@ -45,6 +46,7 @@ class ServerConfig:
     grpc_port: int = 0
     traces: TraceFile | None = None
     dead_letters: Path | None = None
+    state: Path | None = None
     tells_ready: bool = False
 
 
@@ -85,6 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dead-letters",
         type=Path,
         help="folder for decodes that failed for good, WITH their sound (default: none is kept)",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FOLDER",
+        help="where operations are kept, WITH their sound and text until they expire or are"
+        " deleted (default: a folder of its own, gone when the server stops)",
     )
     parser.add_argument(
         "--limit",

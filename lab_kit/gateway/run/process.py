@@ -76,6 +76,7 @@ def _listen(
     from lab_kit.gateway.observe.tracing import Spans
     from lab_kit.gateway.run.draining_server import DrainingServer, configuration
     from lab_kit.gateway.run.server import Server
+    from lab_kit.gateway.state.folder import StateFolder
 
     is_local = ip_address(listener.getsockname()[0]).is_loopback
     server = Server(
@@ -85,6 +86,7 @@ def _listen(
         config.keys,
         Spans(config.traces, metrics.background_failures.note),
         DeadLetters(config.dead_letters),
+        StateFolder(config.state),
     )
     try:
         listening = DrainingServer(
@@ -153,6 +155,7 @@ def run(options: argparse.Namespace) -> int:
         options.grpc_port,
         traces,
         options.dead_letters,
+        options.state,
         options.ready_json,
     )
     begin_logging()

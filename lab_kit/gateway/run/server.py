@@ -20,6 +20,11 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
+from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.transcriptions.operations import TABLES, Allowance, Operations
+from lab_kit.gateway.transcriptions.spool import Spool
+from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.versions.engine_factory import load_turns
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.stream.sink.steps import SwitchableSteps
@@ -32,6 +37,7 @@ class Server:
     Attributes:
         spans: where traces go.
         dead_letters: decodes that failed for good.
+        state: where what outlives a request is kept.
         listeners: told what becomes of work that was let in.
         grpc_port: where gRPC is spoken; 0 until it is.
     """
@@ -42,6 +48,7 @@ class Server:
     keys: Keys = field(default_factory=Keys)
     spans: Spans = field(default_factory=Spans)
     dead_letters: DeadLetters = field(default_factory=DeadLetters)
+    state: StateFolder = field(default_factory=StateFolder)
     grpc_port: int = 0
     background: Background = field(init=False)
     failures: Failures = field(init=False)
@@ -53,6 +60,8 @@ class Server:
     preparation: Preparation = field(init=False)
     recognition: Recognition = field(init=False)
     uploads: Uploads = field(init=False)
+    database: Database = field(init=False)
+    transcriber: Transcriber = field(init=False)
     turns: TurnJudge = field(init=False)
     streams: StreamServices = field(init=False)
     bare_model: BareModel = field(init=False)
@@ -69,6 +78,17 @@ class Server:
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
+        self.database = Database(self.state.path, TABLES)
+        self.transcriber = Transcriber(
+            self.state,
+            Operations(self.database, Allowance(limits.operations_of_one, limits.operations)),
+            Spool(self.state.path, limits.operation_bytes, limits.spool_bytes),
+            self.door,
+            self.recognition,
+            self.preparation,
+            self.failures,
+            limits.operation_audio_s,
+        )
         self.turns = TurnJudge(load_turns, lambda: self.watch.interim_stretch() > 1)
         self.streams = StreamServices(
             limits,
@@ -88,6 +108,8 @@ class Server:
     def stop(self) -> None:
         """Free the versions and the workers that prepare uploads; write what traces are left."""
         self.preparation.stop()
+        self.database.close()
+        self.state.remove()
         self.turns.stop()
         self.versions.stop()
         self.spans.stop()

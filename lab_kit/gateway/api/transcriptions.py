@@ -1,0 +1,113 @@
+"""Transcriptions over HTTP: asked for with a recording of any length, read once they are there."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import TypeAdapter
+from starlette.responses import JSONResponse, Response
+
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.ids import StreamId, StreamIdentity
+from lab_kit.core.shown import shown
+from lab_kit.gateway.api.errors import REFUSALS
+from lab_kit.gateway.api.operations import tenant_of
+from lab_kit.gateway.api.recordings import DESCRIBED, raw_pcm, steps_of
+from lab_kit.gateway.door.call import http_call
+from lab_kit.gateway.door.door import Admitted, Door, guarded
+from lab_kit.gateway.transcriptions.operation import Order
+from lab_kit.gateway.transcriptions.transcriber import Transcriber
+from lab_kit.protocol.operations import Operation
+from lab_kit.protocol.transcriptions import (
+    LONGEST_TTL_S,
+    SHORTEST_TTL_S,
+    TRANSCRIPTIONS_PATH,
+    USUAL_TTL_S,
+    Transcription,
+)
+
+TTL = "ttl_s"
+_operation: TypeAdapter[Operation] = TypeAdapter(Operation)
+_DESCRIBED: dict[str, Any] = {
+    **DESCRIBED,
+    "parameters": [
+        *DESCRIBED["parameters"],
+        {
+            "name": TTL,
+            "in": "query",
+            "schema": {
+                "type": "number",
+                "minimum": SHORTEST_TTL_S,
+                "maximum": LONGEST_TTL_S,
+                "default": USUAL_TTL_S,
+            },
+        },
+    ],
+}
+
+
+def transcription_routes(door: Door, transcriber: Transcriber) -> APIRouter:
+    """The routes, bound to the server's parts."""
+    router = APIRouter(responses=REFUSALS)
+    small = APIRouter(route_class=guarded(door), responses=REFUSALS)
+    operations = transcriber.operations
+
+    async def inside(request: Request) -> AsyncIterator[Admitted]:
+        async with door.open(http_call(request)) as admitted:
+            admitted.check_operation()
+            yield admitted
+
+    @router.post(
+        TRANSCRIPTIONS_PATH, status_code=202, response_model=Operation, openapi_extra=_DESCRIBED
+    )
+    async def transcribe_later(
+        request: Request, admitted: Annotated[Admitted, Depends(inside)]
+    ) -> Response:
+        """Have the body transcribed while nobody waits; the answer names the operation.
+
+        WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``, of any length that the server
+        takes. ``ttl_s`` says how long the result is kept; the rest of the query switches optional
+        steps on.
+        """
+        query = dict(request.query_params)
+        ttl_s = _ttl_s(query.pop(TTL, None))
+        order = Order(
+            admitted.principal.tenant,
+            admitted.caller,
+            StreamIdentity(admitted.call.request_id, StreamId.new()),
+            steps_of(query),
+            raw_pcm(request.headers.get("content-type", "")),
+        )
+        declared_bytes = int(request.headers.get("content-length", 0))
+        operation = await transcriber.take(order, ttl_s, declared_bytes, request.stream())
+        body = _operation.dump_python(operation.message(), mode="json")
+        return JSONResponse(body, 202, {"location": f"/v1/{operation.name}"})
+
+    @small.get(TRANSCRIPTIONS_PATH + "/{number}")
+    async def get_transcription(request: Request, number: UUID) -> Transcription:
+        """What was said, with its words and when they sounded."""
+        return await operations.transcription(tenant_of(request), number)
+
+    @small.delete(TRANSCRIPTIONS_PATH + "/{number}", status_code=204)
+    async def delete_transcription(request: Request, number: UUID) -> Response:
+        """Remove every word of it."""
+        await operations.delete_transcription(tenant_of(request), number)
+        return Response(status_code=204)
+
+    router.include_router(small)
+    return router
+
+
+def _ttl_s(given: str | None) -> float:
+    try:
+        ttl_s = USUAL_TTL_S if given is None else float(given)
+    except ValueError:
+        ttl_s = -1.0
+    if not SHORTEST_TTL_S <= ttl_s <= LONGEST_TTL_S:
+        raise InvalidParameter(
+            f"{TTL}={shown(given)}",
+            f"{SHORTEST_TTL_S:.0f} to {LONGEST_TTL_S:.0f} seconds",
+            f"leave it out for {USUAL_TTL_S:.0f}",
+        )
+    return ttl_s

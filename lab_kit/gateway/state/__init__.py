@@ -1,0 +1,1 @@
+"""What a server keeps beyond a request, and beyond its own end: a folder, and a database in it."""

@@ -1,0 +1,148 @@
+"""One SQLite file, read and written on one thread: no two transactions ever meet.
+
+Its journal is written ahead and flushed before a transaction counts as done, so what a caller was
+told survives the process, and the machine. The file belongs to one server at a time; a second one
+is refused when it opens it.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from lab_kit.core.errors import StateUnusable, SystemOverloaded
+
+FILE = "state.sqlite"
+FORM = 1
+"""Of the tables; a file of another form was made by another version of the lab."""
+MOST_WAITING = 1_024
+"""Transactions: at a millisecond each a second of them, later than which nobody waits."""
+_T = TypeVar("_T")
+
+
+class Database:
+    """The file; opened on the thread when it is first used.
+
+    Args:
+        folder: gives where it is.
+        tables: statements that make them, each harmless where they are there.
+    """
+
+    def __init__(self, folder: Callable[[], Path], tables: Sequence[str]) -> None:
+        self._folder = folder
+        self._tables = tables
+        self._thread = ThreadPoolExecutor(1, "state")
+        self._connection: sqlite3.Connection | None = None
+        self._waiting = 0
+
+    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do ``work`` in a transaction of its own: all of it is kept, or where it raises, nothing.
+
+        Whoever stops waiting does not undo it.
+
+        Raises:
+            StateUnusable: the file cannot be used, or the disk is full.
+            SystemOverloaded: too much waits.
+            Exception: whatever ``work`` raises.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise SystemOverloaded(
+                f"{self._waiting} changes wait to be written",
+                f"fewer than {MOST_WAITING}",
+                "try again after the stated delay",
+            )
+        self._waiting += 1
+        done = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        done.add_done_callback(self._settled)
+        return await asyncio.shield(done)
+
+    async def erase(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """As `run`; and what it deletes is gone from the disk afterwards, journal included.
+
+        Raises:
+            Exception: see `run`.
+        """
+        found = await self.run(work)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._empty_journal)
+        return found
+
+    def close(self) -> None:
+        """Finish what waits, then close the file."""
+        self._thread.submit(self._close)
+        self._thread.shutdown()
+
+    def _settled(self, done: "asyncio.Future[_T]") -> None:
+        self._waiting -= 1
+        if not done.cancelled():
+            done.exception()  # looked at: nobody may be waiting for it any more
+
+    def _transact(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        try:
+            connection = self._opened()
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        try:
+            found = work(connection)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:  # a full disk may have ended it already
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise self._unusable(error) from error
+            raise
+        return found
+
+    def _empty_journal(self) -> None:
+        if self._connection is not None:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(self._folder() / FILE, timeout=0.0, isolation_level=None)
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.row_factory = sqlite3.Row
+        # held from the first change to the end: it says that the folder has its server
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # what was deleted is overwritten: transcripts go when their callers say so
+        connection.execute("PRAGMA secure_delete = ON")
+        (form,) = connection.execute("PRAGMA user_version").fetchone()
+        if form not in (0, FORM):
+            raise StateUnusable(
+                f"{self._folder() / FILE}, whose form is {form}",
+                f"form {FORM}, as this version of the lab writes it",
+                "start the server with another --state folder",
+            )
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in self._tables:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {FORM}")
+        connection.execute("COMMIT")
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _unusable(self, error: sqlite3.Error) -> StateUnusable:
+        is_taken = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+        return StateUnusable(
+            f"{self._folder() / FILE}: {error}",
+            "a folder that no other server uses" if is_taken else "a file that can be written",
+            "start the server with another --state folder"
+            if is_taken
+            else "see whether the disk is full, or the folder another user's",
+        )

@@ -1,0 +1,1 @@
+"""Recordings that are transcribed while nobody waits: operations, and what comes of them."""

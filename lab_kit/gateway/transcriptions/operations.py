@@ -1,0 +1,404 @@
+"""The operations of a server, as they are kept: every change is one transaction.
+
+What a caller asks for is always asked with its tenant: another's operation is not found.
+"""
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from lab_kit.core.clock import since_1970_ms
+from lab_kit.core.errors import (
+    OperationCancelled,
+    OperationNotFound,
+    OperationPending,
+    QuotaExceeded,
+    SystemOverloaded,
+)
+from lab_kit.core.events import ModelInfo
+from lab_kit.core.ids import TenantId
+from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.transcriptions import transcripts
+from lab_kit.gateway.transcriptions.operation import Operation, Order
+from lab_kit.gateway.transcriptions.paging import Page, Query
+from lab_kit.protocol.error_body import ErrorBody
+from lab_kit.protocol.operations import MOVES, OperationState
+from lab_kit.protocol.recordings import Segment
+from lab_kit.protocol.transcriptions import Transcription
+
+TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS operations (
+        number TEXT PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        state TEXT NOT NULL,
+        made_order TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        updated_ms INTEGER NOT NULL,
+        expires_ms INTEGER NOT NULL,
+        audio_s REAL NOT NULL DEFAULT 0,
+        processed_s REAL NOT NULL DEFAULT 0,
+        segments INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        error TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX IF NOT EXISTS operations_of ON operations (tenant, number)",
+    "CREATE INDEX IF NOT EXISTS operations_in ON operations (state, caller, number)",
+    *transcripts.TABLES,
+)
+_UNFINISHED = tuple(state for state in OperationState if not state.is_done)
+_PENDING = (OperationState.QUEUED, OperationState.RUNNING)
+_order: TypeAdapter[Order] = TypeAdapter(Order)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many operations may be unfinished at a time.
+
+    Attributes:
+        of_one: caller.
+        in_all: of the server.
+    """
+
+    of_one: int
+    in_all: int
+
+
+class Operations:
+    """The table of them."""
+
+    def __init__(self, database: Database, allowance: Allowance) -> None:
+        self._database = database
+        self._allowance = allowance
+
+    # -- as they come in -----------------------------------------------------------------------
+
+    async def receive(self, order: Order, ttl_s: float) -> UUID:
+        """Begin one, whose sound is about to come; nobody sees it yet.
+
+        Raises:
+            QuotaExceeded: its caller has as many as one caller may have.
+            SystemOverloaded: the server has as many as it may have.
+        """
+        number, now_ms = order.identity.stream.value, since_1970_ms()
+
+        def work(rows: sqlite3.Connection) -> None:
+            self._check_allowance(rows, order.caller)
+            rows.execute(
+                "INSERT INTO operations (number, tenant, caller, state, made_order, created_ms,"
+                " updated_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    str(number),
+                    str(order.tenant),
+                    order.caller,
+                    OperationState.RECEIVING,
+                    _order.dump_json(order).decode(),
+                    now_ms,
+                    now_ms,
+                    now_ms + round(ttl_s * 1_000),
+                ),
+            )
+
+        await self._database.run(work)
+        return number
+
+    async def queue(self, number: UUID, audio_s: float) -> Operation:
+        """Its sound is here, so it will be transcribed."""
+
+        def work(rows: sqlite3.Connection) -> Operation:
+            _move(rows, number, OperationState.QUEUED)
+            rows.execute(
+                "UPDATE operations SET audio_s = ? WHERE number = ?", (audio_s, str(number))
+            )
+            return _found(rows, number)
+
+        return await self._database.run(work)
+
+    async def withdraw(self, number: UUID) -> bool:
+        """Forget one whose sound did not come whole; False where it is more than that by now."""
+        sql = "DELETE FROM operations WHERE number = ? AND state = ?"
+        parameters = (str(number), OperationState.RECEIVING)
+        return await self._database.run(lambda rows: rows.execute(sql, parameters).rowcount == 1)
+
+    # -- as they are done ----------------------------------------------------------------------
+
+    async def recover(self) -> dict[UUID, str]:
+        """What a server does that begins: forget what an earlier one did not receive whole.
+
+        Returns:
+            As `pending`.
+        """
+
+        def work(rows: sqlite3.Connection) -> dict[UUID, str]:
+            rows.execute("DELETE FROM operations WHERE state = ?", (OperationState.RECEIVING,))
+            return _in_states(rows, _PENDING)
+
+        return await self._database.run(work)
+
+    async def pending(self) -> dict[UUID, str]:
+        """Those that have to be done, or are at work, and whose they are; the oldest first."""
+        return await self._database.run(lambda rows: _in_states(rows, _PENDING))
+
+    async def begin(self, number: UUID) -> Operation:
+        """Begin one, or go on with one that a server left when it ended.
+
+        Raises:
+            OperationCancelled: it has ended.
+        """
+
+        def work(rows: sqlite3.Connection) -> Operation:
+            _move(rows, number, OperationState.RUNNING, OperationState.RUNNING)
+            rows.execute(
+                "UPDATE operations SET attempts = attempts + 1 WHERE number = ?", (str(number),)
+            )
+            return _found(rows, number)
+
+        return await self._database.run(work)
+
+    async def add(self, number: UUID, place: int, segment: Segment) -> None:
+        """One more segment of one that runs.
+
+        Raises:
+            OperationCancelled: it does not run any more.
+        """
+
+        def work(rows: sqlite3.Connection) -> None:
+            _move(rows, number, OperationState.RUNNING, OperationState.RUNNING)
+            rows.execute(
+                "UPDATE operations SET segments = ?, processed_s = ?, attempts = 0"
+                " WHERE number = ?",
+                (place + 1, segment.end_s, str(number)),
+            )
+            transcripts.append(rows, number, place, segment)
+
+        await self._database.run(work)
+
+    async def succeed(self, number: UUID, model: ModelInfo) -> None:
+        """Its segments are all there.
+
+        Raises:
+            OperationCancelled: it does not run any more.
+        """
+
+        def work(rows: sqlite3.Connection) -> None:
+            _move(rows, number, OperationState.SUCCEEDED)
+            rows.execute(
+                "UPDATE operations SET processed_s = audio_s WHERE number = ?", (str(number),)
+            )
+            transcripts.complete(rows, _found(rows, number), model, since_1970_ms())
+
+        await self._database.run(work)
+
+    async def fail(self, number: UUID, error: ErrorBody) -> None:
+        """It ends without a result; what there was of one is removed.
+
+        Raises:
+            OperationCancelled: it does not run any more.
+        """
+
+        def work(rows: sqlite3.Connection) -> None:
+            _move(rows, number, OperationState.FAILED, error=error)
+            transcripts.erase(rows, number)
+
+        await self._database.erase(work)
+
+    # -- as their callers ask ------------------------------------------------------------------
+
+    async def get(self, tenant: TenantId, number: UUID) -> Operation:
+        """One.
+
+        Raises:
+            OperationNotFound: the tenant has none of that name.
+        """
+        return await self._database.run(lambda rows: _owned(rows, tenant, number))
+
+    async def page(self, tenant: TenantId, query: Query) -> Page:
+        """Some of the tenant's, as the query says."""
+        return await self._database.run(
+            lambda rows: query.page([_operation(row) for row in rows.execute(*query.sql(tenant))])
+        )
+
+    async def cancel(self, tenant: TenantId, number: UUID, error: ErrorBody) -> Operation:
+        """End one that has not ended, without a result; of one that has, nothing changes.
+
+        Raises:
+            OperationNotFound: the tenant has none of that name.
+        """
+
+        def work(rows: sqlite3.Connection) -> Operation:
+            if not _owned(rows, tenant, number).state.is_done:
+                _move(rows, number, OperationState.CANCELLED, error=error)
+                transcripts.erase(rows, number)
+            return _found(rows, number)
+
+        return await self._database.erase(work)
+
+    async def delete(self, tenant: TenantId, number: UUID) -> None:
+        """Forget one that has ended; what came of it stays.
+
+        Raises:
+            OperationNotFound: the tenant has none of that name.
+            OperationPending: it has not ended.
+        """
+
+        def work(rows: sqlite3.Connection) -> None:
+            _owned(rows, tenant, number)
+            _check_ended(rows, tenant, number)
+            rows.execute("DELETE FROM operations WHERE number = ?", (str(number),))
+
+        await self._database.run(work)
+
+    async def expire(self) -> list[UUID]:
+        """Remove whatever has been kept long enough, however far it is; returns what it was."""
+
+        def work(rows: sqlite3.Connection) -> list[UUID]:
+            now_ms = since_1970_ms()
+            found = [
+                UUID(row["number"])
+                for table in ("operations", "transcriptions")
+                for row in rows.execute(
+                    f"SELECT number FROM {table} WHERE expires_ms <= ?", (now_ms,)
+                )
+            ]
+            for number in found:
+                transcripts.erase(rows, number)
+            rows.execute("DELETE FROM operations WHERE expires_ms <= ?", (now_ms,))
+            return found
+
+        return await self._database.erase(work)
+
+    # -- what came of them ---------------------------------------------------------------------
+
+    async def transcription(self, tenant: TenantId, number: UUID) -> Transcription:
+        """One.
+
+        Raises:
+            OperationPending: it is not there yet.
+            TranscriptionNotFound: the tenant has none of that name.
+        """
+
+        def work(rows: sqlite3.Connection) -> Transcription:
+            _check_ended(rows, tenant, number)
+            return transcripts.find(rows, tenant, number)
+
+        return await self._database.run(work)
+
+    async def delete_transcription(self, tenant: TenantId, number: UUID) -> None:
+        """Remove one, every word of it.
+
+        Raises:
+            OperationPending: it is not there yet.
+            TranscriptionNotFound: the tenant has none of that name.
+        """
+
+        def work(rows: sqlite3.Connection) -> None:
+            _check_ended(rows, tenant, number)
+            transcripts.find(rows, tenant, number)
+            transcripts.erase(rows, number)
+
+        await self._database.erase(work)
+
+    def _check_allowance(self, rows: sqlite3.Connection, caller: str) -> None:
+        found = _in_states(rows, _UNFINISHED)
+        own, most = sum(one == caller for one in found.values()), self._allowance
+        if own >= most.of_one:
+            raise QuotaExceeded(
+                f"{own} operations of this caller have not ended",
+                f"fewer than {most.of_one}",
+                "wait for one of them, or cancel it",
+                1.0,
+                {"limit": "operations_of_one", "value": str(most.of_one)},
+            )
+        if len(found) >= most.in_all:
+            raise SystemOverloaded(
+                f"{len(found)} operations have not ended",
+                f"fewer than {most.in_all}",
+                "try again after the stated delay",
+            )
+
+
+def _move(
+    rows: sqlite3.Connection,
+    number: UUID,
+    to: OperationState,
+    *also_from: OperationState,
+    error: ErrorBody | None = None,
+) -> None:
+    """Change its state, where that may follow; nothing else changes one.
+
+    Raises:
+        OperationCancelled: it may not: somebody else ended it, or it is gone.
+    """
+    before = (*(state for state in OperationState if to in MOVES[state]), *also_from)
+    told = None if error is None else error.model_dump_json()
+    marks = ", ".join("?" * len(before))
+    changed = rows.execute(
+        f"UPDATE operations SET state = ?, error = ?, updated_ms = ?"
+        f" WHERE number = ? AND state IN ({marks})",
+        (to, told, since_1970_ms(), str(number), *before),
+    )
+    if changed.rowcount != 1:
+        raise OperationCancelled(
+            f"operations/{number}, which has ended", "one that goes on", "ask for it again"
+        )
+
+
+def _in_states(rows: sqlite3.Connection, states: Collection[OperationState]) -> dict[UUID, str]:
+    """Those and their callers, the oldest first."""
+    marks = ", ".join("?" * len(states))
+    sql = f"SELECT number, caller FROM operations WHERE state IN ({marks}) ORDER BY number"
+    return {UUID(row["number"]): row["caller"] for row in rows.execute(sql, tuple(states))}
+
+
+def _owned(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Operation:
+    row = rows.execute(
+        "SELECT * FROM operations WHERE number = ? AND tenant = ? AND state != ?",
+        (str(number), str(tenant), OperationState.RECEIVING),
+    ).fetchone()
+    if row is None:
+        raise OperationNotFound(
+            f"operations/{number}", "one of yours that has not expired", "list /v1/operations"
+        )
+    return _operation(row)
+
+
+def _check_ended(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> None:
+    """Make sure that no operation of that number goes on; none at all is one that has ended."""
+    row = rows.execute(
+        "SELECT state FROM operations WHERE number = ? AND tenant = ?", (str(number), str(tenant))
+    ).fetchone()
+    if row is not None and not OperationState(row["state"]).is_done:
+        raise OperationPending(
+            f"operations/{number}, which is {row['state']}",
+            "one that has ended",
+            f"wait for it or cancel it: POST /v1/operations/{number}:wait or :cancel",
+            1.0,
+        )
+
+
+def _found(rows: sqlite3.Connection, number: UUID) -> Operation:
+    return _operation(
+        rows.execute("SELECT * FROM operations WHERE number = ?", (str(number),)).fetchone()
+    )
+
+
+def _operation(row: sqlite3.Row) -> Operation:
+    error = row["error"]
+    return Operation(
+        UUID(row["number"]),
+        _order.validate_json(row["made_order"]),
+        OperationState(row["state"]),
+        row["created_ms"],
+        row["updated_ms"],
+        row["expires_ms"],
+        row["audio_s"],
+        row["processed_s"],
+        row["segments"],
+        row["attempts"],
+        None if error is None else ErrorBody.model_validate_json(error),
+    )

@@ -1,0 +1,294 @@
+"""Does operations, while nobody waits for them: few at a time, callers in turn, as batch work.
+
+What is done is kept segment by segment, so that a server that ends in the middle, however it ends,
+goes on behind the last one when it is back. While live streams need everything there is, operations
+stand still.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+from lab_kit.audio.files import RawPcm, open_recording
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.errors import (
+    INTERNAL_FAILURE,
+    InterruptedTooOften,
+    LabError,
+    ModelNotLoaded,
+    OperationCancelled,
+    SystemOverloaded,
+)
+from lab_kit.core.events import Final
+from lab_kit.core.ids import TenantId
+from lab_kit.gateway.door.door import Door, Leased
+from lab_kit.gateway.door.preparation import Preparation
+from lab_kit.gateway.door.recognition import Recognition
+from lab_kit.gateway.observe.failures import Failures
+from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.transcriptions.operation import Operation, Order
+from lab_kit.gateway.transcriptions.operations import Operations
+from lab_kit.gateway.transcriptions.spool import Spool
+from lab_kit.protocol.error_body import ErrorBody, ErrorEnvelope
+from lab_kit.protocol.recordings import Segment
+
+AT_ONCE = 2
+"""One for a caller with hours of sound, one for everybody else."""
+LOOK_S = 1.0
+"""How often it looks for what there is to do, where nobody tells it."""
+ROOM_S = 0.5
+"""How often it looks whether live streams leave room again."""
+EXPIRY_S = 5.0
+MOST_ATTEMPTS = 5
+"""Times that a server may end at the same place of a recording, before the recording is blamed."""
+
+
+class Transcriber:
+    """The operations at work.
+
+    Args:
+        longest_s: of a recording.
+    """
+
+    def __init__(
+        self,
+        state: StateFolder,
+        operations: Operations,
+        spool: Spool,
+        door: Door,
+        recognition: Recognition,
+        preparation: Preparation,
+        failures: Failures,
+        longest_s: float,
+    ) -> None:
+        self.operations = operations
+        self.spool = spool
+        self._state = state
+        self._door = door
+        self._recognition = recognition
+        self._preparation = preparation
+        self._failures = failures
+        self._longest_s = longest_s
+        self._working: dict[UUID, tuple[str, asyncio.Task[None]]] = {}
+        self._served: dict[str, float] = {}
+        self._recovering, self._has_recovered = asyncio.Lock(), False
+        self._expired_s = 0.0
+        self._news, self._ended = asyncio.Event(), asyncio.Event()
+
+    # -- from the routes -----------------------------------------------------------------------
+
+    async def take(
+        self, order: Order, ttl_s: float, declared_bytes: int, chunks: AsyncIterator[bytes]
+    ) -> Operation:
+        """Receive a recording, and queue it.
+
+        Raises:
+            InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: it cannot be transcribed.
+            QuotaExceeded, SystemOverloaded, StateUnusable: there is no room for it.
+            ClientDisconnect: it did not come whole.
+        """
+        await self._recover()
+        number = await self.operations.receive(order, ttl_s)
+        try:
+            await self.spool.receive(number, order.caller, declared_bytes, chunks)
+            audio_s = await self._preparation.run(
+                order.caller, lambda: _length_s(self.spool.path(number), order.raw, self._longest_s)
+            )
+            operation = await self.operations.queue(number, audio_s)
+        except BaseException:  # also where the caller went away
+            # it may have been queued at this very moment: the table knows
+            if await self.operations.withdraw(number):
+                self.spool.remove([number])
+            raise
+        self._news.set()
+        return operation
+
+    async def cancel(self, tenant: TenantId, number: UUID) -> Operation:
+        """End an operation without a result; see `Operations.cancel`."""
+        error = OperationCancelled("a cancelled operation", "one that goes on", "ask for it again")
+        before = await self.operations.get(tenant, number)
+        body = ErrorEnvelope.of(error, before.order.identity.request).error
+        operation = await self.operations.cancel(tenant, number, body)
+        self._give_up(number)
+        return operation
+
+    async def wait(self, tenant: TenantId, number: UUID, timeout_s: float) -> Operation:
+        """The operation once it has ended, or after ``timeout_s`` as it is then."""
+        until_s = time.perf_counter() + timeout_s
+        while True:
+            ended = self._ended
+            operation = await self.operations.get(tenant, number)
+            left_s = until_s - time.perf_counter()
+            if operation.state.is_done or left_s <= 0:
+                return operation
+            try:
+                async with asyncio.timeout(left_s):
+                    await ended.wait()
+            except TimeoutError:
+                continue
+
+    # -- in the background ---------------------------------------------------------------------
+
+    async def turn(self) -> None:
+        """Begin what there is room for, and remove what has been kept long enough."""
+        if self._state.is_used:
+            await self._recover()
+            await self._begin()
+            await self._expire()
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        self._news.clear()
+
+    def stop(self) -> None:
+        """Leave everything as it is, for the next server."""
+        for _, task in self._working.values():
+            task.cancel()
+
+    async def _recover(self) -> None:
+        async with self._recovering:
+            if not self._has_recovered:
+                unfinished = await self.operations.recover()
+                await asyncio.to_thread(self.spool.keep, unfinished)
+                self._has_recovered = True
+
+    async def _begin(self) -> None:
+        if self._door.is_draining:
+            return
+        callers = {caller for caller, _ in self._working.values()}
+        first: dict[str, UUID] = {}
+        for number, caller in (await self.operations.pending()).items():
+            if caller not in callers:
+                first.setdefault(caller, number)
+        # whoever was served longest ago; who never was comes first, in the order of asking
+        waiting = sorted(first, key=lambda caller: self._served.get(caller, 0.0))
+        for caller in waiting[: AT_ONCE - len(self._working)]:
+            self._served[caller] = time.perf_counter()
+            self._start(first[caller], caller)
+
+    def _start(self, number: UUID, caller: str) -> None:
+        task = asyncio.create_task(self._do(number), name=f"operation {number}")
+        self._working[number] = caller, task
+        task.add_done_callback(lambda done: self._over(number, done))
+
+    async def _expire(self) -> None:
+        now_s = time.perf_counter()
+        if now_s - self._expired_s >= EXPIRY_S:
+            self._expired_s = now_s
+            for number in await self.operations.expire():
+                self._give_up(number)
+
+    def _give_up(self, number: UUID) -> None:
+        if number in self._working:
+            self._working[number][1].cancel()
+        self.spool.remove([number])
+        self._tell_ended()
+
+    def _over(self, number: UUID, done: "asyncio.Task[None]") -> None:
+        del self._working[number]
+        if not done.cancelled() and isinstance(error := done.exception(), Exception):
+            self._failures.tell("operations", error)  # it is begun again, but not for ever
+        self._news.set()
+        self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        ended, self._ended = self._ended, asyncio.Event()
+        ended.set()
+
+    # -- one of them ---------------------------------------------------------------------------
+
+    async def _do(self, number: UUID) -> None:
+        """All of one, whatever comes of it."""
+        try:
+            operation = await self.operations.begin(number)
+            failure = await self._failure_of(operation)
+            if failure is not None:
+                await self.operations.fail(number, failure)
+        except OperationCancelled:
+            return  # somebody ended it, and has removed what was there
+        self.spool.remove([number])
+
+    async def _failure_of(self, operation: Operation) -> ErrorBody | None:
+        """Transcribe; what it failed of, None where it succeeded."""
+        request = operation.order.identity.request
+        try:
+            if operation.attempts > MOST_ATTEMPTS:
+                raise InterruptedTooOften(
+                    f"a server that ended {MOST_ATTEMPTS} times at {operation.processed_s:.1f} s",
+                    "one that gets further",
+                    "see the server's log, and send the rest without that place",
+                )
+            await self._transcribe(operation)
+        except OperationCancelled:
+            raise
+        except LabError as error:
+            return ErrorEnvelope.of(error, request).error
+        except Exception as error:
+            self._failures.tell("operations", error)
+            unforeseen = LabError(INTERNAL_FAILURE, "a transcription", "see the server's log")
+            return ErrorEnvelope.of(unforeseen, request).error
+        return None
+
+    async def _transcribe(self, operation: Operation) -> None:
+        """From where it is to its end, however often the room for it is taken meanwhile."""
+        order, done_s, place = operation.order, operation.processed_s, operation.segments
+        while True:
+            await self._room()
+            try:
+                with self._door.operation(order.tenant, order.caller, order.identity) as leased:
+                    async with aclosing(self._segments(leased, operation, done_s)) as segments:
+                        async for segment in segments:
+                            await self.operations.add(operation.number, place, segment)
+                            done_s, place = segment.end_s, place + 1
+                            await self._room()
+                    await self.operations.succeed(operation.number, leased.lease.engine.model)
+                    return
+            except (SystemOverloaded, ModelNotLoaded):
+                await asyncio.sleep(ROOM_S)  # then it goes on behind the last segment
+
+    async def _segments(
+        self, leased: Leased, operation: Operation, from_s: float
+    ) -> AsyncGenerator[Segment, None]:
+        path = self.spool.path(operation.number)
+        sound = _blocks(path, operation.order.raw, self._longest_s, from_s)
+        left_s = max(0.0, operation.audio_s - from_s)
+        said = self._recognition.finals_of(leased, sound, left_s, operation.order.steps)
+        async with aclosing(said) as finals:
+            async for final in finals:
+                yield Segment.of(_later(final, from_s))
+
+    async def _room(self) -> None:
+        """Wait until live streams leave some."""
+        while not self._door.has_room_for_batch:
+            await asyncio.sleep(ROOM_S)
+
+
+def _length_s(path: Path, raw: RawPcm | None, longest_s: float) -> float:
+    with path.open("rb") as file, open_recording(file, longest_s, raw) as recording:
+        return recording.length_s
+
+
+def _blocks(
+    path: Path, raw: RawPcm | None, longest_s: float, from_s: float
+) -> Iterator[FloatArray]:
+    with path.open("rb") as file, open_recording(file, longest_s, raw) as recording:
+        yield from recording.blocks(from_s)
+
+
+def _later(final: Final, by_s: float) -> Final:
+    """The final, its times counted from the recording's beginning, to the microsecond."""
+
+    def later_s(at_s: float) -> float:
+        return round(at_s + by_s, 6)
+
+    words = tuple(
+        replace(word, start_s=later_s(word.start_s), end_s=later_s(word.end_s))
+        for word in final.words
+    )
+    return replace(final, start_s=later_s(final.start_s), end_s=later_s(final.end_s), words=words)
