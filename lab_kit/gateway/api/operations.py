@@ -47,32 +47,32 @@ def operation_routes(door: Door, transcriber: Transcriber) -> APIRouter:
         """
         query = paging.Query.parse(page_size, page_token, filter, order_by)
         page = await operations.page(tenant_of(request), query)
-        told = tuple(operation.message() for operation in page.operations)
+        told = tuple(one.message() for one in page.operations)
         return OperationList(told, page.next_token)
 
-    @router.get(OPERATIONS_PATH + "/{number}")
-    async def get_operation(request: Request, number: UUID) -> Operation:
+    @router.get(OPERATIONS_PATH + "/{operation}")
+    async def get_operation(request: Request, operation: UUID) -> Operation:
         """How far it is."""
-        return (await operations.get(tenant_of(request), number)).message()
+        return (await operations.get(tenant_of(request), operation)).message()
 
-    @router.post(OPERATIONS_PATH + "/{number}:cancel")
-    async def cancel_operation(request: Request, number: UUID) -> Operation:
+    @router.post(OPERATIONS_PATH + "/{operation}:cancel")
+    async def cancel_operation(request: Request, operation: UUID) -> Operation:
         """End it without a result; one that has ended stays as it is."""
-        return (await transcriber.cancel(tenant_of(request), number)).message()
+        return (await transcriber.cancel(tenant_of(request), operation)).message()
 
-    @router.post(OPERATIONS_PATH + "/{number}:wait")
+    @router.post(OPERATIONS_PATH + "/{operation}:wait")
     async def wait_for_operation(
         request: Request,
-        number: UUID,
+        operation: UUID,
         timeout_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = LONGEST_WAIT_S,
     ) -> Operation:
         """The operation once it has ended, or after ``timeout_s`` as it is then."""
-        return (await transcriber.wait(tenant_of(request), number, timeout_s)).message()
+        return (await transcriber.wait(tenant_of(request), operation, timeout_s)).message()
 
-    @router.delete(OPERATIONS_PATH + "/{number}", status_code=204)
-    async def delete_operation(request: Request, number: UUID) -> Response:
+    @router.delete(OPERATIONS_PATH + "/{operation}", status_code=204)
+    async def delete_operation(request: Request, operation: UUID) -> Response:
         """Forget one that has ended; what came of it stays."""
-        await operations.delete(tenant_of(request), number)
+        await operations.delete(tenant_of(request), operation)
         return Response(status_code=204)
 
     return router

@@ -84,15 +84,15 @@ def transcription_routes(door: Door, transcriber: Transcriber) -> APIRouter:
         body = _operation.dump_python(operation.message(), mode="json")
         return JSONResponse(body, 202, {"location": f"/v1/{operation.name}"})
 
-    @small.get(TRANSCRIPTIONS_PATH + "/{number}")
-    async def get_transcription(request: Request, number: UUID) -> Transcription:
+    @small.get(TRANSCRIPTIONS_PATH + "/{transcription}")
+    async def get_transcription(request: Request, transcription: UUID) -> Transcription:
         """What was said, with its words and when they sounded."""
-        return await operations.transcription(tenant_of(request), number)
+        return await operations.transcription(tenant_of(request), transcription)
 
-    @small.delete(TRANSCRIPTIONS_PATH + "/{number}", status_code=204)
-    async def delete_transcription(request: Request, number: UUID) -> Response:
+    @small.delete(TRANSCRIPTIONS_PATH + "/{transcription}", status_code=204)
+    async def delete_transcription(request: Request, transcription: UUID) -> Response:
         """Remove every word of it."""
-        await operations.delete_transcription(tenant_of(request), number)
+        await operations.delete_transcription(tenant_of(request), transcription)
         return Response(status_code=204)
 
     router.include_router(small)

@@ -28,7 +28,16 @@ from lab_kit.gateway.run.grpc import grpc_services, start_grpc
 from lab_kit.gateway.run.server import Server
 
 KEY, OPERATOR_KEY = "the-callers", "the-operators"
-VALUES = {"model": "scripted", "version": "1", "number": "1", "label": "canary", "name": "redact"}
+NOBODYS = "01a229bd-f753-768f-a518-07a06b43dab0"
+VALUES = {
+    "model": "scripted",
+    "version": "1",
+    "number": "1",
+    "label": "canary",
+    "name": "redact",
+    "operation": NOBODYS,
+    "transcription": NOBODYS,
+}
 """For the parameters in paths."""
 QUERIES = {
     "/v1/listen": "encoding=linear16&sample_rate=16000",
@@ -44,6 +53,16 @@ READS = {
     "/v2/repository/index",
 }
 """They tell what there is, also while the server refuses work."""
+OWN = {
+    "/v1/operations",
+    "/v1/operations/{operation}",
+    "/v1/operations/{operation}:cancel",
+    "/v1/operations/{operation}:wait",
+    "/v1/transcriptions/{transcription}",
+}
+"""A caller's own: also while the server refuses work it is asked for, ended and removed."""
+WAITING_WORK = {"/v1/transcriptions"}
+"""It is taken also while the server reduces its service, and waits until there is room."""
 OPERATOR = "/operator"
 
 
@@ -61,7 +80,7 @@ class Way:
 
     @property
     def is_work(self) -> bool:
-        return self.path not in READS and not self.path.startswith(OPERATOR)
+        return self.path not in READS | OWN and not self.path.startswith(OPERATOR)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -110,8 +129,10 @@ WAYS = all_ways()
 GUARDED = [way for way in WAYS if way.path not in PUBLIC_PATHS]
 
 
-async def asked(server: Server, way: Way, key: str | None) -> tuple[int, dict[str, str]]:
-    """The status and the headers of the answer; nothing of a body is there to be read."""
+async def asked(
+    server: Server, way: Way, key: str | None, body: bytes | None = None
+) -> tuple[int, dict[str, str]]:
+    """The status and the headers of the answer; without a body there is nothing to be read."""
     path = way.path.format(**VALUES)
     headers = [] if key is None else [(b"authorization", f"Token {key}".encode())]
     scope: dict[str, Any] = {
@@ -136,7 +157,9 @@ async def asked(server: Server, way: Way, key: str | None) -> tuple[int, dict[st
     async def receive() -> Any:
         if first:
             return first.pop()
-        raise BodyRead
+        if body is None:
+            raise BodyRead
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -150,7 +173,7 @@ async def asked(server: Server, way: Way, key: str | None) -> tuple[int, dict[st
 
 def test_what_is_public_is_there() -> None:
     assert {way.path for way in WAYS} >= PUBLIC_PATHS
-    assert {way.path for way in WAYS} >= READS
+    assert {way.path for way in WAYS} >= READS | OWN | WAITING_WORK
     assert len(GUARDED) > 20
 
 
@@ -172,6 +195,10 @@ async def test_work_is_refused_before_its_body_is_read(server: Server, way: Way,
         server.door.drain()
     else:
         server.watch.degradation.level = Level.REFUSE_ALL
+    if when != "draining" and way.path in WAITING_WORK:
+        status, _ = await asked(server, way, way.key, b"no sound")
+        assert status == 400  # it was let in
+        return
     status, headers = await asked(server, way, way.key)
     assert status == 503, way
     assert int(headers["retry-after"]) >= 1
@@ -184,6 +211,16 @@ async def test_what_there_is_is_told_also_while_work_is_refused(server: Server, 
     server.watch.degradation.level = Level.REFUSE_ALL
     status, _ = await asked(server, way, way.key)
     assert status == 200
+
+
+@pytest.mark.parametrize("way", [way for way in GUARDED if way.path in OWN], ids=str)
+async def test_callers_reach_what_is_theirs_also_while_work_is_refused(
+    server: Server, way: Way
+) -> None:
+    server.watch.degradation.level = Level.REFUSE_ALL
+    server.door.drain()
+    status, _ = await asked(server, way, way.key, b"")
+    assert status == (200 if "{" not in way.path else 404)
 
 
 # -- gRPC ----------------------------------------------------------------------------------------
