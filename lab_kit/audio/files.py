@@ -41,6 +41,19 @@ class RawPcm:
     rate_hz: int
     channels: int = 1
 
+    def check_whole(self, count_bytes: int) -> None:
+        """Make sure that so many bytes are whole frames.
+
+        Raises:
+            InvalidAudioFormat: they are not.
+        """
+        if count_bytes % (2 * self.channels):
+            raise InvalidAudioFormat(
+                f"{count_bytes:,} bytes of PCM16 in {self.channels} channels",
+                f"a multiple of {2 * self.channels}",
+                "send whole frames",
+            )
+
 
 def read_recording(data: bytes, longest_s: float) -> FloatArray:
     """Decode a WAV, FLAC or OGG file to 16 kHz mono.

@@ -160,8 +160,11 @@ class Operations:
 
         return await self._database.run(work)
 
-    async def add(self, number: UUID, place: int, segment: Segment) -> None:
+    async def add(self, number: UUID, place: int, segment: Segment, processed_s: float) -> None:
         """One more segment of one that runs.
+
+        Args:
+            processed_s: where whoever goes on after it has to begin.
 
         Raises:
             OperationCancelled: it does not run any more.
@@ -172,7 +175,7 @@ class Operations:
             rows.execute(
                 "UPDATE operations SET segments = ?, processed_s = ?, attempts = 0"
                 " WHERE number = ?",
-                (place + 1, segment.end_s, str(number)),
+                (place + 1, processed_s, str(number)),
             )
             transcripts.append(rows, number, place, segment)
 

@@ -35,6 +35,7 @@ from lab_kit.gateway.transcriptions.operations import Operations
 from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.protocol.error_body import ErrorBody, ErrorEnvelope
 from lab_kit.protocol.recordings import Segment
+from lab_kit.stream.recording import PAUSE_S
 
 AT_ONCE = 2
 """One for a caller with hours of sound, one for everybody else."""
@@ -243,9 +244,9 @@ class Transcriber:
             try:
                 with self._door.operation(order.tenant, order.caller, order.identity) as leased:
                     async with aclosing(self._segments(leased, operation, done_s)) as segments:
-                        async for segment in segments:
-                            await self.operations.add(operation.number, place, segment)
-                            done_s, place = segment.end_s, place + 1
+                        async for segment, done_s in segments:
+                            await self.operations.add(operation.number, place, segment, done_s)
+                            place += 1
                             await self._room()
                     await self.operations.succeed(operation.number, leased.lease.engine.model)
                     return
@@ -254,14 +255,17 @@ class Transcriber:
 
     async def _segments(
         self, leased: Leased, operation: Operation, from_s: float
-    ) -> AsyncGenerator[Segment, None]:
+    ) -> AsyncGenerator[tuple[Segment, float], None]:
+        """Each segment, and where whoever goes on after it has to begin."""
         path = self.spool.path(operation.number)
         sound = _blocks(path, operation.order.raw, self._longest_s, from_s)
         left_s = max(0.0, operation.audio_s - from_s)
         said = self._recognition.finals_of(leased, sound, left_s, operation.order.steps)
         async with aclosing(said) as finals:
             async for final in finals:
-                yield Segment.of(_later(final, from_s))
+                segment = Segment.of(_later(final, from_s))
+                # the voice may still fade where a segment ends, and would be heard as another one
+                yield segment, segment.end_s + (PAUSE_S / 2 if final.endpoint else 0.0)
 
     async def _room(self) -> None:
         """Wait until live streams leave some."""
@@ -270,6 +274,8 @@ class Transcriber:
 
 
 def _length_s(path: Path, raw: RawPcm | None, longest_s: float) -> float:
+    if raw is not None:
+        raw.check_whole(path.stat().st_size)
     with path.open("rb") as file, open_recording(file, longest_s, raw) as recording:
         return recording.length_s
 

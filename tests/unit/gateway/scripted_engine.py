@@ -18,6 +18,7 @@ from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.server import Server
+from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository
@@ -118,12 +119,13 @@ def server_at(
     open_recognizer: Callable[[VersionFiles], Recognizer],
     key: str | None = None,
     limits: Limits | None = None,
+    state: StateFolder | None = None,
 ) -> Server:
     """A server that begins to load version 1."""
     metrics = Metrics()
     versions = Versions(repository_at(root), MODEL, open_recognizer, metrics)
     versions.begin(_published_already)
-    return Server(limits or Limits(), versions, metrics, Keys(key))
+    return Server(limits or Limits(), versions, metrics, Keys(key), state=state or StateFolder())
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
