@@ -208,6 +208,23 @@ class OperationCancelled(LabError):
     http_status = 409
 
 
+class IdempotencyConflict(LabError):
+    """The first request with that key is not answered yet."""
+
+    code = Code.ABORTED
+    reason = "IDEMPOTENCY_CONFLICT"
+    http_status = 409
+    retryable = True
+
+
+class IdempotencyMismatch(LabError):
+    """The key was used before, for another request."""
+
+    code = Code.INVALID_ARGUMENT
+    reason = "IDEMPOTENCY_MISMATCH"
+    http_status = 422
+
+
 class QuotaExceeded(LabError):
     """One caller has as much as one caller may have; ``details`` name the limit."""
 

@@ -15,11 +15,13 @@ from lab_kit.core.events import Final, ModelInfo
 from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.gateway.api.errors import REFUSALS
+from lab_kit.gateway.api.idempotency import check_not_streamed, repeatable
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upload_call
+from lab_kit.gateway.state.answers import Answers
 from lab_kit.protocol.error_body import ErrorEnvelope
 from lab_kit.protocol.recordings import (
     LINES,
@@ -50,10 +52,11 @@ _line: TypeAdapter[SegmentLine | Transcript] = TypeAdapter(SegmentLine | Transcr
 
 
 def recording_routes(
-    door: Door, limits: Limits, uploads: Uploads, recognition: Recognition
+    door: Door, limits: Limits, uploads: Uploads, recognition: Recognition, answers: Answers
 ) -> APIRouter:
     """The route, bound to the server's parts."""
-    router = APIRouter(responses=REFUSALS)
+    again = repeatable(door, answers, limits.upload_bytes)
+    router = APIRouter(route_class=again, responses=REFUSALS)
     admitted = Annotated[Upload, Depends(upload_call(door, uploads))]
 
     @router.post(
@@ -62,13 +65,16 @@ def recording_routes(
         responses={200: {"content": {LINES: {}}}},
         openapi_extra=DESCRIBED,
     )
-    async def transcribe(request: Request, upload: admitted) -> Transcript | Response:
+    async def transcribe(request: Request, upload: admitted) -> Response:
         """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
 
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done. The
         query switches optional steps on, as in ``?redact=true``.
         """
         call, steps = upload.call, steps_of(request.query_params)
+        in_lines = LINES in request.headers.get("accept", "")
+        if in_lines:
+            check_not_streamed(request)
         kind = request.headers.get("content-type", "")
 
         def decode(body: Body) -> tuple[int, FloatArray]:
@@ -78,9 +84,10 @@ def recording_routes(
         upload.share.hold(audio.nbytes)
         answer = RecordingAnswer(call.lease.engine.model, request_id_of(request), received_ns)
         finals = recognition.finals(call, audio, steps)
-        if LINES in request.headers.get("accept", ""):
+        if in_lines:
             return StreamingResponse(answer.lines(finals, audio), media_type=LINES)
-        return await unless_gone(request, answer.whole(finals, audio))
+        whole = await unless_gone(request, answer.whole(finals, audio))
+        return Response(_line.dump_json(whole), media_type="application/json")
 
     return router
 

@@ -1,6 +1,7 @@
 """Transcriptions over HTTP: asked for with a recording of any length, read once they are there."""
 
 from collections.abc import AsyncIterator
+from sqlite3 import Connection
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,13 +13,15 @@ from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import StreamId, StreamIdentity
 from lab_kit.core.shown import shown
 from lab_kit.gateway.api.errors import REFUSALS
+from lab_kit.gateway.api.idempotency import attempt_of, repeatable
 from lab_kit.gateway.api.operations import tenant_of
 from lab_kit.gateway.api.recordings import DESCRIBED, raw_pcm, steps_of
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Admitted, Door, guarded
-from lab_kit.gateway.transcriptions.operation import Order
+from lab_kit.gateway.state.answers import Answers
+from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
-from lab_kit.protocol.operations import Operation
+from lab_kit.protocol import operations as told
 from lab_kit.protocol.transcriptions import (
     LONGEST_TTL_S,
     SHORTEST_TTL_S,
@@ -28,7 +31,7 @@ from lab_kit.protocol.transcriptions import (
 )
 
 TTL = "ttl_s"
-_operation: TypeAdapter[Operation] = TypeAdapter(Operation)
+_told: TypeAdapter[told.Operation] = TypeAdapter(told.Operation)
 _DESCRIBED: dict[str, Any] = {
     **DESCRIBED,
     "parameters": [
@@ -47,9 +50,10 @@ _DESCRIBED: dict[str, Any] = {
 }
 
 
-def transcription_routes(door: Door, transcriber: Transcriber) -> APIRouter:
+def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers) -> APIRouter:
     """The routes, bound to the server's parts."""
-    router = APIRouter(responses=REFUSALS)
+    again = repeatable(door, answers, transcriber.spool.most_bytes)
+    router = APIRouter(route_class=again, responses=REFUSALS)
     small = APIRouter(route_class=guarded(door), responses=REFUSALS)
     operations = transcriber.operations
 
@@ -59,7 +63,10 @@ def transcription_routes(door: Door, transcriber: Transcriber) -> APIRouter:
             yield admitted
 
     @router.post(
-        TRANSCRIPTIONS_PATH, status_code=202, response_model=Operation, openapi_extra=_DESCRIBED
+        TRANSCRIPTIONS_PATH,
+        status_code=202,
+        response_model=told.Operation,
+        openapi_extra=_DESCRIBED,
     )
     async def transcribe_later(
         request: Request, admitted: Annotated[Admitted, Depends(inside)]
@@ -80,9 +87,16 @@ def transcription_routes(door: Door, transcriber: Transcriber) -> APIRouter:
             raw_pcm(request.headers.get("content-type", "")),
         )
         declared_bytes = int(request.headers.get("content-length", 0))
-        operation = await transcriber.take(order, ttl_s, declared_bytes, request.stream())
-        body = _operation.dump_python(operation.message(), mode="json")
-        return JSONResponse(body, 202, {"location": f"/v1/{operation.name}"})
+        attempt = attempt_of(request)
+
+        def answered(rows: Connection, operation: Operation) -> Response:
+            body = _told.dump_python(operation.message(), mode="json")
+            response = JSONResponse(body, 202, {"location": f"/v1/{operation.name}"})
+            if attempt is not None:
+                attempt.keep(rows, response)
+            return response
+
+        return await transcriber.take(order, ttl_s, declared_bytes, request.stream(), answered)
 
     @small.get(TRANSCRIPTIONS_PATH + "/{transcription}")
     async def get_transcription(request: Request, transcription: UUID) -> Transcription:

@@ -20,9 +20,11 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
+from lab_kit.gateway.state import answers
+from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.transcriptions.operations import TABLES, Allowance, Operations
+from lab_kit.gateway.transcriptions import operations
 from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.versions.engine_factory import load_turns
@@ -61,6 +63,7 @@ class Server:
     recognition: Recognition = field(init=False)
     uploads: Uploads = field(init=False)
     database: Database = field(init=False)
+    answers: Answers = field(init=False)
     transcriber: Transcriber = field(init=False)
     turns: TurnJudge = field(init=False)
     streams: StreamServices = field(init=False)
@@ -78,10 +81,13 @@ class Server:
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
-        self.database = Database(self.state.path, TABLES)
+        self.database = Database(self.state.path, (*operations.TABLES, *answers.TABLES))
+        self.answers = Answers(self.database)
         self.transcriber = Transcriber(
             self.state,
-            Operations(self.database, Allowance(limits.operations_of_one, limits.operations)),
+            operations.Operations(
+                self.database, operations.Allowance(limits.operations_of_one, limits.operations)
+            ),
             Spool(self.state.path, limits.operation_bytes, limits.spool_bytes),
             self.door,
             self.recognition,

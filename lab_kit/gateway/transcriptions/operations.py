@@ -4,8 +4,9 @@ What a caller asks for is always asked with its tenant: another's operation is n
 """
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -53,6 +54,7 @@ TABLES = (
 )
 _UNFINISHED = tuple(state for state in OperationState if not state.is_done)
 _PENDING = (OperationState.QUEUED, OperationState.RUNNING)
+_T = TypeVar("_T")
 _order: TypeAdapter[Order] = TypeAdapter(Order)
 
 
@@ -107,15 +109,21 @@ class Operations:
         await self._database.run(work)
         return number
 
-    async def queue(self, number: UUID, audio_s: float) -> Operation:
-        """Its sound is here, so it will be transcribed."""
+    async def queue(
+        self, number: UUID, audio_s: float, told: Callable[[sqlite3.Connection, Operation], _T]
+    ) -> _T:
+        """Its sound is here, so it will be transcribed.
 
-        def work(rows: sqlite3.Connection) -> Operation:
+        Args:
+            told: what is told of it; what it writes is kept in the same transaction.
+        """
+
+        def work(rows: sqlite3.Connection) -> _T:
             _move(rows, number, OperationState.QUEUED)
             rows.execute(
                 "UPDATE operations SET audio_s = ? WHERE number = ?", (audio_s, str(number))
             )
-            return _found(rows, number)
+            return told(rows, _found(rows, number))
 
         return await self._database.run(work)
 

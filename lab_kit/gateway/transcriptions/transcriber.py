@@ -7,10 +7,12 @@ stand still.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
+from sqlite3 import Connection
+from typing import TypeVar
 from uuid import UUID
 
 from lab_kit.audio.files import RawPcm, open_recording
@@ -46,6 +48,7 @@ ROOM_S = 0.5
 EXPIRY_S = 5.0
 MOST_ATTEMPTS = 5
 """Times that a server may end at the same place of a recording, before the recording is blamed."""
+_T = TypeVar("_T")
 
 
 class Transcriber:
@@ -83,9 +86,14 @@ class Transcriber:
     # -- from the routes -----------------------------------------------------------------------
 
     async def take(
-        self, order: Order, ttl_s: float, declared_bytes: int, chunks: AsyncIterator[bytes]
-    ) -> Operation:
-        """Receive a recording, and queue it.
+        self,
+        order: Order,
+        ttl_s: float,
+        declared_bytes: int,
+        chunks: AsyncIterator[bytes],
+        told: Callable[[Connection, Operation], _T],
+    ) -> _T:
+        """Receive a recording, and queue it; returns what is ``told`` of it, see `Operations`.
 
         Raises:
             InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: it cannot be transcribed.
@@ -99,14 +107,14 @@ class Transcriber:
             audio_s = await self._preparation.run(
                 order.caller, lambda: _length_s(self.spool.path(number), order.raw, self._longest_s)
             )
-            operation = await self.operations.queue(number, audio_s)
+            answer = await self.operations.queue(number, audio_s, told)
         except BaseException:  # also where the caller went away
             # it may have been queued at this very moment: the table knows
             if await self.operations.withdraw(number):
                 self.spool.remove([number])
             raise
         self._news.set()
-        return operation
+        return answer
 
     async def cancel(self, tenant: TenantId, number: UUID) -> Operation:
         """End an operation without a result; see `Operations.cancel`."""

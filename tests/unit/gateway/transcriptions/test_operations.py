@@ -35,13 +35,17 @@ MODEL = ModelInfo("model", "3", "none", "nowhere")
 ERROR: ErrorBody = ErrorEnvelope.of(LabError("a", "b", "c"), None).error
 
 
+def nothing_told(rows: sqlite3.Connection, operation: Operation) -> None:
+    """Nobody waits for an answer."""
+
+
 def table(folder: Path, allowance: Allowance | None = None) -> Operations:
     return Operations(Database(lambda: folder, TABLES), allowance or Allowance(100, 100))
 
 
 async def queued(operations: Operations, **of: Any) -> UUID:
     number = await operations.receive(order_of(**of), DAY_S)
-    await operations.queue(number, 10.0)
+    await operations.queue(number, 10.0, nothing_told)
     return number
 
 
@@ -186,7 +190,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def queue(self, number: UUID) -> None:
-        self.moved(self.operations.queue(number, 9.0), number, OperationState.QUEUED)
+        self.moved(self.operations.queue(number, 9.0, nothing_told), number, OperationState.QUEUED)
 
     @rule(number=numbers)
     def withdraw(self, number: UUID) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from sqlite3 import Connection
 
 import numpy as np
 import pytest
@@ -94,9 +95,13 @@ async def chunks(data: bytes) -> AsyncIterator[bytes]:
         yield data[start : start + 65_536]
 
 
+def itself(rows: Connection, operation: Operation) -> Operation:
+    return operation
+
+
 async def taken(server: Server, data: bytes, raw: RawPcm | None = None) -> Operation:
     order = replace(order_of(), raw=raw)
-    return await server.transcriber.take(order, DAY_S, len(data), chunks(data))
+    return await server.transcriber.take(order, DAY_S, len(data), chunks(data), itself)
 
 
 async def ended(server: Server, operation: Operation) -> Operation:
@@ -261,7 +266,7 @@ async def test_a_caller_with_many_does_not_keep_others_waiting(server_with: Serv
     server = server_with(engine)
     for _ in range(3):
         await taken(server, sentences())
-    bobs = await server.transcriber.take(order_of(BOB), DAY_S, 0, chunks(sentences(2)))
+    bobs = await server.transcriber.take(order_of(BOB), DAY_S, 0, chunks(sentences(2)), itself)
     async with at_work(server):
         async with asyncio.timeout(HANG_S):
             while not (await server.transcriber.operations.get(BOB, bobs.number)).attempts:
@@ -288,7 +293,7 @@ async def test_what_does_not_fit_is_refused_and_leaves_nothing(server_with: Serv
     for data, kind in wrong:
         for declared in (len(data), 0):
             with pytest.raises(kind):
-                await server.transcriber.take(order_of(), DAY_S, declared, chunks(data))
+                await server.transcriber.take(order_of(), DAY_S, declared, chunks(data), itself)
     assert files(server) == []
     assert await server.transcriber.operations.pending() == {}
     for _ in range(2):
@@ -310,7 +315,7 @@ async def test_a_caller_who_goes_away_leaves_nothing(server_with: ServerWith) ->
         has_begun.set()
         await asyncio.Event().wait()
 
-    taking = asyncio.create_task(server.transcriber.take(order_of(), DAY_S, 0, slow()))
+    taking = asyncio.create_task(server.transcriber.take(order_of(), DAY_S, 0, slow(), itself))
     await has_begun.wait()
     assert len(files(server)) == 1
     taking.cancel()
@@ -339,7 +344,7 @@ async def test_what_has_been_kept_long_enough_goes(
     engine = ScriptedEngine()
     server = server_with(engine)
     data = sentences()
-    await server.transcriber.take(order_of(), 0.5, len(data), chunks(data))
+    await server.transcriber.take(order_of(), 0.5, len(data), chunks(data), itself)
     async with at_work(server):
         async with asyncio.timeout(HANG_S):
             while await server.transcriber.operations.pending() or files(server):

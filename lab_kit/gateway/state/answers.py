@@ -1,0 +1,126 @@
+"""The first answer to each request that a caller named with an idempotency key, kept for a day.
+
+Source: Jena and Dalal, 2025, "The Idempotency-Key HTTP Header Field", Internet-Draft 07 (expired):
+the same key with another request is an error, and so is one whose first request is not answered
+yet.
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from lab_kit.core.clock import since_1970_ms
+from lab_kit.core.errors import IdempotencyConflict
+from lab_kit.core.ids import TenantId
+from lab_kit.gateway.state.database import Database
+
+TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS answers (
+        tenant TEXT NOT NULL,
+        key TEXT NOT NULL,
+        request BLOB NOT NULL,
+        status INTEGER NOT NULL,
+        headers TEXT NOT NULL,
+        body BLOB NOT NULL,
+        kept_ms INTEGER NOT NULL,
+        PRIMARY KEY (tenant, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (kept_ms)",
+)
+KEPT_S = 86_400.0
+"""What clients may rely on; Stripe's clients may on as much."""
+MOST_KEPT = 100_000
+"""Beyond it the oldest go early: at a second's worth of work each, more than a day can hold."""
+LARGEST_BYTES = 2**20
+"""Of an answer that is kept; an hour's transcript has a tenth of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it was given.
+
+    Attributes:
+        request: fingerprint of what it answers.
+    """
+
+    request: bytes
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Answers:
+    """The table of them, and the keys whose first request is under way."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._under_way: set[tuple[TenantId, str]] = set()
+
+    async def begin(self, tenant: TenantId, key: str) -> Answer | None:
+        """The answer that was given; None for a request that is the first, until `end`.
+
+        Raises:
+            IdempotencyConflict: the first is under way.
+        """
+        if (tenant, key) in self._under_way:
+            raise IdempotencyConflict(
+                "a request whose first one, with the same Idempotency-Key, is under way",
+                "that one to be answered",
+                "send it again after the stated delay",
+                1.0,
+            )
+        self._under_way.add((tenant, key))
+        try:
+            return await self._database.run(lambda rows: _found(rows, tenant, key))
+        except BaseException:
+            self.end(tenant, key)
+            raise
+
+    def end(self, tenant: TenantId, key: str) -> None:
+        """Whatever became of the request that has begun."""
+        self._under_way.discard((tenant, key))
+
+    async def keep(self, tenant: TenantId, key: str, answer: Answer) -> None:
+        """Keep the first answer."""
+        await self._database.run(lambda rows: keep(rows, tenant, key, answer))
+
+    async def expire(self) -> None:
+        """Remove what has been kept long enough."""
+        before_ms = since_1970_ms() - round(KEPT_S * 1_000)
+        await self._database.run(
+            lambda rows: rows.execute("DELETE FROM answers WHERE kept_ms < ?", (before_ms,))
+        )
+
+
+def keep(rows: sqlite3.Connection, tenant: TenantId, key: str, answer: Answer) -> None:
+    """Keep the first answer, in one transaction with what it tells of."""
+    rows.execute(
+        "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            str(tenant),
+            key,
+            answer.request,
+            answer.status,
+            json.dumps(answer.headers),
+            answer.body,
+            since_1970_ms(),
+        ),
+    )
+    (count,) = rows.execute("SELECT COUNT(*) FROM answers").fetchone()
+    if count > MOST_KEPT:
+        rows.execute(
+            "DELETE FROM answers WHERE (tenant, key) IN"
+            " (SELECT tenant, key FROM answers ORDER BY kept_ms LIMIT ?)",
+            (count - MOST_KEPT,),
+        )
+
+
+def _found(rows: sqlite3.Connection, tenant: TenantId, key: str) -> Answer | None:
+    row = rows.execute(
+        "SELECT * FROM answers WHERE tenant = ? AND key = ?", (str(tenant), key)
+    ).fetchone()
+    if row is None:
+        return None
+    return Answer(row["request"], row["status"], json.loads(row["headers"]), row["body"])
