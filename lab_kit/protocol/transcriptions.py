@@ -1,5 +1,7 @@
 """Transcriptions as resources: made by an operation, kept for a while, read in several forms."""
 
+from enum import StrEnum
+
 from pydantic.dataclasses import dataclass
 
 from lab_kit.protocol.recordings import Segment
@@ -7,6 +9,15 @@ from lab_kit.protocol.recordings import Segment
 TRANSCRIPTIONS_PATH = "/v1/transcriptions"
 SHORTEST_TTL_S, USUAL_TTL_S, LONGEST_TTL_S = 60.0, 86_400.0, 7 * 86_400.0
 """How long one is kept, from when it was asked for: a minute, a day, a week."""
+
+
+class TextFormat(StrEnum):
+    """In which form one is read."""
+
+    JSON = "json"
+    TEXT = "text"
+    SRT = "srt"
+    VTT = "vtt"
 
 
 @dataclass(frozen=True, slots=True)

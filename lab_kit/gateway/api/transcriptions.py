@@ -1,5 +1,6 @@
 """Transcriptions over HTTP: asked for with a recording of any length, read once they are there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from sqlite3 import Connection
 from typing import Annotated, Any
@@ -22,15 +23,19 @@ from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.protocol import operations as told
+from lab_kit.protocol.captions import srt, vtt
 from lab_kit.protocol.transcriptions import (
     LONGEST_TTL_S,
     SHORTEST_TTL_S,
     TRANSCRIPTIONS_PATH,
     USUAL_TTL_S,
+    TextFormat,
     Transcription,
 )
 
 TTL = "ttl_s"
+_PLAIN, _VTT = "text/plain", "text/vtt"
+_transcription: TypeAdapter[Transcription] = TypeAdapter(Transcription)
 _told: TypeAdapter[told.Operation] = TypeAdapter(told.Operation)
 _DESCRIBED: dict[str, Any] = {
     **DESCRIBED,
@@ -98,10 +103,19 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
 
         return await transcriber.take(order, ttl_s, declared_bytes, request.stream(), answered)
 
-    @small.get(TRANSCRIPTIONS_PATH + "/{transcription}")
-    async def get_transcription(request: Request, transcription: UUID) -> Transcription:
-        """What was said, with its words and when they sounded."""
-        return await operations.transcription(tenant_of(request), transcription)
+    @small.get(
+        TRANSCRIPTIONS_PATH + "/{transcription}",
+        response_model=Transcription,
+        responses={200: {"content": {_PLAIN: {}, _VTT: {}}}},
+    )
+    async def get_transcription(
+        request: Request, transcription: UUID, format: TextFormat = TextFormat.JSON
+    ) -> Response:
+        """What was said: with its words and when they sounded, as bare text, or as captions."""
+        found = await operations.transcription(tenant_of(request), transcription)
+        # on a thread: the captions of an hour take a third of a second
+        body, media_type = await asyncio.to_thread(_written, found, format)
+        return Response(body, media_type=media_type)
 
     @small.delete(TRANSCRIPTIONS_PATH + "/{transcription}", status_code=204)
     async def delete_transcription(request: Request, transcription: UUID) -> Response:
@@ -111,6 +125,18 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
 
     router.include_router(small)
     return router
+
+
+def _written(found: Transcription, form: TextFormat) -> tuple[bytes, str]:
+    match form:
+        case TextFormat.JSON:
+            return _transcription.dump_json(found), "application/json"
+        case TextFormat.TEXT:
+            return f"{found.text}\n".encode(), _PLAIN
+        case TextFormat.SRT:
+            return srt(found.segments).encode(), _PLAIN
+        case TextFormat.VTT:
+            return vtt(found.segments).encode(), _VTT
 
 
 def _ttl_s(given: str | None) -> float:

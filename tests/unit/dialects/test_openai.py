@@ -32,8 +32,8 @@ from lab_kit.dialects.openai.realtime.client import RealtimeReader
 from lab_kit.dialects.openai.realtime.server import MOST_COMMAS, RealtimeSession
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.client import parse_event
-from lab_kit.dialects.openai.transcriptions.cues import LINE_CHARS, cues_of
 from lab_kit.dialects.openai.transcriptions.options import UploadOptions, parse_form
+from lab_kit.protocol.captions import LINE_CHARS, cues_of
 from lab_kit.protocol.live import Audio, Control, Reply
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)

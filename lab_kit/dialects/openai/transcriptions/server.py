@@ -12,8 +12,8 @@ from typing import Any
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import Event, Final, TimedWord
 from lab_kit.dialects.openai.errors import error_object
-from lab_kit.dialects.openai.transcriptions.cues import Cue, cues_of
 from lab_kit.dialects.openai.transcriptions.options import UploadOptions
+from lab_kit.protocol.captions import srt, vtt
 from lab_kit.protocol.record import described
 
 EVENT_STREAM = "text/event-stream"
@@ -27,11 +27,9 @@ def whole(asked: UploadOptions, finals: Sequence[Final], audio_s: float) -> tupl
         case "text":
             return "text/plain", text + "\n"
         case "srt":
-            cues = [f"{n}\n{_span(c, ',')}\n{c.text}\n" for n, c in enumerate(cues_of(said), 1)]
-            return "text/plain", "\n".join(cues)
+            return "text/plain", srt(said)
         case "vtt":
-            cues = [f"{_span(cue, '.')}\n{cue.text}\n" for cue in cues_of(said)]
-            return "text/vtt", "\n".join(["WEBVTT\n", *cues])
+            return "text/vtt", vtt(said)
         case "verbose_json":
             return "application/json", json.dumps(_verbose(asked, text, said, audio_s))
         case _:
@@ -118,14 +116,3 @@ def _segment(number: int, final: Final) -> dict[str, Any]:
         "compression_ratio": len(said) / len(zlib.compress(said)),
         "no_speech_prob": 0.0,
     }
-
-
-def _span(cue: Cue, mark: str) -> str:
-    return f"{_clock(cue.start_s, mark)} --> {_clock(cue.end_s, mark)}"
-
-
-def _clock(seconds: float, mark: str) -> str:
-    whole_ms = round(seconds * 1000)
-    minutes, ms = divmod(whole_ms, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{ms // 1000:02}{mark}{ms % 1000:03}"

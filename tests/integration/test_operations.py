@@ -1,0 +1,159 @@
+"""Recordings transcribed while nobody waits, by a real server: whole, killed in the middle, and
+beside people who speak."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from hang import HANG_S
+from server_process import healthy, plain, wait_until
+
+from lab_kit import datasets
+from lab_kit.audio.pcm import FloatArray
+from lab_kit.measure.accuracy import word_error_rate
+
+CLIP = "two-cities-opening"
+
+
+@contextmanager
+def serving(state: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+    """A server that keeps its state in that folder; killed at the end, if it still runs."""
+    options = ["--port", "0", "--state", str(state), "--ready-json", "--with-parent"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab_kit.gateway.run.process", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        ready = next(line for line in process.stdout if line.startswith("{"))
+        with httpx.Client(base_url=json.loads(ready)["url"], timeout=HANG_S) as client:
+            yield client, process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+def wav(audio: FloatArray) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, audio, 16_000, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def ended(client: httpx.Client, location: str) -> dict[str, Any]:
+    for _ in range(round(HANG_S / 30) + 1):
+        operation: dict[str, Any] = client.post(f"{location}:wait").raise_for_status().json()
+        if operation["done"]:
+            return operation
+    raise AssertionError(f"{location} has not ended: {operation}")
+
+
+def processed_s(client: httpx.Client) -> float:
+    """Of all operations together."""
+    found = client.get("/v1/operations").raise_for_status().json()["operations"]
+    return sum(one["metadata"]["processed_s"] for one in found)
+
+
+def further(client: httpx.Client, before_s: float) -> float:
+    """Wait until more is done than before; how much it is then."""
+    wait_until(lambda: processed_s(client) > before_s, "further than before")
+    return processed_s(client)
+
+
+def transcribed(client: httpx.Client, audio: FloatArray, **query: str) -> httpx.Response:
+    answer = client.post("/v1/transcriptions", content=wav(audio), params=query)
+    return answer.raise_for_status()
+
+
+def sound_files(state: Path) -> list[str]:
+    folder = state / "audio"
+    return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+
+def test_a_recording_is_read_in_every_form(tmp_path: Path) -> None:
+    clip = datasets.clip(CLIP)
+    with serving(tmp_path) as (client, _):
+        accepted = transcribed(client, clip.samples)
+        assert accepted.status_code == 202
+        operation = ended(client, accepted.headers["location"])
+        assert operation["metadata"]["processed_s"] == pytest.approx(clip.duration_s, abs=0.01)
+        name = f"/v1/{operation['response']['transcription']}"
+        whole = client.get(name).json()
+        assert word_error_rate(clip.text, whole["text"]) < 0.15
+        words = [word for segment in whole["segments"] for word in segment["words"]]
+        starts_s = [word["start_s"] for word in words]
+        assert starts_s == sorted(starts_s)
+        at_once = client.post("/v1/audio:transcribe", content=wav(clip.samples)).json()
+        assert whole["text"] == at_once["text"]
+        text = client.get(name, params={"format": "text"})
+        assert (text.text, text.headers["content-type"][:10]) == (
+            whole["text"] + "\n",
+            "text/plain",
+        )
+        for form, first in (("srt", "1\n00:00:0"), ("vtt", "WEBVTT\n\n00:00:0")):
+            captions = client.get(name, params={"format": form}).text
+            assert captions.startswith(first)
+            assert plain(whole["segments"][-1]["words"][-1]["text"]) in plain(captions)
+        assert client.get(name, params={"format": "docx"}).status_code == 400
+        assert sound_files(tmp_path) == []
+        assert client.delete(name).status_code == 204
+        assert client.get(name).json()["error"]["reason"] == "TRANSCRIPTION_NOT_FOUND"
+        assert client.get(f"/v1/{operation['name']}").json()["done"]
+        assert client.delete(f"/v1/{operation['name']}").status_code == 204
+        assert client.get("/v1/operations").json()["operations"] == []
+    left = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"foolishness" not in left
+
+
+def test_what_a_killed_server_had_done_is_not_done_again(tmp_path: Path) -> None:
+    """Killed wherever it is, three times over: each operation ends once, and whole."""
+    clip = datasets.clip(CLIP)
+    audio = np.concatenate([clip.samples] * 6)
+    locations: list[str] = []
+    done_s = 0.0
+    for _ in range(3):
+        with serving(tmp_path) as (client, process):
+            while len(locations) < 3:
+                locations.append(transcribed(client, audio).headers["location"])
+            done_s = further(client, done_s)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    with serving(tmp_path) as (client, _):
+        assert len(client.get("/v1/operations").json()["operations"]) == 3
+        for location in locations:
+            operation = ended(client, location)
+            assert operation["error"] is None
+            whole = client.get(f"/v1/{operation['response']['transcription']}").json()
+            assert word_error_rate(" ".join([clip.text] * 6), whole["text"]) < 0.15
+            starts_s = [segment["start_s"] for segment in whole["segments"]]
+            assert starts_s == sorted(set(starts_s))
+        assert sound_files(tmp_path) == []
+
+
+async def test_who_speaks_meanwhile_is_served(tmp_path: Path) -> None:
+    audio = np.concatenate([datasets.clip(CLIP).samples] * 20)
+    with serving(tmp_path) as (client, _):
+        location = transcribed(client, audio).headers["location"]
+        url = str(client.base_url).rstrip("/")
+        said = await asyncio.gather(*(healthy(url) for _ in range(2)))
+        assert len(set(said)) == 1
+        cancelled = client.post(f"{location}:cancel").json()
+        assert cancelled["metadata"]["state"] == "CANCELLED"
+        assert sound_files(tmp_path) == []
