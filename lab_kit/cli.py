@@ -26,6 +26,8 @@ LIVE_TAIL_S = 1.0
 """Silence sent after a file, so that its last word is followed by an endpoint."""
 LONGEST_FILE_S = 600.0
 """What the server takes in one request."""
+OPERATION_LOOK_S = 1.0
+"""How often somebody who waits is told how far it is."""
 _MOST_DIGITS = 6
 _OF_LABS = ("IPython", "hdrh", "hibari", "ipywidgets", "plotly", "sounddevice", "torch")
 """Modules that come with an extra; any other that is missing is a defect."""
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands.add_parser("models", help="list, fetch and verify the weights"))
     commands.add_parser("serve", help="start the inference server (lab serve --help)")
     _add_call(commands.add_parser("call", help="transcribe a file"))
+    _add_operations(commands.add_parser("operations", help="list them, or cancel or forget one"))
     _add_load(commands.add_parser("load", help="call a server, many at once, and measure"))
     progress = commands.add_parser("progress", help="show which exercises were passed")
     progress.add_argument("--markdown", type=Path, metavar="FILE", help="write it there instead")
@@ -86,10 +89,31 @@ def _add_models(models: argparse.ArgumentParser) -> None:
 
 def _add_call(call: argparse.ArgumentParser) -> None:
     call.add_argument("file", type=Path, help="a WAV, FLAC or OGG recording")
-    call.add_argument("--live", action="store_true", help="stream it at the pace of speech")
+    how = call.add_mutually_exclusive_group()
+    how.add_argument("--live", action="store_true", help="stream it at the pace of speech")
+    how.add_argument(
+        "--operation", action="store_true", help="hand it over, and wait; for recordings up to 4 h"
+    )
     call.add_argument("--url", help="a running server; without it one is started for this call")
     call.add_argument("--key", help="the server's key")
     call.set_defaults(run=_call)
+
+
+def _add_operations(operations: argparse.ArgumentParser) -> None:
+    operations.add_argument("--url", required=True, help="a running server")
+    operations.add_argument("--key", help="the server's key")
+    actions = operations.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="names, states, how far each is")
+    listing.add_argument("--filter", default="", help="such as 'done = false'")
+    listing.set_defaults(run=_operations_list)
+    for action, what in (
+        ("text", "print what came of it, once it has ended"),
+        ("cancel", "end it without a result"),
+        ("delete", "forget one that has ended, and its transcription"),
+    ):
+        one = actions.add_parser(action, help=what)
+        one.add_argument("name", help="as list prints it: operations/…")
+        one.set_defaults(run=_operations_one, action=action)
 
 
 def _add_load(load: argparse.ArgumentParser) -> None:
@@ -193,6 +217,10 @@ def _models_verify(options: argparse.Namespace) -> int:
 def _call(options: argparse.Namespace) -> int:
     from lab_kit.audio.files import is_cut_off
 
+    if options.operation:
+        with _server(options.url, options.key) as url:
+            asyncio.run(_call_later(url, options.file, options.key))
+        return 0
     data = _read(options.file)
     if is_cut_off(data):
         _warn(f"the end of {options.file} is missing; what is there is transcribed")
@@ -209,16 +237,71 @@ async def _call_once(url: str, data: bytes, file: Path, key: str | None) -> None
 
     kind = _KINDS.get(file.suffix.lower(), "application/octet-stream")
     call = await client.transcribe(url, data, kind, file.name, key=key)
-    if call.text:
-        print(call.text)
-    else:
-        _warn(_NO_SPEECH)
+    _print_text(call.text)
     total_ms = ms(request_waterfall(call).total_s)
     print(
         f"{call.audio_s:.1f} s of audio, answered {total_ms:.0f} ms after it was sent;"
         f" {call.device}",
         file=sys.stderr,
     )
+
+
+async def _call_later(url: str, file: Path, key: str | None) -> None:
+    from lab_kit import client
+
+    kind = _KINDS.get(file.suffix.lower(), "application/octet-stream")
+    operations = client.Operations(url, key)
+    try:
+        operation = await operations.transcribe(file, kind)
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    _warn(f"{operation.name} on {url}")
+    while not operation.done:
+        operation = await operations.wait(operation.name, OPERATION_LOOK_S)
+        told = operation.metadata
+        print(f"\r{told.processed_s:,.0f} of {told.audio_s:,.0f} s", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    _print_text((await operations.result(operation)).text)
+
+
+def _print_text(text: str) -> None:
+    if text:
+        print(text)
+    else:
+        _warn(_NO_SPEECH)
+
+
+def _operations_list(options: argparse.Namespace) -> int:
+    async def listed() -> None:
+        from lab_kit import client
+
+        async for one in client.Operations(options.url, options.key).all(options.filter):
+            told = one.metadata
+            print(f"{one.name}  {told.state:9}  {told.processed_s:,.0f} of {told.audio_s:,.0f} s")
+
+    asyncio.run(listed())
+    return 0
+
+
+def _operations_one(options: argparse.Namespace) -> int:
+    async def done() -> None:
+        from lab_kit import client
+
+        operations = client.Operations(options.url, options.key)
+        match options.action:
+            case "text":
+                ended = await operations.wait(options.name, math.inf)
+                _print_text((await operations.result(ended)).text)
+            case "cancel":
+                await operations.cancel(options.name)
+            case _:
+                operation = await operations.get(options.name)
+                if operation.response is not None:
+                    await operations.delete(operation.response.transcription)
+                await operations.delete(options.name)
+
+    asyncio.run(done())
+    return 0
 
 
 async def _call_live(url: str, data: bytes, file: Path, key: str | None) -> None:
@@ -325,11 +408,15 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise InvalidParameter(
-            f"{file} cannot be read ({error.strerror})",
-            "a recording",
-            "name a WAV, FLAC or OGG/Opus file that you may read",
-        ) from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> InvalidParameter:
+    return InvalidParameter(
+        f"{file} cannot be read ({error.strerror})",
+        "a recording",
+        "name a WAV, FLAC or OGG/Opus file that you may read",
+    )
 
 
 def _progress(options: argparse.Namespace) -> int:

@@ -6,8 +6,10 @@ It sees wires and dialects only, so it works against any server that speaks them
 from lab_kit.client.address import ServerAddress, Wire
 from lab_kit.client.inference import InferCall, Inference
 from lab_kit.client.live import LiveClient, connect
+from lab_kit.client.operations import Operations
 from lab_kit.client.operator import Operator
 from lab_kit.client.requests import exemplars, probe_clock, transcribe
+from lab_kit.client.retries import Retries, RetryBudget
 from lab_kit.client.streaming import stream, stream_over
 from lab_kit.client.wires import WIRES, connect_over
 from lab_kit.protocol.degradation import DegradationStatus, LevelChange
@@ -22,7 +24,10 @@ __all__ = [
     "Inference",
     "LevelChange",
     "LiveClient",
+    "Operations",
     "Operator",
+    "Retries",
+    "RetryBudget",
     "ServerAddress",
     "ShadowPair",
     "ShadowReport",

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import soundfile
 from hang import HANG_S
 from server_process import at_full_service
 
@@ -53,8 +54,30 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
-    for command in ("doctor", "models", "serve", "call", "progress", "path"):
+    for command in ("doctor", "models", "serve", "call", "operations", "progress", "path"):
         assert command in done.stdout
+
+
+def test_a_recording_is_handed_over_read_and_forgotten(bench: Bench, tmp_path: Path) -> None:
+    clip, file = datasets.clip(CLIP), tmp_path / "clip.wav"
+    soundfile.write(file, clip.samples, 16_000)
+    server = ("--url", bench.url, "--key", "cli-key")
+    called = lab("call", str(file), "--operation", *server)
+    assert called.returncode == 0, called.stderr
+    assert word_error_rate(clip.text, called.stdout) < 0.2
+    (name,) = re.findall(r"operations/[0-9a-f-]{36}", called.stderr)
+    listed = lab("operations", *server, "list", "--filter", "done = true")
+    assert f"{name}  SUCCEEDED" in listed.stdout
+    assert lab("operations", *server, "text", name).stdout == called.stdout
+    assert lab("operations", *server, "cancel", name).returncode == 0  # it has ended: no change
+    assert lab("operations", *server, "delete", name).returncode == 0
+    assert name not in lab("operations", *server, "list").stdout
+    gone = lab("operations", *server, "text", name)
+    assert gone.returncode == 1
+    assert name in gone.stderr
+    unread = lab("call", str(tmp_path / "no.wav"), "--operation", *server)
+    assert unread.returncode == 1
+    assert "no.wav cannot be read" in unread.stderr
 
 
 def test_a_server_gets_ready_without_what_only_some_need(tmp_path: Path) -> None:

@@ -20,9 +20,18 @@ import soundfile
 from hang import HANG_S
 from server_process import healthy, plain, wait_until
 
+from lab_kit import client as client_kit
 from lab_kit import datasets
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.bench import Bench
+from lab_kit.core.errors import (
+    InvalidAudioFormat,
+    OperationCancelled,
+    OperationNotFound,
+    TranscriptionNotFound,
+)
 from lab_kit.measure.accuracy import word_error_rate
+from lab_kit.protocol.transcriptions import TextFormat
 
 CLIP = "two-cities-opening"
 
@@ -157,3 +166,38 @@ async def test_who_speaks_meanwhile_is_served(tmp_path: Path) -> None:
         cancelled = client.post(f"{location}:cancel").json()
         assert cancelled["metadata"]["state"] == "CANCELLED"
         assert sound_files(tmp_path) == []
+
+
+async def test_the_client_hands_over_waits_and_reads(bench: Bench, tmp_path: Path) -> None:
+    clip, file = datasets.clip(CLIP), tmp_path / "clip.wav"
+    file.write_bytes(wav(clip.samples))
+    operations = client_kit.Operations(bench.url)
+    operation = await operations.transcribe(file, "audio/wav", ttl_s=600.0, idempotency_key="mine")
+    again = await operations.transcribe(file, "audio/wav", ttl_s=600.0, idempotency_key="mine")
+    assert again == operation
+    done = await operations.wait(operation.name, HANG_S)
+    assert done.done
+    transcription = await operations.result(done)
+    assert word_error_rate(clip.text, transcription.text) < 0.15
+    assert (await operations.text(transcription.name)).strip() == transcription.text
+    captions = await operations.text(transcription.name, TextFormat.VTT)
+    assert captions.startswith("WEBVTT")
+    assert operation.name in [one.name async for one in operations.all("done = true")]
+    await operations.delete(transcription.name)
+    with pytest.raises(TranscriptionNotFound):
+        await operations.text(transcription.name)
+    await operations.delete(done.name)
+    with pytest.raises(OperationNotFound):
+        await operations.get(done.name)
+
+
+async def test_the_client_tells_of_a_failure_by_its_own_error(bench: Bench) -> None:
+    operations = client_kit.Operations(bench.url)
+    with pytest.raises(InvalidAudioFormat):
+        await operations.transcribe(b"no sound at all")
+    audio = np.concatenate([datasets.clip(CLIP).samples] * 40)
+    operation = await operations.transcribe(wav(audio))
+    cancelled = await operations.cancel(operation.name)
+    assert cancelled.metadata.state == "CANCELLED"
+    with pytest.raises(OperationCancelled):
+        await operations.result(cancelled)
