@@ -191,6 +191,22 @@ class TranscriptionNotFound(LabError):
     http_status = 404
 
 
+class WebhookNotFound(LabError):
+    """The caller has no webhook of that name, or it no such message."""
+
+    code = Code.NOT_FOUND
+    reason = "WEBHOOK_NOT_FOUND"
+    http_status = 404
+
+
+class AddressRefused(LabError):
+    """An address that a caller gave, and that the server does not ask."""
+
+    code = Code.PERMISSION_DENIED
+    reason = "ADDRESS_REFUSED"
+    http_status = 403
+
+
 class OperationPending(LabError):
     """What was asked for needs an operation that has ended, and this one has not."""
 

@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 import soundfile
 from hang import HANG_S
+from receiver import Receiver
 from server_process import healthy, plain, wait_until
+from standardwebhooks import Webhook
 
 from lab_kit import client as client_kit
 from lab_kit import datasets
@@ -37,9 +39,9 @@ CLIP = "two-cities-opening"
 
 
 @contextmanager
-def serving(state: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+def serving(state: Path, *more: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
     """A server that keeps its state in that folder; killed at the end, if it still runs."""
-    options = ["--port", "0", "--state", str(state), "--ready-json", "--with-parent"]
+    options = ["--port", "0", "--state", str(state), "--ready-json", "--with-parent", *more]
     process = subprocess.Popen(
         [sys.executable, "-m", "lab_kit.gateway.run.process", *options],
         stdin=subprocess.PIPE,
@@ -154,6 +156,27 @@ def test_what_a_killed_server_had_done_is_not_done_again(tmp_path: Path) -> None
             starts_s = [segment["start_s"] for segment in whole["segments"]]
             assert starts_s == sorted(set(starts_s))
         assert sound_files(tmp_path) == []
+
+
+def test_who_asked_to_be_told_is(tmp_path: Path) -> None:
+    clip = datasets.clip(CLIP)
+    with Receiver() as receiver, serving(tmp_path, "--webhook-host", "127.0.0.1") as (client, _):
+        webhook = client.post("/v1/webhooks", json={"url": receiver.url}).json()
+        operation = ended(client, transcribed(client, clip.samples).headers["location"])
+        wait_until(lambda: bool(receiver.requests), "told")
+        (got,) = receiver.requests
+        message = Webhook(webhook["secret"]).verify(got.body, got.headers)
+        assert message["type"] == "operation.succeeded"
+        assert message["data"] == operation
+        assert "best of times" not in got.body.decode()
+        deliveries = f"/v1/{webhook['name']}/deliveries"
+
+        def is_delivered() -> bool:
+            (delivery,) = client.get(deliveries).json()["deliveries"]
+            return bool(delivery["state"] == "DELIVERED")
+
+        wait_until(is_delivered, "noted as delivered")
+        assert client.get("/v1/webhooks").json()["webhooks"][0]["secret"] is None
 
 
 async def test_who_speaks_meanwhile_is_served(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ class Limits:
         spool_bytes: of all that are there, a caller's own at most half of it.
         operations: that have not ended; the next is refused with 503 and Retry-After.
         operations_of_one: caller; the next is refused with 429.
+        webhook_first_s: after which a message that was not taken is sent again; each next wait is
+            four times as long.
         connections: HTTP and WebSocket connections at once; fewer where the process may open few
             files, see `Connections`. An idle one costs some 10 kB.
         probe_connections: beyond those, for health and metrics alone.
@@ -54,6 +56,7 @@ class Limits:
     spool_bytes: int = 8_000_000_000
     operations: int = 1_000
     operations_of_one: int = 100
+    webhook_first_s: float = 5.0
     connections: int = 2_048
     probe_connections: int = 16
     head_bytes: int = 32_768

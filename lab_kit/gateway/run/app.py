@@ -19,6 +19,7 @@ from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.operations import operation_routes
 from lab_kit.gateway.api.recordings import recording_routes
 from lab_kit.gateway.api.transcriptions import transcription_routes
+from lab_kit.gateway.api.webhooks import webhook_routes
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
 from lab_kit.gateway.door.identify import IdentifyCalls
@@ -61,6 +62,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         recording_routes(door, limits, server.uploads, server.recognition, server.answers),
         transcription_routes(door, server.transcriber, server.answers),
         operation_routes(door, server.transcriber),
+        webhook_routes(door, server.sender.webhooks),
         listen_routes(door, streams),
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),

@@ -94,6 +94,7 @@ class DrainingServer(uvicorn.Server):
         """Stop listening, for gRPC too; what is under way there gets as long as HTTP gives it."""
         self._server.background.stop()
         self._server.transcriber.stop()
+        self._server.sender.stop()
         for accepting in self._accepting:
             accepting.stop()
         grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown

@@ -9,7 +9,7 @@ from lab_kit.gateway.run.server import Server
 
 LOOK_S = 0.25
 FORGET_S = 60.0
-"""Answers are kept for a day; a minute more is no matter."""
+"""Answers are kept for a day, deliveries for a week; a minute more is no matter."""
 TRIM_S = 5.0
 """At twice the server's load a trim took 4 ms of a core, and what faulted in again some 20 ms: half
 a percent of it. With half a minute between trims the peak was 435 MB resident instead of 400."""
@@ -26,6 +26,7 @@ def begin_maintenance(background: Background, server: Server) -> None:
     async def forget_now() -> None:
         if server.state.is_used:
             await server.answers.expire()
+            await server.sender.webhooks.expire()
 
     async def trim_now() -> None:
         await asyncio.to_thread(trim)
@@ -33,7 +34,8 @@ def begin_maintenance(background: Background, server: Server) -> None:
     background.repeat("watch", LOOK_S, look_now)
     background.repeat("trim", TRIM_S, trim_now)
     background.repeat("operations", 0.0, server.transcriber.turn)
-    background.repeat("answers", FORGET_S, forget_now)
+    background.repeat("webhooks", 0.0, server.sender.turn)
+    background.repeat("forget", FORGET_S, forget_now)
 
 
 def look(server: Server) -> None:

@@ -18,6 +18,7 @@ from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
+from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.state import answers
@@ -29,6 +30,8 @@ from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.versions.engine_factory import load_turns
 from lab_kit.gateway.versions.versions import Versions
+from lab_kit.gateway.webhooks import webhooks
+from lab_kit.gateway.webhooks.sender import Sender
 from lab_kit.stream.sink.steps import SwitchableSteps
 
 
@@ -39,6 +42,7 @@ class Server:
     Attributes:
         spans: where traces go.
         dead_letters: decodes that failed for good.
+        webhook_hosts: that may be told, though they are not public.
         state: where what outlives a request is kept.
         listeners: told what becomes of work that was let in.
         grpc_port: where gRPC is spoken; 0 until it is.
@@ -51,6 +55,7 @@ class Server:
     spans: Spans = field(default_factory=Spans)
     dead_letters: DeadLetters = field(default_factory=DeadLetters)
     state: StateFolder = field(default_factory=StateFolder)
+    webhook_hosts: tuple[str, ...] = ()
     grpc_port: int = 0
     background: Background = field(init=False)
     failures: Failures = field(init=False)
@@ -65,6 +70,7 @@ class Server:
     database: Database = field(init=False)
     answers: Answers = field(init=False)
     transcriber: Transcriber = field(init=False)
+    sender: Sender = field(init=False)
     turns: TurnJudge = field(init=False)
     streams: StreamServices = field(init=False)
     bare_model: BareModel = field(init=False)
@@ -81,12 +87,19 @@ class Server:
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
-        self.database = Database(self.state.path, (*operations.TABLES, *answers.TABLES))
+        tables = (*operations.TABLES, *answers.TABLES, *webhooks.TABLES)
+        self.database = Database(self.state.path, tables)
+        outbound = Outbound(self.webhook_hosts)
+        self.sender = Sender(
+            self.state, webhooks.Webhooks(self.database), outbound, limits.webhook_first_s
+        )
         self.answers = Answers(self.database)
         self.transcriber = Transcriber(
             self.state,
             operations.Operations(
-                self.database, operations.Allowance(limits.operations_of_one, limits.operations)
+                self.database,
+                operations.Allowance(limits.operations_of_one, limits.operations),
+                webhooks.tell,
             ),
             Spool(self.state.path, limits.operation_bytes, limits.spool_bytes),
             self.door,

@@ -72,11 +72,21 @@ class Allowance:
 
 
 class Operations:
-    """The table of them."""
+    """The table of them.
 
-    def __init__(self, database: Database, allowance: Allowance) -> None:
+    Args:
+        ended: told of each that ends, in the transaction that ends it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        allowance: Allowance,
+        ended: Callable[[sqlite3.Connection, Operation], None],
+    ) -> None:
         self._database = database
         self._allowance = allowance
+        self._ended = ended
 
     # -- as they come in -----------------------------------------------------------------------
 
@@ -201,7 +211,9 @@ class Operations:
             rows.execute(
                 "UPDATE operations SET processed_s = audio_s WHERE number = ?", (str(number),)
             )
-            transcripts.complete(rows, _found(rows, number), model, since_1970_ms())
+            operation = _found(rows, number)
+            transcripts.complete(rows, operation, model, since_1970_ms())
+            self._ended(rows, operation)
 
         await self._database.run(work)
 
@@ -215,6 +227,7 @@ class Operations:
         def work(rows: sqlite3.Connection) -> None:
             _move(rows, number, OperationState.FAILED, error=error)
             transcripts.erase(rows, number)
+            self._ended(rows, _found(rows, number))
 
         await self._database.erase(work)
 
@@ -245,6 +258,7 @@ class Operations:
             if not _owned(rows, tenant, number).state.is_done:
                 _move(rows, number, OperationState.CANCELLED, error=error)
                 transcripts.erase(rows, number)
+                self._ended(rows, _found(rows, number))
             return _found(rows, number)
 
         return await self._database.erase(work)

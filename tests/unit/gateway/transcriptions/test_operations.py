@@ -40,7 +40,9 @@ def nothing_told(rows: sqlite3.Connection, operation: Operation) -> None:
 
 
 def table(folder: Path, allowance: Allowance | None = None) -> Operations:
-    return Operations(Database(lambda: folder, TABLES), allowance or Allowance(100, 100))
+    return Operations(
+        Database(lambda: folder, TABLES), allowance or Allowance(100, 100), nothing_told
+    )
 
 
 async def queued(operations: Operations, **of: Any) -> UUID:
@@ -162,7 +164,7 @@ class Lives(RuleBasedStateMachine):
 
     def open(self) -> None:
         self.database = Database(lambda: Path(self.folder.name), TABLES)
-        self.operations = Operations(self.database, Allowance(1_000, 1_000))
+        self.operations = Operations(self.database, Allowance(1_000, 1_000), nothing_told)
 
     def do(self, work: Any) -> Any:
         return self.runner.run(work)
