@@ -20,12 +20,14 @@ class Receiver:
 
     Attributes:
         answers: status and headers of the next answers, then 204.
+        files: what is there to be fetched, by its path.
         holds: no request is answered while it is clear.
     """
 
     def __init__(self) -> None:
         self.requests: list[Got] = []
         self.answers: deque[tuple[int, dict[str, str]]] = deque()
+        self.files: dict[str, bytes] = {}
         self.holds = threading.Event()
         self.holds.set()
         receiver = self
@@ -42,6 +44,15 @@ class Receiver:
                     self.send_header(name, value)
                 self.send_header("content-length", "0")
                 self.end_headers()
+
+            def do_GET(self) -> None:
+                receiver.requests.append(Got(self.path, dict(self.headers), b""))
+                receiver.holds.wait()
+                file = receiver.files.get(self.path)
+                self.send_response(404 if file is None else 200)
+                self.send_header("content-length", str(len(file or b"")))
+                self.end_headers()
+                self.wfile.write(file or b"")
 
             def log_message(self, *_: object) -> None:
                 """Nobody reads it."""

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from lab_kit.protocol.recordings import Segment
@@ -9,6 +10,13 @@ from lab_kit.protocol.recordings import Segment
 TRANSCRIPTIONS_PATH = "/v1/transcriptions"
 SHORTEST_TTL_S, USUAL_TTL_S, LONGEST_TTL_S = 60.0, 86_400.0, 7 * 86_400.0
 """How long one is kept, from when it was asked for: a minute, a day, a week."""
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class RecordingAddress:
+    """Where a recording is that the server is to fetch, instead of being sent it."""
+
+    url: str
 
 
 class TextFormat(StrEnum):

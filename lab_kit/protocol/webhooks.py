@@ -11,7 +11,6 @@ from pydantic.dataclasses import dataclass
 from lab_kit.protocol.operations import Operation
 
 WEBHOOKS_PATH = "/v1/webhooks"
-LONGEST_URL = 2_000
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))

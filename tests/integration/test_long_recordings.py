@@ -160,7 +160,7 @@ def test_what_a_killed_server_had_done_is_not_done_again(tmp_path: Path) -> None
 
 def test_who_asked_to_be_told_is(tmp_path: Path) -> None:
     clip = datasets.clip(CLIP)
-    with Receiver() as receiver, serving(tmp_path, "--webhook-host", "127.0.0.1") as (client, _):
+    with Receiver() as receiver, serving(tmp_path, "--allow-host", "127.0.0.1") as (client, _):
         webhook = client.post("/v1/webhooks", json={"url": receiver.url}).json()
         operation = ended(client, transcribed(client, clip.samples).headers["location"])
         wait_until(lambda: bool(receiver.requests), "told")

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from lab_kit.core.clock import seconds_of
+from lab_kit.core.errors import ModelNotFound
 from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.versions.versions import Versions
@@ -19,9 +20,20 @@ def model_routes(door: Door, versions: Versions) -> APIRouter:
     @router.get("/v1/models")
     def models() -> ModelList:
         """The models that can be asked for, as OpenAI lists its own; the rest is ours."""
+        return ModelList((production(),))
+
+    @router.get("/v1/models/{model}")
+    def one_model(model: str) -> ModelEntry:
+        """One of them."""
+        found = production()
+        if model != found.id:
+            raise ModelNotFound(f"the model {model[:80]!r}", found.id, "list /v1/models")
+        return found
+
+    def production() -> ModelEntry:
         model = versions.production
         published = versions.status(int(model.version)).published
-        entry = ModelEntry(
+        return ModelEntry(
             id=model.name,
             # a version whose description was damaged since it was loaded has no date any more
             created=seconds_of(published) if published else None,
@@ -30,6 +42,5 @@ def model_routes(door: Door, versions: Versions) -> APIRouter:
             architecture=model.architecture,
             device=model.device,
         )
-        return ModelList((entry,))
 
     return router

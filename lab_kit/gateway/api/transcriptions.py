@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from sqlite3 import Connection
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from starlette.responses import JSONResponse, Response
 
 from lab_kit.core.errors import InvalidParameter
@@ -18,7 +19,14 @@ from lab_kit.gateway.api.idempotency import attempt_of, repeatable
 from lab_kit.gateway.api.operations import tenant_of
 from lab_kit.gateway.api.recordings import DESCRIBED, raw_pcm, steps_of
 from lab_kit.gateway.door.call import http_call
-from lab_kit.gateway.door.door import Admitted, Door, guarded
+from lab_kit.gateway.door.door import (
+    MAX_SMALL_BODY_BYTES,
+    Admitted,
+    Door,
+    guarded,
+    small_body,
+)
+from lab_kit.gateway.outbound.guarded import LONGEST_URL, parsed
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
@@ -29,16 +37,31 @@ from lab_kit.protocol.transcriptions import (
     SHORTEST_TTL_S,
     TRANSCRIPTIONS_PATH,
     USUAL_TTL_S,
+    RecordingAddress,
     TextFormat,
     Transcription,
 )
 
 TTL = "ttl_s"
 _PLAIN, _VTT = "text/plain", "text/vtt"
+_address: TypeAdapter[RecordingAddress] = TypeAdapter(RecordingAddress)
 _transcription: TypeAdapter[Transcription] = TypeAdapter(Transcription)
 _told: TypeAdapter[told.Operation] = TypeAdapter(told.Operation)
 _DESCRIBED: dict[str, Any] = {
-    **DESCRIBED,
+    "requestBody": {
+        "required": True,
+        "content": {
+            **DESCRIBED["requestBody"]["content"],
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["url"],
+                    "properties": {"url": {"type": "string", "maxLength": LONGEST_URL}},
+                    "additionalProperties": False,
+                }
+            },
+        },
+    },
     "parameters": [
         *DESCRIBED["parameters"],
         {
@@ -79,8 +102,8 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         """Have the body transcribed while nobody waits; the answer names the operation.
 
         WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``, of any length that the server
-        takes. ``ttl_s`` says how long the result is kept; the rest of the query switches optional
-        steps on.
+        takes; or, as JSON, the ``url`` of a file that the server fetches. ``ttl_s`` says how long
+        the result is kept; the rest of the query switches optional steps on.
         """
         query = dict(request.query_params)
         ttl_s = _ttl_s(query.pop(TTL, None))
@@ -91,7 +114,6 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
             steps_of(query),
             raw_pcm(request.headers.get("content-type", "")),
         )
-        declared_bytes = int(request.headers.get("content-length", 0))
         attempt = attempt_of(request)
 
         def answered(rows: Connection, operation: Operation) -> Response:
@@ -101,6 +123,10 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
                 attempt.keep(rows, response)
             return response
 
+        if _is_json(request):
+            address = read_address(await small_body(request, MAX_SMALL_BODY_BYTES))
+            return await transcriber.take_address(replace(order, url=address), ttl_s, answered)
+        declared_bytes = int(request.headers.get("content-length", 0))
         return await transcriber.take(order, ttl_s, declared_bytes, request.stream(), answered)
 
     @small.get(
@@ -125,6 +151,27 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
 
     router.include_router(small)
     return router
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    return kind.strip().lower() == "application/json"
+
+
+def read_address(body: bytes) -> str:
+    """The address in a body.
+
+    Raises:
+        InvalidParameter: there is none, or none that could be asked.
+    """
+    try:
+        address = _address.validate_json(body).url
+    except ValidationError as error:
+        raise InvalidParameter(
+            shown(body), '{"url": "https://…"}', "send the address as JSON, or the recording itself"
+        ) from error
+    parsed(address)
+    return address
 
 
 def _written(found: Transcription, form: TextFormat) -> tuple[bytes, str]:

@@ -34,11 +34,13 @@ class Target:
 
     Attributes:
         url: with the host as a number.
-        host: as it was named, for the receiver and for its certificate.
+        host: as it was named, with its port, for the receiver.
+        server_name: the same without the port, for its certificate.
     """
 
     url: httpx.URL
     host: str
+    server_name: str
 
 
 def parsed(url: str) -> httpx.URL:
@@ -109,7 +111,8 @@ class Outbound:
                         "a public address",
                         "use a public one; the server's operator may except a host by name",
                     )
-        return Target(asked.copy_with(host=numbers[0]), asked.netloc.decode("ascii"))
+        named = asked.raw_host.decode("ascii")
+        return Target(asked.copy_with(host=numbers[0]), asked.netloc.decode("ascii"), named)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         """Send a body; the answer's own is not read.
@@ -120,18 +123,48 @@ class Outbound:
         target = await self.target(url)
         try:
             async with _client() as client:
-                request = client.build_request(
-                    "POST",
-                    target.url,
-                    content=body,
-                    headers={**headers, "host": target.host},
-                    extensions={"sni_hostname": httpx.URL(url).host},
-                )
+                request = _request(client, "POST", target, headers, body)
                 answer = await client.send(request, stream=True)
                 await answer.aclose()
         except httpx.HTTPError as error:
             raise _unreachable(target.host, error) from error
         return answer
+
+    @asynccontextmanager
+    async def get(self, url: str) -> AsyncIterator[httpx.Response]:
+        """Ask for what is there; the answer's body is read by whoever asks, piece by piece.
+
+        Raises:
+            InvalidParameter, AddressRefused, ConnectionFailed: see `post`.
+        """
+        target = await self.target(url)
+        try:
+            async with _client() as client:
+                answer = await client.send(_request(client, "GET", target), stream=True)
+                try:
+                    yield answer
+                finally:
+                    await answer.aclose()
+        except httpx.HTTPError as error:
+            raise _unreachable(target.host, error) from error
+
+
+def _request(
+    client: httpx.AsyncClient,
+    method: str,
+    target: Target,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> httpx.Request:
+    """To the number, in the name of the host; uncompressed, or a little could become a lot."""
+    named = {"accept-encoding": "identity", **(headers or {}), "host": target.host}
+    return client.build_request(
+        method,
+        target.url,
+        content=body,
+        headers=named,
+        extensions={"sni_hostname": target.server_name},
+    )
 
 
 async def _looked_up(host: str, port: int) -> list[str]:

@@ -35,7 +35,7 @@ class ServerConfig:
         grpc_port: where gRPC is spoken; 0 takes any free port.
         traces: where sampled traces go; None for nowhere.
         state: folder for what outlives requests and the server; None for one that goes with it.
-        webhook_hosts: that may be told, though they are not public.
+        allowed_hosts: that webhooks may go to, and recordings be fetched from, though not public.
         dead_letters: where decodes that failed for good are written, with their sound.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
@@ -48,7 +48,7 @@ class ServerConfig:
     traces: TraceFile | None = None
     dead_letters: Path | None = None
     state: Path | None = None
-    webhook_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     tells_ready: bool = False
 
 
@@ -98,12 +98,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " deleted (default: a folder of its own, gone when the server stops)",
     )
     parser.add_argument(
-        "--webhook-host",
+        "--allow-host",
         action="append",
         default=[],
         metavar="HOST[:PORT]",
-        help="a host that webhooks may go to though it is not public, such as 127.0.0.1; as often"
-        " as you like",
+        help="a host that webhooks may go to, and recordings be fetched from, though it is"
+        " not public, such as 127.0.0.1; as often as you like",
     )
     parser.add_argument(
         "--limit",

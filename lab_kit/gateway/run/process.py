@@ -87,7 +87,7 @@ def _listen(
         Spans(config.traces, metrics.background_failures.note),
         DeadLetters(config.dead_letters),
         StateFolder(config.state),
-        config.webhook_hosts,
+        config.allowed_hosts,
     )
     try:
         listening = DrainingServer(
@@ -157,7 +157,7 @@ def run(options: argparse.Namespace) -> int:
         traces,
         options.dead_letters,
         options.state,
-        tuple(options.webhook_host),
+        tuple(options.allow_host),
         options.ready_json,
     )
     begin_logging()

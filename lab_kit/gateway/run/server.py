@@ -42,7 +42,7 @@ class Server:
     Attributes:
         spans: where traces go.
         dead_letters: decodes that failed for good.
-        webhook_hosts: that may be told, though they are not public.
+        allowed_hosts: that webhooks may go to, and recordings be fetched from, though not public.
         state: where what outlives a request is kept.
         listeners: told what becomes of work that was let in.
         grpc_port: where gRPC is spoken; 0 until it is.
@@ -55,7 +55,7 @@ class Server:
     spans: Spans = field(default_factory=Spans)
     dead_letters: DeadLetters = field(default_factory=DeadLetters)
     state: StateFolder = field(default_factory=StateFolder)
-    webhook_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     grpc_port: int = 0
     background: Background = field(init=False)
     failures: Failures = field(init=False)
@@ -89,7 +89,7 @@ class Server:
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
         tables = (*operations.TABLES, *answers.TABLES, *webhooks.TABLES)
         self.database = Database(self.state.path, tables)
-        outbound = Outbound(self.webhook_hosts)
+        outbound = Outbound(self.allowed_hosts)
         self.sender = Sender(
             self.state, webhooks.Webhooks(self.database), outbound, limits.webhook_first_s
         )
@@ -106,6 +106,7 @@ class Server:
             self.recognition,
             self.preparation,
             self.failures,
+            outbound,
             limits.operation_audio_s,
         )
         self.turns = TurnJudge(load_turns, lambda: self.watch.interim_stretch() > 1)

@@ -20,6 +20,7 @@ class Order:
         identity: of the call that asked, and of the sound that it brought.
         steps: optional steps that every result passes, by name.
         raw: what the sound is, where the file does not say so itself.
+        url: where the sound is to be fetched; None where the caller brought it.
     """
 
     tenant: TenantId
@@ -27,6 +28,7 @@ class Order:
     identity: StreamIdentity
     steps: tuple[str, ...]
     raw: RawPcm | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,22 @@ class Operations:
 
         return await self._database.run(work)
 
+    async def measured(self, number: UUID, audio_s: float) -> Operation:
+        """The sound of one that runs is here, and so long.
+
+        Raises:
+            OperationCancelled: it does not run any more.
+        """
+
+        def work(rows: sqlite3.Connection) -> Operation:
+            _move(rows, number, OperationState.RUNNING, OperationState.RUNNING)
+            rows.execute(
+                "UPDATE operations SET audio_s = ? WHERE number = ?", (audio_s, str(number))
+            )
+            return _found(rows, number)
+
+        return await self._database.run(work)
+
     async def add(self, number: UUID, place: int, segment: Segment, processed_s: float) -> None:
         """One more segment of one that runs.
 

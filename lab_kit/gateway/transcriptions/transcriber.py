@@ -19,7 +19,9 @@ from lab_kit.audio.files import RawPcm, open_recording
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import (
     INTERNAL_FAILURE,
+    ConnectionFailed,
     InterruptedTooOften,
+    InvalidAudioFormat,
     LabError,
     ModelNotLoaded,
     OperationCancelled,
@@ -31,6 +33,7 @@ from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.observe.failures import Failures
+from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.operations import Operations
@@ -46,6 +49,8 @@ LOOK_S = 1.0
 ROOM_S = 0.5
 """How often it looks whether live streams leave room again."""
 EXPIRY_S = 5.0
+FETCH_S = 900.0
+"""For a recording at an address: four hours of FLAC at 5 Mbit/s."""
 MOST_ATTEMPTS = 5
 """Times that a server may end at the same place of a recording, before the recording is blamed."""
 _T = TypeVar("_T")
@@ -67,6 +72,7 @@ class Transcriber:
         recognition: Recognition,
         preparation: Preparation,
         failures: Failures,
+        outbound: Outbound,
         longest_s: float,
     ) -> None:
         self.operations = operations
@@ -76,6 +82,7 @@ class Transcriber:
         self._recognition = recognition
         self._preparation = preparation
         self._failures = failures
+        self._outbound = outbound
         self._longest_s = longest_s
         self._working: dict[UUID, tuple[str, asyncio.Task[None]]] = {}
         self._served: dict[str, float] = {}
@@ -104,15 +111,27 @@ class Transcriber:
         number = await self.operations.receive(order, ttl_s)
         try:
             await self.spool.receive(number, order.caller, declared_bytes, chunks)
-            audio_s = await self._preparation.run(
-                order.caller, lambda: _length_s(self.spool.path(number), order.raw, self._longest_s)
-            )
+            audio_s = await self._length_s(number, order)
             answer = await self.operations.queue(number, audio_s, told)
         except BaseException:  # also where the caller went away
             # it may have been queued at this very moment: the table knows
             if await self.operations.withdraw(number):
                 self.spool.remove([number])
             raise
+        self._news.set()
+        return answer
+
+    async def take_address(
+        self, order: Order, ttl_s: float, told: Callable[[Connection, Operation], _T]
+    ) -> _T:
+        """Queue a recording that is fetched when its turn comes; see `take`.
+
+        Raises:
+            QuotaExceeded, SystemOverloaded, StateUnusable: there is no room for it.
+        """
+        await self._recover()
+        number = await self.operations.receive(order, ttl_s)
+        answer = await self.operations.queue(number, 0.0, told)
         self._news.set()
         return answer
 
@@ -246,6 +265,8 @@ class Transcriber:
 
     async def _transcribe(self, operation: Operation) -> None:
         """From where it is to its end, however often the room for it is taken meanwhile."""
+        if operation.order.url is not None and not operation.audio_s:
+            operation = await self._fetched(operation.number, operation.order, operation.order.url)
         order, done_s, place = operation.order, operation.processed_s, operation.segments
         while True:
             await self._room()
@@ -260,6 +281,35 @@ class Transcriber:
                     return
             except (SystemOverloaded, ModelNotLoaded):
                 await asyncio.sleep(ROOM_S)  # then it goes on behind the last segment
+
+    async def _fetched(self, number: UUID, order: Order, url: str) -> Operation:
+        """The operation, its sound fetched from where its caller said."""
+        self.spool.remove([number])  # what an earlier server may have of it
+        try:
+            async with asyncio.timeout(FETCH_S), self._outbound.get(url) as answer:
+                if answer.status_code != 200:
+                    raise InvalidAudioFormat(
+                        f"{answer.status_code} from the recording's address",
+                        "200 with the recording",
+                        "ask again with an address that answers so",
+                    )
+                declared = answer.headers.get("content-length", "0")
+                declared_bytes = int(declared) if declared.isdigit() else 0
+                chunks = answer.aiter_raw()
+                await self.spool.receive(number, order.caller, declared_bytes, chunks)
+        except TimeoutError as error:
+            raise ConnectionFailed(
+                f"a recording that did not come whole within {FETCH_S:.0f} s",
+                "one that does",
+                "upload it, or ask again with an address that answers sooner",
+            ) from error
+        return await self.operations.measured(number, await self._length_s(number, order))
+
+    async def _length_s(self, number: UUID, order: Order) -> float:
+        def length_s() -> float:
+            return _length_s(self.spool.path(number), order.raw, self._longest_s)
+
+        return await self._preparation.run(order.caller, length_s)
 
     async def _segments(
         self, leased: Leased, operation: Operation, from_s: float

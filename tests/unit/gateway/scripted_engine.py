@@ -120,12 +120,20 @@ def server_at(
     key: str | None = None,
     limits: Limits | None = None,
     state: StateFolder | None = None,
+    allowed_hosts: tuple[str, ...] = (),
 ) -> Server:
     """A server that begins to load version 1."""
     metrics = Metrics()
     versions = Versions(repository_at(root), MODEL, open_recognizer, metrics)
     versions.begin(_published_already)
-    return Server(limits or Limits(), versions, metrics, Keys(key), state=state or StateFolder())
+    return Server(
+        limits or Limits(),
+        versions,
+        metrics,
+        Keys(key),
+        state=state or StateFolder(),
+        allowed_hosts=allowed_hosts,
+    )
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -47,6 +47,7 @@ QUERIES = {
 }
 READS = {
     "/v1/models",
+    "/v1/models/{model}",
     "/v2",
     "/v2/models/{model}",
     "/v2/models/{model}/versions/{version}",

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from hang import HANG_S
 from made_orders import ANN, BOB, order_of
+from receiver import Receiver
 from scripted_engine import ScriptedEngine, heard, recognizer, server_at, wait_until
 
 from lab_kit.audio.files import RawPcm
@@ -52,7 +53,11 @@ def server_with(tmp_path: Path) -> Iterator[ServerWith]:
         root = tmp_path / str(len(made))
         root.mkdir()
         server = server_at(
-            root, lambda _: recognizer(engine), limits=SMALL, state=StateFolder(tmp_path / "state")
+            root,
+            lambda _: recognizer(engine),
+            limits=SMALL,
+            state=StateFolder(tmp_path / "state"),
+            allowed_hosts=("127.0.0.1",),
         )
         made.append(server)
         wait_until(lambda: server.door.is_ready)
@@ -352,3 +357,92 @@ async def test_what_has_been_kept_long_enough_goes(
         async with asyncio.timeout(HANG_S):
             while server.versions.status(1).in_flight:
                 await asyncio.sleep(0.01)
+
+
+# -- recordings that are fetched -------------------------------------------------------------------
+
+
+async def fetched(server: Server, url: str) -> Operation:
+    order = replace(order_of(), url=url)
+    return await server.transcriber.take_address(order, DAY_S, itself)
+
+
+async def test_a_recording_at_an_address_is_fetched_when_its_turn_comes(
+    server_with: ServerWith,
+) -> None:
+    server = server_with(ScriptedEngine("so"))
+    with Receiver() as receiver:
+        receiver.files["/a.wav"] = sentences()
+        operation = await fetched(server, f"http://127.0.0.1:{receiver.port}/a.wav")
+        assert (operation.audio_s, receiver.requests) == (0.0, [])
+        async with at_work(server):
+            done = await ended(server, operation)
+        (got,) = receiver.requests
+    assert (done.state, done.audio_s) == (OperationState.SUCCEEDED, 24.0)
+    assert {name.lower(): value for name, value in got.headers.items()}[
+        "accept-encoding"
+    ] == "identity"
+    found = await server.transcriber.operations.transcription(ANN, operation.number)
+    assert len(found.segments) == SENTENCES
+    assert files(server) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/no.wav", "INVALID_AUDIO_FORMAT"),
+        ("/text.wav", "INVALID_AUDIO_FORMAT"),
+        ("/long.wav", "PAYLOAD_TOO_LARGE"),
+        ("/large.wav", "PAYLOAD_TOO_LARGE"),
+    ],
+)
+async def test_what_is_no_recording_fails_by_its_reason(
+    server_with: ServerWith, path: str, reason: str
+) -> None:
+    server = server_with(ScriptedEngine("so"))
+    with Receiver() as receiver:
+        receiver.files |= {
+            "/text.wav": b"no sound at all",
+            "/long.wav": sentences(31),
+            "/large.wav": bytes(2_000_001),
+        }
+        operation = await fetched(server, f"http://127.0.0.1:{receiver.port}{path}")
+        async with at_work(server):
+            failed = await ended(server, operation)
+    assert failed.error is not None
+    assert failed.error.reason == reason
+    assert files(server) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://169.254.169.254/latest/meta-data", "ADDRESS_REFUSED"),
+        ("https://localhost/", "ADDRESS_REFUSED"),
+        ("http://127.0.0.1:1/", "CONNECTION_FAILED"),
+    ],
+)
+async def test_what_the_server_does_not_ask_fails_by_its_reason(
+    server_with: ServerWith, url: str, reason: str
+) -> None:
+    server = server_with(ScriptedEngine("so"))
+    operation = await fetched(server, url)
+    async with at_work(server):
+        failed = await ended(server, operation)
+    assert failed.error is not None
+    assert failed.error.reason == reason
+
+
+async def test_who_never_sends_it_is_not_waited_for(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FETCH_S", 0.2)
+    server = server_with(ScriptedEngine("so"))
+    with Receiver() as receiver:
+        receiver.holds.clear()
+        operation = await fetched(server, f"http://127.0.0.1:{receiver.port}/a.wav")
+        async with at_work(server):
+            failed = await ended(server, operation)
+    assert failed.error is not None
+    assert failed.error.reason == "CONNECTION_FAILED"
+    assert failed.error.retryable
