@@ -88,6 +88,7 @@ bench:
 	$(BIN)/python tests/benchmarks/batching.py
 	$(BIN)/python tests/benchmarks/frameworks.py
 	$(BIN)/python tests/benchmarks/concurrency.py
+	$(BIN)/python tests/benchmarks/operations.py
 	$(BIN)/python tests/benchmarks/soak.py
 
 # Shows what the GPU path does on this machine's GPU, in under eight minutes and without a network.

@@ -117,11 +117,14 @@ def since(started_ns: int, audio_s: float, stamps: list[int]) -> float | None:
 
 def client_of(bench: Bench) -> AsyncDeepgramClient:
     """The provider's own client, of this server."""
+    return client_at(bench.url)
+
+
+def client_at(url: str) -> AsyncDeepgramClient:
+    """The same for the server that listens there."""
+    socket = url.replace("http", "ws", 1)
     environment = DeepgramClientEnvironment(
-        base=bench.url,
-        production=bench.url.replace("http", "ws"),
-        agent=bench.url.replace("http", "ws"),
-        agent_rest=bench.url,
+        base=url, production=socket, agent=socket, agent_rest=url
     )
     return AsyncDeepgramClient(api_key="none", environment=environment)
 

@@ -97,11 +97,11 @@ def repeatable(door: Door, kept: Answers, most_bytes: int) -> type[APIRoute]:
                 key = _key(given)
                 async with door.open(http_call(request)) as admitted:
                     tenant = admitted.principal.tenant
+                attempt = Attempt(tenant, key, request)
                 first = await kept.begin(tenant, key)
+                if first is not None:
+                    return await _again(request, attempt, first, most_bytes)
                 try:
-                    attempt = Attempt(tenant, key, request)
-                    if first is not None:
-                        return await _again(request, attempt, first, most_bytes)
                     request.state.attempt = attempt
                     response = await handle(Request(request.scope, _heard(request, attempt)))
                     if not attempt.is_kept and response.status_code < 300:

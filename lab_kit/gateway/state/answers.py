@@ -5,6 +5,7 @@ the same key with another request is an error, and so is one whose first request
 yet.
 """
 
+import asyncio
 import json
 import sqlite3
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ class Answers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._under_way: set[tuple[TenantId, str]] = set()
+        # the look for an answer that each began with
+        self._under_way: dict[tuple[TenantId, str], asyncio.Future[Answer | None]] = {}
 
     async def begin(self, tenant: TenantId, key: str) -> Answer | None:
         """The answer that was given; None for a request that is the first, until `end`.
@@ -64,23 +66,38 @@ class Answers:
         Raises:
             IdempotencyConflict: the first is under way.
         """
-        if (tenant, key) in self._under_way:
+        looking = self._under_way.get((tenant, key))
+        if looking is None:
+            looking = asyncio.ensure_future(
+                self._database.run(lambda rows: _found(rows, tenant, key))
+            )
+            self._under_way[tenant, key] = looking
+            return await self._looked(tenant, key, looking)
+        found = await asyncio.shield(looking)
+        if found is None:
             raise IdempotencyConflict(
                 "a request whose first one, with the same Idempotency-Key, is under way",
                 "that one to be answered",
                 "send it again after the stated delay",
                 1.0,
             )
-        self._under_way.add((tenant, key))
+        return found
+
+    async def _looked(
+        self, tenant: TenantId, key: str, looking: "asyncio.Future[Answer | None]"
+    ) -> Answer | None:
         try:
-            return await self._database.run(lambda rows: _found(rows, tenant, key))
+            found = await asyncio.shield(looking)
         except BaseException:
             self.end(tenant, key)
             raise
+        if found is not None:  # nobody has to wait for an answer that is there
+            self.end(tenant, key)
+        return found
 
     def end(self, tenant: TenantId, key: str) -> None:
-        """Whatever became of the request that has begun."""
-        self._under_way.discard((tenant, key))
+        """The first request is over, whatever became of it."""
+        self._under_way.pop((tenant, key), None)
 
     async def keep(self, tenant: TenantId, key: str, answer: Answer) -> None:
         """Keep the first answer."""

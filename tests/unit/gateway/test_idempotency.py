@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -112,6 +113,16 @@ def test_while_the_first_is_under_way_the_second_is_told_to_wait(server_with: Se
         engine.tickets[0].future.set_result(heard("so"))
         first.join()
         assert sent(client, speech()).content == answers[0].content
+        assert len(engine.requests) == 1
+
+
+def test_many_may_get_the_first_answer_at_once(server_with: ServerWith) -> None:
+    engine = ScriptedEngine("so")
+    with TestClient(create_app(server_with(engine))) as client:
+        first = sent(client, speech())
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: sent(client, speech()), range(40)))
+        assert {answer.content for answer in answers} == {first.content}
         assert len(engine.requests) == 1
 
 
