@@ -10,6 +10,7 @@ from lab_kit.client.operations import Operations
 from lab_kit.client.operator import Operator
 from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.retries import Retries, RetryBudget
+from lab_kit.client.speech import synthesize
 from lab_kit.client.streaming import stream, stream_over
 from lab_kit.client.wires import WIRES, connect_over
 from lab_kit.protocol.degradation import DegradationStatus, LevelChange
@@ -39,5 +40,6 @@ __all__ = [
     "probe_clock",
     "stream",
     "stream_over",
+    "synthesize",
     "transcribe",
 ]

@@ -27,7 +27,7 @@ def caller(text: str, seed: int = 0, tail_s: float = TAIL_S) -> PacedRecording:
 
     Raises:
         InvalidParameter: nothing to say, or too much.
-        ModelNotLoaded: the voice is not installed.
+        NotInstalled: the voice is not installed.
     """
     speech = _voice().speak(text, seed)
     audio = soxr.resample(speech.samples, speech.sample_rate_hz, SAMPLE_RATE_HZ)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_kit.core.errors import InvalidParameter, ModelNotLoaded
+from lab_kit.core.errors import InvalidParameter, NotInstalled
 
 VOICE_RATE_HZ = 24_000
 """What the voice produces; everything that listens works at 16,000."""
@@ -65,7 +65,7 @@ class Synthesizer:
 
         Raises:
             InvalidParameter: nothing to say, too much to say, or a speed out of range.
-            ModelNotLoaded: hibari-tts is not installed.
+            NotInstalled: hibari-tts is not installed.
         """
         _check(text, speed)
         samples = self._load()(text, speed=speed, seed=seed)
@@ -110,8 +110,4 @@ def _import_hibari() -> Any:
     try:
         return import_module("hibari")
     except ModuleNotFoundError as error:
-        raise ModelNotLoaded(
-            received="the module hibari cannot be imported",
-            expected="hibari-tts, which carries the voice",
-            next_step="run: make setup",
-        ) from error
+        raise NotInstalled.extra("a voice", "hibari-tts", "speech") from error

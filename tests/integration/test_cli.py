@@ -54,8 +54,23 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
-    for command in ("doctor", "models", "serve", "call", "operations", "progress", "path"):
+    for command in ("doctor", "models", "serve", "call", "speak", "operations", "progress", "path"):
         assert command in done.stdout
+
+
+def test_a_text_is_spoken_into_a_file(bench: Bench, tmp_path: Path) -> None:
+    text, file = "My flight was cancelled this morning.", tmp_path / "said.flac"
+    server = ("--url", bench.url, "--key", "cli-key")
+    spoken = lab("speak", text, "--to", str(file), *server)
+    assert spoken.returncode == 0, spoken.stderr
+    assert word_error_rate(text, lab("call", str(file), *server).stdout) < 0.2
+    refused = lab("speak", "?!", "--to", str(tmp_path / "none.wav"), *server)
+    assert refused.returncode == 1
+    assert "nothing to say" in refused.stderr
+    assert not (tmp_path / "none.wav").exists()
+    nowhere = lab("speak", text, "--to", str(tmp_path / "no" / "said.wav"), *server)
+    assert nowhere.returncode == 1
+    assert "cannot be written" in nowhere.stderr
 
 
 def test_a_recording_is_handed_over_read_and_forgotten(bench: Bench, tmp_path: Path) -> None:

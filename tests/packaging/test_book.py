@@ -45,7 +45,7 @@ def test_a_widget_is_named_and_a_picture_stays() -> None:
     cells = [
         new_code_cell("guess", outputs=[widget, picture, deepcopy(widget), still]),
         new_code_cell("check", metadata={"tags": [make_book.CHECKED_TAG]}),
-        new_markdown_cell("[here](01_x.ipynb) and [there](../lab_kit/cli.py)"),
+        new_markdown_cell("[here](01_x.ipynb) and [there](../lab_kit/cli/call.py)"),
     ]
     page = make_book.as_page(new_notebook(cells=cells), {"labs/01_x.ipynb"})
     nbformat.validate(page)

@@ -130,6 +130,19 @@ class Leased:
     caller: str
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A text that may be spoken.
+
+    Attributes:
+        work: what it is counted as.
+        caller: by what name it takes turns.
+    """
+
+    work: Work
+    caller: str
+
+
 class Admitted:
     """A call that was let in, and what it holds.
 
@@ -179,6 +192,16 @@ class Admitted:
             SystemOverloaded: the server is stopping.
         """
         self._door.check_goes_on()
+
+    def speech(self) -> Spoken:
+        """A text to be spoken: somebody waits for it, and it needs no version.
+
+        Raises:
+            SystemOverloaded: see `stream`.
+        """
+        self._door.admit(PriorityClass.INTERACTIVE)
+        identity = StreamIdentity(self.call.request_id, StreamId.new())
+        return Spoken(Work(WorkKind.SPEECH, identity, self.principal.tenant, 0), self.caller)
 
     def check_inference(self) -> None:
         """Make sure that one may begin, before the message that says which is received.

@@ -20,6 +20,7 @@ class WorkKind(StrEnum):
     STREAM = "stream"
     RECORDING = "recording"
     INFERENCE = "inference"
+    SPEECH = "speech"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Work:
 
     Attributes:
         tenant: whose it is.
-        version: of the model that does it.
+        version: of the model that does it; 0 for the voice, which has one alone.
     """
 
     kind: WorkKind

@@ -18,6 +18,7 @@ from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.operations import operation_routes
 from lab_kit.gateway.api.recordings import recording_routes
+from lab_kit.gateway.api.speech import speech_routes
 from lab_kit.gateway.api.transcriptions import transcription_routes
 from lab_kit.gateway.api.webhooks import webhook_routes
 from lab_kit.gateway.door.call import request_id_of
@@ -60,6 +61,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         health_routes(state, metrics),
         model_routes(door, versions),
         recording_routes(door, limits, server.uploads, server.recognition, server.answers),
+        speech_routes(door, server.voice, server.answers),
         transcription_routes(door, server.transcriber, server.answers),
         operation_routes(door, server.transcriber),
         webhook_routes(door, server.sender.webhooks),

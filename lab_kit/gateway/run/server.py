@@ -21,6 +21,7 @@ from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
+from lab_kit.gateway.speech.voice import Voice
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
@@ -71,6 +72,7 @@ class Server:
     answers: Answers = field(init=False)
     transcriber: Transcriber = field(init=False)
     sender: Sender = field(init=False)
+    voice: Voice = field(init=False)
     turns: TurnJudge = field(init=False)
     streams: StreamServices = field(init=False)
     bare_model: BareModel = field(init=False)
@@ -109,6 +111,7 @@ class Server:
             outbound,
             limits.operation_audio_s,
         )
+        self.voice = Voice(self.listeners)
         self.turns = TurnJudge(load_turns, lambda: self.watch.interim_stretch() > 1)
         self.streams = StreamServices(
             limits,
@@ -128,6 +131,7 @@ class Server:
     def stop(self) -> None:
         """Free the versions and the workers that prepare uploads; write what traces are left."""
         self.preparation.stop()
+        self.voice.stop()
         self.database.close()
         self.state.remove()
         self.turns.stop()

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from lab_kit.core.errors import InvalidParameter, ModelNotLoaded
+from lab_kit.core.errors import InvalidParameter, NotInstalled
 from lab_kit.models.synthesizer import MAX_TEXT_CHARACTERS, Synthesizer
 
 
@@ -54,7 +54,7 @@ def test_speed_out_of_range(synthesizer: Synthesizer, speed: float) -> None:
 
 def test_without_hibari(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hibari", None)
-    with pytest.raises(ModelNotLoaded, match="hibari-tts"):
+    with pytest.raises(NotInstalled, match="hibari-tts"):
         Synthesizer().speak("Hello.")
 
 

@@ -1,0 +1,69 @@
+"""``lab``: from a terminal what a notebook does from a cell.
+
+Each command imports what it needs when it runs, so that ``lab --help`` is quick and ``lab doctor``
+works where something is broken. An error the lab raises on purpose is one sentence on standard
+error; any other is a defect and keeps its traceback.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lab_kit.cli import call, course, load, models, operations, speak
+from lab_kit.cli.terminal import warn
+from lab_kit.core.errors import LabError, NotInstalled
+
+_OF_LABS = ("IPython", "hdrh", "hibari", "ipywidgets", "plotly", "sounddevice", "torch")
+"""Modules that come with an extra; any other that is missing is a defect."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given[:1] == ["serve"]:
+            return _serve(given[1:])
+        options = _parser().parse_args(given)
+        return int(options.run(options))
+    except LabError as error:
+        warn(str(error))
+        return 1
+    except ModuleNotFoundError as error:
+        if error.name not in _OF_LABS:
+            raise
+        warn(str(NotInstalled.extra(f"lab {given[0]}", error.name, "labs")))
+        return 1
+    except KeyboardInterrupt:
+        return 130  # what a shell reports for an interrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab", description="Serve speech models, and measure.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    doctor = commands.add_parser("doctor", help="say what this machine is and what is missing")
+    doctor.set_defaults(run=_doctor)
+    models.add(commands.add_parser("models", help="list, fetch and verify the weights"))
+    commands.add_parser("serve", help="start the inference server (lab serve --help)")
+    call.add(commands.add_parser("call", help="transcribe a file"))
+    speak.add(commands.add_parser("speak", help="have a text spoken, into a file"))
+    operations.add(commands.add_parser("operations", help="list them, or cancel or forget one"))
+    load.add(commands.add_parser("load", help="call a server, many at once, and measure"))
+    course.add_progress(commands.add_parser("progress", help="show which exercises were passed"))
+    course.add_path(commands.add_parser("path", help="show which labs serve which role"))
+    return parser
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    from lab_kit.gateway.run.process import main as serve
+
+    return serve(arguments)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from lab_kit.doctor import State, examine
+
+    is_missing = False
+    for finding in examine():
+        print(finding.line(), flush=True)
+        is_missing |= finding.state is State.MISSING
+    return int(is_missing)

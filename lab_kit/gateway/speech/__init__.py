@@ -1,0 +1,1 @@
+"""Texts spoken for callers."""
