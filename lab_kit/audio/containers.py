@@ -48,6 +48,8 @@ FORMS = {
     "pcm": FileForm("s16le", "pcm_s16le", _ANY_HZ, "audio/l16;rate={rate_hz};channels=1"),
     "mulaw": FileForm("mulaw", "pcm_mulaw", _CALL_HZ, "audio/basic;rate={rate_hz}"),
     "alaw": FileForm("alaw", "pcm_alaw", _CALL_HZ, "audio/x-alaw-basic;rate={rate_hz}"),
+    "mulaw_wav": FileForm("wav", "pcm_mulaw", _CALL_HZ, "audio/wav"),
+    "alaw_wav": FileForm("wav", "pcm_alaw", _CALL_HZ, "audio/wav"),
     "opus": FileForm(
         "ogg",
         "libopus",

@@ -88,7 +88,8 @@ class Segment:
     """The state of one segment.
 
     Attributes:
-        start_sample: first sample decoded, pre-roll included.
+        start_sample: first sample decoded, pre-roll included; below 0 where somebody speaks at the
+            very beginning, and the model hears quiet before it.
         onset_sample: where speech began.
         goes_on: it begins at a cut, in the midst of what is said.
         speech_end_sample: where it last ended, as far as known.

@@ -14,6 +14,8 @@ Three ideas:
 import math
 from collections import deque
 
+import numpy as np
+
 from lab_kit.audio.buffer import AudioBuffer
 from lab_kit.audio.detect.endpointing import RELEASE_PROBABILITY, Endpointer, Mark, SpeechMark
 from lab_kit.audio.detect.vad import SpeechScorer, VoiceActivity, Window
@@ -260,7 +262,9 @@ class StreamSession:
         segment.asks_at_sample = segment.asked = segment.finished_probability = None
 
     def _open_segment(self, onset_sample: int) -> None:
-        start = max(onset_sample - PRE_ROLL_SAMPLES, self._spoken_until, self._buffer.start_sample)
+        # who speaks from the first sample on is heard as if it had been quiet before
+        earliest = max(self._spoken_until, self._buffer.start_sample) or -PRE_ROLL_SAMPLES
+        start = max(onset_sample - PRE_ROLL_SAMPLES, earliest)
         self._open = Segment(
             start_sample=start,
             onset_sample=onset_sample,
@@ -342,7 +346,7 @@ class StreamSession:
         segment.final = self._submit(request, self._now_sample, trigger)
 
     def _interim_request(self, segment: Segment, end_sample: int, early: bool) -> DecodeRequest:
-        audio = self._buffer.between(segment.start_sample, end_sample)
+        audio = self._heard(segment, end_sample)
         # the first to go under load: whoever needs them has them in the final
         wants_words = self._options.interim_words and self.interim_stretch <= 1
         if early:
@@ -352,10 +356,16 @@ class StreamSession:
         return DecodeRequest(audio, Priority.INTERIM, draft=draft, wants_words=wants_words)
 
     def _final_request(self, segment: Segment, end_sample: int) -> DecodeRequest:
-        audio = self._buffer.between(segment.start_sample, end_sample)
+        audio = self._heard(segment, end_sample)
         is_long = len(audio) >= LONG_SAMPLES
         draft = segment.heard_tokens[:-FINAL_DROPS_TOKENS] if is_long else ()
         return DecodeRequest(audio, Priority.FINAL, draft=draft, wants_words=True)
+
+    def _heard(self, segment: Segment, end_sample: int) -> FloatArray:
+        """The segment's sound until then, with quiet for what was before the stream."""
+        audio = self._buffer.between(segment.start_sample, end_sample)
+        quiet = np.zeros(max(0, -segment.start_sample), np.float32)
+        return np.concatenate([quiet, audio]) if len(quiet) else audio
 
     def _submit(self, request: DecodeRequest, end_sample: int, trigger: Trigger) -> PendingDecode:
         self._numbers += 1

@@ -9,12 +9,12 @@ from lab_kit.stream.stability import bare_word
 
 
 def shifted(words: Iterable[TimedWord], by_s: float, end_s: float) -> tuple[TimedWord, ...]:
-    """The words ``by_s`` later, none of them beyond ``end_s``."""
+    """The words ``by_s`` later, none of them before the stream or beyond ``end_s``."""
     return tuple(
         replace(
             word,
-            start_s=min(word.start_s + by_s, end_s),
-            end_s=min(word.end_s + by_s, end_s),
+            start_s=max(0.0, min(word.start_s + by_s, end_s)),
+            end_s=max(0.0, min(word.end_s + by_s, end_s)),
         )
         for word in words
     )

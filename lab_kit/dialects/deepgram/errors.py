@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from lab_kit.core.errors import (
     GoingAway,
     InvalidAudioFormat,
+    InvalidMessage,
     InvalidParameter,
     LabError,
     PayloadTooLarge,
@@ -16,6 +17,12 @@ from lab_kit.core.errors import (
 
 MAX_HEADER_CHARACTERS = 500
 """Clients give up on header lines of some thousand bytes; the body holds the whole sentence."""
+
+
+class PayloadError(InvalidMessage):
+    """The body of a request is not what it should be."""
+
+    reason = "PAYLOAD_ERROR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ def refusal(error: LabError, request_id: str) -> Refusal:
         Unauthenticated: "INVALID_AUTH",
         InvalidParameter: "INVALID_QUERY_PARAMETER",
         SystemOverloaded: "TOO_MANY_REQUESTS",
+        PayloadError: "PAYLOAD_ERROR",
     }
     default = "INVALID_QUERY_PARAMETER" if error.http_status == 400 else error.reason
     code = codes.get(type(error), default)

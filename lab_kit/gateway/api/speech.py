@@ -14,7 +14,7 @@ from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.api.idempotency import attempt_of, repeatable
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, Spoken, small_body
-from lab_kit.gateway.speech.voice import Voice
+from lab_kit.gateway.speech.voice import Voice, begun
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.protocol.speech import SYNTHESIZE_PATH, SpeechRequest
 
@@ -52,21 +52,14 @@ def speech_routes(door: Door, voice: Voice, answers: Answers) -> APIRouter:
         """Speak a text. The first sound is sent before the last is made."""
         asked = _read(await small_body(request, MAX_SMALL_BODY_BYTES))
         form, rate_hz = _form(asked)
-        sound = voice.file(call, asked.text, form, rate_hz, asked.speed)
+        sound = await begun(voice.file(call, asked.text, form, rate_hz, asked.speed))
         media_type = form.media_type_at(rate_hz)
-        first = await anext(sound)  # what is wrong with it is told by the status
         if attempt_of(request) is not None:  # it is kept whole, so it is sent whole
-            rest = [piece async for piece in sound]
-            return Response(b"".join([first, *rest]), media_type=media_type)
-        return StreamingResponse(_from(first, sound), media_type=media_type)
+            whole = b"".join([piece async for piece in sound])
+            return Response(whole, media_type=media_type)
+        return StreamingResponse(sound, media_type=media_type)
 
     return router
-
-
-async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in rest:
-        yield piece
 
 
 def _read(body: bytes) -> SpeechRequest:

@@ -31,8 +31,10 @@ from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.versions_api import version_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.rtc_route import rtc_routes
+from lab_kit.gateway.providers.deepgram.speak import speak_routes
 from lab_kit.gateway.providers.open_inference.http import open_inference_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
+from lab_kit.gateway.providers.openai.speech import openai_speech_routes
 from lab_kit.gateway.providers.openai.transcriptions import openai_upload_routes
 from lab_kit.gateway.run.documents import describe, documentation_routes
 from lab_kit.gateway.run.front_page import front_page_routes
@@ -66,10 +68,12 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         operation_routes(door, server.transcriber),
         webhook_routes(door, server.sender.webhooks),
         listen_routes(door, streams),
+        speak_routes(door, server.voice),
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
         openai_upload_routes(door, limits, server.uploads, server.recognition),
+        openai_speech_routes(door, server.voice),
         openai_realtime_routes(door, streams),
         rtc_routes(door, streams, server.failures),
         documentation_routes(),

@@ -5,6 +5,7 @@ It is loaded when somebody first asks for it. A caller who goes away is spoken t
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
 
 import numpy as np
@@ -26,6 +27,24 @@ LEAD_S = 0.02
 """Of quiet before the first sound; the voice itself makes three tenths of a second."""
 BREATH_S = 0.15
 """Between two pieces, beside the quiet that the voice ends with."""
+
+
+async def begun(sound: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The same sound once its first piece is there: what is wrong with it is raised here, while an
+    answer has no status yet.
+
+    Raises:
+        Exception: see `Voice.file`.
+    """
+    first = await anext(sound)
+
+    async def whole() -> AsyncGenerator[bytes, None]:
+        async with aclosing(sound):
+            yield first
+            async for piece in sound:
+                yield piece
+
+    return whole()
 
 
 class Voice:

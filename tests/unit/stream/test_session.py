@@ -186,6 +186,19 @@ def test_the_model_hears_a_little_of_what_came_before_the_onset() -> None:
     assert np.array_equal(heard, audio[start : start + len(heard)])
 
 
+def test_who_speaks_from_the_first_sample_is_heard_after_a_little_quiet() -> None:
+    """Where nothing is before them the model takes first words for a number, or leaves them out."""
+    talk = Talk(StreamOptions(interim_results=False))
+    audio = sound(3.0, ((0.0, 1.0),))
+    talk.hear(audio)
+    heard = talk.submitted[0].request.audio
+    onset = round(talk.onsets[0].at_s * RATE)
+    quiet = PRE_ROLL_SAMPLES - onset
+    assert 0 < quiet <= PRE_ROLL_SAMPLES
+    assert not heard[:quiet].any()
+    assert np.array_equal(heard[quiet:], audio[: len(heard) - quiet])
+
+
 def test_speech_that_goes_on_turns_the_speculation_into_an_interim() -> None:
     talk = Talk()
     audio = sound(4.0, ((0.5, 1.5), (1.64, 2.6)))
