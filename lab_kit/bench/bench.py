@@ -50,7 +50,7 @@ class Bench(Caller):
         model: the catalog's name of what it serves.
     """
 
-    _running: ClassVar["dict[tuple[str | None, str], Bench]"] = {}
+    _running: ClassVar["dict[tuple[str | None, str, tuple[str, ...]], Bench]"] = {}
 
     def __init__(
         self,
@@ -67,19 +67,28 @@ class Bench(Caller):
         self._child = child
 
     @classmethod
-    def start(cls, key: str | None = None, model: str = DEFAULT_MODEL) -> "Bench":
+    def start(
+        cls,
+        key: str | None = None,
+        model: str = DEFAULT_MODEL,
+        allowed_hosts: tuple[str, ...] = (),
+    ) -> "Bench":
         """Start a server, or return the one that this process started before.
 
         Returns once its weights are loaded and a warm-up inference is done. It serves version 1
         of ``model`` from a repository of its own, which goes when it stops.
 
+        Args:
+            allowed_hosts: where webhooks may go, and recordings be fetched from, though it is not
+                public.
+
         Raises:
             ServerFailed: it ended or did not become ready; the end of its log is in the error.
         """
-        known = cls._running.get((key, model))
+        known = cls._running.get((key, model, allowed_hosts))
         if known is not None and known.alive:
             return known
-        bench = cls._launch(key, model)
+        bench = cls._launch(key, model, allowed_hosts)
         try:
             ready = json.loads(bench._child.wait_until_ready(READY_PATH))
         except BaseException:  # also an interrupt: leave no server behind
@@ -87,7 +96,7 @@ class Bench(Caller):
             raise
         bench.device = ready["device"]
         bench.address = replace(bench.address, grpc=f"{HOST}:{ready['grpc_port']}")
-        cls._running[key, model] = bench
+        cls._running[key, model, allowed_hosts] = bench
         return bench
 
     @property
@@ -253,12 +262,19 @@ class Bench(Caller):
         Bench._running = {k: b for k, b in Bench._running.items() if b is not self}
 
     @classmethod
-    def _launch(cls, key: str | None, model: str) -> "Bench":
+    def _launch(cls, key: str | None, model: str, allowed_hosts: tuple[str, ...]) -> "Bench":
         repository = Repository(Path(tempfile.mkdtemp(prefix="lab-repository-")))
         operator_key = secrets.token_urlsafe()
         child = Child(
             "lab_kit.gateway.run.process",
-            ("--model", model, "--repository", str(repository.root), "--ephemeral"),
+            (
+                "--model",
+                model,
+                "--repository",
+                str(repository.root),
+                "--ephemeral",
+                *(f"--allow-host={host}" for host in allowed_hosts),
+            ),
             # keys in our own environment are meant for servers started by hand
             {
                 KEY_VARIABLE: key or "",

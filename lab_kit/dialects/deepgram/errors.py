@@ -41,6 +41,7 @@ def refusal(error: LabError, request_id: str) -> Refusal:
         InvalidParameter: "INVALID_QUERY_PARAMETER",
         SystemOverloaded: "TOO_MANY_REQUESTS",
         PayloadError: "PAYLOAD_ERROR",
+        InvalidAudioFormat: "Bad Request",
     }
     default = "INVALID_QUERY_PARAMETER" if error.http_status == 400 else error.reason
     code = codes.get(type(error), default)

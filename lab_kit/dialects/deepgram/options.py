@@ -52,9 +52,9 @@ def parse_query(query: Mapping[str, str]) -> StreamOptions:
             "add encoding and sample_rate, or upload the file to /v1/audio:transcribe",
         )
     check_encoding(encoding, SAMPLE_RATE_HZ)  # before its rate: an unknown one has none
-    rate_hz = _integer(query, "sample_rate", None)
-    channels = _integer(query, "channels", 1, lowest=1, highest=MAX_CHANNELS)
-    has_interims = _boolean(query, "interim_results")
+    rate_hz = read_integer(query, "sample_rate", None)
+    channels = read_integer(query, "channels", 1, lowest=1, highest=MAX_CHANNELS)
+    has_interims = read_boolean(query, "interim_results")
     check_encoding(encoding, rate_hz, channels)
     return StreamOptions(
         encoding=encoding,
@@ -63,10 +63,10 @@ def parse_query(query: Mapping[str, str]) -> StreamOptions:
         interim_results=has_interims,
         endpoint_silence_s=_endpointing(query),
         utterance_end_s=_utterance_end(query),
-        speech_events=_boolean(query, "vad_events"),
+        speech_events=read_boolean(query, "vad_events"),
         priority_class=_priority(query),
-        postprocess=_postprocess(query),
-        interim_words=_boolean(query, INTERIM_WORDS, "true") and has_interims,
+        postprocess=asked_steps(query),
+        interim_words=read_boolean(query, INTERIM_WORDS, "true") and has_interims,
         unfinished_silence_s=_eot_timeout(query),
         finished_probability=_eot_threshold(query),
     )
@@ -97,9 +97,14 @@ def query_for(options: StreamOptions, model: str) -> dict[str, str]:
     return query
 
 
-def _integer(
+def read_integer(
     query: Mapping[str, str], name: str, default: int | None, lowest: int = 0, highest: int = 10**9
 ) -> int:
+    """A whole number of a query.
+
+    Raises:
+        InvalidParameter: it is none, out of bounds, or missing where there is no default.
+    """
     text = query.get(name)
     if text is None and default is not None:
         return default
@@ -118,7 +123,12 @@ def _integer(
     return value
 
 
-def _boolean(query: Mapping[str, str], name: str, default: str = "false") -> bool:
+def read_boolean(query: Mapping[str, str], name: str, default: str = "false") -> bool:
+    """A switch of a query.
+
+    Raises:
+        InvalidParameter: it is neither true nor false.
+    """
     text = query.get(name, default).lower()
     if text not in ("true", "false"):
         raise InvalidParameter(
@@ -132,7 +142,7 @@ def _boolean(query: Mapping[str, str], name: str, default: str = "false") -> boo
 def _endpointing(query: Mapping[str, str]) -> float | None:
     if query.get("endpointing", "").lower() == "false":
         return None
-    asked_ms = _integer(query, "endpointing", DEFAULT_ENDPOINT_MS)
+    asked_ms = read_integer(query, "endpointing", DEFAULT_ENDPOINT_MS)
     return max(MIN_ENDPOINT_S, asked_ms / 1000)
 
 
@@ -146,7 +156,7 @@ def _eot_timeout(query: Mapping[str, str]) -> float | None:
             f"leave out {EOT_TIMEOUT}, or set endpointing to milliseconds",
         )
     lowest = round(MIN_ENDPOINT_S * 1000)
-    return _integer(query, EOT_TIMEOUT, None, lowest, MAX_EOT_TIMEOUT_MS) / 1000
+    return read_integer(query, EOT_TIMEOUT, None, lowest, MAX_EOT_TIMEOUT_MS) / 1000
 
 
 def _eot_threshold(query: Mapping[str, str]) -> float:
@@ -165,14 +175,14 @@ def _eot_threshold(query: Mapping[str, str]) -> float:
 def _utterance_end(query: Mapping[str, str]) -> float | None:
     if "utterance_end_ms" not in query:
         return None
-    value_s = _integer(query, "utterance_end_ms", None) / 1000
+    value_s = read_integer(query, "utterance_end_ms", None) / 1000
     if value_s < MIN_UTTERANCE_END_S:
         raise InvalidParameter(
             f"utterance_end_ms is {value_s * 1000:.0f}",
             "at least 1000",
             "send utterance_end_ms=1000 or more, or leave it out",
         )
-    if not _boolean(query, "interim_results"):
+    if not read_boolean(query, "interim_results"):
         raise InvalidParameter(
             "utterance_end_ms without interim_results",
             "the gap is measured between results",
@@ -194,9 +204,9 @@ def _priority(query: Mapping[str, str]) -> PriorityClass:
         ) from error
 
 
-def _postprocess(query: Mapping[str, str]) -> tuple[str, ...]:
+def asked_steps(query: Mapping[str, str]) -> tuple[str, ...]:
     """The steps that are asked for; ``redact`` names kinds of data, and any of them means all."""
-    steps = [name for name in ("punctuate", "numerals") if _boolean(query, name)]
+    steps = [name for name in ("punctuate", "numerals") if read_boolean(query, name)]
     return (*steps, *(["redact"] if query.get("redact", "false").lower() != "false" else []))
 
 

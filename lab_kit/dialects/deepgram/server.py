@@ -103,7 +103,7 @@ class MessageWriter:
         alternative = {
             "transcript": event.text,
             "confidence": event.confidence,
-            "words": [_word(word) for word in event.words],
+            "words": [word_object(word) for word in event.words],
         }
         return {
             "type": "Results",
@@ -143,7 +143,7 @@ class MessageWriter:
         }
 
 
-def _word(word: TimedWord) -> dict[str, Any]:
+def word_object(word: TimedWord) -> dict[str, Any]:
     """The provider's word is bare and lower-case; as it is written it stands beside that."""
     return {
         "word": word.text.strip(_MARKS).lower() or word.text,

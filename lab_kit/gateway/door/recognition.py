@@ -3,7 +3,7 @@
 Every way in for recordings gets its results here, whoever's words it speaks.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from functools import partial
 
 from lab_kit.audio.pcm import FloatArray
@@ -74,3 +74,8 @@ class Recognition:
         finally:
             await said.aclose()
             self._listeners.ended(call.work, Ended(code, audio_s, processed_s, steps))
+
+
+async def collected(finals: AsyncIterator[Final]) -> list[Final]:
+    """All of them, once all are there."""
+    return [final async for final in finals]

@@ -15,13 +15,21 @@ from typing import Any, TypeVar
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from lab_kit.core.errors import LabError, PayloadTooLarge
+from lab_kit.core.errors import (
+    ConnectionFailed,
+    InvalidAudioFormat,
+    LabError,
+    PayloadTooLarge,
+)
 from lab_kit.gateway.door.body_memory import BodyMemory, Share
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.preparation import Preparation
+from lab_kit.gateway.outbound.guarded import Outbound
 
+FETCH_S = 60.0
+"""For a recording that is fetched while its caller waits."""
 CLIENT_CLOSED = 499
 """nginx's number for it; nobody is left to read it, but the metrics are."""
 _T = TypeVar("_T")
@@ -76,6 +84,44 @@ class Uploads:
             return decode(Body(data, received_ns))
 
         return await unless_gone(request, self.preparation.run(caller, work, share))
+
+    async def fetched(
+        self,
+        outbound: Outbound,
+        url: str,
+        caller: str,
+        share: Share,
+        decode: Callable[[Body], _T],
+    ) -> _T:
+        """As `decoded`, with what is at an address.
+
+        Raises:
+            InvalidAudioFormat: it does not answer with a recording.
+            ConnectionFailed: it does not answer, or not whole in time.
+            Exception: see `decoded` and `Outbound`.
+        """
+        chunks, size = [], 0
+        try:
+            async with asyncio.timeout(FETCH_S), outbound.get(url) as answer:
+                if answer.status_code != 200:
+                    raise InvalidAudioFormat(
+                        f"{answer.status_code} from the recording's address",
+                        "200 with the recording",
+                        "send an address that answers so",
+                    )
+                async for chunk in answer.aiter_raw():
+                    size += len(chunk)
+                    self._check_length(size)
+                    share.hold(size)
+                    chunks.append(chunk)
+        except TimeoutError as error:
+            raise ConnectionFailed(
+                f"a recording that did not come whole within {FETCH_S:.0f} s",
+                "one that does",
+                "upload it",
+            ) from error
+        body = Body(b"".join(chunks), time.perf_counter_ns())
+        return await self.preparation.run(caller, lambda: decode(body), share)
 
     async def _read(self, request: Request, share: Share) -> list[bytes]:
         """The body, in pieces.

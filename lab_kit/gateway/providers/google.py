@@ -21,7 +21,7 @@ from lab_kit.gateway.door.call import REQUEST_ID
 from lab_kit.gateway.door.calls import Calls, received, send
 from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.recognition import Recognition
+from lab_kit.gateway.door.recognition import Recognition, collected
 from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
@@ -121,7 +121,7 @@ class Recognize:
         recording, audio = await self._calls.message(context, call.caller, read)
         with self._memory.share(call.caller) as share:
             share.hold(audio.nbytes)
-            finals = [final async for final in self._recognition.finals(call, audio, steps)]
+            finals = await collected(self._recognition.finals(call, audio, steps))
         return recording_response(self._api, recording, finals, len(audio) / SAMPLE_RATE_HZ)
 
 

@@ -30,6 +30,7 @@ from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.versions_api import version_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
+from lab_kit.gateway.providers.deepgram.prerecorded import prerecorded_routes
 from lab_kit.gateway.providers.deepgram.rtc_route import rtc_routes
 from lab_kit.gateway.providers.deepgram.speak import speak_routes
 from lab_kit.gateway.providers.open_inference.http import open_inference_routes
@@ -68,6 +69,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         operation_routes(door, server.transcriber),
         webhook_routes(door, server.sender.webhooks),
         listen_routes(door, streams),
+        prerecorded_routes(door, limits, server.uploads, server.recognition, server.outbound),
         speak_routes(door, server.voice),
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),

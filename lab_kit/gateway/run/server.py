@@ -68,6 +68,7 @@ class Server:
     preparation: Preparation = field(init=False)
     recognition: Recognition = field(init=False)
     uploads: Uploads = field(init=False)
+    outbound: Outbound = field(init=False)
     database: Database = field(init=False)
     answers: Answers = field(init=False)
     transcriber: Transcriber = field(init=False)
@@ -91,7 +92,7 @@ class Server:
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
         tables = (*operations.TABLES, *answers.TABLES, *webhooks.TABLES)
         self.database = Database(self.state.path, tables)
-        outbound = Outbound(self.allowed_hosts)
+        outbound = self.outbound = Outbound(self.allowed_hosts)
         self.sender = Sender(
             self.state, webhooks.Webhooks(self.database), outbound, limits.webhook_first_s
         )

@@ -21,7 +21,7 @@ from lab_kit.dialects.openai.transcriptions.options import PATH, UploadOptions, 
 from lab_kit.gateway.door.call import REQUEST_ID, request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.recognition import Recognition
+from lab_kit.gateway.door.recognition import Recognition, collected
 from lab_kit.gateway.door.uploads import (
     Body,
     Upload,
@@ -87,16 +87,12 @@ def openai_upload_routes(
         if asked.is_streamed:
             events = _events(finals, audio_s, call.lease.engine.model.version)
             return StreamingResponse(events, media_type=server.EVENT_STREAM)
-        said = await unless_gone(request, _all(finals))
+        said = await unless_gone(request, collected(finals))
         # on a thread: the captions of ten minutes take a twentieth of a second
         media_type, text = await asyncio.to_thread(server.whole, asked, said, audio_s)
         return Response(text, media_type=media_type)
 
     return router
-
-
-async def _all(finals: AsyncIterator[Final]) -> list[Final]:
-    return [final async for final in finals]
 
 
 async def _events(finals: AsyncIterator[Final], audio_s: float, version: str) -> AsyncIterator[str]:

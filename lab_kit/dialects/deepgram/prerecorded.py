@@ -1,0 +1,227 @@
+"""Deepgram's transcription of a recording: what is asked for, and the answer at once.
+
+Source: Deepgram (2025), API reference "Pre-Recorded Audio"; field names and strictness as the
+deepgram-sdk 7.17 parses them. Where its paragraphs and utterances part is its own secret; here a
+paragraph ends after some sentences or a long pause, an utterance after ``utt_split``.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+from lab_kit.audio.files import RawPcm
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.events import Final, ModelInfo, TimedWord
+from lab_kit.core.shown import shown
+from lab_kit.dialects.deepgram.errors import PayloadError
+from lab_kit.dialects.deepgram.options import asked_steps, read_boolean, read_integer
+from lab_kit.dialects.deepgram.server import MODEL_UUID, word_object
+
+USUAL_SPLIT_S = 0.8
+PARAGRAPH_SENTENCES, PARAGRAPH_PAUSE_S = 5, 2.0
+_ENDS = (".", "?", "!")
+_LONGEST_URL = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class PreRecordedOptions:
+    """What is asked for.
+
+    Attributes:
+        steps: the optional steps that every result passes, by name.
+        raw: what the body is, where it has no header.
+        split_s: silence between two utterances; None where they are not wanted.
+        tags: given back as they came.
+    """
+
+    steps: tuple[str, ...]
+    raw: RawPcm | None
+    split_s: float | None
+    has_paragraphs: bool
+    tags: tuple[str, ...]
+
+
+@checked(frozen=True, slots=True)
+class _Address:
+    url: Annotated[str, Field(max_length=_LONGEST_URL)]
+
+
+_address: TypeAdapter[_Address] = TypeAdapter(_Address)
+
+
+def parse_query(query: Mapping[str, str], tags: Iterable[str] = ()) -> PreRecordedOptions:
+    """The options of a request; unknown names are ignored, as the provider does.
+
+    Raises:
+        InvalidParameter: a value has no meaning, or asks for what is not given here.
+    """
+    if "callback" in query:
+        raise InvalidParameter(
+            "callback, which is not imitated here",
+            "an answer to the request itself",
+            "leave it out; POST /v1/transcriptions and a webhook do the same in our own words",
+        )
+    wants_utterances = read_boolean(query, "utterances")
+    return PreRecordedOptions(
+        asked_steps(query),
+        _raw(query),
+        _split_s(query) if wants_utterances else None,
+        read_boolean(query, "paragraphs") or read_boolean(query, "smart_format"),
+        tuple(tags),
+    )
+
+
+def parse_address(body: bytes) -> str:
+    """Where the recording is, of a request that does not bring it.
+
+    Raises:
+        PayloadError: it does not say.
+    """
+    try:
+        return _address.validate_json(body).url
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False)[0]
+        raise PayloadError(
+            f"a body whose url is wrong: {wrong['msg']}", '{"url": "https://…"}', "send such a body"
+        ) from error
+
+
+def response(
+    asked: PreRecordedOptions,
+    finals: Sequence[Final],
+    audio_s: float,
+    digest: "hashlib._Hash",
+    model: ModelInfo,
+    request_id: str,
+    created: str,
+) -> dict[str, Any]:
+    """The answer.
+
+    Args:
+        digest: of the recording as it came.
+    """
+    said = [final for final in finals if final.text]
+    words = [word for final in said for word in final.words]
+    transcript = " ".join(final.text for final in said)
+    alternative: dict[str, Any] = {
+        "transcript": transcript,
+        "confidence": _confidence(words),
+        "words": [word_object(word) for word in words],
+    }
+    if asked.has_paragraphs:
+        alternative["paragraphs"] = _paragraphs(words)
+    results: dict[str, Any] = {"channels": [{"alternatives": [alternative]}]}
+    if asked.split_s is not None:
+        parts = _parted(words, asked.split_s)
+        results["utterances"] = [_utterance(n, part, request_id) for n, part in enumerate(parts)]
+    about = {"name": model.name, "version": model.version, "arch": model.architecture}
+    metadata: dict[str, Any] = {
+        "transaction_key": "deprecated",
+        "request_id": request_id,
+        "sha256": digest.hexdigest(),
+        "created": created,
+        "duration": audio_s,
+        "channels": 1,
+        "models": [MODEL_UUID],
+        "model_info": {MODEL_UUID: about},
+    }
+    if asked.tags:
+        metadata["tags"] = list(asked.tags)
+    return {"metadata": metadata, "results": results}
+
+
+def _raw(query: Mapping[str, str]) -> RawPcm | None:
+    encoding = query.get("encoding")
+    if encoding is None:
+        return None
+    if encoding != "linear16":
+        raise InvalidParameter(
+            f"encoding={shown(encoding)} of a recording",
+            "linear16, or a WAV, FLAC or OGG/Opus file without encoding",
+            "send such a recording",
+        )
+    channels = read_integer(query, "channels", 1, lowest=1, highest=8)
+    return RawPcm(read_integer(query, "sample_rate", None), channels)
+
+
+def _split_s(query: Mapping[str, str]) -> float:
+    text = query.get("utt_split")
+    try:
+        split_s = USUAL_SPLIT_S if text is None else float(text)
+    except ValueError:
+        split_s = -1.0
+    if not 0 < split_s <= 60:
+        raise InvalidParameter(
+            f"utt_split={shown(text)}", "seconds, up to 60", f"leave it out for {USUAL_SPLIT_S}"
+        )
+    return split_s
+
+
+def _confidence(words: Sequence[TimedWord]) -> float:
+    return sum(word.confidence for word in words) / len(words) if words else 0.0
+
+
+def _parted(words: Sequence[TimedWord], pause_s: float) -> Iterator[list[TimedWord]]:
+    """The words in runs, each behind a pause."""
+    part: list[TimedWord] = []
+    for word in words:
+        if part and word.start_s - part[-1].end_s >= pause_s:
+            yield part
+            part = []
+        part.append(word)
+    if part:
+        yield part
+
+
+def _utterance(number: int, words: Sequence[TimedWord], request_id: str) -> dict[str, Any]:
+    named = hashlib.sha256(f"{request_id}/{number}".encode()).hexdigest()
+    return {
+        "start": words[0].start_s,
+        "end": words[-1].end_s,
+        "confidence": _confidence(words),
+        "channel": 0,
+        "transcript": _text(words),
+        "words": [word_object(word) for word in words],
+        "id": f"{named[:8]}-{named[8:12]}-4{named[13:16]}-8{named[17:20]}-{named[20:32]}",
+    }
+
+
+def _paragraphs(words: Sequence[TimedWord]) -> dict[str, Any]:
+    paragraphs: list[list[list[TimedWord]]] = []
+    for run in _parted(words, PARAGRAPH_PAUSE_S):
+        sentences = list(_sentences(run))
+        for start in range(0, len(sentences), PARAGRAPH_SENTENCES):
+            paragraphs.append(sentences[start : start + PARAGRAPH_SENTENCES])
+    told = [_paragraph(sentences) for sentences in paragraphs]
+    texts = [" ".join(_text(sentence) for sentence in sentences) for sentences in paragraphs]
+    return {"transcript": "\n" + "\n\n".join(texts), "paragraphs": told}
+
+
+def _paragraph(sentences: Sequence[Sequence[TimedWord]]) -> dict[str, Any]:
+    return {
+        "sentences": [
+            {"text": _text(one), "start": one[0].start_s, "end": one[-1].end_s} for one in sentences
+        ],
+        "num_words": sum(map(len, sentences)),
+        "start": sentences[0][0].start_s,
+        "end": sentences[-1][-1].end_s,
+    }
+
+
+def _sentences(words: Sequence[TimedWord]) -> Iterator[list[TimedWord]]:
+    sentence: list[TimedWord] = []
+    for word in words:
+        sentence.append(word)
+        if word.text.endswith(_ENDS):
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
+
+
+def _text(words: Sequence[TimedWord]) -> str:
+    return " ".join(word.text for word in words)
