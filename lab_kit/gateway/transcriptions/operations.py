@@ -91,7 +91,7 @@ class Operations:
     # -- as they come in -----------------------------------------------------------------------
 
     async def receive(self, order: Order, ttl_s: float) -> UUID:
-        """Begin one, whose sound is about to come; nobody sees it yet.
+        """Begin one, whose sound is about to come; nobody sees it yet. Its number is the stream's.
 
         Raises:
             QuotaExceeded: its caller has as many as one caller may have.

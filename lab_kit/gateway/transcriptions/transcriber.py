@@ -8,7 +8,7 @@ stand still.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
@@ -51,6 +51,8 @@ ROOM_S = 0.5
 EXPIRY_S = 5.0
 FETCH_S = 900.0
 """For a recording at an address: four hours of FLAC at 5 Mbit/s."""
+MOST_REMEMBERED = 1_000
+"""Callers of whom it is known when they were served last."""
 MOST_ATTEMPTS = 5
 """Times that a server may end at the same place of a recording, before the recording is blamed."""
 _T = TypeVar("_T")
@@ -107,19 +109,10 @@ class Transcriber:
             QuotaExceeded, SystemOverloaded, StateUnusable: there is no room for it.
             ClientDisconnect: it did not come whole.
         """
-        await self._recover()
-        number = await self.operations.receive(order, ttl_s)
-        try:
+        async with self._begun(order, ttl_s) as number:
             await self.spool.receive(number, order.caller, declared_bytes, chunks)
             audio_s = await self._length_s(number, order)
-            answer = await self.operations.queue(number, audio_s, told)
-        except BaseException:  # also where the caller went away
-            # it may have been queued at this very moment: the table knows
-            if await self.operations.withdraw(number):
-                self.spool.remove([number])
-            raise
-        self._news.set()
-        return answer
+            return await self.operations.queue(number, audio_s, told)
 
     async def take_address(
         self, order: Order, ttl_s: float, told: Callable[[Connection, Operation], _T]
@@ -129,11 +122,24 @@ class Transcriber:
         Raises:
             QuotaExceeded, SystemOverloaded, StateUnusable: there is no room for it.
         """
+        async with self._begun(order, ttl_s) as number:
+            return await self.operations.queue(number, 0.0, told)
+
+    @asynccontextmanager
+    async def _begun(self, order: Order, ttl_s: float) -> AsyncIterator[UUID]:
+        """An operation that is queued inside; where that fails, or the caller goes away, nothing of
+        it is left."""
         await self._recover()
-        number = await self.operations.receive(order, ttl_s)
-        answer = await self.operations.queue(number, 0.0, told)
+        number = order.identity.stream.value
+        try:
+            await self.operations.receive(order, ttl_s)
+            yield number
+        except BaseException:
+            # it may have been queued at this very moment: the table knows
+            if await self.operations.withdraw(number):
+                self.spool.remove([number])
+            raise
         self._news.set()
-        return answer
 
     async def cancel(self, tenant: TenantId, number: UUID) -> Operation:
         """End an operation without a result; see `Operations.cancel`."""
@@ -195,8 +201,11 @@ class Transcriber:
             if caller not in callers:
                 first.setdefault(caller, number)
         # whoever was served longest ago; who never was comes first, in the order of asking
+        for caller in list(self._served)[:-MOST_REMEMBERED]:
+            del self._served[caller]
         waiting = sorted(first, key=lambda caller: self._served.get(caller, 0.0))
         for caller in waiting[: AT_ONCE - len(self._working)]:
+            self._served.pop(caller, None)
             self._served[caller] = time.perf_counter()
             self._start(first[caller], caller)
 

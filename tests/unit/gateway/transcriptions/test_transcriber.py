@@ -329,6 +329,29 @@ async def test_a_caller_who_goes_away_leaves_nothing(server_with: ServerWith) ->
     await taken(server, sentences(30))  # nor is any room lost
 
 
+async def test_a_caller_who_goes_away_at_any_moment_takes_no_place_along(
+    server_with: ServerWith,
+) -> None:
+    server = server_with(ScriptedEngine())
+    await server.transcriber.operations.pending()  # what opens the file takes its time
+    for turns in range(40):
+        data = sentences(2)
+        taking = asyncio.create_task(
+            server.transcriber.take(order_of(), DAY_S, len(data), chunks(data), itself)
+        )
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        taking.cancel()
+        (ended,) = await asyncio.gather(taking, return_exceptions=True)
+        if isinstance(ended, Operation):
+            await server.transcriber.cancel(ANN, ended.number)
+    for number in await server.transcriber.operations.pending():  # queued, and nobody was told
+        await server.transcriber.cancel(ANN, number)
+    assert files(server) == []
+    for _ in range(SMALL.operations_of_one):
+        await taken(server, sentences(2))
+
+
 async def test_sound_that_belongs_to_nothing_is_removed_at_the_start(
     server_with: ServerWith,
 ) -> None:
