@@ -179,6 +179,20 @@ def test_who_asked_to_be_told_is(tmp_path: Path) -> None:
         assert client.get("/v1/webhooks").json()["webhooks"][0]["secret"] is None
 
 
+def test_a_folder_that_cannot_be_used_is_told_before_anybody_is_served(tmp_path: Path) -> None:
+    state, file = tmp_path / "state", tmp_path / "file"
+    file.write_text("in the way")
+    with serving(state):
+        for unusable, named in ((state, "no other server uses"), (file, str(file))):
+            command = [sys.executable, "-m", "lab_kit.cli", "serve", "--port", "0", "--state"]
+            refused = subprocess.run(
+                [*command, str(unusable)], capture_output=True, text=True, timeout=HANG_S
+            )
+            assert refused.returncode == 1
+            assert named in refused.stderr.splitlines()[-1]
+            assert refused.stderr.splitlines()[-1].startswith("lab serve: ")
+
+
 async def test_who_speaks_meanwhile_is_served(tmp_path: Path) -> None:
     audio = np.concatenate([datasets.clip(CLIP).samples] * 20)
     with serving(tmp_path) as (client, _):

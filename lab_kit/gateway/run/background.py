@@ -11,6 +11,9 @@ from collections.abc import Awaitable, Callable
 
 from lab_kit.gateway.observe.metrics import Metrics
 
+AFTER_FAILURE_S = 1.0
+"""Before the next turn of a task that failed: what lasts must not fill the log, or a core."""
+
 
 class Background:
     """The server's background tasks."""
@@ -40,3 +43,4 @@ class Background:
                 await turn()
             except Exception as error:  # whatever it is, the next turn may do better
                 self._failures.note(name, error)
+                await asyncio.sleep(AFTER_FAILURE_S)

@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from pydantic import BaseModel
 
 from lab_kit.core.child_process import bind, stop_with_parent
-from lab_kit.core.errors import InvalidParameter, LabError, ServerFailed
+from lab_kit.core.errors import InvalidParameter, LabError, ServerFailed, StateUnusable
 from lab_kit.core.memory import return_last_blocks
 from lab_kit.gateway.door.identify import name_calls_in_log
 from lab_kit.gateway.door.limits import Limits
@@ -90,6 +90,8 @@ def _listen(
         config.allowed_hosts,
     )
     try:
+        if config.state is not None:
+            server.database.open()
         listening = DrainingServer(
             configuration(server, is_local), server, config.grpc_port, config.tells_ready
         )
@@ -163,7 +165,7 @@ def run(options: argparse.Namespace) -> int:
     begin_logging()
     try:
         serve(listener, config, options.with_parent, limits)
-    except (ServerFailed, InvalidParameter) as error:
+    except (ServerFailed, StateUnusable, InvalidParameter) as error:
         _tell(f"lab serve: {error}")
         return 1
     return 0

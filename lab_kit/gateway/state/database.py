@@ -37,6 +37,14 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._waiting = 0
 
+    def open(self) -> None:
+        """Open the file now, and find out whether it can be used.
+
+        Raises:
+            StateUnusable: it cannot.
+        """
+        self._thread.submit(self._transact, lambda _: None).result()
+
     async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do ``work`` in a transaction of its own: all of it is kept, or where it raises, nothing.
 
