@@ -283,6 +283,15 @@ class StreamIdle(LabError):
     retryable = True
 
 
+class InferenceTimeout(LabError):
+    """The time that its caller gave it was over before it was begun, or done."""
+
+    code = Code.DEADLINE_EXCEEDED
+    reason = "INFERENCE_TIMEOUT"
+    http_status = 504
+    retryable = True
+
+
 class SlowConsumer(LabError):
     """The client does not read its results; what waits for it has reached its limit."""
 

@@ -38,6 +38,7 @@ class DecodeRequest:
         is_private: its words may be compared with others', but not kept.
         wants_words: whether the times of its words are wanted; they take half a millisecond a
             second of sound.
+        deadline_ns: on the monotonic clock; from then on nobody waits for it, and it is not begun.
     """
 
     audio: FloatArray
@@ -49,6 +50,7 @@ class DecodeRequest:
     priority_class: PriorityClass = PriorityClass.INTERACTIVE
     is_private: bool = False
     wants_words: bool = False
+    deadline_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

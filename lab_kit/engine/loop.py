@@ -15,7 +15,13 @@ from concurrent.futures import Future
 from hashlib import sha256
 from itertools import count, groupby
 
-from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
+from lab_kit.core.errors import (
+    InferenceTimeout,
+    InvalidParameter,
+    LabError,
+    PayloadTooLarge,
+    SystemOverloaded,
+)
 from lab_kit.core.events import ModelInfo, PriorityClass
 from lab_kit.core.units import seconds
 from lab_kit.engine.api import (
@@ -234,20 +240,30 @@ class EngineLoop:
     def _work_on(self) -> None:
         while True:
             with self._changed:
-                work = self._next()
-            if work is None:
+                work, late = self._next()
+                # who shared a closed batch with one that is gone may be answered now
+                ended = [(s, self._forget(s)) for s in self._scheduler.ended()] if late else []
+            for future in late:
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(_too_late())
+            self._answer(ended)
+            if work is not None:
+                self._run(work)
+            elif not late:
                 return
-            self._run(work)
 
-    def _next(self) -> Work | None:
-        """Wait for work; None once the engine stops."""
+    def _next(self) -> "tuple[Work | None, list[Future[Hypothesis]]]":
+        """Wait for work, or for requests whose time is over; neither once the engine stops."""
         while not self._stopping:
             now_ns = time.perf_counter_ns()
+            late = [self._forget(sequence) for sequence in self._scheduler.expired(now_ns)]
+            if late:
+                return None, late
             work = self._scheduler.take(now_ns)
             if isinstance(work, Work):
-                return work
+                return work, []
             self._changed.wait(_seconds_until(work, now_ns))
-        return None
+        return None, []
 
     def _run(self, work: Work) -> None:
         began_ns = time.perf_counter_ns()
@@ -346,6 +362,14 @@ class EngineLoop:
 
 def _broke() -> LabError:
     return LabError("the engine broke", "an answer", "see the server's log, and restart it")
+
+
+def _too_late() -> InferenceTimeout:
+    return InferenceTimeout(
+        "a decode that was not begun in the time that its caller gave it",
+        "a server that has room sooner",
+        "try again, with more time or less sound",
+    )
 
 
 def _seconds_until(wait: Wait, now_ns: int) -> float | None:

@@ -111,6 +111,17 @@ class Scheduler:
                     return replace(work, charged_ns=self._shares.begin(lane[0]))
         return Wait(min(look_again, default=None))
 
+    def expired(self, now_ns: int) -> list[Sequence]:
+        """Those that nothing was done for, and that nobody waits for any more."""
+        return [
+            s
+            for s in self._sequences.values()
+            if s.request.deadline_ns is not None
+            and s.request.deadline_ns <= now_ns
+            and s.state is SequenceState.WAITING
+            and not s.busy
+        ]
+
     def longest_wait_ns(self, now_ns: int) -> int:
         """How long the oldest that nothing was done for has waited, batch work left out."""
         came = [

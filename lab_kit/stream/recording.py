@@ -39,6 +39,7 @@ async def recognize(
     postprocess: Postprocess,
     on_skipped: Callable[[Skipped], None],
     stream: StreamId,
+    deadline_ns: int | None = None,
 ) -> AsyncGenerator[Final, None]:
     """Transcribe a recording, each segment when it and those before are done.
 
@@ -49,8 +50,10 @@ async def recognize(
         postprocess: the optional steps that every result passes.
         on_skipped: told of a step that was left out of a result.
         stream: what its decodes are named by.
+        deadline_ns: from then on nobody waits for it; what is not begun is not begun any more.
 
     Raises:
+        InferenceTimeout: its time is over.
         SystemOverloaded: the engine has no room; what was submitted is cancelled.
         Exception: whatever ``sound`` raises.
     """
@@ -67,6 +70,7 @@ async def recognize(
                     priority_class=PriorityClass.BATCH,
                     stream=stream,
                     is_private=postprocess.keeps_in,
+                    deadline_ns=deadline_ns,
                 )
                 try:
                     ahead.append((decode.number, engine.submit(request)))

@@ -1,15 +1,20 @@
 """One call as the door sees it: what it is named, what it offers, and from where it comes."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import RequestId
+from lab_kit.core.shown import shown
 
 REQUEST_ID = "x-request-id"
 TRACE_PARENT = "traceparent"
+TIMEOUT = "x-request-timeout"
+LONGEST_TIMEOUT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +24,14 @@ class Call:
     Attributes:
         credential: the key, with any scheme before it; None where none was offered.
         peer: the address it comes from, without a port.
+        deadline_ns: on the monotonic clock; from then on its caller does not wait. None for one who
+            did not say.
     """
 
     request_id: RequestId
     credential: str | None
     peer: str
+    deadline_ns: int | None = None
 
 
 def http_call(connection: HTTPConnection, credential: str | None = None) -> Call:
@@ -31,10 +39,14 @@ def http_call(connection: HTTPConnection, credential: str | None = None) -> Call
 
     Args:
         credential: where it is not in the header ``authorization``, as browsers cannot set it.
+
+    Raises:
+        InvalidParameter: it says a time that is none.
     """
     offered = connection.headers.get("authorization") or credential
     peer = "" if connection.client is None else connection.client.host
-    return Call(request_id_of(connection), offered, peer)
+    deadline_ns = _deadline_ns(connection.headers.get(TIMEOUT))
+    return Call(request_id_of(connection), offered, peer, deadline_ns)
 
 
 def request_id_of(connection: HTTPConnection) -> RequestId:
@@ -49,7 +61,30 @@ def grpc_call(context: Any) -> Call:
     metadata: Mapping[str, str] = dict(context.invocation_metadata() or ())
     offered = metadata.get("x-goog-api-key") or metadata.get("authorization")
     brought = RequestId.brought(metadata.get(REQUEST_ID), metadata.get(TRACE_PARENT))
-    return Call(brought or RequestId.new(), offered, _host(context.peer()))
+    left_s = context.time_remaining()
+    deadline_ns = None if left_s is None else _in_ns(left_s)
+    return Call(brought or RequestId.new(), offered, _host(context.peer()), deadline_ns)
+
+
+def _deadline_ns(told: str | None) -> int | None:
+    if told is None:
+        return None
+    try:
+        left_s = float(told)
+    except ValueError:
+        left_s = -1.0
+    if not 0 < left_s <= LONGEST_TIMEOUT_S:
+        raise InvalidParameter(
+            f"{TIMEOUT}: {shown(told)}",
+            f"seconds, up to {LONGEST_TIMEOUT_S:,.0f}",
+            f"send such as {TIMEOUT}: 2.5, or leave it out",
+        )
+    return _in_ns(left_s)
+
+
+def _in_ns(seconds: float) -> int:
+    """The moment so many seconds from now, on the monotonic clock."""
+    return time.perf_counter_ns() + round(seconds * 1e9)
 
 
 def _host(peer: str) -> str:

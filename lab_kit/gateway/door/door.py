@@ -123,11 +123,13 @@ class Leased:
     Attributes:
         work: what it is counted as.
         caller: by what name it takes turns.
+        deadline_ns: from then on its caller does not wait; None for one who did not say.
     """
 
     work: Work
     lease: Lease
     caller: str
+    deadline_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class Admitted:
 
     def _leased(self, kind: WorkKind, version: int | None) -> Leased:
         lease = self._held.enter_context(self._door.lease(version))
-        return Leased(self._work(kind, lease), lease, self.caller)
+        return Leased(self._work(kind, lease), lease, self.caller, self.call.deadline_ns)
 
     def _work(self, kind: WorkKind, lease: Lease) -> Work:
         identity = StreamIdentity(self.call.request_id, StreamId.new())

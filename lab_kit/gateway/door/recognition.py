@@ -57,6 +57,7 @@ class Recognition:
             Postprocess(steps, self._steps.table),
             self._metrics.count_skipped,
             call.work.identity.stream,
+            call.deadline_ns,
         )
         self._listeners.opened(call.work)
         code, processed_s = CANCELLED, 0.0

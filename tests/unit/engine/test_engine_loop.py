@@ -1,6 +1,7 @@
 """The engine's threads around a device that obeys: answers, changes of mind, failures, the end."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from dataclasses import replace
@@ -9,7 +10,13 @@ import pytest
 from gated_runner import STEPS, GatedRunner, name_of, request
 from hang import HANG_S
 
-from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge, SystemOverloaded
+from lab_kit.core.errors import (
+    InferenceTimeout,
+    InvalidParameter,
+    LabError,
+    PayloadTooLarge,
+    SystemOverloaded,
+)
 from lab_kit.core.events import ModelInfo, TimedWord
 from lab_kit.engine.api import Priority, Ticket
 from lab_kit.engine.batching import BatchAdmission, Continuous, Dynamic, Queue, Static
@@ -100,6 +107,48 @@ def test_one_that_waits_is_cancelled_and_never_run(engine: EngineLoop, runner: G
     runner.gate.set()
     assert first.future.result(HANG_S).text == "text 1"
     assert all(2 not in names for _, names in runner.done)
+
+
+def test_one_that_nobody_waits_for_any_more_is_never_run(
+    engine: EngineLoop, runner: GatedRunner
+) -> None:
+    first = closed(runner, engine, 1)
+    past_ns, future_ns = time.perf_counter_ns(), time.perf_counter_ns() + 10**15
+    late = engine.submit(replace(request(2), deadline_ns=past_ns))
+    timely = engine.submit(replace(request(3), deadline_ns=future_ns))
+    runner.gate.set()
+    with pytest.raises(InferenceTimeout):
+        late.future.result(HANG_S)
+    assert first.future.result(HANG_S).text == "text 1"
+    assert timely.future.result(HANG_S).text == "text 3"
+    assert all(2 not in names for _, names in runner.done)
+    assert late.number in runner.forgotten
+    assert (engine.load().waiting, engine.load().running) == (0, 0)
+
+
+def test_one_that_has_begun_is_finished(engine: EngineLoop, runner: GatedRunner) -> None:
+    runner.gate.clear()
+    begun = engine.submit(replace(request(1), deadline_ns=time.perf_counter_ns() + 10**8))
+    runner.wait_until_entered()
+    time.sleep(0.15)
+    runner.gate.set()
+    assert begun.future.result(HANG_S).text == "text 1"
+
+
+def test_who_shares_a_batch_with_one_that_is_late_is_answered(runner: GatedRunner) -> None:
+    engine = EngineLoop(runner, MODEL, workers=1, batching=Static(2, patience_s=0.05))
+    try:
+        blocking = closed(runner, engine, 1)
+        timely = engine.submit(request(2))
+        late = engine.submit(replace(request(3), deadline_ns=time.perf_counter_ns()))
+        runner.gate.set()
+        with pytest.raises(InferenceTimeout):
+            late.future.result(HANG_S)
+        engine.submit(request(4))
+        assert timely.future.result(HANG_S).text == "text 2"
+        assert blocking.future.result(HANG_S).text == "text 1"
+    finally:
+        engine.stop()
 
 
 def test_one_that_runs_is_cancelled_after_its_step(engine: EngineLoop, runner: GatedRunner) -> None:

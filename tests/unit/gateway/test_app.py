@@ -15,6 +15,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
+from lab_kit.core.errors import InferenceTimeout
 from lab_kit.gateway.api import recordings
 from lab_kit.gateway.api.recordings import TRANSCRIBE_PATH
 from lab_kit.gateway.run.app import create_app
@@ -270,3 +271,36 @@ def test_a_server_whose_model_never_came_says_why_wherever_it_is_asked(tmp_path:
     assert client.get("/v1/models").status_code == 503
     assert client.get("/metrics").status_code == 200
     server.stop()
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "soon", "nan", "1e9", ""])
+def test_a_time_to_wait_that_is_none_is_refused(server_with: ServerWith, timeout: str) -> None:
+    with TestClient(create_app(server_with(ScriptedEngine("so")))) as client:
+        headers = {"content-type": "audio/l16;rate=16000", "x-request-timeout": timeout}
+        refused = client.post(TRANSCRIBE_PATH, content=speech(), headers=headers)
+        assert refused.status_code == 400
+        assert "x-request-timeout" in refused.json()["error"]["received"]
+
+
+def test_the_engine_is_told_how_long_somebody_waits(server_with: ServerWith) -> None:
+    engine = ScriptedEngine("so")
+    with TestClient(create_app(server_with(engine))) as client:
+        headers = {"content-type": "audio/l16;rate=16000"}
+        client.post(TRANSCRIBE_PATH, content=speech(), headers=headers).raise_for_status()
+        before_ns = time.perf_counter_ns()
+        timed = {**headers, "x-request-timeout": "30"}
+        client.post(TRANSCRIBE_PATH, content=speech(), headers=timed).raise_for_status()
+    first, second = (request.deadline_ns for request in engine.requests)
+    assert first is None
+    assert second is not None
+    assert before_ns + 29 * 10**9 < second < time.perf_counter_ns() + 30 * 10**9
+
+
+def test_who_waits_no_longer_is_told_so(server_with: ServerWith) -> None:
+    too_late = InferenceTimeout("a decode", "room sooner", "try again")
+    with TestClient(create_app(server_with(ScriptedEngine(too_late)))) as client:
+        headers = {"content-type": "audio/l16;rate=16000", "x-request-timeout": "30"}
+        answer = client.post(TRANSCRIBE_PATH, content=speech(), headers=headers)
+        assert answer.status_code == 504
+        assert answer.json()["error"]["reason"] == "INFERENCE_TIMEOUT"
+        assert answer.json()["error"]["retryable"]

@@ -169,13 +169,15 @@ class BareModel:
 
         Raises:
             SystemOverloaded: the engine's queue is full.
+            InferenceTimeout: its caller's time is over.
         """
         request, decode = prepared
         audio_s = len(decode.audio) / SAMPLE_RATE_HZ
         self._listeners.opened(call.work)
         code, processed_s = CANCELLED, 0.0
         try:
-            hypothesis = await _decoded(call.lease.engine, decode)
+            timely = replace(decode, deadline_ns=call.deadline_ns)
+            hypothesis = await _decoded(call.lease.engine, timely)
             self._listeners.delivered(call.work, Delivery(is_final=True, audio_s=audio_s))
             code, processed_s = OK, audio_s
         except LabError as error:
