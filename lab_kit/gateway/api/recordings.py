@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from lab_kit.audio.files import RawPcm, read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.core.errors import InvalidParameter, LabError
+from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge
 from lab_kit.core.events import Final, ModelInfo
 from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
@@ -31,6 +31,7 @@ from lab_kit.protocol.recordings import (
     Stages,
     Transcript,
 )
+from lab_kit.protocol.transcriptions import TRANSCRIPTIONS_PATH
 from lab_kit.stream.sink.steps import STEPS, asked_for
 
 _RAW = "audio/l16"
@@ -80,7 +81,11 @@ def recording_routes(
         def decode(body: Body) -> tuple[int, FloatArray]:
             return body.received_ns, _decoded(body.data, kind, limits.recording_audio_s)
 
-        received_ns, audio = await uploads.decoded(request, call.caller, upload.share, decode)
+        try:
+            received_ns, audio = await uploads.decoded(request, call.caller, upload.share, decode)
+        except PayloadTooLarge as error:
+            where = f"hand it over to POST {TRANSCRIPTIONS_PATH}, which takes more, or cut it"
+            raise PayloadTooLarge(error.received, error.expected, where) from error
         upload.share.hold(audio.nbytes)
         answer = RecordingAnswer(call.lease.engine.model, request_id_of(request), received_ns)
         finals = recognition.finals(call, audio, steps)

@@ -18,6 +18,7 @@ from lab_kit.audio.pcm import FloatArray, to_pcm16
 from lab_kit.core.errors import InferenceTimeout
 from lab_kit.gateway.api import recordings
 from lab_kit.gateway.api.recordings import TRANSCRIBE_PATH
+from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
@@ -304,3 +305,16 @@ def test_who_waits_no_longer_is_told_so(server_with: ServerWith) -> None:
         assert answer.status_code == 504
         assert answer.json()["error"]["reason"] == "INFERENCE_TIMEOUT"
         assert answer.json()["error"]["retryable"]
+
+
+def test_what_is_too_long_is_told_where_it_is_taken(tmp_path: Path) -> None:
+    limits = Limits(recording_audio_s=1.0)
+    server = server_at(tmp_path, lambda _: recognizer(ScriptedEngine("so")), limits=limits)
+    wait_until(lambda: server.door.is_ready)
+    with TestClient(create_app(server)) as client:
+        headers = {"content-type": "audio/l16;rate=16000"}
+        answer = client.post(TRANSCRIBE_PATH, content=speech(), headers=headers)
+    server.stop()
+    assert answer.status_code == 413
+    assert "POST /v1/transcriptions" in answer.json()["error"]["next_step"]
+    assert "1 s" in answer.json()["error"]["expected"]
