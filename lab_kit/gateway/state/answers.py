@@ -34,8 +34,10 @@ KEPT_S = 86_400.0
 """What clients may rely on; Stripe's clients may on as much."""
 MOST_KEPT = 100_000
 """Beyond it the oldest go early: at a second's worth of work each, more than a day can hold."""
-LARGEST_BYTES = 2**20
-"""Of an answer that is kept; an hour's transcript has a tenth of it."""
+LARGEST_BYTES = 16 * 2**20
+"""Of an answer that is kept; the longest text that is spoken has no more as a WAV."""
+MOST_BYTES = 10**9
+"""Of the whole database; beyond it the oldest answers go early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,23 @@ def keep(rows: sqlite3.Connection, tenant: TenantId, key: str, answer: Answer) -
             since_1970_ms(),
         ),
     )
+    _make_room(rows)
+
+
+def _make_room(rows: sqlite3.Connection) -> None:
     (count,) = rows.execute("SELECT COUNT(*) FROM answers").fetchone()
-    if count > MOST_KEPT:
+    too_many = max(0, count - MOST_KEPT)
+    pages, unused, page_bytes = (
+        rows.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    if (pages - unused) * page_bytes > MOST_BYTES:
+        too_many = max(too_many, count // 10 + 1)
+    if too_many:
         rows.execute(
             "DELETE FROM answers WHERE (tenant, key) IN"
             " (SELECT tenant, key FROM answers ORDER BY kept_ms LIMIT ?)",
-            (count - MOST_KEPT,),
+            (too_many,),
         )
 
 

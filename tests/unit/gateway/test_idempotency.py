@@ -1,6 +1,7 @@
 """A request under a key is done once: again it gets its first answer, another one is refused."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
+from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.folder import StateFolder
 
 RAW = "audio/l16;rate=16000"
@@ -177,3 +179,20 @@ def test_an_answer_in_pieces_has_no_key(server_with: ServerWith) -> None:
         refused = sent(client, speech(), accept="application/x-ndjson")
         assert refused.status_code == 400
         assert sent(client, speech()).status_code == 200
+
+
+@pytest.mark.parametrize(("name", "most"), [("MOST_KEPT", 3), ("MOST_BYTES", 0)])
+def test_where_there_are_too_many_the_oldest_go(
+    server_with: ServerWith, monkeypatch: pytest.MonkeyPatch, name: str, most: int
+) -> None:
+    monkeypatch.setattr(answers, name, most)
+    engine = ScriptedEngine("so")
+    with TestClient(create_app(server_with(engine))) as client:
+        for number in range(6):
+            sent(client, speech(), f"key-{number}")
+            time.sleep(0.002)  # ages are told apart by milliseconds
+        asked = len(engine.requests)
+        assert "idempotent-replayed" not in sent(client, speech(), "key-0").headers
+        assert len(engine.requests) == asked + 1
+        if name == "MOST_KEPT":
+            assert "idempotent-replayed" in sent(client, speech(), "key-5").headers
