@@ -23,7 +23,7 @@ class SpeechRequest:
         speed: 1 is the voice's own pace.
     """
 
-    text: Annotated[str, Field(max_length=MOST_CHARACTERS)]
+    text: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
     format: str = "wav"
     sample_rate_hz: int | None = None
     speed: Annotated[float, Field(ge=SLOWEST, le=FASTEST)] = 1.0

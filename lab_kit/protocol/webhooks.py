@@ -4,8 +4,9 @@ Source: Standard Webhooks, 2023, specification 1.0: ids, time stamps, signatures
 """
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from lab_kit.protocol.operations import Operation
@@ -17,7 +18,7 @@ WEBHOOKS_PATH = "/v1/webhooks"
 class NewWebhook:
     """What is asked for: an address that takes POST requests."""
 
-    url: str
+    url: Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 
 from lab_kit.core.errors import (
     InvalidParameter,
@@ -114,23 +116,39 @@ async def _answer(request: Request, error: Exception) -> Response:
     """What the framework refuses by itself, in the same envelope."""
     assert isinstance(error, HTTPException)
     path = request.url.path[:200]
+    refusal_headers = dict(error.headers or {})
     match error.status_code:
         case 404:
             refusal: LabError = UnknownPath(
                 f"the path {path}", "one that is served", "see /openapi.json for those that are"
             )
         case 405:
-            allowed = (error.headers or {}).get("Allow", "another method")
+            allowed = _allowed(request)
             refusal = MethodNotAllowed(
                 f"{request.method} of {path}", allowed, "use what is allowed there"
             )
+            refusal_headers["allow"] = allowed
         case _:
             refusal = InvalidParameter(
                 str(error.detail)[:200], "a request that fits", "see /openapi.json"
             )
     answer = error_response(refusal, request_id_of(request))
-    answer.headers.update(error.headers or {})
+    answer.headers.update(refusal_headers)
     return answer
+
+
+def _allowed(request: Request) -> str:
+    """The methods of a path, of all its routes; the framework names those of the first alone.
+
+    Where templates overlap, as ``{operation}`` and ``{operation}:cancel``, the longest is meant.
+    """
+    methods: dict[str, set[str]] = {}
+    for context in iter_route_contexts(request.app.routes):
+        route = context.original_route
+        fits, _ = route.matches(request.scope)
+        if fits is not Match.NONE and context.path is not None:
+            methods.setdefault(context.path, set()).update(context.methods or ())
+    return ", ".join(sorted(methods[max(methods, key=len)])) if methods else "another method"
 
 
 async def _note_hang_up(_: Request, __: Exception) -> Response:

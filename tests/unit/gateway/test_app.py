@@ -318,3 +318,22 @@ def test_what_is_too_long_is_told_where_it_is_taken(tmp_path: Path) -> None:
     assert answer.status_code == 413
     assert "POST /v1/transcriptions" in answer.json()["error"]["next_step"]
     assert "1 s" in answer.json()["error"]["expected"]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/operations/01a229bd-f753-768f-a518-07a06b43dab0", "DELETE, GET"),
+        ("/v1/operations/01a229bd-f753-768f-a518-07a06b43dab0:cancel", "POST"),
+        ("/v1/webhooks", "GET, POST"),
+        (TRANSCRIBE_PATH, "POST"),
+    ],
+)
+def test_a_wrong_method_is_told_all_that_are_allowed(
+    server_with: ServerWith, path: str, allowed: str
+) -> None:
+    with TestClient(create_app(server_with(ScriptedEngine("so")))) as client:
+        refused = client.put(path)
+    assert refused.status_code == 405
+    assert refused.headers["allow"] == allowed
+    assert refused.json()["error"]["expected"] == allowed

@@ -11,6 +11,11 @@ from lab_kit.core.errors import LabError
 from lab_kit.dialects import deepgram
 from lab_kit.gateway.door.call import request_id_of
 
+REFUSED: dict[int | str, dict[str, Any]] = {
+    "default": {"description": "A refusal, in the provider's words."}
+}
+"""How its routes can end otherwise, for their description."""
+
 
 class DeepgramErrors(APIRoute):
     """Errors in the provider's words."""

@@ -18,14 +18,14 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recognition import Recognition, collected
 from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upload_call
 from lab_kit.gateway.outbound.guarded import Outbound
-from lab_kit.gateway.providers.deepgram.errors import DeepgramErrors
+from lab_kit.gateway.providers.deepgram.errors import REFUSED, DeepgramErrors
 
 
 def prerecorded_routes(
     door: Door, limits: Limits, uploads: Uploads, recognition: Recognition, outbound: Outbound
 ) -> APIRouter:
     """The route, bound to the server's parts."""
-    router = APIRouter(route_class=DeepgramErrors)
+    router = APIRouter(route_class=DeepgramErrors, responses=REFUSED)
     admitted = Annotated[Upload, Depends(upload_call(door, uploads))]
 
     @router.post(deepgram.PATH)

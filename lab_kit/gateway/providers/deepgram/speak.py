@@ -9,13 +9,13 @@ from starlette.responses import Response, StreamingResponse
 from lab_kit.dialects.deepgram import speak
 from lab_kit.gateway.door.call import http_call, request_id_of
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, Spoken, small_body
-from lab_kit.gateway.providers.deepgram.errors import DeepgramErrors
+from lab_kit.gateway.providers.deepgram.errors import REFUSED, DeepgramErrors
 from lab_kit.gateway.speech.voice import Voice, begun
 
 
 def speak_routes(door: Door, voice: Voice) -> APIRouter:
     """The route, bound to the server's parts."""
-    router = APIRouter(route_class=DeepgramErrors)
+    router = APIRouter(route_class=DeepgramErrors, responses=REFUSED)
 
     async def inside(request: Request) -> AsyncIterator[Spoken]:
         async with door.open(http_call(request)) as admitted:

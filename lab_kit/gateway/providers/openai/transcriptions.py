@@ -32,6 +32,11 @@ from lab_kit.gateway.door.uploads import (
 )
 from lab_kit.stream.sink.steps import asked_for
 
+REFUSED: dict[int | str, dict[str, Any]] = {
+    "default": {"description": "A refusal, in the provider's words."}
+}
+"""How its routes can end otherwise, for their description."""
+
 
 class OpenAIErrors(APIRoute):
     """Errors in the provider's envelope, and a request's identifier on every answer."""
@@ -67,7 +72,7 @@ def openai_upload_routes(
     door: Door, limits: Limits, uploads: Uploads, recognition: Recognition
 ) -> APIRouter:
     """The route, bound to the server's parts."""
-    router = APIRouter(route_class=OpenAIErrors)
+    router = APIRouter(route_class=OpenAIErrors, responses=REFUSED)
     admitted = Annotated[Upload, Depends(upload_call(door, uploads))]
 
     @router.post(PATH)
