@@ -12,7 +12,7 @@ SLOWEST, FASTEST = 0.5, 2.0
 """Of the voice's own pace."""
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True))
 class SpeechRequest:
     """What is to be said, and how it is written.
 

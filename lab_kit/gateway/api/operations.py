@@ -1,6 +1,6 @@
 """Operations over HTTP: ask for them, wait for them, cancel them, forget them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -38,7 +38,7 @@ def operation_routes(door: Door, transcriber: Transcriber) -> APIRouter:
         page_size: int = 0,
         page_token: _Text = "",
         filter: _Text = "",
-        order_by: _Text = "",
+        order_by: Literal["", "create_time", "create_time desc"] = "",
     ) -> OperationList:
         """The caller's operations, the newest first.
 
@@ -50,17 +50,17 @@ def operation_routes(door: Door, transcriber: Transcriber) -> APIRouter:
         told = tuple(one.message() for one in page.operations)
         return OperationList(told, page.next_token)
 
-    @router.get(OPERATIONS_PATH + "/{operation}")
+    @router.get(OPERATIONS_PATH + "/{operation:uuid}")
     async def get_operation(request: Request, operation: UUID) -> Operation:
         """How far it is."""
         return (await operations.get(tenant_of(request), operation)).message()
 
-    @router.post(OPERATIONS_PATH + "/{operation}:cancel")
+    @router.post(OPERATIONS_PATH + "/{operation:uuid}:cancel")
     async def cancel_operation(request: Request, operation: UUID) -> Operation:
         """End it without a result; one that has ended stays as it is."""
         return (await transcriber.cancel(tenant_of(request), operation)).message()
 
-    @router.post(OPERATIONS_PATH + "/{operation}:wait")
+    @router.post(OPERATIONS_PATH + "/{operation:uuid}:wait")
     async def wait_for_operation(
         request: Request,
         operation: UUID,
@@ -69,7 +69,7 @@ def operation_routes(door: Door, transcriber: Transcriber) -> APIRouter:
         """The operation once it has ended, or after ``timeout_s`` as it is then."""
         return (await transcriber.wait(tenant_of(request), operation, timeout_s)).message()
 
-    @router.delete(OPERATIONS_PATH + "/{operation}", status_code=204)
+    @router.delete(OPERATIONS_PATH + "/{operation:uuid}", status_code=204)
     async def delete_operation(request: Request, operation: UUID) -> Response:
         """Forget one that has ended; what came of it stays."""
         await operations.delete(tenant_of(request), operation)

@@ -130,7 +130,7 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         return await transcriber.take(order, ttl_s, declared_bytes, request.stream(), answered)
 
     @small.get(
-        TRANSCRIPTIONS_PATH + "/{transcription}",
+        TRANSCRIPTIONS_PATH + "/{transcription:uuid}",
         response_model=Transcription,
         responses={200: {"content": {_PLAIN: {}, _VTT: {}}}},
     )
@@ -143,7 +143,7 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         body, media_type = await asyncio.to_thread(_written, found, format)
         return Response(body, media_type=media_type)
 
-    @small.delete(TRANSCRIPTIONS_PATH + "/{transcription}", status_code=204)
+    @small.delete(TRANSCRIPTIONS_PATH + "/{transcription:uuid}", status_code=204)
     async def delete_transcription(request: Request, transcription: UUID) -> Response:
         """Remove every word of it."""
         await operations.delete_transcription(tenant_of(request), transcription)

@@ -23,7 +23,7 @@ from lab_kit.protocol.webhooks import (
 def webhook_routes(door: Door, webhooks: Webhooks) -> APIRouter:
     """The routes, bound to the server's parts."""
     router = APIRouter(route_class=guarded(door), responses=REFUSALS)
-    one = WEBHOOKS_PATH + "/{webhook}"
+    one = WEBHOOKS_PATH + "/{webhook:uuid}"
 
     @router.post(WEBHOOKS_PATH, status_code=201)
     async def make_webhook(request: Request, asked: NewWebhook) -> Webhook:

@@ -337,3 +337,13 @@ def test_a_wrong_method_is_told_all_that_are_allowed(
     assert refused.status_code == 405
     assert refused.headers["allow"] == allowed
     assert refused.json()["error"]["expected"] == allowed
+
+
+def test_what_is_no_name_of_an_operation_is_not_found(server_with: ServerWith) -> None:
+    with TestClient(create_app(server_with(ScriptedEngine("so")))) as client:
+        assert client.get("/v1/operations/nobody").status_code == 404
+        name = "01a229bd-f753-768f-a518-07a06b43dab0"
+        assert client.get(f"/v1/operations/{name}:cancel").status_code == 405
+        assert client.get(f"/v1/operations/{name}").json()["error"]["reason"] == (
+            "OPERATION_NOT_FOUND"
+        )

@@ -114,8 +114,9 @@ def make_server(root: Path) -> Server:
 
 def ways(routes: list[BaseRoute]) -> Iterator[Way]:
     for context in iter_route_contexts(routes):
-        route, path = context.original_route, context.path
-        assert path is not None
+        route = context.original_route
+        assert context.path is not None
+        path = context.path.replace(":uuid}", "}")
         if isinstance(route, APIWebSocketRoute):
             yield Way("websocket", "GET", path)
         else:
