@@ -27,8 +27,8 @@ from lab_kit import datasets
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.bench import Bench
 from lab_kit.core.errors import (
+    AddressRefused,
     InvalidAudioFormat,
-    OperationCancelled,
     OperationNotFound,
     TranscriptionNotFound,
 )
@@ -200,8 +200,20 @@ async def test_who_speaks_meanwhile_is_served(tmp_path: Path) -> None:
         url = str(client.base_url).rstrip("/")
         said = await asyncio.gather(*(healthy(url) for _ in range(2)))
         assert len(set(said)) == 1
+        assert said[0]
+        assert ended(client, location)["error"] is None
+
+
+def test_what_is_cancelled_ends_and_leaves_nothing(tmp_path: Path) -> None:
+    """Its sound never comes, so that it cannot end by itself."""
+    with Receiver() as receiver, serving(tmp_path, "--allow-host", "127.0.0.1") as (client, _):
+        receiver.holds.clear()
+        accepted = client.post("/v1/transcriptions", json={"url": receiver.url}).raise_for_status()
+        location = accepted.headers["location"]
+        wait_until(lambda: bool(receiver.requests), "being fetched")
         cancelled = client.post(f"{location}:cancel").json()
         assert cancelled["metadata"]["state"] == "CANCELLED"
+        assert ended(client, location) == cancelled
         assert sound_files(tmp_path) == []
 
 
@@ -232,9 +244,9 @@ async def test_the_client_tells_of_a_failure_by_its_own_error(bench: Bench) -> N
     operations = client_kit.Operations(bench.url)
     with pytest.raises(InvalidAudioFormat):
         await operations.transcribe(b"no sound at all")
-    audio = np.concatenate([datasets.clip(CLIP).samples] * 40)
-    operation = await operations.transcribe(wav(audio))
-    cancelled = await operations.cancel(operation.name)
-    assert cancelled.metadata.state == "CANCELLED"
-    with pytest.raises(OperationCancelled):
-        await operations.result(cancelled)
+    inner = {"url": "https://localhost/recording.wav"}
+    made = httpx.post(f"{bench.url}/v1/transcriptions", json=inner, timeout=HANG_S)
+    failed = await operations.wait(made.json()["name"], HANG_S)
+    assert failed.metadata.state == "FAILED"
+    with pytest.raises(AddressRefused):
+        await operations.result(failed)
