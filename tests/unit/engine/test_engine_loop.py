@@ -126,15 +126,6 @@ def test_one_that_nobody_waits_for_any_more_is_never_run(
     assert (engine.load().waiting, engine.load().running) == (0, 0)
 
 
-def test_one_that_has_begun_is_finished(engine: EngineLoop, runner: GatedRunner) -> None:
-    runner.gate.clear()
-    begun = engine.submit(replace(request(1), deadline_ns=time.perf_counter_ns() + 10**8))
-    runner.wait_until_entered()
-    time.sleep(0.15)
-    runner.gate.set()
-    assert begun.future.result(HANG_S).text == "text 1"
-
-
 def test_who_shares_a_batch_with_one_that_is_late_is_answered(runner: GatedRunner) -> None:
     engine = EngineLoop(runner, MODEL, workers=1, batching=Static(2, patience_s=0.05))
     try:

@@ -562,3 +562,17 @@ def test_what_another_worker_still_holds_is_not_answered_yet() -> None:
     assert desk.scheduler.ended() == list(mine.sequences)
     desk.scheduler.settle(others)
     assert desk.scheduler.ended() == [first, second]
+
+
+def test_what_nobody_waits_for_expires_unless_it_has_begun() -> None:
+    desk = Desk(batching=1)
+    begun, waiting, patient = desk.add(), desk.add(), desk.add()
+    for sequence in (begun, waiting):
+        sequence.request = replace(sequence.request, deadline_ns=SECOND_NS)
+    assert desk.take() == (SequenceState.WAITING, [begun.number])
+    assert desk.scheduler.expired(SECOND_NS - 1) == []
+    assert desk.scheduler.expired(SECOND_NS) == [waiting]
+    begun.state = SequenceState.ENCODED
+    desk.scheduler.settle(Work(SequenceState.WAITING, (begun,)))
+    assert desk.scheduler.expired(SECOND_NS) == [waiting]
+    assert patient.request.deadline_ns is None
