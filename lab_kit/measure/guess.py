@@ -14,6 +14,7 @@ NEVER = "never"
 """Of an outcome that is infinitely late."""
 PERCENT = "%"
 _CLOSE_FACTOR = 1.1
+_FEW = 10
 """Up to a tenth off counts as right: two runs of one experiment differ by as much."""
 _CLOSE_POINTS = 5.0
 _SOME_FACTOR = 10.0
@@ -69,15 +70,16 @@ class Guess:
 def compare_guess(guessed: Answer | None, outcome: Answer, unit: str = "") -> str:
     """Guess and outcome in a sentence, with the distance between them.
 
-    Shares differ in points, other numbers by a factor; where either is not positive, by a
-    difference.
+    Shares differ in points, other numbers by a factor; where either is not positive, or both are
+    small counts, by a difference.
     """
     came = "it never came" if outcome == NEVER else f"it was {_named(outcome, unit)}"
     if guessed is None:
         return f"No guess; {came}."
     said = f"You said {_named(guessed, unit)}; {came}"
     if isinstance(guessed, str) or isinstance(outcome, str):
-        return f"{said}, as you said." if guessed == outcome else f"{said}."
+        right = f"You said {_named(guessed, unit)}, and so it was."
+        return right if guessed == outcome else f"{said}."
     return f"{said}: {_distance(guessed, outcome, unit)}."
 
 
@@ -104,7 +106,8 @@ def _distance(guessed: float, outcome: float, unit: str) -> str:
     if unit == PERCENT:
         points = abs(guessed - outcome)
         return "close" if points <= _CLOSE_POINTS else f"{points:.0f} points {more}"
-    if min(guessed, outcome) <= 0:
+    is_count = not unit and max(guessed, outcome) <= _FEW and float(outcome).is_integer()
+    if min(guessed, outcome) <= 0 or is_count:
         return "right" if guessed == outcome else f"{told(abs(guessed - outcome), unit)} {more}"
     factor = max(guessed / outcome, outcome / guessed)
     if factor <= _CLOSE_FACTOR:

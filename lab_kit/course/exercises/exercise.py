@@ -1,11 +1,11 @@
 """An exercise as data: how its answer is judged, and what is said to someone who is stuck."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lab_kit.core.call_record import RequestCall, StreamCall, Waterfall
-from lab_kit.course.outcome import Outcome
+from lab_kit.course.outcome import Outcome, not_yet
 from lab_kit.measure.calls import final_waterfall, request_waterfall, utterance_delays
 
 Judge = Callable[[Any, Any], Outcome]
@@ -36,6 +36,20 @@ def is_starter(answer: object) -> bool:
     if isinstance(answer, dict):
         return any(is_starter(value) for value in answer.values())
     return answer is None or answer is ...
+
+
+def nothing_returned(answers: Sequence[object], todo: str) -> Outcome | None:
+    """What is said of a function that gave nothing to any of its calls; None if it gave something.
+
+    Args:
+        todo: what the exercise asks for.
+    """
+    if all(answer is ... for answer in answers):
+        return not_yet("no answer yet", todo, "the cell above")
+    if all(answer is None for answer in answers):
+        told = "None from every call: a function without return gives that"
+        return not_yet(told, "a function that returns its answer", "the cell above")
+    return None
 
 
 def as_waterfall(measured: object) -> Waterfall | None:

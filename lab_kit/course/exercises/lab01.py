@@ -129,14 +129,15 @@ def _share_ms(stage: object, waterfall: Waterfall) -> float | None:
 
 def _lower(stage: object) -> object:
     """A stage's name however it is written; anything else as it is."""
-    return stage.strip().lower() if isinstance(stage, str) else stage
+    return stage.strip().lower().replace("_", " ") if isinstance(stage, str) else stage
 
 
 def _wrong(stage: object, name: str, waterfall: Waterfall) -> str | None:
     """What is wrong with an answer; None if it is right."""
     share_ms = _share_ms(stage, waterfall)
     if share_ms is None:
-        return f"{name}: {stage!r} is not a stage; it has {', '.join(_lengths_ms(waterfall))}"
+        known = [one for one in _lengths_ms(waterfall) if one not in (NETWORK_OUT, NETWORK_BACK)]
+        return f"{name}: {stage!r} is not a stage; it has {', '.join([NETWORK, *known])}"
     rest_ms = ms(waterfall.total_s) - share_ms
     if rest_ms < _BUDGET_MS:
         return None

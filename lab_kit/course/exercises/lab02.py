@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lab_kit.course.exercises.exercise import Exercise
+from lab_kit.course.exercises.exercise import Exercise, nothing_returned
 from lab_kit.course.outcome import Outcome, not_yet, passed
 
 MODEL_TYPE, LATENCY = "model type", "latency"
@@ -256,8 +256,10 @@ def judge_probe(answer: Any, measured: object) -> Outcome:
     if not _takes_health(answer):
         return not_yet(repr(answer), "a function of one argument, the health", "its definition")
     told = [(scenario, answer(scenario.health)) for scenario in SCENARIOS]
-    if all(said is ... or said is None for _, said in told):
-        return not_yet("no answer yet", "write the readiness probe", "the cell above")
+    if (
+        missing := nothing_returned([said for _, said in told], "write the readiness probe")
+    ) is not None:
+        return missing
     wrong = [
         f"{scenario.name}: {said!r}. {scenario.why[0].upper()}{scenario.why[1:]}"
         for scenario, said in told

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab_kit.client import CacheUse
 from lab_kit.core.units import ms, percent
-from lab_kit.course.exercises.exercise import Exercise
+from lab_kit.course.exercises.exercise import Exercise, nothing_returned
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
 from lab_kit.datasets import Clip, Kind
 from lab_kit.experiments.load import OpenLoopRun
@@ -86,8 +86,10 @@ def judge_former(answer: Any, measured: object) -> Outcome:
     if not _takes_four(answer):
         return not_yet(repr(answer), "a function of four arguments", "its definition")
     told = [(case, case.asked(answer)) for case in CASES]
-    if all(said is ... or said is None for _, said in told):
-        return not_yet("no answer yet", "implement the batch former", "the cell above")
+    if (
+        missing := nothing_returned([said for _, said in told], "implement the batch former")
+    ) is not None:
+        return missing
     wrong = [w for case, said in told if (w := _wrong_count(case, said))]
     if wrong:
         return not_yet("\n".join(wrong), _RULE, f"{len(wrong)} of {len(CASES)} moments")

@@ -12,7 +12,7 @@ from typing import Any
 
 from lab_kit.core.spans import Trace
 from lab_kit.core.units import ms, percent
-from lab_kit.course.exercises.exercise import Exercise
+from lab_kit.course.exercises.exercise import Exercise, nothing_returned
 from lab_kit.course.outcome import Outcome, inconclusive, not_yet, passed
 from lab_kit.measure.percentiles import percentile
 from lab_kit.stream.stages import RULES, Stage
@@ -110,8 +110,10 @@ def judge_controller(answer: Any, measured: object) -> Outcome:
     if not _takes(answer, 0, 0.0, 0.0):
         return not_yet(repr(answer), "a function of level, pressure and lasted_s", "its definition")
     told = [(case, answer(case.level, case.pressure, case.lasted_s)) for case in CASES]
-    if all(said is ... or said is None for _, said in told):
-        return not_yet("no answer yet", "write the controller", "the cell above")
+    if (
+        missing := nothing_returned([said for _, said in told], "write the controller")
+    ) is not None:
+        return missing
     wrong = [
         f"{m.what}: level {m.level} at pressure {m.pressure:g} for {m.lasted_s:g} s"
         f" became {said!r}, not {m.expected}"
@@ -155,7 +157,9 @@ def judge_bottleneck(answer: Any, measured: object) -> Outcome:
             f"What happens to it now: {RULES[worst].failure}.",
         )
     mine = ratios.get(Stage(answer))
-    seen = f"{answer}: " + ("hardly seen" if mine is None else f"p95 is {mine:.1f} of its budget")
+    seen = f"{answer}: " + (
+        "hardly seen" if mine is None else f"p95 is {mine:.1f} times its budget"
+    )
     return not_yet(
         seen,
         "the stage whose p95 exceeds its budget most",
@@ -209,8 +213,8 @@ def judge_queue(answer: Any, measured: object) -> Outcome:
     if not _takes(answer, [], ("interim", ""), MOST):
         return not_yet(repr(answer), "a function of waiting, item and limit", "its definition")
     told = [(case, answer(list(case[1]), case[2], MOST)) for case in QUEUES]
-    if all(said is ... or said is None for _, said in told):
-        return not_yet("no answer yet", "bound the queue", "the cell above")
+    if (missing := nothing_returned([said for _, said in told], "bound the queue")) is not None:
+        return missing
     wrong = [
         f"{what}: {_shown(said)} instead of {_shown(expected)}; {why}"
         for (what, _, _, expected, why), said in told

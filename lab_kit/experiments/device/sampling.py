@@ -15,11 +15,15 @@ class Sampling(Generic[T]):
 
     Args:
         take: given the seconds since the first sample.
+
+    Attributes:
+        began_ns: when that was, on this process's clock; 0 before it.
     """
 
     def __init__(self, take: Callable[[float], T], period_s: float) -> None:
         self._take = take
         self._period_s = period_s
+        self.began_ns = 0
         self._samples: list[T] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampling", daemon=True)
@@ -38,12 +42,12 @@ class Sampling(Generic[T]):
         return tuple(self._samples)
 
     def _run(self) -> None:
-        began = time.perf_counter()
+        self.began_ns = time.perf_counter_ns()
         try:
             self._samples.append(self._take(0.0))
             is_last = False
             while not is_last:
                 is_last = self._stopping.wait(self._period_s)
-                self._samples.append(self._take(time.perf_counter() - began))
+                self._samples.append(self._take((time.perf_counter_ns() - self.began_ns) / 1e9))
         except psutil.NoSuchProcess:
             return  # the server is gone, and with it what there was to see

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from lab_kit.experiments.device.process_tree import ProcessTree
 from lab_kit.experiments.device.sampling import Sampling
 
@@ -54,12 +56,32 @@ class Sampler:
 
     def taken(self) -> Utilisation:
         """What was sampled."""
-        readings = self._sampling.taken()
+        return self._of(self._sampling.taken())
+
+    def between(self, from_ns: int, until_ns: int) -> Utilisation:
+        """What was sampled from one moment to another, on this process's clock.
+
+        Between two samples the cores are taken to have been as busy all the time.
+        """
+        from_s, until_s = ((ns - self._sampling.began_ns) / 1e9 for ns in (from_ns, until_ns))
+        return self._of(cut(self._sampling.taken(), from_s, until_s))
+
+    def _of(self, readings: tuple[tuple[float, float], ...]) -> Utilisation:
         return Utilisation(
             tuple(at_s for at_s, _ in readings[1:]),
             busy_cores(readings),
             self._available,
         )
+
+
+def cut(
+    readings: tuple[tuple[float, float], ...], from_s: float, until_s: float
+) -> tuple[tuple[float, float], ...]:
+    """Readings of time and processor time between two moments, counted from the first."""
+    at_s, used_s = zip(*readings, strict=True)
+    moments_s = [from_s, *(at for at in at_s if from_s < at < until_s), until_s]
+    used = np.interp(moments_s, at_s, used_s)
+    return tuple((at - from_s, float(cpu)) for at, cpu in zip(moments_s, used, strict=True))
 
 
 def busy_cores(readings: tuple[tuple[float, float], ...]) -> tuple[float, ...]:

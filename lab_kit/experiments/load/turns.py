@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from lab_kit.core.call_record import RequestCall
-from lab_kit.experiments.device.utilisation import Utilisation, watch
+from lab_kit.experiments.device.utilisation import Sampler, Utilisation, watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ async def in_turn(
     """Make each request when the one before it has been answered."""
     with watch(server_pid) as samples:
         calls = [await request() for request in requests]
-    return ClosedLoopRun(tuple(calls), samples.taken())
+    return _run(calls, samples)
 
 
 async def at_once(
@@ -46,7 +46,13 @@ async def at_once(
     """Make all requests at the same time."""
     with watch(server_pid) as samples:
         calls = await asyncio.gather(*(request() for request in requests))
-    return ClosedLoopRun(tuple(calls), samples.taken())
+    return _run(calls, samples)
+
+
+def _run(calls: Sequence[RequestCall], samples: Sampler) -> ClosedLoopRun:
+    """From the first request out to the last answer in: before it clocks are compared."""
+    first_ns, last_ns = min(c.sent_ns for c in calls), max(c.received_ns for c in calls)
+    return ClosedLoopRun(tuple(calls), samples.between(first_ns, last_ns))
 
 
 @asynccontextmanager

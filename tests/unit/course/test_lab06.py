@@ -34,6 +34,16 @@ def test_the_starter_of_the_controller_is_no_answer() -> None:
     assert "no answer yet" in told(outcome)
 
 
+@pytest.mark.parametrize(
+    ("exercise", "function"),
+    [("06.1", lambda level, pressure, lasted_s: None), ("06.3", lambda waiting, item, limit: None)],
+)
+def test_a_function_that_returns_nothing_is_told_so(exercise: str, function: object) -> None:
+    outcome = judged(exercise, function)
+    assert outcome.verdict is Verdict.NOT_YET
+    assert "without return" in told(outcome)
+
+
 def _hasty(level: int, pressure: float, lasted_s: float) -> int:
     return min(level + 1, 4) if pressure >= 1 else max(level - 1, 0)
 

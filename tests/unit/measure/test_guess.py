@@ -21,7 +21,7 @@ from lab_kit.measure.guess import Answer, Guess, compare_guess
         (20.0, -5.0, "ms", "You said 20 ms; it was -5 ms: 25 ms too high."),
         (1_500.0, 3_000.0, "", "You said 1,500; it was 3,000: too low by a factor of 2.0."),
         ("segment", "infer", "", "You said segment; it was infer."),
-        ("infer", "infer", "", "You said infer; it was infer, as you said."),
+        ("infer", "infer", "", "You said infer, and so it was."),
         ("the stream ends", "it is late", "", 'You said "the stream ends"; it was "it is late".'),
     ],
 )

@@ -91,7 +91,7 @@ def test_a_guess_is_marked_at_its_line_and_held_against_the_best(
     frontier(runs, guess=Guess())
     told = capsys.readouterr().out
     assert "You said naive; it was engine." in told
-    assert "You said engine; it was engine, as you said." in told
+    assert "You said engine, and so it was." in told
     assert "No guess; it was engine." in told
 
 
