@@ -14,14 +14,10 @@ from functools import cached_property
 from lab_kit.core.call_record import StreamCall
 from lab_kit.core.units import BUDGET_S
 from lab_kit.experiments.load.call_plans import CallPlan
+from lab_kit.experiments.load.generator import was_bottleneck
 from lab_kit.measure.accuracy import word_error_rate
 from lab_kit.measure.calls import UtteranceDelays, result_gaps_s, send_lateness_s, utterance_delays
 from lab_kit.measure.percentiles import percentile
-
-LATE_S = 0.02
-BUSY_CORES = 0.8
-"""A generator that sends later than the one (p99), or needs more of its one core than the other,
-is part of what it measures."""
 
 
 class CallEnding(StrEnum):
@@ -196,7 +192,7 @@ class LiveLoad:
     @property
     def generator_was_bottleneck(self) -> bool:
         """Whether the generator was too late or too busy for the figures to be the server's."""
-        return self.lateness_s > LATE_S or self.generator_cores > BUSY_CORES
+        return was_bottleneck(self.lateness_s, self.generator_cores)
 
 
 def turns_of(call: StreamCall) -> Sequence[Turn]:

@@ -18,6 +18,7 @@ from typing import Protocol, TypeAlias
 from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.datasets import Clip
 from lab_kit.experiments.load.arrivals import Arrivals
+from lab_kit.experiments.load.generator import was_bottleneck
 from lab_kit.measure.goodput import goodput_per_s, slo_attainment
 from lab_kit.measure.percentiles import can_show, percentile
 
@@ -25,10 +26,6 @@ PATIENCE_S = 30.0
 """A caller who has waited this long has hung up."""
 LEAD_S = 0.05
 """The plan begins this long after it was made, so that the first request is not late already."""
-LATE_S = 0.02
-BUSY_CORES = 0.8
-"""A generator that sends later than the one or needs more of its one core than the other is part
-of what it measures."""
 
 
 class Answer(Protocol):
@@ -154,7 +151,7 @@ class OpenLoopRun:
     @property
     def generator_was_bottleneck(self) -> bool:
         """Whether the generator was too late or too busy for the figures to be the server's."""
-        return self.lateness_s > LATE_S or self.generator_cores > BUSY_CORES
+        return was_bottleneck(self.lateness_s, self.generator_cores)
 
     @property
     def _answered(self) -> list[OfferedRequest]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from lab_kit.core.units import ms
+from lab_kit.experiments.load.generator import BUSY_CORES, LATE_S
 from lab_kit.measure.percentiles import can_show, percentile
 
 NEVER = math.inf
@@ -41,9 +42,14 @@ def void_told(lateness_s: float, cores: float, run: str = "") -> str:
         run: its name, where there are several.
     """
     of = f" ({run})" if run else ""
+    todo = (
+        "It had too much to do: offer less."
+        if cores > BUSY_CORES
+        else "Something else kept this machine busy: stop that, and run it again."
+    )
     return (
-        f"Void{of}: the generator sent {ms(lateness_s):,.0f} ms late (p99) and used {cores:.1f} "
-        "of its one core. Lower the rate, or stop what else runs."
+        f"Void{of}: the generator sent {ms(lateness_s):,.0f} ms late (p99; up to"
+        f" {ms(LATE_S):.0f} counts) and used {cores:.1f} of its one core. {todo}"
     )
 
 

@@ -212,6 +212,8 @@ def _names(svg: Svg, one: Waterfall, scale: Scale, top: float, bar_px: float) ->
     for index, stage in enumerate(leaders):
         if _name_on_leader(svg, stage, scale, (top, top + bar_px), starts_below=index % 2 == 1):
             named.add(stage.name)
+        else:  # the legend names it
+            _figure_inside(svg, stage, scale, top + bar_px / 2 + 4.5)
     return named
 
 
@@ -229,6 +231,16 @@ def _name_inside(svg: Svg, stage: StageSpan, scale: Scale, y: float) -> bool:
     color = theme.STAGE_TEXT_COLORS[stage.name]
     svg.text((middle, y), _told(stage), size_px=size, anchor="middle", color=color, bold=True)
     return True
+
+
+def _figure_inside(svg: Svg, stage: StageSpan, scale: Scale, y: float) -> None:
+    """A stage's milliseconds alone, where there is room for no more."""
+    figure, (left, width) = f"{ms(stage.length_s):,.0f}", _span_px(stage, scale)
+    needed = text_width_px(figure, theme.LABEL_PX, bold=True) + 6
+    middle = _label_middle(needed, left, left + width, scale.px(ms(BUDGET_S)))
+    if middle is not None:
+        color = theme.STAGE_TEXT_COLORS[stage.name]
+        svg.text((middle, y), figure, anchor="middle", color=color, bold=True)
 
 
 def _label_middle(needed: float, left: float, right: float, line: float) -> float | None:

@@ -155,7 +155,8 @@ def draw_load(
     scales = axes or LoadAxes.of(run.plan, seen)
     device = run.calls[0].call.device if run.calls else ""
     used = f"generator used {run.generator_cores:.1f} cores"
-    svg = load_frame(scales, title, load_notes(seen, title, device, used))
+    levels = [] if level is None else _levels_told(run, level)
+    svg = load_frame(scales, title, [*load_notes(seen, title, device, used), *levels])
     for layer in load_layers(svg, scales, seen, is_void=run.generator_was_bottleneck):
         layer.draw(svg)
     if level is not None:
@@ -256,6 +257,11 @@ def _bands(svg: Svg, across: Scale, line: Sequence[tuple[float, int]]) -> None:
             places = [Place((middle, row), "middle") for row in rows]
             if put(svg, told, places, size_px=theme.SMALL_PX) is not None:
                 break
+
+
+def _levels_told(run: LiveLoad, level: DegradationStatus) -> list[str]:
+    """The levels that the bands show, by number; where they are narrow, only it has room there."""
+    return [f"level {_LEVELS[number]}" for number in sorted({n for _, n in _levels(run, level)})]
 
 
 def _levels(run: LiveLoad, level: DegradationStatus) -> list[tuple[float, int]]:
