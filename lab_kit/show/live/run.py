@@ -204,6 +204,8 @@ class LiveRun:
             self.error = TimeoutError("the last results did not come; the stream was broken off")
         except BaseException as error:  # a thread has no caller; wait() and the screen tell it
             self.error = error
+        if self.error is not None and isinstance(self._source, BrowserMicrophone):
+            self._source.stop()  # or the page would say that somebody listens
 
     async def _passes(self) -> None:
         task = asyncio.current_task()

@@ -58,6 +58,7 @@ class LiveState:
         self.heard: list[str] = []
         self.interim: Interim | None = None
         self.reached_s = 0.0
+        self._opened_ns: int | None = None
         self._began_ns: int | None = None
         self._started_ns = 0
         self._received: list[Received] = []
@@ -107,7 +108,9 @@ class LiveState:
 
     def advance(self, now_ns: int) -> None:
         """Sample freshness at every moment of speech that has passed and was not sampled yet."""
-        if self._began_ns is None:
+        if self._began_ns is None:  # nothing was heard of it yet, but time passes
+            self._opened_ns = self._opened_ns or now_ns
+            self.reached_s = (now_ns - self._opened_ns) / 1e9
             return
         self.reached_s = max(self.reached_s, self._since_s(now_ns))
         until_s = self._audio_s(now_ns) - _SETTLE_S

@@ -105,3 +105,11 @@ def test_the_report_is_xml_with_the_named_line() -> None:
 def test_a_pause_breaks_the_line() -> None:
     points = [Point(0.1, 0), Point(0.2, 0), Point(1.0, 0)]
     assert [len(run) for run in with_gaps(points)] == [2, 1]
+
+
+def test_time_passes_before_anything_is_heard() -> None:
+    state = LiveState()
+    for second in (5, 6, 9):
+        state.advance(at(second))
+    assert state.reached_s == pytest.approx(4.0)
+    assert state.freshness == []
