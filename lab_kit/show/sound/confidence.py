@@ -25,6 +25,8 @@ DOUBTFUL = 0.5
 """What the reader guesses the share of right words below."""
 _CALIBRATED = 0.05
 """A mean distance up to this is told as calibrated; a hundred words cannot tell finer."""
+_ENOUGH_WORDS = 10
+"""In a range, before anything is said of it alone."""
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, theme.WIDTH_PX - theme.MARGIN_PX - 12, 30, 260
 _COLOR = theme.series_colors(1)[0]
 
@@ -106,11 +108,28 @@ def verdict(words: Sequence[JudgedWord]) -> str:
     else:
         too = "too sure of itself" if bias > 0 else "surer than it says"
         told = f"{differ}; the model is {too}."
+    told += _farthest(ranges)
     share = share_right_below(words)
     if share is None:
         return f"{told} No word was below {DOUBTFUL}: add noise, or more clips."
     count = sum(word.confidence < DOUBTFUL for word in words)
     return f"{told} Of the {count} words below {DOUBTFUL}, {percent(share)} were right."
+
+
+def _farthest(ranges: Sequence[ConfidenceRange]) -> str:
+    """The range that is most off, where the average hides it; empty where none is."""
+    known = [each for each in ranges if each.words >= _ENOUGH_WORDS]
+    if not known:
+        return ""
+    worst = max(known, key=lambda each: abs(each.confidence - each.share_right))
+    points = 100 * (worst.share_right - worst.confidence)
+    if abs(points) <= 200 * _CALIBRATED:
+        return ""
+    side = "more" if points > 0 else "fewer"
+    return (
+        f" But from {_named(worst)} {side} words are right than it says,"
+        f" by {abs(points):.0f} points of {worst.words} words."
+    )
 
 
 def _named(each: ConfidenceRange) -> str:

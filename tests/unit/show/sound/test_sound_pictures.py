@@ -138,6 +138,10 @@ def sure_of(*words: tuple[float, bool]) -> list[JudgedWord]:
 SURE = sure_of((0.3, True), (0.4, False), *[(0.97, True)] * 18)
 
 
+HIDDEN = sure_of(*[(0.6, True)] * 12, *[(0.98, True)] * 400)
+"""What the average hides."""
+
+
 def test_confidence_shows_each_range_and_the_guess() -> None:
     svg = draw_confidence(SURE, guess_percent=25).render()
     assert is_xml(svg)
@@ -155,6 +159,7 @@ def test_confidence_shows_each_range_and_the_guess() -> None:
         (sure_of(*[(0.9, False)] * 5), "too sure of itself"),
         (sure_of(*[(0.6, True)] * 5), "surer than it says"),
         (sure_of(*[(0.96, True)] * 5), "No word was below 0.5"),
+        (HIDDEN, "But from 0.50 to 0.70 more words are right than it says, by 40 points of 12"),
     ],
 )
 def test_the_verdict_follows_from_the_words(words: list[JudgedWord], told: str) -> None:
