@@ -26,6 +26,8 @@ _SINGLE_PX, _BAR_PX, _HIDDEN_PX = 34, 22, 9
 _LEADER_PX = 20
 _GAP_PX, _NEAR_PX = 8, 14
 _LEGEND_GAP_PX, _STEP_PX = 12, 8
+_UNREAD_MS = 300.0
+"""Few networks take so long; a server that does not get round to reading may."""
 _ROOM_FOR_TOTAL = 1.16
 """The axis ends this far beyond the longest bar, so that its total fits behind it."""
 _FAR_OFF = 0.05
@@ -114,6 +116,8 @@ def _notes(drawn: Sequence[Waterfall], labels: Sequence[str]) -> list[str]:
     tiny = dict.fromkeys(stage.name for one in drawn for stage in one.stages if _is_tiny(stage))
     always = [name for name in tiny if all(map(_is_tiny, _all_of(name, drawn)))]
     notes += [f"under 1 ms: {', '.join(always)}"] if always else []
+    if any(ms(stage.length_s) >= _UNREAD_MS for stage in _all_of(NETWORK_OUT, drawn)):
+        notes.append(f"{NETWORK_OUT} ends when the server reads: what lies unread there is in it")
     return notes
 
 

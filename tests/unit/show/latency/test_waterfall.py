@@ -170,6 +170,16 @@ def test_a_stage_that_is_tiny_in_one_bar_is_still_named_for_the_other() -> None:
     assert any(word.startswith("queue wait") for word in told), told
 
 
+def test_a_long_way_out_is_told_to_be_more_than_the_network() -> None:
+    def notes(network_out_ms: float) -> list[str]:
+        stages = _in_a_row([("network out", network_out_ms), ("inference", 90)])
+        one = Waterfall("one", "the speaker stops", stages, (), 0.001, "cpu")
+        return [note for note in draw_waterfalls([one], ["one"]).notes if "unread" in note]
+
+    assert notes(20) == []
+    assert len(notes(3_000)) == 1
+
+
 def test_what_is_named_on_top_stands_together() -> None:
     short = ("network out", 3), ("preprocessing", 67), ("queue wait", 2000), ("inference", 900)
     one = Waterfall("one", "the request is sent", _in_a_row(short), (), 0.001, "cpu")
