@@ -3,6 +3,7 @@
 
 const pingsEveryMs = 2000;
 const firstPings = 5;
+const gone = "The kernel that drew this is gone. Run the cell again.";
 
 function part(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -41,20 +42,29 @@ function render({ model, el }) {
       note.textContent = (listens ? "The kernel hears you." : "On; nothing is sent yet.") + lost;
     }
   };
-  const ping = () => model.send({ kind: "ping", page_ms: performance.now() });
+  const tell = (...message) => {
+    try {
+      model.send(...message);
+    } catch {
+      turnOff(gone); // a widget of a kernel that was restarted cannot send
+      return false;
+    }
+    return true;
+  };
+  const ping = () => tell({ kind: "ping", page_ms: performance.now() });
   const onChunk = (chunk) => {
     level.value = chunk.peak;
     lostS += chunk.lostS;
     if (!model.get("is_listening")) return;
     const heard = { heard_ms: chunk.heardMs, lost_s: chunk.lostS };
-    model.send({ kind: "chunk", take, number: number++, ...heard }, undefined, [chunk.pcm]);
+    tell({ kind: "chunk", take, number: number++, ...heard }, undefined, [chunk.pcm]);
   };
   const turnOff = (why = "") => {
     clearInterval(pinging);
     if (!close) return;
     close();
     close = null;
-    model.send({ kind: "end", take });
+    if (why !== gone) tell({ kind: "end", take });
     show();
     note.textContent = why;
   };
@@ -75,13 +85,13 @@ function render({ model, el }) {
       }
       close = opened;
       take = `${performance.timeOrigin} ${performance.now()}`;
-      model.send({ kind: "begin", take });
+      if (!tell({ kind: "begin", take })) return;
       for (let n = 0; n < firstPings; n++) ping();
       pinging = setInterval(ping, pingsEveryMs);
       show();
     } catch (error) {
       note.textContent = error.message;
-      model.send({ kind: "refused", why: error.message });
+      tell({ kind: "refused", why: error.message });
     } finally {
       button.disabled = false;
     }
@@ -92,7 +102,7 @@ function render({ model, el }) {
     if (told.kind !== "pong") return;
     const now = performance.now();
     const offset_ms = told.kernel_ms - (told.page_ms + now) / 2;
-    model.send({ kind: "clock", offset_ms, round_trip_ms: now - told.page_ms });
+    tell({ kind: "clock", offset_ms, round_trip_ms: now - told.page_ms });
   };
   button.onclick = () => (close ? turnOff() : turnOn());
   model.on("msg:custom", hear);
