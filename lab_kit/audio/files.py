@@ -121,7 +121,8 @@ class Recording:
         sound, rate_hz = self._sound, int(self._sound.samplerate)
         resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
         frames = round(from_s * rate_hz)
-        sound.seek(min(frames, sound.frames))
+        if frames:
+            _seek(sound, min(frames, sound.frames))
         for mono in _mono_blocks(sound):
             frames += len(mono)
             # libsndfile gives no more than the header says; this does not rely on it
@@ -152,6 +153,13 @@ def is_cut_off(data: bytes) -> bool:
             return len(data) - at - _CHUNK_HEAD_BYTES < size < _UNKNOWN_WAV_BYTES
         at += _CHUNK_HEAD_BYTES + size + size % 2
     return True
+
+
+def _seek(sound: soundfile.SoundFile, frame: int) -> None:
+    try:
+        sound.seek(frame)
+    except soundfile.LibsndfileError as error:
+        raise _unreadable(_reason(error)) from error
 
 
 def _mono_blocks(sound: soundfile.SoundFile) -> Iterator[FloatArray]:
