@@ -9,7 +9,7 @@ from hang import HANG_S
 from scripted_engine import ScriptedEngine, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
 
-from lab_kit.gateway.run import maintenance
+from lab_kit.gateway.run import background, maintenance
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 
@@ -62,8 +62,10 @@ async def test_each_task_that_fails_once_goes_on_and_is_told_of(
 
 
 async def test_a_task_that_always_fails_does_not_fill_the_log(
-    server: Server, caplog: pytest.LogCaptureFixture
+    server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(background, "AFTER_FAILURE_S", 0.0)
+
     async def fail() -> None:
         raise ValueError("again")
 
@@ -73,3 +75,16 @@ async def test_a_task_that_always_fails_does_not_fill_the_log(
             await asyncio.sleep(0)
     server.background.stop()
     assert 1 <= caplog.text.count("background task doomed") <= 8
+
+
+async def test_a_task_that_always_fails_does_not_take_the_loop(server: Server) -> None:
+    """One that paces itself, and fails before it does, would begin again at once for ever."""
+
+    async def fail() -> None:
+        raise ValueError("again")
+
+    server.background.repeat("doomed", 0.0, fail)
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    server.background.stop()
+    assert server.background.failures["doomed"] == 1
