@@ -19,15 +19,18 @@ PYTEST := $(BIN)/python -m pytest --durations=25 -p no:nbval
 # talk to a server at the pace of speech mostly wait. What computes gives way to them, three to one:
 # a stream on a machine that is taken would be refused, as it should be. It gives way no further,
 # or it would stand still on a machine that is busy with something else.
-CHECK := unit_gateway unit_rest types lint
-TEST := labs integration_wires integration_rest models browser packaging fuzz_short unit_gateway \
-	unit_rest notebooks types lint
+CHECK := unit_server unit_gateway unit_rest types lint
+TEST := labs integration_wires integration_rest models browser packaging fuzz_short unit_server \
+	unit_gateway unit_rest notebooks types lint
 SPARE := nice -n 5
 # Only reached when something hangs, and what gives way takes several times as long as alone.
 PATIENCE_S := 1200
 lint = $(SPARE) $(BIN)/ruff check . && $(SPARE) $(BIN)/ruff format --check .
 types = $(SPARE) $(BIN)/mypy lab_kit $(SCRIPTS)
-unit_gateway = $(SPARE) $(PYTEST) tests/unit/gateway
+# How calls are received and let in, by real connections: these wait as much as they compute.
+SERVER := tests/unit/gateway/run tests/unit/gateway/door
+unit_server = $(SPARE) $(PYTEST) $(SERVER)
+unit_gateway = $(SPARE) $(PYTEST) tests/unit/gateway $(SERVER:%=--ignore %)
 unit_rest = $(SPARE) $(PYTEST) tests/unit tests/benchmarks --ignore tests/unit/gateway
 integration_wires = $(PYTEST) tests/integration/wires
 integration_rest = $(PYTEST) tests/integration --ignore tests/integration/wires
