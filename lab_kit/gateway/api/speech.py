@@ -1,6 +1,5 @@
 """A text spoken, as a file that is sent while it is made."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -12,8 +11,8 @@ from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.shown import shown
 from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.api.idempotency import attempt_of, repeatable
-from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, Spoken, small_body
+from lab_kit.gateway.speech.call import speech_call
 from lab_kit.gateway.speech.voice import Voice, begun
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.protocol.speech import SYNTHESIZE_PATH, SpeechRequest
@@ -37,10 +36,7 @@ def speech_routes(door: Door, voice: Voice, answers: Answers) -> APIRouter:
     """The route, bound to the server's parts."""
     again = repeatable(door, answers, MAX_SMALL_BODY_BYTES)
     router = APIRouter(route_class=again, responses=REFUSALS)
-
-    async def inside(request: Request) -> AsyncIterator[Spoken]:
-        async with door.open(http_call(request)) as admitted:
-            yield admitted.speech()
+    inside = speech_call(door)
 
     @router.post(
         SYNTHESIZE_PATH,

@@ -1,25 +1,22 @@
 """Deepgram's text to speech over HTTP: a file, sent while it is made."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from lab_kit.dialects.deepgram import speak
-from lab_kit.gateway.door.call import http_call, request_id_of
+from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, Spoken, small_body
 from lab_kit.gateway.providers.deepgram.errors import REFUSED, DeepgramErrors
+from lab_kit.gateway.speech.call import speech_call
 from lab_kit.gateway.speech.voice import Voice, begun
 
 
 def speak_routes(door: Door, voice: Voice) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter(route_class=DeepgramErrors, responses=REFUSED)
-
-    async def inside(request: Request) -> AsyncIterator[Spoken]:
-        async with door.open(http_call(request)) as admitted:
-            yield admitted.speech()
+    inside = speech_call(door)
 
     @router.post(speak.PATH)
     async def speak_text(request: Request, call: Annotated[Spoken, Depends(inside)]) -> Response:

@@ -7,19 +7,16 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from lab_kit.dialects.openai import speech
-from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, Spoken, small_body
 from lab_kit.gateway.providers.openai.transcriptions import REFUSED, OpenAIErrors
+from lab_kit.gateway.speech.call import speech_call
 from lab_kit.gateway.speech.voice import Voice, begun
 
 
 def openai_speech_routes(door: Door, voice: Voice) -> APIRouter:
     """The route, bound to the server's parts."""
     router = APIRouter(route_class=OpenAIErrors, responses=REFUSED)
-
-    async def inside(request: Request) -> AsyncIterator[Spoken]:
-        async with door.open(http_call(request)) as admitted:
-            yield admitted.speech()
+    inside = speech_call(door)
 
     @router.post(speech.PATH)
     async def create(request: Request, call: Annotated[Spoken, Depends(inside)]) -> Response:
