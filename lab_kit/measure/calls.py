@@ -6,6 +6,7 @@ result. Definitions: docs/glossary.md.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -194,6 +195,17 @@ def median_final_delay_s(call: StreamCall) -> float:
 def stage_s(waterfall: Waterfall, name: str) -> float:
     """How long the stage ``name`` took; 0 where the waterfall has none."""
     return sum(stage.length_s for stage in waterfall.stages if stage.name == name)
+
+
+def middle(calls: Sequence[RequestCall]) -> RequestCall:
+    """The one with the median total; of an even number the quicker of the two in the middle.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not calls:
+        raise ValueError("no calls, so none is in their middle; make one first")
+    return sorted(calls, key=lambda call: call.total_s)[(len(calls) - 1) // 2]
 
 
 def grew_most(before: Waterfall, after: Waterfall) -> str:

@@ -121,6 +121,8 @@ def _lost(error: ConnectionClosed) -> ConnectionFailed:
     """The connection is gone, and not because the server had fulfilled its purpose."""
     closed = error.rcvd
     said = f"{closed.code} {closed.reason}".strip() if closed else "no close frame"
+    if closed is None and error.sent is not None:
+        said = f"we ended it with {error.sent.code} {error.sent.reason}, and got no answer"
     return ConnectionFailed(
         f"the stream was closed: {said}",
         f"{NORMAL} after CloseStream",

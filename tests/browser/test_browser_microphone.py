@@ -104,6 +104,8 @@ def test_a_source_is_chosen_and_started_by_keyboard(lab: Lab, open_notebook: Ope
     page.keyboard.press("Enter")
     eventually("the run has ended", lambda: status.inner_text() == "ended")
     assert run_in(notebook, "print(run.error, run.calls[-1].name)") == "None your microphone"
+    button = page.locator(".lab-microphone-button")
+    eventually("it is off", lambda: button.inner_text() == "Use the microphone")
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ function render({ model, el }) {
   // The kernel answers a ping with its own time; the quickest answer is the best comparison.
   const hear = (told) => {
     if (told.kind === "open" && !close && !button.disabled) turnOn();
+    if (told.kind === "close" && told.take === take) turnOff();
     if (told.kind !== "pong") return;
     const now = performance.now();
     const offset_ms = told.kernel_ms - (told.page_ms + now) / 2;

@@ -62,7 +62,7 @@ class BrowserMicrophone(anywidget.AnyWidget):
         super().__init__()
         self.lost_s = 0.0
         self.refusal = ""
-        self._take_of_page = ""
+        self._take_of_page = self._take_heard = ""
         self._forget_clock()
         self._changed = threading.Condition()
         self._clear()
@@ -87,6 +87,7 @@ class BrowserMicrophone(anywidget.AnyWidget):
             )
         with self._changed:
             self._clear()
+            self._take_heard = self._take_of_page
         self.is_listening = True
         try:
             yield from self._pieces()
@@ -96,6 +97,11 @@ class BrowserMicrophone(anywidget.AnyWidget):
     def ask(self) -> None:
         """Have the page ask for the microphone, as a click on its button does."""
         self.send({"kind": "open"})
+
+    def turn_off(self) -> None:
+        """Have the page let go of the microphone that was listened to; of no later one."""
+        self.send({"kind": "close", "take": self._take_heard})
+        self.stop()
 
     def stop(self) -> None:
         """End the sound after what has come; from any thread, and harmless twice.

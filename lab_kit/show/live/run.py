@@ -146,6 +146,7 @@ class LiveRun:
         """What the button does: stop a run, or start it again, with the microphone of a page."""
         if self.is_running:
             self._stop.set()
+            self._turn_off()
             self._screen.stopping()
         elif isinstance(self._source, BrowserMicrophone) and not self._source.is_on:
             self._source.ask()
@@ -159,6 +160,7 @@ class LiveRun:
         """
         self._unfollow()
         self._unfollow = _nothing_to_do
+        self._turn_off()
         self._end(timeout_s)
 
     def _end(self, timeout_s: float) -> None:
@@ -189,6 +191,11 @@ class LiveRun:
     def _ipython_display_(self) -> None:
         """Nothing more to show when a cell ends with it: it has drawn itself."""
 
+    def _turn_off(self) -> None:
+        """A microphone is on for a run, and no longer."""
+        if isinstance(self._source, BrowserMicrophone):
+            self._source.turn_off()
+
     def _join(self, timeout_s: float | None) -> bool:
         """Wait in small steps, so that an interrupt is noticed on every system."""
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
@@ -204,8 +211,7 @@ class LiveRun:
             self.error = TimeoutError("the last results did not come; the stream was broken off")
         except BaseException as error:  # a thread has no caller; wait() and the screen tell it
             self.error = error
-        if self.error is not None and isinstance(self._source, BrowserMicrophone):
-            self._source.stop()  # or the page would say that somebody listens
+        self._turn_off()  # or the page would keep what nobody listens to any more
 
     async def _passes(self) -> None:
         task = asyncio.current_task()

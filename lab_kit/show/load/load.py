@@ -41,6 +41,7 @@ HIGHEST_MS = 600.0
 LIMIT = theme.limit_label("speaker stops", "last final")
 _TOP_PX, _EDGE_PX, _BOTTOM_PX = 26, 32, 250
 _LEVELS = ("0 full service", "1 fewer interims", "2 refuses low", "3 refuses all", "4 closes low")
+_NEVER_MEANS = "never: so many results did not come at all that this percentile has no value"
 _LEVEL_OPACITY = (0.0, 0.11, 0.18, 0.25, 0.31)
 
 
@@ -240,7 +241,8 @@ def tabulate_load(runs: Sequence[LiveLoad], labels: Sequence[str] | None = None)
     heads = labels or [""] * len(runs)
     columns = [_column(run) for run in runs]
     rows = list(zip(columns[0], *(column.values() for column in columns), strict=True))
-    return Table("figure", ["", *heads], rows)
+    is_never = any("never" in told for column in columns for told in column.values())
+    return Table("figure", ["", *heads], rows, ["", _NEVER_MEANS] if is_never else [])
 
 
 def _bands(svg: Svg, across: Scale, line: Sequence[tuple[float, int]]) -> None:

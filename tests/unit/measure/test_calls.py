@@ -16,6 +16,7 @@ from lab_kit.measure.calls import (
     grew_most,
     grown,
     median_final_delay_s,
+    middle,
     request_waterfall,
     rtf,
     send_lateness_s,
@@ -30,6 +31,26 @@ WORST = Spoken("it was the worst of times", 3.0, 4.0)
 
 def lengths_ms(waterfall: Waterfall) -> dict[str, float]:
     return {stage.name: round(stage.length_s * 1e3, 6) for stage in waterfall.stages}
+
+
+def request(total_ms: float = 120) -> RequestCall:
+    return RequestCall(
+        name="upload",
+        text="It was.",
+        audio_s=2.0,
+        sent_ns=at(0),
+        first_byte_ns=at(118),
+        received_ns=at(total_ms),
+        remote_ns={
+            "received": remote(3),
+            "decoded": remote(10),
+            "started": remote(14),
+            "finished": remote(112),
+            "responded": remote(115),
+        },
+        clock=ClockOffset(-SKEW_NS, 200_000),
+        device="by hand",
+    )
 
 
 # -- delays of one utterance ---------------------------------------------------------------------
@@ -254,24 +275,7 @@ def test_a_longer_stage_moves_what_follows_and_changes_nothing_else() -> None:
 
 
 def test_the_stages_of_a_request_add_up_to_what_the_client_saw() -> None:
-    request = RequestCall(
-        name="upload",
-        text="It was.",
-        audio_s=2.0,
-        sent_ns=at(0),
-        first_byte_ns=at(118),
-        received_ns=at(120),
-        remote_ns={
-            "received": remote(3),
-            "decoded": remote(10),
-            "started": remote(14),
-            "finished": remote(112),
-            "responded": remote(115),
-        },
-        clock=ClockOffset(-SKEW_NS, 200_000),
-        device="by hand",
-    )
-    waterfall = request_waterfall(request)
+    waterfall = request_waterfall(request())
     assert lengths_ms(waterfall) == {
         calls.NETWORK_OUT: 3,
         calls.PREPROCESSING: 7,
@@ -281,6 +285,17 @@ def test_the_stages_of_a_request_add_up_to_what_the_client_saw() -> None:
         calls.NETWORK_BACK: 5,
     }
     assert waterfall.total_s == pytest.approx(0.120)
+
+
+@pytest.mark.parametrize(("totals_ms", "in_the_middle_ms"), [((40, 900, 50), 50), ((70, 60), 60)])
+def test_the_request_in_the_middle_is_one_of_them(
+    totals_ms: tuple[int, ...], in_the_middle_ms: int
+) -> None:
+    requests = [request(total_ms) for total_ms in totals_ms]
+    assert middle(requests).total_s == pytest.approx(in_the_middle_ms / 1e3)
+    assert middle(requests) in requests
+    with pytest.raises(ValueError, match="make one first"):
+        middle([])
 
 
 def test_the_stage_that_grew_most_is_found_by_its_name() -> None:

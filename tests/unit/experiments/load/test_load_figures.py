@@ -119,6 +119,11 @@ def test_a_generator_that_is_late_or_busy_says_so(late_s: float, cores: float) -
     assert "yes: void" in tabulate_load([run]).text
 
 
+def test_a_percentile_that_never_came_is_explained() -> None:
+    assert "never: so many" in tabulate_load([load(offered(SLOW))]).text
+    assert "never" not in tabulate_load([load(offered(PROMPT))]).text
+
+
 def test_a_punctual_generator_is_no_bottleneck() -> None:
     assert not load(offered(PROMPT)).generator_was_bottleneck
 

@@ -91,6 +91,14 @@ def test_a_new_capture_takes_the_place_of_one_that_never_ended(page: Page) -> No
     assert not page.widget.is_on
 
 
+def test_who_ends_a_run_turns_the_microphone_off_that_was_heard_in_it(page: Page) -> None:
+    pieces = begun(page)
+    page.turns_on("second")
+    page.widget.turn_off()
+    assert page.told[-1] == {"kind": "close", "take": "first"}
+    assert list(pieces) == []
+
+
 def test_who_is_off_says_what_to_do(page: Page) -> None:
     page.ends()
     with pytest.raises(AudioDeviceUnavailable, match="click 'Use the microphone'"):
