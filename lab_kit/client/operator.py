@@ -13,6 +13,7 @@ from lab_kit.protocol.degradation import (
     DegradationStatus,
     StepSwitch,
 )
+from lab_kit.protocol.sandbox import Fault, FaultPlan, Journal, SandboxKey
 from lab_kit.protocol.versions import (
     BatchingPolicy,
     CacheUse,
@@ -136,6 +137,40 @@ class Operator:
     async def dead_letters(self) -> list[DeadLetter]:
         """Decodes that failed for good, oldest first."""
         return list((await self._ask(DeadLetterList, "GET", "/dead-letters")).letters)
+
+    async def make_sandbox_key(self, *faults: Fault) -> SandboxKey:
+        """A key for one test: its calls meet these faults, one a call, and are written down.
+
+        Raises:
+            InvalidParameter: a fault that no call can meet.
+        """
+        return await self._ask(SandboxKey, "POST", "/sandbox-keys", asdict(FaultPlan(faults)))
+
+    async def set_faults(self, key: SandboxKey, *faults: Fault) -> None:
+        """Have its next calls meet these instead of those that are left.
+
+        Raises:
+            SandboxKeyNotFound: it was removed.
+            InvalidParameter: a fault that no call can meet.
+        """
+        path = f"/sandbox-keys/{key.name}/faults"
+        await self._answer("PUT", path, asdict(FaultPlan(faults)))
+
+    async def journal(self, key: SandboxKey) -> Journal:
+        """What was called with it.
+
+        Raises:
+            SandboxKeyNotFound: it was removed.
+        """
+        return await self._ask(Journal, "GET", f"/sandbox-keys/{key.name}/journal")
+
+    async def remove_sandbox_key(self, key: SandboxKey) -> None:
+        """Let nobody in with it any more.
+
+        Raises:
+            SandboxKeyNotFound: it was removed.
+        """
+        await self._answer("DELETE", f"/sandbox-keys/{key.name}")
 
     async def _ask(
         self, kind: type[_T], method: str, path: str, body: Mapping[str, Any] | None = None

@@ -199,6 +199,14 @@ class WebhookNotFound(LabError):
     http_status = 404
 
 
+class SandboxKeyNotFound(LabError):
+    """The operator made no sandbox key of that name, or removed it."""
+
+    code = Code.NOT_FOUND
+    reason = "SANDBOX_KEY_NOT_FOUND"
+    http_status = 404
+
+
 class AddressRefused(LabError):
     """An address that a caller gave, and that the server does not ask."""
 

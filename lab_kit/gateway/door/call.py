@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import RequestId
 from lab_kit.core.shown import shown
+from lab_kit.gateway.sandbox.exchange import Exchange
 
 REQUEST_ID = "x-request-id"
 TRACE_PARENT = "traceparent"
@@ -26,12 +27,14 @@ class Call:
         peer: the address it comes from, without a port.
         deadline_ns: on the monotonic clock; from then on its caller does not wait. None for one who
             did not say.
+        exchange: counts what goes both ways; None while there is no sandbox key.
     """
 
     request_id: RequestId
     credential: str | None
     peer: str
     deadline_ns: int | None = None
+    exchange: Exchange | None = None
 
 
 def http_call(connection: HTTPConnection, credential: str | None = None) -> Call:
@@ -46,7 +49,8 @@ def http_call(connection: HTTPConnection, credential: str | None = None) -> Call
     offered = connection.headers.get("authorization") or credential
     peer = "" if connection.client is None else connection.client.host
     deadline_ns = _deadline_ns(connection.headers.get(TIMEOUT))
-    return Call(request_id_of(connection), offered, peer, deadline_ns)
+    exchange = getattr(connection.state, "exchange", None)
+    return Call(request_id_of(connection), offered, peer, deadline_ns, exchange)
 
 
 def request_id_of(connection: HTTPConnection) -> RequestId:

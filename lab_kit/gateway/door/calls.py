@@ -15,7 +15,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import grpc
@@ -36,6 +36,8 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.live_stream import ClientGone
 from lab_kit.gateway.observe.failures import Failures
+from lab_kit.gateway.sandbox.exchange import Exchange
+from lab_kit.gateway.sandbox.watch import WatchedContext
 from lab_kit.protocol.live import Ending
 
 MESSAGE_BYTES = 16 * 2**20
@@ -163,6 +165,10 @@ class Calls:
         context: Any,
     ) -> _T:
         call, ending = grpc_call(context), INTERNAL
+        exchange = None
+        if self._door.sandbox_keys:
+            exchange = Exchange(call.request_id, "grpc", "POST", route)
+            call, context = replace(call, exchange=exchange), WatchedContext(context, exchange)
         await self._arrivals.turn(call.peer)
         try:
             async with self._door.open(call) as admitted:
@@ -174,6 +180,9 @@ class Calls:
             ending = HANG_UP
         except Exception as error:
             self._failures.tell(route, error)
+        finally:
+            if exchange is not None:
+                exchange.end()
         named = ((REQUEST_ID, str(call.request_id)),)
         await context.abort(grpc.StatusCode[str(ending.code)], ending.reason, named)
         raise AssertionError("abort raises")

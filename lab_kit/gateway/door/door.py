@@ -25,6 +25,7 @@ from lab_kit.gateway.door.identify import named_for_log
 from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.observe.work import Work, WorkKind
+from lab_kit.gateway.sandbox.keys import SandboxKeys
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.versions import Versions
 
@@ -35,12 +36,14 @@ class Door:
     Attributes:
         streams: the places that are taken.
         is_draining: nobody is let in any more; who is in may finish.
+        sandbox_keys: that callers are let in with, too, to meet what an operator planned for them.
     """
 
     def __init__(self, keys: Keys, admission: Admission, versions: Versions) -> None:
         self.keys = keys
         self.streams: set[OpenStream] = set()
         self.is_draining = False
+        self.sandbox_keys = SandboxKeys()
         self._admission = admission
         self._versions = versions
 
@@ -55,11 +58,20 @@ class Door:
 
         Raises:
             Unauthenticated, OperatorLocked: the key is not one for ``role``.
+            LabError: the key is a sandbox's, and refuses the call.
         """
         named_for_log(call.request_id)
-        principal = self.keys.authenticate(call.credential, role)
+        principal = await self._authenticate(call, role)
         with ExitStack() as held:
             yield Admitted(call, principal, self, held)
+
+    async def _authenticate(self, call: Call, role: Role) -> Principal:
+        sandbox = self.sandbox_keys.of(call.credential) if role is Role.CALLER else None
+        if sandbox is None:
+            return self.keys.authenticate(call.credential, role)
+        if call.exchange is not None:
+            await sandbox.meet(call.exchange)
+        return Principal(sandbox.tenant, role)
 
     def drain(self) -> None:
         """Let nobody in any more, and have every stream finish."""

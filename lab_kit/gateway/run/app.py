@@ -30,6 +30,7 @@ from lab_kit.gateway.door.uploads import CLIENT_CLOSED
 from lab_kit.gateway.observe.failures import EndFailedCalls
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
+from lab_kit.gateway.operator.sandbox_api import sandbox_routes
 from lab_kit.gateway.operator.versions_api import version_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.prerecorded import prerecorded_routes
@@ -43,6 +44,7 @@ from lab_kit.gateway.run.documents import describe, documentation_routes
 from lab_kit.gateway.run.front_page import front_page_routes
 from lab_kit.gateway.run.health import health_routes, readiness
 from lab_kit.gateway.run.server import Server
+from lab_kit.gateway.sandbox.watch import WatchExchanges
 
 
 def create_app(server: Server, is_local: bool = False) -> FastAPI:
@@ -75,6 +77,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         speak_routes(door, server.voice),
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),
+        sandbox_routes(door),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
         openai_upload_routes(door, limits, server.uploads, server.recognition),
         openai_speech_routes(door, server.voice),
@@ -93,6 +96,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     app.add_middleware(EndFailedCalls, failures=server.failures)
     app.add_middleware(TimeRequests, metrics=metrics)
     app.add_middleware(TraceRequests, tracer=server.spans.tracer)
+    app.add_middleware(WatchExchanges, keys=door.sandbox_keys)
     app.add_middleware(IdentifyCalls)
     return app
 

@@ -66,6 +66,10 @@ ROUTES = [
     ("PUT", "/operator/degradation"),
     ("PUT", "/operator/steps/redact"),
     ("GET", "/operator/dead-letters"),
+    ("POST", "/operator/sandbox-keys"),
+    ("PUT", "/operator/sandbox-keys/1/faults"),
+    ("GET", "/operator/sandbox-keys/1/journal"),
+    ("DELETE", "/operator/sandbox-keys/1"),
 ]
 
 
@@ -94,6 +98,7 @@ def test_these_are_all_the_routes(start: Start) -> None:
     tried = {(m, p.replace("/2/", "/{number}/")) for m, p in ROUTES}
     tried = {(m, "/operator/labels/{label}" if "labels" in p else p) for m, p in tried}
     tried = {(m, "/operator/steps/{name}" if "steps" in p else p) for m, p in tried}
+    tried = {(m, p.replace("keys/1", "keys/{name}")) for m, p in tried}
     assert there == tried
 
 

@@ -1,0 +1,1 @@
+"""Keys for a single test: what is done with one is written down, and can be made to fail."""
