@@ -38,6 +38,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def share(text: str) -> float:
+    """An argument that is a part of a whole."""
+    part = amount_or_none(text)
+    if part >= 1:
+        raise argparse.ArgumentTypeError(f"{text}: a number from 0 and below 1 is expected")
+    return part
+
+
 @contextmanager
 def server(url: str | None, key: str | None) -> Iterator[str]:
     """The given server's address, or that of one that lives as long as the block."""

@@ -13,7 +13,7 @@ from lab_kit.protocol.degradation import (
     DegradationStatus,
     StepSwitch,
 )
-from lab_kit.protocol.sandbox import Fault, FaultPlan, Journal, SandboxKey
+from lab_kit.protocol.sandbox import Fault, FaultPlan, Journal, SandboxKey, Script
 from lab_kit.protocol.versions import (
     BatchingPolicy,
     CacheUse,
@@ -155,6 +155,15 @@ class Operator:
         """
         path = f"/sandbox-keys/{key.name}/faults"
         await self._answer("PUT", path, asdict(FaultPlan(faults)))
+
+    async def set_script(self, key: SandboxKey, *lines: str) -> None:
+        """Have its next calls answered with ``lines``, an utterance a line; none to recognize.
+
+        Raises:
+            SandboxKeyNotFound: it was removed.
+            InvalidParameter: too many lines, or too long ones.
+        """
+        await self._answer("PUT", f"/sandbox-keys/{key.name}/script", asdict(Script(lines)))
 
     async def journal(self, key: SandboxKey) -> Journal:
         """What was called with it.

@@ -6,6 +6,7 @@ and then whether its parent is still the same. (The kernel could signal the pare
 what it watches is the thread that started the child, and threads end earlier.)
 """
 
+import argparse
 import atexit
 import http.client
 import json
@@ -174,6 +175,17 @@ class Child:
             f"it to be ready within {READY_TIMEOUT_S:.0f} s",
             f"read the end of its log:\n{self.log_tail()}",
         )
+
+
+def port_number(text: str) -> int:
+    """An argument that is a port; 0 is any free one."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; ports are 0 to 65535")
+    return number
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -39,6 +39,8 @@ class DecodeRequest:
         wants_words: whether the times of its words are wanted; they take half a millisecond a
             second of sound.
         deadline_ns: on the monotonic clock; from then on nobody waits for it, and it is not begun.
+        utterance: which of its stream it is of, from 0.
+        goes_on: the utterance was cut before, and this is more of it.
     """
 
     audio: FloatArray
@@ -51,6 +53,8 @@ class DecodeRequest:
     is_private: bool = False
     wants_words: bool = False
     deadline_ns: int | None = None
+    utterance: int = 0
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,18 @@ class FaultPlan:
     faults: Annotated[tuple[Fault, ...], Field(max_length=MOST_FAULTS)] = ()
 
 
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Script:
+    """What a key's calls are answered with, whatever they sound like.
+
+    Attributes:
+        lines: what the utterances of each call are, in order, then again from the first; none to
+            have them recognized.
+    """
+
+    lines: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxKey:
     """A key as it was made; the key itself is told this once.

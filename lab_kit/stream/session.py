@@ -13,6 +13,7 @@ Three ideas:
 
 import math
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -91,6 +92,7 @@ class StreamSession:
         self._utterance_end_due: int | None = None
         self._numbers = 0
         self._sequence = 0
+        self._utterances = 0
         self.interim_stretch = 1.0
         self._actions: list[Action] = []
 
@@ -351,15 +353,23 @@ class StreamSession:
         wants_words = self._options.interim_words and self.interim_stretch <= 1
         if early:
             view = early_view(audio)
-            return DecodeRequest(view, Priority.INTERIM, EARLY_TOKENS, wants_words=wants_words)
+            early_one = DecodeRequest(view, Priority.INTERIM, EARLY_TOKENS, wants_words=wants_words)
+            return self._placed(early_one, segment)
         draft = segment.heard_tokens[:-DRAFT_DROPS_TOKENS]
-        return DecodeRequest(audio, Priority.INTERIM, draft=draft, wants_words=wants_words)
+        request = DecodeRequest(audio, Priority.INTERIM, draft=draft, wants_words=wants_words)
+        return self._placed(request, segment)
 
     def _final_request(self, segment: Segment, end_sample: int) -> DecodeRequest:
         audio = self._heard(segment, end_sample)
         is_long = len(audio) >= LONG_SAMPLES
         draft = segment.heard_tokens[:-FINAL_DROPS_TOKENS] if is_long else ()
-        return DecodeRequest(audio, Priority.FINAL, draft=draft, wants_words=True)
+        request = DecodeRequest(audio, Priority.FINAL, draft=draft, wants_words=True)
+        return self._placed(request, segment)
+
+    def _placed(self, request: DecodeRequest, segment: Segment) -> DecodeRequest:
+        """The request with its place in what is said."""
+        number = max(0, self._utterances - segment.goes_on)
+        return replace(request, utterance=number, goes_on=segment.goes_on)
 
     def _heard(self, segment: Segment, end_sample: int) -> FloatArray:
         """The segment's sound until then, with quiet for what was before the stream."""
@@ -414,6 +424,7 @@ class StreamSession:
             request = self._final_request(segment, end)
             segment.final = self._submit(request, end, closing.trigger)
         self._spoken_until = segment.speech_end_sample
+        self._utterances += not segment.goes_on
         self._closing.append(segment)
         self._emit_finals()
 

@@ -3,11 +3,15 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import soundfile
 from hang import HANG_S
@@ -38,6 +42,57 @@ def bench() -> Bench:
     bench.stop()
 
 
+@contextmanager
+def network(*arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """``lab network`` as a process, and the address that it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab_kit.cli", "network", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert said.startswith("listening on "), said
+        yield said.split()[-1], process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_network_delays_any_client_and_says_what_it_carried(bench: Bench) -> None:
+    with network("--in-front-of", bench.url, "--one-way-ms", "150") as (url, process):
+        began = time.perf_counter()
+        assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+        assert time.perf_counter() - began >= 0.3
+        process.terminate()
+        _, said = process.communicate(timeout=HANG_S)
+    assert process.returncode == 0
+    assert re.search(r"carried [\d,]+ bytes up and [\d,]+ down", said)
+
+
+def test_a_network_resets_what_is_too_old(bench: Bench) -> None:
+    with network("--in-front-of", bench.url, "--reset-after-s", "0.5") as (url, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), HANG_S) as connection:
+            connection.sendall(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+            with pytest.raises(ConnectionResetError):
+                connection.recv(65_536)
+
+
+def test_a_network_goes_deaf_and_holds_the_line(bench: Bench) -> None:
+    with network("--in-front-of", bench.url, "--deaf-after-s", "0.2") as (url, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), HANG_S) as connection:
+            time.sleep(0.3)
+            connection.sendall(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            connection.settimeout(0.7)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LAB_PROGRESS", str(tmp_path / "progress.json"))
@@ -54,7 +109,19 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
-    for command in ("doctor", "models", "serve", "call", "speak", "operations", "progress", "path"):
+    for command in (
+        *(
+            "doctor",
+            "models",
+            "serve",
+            "call",
+            "speak",
+            "operations",
+            "network",
+            "progress",
+            "path",
+        ),
+    ):
         assert command in done.stdout
 
 

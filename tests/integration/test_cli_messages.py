@@ -73,6 +73,7 @@ def lab(
     monkeypatch.setenv("LAB_PROGRESS", str(tmp_path / "progress.json"))
     monkeypatch.setenv("LAB_REPOSITORY", str(tmp_path / "versions"))
     Path("notes.wav").write_text("not audio")
+    Path("empty.txt").write_text("\n\n")
     written(Path("silence.wav"), np.zeros(16_000, np.float32))
     written(Path("speech.wav"), np.array(CLIP.samples))
     taken = another_service.rpartition(":")[2]
@@ -124,9 +125,25 @@ def written(path: Path, audio: FloatArray) -> None:
         ("serve --host 192.0.2.1 --port 0", 1, "a free port at an address of this machine"),
         ("serve --repository notes.wav", 1, "notes.wav/moonshine-tiny-en: Not a directory"),
         ("serve --key=", 1, "a key for the caller that is empty"),
+        ("serve --model scripted --script no.txt", 1, "--script no.txt ([Errno 2] No such file"),
+        ("serve --model scripted --script speech.wav", 1, "expected: a text file in UTF-8"),
+        ("serve --model scripted --script empty.txt", 1, "0 lines, the longest of 0 characters"),
+        ("serve --script notes.wav", 1, "--script and the model moonshine-tiny-en"),
         ("serve --trace-share 7", 1, "a trace share of 7.0; expected: 0 to 1"),
         ("serve --limit held_bytes=10", 1, "room for two of the largest"),
+        (
+            "network --in-front-of {other} --port {taken}",
+            1,
+            "cannot be used (Address already in use)",
+        ),
+        ("network --in-front-of https://example.com", 1, "an http address with a host"),
+        (
+            "network --in-front-of {other} --one-way-ms 80000",
+            1,
+            "a delay of 80.0 s; expected: 0 to 2 s",
+        ),
         # a command that cannot be understood
+        ("network --in-front-of {other} --loss 1", 2, "a number from 0 and below 1 is expected"),
         ("serve --port 70000", 2, "70000 is no port; ports are 0 to 65535"),
         ("serve --port http", 2, "http is no port; ports are 0 to 65535"),
         ("serve --limit idle=1", 2, "no limit is named 'idle'; there are streams, "),

@@ -167,6 +167,36 @@ def test_the_sdks_beside_it_are_those_that_they_are_alone(bare: Path, speech: Pa
     assert word_error_rate(CLIP.text, " ".join(finals)) < 0.2
 
 
+PRODUCT = """
+import urllib.request
+
+
+def test_the_server_is_there(speech_server, speech_key):
+    speech_key.fail(status=503)
+    asked = {"authorization": f"Token {speech_key.key}"}
+    request = urllib.request.Request(speech_server.url + "/v1/operations", headers=asked)
+    try:
+        urllib.request.urlopen(request)
+    except urllib.error.HTTPError as error:
+        assert error.code == 503
+    assert [call["status"] for call in speech_key.journal()] == [503]
+"""
+
+
+def test_its_plugin_is_found_beside_a_product_without_its_dependencies(
+    bare: Path, tmp_path: Path
+) -> None:
+    (wheel,) = bare.parent.glob("lab_kit-*.whl")
+    product = tmp_path / "product"
+    run(sys.executable, "-m", "venv", product)
+    run(product / "bin/pip", "install", "pytest")
+    run(product / "bin/pip", "install", "--no-deps", wheel)
+    (tmp_path / "test_product.py").write_text(PRODUCT)
+    settings = f"[pytest]\nlab_command = {bare / 'bin/lab'}\nlab_options = --model scripted\n"
+    (tmp_path / "pytest.ini").write_text(settings)
+    assert "1 passed" in run(product / "bin/python", "-m", "pytest", tmp_path)
+
+
 def test_what_is_not_installed_is_named(bare: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [str(bare / "bin/lab"), "serve", "--model", "whisper-tiny-en"],

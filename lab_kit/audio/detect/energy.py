@@ -1,7 +1,8 @@
-"""Voice activity by level alone: the cheapest scorer there is, to compare the neural one with.
+"""Voice activity by level alone: the cheapest scorers there are.
 
-It has the interface of `vad.SpeechScorer`. It hears that something is louder than the quiet it
-knows; whether that is a voice, a door or the neighbour's radio it cannot tell.
+They have the interface of `vad.SpeechScorer`. They hear that something is louder than the quiet
+they know, or than a threshold; whether that is a voice, a door or the neighbour's radio they cannot
+tell.
 """
 
 import math
@@ -16,6 +17,8 @@ MARGIN_DB = 9.0
 """A window this far above the quiet gets a probability of one half."""
 STEP_DB = 2.0
 """How fast the probability rises around that: softer than any difference that matters."""
+THRESHOLD_DB = -50.0
+"""Above a quiet room's noise, and below any speech that somebody is meant to hear."""
 _SILENCE_DB = -100.0
 
 
@@ -30,7 +33,20 @@ class EnergyScorer:
         return [self._score(window) for window in windows]
 
     def _score(self, window: FloatArray) -> float:
-        power = max(float(np.mean(window * window)), 10 ** (_SILENCE_DB / 10))
-        level_db = 10 * math.log10(power)
+        level_db = _level_db(window)
         self._floor_db = min(self._floor_db + FLOOR_RISE_DB, level_db)
         return 1 / (1 + math.exp((MARGIN_DB - (level_db - self._floor_db)) / STEP_DB))
+
+
+class ThresholdScorer:
+    """Scores windows one by one: what is louder than `THRESHOLD_DB` counts as speech, from the
+    first sample on."""
+
+    def score(self, windows: FloatArray) -> list[float]:
+        """1 or 0 for each window."""
+        return [float(_level_db(window) > THRESHOLD_DB) for window in windows]
+
+
+def _level_db(window: FloatArray) -> float:
+    power = max(float(np.mean(window * window)), 10 ** (_SILENCE_DB / 10))
+    return 10 * math.log10(power)

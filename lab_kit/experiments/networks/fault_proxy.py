@@ -9,11 +9,13 @@ import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from socket import socket
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from lab_kit.client import ServerAddress
 from lab_kit.core.call_record import Traffic
+from lab_kit.core.child_process import bind
 from lab_kit.experiments.networks.network import ByteCounter, Network, chances
 from lab_kit.experiments.networks.rtc_route import HOST, RtcRoute
 from lab_kit.experiments.networks.tcp_carrier import Address, TcpCarrier
@@ -54,16 +56,23 @@ class FaultProxy:
         self._servers: list[asyncio.Server] = []
         self._calls: list[RtcRoute] = []
 
-    def start(self, address: ServerAddress) -> ServerAddress:
-        """Begin to listen; returns the server's addresses as they are to be used."""
+    def start(self, address: ServerAddress, port: int = 0) -> ServerAddress:
+        """Begin to listen; returns the server's addresses as they are to be used.
+
+        Args:
+            port: for HTTP; 0 takes any free one, as gRPC always does.
+
+        Raises:
+            ServerFailed: the port is taken.
+        """
         self._thread.start()
         target = urlsplit(address.url)
-        port = self._listen((str(target.hostname), int(target.port or 80)))
+        http = self._listen((str(target.hostname), int(target.port or 80)), bind(HOST, port))
         grpc = None
         if address.grpc is not None:
             host, _, number = address.grpc.rpartition(":")
-            grpc = f"{HOST}:{self._listen((host, int(number)))}"
-        return replace(address, url=f"http://{HOST}:{port}", grpc=grpc, route=self, meter=self)
+            grpc = f"{HOST}:{self._listen((host, int(number)), bind(HOST, 0))}"
+        return replace(address, url=f"http://{HOST}:{http}", grpc=grpc, route=self, meter=self)
 
     def stop(self) -> None:
         """Close every connection and end the thread."""
@@ -85,13 +94,13 @@ class FaultProxy:
         """The server's description with our addresses for its own."""
         return self._on_thread(self._calls[-1].answer(sdp))
 
-    def _listen(self, target: Address) -> int:
+    def _listen(self, target: Address, listener: socket) -> int:
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             carrier = TcpCarrier(self._network, self._chance, self._counter)
             with suppress(asyncio.CancelledError):  # asyncio would log it as a failure of ours
                 await carrier.carry(reader, writer, target)
 
-        server = self._on_thread(asyncio.start_server(carry, HOST, 0))
+        server = self._on_thread(asyncio.start_server(carry, sock=listener))
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 

@@ -37,6 +37,7 @@ class Network:
         bytes_per_s: what the line carries each way; None is no limit.
         idle_close_s: TCP connections are closed when nothing has passed for so long.
         deaf_after_s: a connection so old passes nothing more, and is not closed either.
+        reset_after_s: a TCP connection so old is reset, both ways.
         calm_s: a connection so young loses nothing, so that its set-up is not what is measured.
         seed: of the chance in jitter and loss.
 
@@ -50,6 +51,7 @@ class Network:
     bytes_per_s: float | None = None
     idle_close_s: float | None = None
     deaf_after_s: float | None = None
+    reset_after_s: float | None = None
     calm_s: float = 0.0
     seed: int = 1
 
@@ -69,7 +71,7 @@ class Network:
             raise InvalidParameter(
                 f"a loss of {self.loss}", "0 to 1", "pass a share, such as 0.02 for 2%"
             )
-        limits = (self.bytes_per_s, self.idle_close_s, self.deaf_after_s)
+        limits = (self.bytes_per_s, self.idle_close_s, self.deaf_after_s, self.reset_after_s)
         if any(limit is not None and limit <= 0 for limit in limits):
             raise InvalidParameter(
                 "a limit of zero or less", "a positive one", "pass None for no limit"

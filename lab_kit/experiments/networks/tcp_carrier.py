@@ -1,6 +1,8 @@
 """One TCP connection through the fault proxy: bytes arrive late, in order, or not any more."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +27,7 @@ class TcpCarrier:
     async def carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Address
     ) -> None:
-        """Carry bytes both ways until both ends have closed, one vanishes, or it was idle."""
+        """Carry bytes both ways until both ends have closed, one vanishes, or its time is over."""
         try:
             there_reader, there_writer = await asyncio.open_connection(*target)
         except OSError:
@@ -37,13 +39,18 @@ class TcpCarrier:
         )
         carrying: asyncio.Future[Any] = asyncio.gather(*both)
         idle: asyncio.Future[Any] = asyncio.create_task(self._idle())
+        age: asyncio.Future[Any] = asyncio.create_task(self._grow_old())
+        all_ends = (carrying, idle, age)
         try:
-            await asyncio.wait({carrying, idle}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(all_ends, return_when=asyncio.FIRST_COMPLETED)
+            if age.done():
+                _reset(writer)
+                _reset(there_writer)
         finally:
-            idle.cancel()
-            carrying.cancel()
+            for end in all_ends:
+                end.cancel()
             # one end vanished, or the proxy stops; the other end learns of it by the closing below
-            await asyncio.gather(carrying, idle, return_exceptions=True)
+            await asyncio.gather(*all_ends, return_exceptions=True)
             writer.close()
             there_writer.close()
 
@@ -52,6 +59,13 @@ class TcpCarrier:
         limit_s = self._network.idle_close_s
         while limit_s is None or self._loop.time() - self._active_s < limit_s:
             await asyncio.sleep(limit_s / 10 if limit_s else 3_600.0)
+
+    async def _grow_old(self) -> None:
+        """Return when it is to be reset; never if it is not."""
+        limit_s = self._network.reset_after_s
+        while limit_s is None or self._loop.time() - self._began_s < limit_s:
+            left_s = 3_600.0 if limit_s is None else self._began_s + limit_s - self._loop.time()
+            await asyncio.sleep(max(0.0, left_s))
 
     def _is_deaf(self) -> bool:
         limit_s = self._network.deaf_after_s
@@ -102,3 +116,11 @@ class TcpCarrier:
             self._counter.up_bytes += size_bytes
         else:
             self._counter.down_bytes += size_bytes
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection as one that never was: whoever reads or writes is told of a reset."""
+    connection = writer.get_extra_info("socket")
+    # no time to linger, after which the system closes with RST and not with FIN
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

@@ -120,12 +120,15 @@ class Door:
             ModelNotLoaded: no version is ready.
         """
         self.admit(PriorityClass.BATCH)
-        with self.lease(None) as lease:
+        with self.lease(None, tenant) as lease:
             yield Leased(Work(WorkKind.RECORDING, identity, tenant, lease.version), lease, caller)
 
-    def lease(self, version: int | None) -> Lease:
-        """A version for one stream or request; see `Versions.lease`."""
-        return self._versions.lease(version)
+    def lease(self, version: int | None, tenant: TenantId) -> Lease:
+        """A version for one stream or request, or the tenant's script; see `Versions.lease`."""
+        lease, script = self._versions.lease(version), self.sandbox_keys.engine_of(tenant)
+        if script is None:
+            return lease
+        return Lease(lease.version, script, lease.new_scorer, lease.release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ class Admitted:
             ModelNotLoaded: no version is ready.
         """
         self._door.admit(priority_class, self._door.streams)
-        lease = self._held.enter_context(self._door.lease(None))
+        lease = self._held.enter_context(self._door.lease(None, self.principal.tenant))
         place = Place(self._work(WorkKind.STREAM, lease), priority_class, lease, self.caller)
         self._door.streams.add(place)
         self._held.callback(self._door.streams.discard, place)
@@ -236,7 +239,7 @@ class Admitted:
         return self._leased(WorkKind.INFERENCE, version)
 
     def _leased(self, kind: WorkKind, version: int | None) -> Leased:
-        lease = self._held.enter_context(self._door.lease(version))
+        lease = self._held.enter_context(self._door.lease(version, self.principal.tenant))
         return Leased(self._work(kind, lease), lease, self.caller, self.call.deadline_ns)
 
     def _work(self, kind: WorkKind, lease: Lease) -> Work:

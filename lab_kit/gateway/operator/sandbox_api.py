@@ -6,7 +6,7 @@ from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.door.keys import Role
 from lab_kit.gateway.operator.versions_api import PREFIX
-from lab_kit.protocol.sandbox import FaultPlan, Journal, SandboxKey
+from lab_kit.protocol.sandbox import FaultPlan, Journal, SandboxKey, Script
 
 
 def sandbox_routes(door: Door) -> APIRouter:
@@ -23,6 +23,11 @@ def sandbox_routes(door: Door) -> APIRouter:
     def put_faults(name: str, body: FaultPlan) -> None:
         """Have the next calls meet these, whatever is left of those before."""
         keys.named(name).use(body.faults)
+
+    @router.put("/sandbox-keys/{name}/script", status_code=204)
+    def put_script(name: str, body: Script) -> None:
+        """Have the next calls answered with these lines, an utterance a line."""
+        keys.named(name).say(body.lines)
 
     @router.get("/sandbox-keys/{name}/journal")
     def journal(name: str) -> Journal:

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from lab_kit.core.child_process import HOST
+from lab_kit.core.child_process import HOST, port_number
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.engine.scripted import SCRIPTED
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE, Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.observe.trace_file import (
@@ -57,11 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=HOST, help="address to bind (default %(default)s)")
     parser.add_argument(
         "--port",
-        type=_port,
+        type=port_number,
         default=DEFAULT_PORT,
         help="default %(default)s; 0 takes any free port",
     )
-    parser.add_argument("--grpc-port", type=_port, default=0, help="default: any free port")
+    parser.add_argument("--grpc-port", type=port_number, default=0, help="default: any free port")
     parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
     parser.add_argument(
         "--operator-key",
@@ -69,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help=f"{' or '.join(SERVED)} (default %(default)s)"
+    )
+    parser.add_argument(
+        "--script",
+        type=Path,
+        metavar="FILE",
+        help=f"for the model {SCRIPTED}: a line for each utterance, then again from the first",
     )
     parser.add_argument(
         "--repository",
@@ -125,16 +132,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ephemeral", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
-
-
-def _port(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text} is no port; ports are 0 to 65535")
-    return number
 
 
 _LIMITS: dict[str, type[int] | type[float]] = {

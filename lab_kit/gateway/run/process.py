@@ -15,12 +15,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
+from tempfile import mkdtemp
 
 from pydantic import BaseModel
 
 from lab_kit.core.child_process import bind, stop_with_parent
 from lab_kit.core.errors import InvalidParameter, LabError, ServerFailed, StateUnusable
 from lab_kit.core.memory import return_last_blocks
+from lab_kit.engine.scripted import SCRIPTED, check_lines
 from lab_kit.gateway.door.identify import name_calls_in_log
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.observe.background_failures import FewFromLibraries
@@ -31,6 +34,7 @@ from lab_kit.gateway.versions.engine_factory import (
     make_first_version,
     open_recognizer,
     publish_first,
+    publish_script,
 )
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.repository import Repository, default_root
@@ -143,6 +147,10 @@ def run(options: argparse.Namespace) -> int:
         listener = (
             socket.socket(fileno=options.fd) if inherits else bind(options.host, options.port)
         )
+        script = _script(options)
+        if script is not None:
+            repository = Path(mkdtemp(prefix="lab-script-"))
+            publish_script(Repository(repository), script)
         if not inherits:  # a parent waits a minute for its server, too short for a download
             make_first_version(Repository(repository), options.model, _tell)
     except LabError as error:
@@ -154,7 +162,7 @@ def run(options: argparse.Namespace) -> int:
         repository,
         options.model,
         keys,
-        options.ephemeral,
+        options.ephemeral or script is not None,
         options.grpc_port,
         traces,
         options.dead_letters,
@@ -169,6 +177,31 @@ def run(options: argparse.Namespace) -> int:
         _tell(f"lab serve: {error}")
         return 1
     return 0
+
+
+def _script(options: argparse.Namespace) -> list[str] | None:
+    """The lines that are to be said, if any are given.
+
+    Raises:
+        InvalidParameter: they cannot be read, or another model is served.
+    """
+    if options.script is None:
+        return None
+    if options.model != SCRIPTED:
+        raise InvalidParameter(
+            f"--script and the model {options.model}",
+            f"--model {SCRIPTED}",
+            "choose that model, or leave --script out",
+        )
+    try:
+        lines = options.script.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidParameter(
+            f"--script {options.script} ({error})", "a text file in UTF-8", "name one"
+        ) from error
+    lines = [line for line in lines if line.strip()]
+    check_lines(lines)
+    return lines
 
 
 def _tell(news: str) -> None:

@@ -6,6 +6,7 @@ from itertools import count
 
 from lab_kit.core.errors import SandboxKeyNotFound
 from lab_kit.core.ids import TenantId
+from lab_kit.engine.scripted import ScriptedEngine
 from lab_kit.gateway.sandbox.exchange import Exchange
 from lab_kit.gateway.sandbox.faults import check
 from lab_kit.protocol.sandbox import Fault, Journal, SandboxKey
@@ -17,10 +18,15 @@ MOST_ENTRIES = 1_000
 
 
 class Sandbox:
-    """One key: what its calls meet, and what they were."""
+    """One key: what its calls meet, and what they were.
+
+    Attributes:
+        engine: answers them; None for the version's own.
+    """
 
     def __init__(self, name: str) -> None:
         self.tenant = TenantId(f"sandbox-{name}")
+        self.engine: ScriptedEngine | None = None
         self._left: deque[tuple[Fault, int | None]] = deque()
         self._calls: deque[Exchange] = deque(maxlen=MOST_ENTRIES)
         self._count = 0
@@ -34,6 +40,14 @@ class Sandbox:
         for fault in faults:
             check(fault)
         self._left = deque((fault, fault.times) for fault in faults)
+
+    def say(self, lines: tuple[str, ...]) -> None:
+        """Have the next calls answered with these.
+
+        Raises:
+            InvalidParameter: they cannot be said.
+        """
+        self.engine = ScriptedEngine(lines) if lines else None
 
     async def meet(self, exchange: Exchange) -> None:
         """A call came with the key.
@@ -109,6 +123,12 @@ class SandboxKeys:
         """Whose key was offered, after whatever scheme; None for any other."""
         words = (credential or "").split()
         return self._of.get(words[-1]) if words else None
+
+    def engine_of(self, tenant: TenantId) -> ScriptedEngine | None:
+        """What answers a key's calls instead of a version; None for the version."""
+        found = (one for one in self._of.values() if one.tenant == tenant)
+        sandbox = next(found, None)
+        return None if sandbox is None else sandbox.engine
 
     def _key(self, name: str) -> str:
         if name not in self._named:

@@ -1,12 +1,14 @@
 """From a version's files to a running recognizer: the one place that knows which engine fits."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from lab_kit.audio.detect.energy import ThresholdScorer
 from lab_kit.audio.detect.vad import WINDOW_SAMPLES
 from lab_kit.core.errors import InvalidParameter, ModelNotFound, ModelStoreError, NotInstalled
 from lab_kit.core.events import ModelInfo
@@ -14,6 +16,7 @@ from lab_kit.engine.drafting import NgramDraft
 from lab_kit.engine.kv import ContiguousKv, KvCache, PagedKv
 from lab_kit.engine.loop import DEFAULT_BATCHING, EngineLoop
 from lab_kit.engine.runner import MoonshineRunner
+from lab_kit.engine.scripted import LINES, SCRIPTED, ScriptedEngine, check_lines
 from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.models.device import Device, choose_device
 from lab_kit.models.moonshine import model as moonshine
@@ -29,6 +32,8 @@ _log = logging.getLogger(__name__)
 WHISPER = "whisper-tiny-en"
 VOICE_ACTIVITY = "silero-vad"
 TURNS = "smart-turn"
+SCRIPT = "script.txt"
+"""The one file of a version that is scripted: a line an utterance."""
 BLOCK_TOKENS = 4
 """Slots in a block. Long texts take 16 and more; a spoken phrase is over after a dozen tokens, and
 each sequence wastes up to a block less one slot."""
@@ -43,7 +48,7 @@ def check_served(model: str) -> None:
         ModelNotFound: there is none.
         NotInstalled: it needs what is not installed here.
     """
-    if model not in _OPENERS:
+    if model not in SERVED:
         raise ModelNotFound(
             f"no engine for a model named {model!r}",
             f"one of {', '.join(SERVED)}",
@@ -59,6 +64,8 @@ def make_first_version(repository: Repository, model: str, progress: Progress) -
     Raises:
         ModelStoreError: they could not be fetched, or the version not be written.
     """
+    if model == SCRIPTED:
+        return
     is_first = not repository.numbers(model)
     ModelStore().pull_all([VOICE_ACTIVITY, *([model] if is_first else [])], progress)
     if is_first:
@@ -81,7 +88,24 @@ def publish_first(repository: Repository, model: str) -> None:
         ModelNotFound: the catalog has no such model.
         ModelStoreError: the weights are missing or damaged, or cannot be published.
     """
-    repository.publish(model, ModelStore().path(model).paths, Settings())
+    if model == SCRIPTED:
+        publish_script(repository, LINES)
+    else:
+        repository.publish(model, ModelStore().path(model).paths, Settings())
+
+
+def publish_script(repository: Repository, lines: Sequence[str]) -> None:
+    """Make a version that says these lines.
+
+    Raises:
+        InvalidParameter: they cannot be said.
+        ModelStoreError: it cannot be published.
+    """
+    check_lines(lines)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / SCRIPT
+        path.write_text("\n".join(lines), "utf-8")
+        repository.publish(SCRIPTED, {SCRIPT: path}, Settings())
 
 
 def open_recognizer(files: VersionFiles) -> Recognizer:
@@ -90,6 +114,8 @@ def open_recognizer(files: VersionFiles) -> Recognizer:
     Raises:
         ModelStoreError: voice activity's weights are missing or damaged.
     """
+    if files.version.model == SCRIPTED:
+        return _scripted(files)
     silero = open_silero(ModelStore().path(VOICE_ACTIVITY)["silero_vad_16k_sequence.onnx"])
     SileroScorer(silero).score(np.zeros((1, WINDOW_SAMPLES), np.float32))
     engine = open_engine(files.version, files.paths, choose_device())
@@ -101,6 +127,12 @@ def open_recognizer(files: VersionFiles) -> Recognizer:
         engine.stop,
         engine.broken,
     )
+
+
+def _scripted(files: VersionFiles) -> Recognizer:
+    lines = files.paths[SCRIPT].read_text("utf-8").splitlines()
+    engine = ScriptedEngine(lines, str(files.version.number))
+    return Recognizer(engine, ThresholdScorer, engine.use, engine.cache, engine.stop)
 
 
 def load_turns() -> SmartTurn:
@@ -166,5 +198,5 @@ def _kv(kind: str, slots: int) -> KvCache:
 
 
 _OPENERS = {"moonshine-tiny-en": _open_moonshine, WHISPER: _open_whisper}
-SERVED = tuple(_OPENERS)
+SERVED = (*_OPENERS, SCRIPTED)
 """The models that there is an engine for, by the catalog's names."""

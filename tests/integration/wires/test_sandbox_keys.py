@@ -25,6 +25,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
+from lab_kit.client import Operations
 from lab_kit.core.errors import InvalidParameter, SandboxKeyNotFound
 from lab_kit.protocol.sandbox import Fault, JournalEntry, SandboxKey
 
@@ -298,3 +299,19 @@ async def test_an_upgrade_is_denied_with_the_status_itself(bench: Bench, new_key
         )
     assert denied.value.response.status_code == 503
     assert denied.value.response.headers["retry-after"] == "7"
+
+
+async def test_what_is_said_is_what_a_test_wrote_whatever_model_is_served(
+    bench: Bench, new_key: Any
+) -> None:
+    """The server hears real speech, and says the line all the same, in every dialect."""
+    key = await new_key()
+    await bench.operator.set_script(key, "The first line.", "The second.")
+    assert await upload(bench, key) == "The first line."
+    assert text_of(await listen(bench, key)) == "The first line."
+    operations = Operations(bench.address.url, key.key)
+    made = await operations.transcribe(wav(), "audio/wav")
+    ended = await operations.wait(made.name, HANG_S)
+    assert (await operations.result(ended)).text == "The first line."
+    await bench.operator.set_script(key)
+    assert "best of times" in await upload(bench, key)

@@ -23,15 +23,6 @@ PAGE = (ROOT / "docs/stand-in.md").read_text(encoding="utf-8")
 CLIP = datasets.clip("two-cities-best")
 TAIL_S = 1.0
 OPENAI_HZ = 24_000
-USED = """
-import httpx
-
-
-def test_the_server_is_ready(speech_server):
-    assert httpx.get(speech_server["url"] + "/readyz").status_code == 200
-    assert speech_server["grpc"].startswith("127.0.0.1:")
-"""
-"""A test of a stranger's, below the fixture."""
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +32,10 @@ def bench() -> Any:
     bench.stop()
 
 
-def snippet(heading: str) -> str:
-    """The first block of Python below a heading."""
-    found = re.search(rf"^## {heading}$.*?^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+def snippet(heading: str, language: str = "python") -> str:
+    """The first block in that language below a heading."""
+    block = rf"^## {heading}$.*?^```{language}\n(.*?)^```$"
+    found = re.search(block, PAGE, re.DOTALL | re.MULTILINE)
     assert found, heading
     return found[1]
 
@@ -98,8 +90,12 @@ def test_googles_snippets_hear(bench: Bench) -> None:
     assert word_error_rate(CLIP.text, said) == 0
 
 
-def test_the_fixture_starts_a_server_for_a_strangers_tests(tmp_path: Path) -> None:
-    (tmp_path / "test_product.py").write_text(snippet("In another project's tests") + USED)
+def test_the_plugin_serves_a_strangers_tests(tmp_path: Path) -> None:
+    heading = "In another project's tests"
+    (tmp_path / "test_product.py").write_text(snippet(heading))
+    settings = snippet(heading, "ini") + "addopts = -p lab_kit.pytest_plugin\n"
+    (tmp_path / "pytest.ini").write_text(settings)
+    (tmp_path / "recording.wav").write_bytes(CLIP.path.read_bytes())
     lab = Path(sys.executable).with_name("lab")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:nbval", str(tmp_path)],
@@ -109,4 +105,4 @@ def test_the_fixture_starts_a_server_for_a_strangers_tests(tmp_path: Path) -> No
         cwd=tmp_path,
         env={**os.environ, "LAB": str(lab)},
     )
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "3 passed" in done.stdout, done.stdout + done.stderr

@@ -641,3 +641,26 @@ def test_memory_does_not_grow_with_the_stream() -> None:
         talk.hear(sound(2.0, ((0.5, 1.2),)), chunk_s=0.5)
     held = talk.session._buffer.end_sample - talk.session._buffer.start_sample
     assert held <= RATE
+
+
+# -- which utterance a decode is of ----------------------------------------------------------------
+
+
+def test_decodes_are_numbered_by_what_is_said_and_a_click_is_none() -> None:
+    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda decode: "said")
+    talk.hear(sound(6.0, ((0.5, 1.5), (2.5, 2.53), (3.5, 4.5))))
+    assert len(talk.finals) == 2
+    kept = [d.request for d in talk.submitted if d.number not in talk.cancelled]
+    assert [(one.utterance, one.goes_on) for one in kept][:: len(kept) - 1] == [
+        (0, False),
+        (1, False),
+    ]
+
+
+def test_what_is_cut_goes_on_as_the_same_utterance() -> None:
+    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda decode: "said")
+    longest_s = MAX_SEGMENT_SAMPLES / RATE
+    talk.hear(sound(longest_s + 5.0, ((0.5, longest_s + 2.0), (longest_s + 3.0, longest_s + 4.0))))
+    asked = [(d.request.utterance, d.request.goes_on) for d in talk.submitted]
+    assert asked == sorted(asked)
+    assert set(asked) == {(0, False), (0, True), (1, False)}

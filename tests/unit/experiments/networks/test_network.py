@@ -104,6 +104,7 @@ def test_a_narrow_line_queues_and_drops_only_where_it_may() -> None:
         {"bytes_per_s": 0.0},
         {"idle_close_s": 0.0},
         {"deaf_after_s": -1.0},
+        {"reset_after_s": 0.0},
         {"calm_s": -1.0},
     ],
 )

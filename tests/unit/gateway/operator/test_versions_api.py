@@ -68,6 +68,7 @@ ROUTES = [
     ("GET", "/operator/dead-letters"),
     ("POST", "/operator/sandbox-keys"),
     ("PUT", "/operator/sandbox-keys/1/faults"),
+    ("PUT", "/operator/sandbox-keys/1/script"),
     ("GET", "/operator/sandbox-keys/1/journal"),
     ("DELETE", "/operator/sandbox-keys/1"),
 ]
