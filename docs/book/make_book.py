@@ -150,7 +150,9 @@ def start_page(labs: Sequence[Lab]) -> str:
     def steps(path: Sequence[str]) -> str:
         named = (find_lab(number) for number in path)
         return ", ".join(
-            f"[{lab.number} {lab.title}]({lab.file})" if lab.number in there else f"{lab.number}"
+            f"[{lab.number} {lab.title}]({lab.file})"
+            if lab.number in there
+            else f"{lab.number} {lab.title} (to come)"
             for lab in named
         )
 
@@ -170,7 +172,13 @@ def start_page(labs: Sequence[Lab]) -> str:
             "",
             *_contents(
                 "Labs",
-                [*(lab.file.removesuffix(".ipynb") for lab in labs), str(LEADING.with_suffix(""))],
+                [
+                    *(
+                        f"{lab.number} {lab.title} <{lab.file.removesuffix('.ipynb')}>"
+                        for lab in labs
+                    ),
+                    str(LEADING.with_suffix("")),
+                ],
             ),
             *_contents("Reference", [f"docs/{name}" for name in REFERENCE]),
             *_contents("About", [*ABOUT, "docs/decisions/README"]),

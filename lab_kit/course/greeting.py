@@ -24,4 +24,4 @@ def opening(lab: str) -> None:
     print(f"Machine: {device.label}")
     print(_ON_GPU if device.kind == "cuda" else _ON_CPU)
     if profile() is Profile.CI:
-        print("Profile ci: runs are shortened.")
+        print("Runs are shortened here: fewer rates, starts and clips than the code names.")

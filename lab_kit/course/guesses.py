@@ -51,10 +51,13 @@ def guess(
     return asked
 
 
-def read_number(text: str, unit: str) -> float | None:
+def read_number(text: str, unit: str, example: float = 250) -> float | None:
     """The number in what a reader typed: ``1,500``, ``1.5e3`` and ``1500 ms`` are the same.
 
     Empty text is no guess.
+
+    Args:
+        example: of what would be taken, for whoever typed something else.
 
     Raises:
         ValueError: it holds no number, or one that cannot be; the message says what is expected.
@@ -71,7 +74,7 @@ def read_number(text: str, unit: str) -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"{text.strip()[:40]!r} is no number; write one, such as 250")
+        raise ValueError(f"{text.strip()[:40]!r} is no number; write one, such as {told(example)}")
     if number < 0:
         raise ValueError("less than nothing cannot come out; write a number from 0 up")
     if unit == PERCENT and number > _WHOLE_PERCENT:
@@ -106,7 +109,7 @@ def _show_number(asked: Guess, name: str, question: str, plausible: tuple[float,
 
     def entered(change: dict[str, str]) -> None:
         try:
-            number = read_number(change["new"], asked.unit)
+            number = read_number(change["new"], asked.unit, sum(plausible) / 2)
         except ValueError as refused:
             remark.value = f"{refused}. Not taken."
             return

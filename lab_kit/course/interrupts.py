@@ -1,4 +1,4 @@
-"""A cell that the reader interrupts ends in one line, not in the frames of an event loop."""
+"""A cell that is interrupted, or run before another, ends in one line and not in frames."""
 
 import asyncio
 import signal
@@ -12,7 +12,9 @@ AGAIN = "What this cell was measuring is not kept; run it again when you like."
 
 
 def tell_interrupts_in_one_line() -> None:
-    """Have IPython say one line where a cell was interrupted; outside of it there is nothing to do.
+    """Have IPython say one line where a cell was interrupted, or misses what another one makes.
+
+    Outside of it there is nothing to do.
 
     A cell that awaits is cancelled at once, any other gets a `KeyboardInterrupt`. What cancelled a
     cell is not known, so the line says where it was, too.
@@ -21,7 +23,7 @@ def tell_interrupts_in_one_line() -> None:
 
     shell = get_ipython()
     if shell is not None:
-        shell.set_custom_exc((KeyboardInterrupt, asyncio.CancelledError), _tell)
+        shell.set_custom_exc((KeyboardInterrupt, asyncio.CancelledError, NameError), _tell)
         _wake_at_signals()
 
 
@@ -58,8 +60,24 @@ def _tell(
     tb_offset: int | None = None,
 ) -> list[str]:
     """What IPython calls instead of its traceback; returns the lines for a saved notebook."""
+    if isinstance(raised, NameError):
+        return _tell_missing(shell, raised, trace)
     ended = "Interrupted" if issubclass(kind, KeyboardInterrupt) else "Interrupted, or cancelled,"
     told = f"{ended} in line {_line_of_cell(trace)} of this cell. {AGAIN}"
+    print(told)
+    return [told]
+
+
+def _tell_missing(shell: Any, raised: NameError, trace: TracebackType) -> list[str]:
+    """Say what a cell misses; a name that is missing elsewhere is a defect, and told in full."""
+    where = traceback.extract_tb(trace)[-1].filename
+    if "ipykernel_" not in where:
+        shell.showtraceback((NameError, raised, trace))
+        return []
+    told = (
+        f"There is no {raised.name} yet. The cell that makes it was not run since this kernel"
+        " started: run it first, or all cells above (menu Run)."
+    )
     print(told)
     return [told]
 

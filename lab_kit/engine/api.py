@@ -130,14 +130,14 @@ class CacheFrame:
         at_ns: when, on the server's monotonic clock.
         reserved: slots given to sequences; a shared one counts once.
         written: of those, holding a token.
-        runs: adjacent slots with one owner, as (owner, slots): the number of a sequence, or
-            `kv.FREE`, `kv.SHARED`, `kv.KEPT`.
+        runs: adjacent slots with one owner, as (owner, slots, slots that hold a token): the number
+            of a sequence, or `kv.FREE`, `kv.SHARED`, `kv.KEPT`.
     """
 
     at_ns: int
     reserved: int
     written: int
-    runs: tuple[tuple[int, int], ...]
+    runs: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

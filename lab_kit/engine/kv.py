@@ -89,8 +89,8 @@ class KvCache(Protocol):
         """How the slots are used."""
         ...
 
-    def picture(self) -> tuple[int, ...]:
-        """For each slot the number of its sequence, or `FREE`, `SHARED`, `KEPT`."""
+    def picture(self) -> tuple[tuple[int, bool], ...]:
+        """For each slot whose it is, or `FREE`, `SHARED`, `KEPT`; and whether it is used."""
         ...
 
 
@@ -144,12 +144,13 @@ class ContiguousKv:
         reserved = sum(len(region) for region in self._regions.values())
         return KvUsage(self.slots, reserved, sum(self._written.values()))
 
-    def picture(self) -> tuple[int, ...]:
-        """For each slot the number of its sequence, or `FREE`."""
-        owners = [FREE] * self.slots
+    def picture(self) -> tuple[tuple[int, bool], ...]:
+        """For each slot the number of its sequence, or `FREE`; and whether it is used."""
+        slots = [(FREE, False)] * self.slots
         for number, region in self._regions.items():
-            owners[region.start : region.stop] = [number] * len(region)
-        return tuple(owners)
+            written = self._written[number]
+            slots[region.start : region.stop] = [(number, i < written) for i in range(len(region))]
+        return tuple(slots)
 
 
 class PagedKv:
@@ -240,14 +241,21 @@ class PagedKv:
                 written[block] = max(written.get(block, 0), inside)
         return KvUsage(self.slots, len(written) * size, sum(written.values()))
 
-    def picture(self) -> tuple[int, ...]:
-        """For each slot the number of its sequence, or `FREE`, `SHARED`, `KEPT`."""
-        owner = dict.fromkeys(self._kept, KEPT)
-        for number, table in self._tables.items():
-            for block in table:
-                owner[block] = number if self._holders[block] == 1 else SHARED
+    def picture(self) -> tuple[tuple[int, bool], ...]:
+        """For each slot whose it is, or `FREE`, `SHARED`, `KEPT`; and whether it is used."""
         size = self.block_tokens
-        return tuple(owner.get(slot // size, FREE) for slot in range(self.slots))
+        slots = [(FREE, False)] * self.slots
+        for block in self._kept:
+            slots[block * size : (block + 1) * size] = [(KEPT, True)] * size
+        for number, table in self._tables.items():
+            for index, block in enumerate(table):
+                owner = number if self._holders[block] == 1 else SHARED
+                written = self._written[number] - index * size
+                # who shares a block has written all of it
+                slots[block * size : (block + 1) * size] = [
+                    (owner, i < written) for i in range(size)
+                ]
+        return tuple(slots)
 
     def _already(self, audio_key: bytes, tokens: Sequence[int]) -> list[int]:
         blocks = []

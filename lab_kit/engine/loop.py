@@ -290,8 +290,11 @@ class EngineLoop:
     def _picture(self) -> None:
         if self._kv is None:
             return
-        usage, owners = self._kv.usage(), self._kv.picture()
-        runs = tuple((owner, len(list(slots))) for owner, slots in groupby(owners))
+        usage = self._kv.usage()
+        adjacent = ((owner, list(slots)) for owner, slots in groupby(self._kv.picture(), _owner))
+        runs = tuple(
+            (owner, len(slots), sum(used for _, used in slots)) for owner, slots in adjacent
+        )
         frame = CacheFrame(time.perf_counter_ns(), usage.reserved, usage.written, runs)
         self._frames.append(frame)
 
@@ -358,6 +361,10 @@ class EngineLoop:
             preempted=sequence.preempted,
             words=sequence.words,
         )
+
+
+def _owner(slot: tuple[int, bool]) -> int:
+    return slot[0]
 
 
 def _broke() -> LabError:

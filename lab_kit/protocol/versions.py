@@ -89,15 +89,15 @@ class CacheFrame:
         at_ns: when, on the server's monotonic clock.
         reserved: slots given to sequences; a shared one counts once.
         written: of those, holding a token.
-        runs: adjacent slots with one owner, as (owner, slots): the number of a sequence, 0 where
-            they are free, -1 where several share them, -2 where they are kept in case the same
-            tokens come again.
+        runs: adjacent slots with one owner, as (owner, slots, slots that hold a token): the number
+            of a sequence, 0 where they are free, -1 where several share them, -2 where they are
+            kept in case the same tokens come again.
     """
 
     at_ns: int
     reserved: int
     written: int
-    runs: tuple[tuple[int, int], ...]
+    runs: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

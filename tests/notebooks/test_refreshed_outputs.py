@@ -82,7 +82,9 @@ def test_refreshing_again_changes_nothing(
 
 def test_reasons_machines_and_profiles_may_differ(written: Path) -> None:
     edit(written, 0, "no answer yet", "something else\n  | on two lines")
-    edit(written, 3, "Profile ci", "Profile ci")  # refreshed in short, compared in full
+    edit(
+        written, 3, "Runs are shortened", "Runs are shortened"
+    )  # refreshed in short, compared in full
     edit(written, 3, "Machine: ", "Machine: another ")
     assert "4 passed" in nbval(written)
 

@@ -27,7 +27,7 @@ def judge_longest(answer: object, measured: object) -> Outcome:
         return not_yet(
             "no measurement, or a stream without a final",
             "the waterfall that you drew",
-            'check("00.2", answer, waterfall)',
+            'check("00.2", longest_stage, call)',
         )
     longest, second = sorted(waterfall.stages, key=lambda s: s.length_s, reverse=True)[:2]
     # a border that is off by the clock's error makes one stage longer and its neighbour shorter

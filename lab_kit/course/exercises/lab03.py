@@ -8,6 +8,7 @@ take on their server, and their own table of runtimes.
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from lab_kit.client import CacheUse
@@ -85,7 +86,13 @@ def judge_former(answer: Any, measured: object) -> Outcome:
         )
     if not _takes_four(answer):
         return not_yet(repr(answer), "a function of four arguments", "its definition")
-    told = [(case, case.asked(answer)) for case in CASES]
+    told = []
+    for case in CASES:
+        try:
+            told.append((case, case.asked(answer)))
+        except Exception as error:  # the reader's own code, whose lines they are shown
+            error.add_note(f"asked when {case.what}: waiting_ms={list(case.waiting_ms)}")
+            raise
     if (
         missing := nothing_returned([said for _, said in told], "implement the batch former")
     ) is not None:
@@ -106,6 +113,8 @@ def judge_sizing(answer: Any, measured: object) -> Outcome:
     is_number = isinstance(answer, int | float) and not isinstance(answer, bool)
     if not is_number or answer != answer // 1:
         return not_yet(repr(answer), "a whole number of streams", "its type")
+    if answer <= 0:
+        return not_yet(f"{answer:,.0f} streams", "at least one", "the sign of what is left")
     fits = streams(*sizes)
     if abs(answer - fits) <= 1:
         return _fits(fits, *sizes)
@@ -126,7 +135,8 @@ def judge_precision(answer: Any, measured: object) -> Outcome:
         )
     figures, words = read
     if not isinstance(answer, str) or answer not in figures:
-        return not_yet(repr(answer), f"one of {', '.join(figures)}", "the table's first column")
+        why_not = _why_not(measured, answer)
+        return not_yet(why_not, f"one of {', '.join(figures)}", "the names at the table's head")
     if words * WER_LIMIT < 1:
         return inconclusive(
             f"{words} words of real speech: one wrong word is {percent(1 / words, 1)}, more than"
@@ -167,10 +177,10 @@ EXERCISES = (
         "Pick a precision under a limit on words",
         judge_precision,
         (
-            "Which rows break a limit? Strike them out before you compare sizes.",
+            "Which runtimes break a limit? Strike them out before you compare sizes.",
             f"The limits are relative to {REFERENCE}: its word error rate on real speech plus half"
             " a point, and its median time.",
-            "Of the rows that are left, the one with the fewest MB.",
+            "Of those that are left, the one with the fewest MB.",
         ),
     ),
 )
@@ -195,8 +205,11 @@ def _takes_four(answer: object) -> bool:
 
 def _wrong_count(case: BatchCase, said: object) -> str | None:
     """What is wrong with an answer, and why; None if it is right."""
-    if not isinstance(said, int) or isinstance(said, bool):
+    if isinstance(said, float):
+        return f"{case.what}: {said!r} is a float; int(...) makes a whole number of it"
+    if not isinstance(said, Integral) or isinstance(said, bool):
         return f"{case.what}: {said!r} is not a whole number"
+    said = int(said)
     if said == case.expected:
         return None
     return f"{case.what}: took {said} instead of {case.expected}. {_why(case, said)}"
@@ -214,6 +227,11 @@ def _why(case: BatchCase, said: int) -> str:
         return "Who stays behind waits for another batch without need"
     if waiting >= case.max_batch:
         return "A full batch gains nothing by waiting"
+    oldest_ms = min(case.waiting_ms)
+    if case.now_ms - oldest_ms == case.max_wait_ms:
+        return "Who has waited exactly max_wait_ms has waited long enough"
+    if case.waiting_ms[0] != oldest_ms:
+        return "The first in the list is not the oldest; look for the smallest of waiting_ms"
     return "The oldest has waited max_wait_ms; later arrivals do not open its window again"
 
 
@@ -237,7 +255,7 @@ def _replayed(former: Former, run: OpenLoopRun) -> Outcome:
 def _batch_cases(run: OpenLoopRun) -> Iterator[BatchCase]:
     """Each millisecond in which a free device could take a batch, with who waits then."""
     due_ms = [round(ms((r.intended_ns - run.began_ns) / 1e9)) for r in run.requests]
-    busy_ms = _median_ms(run)
+    busy_ms = _device_ms(run)
     waiting: tuple[int, ...] = ()
     free_ms = now_ms = 0
     while due_ms or waiting:
@@ -251,9 +269,13 @@ def _batch_cases(run: OpenLoopRun) -> Iterator[BatchCase]:
         now_ms += 1
 
 
-def _median_ms(run: OpenLoopRun) -> int:
-    answered = sorted(r.latency_s for r in run.requests if r.received_ns is not None)
-    return round(ms(answered[len(answered) // 2])) if answered else MAX_WAIT_MS
+def _device_ms(run: OpenLoopRun) -> int:
+    """How long a batch keeps the device: as long as the quickest answer, which waited for nobody.
+
+    The median of a run with more requests than the device could do is mostly waiting.
+    """
+    answered = [r.latency_s for r in run.requests if r.received_ns is not None]
+    return max(1, round(ms(min(answered)))) if answered else MAX_WAIT_MS
 
 
 def _sizes(measured: object) -> tuple[float, int, float, float] | None:
@@ -279,6 +301,18 @@ def _misreckoned(card: float, weights: int, audio: float, text: float) -> Iterat
     yield streams(whole, weights, audio, text), "nothing was kept free"
     yield streams(card, 0, audio, text), "the weights are in the same memory"
     yield (
+        streams(whole, 0, audio, text),
+        "nothing was kept free, and the weights are in the same memory",
+    )
+    yield (
+        streams(card * 2**30 / 1e9, weights, audio, text),
+        "gigabytes are decimal here: a card of 24 GB has 24,000,000,000 bytes",
+    )
+    yield (
+        streams(card, 0, audio + weights, text),
+        "the weights were counted for each stream; they are in memory once",
+    )
+    yield (
         streams(card, weights, audio / CLIP_S, text),
         f"one second of audio was counted; the encoder sees {CLIP_S} of every clip",
     )
@@ -302,6 +336,12 @@ def _figures(table: object) -> "dict[str, RuntimeFigures]":
     return {name: figures for name, figures in named if figures is not None}
 
 
+def _why_not(measured: Any, answer: object) -> str:
+    """What is to be said of a runtime that has no figures."""
+    is_in_table = answer in [getattr(row, "name", None) for row in measured[0]]
+    return f"{answer!r}, which was not run here" if is_in_table else repr(answer)
+
+
 def _read_table(measured: object) -> "tuple[dict[str, RuntimeFigures], int] | None":
     """The figures, and how many words of real speech they rest on; None if something lacks."""
     if not isinstance(measured, tuple) or len(measured) != 2:
@@ -318,15 +358,15 @@ def _read_table(measured: object) -> "tuple[dict[str, RuntimeFigures], int] | No
 def _weighed(answer: str, figures: "dict[str, RuntimeFigures]") -> Outcome:
     broken = {name: _breach(each, figures[REFERENCE]) for name, each in figures.items()}
     if broken[answer]:
-        return not_yet(f"{answer}: {broken[answer]}", "a runtime within both limits", "its row")
+        return not_yet(f"{answer}: {broken[answer]}", "a runtime within both limits", "its column")
     allowed = [name for name, breach in broken.items() if breach is None]
     least = min(figures[name].size_bytes for name in allowed)
-    smaller = [name for name in allowed if figures[name].size_bytes < figures[answer].size_bytes]
-    if smaller:
+    smaller = [n for n, each in figures.items() if each.size_bytes < figures[answer].size_bytes]
+    if least < figures[answer].size_bytes:
         return not_yet(
             f"{answer}: {figures[answer].size_bytes / 1e6:.0f} MB",
             f"the smallest within both limits: {least / 1e6:.0f} MB",
-            f"the row of {min(smaller, key=lambda name: figures[name].size_bytes)}",
+            f"the {len(smaller)} that are smaller: which of them keep both limits?",
         )
     struck = [f"{name}: {breach}" for name, breach in broken.items() if breach]
     return passed(f"{answer}: {least / 1e6:.0f} MB, within both limits on this machine.", *struck)

@@ -109,12 +109,20 @@ class Svg:
         box = {**shapes.box(left, top, width, height), "fill": f"url(#{shapes.hatch_id(color)})"}
         self._titled("rect", {**box, **self._stroke(color), "stroke-width": "0.8"}, title)
 
-    def frames(self, pictures: Sequence[Sequence[Rectangle]], still: int, loop_s: float) -> None:
-        """Pictures that follow each other for ever; ``still`` is seen where nothing moves."""
+    def frames(
+        self, pictures: Sequence[Sequence[Rectangle]], still: int, loop_s: float, held: int
+    ) -> None:
+        """Pictures that follow each other for ever; ``still`` is seen where nothing moves.
+
+        Args:
+            held: as long as so many others ``still`` stays.
+        """
         count = len(pictures)
+        begins = [n + (held - 1) * (n > still) for n in range(count + 1)]
+        times = [begin / begins[-1] for begin in begins]
         for index, rectangles in enumerate(pictures):
             group = self._add("g", {"visibility": "visible" if index == still else "hidden"})
-            shown = [("visible", index / count), ("hidden", (index + 1) / count)]
+            shown = [("visible", times[index]), ("hidden", times[index + 1])]
             states = shown if index == 0 else [("hidden", 0.0), *shown]
             states = states[:-1] if index == count - 1 else states
             timing = {

@@ -22,7 +22,7 @@ from lab_kit.show.live.attended import can_click
 from lab_kit.show.load.frontier import draw_frontier, signed_verdict, tabulate_frontier
 
 FIRST = Dynamic(4, 0.02)
-MOST_MS, MOST_BATCH = 200, 16
+MOST_MS, MOST_BATCH = 500, 16
 MOST_POINTS = 6
 """More cannot be told apart by color; the oldest goes."""
 

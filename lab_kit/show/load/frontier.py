@@ -30,8 +30,9 @@ ZERO = "intended send"
 LIMIT = theme.limit_label(ZERO, "answer")
 _LEFT_PX, _RIGHT_PX = 64, theme.WIDTH_PX - 120
 _TOP_PX, _BOTTOM_PX = 26, 260
-_FULL_FACTOR = 2.0
-"""A line whose end is this much higher than its beginning turned up."""
+_GROWN_FACTOR = 2.0
+"""Who waits this much longer in the last third of a run than in the first waits in a queue that
+grows, whatever the policy makes everybody wait."""
 HIGHEST_MS = 2_000.0
 """Beyond it nobody waits; what lies higher is drawn at the edge, and the table says how high."""
 
@@ -62,6 +63,8 @@ def signed_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.9
         served = ", ".join(f"'{name}'" for name in void)
         first = f"Void at the highest rate: the generator was the bottleneck of {served}."
         return Verdict(f"{first} {told}", Sign.UNSAID)
+    if all(len(each) == 1 for each in runs.values()):
+        return Verdict(told, Sign.UNSAID)
     best = runs[lowest_at_highest(runs, share)][-1]
     return Verdict(told, within(_wait_ms(best, share), ms(BUDGET_S)))
 
@@ -83,15 +86,15 @@ def frontier_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0
     )
     told = f"At the highest rate {best} has the lowest {named}: {delay_told(waits[best] / 1e3)}"
     told += f"; {others}." if others else "."
-    full = [name for name, each in runs.items() if _turned_up(each, share)]
+    full = [name for name, each in runs.items() if _is_full(each[-1])]
     if not full:
         return (
-            f"{told} No line turned up: nobody was full at these rates, so they do not tell who "
+            f"{told} No queue grew: nobody was full at these rates, so they do not tell who "
             "breaks first. Offer more."
         )
     never = [name for name in runs if name not in full]
-    told += f" Full by then: {', '.join(full)}"
-    return f"{told}; not yet: {', '.join(never)}." if never else f"{told}."
+    told += f" Full there, with a queue that grew to the end: {', '.join(full)}"
+    return f"{told}; not full: {', '.join(never)}." if never else f"{told}."
 
 
 def _points_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float) -> str:
@@ -99,7 +102,7 @@ def _points_verdict(runs: Mapping[str, Sequence[OpenLoopRun]], share: float) -> 
     named = f"p{share * 100:g}"
     told = [f"{delay_told(_wait_ms(each[0], share) / 1e3)} ({name})" for name, each in runs.items()]
     return (
-        f"{named} at one rate: {', '.join(told)}. One rate is no frontier: nobody shows when full."
+        f"{named} at one rate: {', '.join(told)}. At which rate each is full takes several rates."
     )
 
 
@@ -116,6 +119,8 @@ def draw_frontier(
     notes = [f"from {fewest} requests a point"]
     if any(o.generator_was_bottleneck for o in every):
         notes.append("grey: the generator was the bottleneck")
+    if any(math.isinf(_wait_ms(o, share)) for o in every):
+        notes.append(f"△ p{share * 100:g} never came")
     if standing(fewest, share):
         notes.append(f"hollow: indicative, too few to prove a p{share * 100:g}")
     svg = Svg(
@@ -138,7 +143,10 @@ def draw_frontier(
         svg.polyline(where, colors[name])
         for at, o in zip(where, each, strict=True):
             color = theme.NEUTRAL if o.generator_was_bottleneck else colors[name]
-            svg.points([at], color, 5, is_hollow=bool(standing(len(o.counted), share)))
+            if math.isinf(_wait_ms(o, share)):
+                svg.triangles([at], is_hollow=True)
+            else:
+                svg.points([at], color, 5, is_hollow=bool(standing(len(o.counted), share)))
         ends[name] = where[-1]
     limit_level(svg, up.px(ms(BUDGET_S)), _LEFT_PX, _RIGHT_PX, _TOP_PX, LIMIT)
     _drop_line(svg, [o for o in every if _wait_ms(o, share) <= ms(BUDGET_S)], share, across, up)
@@ -161,7 +169,8 @@ def _drop_line(
         for row in rows
         for side, anchor in ((1, "start"), (-1, "end"))
     ]
-    put(svg, f"{most.audio_s_per_s:.0f} inside", places, size_px=theme.SMALL_PX, bold=True)
+    told = f"{most.audio_s_per_s:.0f} s/s within {ms(BUDGET_S):.0f} ms"
+    put(svg, told, places, size_px=theme.SMALL_PX, bold=True)
 
 
 def tabulate_frontier(runs: Mapping[str, Sequence[OpenLoopRun]], share: float = 0.95) -> Table:
@@ -201,9 +210,16 @@ def _wait_ms(offered: OpenLoopRun, share: float) -> float:
     return ms(percentile([r.latency_s for r in offered.counted], share))
 
 
-def _turned_up(each: Sequence[OpenLoopRun], share: float) -> bool:
-    """Whether waiting grew so much from the lowest rate to the highest that a queue explains it."""
-    return _wait_ms(each[-1], share) > _FULL_FACTOR * _wait_ms(each[0], share)
+def _is_full(offered: OpenLoopRun) -> bool:
+    """Whether more came than was answered: the queue grew, or somebody got no answer."""
+    waits_s = [r.latency_s for r in sorted(offered.counted, key=lambda r: r.intended_ns)]
+    third = len(waits_s) // 3
+    if offered.refused + offered.failed or math.inf in waits_s:
+        return True
+    if not third:
+        return False
+    first, last = (percentile(part, 0.5) for part in (waits_s[:third], waits_s[-third:]))
+    return last > _GROWN_FACTOR * first
 
 
 def _place(offered: OpenLoopRun, share: float, across: Scale, up: Scale) -> Point:

@@ -1,7 +1,7 @@
 """The decoder's cache as a row of slots that changes hands while sequences come, grow and go.
 
-The picture moves by itself, also in a saved notebook: its frames follow each other inside the SVG.
-Where nothing can move, the fullest frame is seen.
+The picture moves by itself, also in a saved notebook: its frames follow each other inside the SVG,
+and the fullest one stays for a while. Where nothing can move, that one is seen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,19 @@ from lab_kit.core.units import percent
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT
+from lab_kit.show.draw.room import text_width_px
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Rectangle, Svg
 from lab_kit.show.draw.verdict import Verdict
 
 _LEFT_PX, _RIGHT_PX = theme.MARGIN_PX, theme.WIDTH_PX - theme.MARGIN_PX
-_TOP_PX, _ROW_PX, _BAR_PX = 18, 66, 26
+_LEGEND_PX, _TOP_PX, _ROW_PX, _BAR_PX = 22, 18, 66, 26
 _LEAST_WIDE = 0.2
 """A cache of few slots beside one of many is not drawn smaller than this."""
-_MOST_FRAMES = 40
-_LOOP_S = 8.0
+_MOST_FRAMES, _HELD_FRAMES = 40, 16
+_LOOP_S = 10.0
+_RESERVED_PX = 5
+"""A slot that is reserved and holds nothing is drawn so high."""
 _FREE, _SHARED, _KEPT = 0, -1, -2
 
 
@@ -49,21 +52,22 @@ def cache_verdict(uses: Mapping[str, CacheUse]) -> str:
 def draw_cache(uses: Mapping[str, CacheUse]) -> Svg:
     """The picture; a cache is as wide as it has slots."""
     svg = Svg(
-        _TOP_PX + _ROW_PX * len(uses) - 12,
+        _LEGEND_PX + _TOP_PX + _ROW_PX * len(uses) - 12,
         "Who holds which slots of the cache?",
         f"A moving row of slots each: {', '.join(uses)}.",
-        ["one color a sequence", "pale is free, grey is kept for reuse, black is shared"],
+        [f"it rests at the step with most slots reserved; {_told_steps(uses)}"],
     )
+    _legend(svg, [frame for use in uses.values() for frame in use.frames])
     most = max(use.slots for use in uses.values())
     for row, (name, use) in enumerate(uses.items()):
-        top = _TOP_PX + row * _ROW_PX
+        top = _LEGEND_PX + _TOP_PX + row * _ROW_PX
         svg.text((_LEFT_PX, top - 6), name, bold=True)
         right = _LEFT_PX + (_RIGHT_PX - _LEFT_PX) * max(use.slots / most, _LEAST_WIDE)
         scale = Scale(0, use.slots, _LEFT_PX, right)
         frames = _thinned(use.frames)
-        pictures = [_slots(frame, scale, top) for frame in frames]
         still = max(range(len(frames)), key=lambda index: frames[index].reserved)
-        svg.frames(pictures, still, _LOOP_S)
+        pictures = [_slots(frame, scale, top) for frame in frames]
+        svg.frames(pictures, still, _LOOP_S, _HELD_FRAMES)
         below = top + _BAR_PX + 16
         svg.text((_LEFT_PX, below), "slot 0", role=FAINT, size_px=theme.SMALL_PX)
         last = f"slot {use.slots - 1}"
@@ -73,7 +77,16 @@ def draw_cache(uses: Mapping[str, CacheUse]) -> Svg:
 
 def tabulate_cache(uses: Mapping[str, CacheUse]) -> Table:
     """One line a layout."""
-    head = ("layout", "slots", "kB a token", "steps", "most reserved", "written then", "waste")
+    head = (
+        "layout",
+        "slots",
+        "kB a token",
+        "steps",
+        "most reserved",
+        "written then",
+        "waste then",
+        "waste, all steps",
+    )
     rows = []
     for name, use in uses.items():
         fullest = use.fullest
@@ -85,6 +98,9 @@ def tabulate_cache(uses: Mapping[str, CacheUse]) -> Table:
                 str(len(use.frames)),
                 str(fullest.reserved if fullest else 0),
                 str(fullest.written if fullest else 0),
+                percent(1 - fullest.written / fullest.reserved)
+                if fullest and fullest.reserved
+                else "-",
                 percent(use.waste),
             )
         )
@@ -100,11 +116,40 @@ def _thinned(frames: Sequence[CacheFrame]) -> list[CacheFrame]:
 
 def _slots(frame: CacheFrame, scale: Scale, top: float) -> list[Rectangle]:
     drawn, start = [], 0
-    for owner, slots in frame.runs:
-        left, right = scale.px(start), scale.px(start + slots)
-        drawn.append(Rectangle(left, top, right - left, _BAR_PX, _color(owner)))
+    for owner, slots, written in frame.runs:
+        left, middle, right = (scale.px(start + n) for n in (0, written, slots))
+        color = _color(owner)
+        if owner == _FREE:
+            drawn.append(Rectangle(left, top, right - left, _BAR_PX, color))
+        else:
+            low = top + _BAR_PX - _RESERVED_PX
+            drawn.append(Rectangle(left, top, middle - left, _BAR_PX, color))
+            drawn.append(Rectangle(middle, low, right - middle, _RESERVED_PX, color))
         start += slots
     return drawn
+
+
+def _told_steps(uses: Mapping[str, CacheUse]) -> str:
+    most = max(len(use.frames) for use in uses.values())
+    every = -(-most // _MOST_FRAMES)
+    return "a frame is a step of the decoder" if every == 1 else f"every {every}th step is drawn"
+
+
+def _legend(svg: Svg, frames: Sequence[CacheFrame]) -> None:
+    """What the bars mean that occur."""
+    seen = {owner for frame in frames for owner, _, _ in frame.runs}
+    told = [
+        (theme.series_colors()[0], _LEGEND_PX - 8, "a sequence's, each its own color"),
+        (theme.series_colors()[0], _RESERVED_PX, "reserved for it, and empty"),
+        (_color(_FREE), _LEGEND_PX - 8, "free"),
+        *((_color(_SHARED), _LEGEND_PX - 8, "shared") for _ in {_SHARED} & seen),
+        *((_color(_KEPT), _LEGEND_PX - 8, "kept for reuse") for _ in {_KEPT} & seen),
+    ]
+    x = float(_LEFT_PX)
+    for color, high, words in told:
+        svg.bar(x, _LEGEND_PX - 8 - high, 12, high, color, words)
+        svg.text((x + 17, 11), words, role=FAINT, size_px=theme.SMALL_PX)
+        x += 34 + text_width_px(words, theme.SMALL_PX)
 
 
 def _color(owner: int) -> str:

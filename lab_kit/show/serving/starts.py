@@ -56,7 +56,6 @@ def draw_cold_starts(starts: Sequence[ColdStart]) -> Svg:
     )
     scale = Scale(0, max(start.answer_s for start in starts) * 1.02, _LEFT_PX, _RIGHT_PX)
     axis_below(svg, scale, top - 6, bottom, "seconds after somebody wanted an answer")
-    named: set[str] = set()
     for row, start in enumerate(starts):
         y = top + row * _ROW_PX
         name = shortened(start.recipe.name, _LEFT_PX - theme.MARGIN_PX - 8, theme.LABEL_PX)
@@ -70,11 +69,9 @@ def draw_cold_starts(starts: Sequence[ColdStart]) -> Svg:
                 ink = "#ffffff" if phase.name == FIRST else "#16191d"
                 middle = ((left + right) / 2, y + 14)
                 svg.text(middle, told, size_px=theme.SMALL_PX, anchor="middle", color=ink)
-                named.add(phase.name)
         end = (scale.px(start.answer_s) + 6, y + 14)
         svg.text(end, f"{start.answer_s:.2f} s", bold=True)
-    used = dict.fromkeys(phase.name for start in starts for phase in start.phases)
-    _legend(svg, [name for name in used if name not in named])
+    _legend(svg, list(dict.fromkeys(phase.name for start in starts for phase in start.phases)))
     return svg
 
 
@@ -88,7 +85,7 @@ def tabulate_cold_starts(starts: Sequence[ColdStart]) -> Table:
         answer = f"{start.answer_s:.2f}"
         rows.append((start.recipe.name, *phases, answer, f"{ms(start.steady_s):.0f}"))
     each = "start; a phase, by its first word, in seconds"
-    return Table(each, ("start", *heads, "answer s", "later ms"), rows)
+    return Table(each, ("start", *heads, "answer, s", "later answers, ms"), rows)
 
 
 def _longest(start: ColdStart) -> StageSpan:
@@ -103,7 +100,7 @@ def _told(phase: StageSpan, start: ColdStart) -> str:
 
 
 def _legend(svg: Svg, names: Sequence[str]) -> None:
-    """The phases that have their names in no bar."""
+    """All phases; a bar that is short has no room for their names."""
     x = float(theme.MARGIN_PX)
     for name in names:
         svg.bar(x, 0, 11, 11, _color(name), name)

@@ -14,6 +14,10 @@ AWAITING = "import asyncio\nprint('begun', flush=True)\nawait asyncio.sleep(600)
 BLOCKING = "import time\nfor _ in range(1): print('begun', flush=True); time.sleep(600)"
 """One statement: what it prints comes out when nothing of the cell is left to compile."""
 
+ELSEWHERE = (
+    "names = {}\nexec(compile('def f(): return whisper', 'file.py', 'exec'), names)\nnames['f']()"
+)
+"""A name that is missing in somebody's file, and not in the cell."""
 SET_UP = "from lab_kit.course.interrupts import tell_interrupts_in_one_line as told; told()"
 
 
@@ -31,6 +35,38 @@ def test_an_interrupted_cell_says_one_line_and_the_next_one_runs(code: str) -> N
         assert AGAIN in text
         assert re.search("in line [23] of this cell", text)
         assert client.execute_interactive("1", timeout=HANG_S)["content"]["status"] == "ok"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_own"),
+    [
+        ("whisper", True),
+        ("import json\njson.dumps(whisper)", True),
+        (ELSEWHERE, False),
+    ],
+    ids=["alone", "among others", "elsewhere"],
+)
+def test_a_cell_that_misses_another_says_so_in_one_line_and_ends_a_run(
+    code: str, is_own: bool
+) -> None:
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        client.execute_interactive(SET_UP, timeout=HANG_S)
+        asked = client.execute(code)
+        text = printed_until(client, asked, lambda text: False)
+        ended = client.get_shell_msg(timeout=HANG_S)
+        while ended["parent_header"]["msg_id"] != asked:
+            ended = client.get_shell_msg(timeout=HANG_S)
+        assert ended["content"]["status"] == "error", "Run All stops here"
+        if is_own:
+            assert text.startswith("There is no whisper yet. The cell that makes it")
+            assert len(text.splitlines()) == 1
+        else:
+            assert "NameError" in text
+            assert "There is no" not in text
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

@@ -11,6 +11,11 @@ AUDIO = b"one clip"
 OTHER = b"another clip"
 
 
+def owners(kv: KvCache) -> list[int]:
+    """Whose each slot is."""
+    return [owner for owner, _ in kv.picture()]
+
+
 def begun(kv: KvCache, number: int, tokens: list[int], audio: bytes = AUDIO) -> int | None:
     """A sequence whose first pass over ``tokens`` has been made."""
     reused = kv.begin(number, audio, tokens, longest=len(tokens) + 8)
@@ -80,7 +85,7 @@ def test_equal_tokens_over_the_same_audio_share_full_blocks() -> None:
     assert begun(kv, 2, tokens) == 4
     assert kv.places(1, 4) == kv.places(2, 4)
     assert kv.places(1, 5)[4] != kv.places(2, 5)[4], "the last, not full, is each one's own"
-    assert kv.picture().count(SHARED) == 4
+    assert owners(kv).count(SHARED) == 4
     assert kv.usage().written == 6, "what is shared counts once"
 
 
@@ -111,14 +116,14 @@ def test_a_shared_block_outlives_the_first_who_lets_go() -> None:
     shared = kv.places(2, 2)
     kv.free(1)
     assert kv.places(2, 2) == shared
-    assert kv.picture()[shared[0]] == 2
+    assert owners(kv)[shared[0]] == 2
 
 
 def test_full_blocks_are_kept_for_whoever_says_the_same_again() -> None:
     kv = PagedKv(blocks=4, block_tokens=2)
     begun(kv, 1, [1, 2, 3])
     kv.free(1)
-    assert kv.picture().count(KEPT) == 2
+    assert owners(kv).count(KEPT) == 2
     assert kv.usage().reserved == 0
     assert begun(kv, 2, [1, 2, 3]) == 2
 
@@ -129,7 +134,7 @@ def test_what_is_kept_gives_way_and_the_longest_unused_first() -> None:
         begun(kv, number, tokens)
     kv.free(1)
     kv.free(2)
-    assert kv.picture().count(KEPT) == 4
+    assert owners(kv).count(KEPT) == 4
     begun(kv, 3, [9], audio=OTHER)
     kv.free(3)
     assert begun(kv, 4, [3, 4, 5]) == 2
@@ -167,7 +172,7 @@ def test_no_slot_is_ever_anybody_elses(seed: int) -> None:
     for who in alive:
         kv.free(who)
     assert kv.usage().reserved == 0
-    assert set(kv.picture()) <= {FREE, KEPT}
+    assert set(owners(kv)) <= {FREE, KEPT}
 
 
 def write(
@@ -190,3 +195,13 @@ def test_a_cache_without_size_is_refused() -> None:
         PagedKv(0, 4)
     with pytest.raises(InvalidParameter, match="0 slots"):
         ContiguousKv(0)
+
+
+@pytest.mark.parametrize("kv", [ContiguousKv(40), PagedKv(10, 4)], ids=["contiguous", "paged"])
+def test_the_picture_shows_as_many_used_slots_as_are_counted(kv: KvCache) -> None:
+    for number, length in ((1, 5), (2, 9)):
+        begun(kv, number, list(range(length)), audio=bytes(number))
+    kv.free(1)
+    held = [used for owner, used in kv.picture() if owner not in (FREE, KEPT)]
+    assert sum(held) == kv.usage().written == 9
+    assert len(held) == kv.usage().reserved

@@ -369,10 +369,13 @@ def _starts() -> Iterator[Drawn]:
 
 
 def _caches() -> Iterator[Drawn]:
-    frames = (CacheFrame(1, 0, 0, ((0, 8),)), CacheFrame(2, 6, 3, ((1, 4), (2, 2), (0, 2))))
+    frames = (
+        CacheFrame(1, 0, 0, ((0, 8, 0),)),
+        CacheFrame(2, 6, 3, ((1, 4, 2), (2, 2, 1), (0, 2, 0))),
+    )
     small = CacheUse(12_288, 614_400, 8, frames)
     large = CacheUse(
-        12_288, 614_400, 512, (CacheFrame(1, 300, 200, ((1, 300), (-2, 12), (0, 200))),)
+        12_288, 614_400, 512, (CacheFrame(1, 300, 200, ((1, 300, 200), (-2, 12, 12), (0, 200, 0))),)
     )
     for name, uses in {
         "one": {"36 slots": small},

@@ -96,6 +96,7 @@ def test_a_guess_is_marked_at_its_line_and_held_against_the_best(
 
 
 CALM, LATE, LOST = offered([100] * 10), offered([900] * 10), offered([None] * 10)
+GROWN = offered([100 + 100 * number for number in range(12)])
 
 
 @pytest.mark.parametrize(
@@ -103,9 +104,15 @@ CALM, LATE, LOST = offered([100] * 10), offered([900] * 10), offered([None] * 10
     [
         ([CALM, LATE], [CALM, CALM], "engine has the lowest p95: 100 ms; naive 900 ms."),
         ([CALM, CALM], [CALM, LATE], "naive has the lowest p95: 100 ms; engine 900 ms."),
-        ([CALM, LATE], [CALM, CALM], "Full by then: naive; not yet: engine."),
-        ([CALM, LATE], [CALM, LOST], "engine never. Full by then: naive, engine."),
+        (
+            [CALM, GROWN],
+            [CALM, CALM],
+            "with a queue that grew to the end: naive; not full: engine.",
+        ),
+        ([CALM, GROWN], [CALM, LOST], "with a queue that grew to the end: naive, engine."),
         ([CALM, CALM], [CALM, CALM], "nobody was full at these rates"),
+        # a policy that makes everybody wait is slow and not full
+        ([CALM, LATE], [CALM, CALM], "nobody was full at these rates"),
     ],
 )
 def test_who_leads_and_who_is_full_follows_from_the_run(
@@ -129,7 +136,8 @@ def test_points_that_prove_no_percentile_are_hollow_and_a_void_run_is_grey() -> 
 
 
 def test_one_rate_is_no_frontier() -> None:
-    assert "One rate is no frontier" in frontier_verdict({"4 in 20 ms": [CALM]})
+    assert "takes several rates" in frontier_verdict({"4 in 20 ms": [CALM]})
+    assert signed_verdict({"4 in 20 ms": [CALM]}).sign is Sign.UNSAID
 
 
 def test_what_is_never_answered_is_late_beyond_the_picture_and_counted() -> None:
@@ -274,9 +282,9 @@ def test_a_cold_start_is_cut_into_phases_that_end_at_the_answer() -> None:
 
 def cache_use() -> CacheUse:
     frames = (
-        CacheFrame(1, 0, 0, ((0, 8),)),
-        CacheFrame(2, 6, 3, ((1, 4), (2, 2), (0, 2))),
-        CacheFrame(3, 2, 2, ((-2, 4), (-1, 2), (0, 2))),
+        CacheFrame(1, 0, 0, ((0, 8, 0),)),
+        CacheFrame(2, 6, 3, ((1, 4, 2), (2, 2, 1), (0, 2, 0))),
+        CacheFrame(3, 2, 2, ((-2, 4, 4), (-1, 2, 2), (0, 2, 0))),
     )
     return CacheUse(12_288, 614_400, 8, frames)
 
@@ -291,7 +299,17 @@ def test_a_cache_moves_through_its_frames_and_stands_at_the_fullest() -> None:
         "hidden;visible;hidden",
         "hidden;visible",
     ]
-    assert [a["keyTimes"] for a in shown] == ["0;0.333", "0;0.333;0.667", "0;0.667"]
+    # three frames, the fullest of which stays as long as sixteen others
+    assert [a["keyTimes"] for a in shown] == ["0;0.056", "0;0.056;0.944", "0;0.944"]
+
+
+def test_what_is_reserved_and_empty_is_drawn_lower_than_what_is_written() -> None:
+    root = ElementTree.fromstring(draw_cache({"paged": cache_use()}).render())
+    group = root.findall("{http://www.w3.org/2000/svg}g")[2]
+    bars = group.findall("{http://www.w3.org/2000/svg}rect")
+    heights = [float(bar.attrib["height"]) for bar in bars]
+    assert heights[0] > heights[1] == heights[3]
+    assert heights[0] == heights[2] == heights[4]
 
 
 def test_the_waste_is_what_was_reserved_over_all_frames_and_held_nothing() -> None:
@@ -299,7 +317,7 @@ def test_the_waste_is_what_was_reserved_over_all_frames_and_held_nothing() -> No
     assert use.waste == pytest.approx(3 / 8)
     assert use.fullest is use.frames[1]
     assert tabulate_cache({"paged": use}).text.splitlines()[1].split() == [
-        "paged", "8", "12.3", "3", "6", "3", "38", "%",
+        "paged", "8", "12.3", "3", "6", "3", "50", "%", "38", "%",
     ]  # fmt: skip
 
 
