@@ -21,6 +21,7 @@ from lab_kit.core.ids import TenantId
 from lab_kit.core.shown import shown
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.form_file import FORM, FormFile, is_form
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.answers import LARGEST_BYTES, Answer, Answers
 
@@ -41,17 +42,25 @@ class Attempt:
         self._tenant = tenant
         self._key = key
         self._digest = sha256()
+        kind = request.headers.get("content-type", "")
+        # a client that sends a form again parts it by another boundary: its file is what counts
+        self._form = FormFile(kind) if is_form(kind) else None
         for part in (
             request.method,
             request.url.path,
             request.url.query,
-            request.headers.get("content-type", ""),
+            kind if self._form is None else FORM,
         ):
             self._digest.update(f"{len(part)}:{part}".encode())
 
     def received(self, data: bytes) -> None:
-        """More of the body."""
-        self._digest.update(data)
+        """More of the body.
+
+        Raises:
+            InvalidParameter: it is a damaged form.
+        """
+        for piece in [data] if self._form is None else self._form.read(data):
+            self._digest.update(piece)
 
     @property
     def fingerprint(self) -> bytes:

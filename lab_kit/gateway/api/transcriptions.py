@@ -26,6 +26,7 @@ from lab_kit.gateway.door.door import (
     guarded,
     small_body,
 )
+from lab_kit.gateway.door.form_file import FIELD, FORM, file_of, is_form
 from lab_kit.gateway.outbound.guarded import LONGEST_URL, parsed
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.transcriptions.operation import Operation, Order
@@ -52,6 +53,13 @@ _DESCRIBED: dict[str, Any] = {
         "required": True,
         "content": {
             **DESCRIBED["requestBody"]["content"],
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {FIELD: {"type": "string", "format": "binary"}},
+                }
+            },
             "application/json": {
                 "schema": {
                     "type": "object",
@@ -102,8 +110,9 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         """Have the body transcribed while nobody waits; the answer names the operation.
 
         WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``, of any length that the server
-        takes; or, as JSON, the ``url`` of a file that the server fetches. ``ttl_s`` says how long
-        the result is kept; the rest of the query switches optional steps on.
+        takes; a form with such a ``file``; or, as JSON, the ``url`` of a file that the server
+        fetches. ``ttl_s`` says how long the result is kept; the rest of the query switches optional
+        steps on.
         """
         query = dict(request.query_params)
         ttl_s = _ttl_s(query.pop(TTL, None))
@@ -127,7 +136,9 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
             address = read_address(await small_body(request, MAX_SMALL_BODY_BYTES))
             return await transcriber.take_address(replace(order, url=address), ttl_s, answered)
         declared_bytes = int(request.headers.get("content-length", 0))
-        return await transcriber.take(order, ttl_s, declared_bytes, request.stream(), answered)
+        kind = request.headers.get("content-type", "")
+        sound = file_of(kind, request.stream()) if is_form(kind) else request.stream()
+        return await transcriber.take(order, ttl_s, declared_bytes, sound, answered)
 
     @small.get(
         TRANSCRIPTIONS_PATH + "/{transcription:uuid}",

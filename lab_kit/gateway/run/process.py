@@ -215,6 +215,8 @@ def begin_logging() -> None:
         name_calls_in_log(handler)
         handler.addFilter(FewFromLibraries())
     logging.getLogger("aioice").setLevel(logging.WARNING)  # it tells of every packet it tries
+    # a damaged form is its caller's business, who is told
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from httpx import Response
 from scripted_engine import ScriptedEngine, heard, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
@@ -156,6 +158,28 @@ def test_an_operation_is_made_once(server_with: ServerWith) -> None:
         assert again.json() == first.json()
         assert again.headers["location"] == first.headers["location"]
         assert len(client.get("/v1/operations").json()["operations"]) == 1
+
+
+def test_a_form_sent_again_by_another_boundary_is_the_same_request(
+    server_with: ServerWith,
+) -> None:
+    file = BytesIO()
+    soundfile.write(file, np.zeros(32_000), 16_000, format="WAV")
+
+    def form(seed: int) -> Response:
+        sound = file.getvalue() + bytes([seed])
+        answer: Response = client.post(
+            "/v1/transcriptions",
+            files={"file": ("said.wav", sound)},
+            headers={"idempotency-key": "one"},
+        )
+        return answer
+
+    with TestClient(create_app(server_with(ScriptedEngine("so")))) as client:
+        first, again = form(1), form(1)
+        assert first.status_code == again.status_code == 202
+        assert again.content == first.content
+        assert form(2).status_code == 422
 
 
 def test_the_servers_key_comes_first(server_with: ServerWith) -> None:
