@@ -183,6 +183,14 @@ class OperationNotFound(LabError):
     http_status = 404
 
 
+class UploadNotFound(LabError):
+    """The caller has sent no recording of that name ahead, or it has expired or was deleted."""
+
+    code = Code.NOT_FOUND
+    reason = "UPLOAD_NOT_FOUND"
+    http_status = 404
+
+
 class TranscriptionNotFound(LabError):
     """The caller has no transcription of that name, or it has expired or was deleted."""
 

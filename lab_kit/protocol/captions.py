@@ -12,7 +12,7 @@ from typing import Protocol
 LINE_CHARS = 42
 LINES = 2
 CUE_S = 7.0
-_SENTENCE_ENDS = (".", "?", "!")
+SENTENCE_ENDS = (".", "?", "!")
 
 
 class Spoken(Protocol):
@@ -52,42 +52,53 @@ class Cue:
     text: str
 
 
-def srt(said: Iterable[Said]) -> str:
-    """As SubRip writes captions."""
-    cues = enumerate(cues_of(said), 1)
+def srt(said: Iterable[Said], most_chars: int | None = None) -> str:
+    """As SubRip writes captions; see `cues_of`."""
+    cues = enumerate(cues_of(said, most_chars), 1)
     return "\n".join(f"{number}\n{_span(cue, ',')}\n{cue.text}\n" for number, cue in cues)
 
 
-def vtt(said: Iterable[Said]) -> str:
-    """As browsers read captions [Source: W3C, 2019, WebVTT]."""
-    return "\n".join(["WEBVTT\n", *(f"{_span(c, '.')}\n{c.text}\n" for c in cues_of(said))])
+def vtt(said: Iterable[Said], most_chars: int | None = None) -> str:
+    """As browsers read captions [Source: W3C, 2019, WebVTT]; see `cues_of`."""
+    cues = cues_of(said, most_chars)
+    return "\n".join(["WEBVTT\n", *(f"{_span(cue, '.')}\n{cue.text}\n" for cue in cues)])
 
 
-def cues_of(said: Iterable[Said]) -> Iterator[Cue]:
-    """The cues, in order; none holds words of two parts, and what says nothing has none."""
+def cues_of(said: Iterable[Said], most_chars: int | None = None) -> Iterator[Cue]:
+    """The cues, in order; none holds words of two parts, and what says nothing has none.
+
+    Args:
+        most_chars: of one cue, which is one line then; a longer word is a cue of its own. None for
+            as many as fit into two lines.
+    """
     for part in said:
-        for words in _cut(part.words or ([part] if part.text else [])):
-            yield Cue(words[0].start_s, words[-1].end_s, _lines([word.text for word in words]))
+        for words in _cut(part.words or ([part] if part.text else []), most_chars):
+            texts = [word.text for word in words]
+            text = _lines(texts) if most_chars is None else " ".join(texts)
+            yield Cue(words[0].start_s, words[-1].end_s, text)
 
 
-def _cut(words: Sequence[Spoken]) -> Iterator[list[Spoken]]:
+def _cut(words: Sequence[Spoken], most_chars: int | None) -> Iterator[list[Spoken]]:
     """Words that may be shown together: to the end of a sentence, or as many as there is room."""
     cue: list[Spoken] = []
     for word in words:
-        if cue and not _fit([*cue, word]):
+        if cue and not _fit([*cue, word], most_chars):
             yield cue
             cue = []
         cue.append(word)
-        if word.text.endswith(_SENTENCE_ENDS):
+        if word.text.endswith(SENTENCE_ENDS):
             yield cue
             cue = []
     if cue:
         yield cue
 
 
-def _fit(words: Sequence[Spoken]) -> bool:
-    lines = wrap(" ".join(word.text for word in words), LINE_CHARS)
-    return len(lines) <= LINES and words[-1].end_s - words[0].start_s <= CUE_S
+def _fit(words: Sequence[Spoken], most_chars: int | None) -> bool:
+    text = " ".join(word.text for word in words)
+    has_room = (
+        len(wrap(text, LINE_CHARS)) <= LINES if most_chars is None else len(text) <= most_chars
+    )
+    return has_room and words[-1].end_s - words[0].start_s <= CUE_S
 
 
 def _lines(words: Sequence[str]) -> str:

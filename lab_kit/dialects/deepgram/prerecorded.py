@@ -1,12 +1,12 @@
 """Deepgram's transcription of a recording: what is asked for, and the answer at once.
 
 Source: Deepgram (2025), API reference "Pre-Recorded Audio"; field names and strictness as the
-deepgram-sdk 7.17 parses them. Where its paragraphs and utterances part is its own secret; here a
-paragraph ends after some sentences or a long pause, an utterance after ``utt_split``.
+deepgram-sdk 7.17 parses them. An utterance ends after ``utt_split``, a paragraph as
+`lab_kit.protocol.sentences` has it.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -20,10 +20,9 @@ from lab_kit.core.shown import shown
 from lab_kit.dialects.deepgram.errors import PayloadError
 from lab_kit.dialects.deepgram.options import asked_steps, read_boolean, read_integer
 from lab_kit.dialects.deepgram.server import MODEL_UUID, word_object
+from lab_kit.protocol.sentences import paragraphs, parted
 
 USUAL_SPLIT_S = 0.8
-PARAGRAPH_SENTENCES, PARAGRAPH_PAUSE_S = 5, 2.0
-_ENDS = (".", "?", "!")
 _LONGEST_URL = 2_000
 
 
@@ -116,7 +115,7 @@ def response(
         alternative["paragraphs"] = _paragraphs(words)
     results: dict[str, Any] = {"channels": [{"alternatives": [alternative]}]}
     if asked.split_s is not None:
-        parts = _parted(words, asked.split_s)
+        parts = parted(words, asked.split_s)
         results["utterances"] = [_utterance(n, part, request_id) for n, part in enumerate(parts)]
     about = {"name": model.name, "version": model.version, "arch": model.architecture}
     metadata: dict[str, Any] = {
@@ -165,18 +164,6 @@ def _confidence(words: Sequence[TimedWord]) -> float:
     return sum(word.confidence for word in words) / len(words) if words else 0.0
 
 
-def _parted(words: Sequence[TimedWord], pause_s: float) -> Iterator[list[TimedWord]]:
-    """The words in runs, each behind a pause."""
-    part: list[TimedWord] = []
-    for word in words:
-        if part and word.start_s - part[-1].end_s >= pause_s:
-            yield part
-            part = []
-        part.append(word)
-    if part:
-        yield part
-
-
 def _utterance(number: int, words: Sequence[TimedWord], request_id: str) -> dict[str, Any]:
     named = hashlib.sha256(f"{request_id}/{number}".encode()).hexdigest()
     return {
@@ -191,14 +178,9 @@ def _utterance(number: int, words: Sequence[TimedWord], request_id: str) -> dict
 
 
 def _paragraphs(words: Sequence[TimedWord]) -> dict[str, Any]:
-    paragraphs: list[list[list[TimedWord]]] = []
-    for run in _parted(words, PARAGRAPH_PAUSE_S):
-        sentences = list(_sentences(run))
-        for start in range(0, len(sentences), PARAGRAPH_SENTENCES):
-            paragraphs.append(sentences[start : start + PARAGRAPH_SENTENCES])
-    told = [_paragraph(sentences) for sentences in paragraphs]
-    texts = [" ".join(_text(sentence) for sentence in sentences) for sentences in paragraphs]
-    return {"transcript": "\n" + "\n\n".join(texts), "paragraphs": told}
+    found = list(paragraphs(words))
+    texts = [" ".join(_text(sentence) for sentence in sentences) for sentences in found]
+    return {"transcript": "\n" + "\n\n".join(texts), "paragraphs": list(map(_paragraph, found))}
 
 
 def _paragraph(sentences: Sequence[Sequence[TimedWord]]) -> dict[str, Any]:
@@ -210,17 +192,6 @@ def _paragraph(sentences: Sequence[Sequence[TimedWord]]) -> dict[str, Any]:
         "start": sentences[0][0].start_s,
         "end": sentences[-1][-1].end_s,
     }
-
-
-def _sentences(words: Sequence[TimedWord]) -> Iterator[list[TimedWord]]:
-    sentence: list[TimedWord] = []
-    for word in words:
-        sentence.append(word)
-        if word.text.endswith(_ENDS):
-            yield sentence
-            sentence = []
-    if sentence:
-        yield sentence
 
 
 def _text(words: Sequence[TimedWord]) -> str:

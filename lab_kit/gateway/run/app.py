@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from lab_kit.core.errors import (
@@ -32,6 +32,7 @@ from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.sandbox_api import sandbox_routes
 from lab_kit.gateway.operator.versions_api import version_routes
+from lab_kit.gateway.providers.assemblyai.transcripts import assemblyai_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.prerecorded import prerecorded_routes
 from lab_kit.gateway.providers.deepgram.rtc_route import rtc_routes
@@ -45,6 +46,10 @@ from lab_kit.gateway.run.front_page import front_page_routes
 from lab_kit.gateway.run.health import health_routes, readiness
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.sandbox.watch import WatchExchanges
+
+_TEXT_ERRORS = "/v2/"
+"""Under it are the Open Inference Protocol and AssemblyAI's transcripts, which both tell an error as
+a text under ``error``."""
 
 
 def create_app(server: Server, is_local: bool = False) -> FastAPI:
@@ -71,7 +76,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         speech_routes(door, server.voice, server.answers),
         transcription_routes(door, server.transcriber, server.answers),
         operation_routes(door, server.transcriber),
-        webhook_routes(door, server.sender.webhooks),
+        webhook_routes(door, server.webhooks),
         listen_routes(door, streams),
         prerecorded_routes(door, limits, server.uploads, server.recognition, server.outbound),
         speak_routes(door, server.voice),
@@ -82,6 +87,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         openai_upload_routes(door, limits, server.uploads, server.recognition),
         openai_speech_routes(door, server.voice),
         openai_realtime_routes(door, streams),
+        assemblyai_routes(door, server.transcriber, server.callbacks),
         rtc_routes(door, streams, server.failures),
         documentation_routes(),
     ):
@@ -117,7 +123,7 @@ async def _correct(request: Request, error: Exception) -> Response:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    """What the framework refuses by itself, in the same envelope."""
+    """What the framework refuses by itself, in the form of what is served beside it."""
     assert isinstance(error, HTTPException)
     path = request.url.path[:200]
     refusal_headers = dict(error.headers or {})
@@ -136,7 +142,10 @@ async def _answer(request: Request, error: Exception) -> Response:
             refusal = InvalidParameter(
                 str(error.detail)[:200], "a request that fits", "see /openapi.json"
             )
-    answer = error_response(refusal, request_id_of(request))
+    if path.startswith(_TEXT_ERRORS):
+        answer = JSONResponse({"error": str(refusal)}, refusal.http_status)
+    else:
+        answer = error_response(refusal, request_id_of(request))
     answer.headers.update(refusal_headers)
     return answer
 

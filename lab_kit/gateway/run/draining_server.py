@@ -95,6 +95,7 @@ class DrainingServer(uvicorn.Server):
         self._server.background.stop()
         self._server.transcriber.stop()
         self._server.sender.stop()
+        self._server.callback_sender.stop()
         for accepting in self._accepting:
             accepting.stop()
         grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown

@@ -26,7 +26,8 @@ def begin_maintenance(background: Background, server: Server) -> None:
     async def forget_now() -> None:
         if server.state.is_used:
             await server.answers.expire()
-            await server.sender.webhooks.expire()
+            await server.webhooks.expire()
+            await server.callbacks.expire()
 
     async def trim_now() -> None:
         await asyncio.to_thread(trim)
@@ -35,6 +36,7 @@ def begin_maintenance(background: Background, server: Server) -> None:
     background.repeat("trim", TRIM_S, trim_now)
     background.repeat("operations", 0.0, server.transcriber.turn)
     background.repeat("webhooks", 0.0, server.sender.turn)
+    background.repeat("callbacks", 0.0, server.callback_sender.turn)
     background.repeat("forget", FORGET_S, forget_now)
 
 

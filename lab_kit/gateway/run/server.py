@@ -1,5 +1,6 @@
 """One server put together from its parts; each route is given those that it uses, and no more."""
 
+import sqlite3
 from dataclasses import dataclass, field
 
 from lab_kit.capacity.admission import Admission
@@ -19,6 +20,7 @@ from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.outbound.guarded import Outbound
+from lab_kit.gateway.providers.assemblyai.callback import tell_of_transcript
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.speech.voice import Voice
@@ -26,13 +28,16 @@ from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.transcriptions import operations
+from lab_kit.gateway.transcriptions import kept_uploads, operations
+from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.versions.engine_factory import load_turns
 from lab_kit.gateway.versions.versions import Versions
-from lab_kit.gateway.webhooks import webhooks
+from lab_kit.gateway.webhooks import callbacks, webhooks
+from lab_kit.gateway.webhooks.callbacks import Callbacks
 from lab_kit.gateway.webhooks.sender import Sender
+from lab_kit.gateway.webhooks.webhooks import Webhooks
 from lab_kit.stream.sink.steps import SwitchableSteps
 
 
@@ -72,7 +77,10 @@ class Server:
     database: Database = field(init=False)
     answers: Answers = field(init=False)
     transcriber: Transcriber = field(init=False)
+    webhooks: Webhooks = field(init=False)
+    callbacks: Callbacks = field(init=False)
     sender: Sender = field(init=False)
+    callback_sender: Sender = field(init=False)
     voice: Voice = field(init=False)
     turns: TurnJudge = field(init=False)
     streams: StreamServices = field(init=False)
@@ -90,20 +98,26 @@ class Server:
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
-        tables = (*operations.TABLES, *answers.TABLES, *webhooks.TABLES)
+        tables = (
+            *operations.TABLES,
+            *kept_uploads.TABLES,
+            *answers.TABLES,
+            *webhooks.TABLES,
+            *callbacks.TABLES,
+        )
         self.database = Database(self.state.path, tables)
         outbound = self.outbound = Outbound(self.allowed_hosts)
-        self.sender = Sender(
-            self.state, webhooks.Webhooks(self.database), outbound, limits.webhook_first_s
-        )
+        self.webhooks = Webhooks(self.database)
+        self.callbacks = Callbacks(self.database)
+        first_s = limits.webhook_first_s
+        self.sender = Sender(self.state, self.webhooks, outbound, first_s)
+        self.callback_sender = Sender(self.state, self.callbacks, outbound, first_s)
         self.answers = Answers(self.database)
+        allowance = operations.Allowance(limits.operations_of_one, limits.operations)
         self.transcriber = Transcriber(
             self.state,
-            operations.Operations(
-                self.database,
-                operations.Allowance(limits.operations_of_one, limits.operations),
-                webhooks.tell,
-            ),
+            operations.Operations(self.database, allowance, _tell),
+            kept_uploads.KeptUploads(self.database, allowance),
             Spool(self.state.path, limits.operation_bytes, limits.spool_bytes),
             self.door,
             self.recognition,
@@ -138,3 +152,9 @@ class Server:
         self.turns.stop()
         self.versions.stop()
         self.spans.stop()
+
+
+def _tell(rows: sqlite3.Connection, operation: Operation) -> None:
+    """Write all messages about an operation that ends, in the transaction that ends it."""
+    webhooks.tell(rows, operation)
+    tell_of_transcript(rows, operation)

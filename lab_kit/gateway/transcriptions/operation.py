@@ -12,6 +12,19 @@ from lab_kit.protocol.operations import OperationState
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """What was asked for in a provider's words, for its answers to repeat.
+
+    Attributes:
+        provider: whose words they are.
+        request: what was asked for, as that provider's dialect writes it.
+    """
+
+    provider: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What was asked for.
 
@@ -21,6 +34,7 @@ class Order:
         steps: optional steps that every result passes, by name.
         raw: what the sound is, where the file does not say so itself.
         url: where the sound is to be fetched; None where the caller brought it.
+        foreign: None where it was asked for in our own words.
     """
 
     tenant: TenantId
@@ -29,6 +43,7 @@ class Order:
     steps: tuple[str, ...]
     raw: RawPcm | None = None
     url: str | None = None
+    foreign: Foreign | None = None
 
 
 @dataclass(frozen=True, slots=True)

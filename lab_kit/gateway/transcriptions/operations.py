@@ -5,7 +5,7 @@ What a caller asks for is always asked with its tenant: another's operation is n
 
 import sqlite3
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -18,12 +18,13 @@ from lab_kit.core.errors import (
     OperationPending,
     QuotaExceeded,
     SystemOverloaded,
+    TranscriptionNotFound,
 )
 from lab_kit.core.events import ModelInfo
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.transcriptions import transcripts
-from lab_kit.gateway.transcriptions.operation import Operation, Order
+from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.paging import Page, Query
 from lab_kit.protocol.error_body import ErrorBody
 from lab_kit.protocol.operations import MOVES, OperationState
@@ -257,6 +258,24 @@ class Operations:
         """
         return await self._database.run(lambda rows: _owned(rows, tenant, number))
 
+    async def read(self, tenant: TenantId, number: UUID) -> tuple[Operation, Transcription | None]:
+        """One, and what came of it; None where nothing has, or it was deleted.
+
+        Raises:
+            OperationNotFound: the tenant has none of that name.
+        """
+
+        def work(rows: sqlite3.Connection) -> tuple[Operation, Transcription | None]:
+            operation = _owned(rows, tenant, number)
+            if operation.state is not OperationState.SUCCEEDED:
+                return operation, None
+            try:
+                return operation, transcripts.find(rows, tenant, number)
+            except TranscriptionNotFound:
+                return operation, None
+
+        return await self._database.run(work)
+
     async def page(self, tenant: TenantId, query: Query) -> Page:
         """Some of the tenant's, as the query says."""
         return await self._database.run(
@@ -343,6 +362,31 @@ class Operations:
             transcripts.erase(rows, number)
 
         await self._database.erase(work)
+
+    async def delete_words(self, tenant: TenantId, number: UUID, foreign: Foreign) -> Operation:
+        """Remove every word of what came of one that has ended, and where its sound was; that there
+        was one stays.
+
+        Args:
+            foreign: what is left of what was asked for in a provider's words.
+
+        Raises:
+            OperationNotFound: the tenant has none of that name.
+            OperationPending: it has not ended.
+        """
+
+        def work(rows: sqlite3.Connection) -> Operation:
+            order = _owned(rows, tenant, number).order
+            _check_ended(rows, tenant, number)
+            transcripts.erase(rows, number)
+            left = replace(order, url=None, foreign=foreign)
+            rows.execute(
+                "UPDATE operations SET made_order = ? WHERE number = ?",
+                (_order.dump_json(left).decode(), str(number)),
+            )
+            return _found(rows, number)
+
+        return await self._database.erase(work)
 
     def _check_allowance(self, rows: sqlite3.Connection, caller: str) -> None:
         found = _in_states(rows, _UNFINISHED)

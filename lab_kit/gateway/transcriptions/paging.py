@@ -8,7 +8,7 @@ Source: Google, 2025, AIP-132 "Standard methods: List", AIP-158 "Pagination", AI
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -78,6 +78,35 @@ class Query:
             _after(token, asked) if token else None,
             asked,
         )
+
+    @classmethod
+    def of_provider(
+        cls,
+        provider: str,
+        size: int,
+        states: Collection[OperationState],
+        created_ms: tuple[int, int] | None,
+        before: UUID | None,
+        after: UUID | None,
+    ) -> Self:
+        """Of what was asked for in a provider's words: the newest, or next to one of them.
+
+        Args:
+            created_ms: from when, and to when without that; None for any time.
+            before: older than this one.
+            after: newer than this one. Where this alone is given, the oldest of those come first.
+        """
+        marks = ", ".join("?" * len(states))
+        conditions: list[tuple[str, tuple[str | int, ...]]] = [
+            ("json_extract(made_order, '$.foreign.provider') = ?", (provider,)),
+            (f"state IN ({marks})", tuple(states)),
+        ]
+        if created_ms is not None:
+            conditions.append(("created_ms >= ? AND created_ms < ?", created_ms))
+        if before is not None and after is not None:
+            conditions.append(("number > ?", (str(after),)))
+        is_newest_first = before is not None or after is None
+        return cls(size, is_newest_first, tuple(conditions), before or after, provider)
 
     def sql(self, tenant: TenantId) -> tuple[str, tuple[str | int, ...]]:
         """The statement and its parameters; it finds one operation more than the page holds."""

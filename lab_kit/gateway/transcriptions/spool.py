@@ -76,23 +76,36 @@ class Spool:
             file.close()
         return size
 
+    def link(self, number: UUID, other: UUID) -> None:
+        """Give an operation the sound that is here under another name, too: one file with two
+        names, whose bytes count once, until both are removed.
+
+        Raises:
+            FileNotFoundError: it is not here any more.
+        """
+        self.path(number).hardlink_to(self.path(other))
+        self._shares[number] = self._shares[other]
+
     def keep(self, callers: dict[UUID, str]) -> None:
         """What a server does that begins: of the files that are there, keep these alone."""
         folder = self._folder() / "audio"
+        shares: dict[int, Share] = {}
         for path in folder.iterdir() if folder.is_dir() else ():
             number = next((one for one in callers if str(one) == path.name), None)
             if number is None:
                 path.unlink()
                 continue
-            share = self._shares[number] = self._held.share(callers[number])
-            share.hold(path.stat().st_size)
+            file = path.stat()
+            share = shares.setdefault(file.st_ino, self._held.share(callers[number]))
+            share.hold(file.st_size)
+            self._shares[number] = share
 
     def remove(self, numbers: Collection[UUID]) -> None:
         """These are not needed any more; harmless where one is not there."""
         for number in numbers:
             self.path(number).unlink(missing_ok=True)
             share = self._shares.pop(number, None)
-            if share is not None:
+            if share is not None and share not in self._shares.values():
                 share.give_back()
 
     def _check_length(self, count_bytes: int) -> None:

@@ -28,13 +28,14 @@ from lab_kit.core.errors import (
     SystemOverloaded,
 )
 from lab_kit.core.events import Final
-from lab_kit.core.ids import TenantId
+from lab_kit.core.ids import StreamId, TenantId
 from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.transcriptions.kept_uploads import KeptUploads, not_found
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.operations import Operations
 from lab_kit.gateway.transcriptions.spool import Spool
@@ -69,6 +70,7 @@ class Transcriber:
         self,
         state: StateFolder,
         operations: Operations,
+        uploads: KeptUploads,
         spool: Spool,
         door: Door,
         recognition: Recognition,
@@ -78,6 +80,7 @@ class Transcriber:
         longest_s: float,
     ) -> None:
         self.operations = operations
+        self._uploads = uploads
         self.spool = spool
         self._state = state
         self._door = door
@@ -124,6 +127,54 @@ class Transcriber:
         """
         async with self._begun(order, ttl_s) as number:
             return await self.operations.queue(number, 0.0, told)
+
+    async def take_upload(
+        self,
+        order: Order,
+        ttl_s: float,
+        upload: UUID,
+        told: Callable[[Connection, Operation], _T],
+    ) -> _T:
+        """Queue a recording that was sent ahead; see `take`.
+
+        Raises:
+            UploadNotFound: the caller has sent none of that name.
+            QuotaExceeded, SystemOverloaded, StateUnusable: there is no room for it.
+        """
+        async with self._begun(order, ttl_s) as number:
+            await self._uploads.check(order.tenant, upload)
+            try:
+                self.spool.link(number, upload)
+            except FileNotFoundError as error:  # deleted at this very moment
+                raise not_found(upload) from error
+            return await self.operations.queue(number, 0.0, told)
+
+    async def keep_upload(
+        self, tenant: TenantId, caller: str, declared_bytes: int, chunks: AsyncIterator[bytes]
+    ) -> UUID:
+        """Receive a recording that will be asked for later; returns its name.
+
+        Raises:
+            PayloadTooLarge: it is larger than any that is transcribed.
+            QuotaExceeded, SystemOverloaded, StateUnusable: there is no room for it.
+            ClientDisconnect: it did not come whole.
+        """
+        await self._recover()
+        number = StreamId.new().value
+        try:
+            await self._uploads.receive(number, tenant, caller)
+            await self.spool.receive(number, caller, declared_bytes, chunks)
+            await self._uploads.received(number)
+        except BaseException:
+            await self._uploads.withdraw(number)
+            self.spool.remove([number])
+            raise
+        return number
+
+    async def delete_upload(self, tenant: TenantId, number: UUID) -> None:
+        """Remove a recording that was sent ahead; what is being transcribed of it goes on."""
+        if await self._uploads.delete(tenant, number):
+            self.spool.remove([number])
 
     @asynccontextmanager
     async def _begun(self, order: Order, ttl_s: float) -> AsyncIterator[UUID]:
@@ -188,8 +239,8 @@ class Transcriber:
     async def _recover(self) -> None:
         async with self._recovering:
             if not self._has_recovered:
-                unfinished = await self.operations.recover()
-                await asyncio.to_thread(self.spool.keep, unfinished)
+                needed = await self.operations.recover() | await self._uploads.recover()
+                await asyncio.to_thread(self.spool.keep, needed)
                 self._has_recovered = True
 
     async def _begin(self) -> None:
@@ -220,6 +271,7 @@ class Transcriber:
             self._expired_s = now_s
             for number in await self.operations.expire():
                 self._give_up(number)
+            self.spool.remove(await self._uploads.expire())
 
     def _give_up(self, number: UUID) -> None:
         if number in self._working:
@@ -274,25 +326,28 @@ class Transcriber:
 
     async def _transcribe(self, operation: Operation) -> None:
         """From where it is to its end, however often the room for it is taken meanwhile."""
-        if operation.order.url is not None and not operation.audio_s:
-            operation = await self._fetched(operation.number, operation.order, operation.order.url)
-        order, done_s, place = operation.order, operation.processed_s, operation.segments
+        order, number = operation.order, operation.number
+        if not operation.audio_s:  # or an earlier server has looked
+            if order.url is not None:
+                await self._fetch(number, order.caller, order.url)
+            operation = await self.operations.measured(number, await self._length_s(number, order))
+        done_s, place = operation.processed_s, operation.segments
         while True:
             await self._room()
             try:
                 with self._door.operation(order.tenant, order.caller, order.identity) as leased:
                     async with aclosing(self._segments(leased, operation, done_s)) as segments:
                         async for segment, done_s in segments:
-                            await self.operations.add(operation.number, place, segment, done_s)
+                            await self.operations.add(number, place, segment, done_s)
                             place += 1
                             await self._room()
-                    await self.operations.succeed(operation.number, leased.lease.engine.model)
+                    await self.operations.succeed(number, leased.lease.engine.model)
                     return
             except (SystemOverloaded, ModelNotLoaded):
                 await asyncio.sleep(ROOM_S)  # then it goes on behind the last segment
 
-    async def _fetched(self, number: UUID, order: Order, url: str) -> Operation:
-        """The operation, its sound fetched from where its caller said."""
+    async def _fetch(self, number: UUID, caller: str, url: str) -> None:
+        """Fetch an operation's sound from where its caller said."""
         self.spool.remove([number])  # what an earlier server may have of it
         try:
             async with asyncio.timeout(FETCH_S), self._outbound.get(url) as answer:
@@ -305,14 +360,13 @@ class Transcriber:
                 declared = answer.headers.get("content-length", "0")
                 declared_bytes = int(declared) if declared.isdigit() else 0
                 chunks = answer.aiter_raw()
-                await self.spool.receive(number, order.caller, declared_bytes, chunks)
+                await self.spool.receive(number, caller, declared_bytes, chunks)
         except TimeoutError as error:
             raise ConnectionFailed(
                 f"a recording that did not come whole within {FETCH_S:.0f} s",
                 "one that does",
                 "upload it, or ask again with an address that answers sooner",
             ) from error
-        return await self.operations.measured(number, await self._length_s(number, order))
 
     async def _length_s(self, number: UUID, order: Order) -> float:
         def length_s() -> float:

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Protocol
 from uuid import UUID
 
 import httpx
@@ -11,7 +13,7 @@ from standardwebhooks import Webhook
 from lab_kit.core.errors import LabError
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.webhooks.webhooks import Due, Webhooks
+from lab_kit.gateway.webhooks.webhooks import Due
 
 AT_ONCE = 8
 """Each to another webhook, so that a receiver that is slow holds up its own messages alone."""
@@ -28,6 +30,28 @@ GONE = 410
 _MOST_ERROR = 200
 
 
+class Outbox(Protocol):
+    """Where messages wait, and what became of them is noted; `status` is what was answered."""
+
+    async def due(self, most: int, busy: Collection[UUID] = ()) -> list[Due]:
+        """What is to be sent now, the longest due first, and not to where something is sent."""
+        ...
+
+    async def delivered(self, due: Due, status: int) -> None:
+        """Its receiver has it."""
+        ...
+
+    async def failed(
+        self, due: Due, why: str, again_in_s: float | None, status: int | None
+    ) -> None:
+        """It was not taken; None for giving it up."""
+        ...
+
+    async def disable(self, due: Due, why: str, status: int) -> None:
+        """Its receiver wants nothing any more."""
+        ...
+
+
 class Sender:
     """What is sent, and when again.
 
@@ -36,9 +60,9 @@ class Sender:
     """
 
     def __init__(
-        self, state: StateFolder, webhooks: Webhooks, outbound: Outbound, first_s: float
+        self, state: StateFolder, outbox: Outbox, outbound: Outbound, first_s: float
     ) -> None:
-        self.webhooks = webhooks
+        self._outbox = outbox
         self._state = state
         self._outbound = outbound
         self._first_s = first_s
@@ -51,7 +75,7 @@ class Sender:
             StateUnusable: what became of a message cannot be written; it is sent again.
         """
         if self._state.is_used:
-            for due in await self.webhooks.due(AT_ONCE - len(self._sending), self._sending):
+            for due in await self._outbox.due(AT_ONCE - len(self._sending), self._sending):
                 self._sending[due.webhook] = asyncio.create_task(self._send(due))
         if not self._sending:
             await asyncio.sleep(LOOK_S)
@@ -72,26 +96,29 @@ class Sender:
         try:
             answer = await self._outbound.post(due.url, due.body.encode(), signed(due))
         except LabError as error:
-            await self._failed(due, f"{error.reason}: {error.received}", 0.0)
+            await self._failed(due, f"{error.reason}: {error.received}", 0.0, None)
             return
+        status = answer.status_code
         if answer.is_success:
-            await self.webhooks.delivered(due)
-        elif answer.status_code == GONE:
-            await self.webhooks.disable(due, "it answered 410 Gone")
+            await self._outbox.delivered(due, status)
+        elif status == GONE:
+            await self._outbox.disable(due, "it answered 410 Gone", status)
         else:
-            told = f"it answered {answer.status_code}"
-            await self._failed(due, told, _asked_s(answer))
+            await self._failed(due, f"it answered {status}", _asked_s(answer), status)
 
-    async def _failed(self, due: Due, why: str, asked_s: float) -> None:
+    async def _failed(self, due: Due, why: str, asked_s: float, status: int | None) -> None:
         again_s = None
         if due.attempts + 1 < ATTEMPTS:
             wait_s = self._first_s * GROWTH**due.attempts * random.uniform(1 - SPREAD, 1 + SPREAD)
             again_s = max(wait_s, asked_s)
-        await self.webhooks.failed(due, why[:_MOST_ERROR], again_s)
+        await self._outbox.failed(due, why[:_MOST_ERROR], again_s, status)
 
 
 def signed(due: Due) -> dict[str, str]:
-    """The headers of an attempt: its id, its time, and a signature for each secret."""
+    """The headers of an attempt: its id, its time, and a signature for each secret; of a message
+    that is not signed, those that its receiver wants."""
+    if not due.secrets:
+        return {**due.headers, "content-type": "application/json"}
     at = datetime.now(UTC)
     signatures = [Webhook(secret).sign(due.message, at, due.body) for secret in due.secrets]
     return {

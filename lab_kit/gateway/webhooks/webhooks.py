@@ -8,8 +8,8 @@ and its own note sends it again, under the same id.
 import secrets
 import sqlite3
 from base64 import b64encode
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -76,8 +76,10 @@ class Due:
     """A message that is to be sent now.
 
     Attributes:
+        webhook: where to; no two messages are on their way there at a time.
         secrets: it is signed with each of them.
         attempts: that were made before.
+        headers: that its receiver wants.
     """
 
     message: str
@@ -86,6 +88,7 @@ class Due:
     secrets: tuple[str, ...]
     body: str
     attempts: int
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def tell(rows: sqlite3.Connection, operation: Operation) -> None:
@@ -263,18 +266,20 @@ class Webhooks:
 
         return await self._database.run(work)
 
-    async def delivered(self, due: Due) -> None:
+    async def delivered(self, due: Due, status: int) -> None:
         """Its receiver has it."""
         await self._settle(due, DeliveryState.DELIVERED, None, 0)
 
-    async def failed(self, due: Due, why: str, again_in_s: float | None) -> None:
+    async def failed(
+        self, due: Due, why: str, again_in_s: float | None, status: int | None
+    ) -> None:
         """It was not taken; None for giving it up."""
         state = DeliveryState.DEAD if again_in_s is None else DeliveryState.PENDING
         await self._settle(due, state, why, since_1970_ms() + round((again_in_s or 0.0) * 1_000))
 
-    async def disable(self, due: Due, why: str) -> None:
+    async def disable(self, due: Due, why: str, status: int) -> None:
         """Its receiver wants nothing any more."""
-        await self.failed(due, why, None)
+        await self.failed(due, why, None, status)
         sql = "UPDATE webhooks SET disabled = ? WHERE number = ?"
         await self._database.run(lambda rows: rows.execute(sql, (why, str(due.webhook))))
 

@@ -1,0 +1,212 @@
+"""AssemblyAI's API of recordings: sent ahead, asked for by an address, read once they are there.
+
+A transcript is an operation of ours, seen in the provider's words; one that was asked for in other
+words is not seen here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from sqlite3 import Connection
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from lab_kit.core.errors import OperationNotFound
+from lab_kit.core.ids import StreamId, StreamIdentity
+from lab_kit.dialects.assemblyai import server
+from lab_kit.dialects.assemblyai.options import (
+    PATH,
+    PROVIDER,
+    UPLOAD_PATH,
+    Asked,
+    parse_chars,
+    parse_listing,
+    parse_request,
+    parse_transcript_id,
+    parse_words,
+)
+from lab_kit.gateway.door.call import http_call
+from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Admitted, Door, small_body
+from lab_kit.gateway.outbound.guarded import parsed
+from lab_kit.gateway.providers.assemblyai.errors import REFUSED, AssemblyAIErrors
+from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
+from lab_kit.gateway.transcriptions.paging import Query
+from lab_kit.gateway.transcriptions.transcriber import Transcriber
+from lab_kit.gateway.webhooks.callbacks import Callbacks
+from lab_kit.protocol import operations as told
+from lab_kit.protocol.captions import srt, vtt
+from lab_kit.protocol.transcriptions import USUAL_TTL_S, Transcription
+from lab_kit.stream.sink.steps import asked_for
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A transcript of the caller's: what was asked for, how far it is, and what came of it."""
+
+    asked: Asked
+    operation: told.Operation
+    transcription: Transcription | None
+
+    def completed(self) -> Transcription:
+        """What came of it; see `server.completed`."""
+        return server.completed(self.operation, self.transcription)
+
+
+def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks) -> APIRouter:
+    """The routes, bound to the server's parts."""
+    router = APIRouter(route_class=AssemblyAIErrors, responses=REFUSED)
+    operations = transcriber.operations
+
+    async def enter(request: Request) -> AsyncIterator[Admitted]:
+        async with door.open(http_call(request)) as admitted:
+            yield admitted
+
+    async def enter_with_work(request: Request) -> AsyncIterator[Admitted]:
+        async with door.open(http_call(request)) as admitted:
+            admitted.check_operation()
+            yield admitted
+
+    inside = Annotated[Admitted, Depends(enter)]
+    working = Annotated[Admitted, Depends(enter_with_work)]
+
+    async def find(transcript: str, admitted: inside) -> Found:
+        number = parse_transcript_id(transcript)
+        operation, transcription = await operations.read(admitted.principal.tenant, number)
+        return Found(_asked(operation), operation.message(), transcription)
+
+    one = Annotated[Found, Depends(find)]
+
+    @router.post(UPLOAD_PATH)
+    async def upload(request: Request, admitted: working) -> dict[str, str]:
+        """Send a recording ahead; transcripts may be asked for it for an hour."""
+        declared_bytes = int(request.headers.get("content-length", 0))
+        number = await transcriber.keep_upload(
+            admitted.principal.tenant, admitted.caller, declared_bytes, request.stream()
+        )
+        return {"upload_url": f"{_url(request)}{UPLOAD_PATH}/{number}"}
+
+    @router.post(PATH)
+    async def create(request: Request, admitted: working) -> Response:
+        """Ask for the transcript of an upload, or of a recording at an address."""
+        steps = asked_for(request.query_params)
+        asked = parse_request(await small_body(request, MAX_SMALL_BODY_BYTES))
+        if asked.webhook_url is not None:
+            parsed(asked.webhook_url)
+        order = Order(
+            admitted.principal.tenant,
+            admitted.caller,
+            StreamIdentity(admitted.call.request_id, StreamId.new()),
+            steps,
+            foreign=Foreign(PROVIDER, asked.written()),
+        )
+
+        def answered(_: Connection, operation: Operation) -> Response:
+            return JSONResponse(server.transcript(asked, operation.message(), None))
+
+        if asked.upload is not None:
+            return await transcriber.take_upload(order, USUAL_TTL_S, asked.upload, answered)
+        parsed(asked.audio_url)
+        return await transcriber.take_address(
+            replace(order, url=asked.audio_url), USUAL_TTL_S, answered
+        )
+
+    @router.get(PATH)
+    async def list_transcripts(request: Request, admitted: inside) -> dict[str, Any]:
+        """The caller's transcripts, the newest first."""
+        asked, url = parse_listing(request.query_params), _url(request)
+        before, after = asked.before_id, asked.after_id
+        query = Query.of_provider(
+            PROVIDER, asked.limit, asked.states, asked.created_ms, before, after
+        )
+        page = await operations.page(admitted.principal.tenant, query)
+        newest_first = page.operations if query.is_newest_first else page.operations[::-1]
+        has_more = bool(page.next_token)
+        return server.page(
+            [server.listed(_asked(one), one.message(), url) for one in newest_first],
+            url,
+            dict(request.query_params),
+            asked.limit,
+            has_older=has_more if query.is_newest_first else True,
+            has_newer=before is not None if query.is_newest_first else has_more,
+        )
+
+    @router.get(PATH + "/{transcript}")
+    async def get_transcript(found: one) -> Response:
+        """How far it is, and at the end what was said."""
+        number = parse_transcript_id(server.id_of(found.operation))
+        has_webhook = found.asked.webhook_url is not None
+        status = await callbacks.answered(number) if has_webhook else None
+        return await _written(
+            lambda: server.transcript(found.asked, found.operation, found.transcription, status)
+        )
+
+    @router.delete(PATH + "/{transcript}")
+    async def delete_transcript(found: one, admitted: inside) -> Response:
+        """Remove every word of one that has ended, and the upload that it was of."""
+        tenant = admitted.principal.tenant
+        number = parse_transcript_id(server.id_of(found.operation))
+        left = found.asked.without_addresses()
+        deleted = await operations.delete_words(tenant, number, Foreign(PROVIDER, left.written()))
+        if found.asked.upload is not None:
+            await transcriber.delete_upload(tenant, found.asked.upload)
+        return JSONResponse(server.transcript(left, deleted.message(), None))
+
+    @router.get(PATH + "/{transcript}/sentences")
+    async def get_sentences(found: one) -> Response:
+        """What was said, in sentences."""
+        transcription = found.completed()
+        return await _written(lambda: server.in_sentences(transcription))
+
+    @router.get(PATH + "/{transcript}/paragraphs")
+    async def get_paragraphs(found: one) -> Response:
+        """What was said, in paragraphs."""
+        transcription = found.completed()
+        return await _written(lambda: server.in_paragraphs(transcription))
+
+    @router.get(PATH + "/{transcript}/srt")
+    async def get_srt(request: Request, found: one) -> Response:
+        """Captions, as SubRip writes them."""
+        said, most_chars = found.completed().segments, parse_chars(request.query_params)
+        return PlainTextResponse(await asyncio.to_thread(srt, said, most_chars))
+
+    @router.get(PATH + "/{transcript}/vtt")
+    async def get_vtt(request: Request, found: one) -> Response:
+        """Captions, as browsers read them."""
+        said, most_chars = found.completed().segments, parse_chars(request.query_params)
+        return PlainTextResponse(await asyncio.to_thread(vtt, said, most_chars))
+
+    @router.get(PATH + "/{transcript}/word-search")
+    async def search_words(request: Request, found: one) -> Response:
+        """Where words and phrases are in it."""
+        transcription, phrases = found.completed(), parse_words(request.query_params)
+        return await _written(lambda: server.found(transcription, phrases))
+
+    return router
+
+
+async def _written(make: Callable[[], dict[str, Any]]) -> Response:
+    """The body as JSON, made on a thread: the words of hours take a while."""
+    body = await asyncio.to_thread(lambda: orjson.dumps(make()))
+    return Response(body, media_type="application/json")
+
+
+def _asked(operation: Operation) -> Asked:
+    """What a transcript was asked for with.
+
+    Raises:
+        OperationNotFound: it was asked for in other words.
+    """
+    foreign = operation.order.foreign
+    if foreign is None or foreign.provider != PROVIDER:
+        raise OperationNotFound(
+            operation.name, "one that was asked for here", "ask for it under /v1/operations"
+        )
+    return Asked.read(foreign.request)
+
+
+def _url(request: Request) -> str:
+    """The server's address as its caller knows it."""
+    return str(request.base_url).rstrip("/")

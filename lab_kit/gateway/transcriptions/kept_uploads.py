@@ -1,0 +1,139 @@
+"""Recordings that are sent before anybody asks for their transcription, as providers' APIs have it.
+
+Each is kept for an hour, or until it is deleted, and may be transcribed as often as its caller
+likes meanwhile. How many there are is bounded like operations, how large they are by the spool.
+"""
+
+import sqlite3
+from uuid import UUID
+
+from lab_kit.core.clock import since_1970_ms
+from lab_kit.core.errors import QuotaExceeded, SystemOverloaded, UploadNotFound
+from lab_kit.core.ids import TenantId
+from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.transcriptions.operations import Allowance
+
+TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS uploads (
+        number TEXT PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        whole_until_ms INTEGER
+    ) STRICT
+    """,
+)
+KEPT_S = 3_600.0
+"""From when it is whole: clients ask for the transcription in the next request."""
+
+
+class KeptUploads:
+    """The table of them; their sound is in the spool.
+
+    Args:
+        allowance: how many there may be at a time, those on their way included.
+    """
+
+    def __init__(self, database: Database, allowance: Allowance) -> None:
+        self._database = database
+        self._allowance = allowance
+
+    async def receive(self, number: UUID, tenant: TenantId, caller: str) -> None:
+        """Begin one, whose sound is about to come.
+
+        Raises:
+            QuotaExceeded: its caller has as many as one caller may have.
+            SystemOverloaded: the server has as many as it may have.
+        """
+
+        def work(rows: sqlite3.Connection) -> None:
+            self._check_allowance(rows, caller)
+            rows.execute(
+                "INSERT INTO uploads (number, tenant, caller) VALUES (?, ?, ?)",
+                (str(number), str(tenant), caller),
+            )
+
+        await self._database.run(work)
+
+    async def received(self, number: UUID) -> None:
+        """Its sound is here."""
+        until_ms = since_1970_ms() + round(KEPT_S * 1_000)
+        sql = "UPDATE uploads SET whole_until_ms = ? WHERE number = ?"
+        await self._database.run(lambda rows: rows.execute(sql, (until_ms, str(number))))
+
+    async def withdraw(self, number: UUID) -> None:
+        """Forget one whose sound did not come whole."""
+        sql = "DELETE FROM uploads WHERE number = ?"
+        await self._database.run(lambda rows: rows.execute(sql, (str(number),)))
+
+    async def check(self, tenant: TenantId, number: UUID) -> None:
+        """Make sure that the tenant has one of that name.
+
+        Raises:
+            UploadNotFound: it has none.
+        """
+        sql = "SELECT 1 FROM uploads WHERE number = ? AND tenant = ? AND whole_until_ms IS NOT NULL"
+        found = await self._database.run(
+            lambda rows: rows.execute(sql, (str(number), str(tenant))).fetchone()
+        )
+        if found is None:
+            raise not_found(number)
+
+    async def delete(self, tenant: TenantId, number: UUID) -> bool:
+        """Forget one; False where the tenant has none of that name."""
+        sql = "DELETE FROM uploads WHERE number = ? AND tenant = ? AND whole_until_ms IS NOT NULL"
+        return await self._database.run(
+            lambda rows: rows.execute(sql, (str(number), str(tenant))).rowcount == 1
+        )
+
+    async def recover(self) -> dict[UUID, str]:
+        """What a server does that begins: forget what an earlier one did not receive whole.
+
+        Returns:
+            Those that are there, and whose they are.
+        """
+
+        def work(rows: sqlite3.Connection) -> dict[UUID, str]:
+            rows.execute("DELETE FROM uploads WHERE whole_until_ms IS NULL")
+            found = rows.execute("SELECT number, caller FROM uploads")
+            return {UUID(row["number"]): row["caller"] for row in found}
+
+        return await self._database.run(work)
+
+    async def expire(self) -> list[UUID]:
+        """Forget those that have been kept long enough; returns which."""
+        sql = "DELETE FROM uploads WHERE whole_until_ms <= ? RETURNING number"
+        now_ms = since_1970_ms()
+        return await self._database.run(
+            lambda rows: [UUID(row["number"]) for row in rows.execute(sql, (now_ms,)).fetchall()]
+        )
+
+    def _check_allowance(self, rows: sqlite3.Connection, caller: str) -> None:
+        own, whole = rows.execute(
+            "SELECT COALESCE(SUM(caller = ?), 0), COUNT(*) FROM uploads", (caller,)
+        ).fetchone()
+        most = self._allowance
+        if own >= most.of_one:
+            raise QuotaExceeded(
+                f"{own} uploads of this caller are kept",
+                f"fewer than {most.of_one}",
+                f"delete the transcripts of some, or wait: each is kept for {KEPT_S:,.0f} s",
+                60.0,
+                {"limit": "operations_of_one", "value": str(most.of_one)},
+            )
+        if whole >= most.in_all:
+            raise SystemOverloaded(
+                f"{whole} uploads are kept",
+                f"fewer than {most.in_all}",
+                "try again after the stated delay",
+                60.0,
+            )
+
+
+def not_found(number: UUID) -> UploadNotFound:
+    """The error of an upload that is not there."""
+    return UploadNotFound(
+        f"uploads/{number}",
+        f"one of yours that came in the last {KEPT_S:,.0f} s and was not deleted",
+        "upload it again",
+    )

@@ -1,0 +1,142 @@
+"""Messages to an address that was given with one request, as providers' APIs have it.
+
+Beside our own webhooks: not signed, but sent with the header that the caller asked for, if any, so
+that the receiver knows whom it is from. They are written and sent like the others, in the
+transaction that they tell of, and at least once.
+"""
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from lab_kit.core.clock import since_1970_ms
+from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.webhooks.webhooks import KEPT_S, Due
+from lab_kit.protocol.webhooks import DeliveryState
+
+TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS callbacks (
+        message TEXT PRIMARY KEY,
+        receiver TEXT NOT NULL,
+        url TEXT NOT NULL,
+        headers TEXT NOT NULL,
+        body TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        created_ms INTEGER NOT NULL,
+        next_ms INTEGER NOT NULL,
+        answered INTEGER
+    ) STRICT
+    """,
+    "CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (state, next_ms)",
+)
+_NONE = "{}"
+
+
+def tell(
+    rows: sqlite3.Connection, number: UUID, url: str, headers: Mapping[str, str], body: str
+) -> None:
+    """Write a message, in a transaction of whoever has something to tell.
+
+    Args:
+        number: names the message; of one about an operation it is the operation's.
+        headers: sent with it, and kept until it has been taken or is given up.
+    """
+    now_ms = since_1970_ms()
+    rows.execute(
+        "INSERT INTO callbacks (message, receiver, url, headers, body, state, created_ms, next_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            _message(number),
+            str(uuid5(NAMESPACE_URL, url)),
+            url,
+            json.dumps(dict(headers)),
+            body,
+            DeliveryState.PENDING,
+            now_ms,
+            now_ms,
+        ),
+    )
+
+
+class Callbacks:
+    """The table of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def answered(self, number: UUID) -> int | None:
+        """The status that its receiver answered last; None where it has not, or nothing is known of
+        such a message."""
+        sql, named = "SELECT answered FROM callbacks WHERE message = ?", (_message(number),)
+        row = await self._database.run(lambda rows: rows.execute(sql, named).fetchone())
+        return None if row is None else row["answered"]
+
+    # -- as they are sent ----------------------------------------------------------------------
+
+    async def due(self, most: int, busy: Collection[UUID] = ()) -> list[Due]:
+        """What is to be sent now, the longest due first; one message an address.
+
+        Args:
+            busy: addresses to which one is being sent, by their ``receiver``.
+        """
+        marks = ", ".join("?" * len(busy))
+
+        def work(rows: sqlite3.Connection) -> list[Due]:
+            found = rows.execute(
+                "SELECT *, MIN(next_ms) FROM callbacks WHERE state = ? AND next_ms <= ?"
+                f" AND receiver NOT IN ({marks}) GROUP BY receiver ORDER BY next_ms LIMIT ?",
+                (DeliveryState.PENDING, since_1970_ms(), *map(str, busy), most),
+            )
+            return [_due(row) for row in found]
+
+        return await self._database.run(work)
+
+    async def delivered(self, due: Due, status: int) -> None:
+        """Its receiver has it."""
+        await self._settle(due, DeliveryState.DELIVERED, status, 0)
+
+    async def failed(
+        self, due: Due, why: str, again_in_s: float | None, status: int | None
+    ) -> None:
+        """It was not taken; None for giving it up. A receiver that calls it the sender's mistake
+        (4xx) gets it no more."""
+        is_refused = status is not None and 400 <= status < 500
+        if again_in_s is None or is_refused:
+            await self._settle(due, DeliveryState.DEAD, status, 0)
+        else:
+            next_ms = since_1970_ms() + round(again_in_s * 1_000)
+            await self._settle(due, DeliveryState.PENDING, status, next_ms)
+
+    async def disable(self, due: Due, why: str, status: int) -> None:
+        """Its receiver wants nothing any more."""
+        await self._settle(due, DeliveryState.DEAD, status, 0)
+
+    async def expire(self) -> None:
+        """Remove those that have been kept long enough."""
+        before_ms = since_1970_ms() - round(KEPT_S * 1_000)
+        sql = "DELETE FROM callbacks WHERE created_ms < ?"
+        await self._database.run(lambda rows: rows.execute(sql, (before_ms,)))
+
+    async def _settle(
+        self, due: Due, state: DeliveryState, status: int | None, next_ms: int
+    ) -> None:
+        is_over = state is not DeliveryState.PENDING
+        sql = (
+            "UPDATE callbacks SET state = ?, attempts = ?, next_ms = ?, headers = ?,"
+            " answered = COALESCE(?, answered) WHERE message = ?"
+        )
+        headers = _NONE if is_over else json.dumps(dict(due.headers))
+        values = (state, due.attempts + 1, next_ms, headers, status, due.message)
+        await self._database.run(lambda rows: rows.execute(sql, values))
+
+
+def _message(number: UUID) -> str:
+    return f"msg_{number.hex}"
+
+
+def _due(row: sqlite3.Row) -> Due:
+    receiver, headers = UUID(row["receiver"]), json.loads(row["headers"])
+    return Due(row["message"], receiver, row["url"], (), row["body"], row["attempts"], headers)
