@@ -1,18 +1,25 @@
 """Our errors in AssemblyAI's words: a status, and a text under ``error``.
 
 The texts of a wrong key, an unknown upload and an unknown transcript are the provider's own, which
-programs look for; the last comes with 400, and not with the 404 of the published schema. All others
-say what ours say.
+programs look for; the last comes with 400, and not with the 404 of the published schema, which has
+no 409 either. All others say what ours say.
 """
 
 from dataclasses import dataclass
 
-from lab_kit.core.errors import LabError, OperationNotFound, Unauthenticated, UploadNotFound
+from lab_kit.core.errors import (
+    LabError,
+    OperationNotFound,
+    OperationPending,
+    Unauthenticated,
+    UploadNotFound,
+)
 
-_OWN: dict[type[LabError], tuple[int, str]] = {
+_OWN: dict[type[LabError], tuple[int, str | None]] = {
     Unauthenticated: (401, "Authentication error, API token missing/invalid"),
     OperationNotFound: (400, "Transcript lookup error, transcript id not found"),
     UploadNotFound: (403, "Cannot access uploaded file"),
+    OperationPending: (400, None),
 }
 
 
@@ -26,5 +33,5 @@ class Refusal:
 
 def refusal(error: LabError) -> Refusal:
     """How a request is refused."""
-    status, text = _OWN.get(type(error), (error.http_status, str(error)))
-    return Refusal(status, {"error": text})
+    status, text = _OWN.get(type(error), (error.http_status, None))
+    return Refusal(status, {"error": text or str(error)})

@@ -48,8 +48,8 @@ from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.sandbox.watch import WatchExchanges
 
 _TEXT_ERRORS = "/v2/"
-"""Under it are the Open Inference Protocol and AssemblyAI's transcripts, which both tell an error as
-a text under ``error``."""
+"""Under it are the Open Inference Protocol and AssemblyAI's transcripts. In both, ``error`` is a
+text."""
 
 
 def create_app(server: Server, is_local: bool = False) -> FastAPI:

@@ -1,18 +1,17 @@
 """Operations at work: done once each, whoever ends in the middle, and nothing left on the disk."""
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
 
 import numpy as np
 import pytest
-import soundfile
 from hang import HANG_S
 from made_orders import ANN, BOB, order_of
+from operations_at_work import SENTENCES, at_work, chunks, files, sentences
 from receiver import Receiver
 from scripted_engine import ScriptedEngine, heard, recognizer, server_at, wait_until
 
@@ -24,7 +23,6 @@ from lab_kit.core.errors import (
     QuotaExceeded,
     SystemOverloaded,
 )
-from lab_kit.core.units import samples
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.folder import StateFolder
@@ -32,7 +30,6 @@ from lab_kit.gateway.transcriptions import transcriber as module
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.protocol.operations import OperationState
 
-SENTENCES = 12
 SMALL = replace(
     Limits(),
     operation_audio_s=60.0,
@@ -69,37 +66,6 @@ def server_with(tmp_path: Path) -> Iterator[ServerWith]:
             server.stop()
 
 
-@asynccontextmanager
-async def at_work(server: Server) -> AsyncIterator[None]:
-    """Its operations are done meanwhile."""
-
-    async def turns() -> None:
-        while True:
-            await server.transcriber.turn()
-
-    working = asyncio.create_task(turns())
-    try:
-        yield
-    finally:
-        working.cancel()
-        server.transcriber.stop()
-        await asyncio.gather(working, return_exceptions=True)
-
-
-def sentences(count: int = SENTENCES) -> bytes:
-    """A WAV of so many, a second of noise each and a second of silence behind."""
-    noise = np.random.default_rng(1).normal(0, 0.1, samples(1.0))
-    one = np.concatenate([noise, np.zeros(samples(1.0))]).astype(np.float32)
-    file = io.BytesIO()
-    soundfile.write(file, np.tile(one, count), 16_000, format="WAV", subtype="PCM_16")
-    return file.getvalue()
-
-
-async def chunks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), 65_536):
-        yield data[start : start + 65_536]
-
-
 def itself(rows: Connection, operation: Operation) -> Operation:
     return operation
 
@@ -115,10 +81,6 @@ async def ended(server: Server, operation: Operation) -> Operation:
             now = await server.transcriber.wait(ANN, operation.number, 1.0)
             if now.state.is_done:
                 return now
-
-
-def files(server: Server) -> list[Path]:
-    return [path for path in (server.state.path() / "audio").glob("*") if path.is_file()]
 
 
 async def test_a_recording_is_transcribed_and_its_sound_goes(server_with: ServerWith) -> None:
