@@ -1,4 +1,4 @@
-"""The wheel in a bare environment: a server without the repository, beside three SDKs."""
+"""The wheel in a bare environment: a server without the repository, beside four SDKs."""
 
 import json
 import os
@@ -17,14 +17,14 @@ pytestmark = [pytest.mark.packaging, pytest.mark.timeout(900)]
 
 MOST_MB = 450.0
 """Of the whole environment, the bytes on its disk."""
-SDKS = ("deepgram-sdk", "openai", "google-cloud-speech")
+SDKS = ("deepgram-sdk", "openai", "google-cloud-speech", "assemblyai")
 CLIP = datasets.clip("two-cities-best")
 NEVER = ("torch", "transformers", "jupyterlab", "plotly", "aiortc", "tritonclient")
 """What only labs need."""
 CALLS = """
 import asyncio
 import sys
-import grpc, openai
+import assemblyai, grpc, openai
 from deepgram import AsyncDeepgramClient
 from deepgram.core.events import EventType
 from deepgram.environment import DeepgramClientEnvironment
@@ -35,6 +35,9 @@ url, grpc_address, path = sys.argv[1:]
 client = openai.OpenAI(api_key="any", base_url=url + "/v1")
 with open(path, "rb") as file:
     print(client.audio.transcriptions.create(model="whisper-1", file=file).text)
+settings = assemblyai.Settings(api_key="any", base_url=url, polling_interval=0.1)
+own = assemblyai.Client(settings=settings)
+print(assemblyai.Transcriber(client=own).transcribe(path).text)
 channel = grpc.insecure_channel(grpc_address)
 google = speech_v1.SpeechClient(transport=SpeechGrpcTransport(channel=channel))
 with open(path, "rb") as file:
@@ -152,7 +155,8 @@ def test_it_serves_without_the_repository_and_is_small(bare: Path, speech: Path)
 
 
 def test_the_sdks_beside_it_are_those_that_they_are_alone(bare: Path, speech: Path) -> None:
-    run(bare / "bin/pip", "install", "deepgram-sdk", "openai[realtime]", "google-cloud-speech")
+    sdks = ("deepgram-sdk", "openai[realtime]", "google-cloud-speech", "assemblyai")
+    run(bare / "bin/pip", "install", *sdks)
     run(bare / "bin/pip", "check")
     pins, there = constraints(), installed(bare)
     major = {name: there[name].split(".")[0] for name in SDKS}

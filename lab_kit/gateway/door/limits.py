@@ -21,7 +21,8 @@ class Limits:
         operation_audio_s: audio of one recording that is transcribed while nobody waits.
         operation_bytes: bytes of one, on the disk.
         spool_bytes: of all that are there, a caller's own at most half of it.
-        operations: that have not ended; the next is refused with 503 and Retry-After.
+        operations: that have not ended, and as many uploads that wait to be transcribed; the next
+            is refused with 503 and Retry-After.
         operations_of_one: caller; the next is refused with 429.
         webhook_first_s: after which a message that was not taken is sent again; each next wait is
             four times as long.

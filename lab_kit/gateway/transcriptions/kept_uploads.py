@@ -1,7 +1,8 @@
 """Recordings that are sent before anybody asks for their transcription, as providers' APIs have it.
 
 Each is kept for an hour, or until it is deleted, and may be transcribed as often as its caller
-likes meanwhile. How many there are is bounded like operations, how large they are by the spool.
+likes meanwhile. How many there are is bounded like operations; one that has been transcribed gives
+way to a new one, and one that has not does not. How large they are is bounded by the spool.
 """
 
 import sqlite3
@@ -19,7 +20,8 @@ TABLES = (
         number TEXT PRIMARY KEY,
         tenant TEXT NOT NULL,
         caller TEXT NOT NULL,
-        whole_until_ms INTEGER
+        whole_until_ms INTEGER,
+        is_used INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
 )
@@ -38,22 +40,26 @@ class KeptUploads:
         self._database = database
         self._allowance = allowance
 
-    async def receive(self, number: UUID, tenant: TenantId, caller: str) -> None:
+    async def receive(self, number: UUID, tenant: TenantId, caller: str) -> list[UUID]:
         """Begin one, whose sound is about to come.
 
+        Returns:
+            Those that gave way to it.
+
         Raises:
-            QuotaExceeded: its caller has as many as one caller may have.
+            QuotaExceeded: its caller has as many that wait to be transcribed as one may have.
             SystemOverloaded: the server has as many as it may have.
         """
 
-        def work(rows: sqlite3.Connection) -> None:
-            self._check_allowance(rows, caller)
+        def work(rows: sqlite3.Connection) -> list[UUID]:
+            gone = self._make_room(rows, caller)
             rows.execute(
                 "INSERT INTO uploads (number, tenant, caller) VALUES (?, ?, ?)",
                 (str(number), str(tenant), caller),
             )
+            return gone
 
-        await self._database.run(work)
+        return await self._database.run(work)
 
     async def received(self, number: UUID) -> None:
         """Its sound is here."""
@@ -66,17 +72,18 @@ class KeptUploads:
         sql = "DELETE FROM uploads WHERE number = ?"
         await self._database.run(lambda rows: rows.execute(sql, (str(number),)))
 
-    async def check(self, tenant: TenantId, number: UUID) -> None:
-        """Make sure that the tenant has one of that name.
+    async def use(self, tenant: TenantId, number: UUID) -> None:
+        """Note that one is transcribed.
 
         Raises:
-            UploadNotFound: it has none.
+            UploadNotFound: the tenant has none of that name.
         """
-        sql = "SELECT 1 FROM uploads WHERE number = ? AND tenant = ? AND whole_until_ms IS NOT NULL"
-        found = await self._database.run(
-            lambda rows: rows.execute(sql, (str(number), str(tenant))).fetchone()
+        sql = (
+            "UPDATE uploads SET is_used = 1"
+            " WHERE number = ? AND tenant = ? AND whole_until_ms IS NOT NULL"
         )
-        if found is None:
+        named = (str(number), str(tenant))
+        if not await self._database.run(lambda rows: rows.execute(sql, named).rowcount):
             raise not_found(number)
 
     async def delete(self, tenant: TenantId, number: UUID) -> bool:
@@ -108,26 +115,44 @@ class KeptUploads:
             lambda rows: [UUID(row["number"]) for row in rows.execute(sql, (now_ms,)).fetchall()]
         )
 
-    def _check_allowance(self, rows: sqlite3.Connection, caller: str) -> None:
+    def _make_room(self, rows: sqlite3.Connection, caller: str) -> list[UUID]:
+        """Forget the oldest that was transcribed, where there are too many for one more."""
+        most = self._allowance
         own, whole = rows.execute(
             "SELECT COALESCE(SUM(caller = ?), 0), COUNT(*) FROM uploads", (caller,)
         ).fetchone()
-        most = self._allowance
         if own >= most.of_one:
-            raise QuotaExceeded(
-                f"{own} uploads of this caller are kept",
-                f"fewer than {most.of_one}",
-                f"delete the transcripts of some, or wait: each is kept for {KEPT_S:,.0f} s",
-                60.0,
-                {"limit": "operations_of_one", "value": str(most.of_one)},
-            )
+            gone = _oldest_used(rows, caller)
+            if not gone:
+                raise QuotaExceeded(
+                    f"{own} uploads of this caller wait to be transcribed",
+                    f"fewer than {most.of_one}",
+                    f"ask for their transcription, or wait: each is kept for {KEPT_S:,.0f} s",
+                    60.0,
+                    {"limit": "operations_of_one", "value": str(most.of_one)},
+                )
+            return gone
         if whole >= most.in_all:
-            raise SystemOverloaded(
-                f"{whole} uploads are kept",
-                f"fewer than {most.in_all}",
-                "try again after the stated delay",
-                60.0,
-            )
+            gone = _oldest_used(rows, None)
+            if not gone:
+                raise SystemOverloaded(
+                    f"{whole} uploads wait to be transcribed",
+                    f"fewer than {most.in_all}",
+                    "try again after the stated delay",
+                    60.0,
+                )
+            return gone
+        return []
+
+
+def _oldest_used(rows: sqlite3.Connection, caller: str | None) -> list[UUID]:
+    """Forget the oldest that was transcribed, of a caller or of all; none where there is none."""
+    found = rows.execute(
+        "DELETE FROM uploads WHERE number = (SELECT number FROM uploads"
+        " WHERE is_used AND (caller = ? OR ? IS NULL) ORDER BY number LIMIT 1) RETURNING number",
+        (caller, caller),
+    ).fetchall()
+    return [UUID(row["number"]) for row in found]
 
 
 def not_found(number: UUID) -> UploadNotFound:

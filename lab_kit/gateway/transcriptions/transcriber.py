@@ -142,7 +142,7 @@ class Transcriber:
             QuotaExceeded, SystemOverloaded, StateUnusable: there is no room for it.
         """
         async with self._begun(order, ttl_s) as number:
-            await self._uploads.check(order.tenant, upload)
+            await self._uploads.use(order.tenant, upload)
             try:
                 self.spool.link(number, upload)
             except FileNotFoundError as error:  # deleted at this very moment
@@ -162,7 +162,7 @@ class Transcriber:
         await self._recover()
         number = StreamId.new().value
         try:
-            await self._uploads.receive(number, tenant, caller)
+            self.spool.remove(await self._uploads.receive(number, tenant, caller))
             await self.spool.receive(number, caller, declared_bytes, chunks)
             await self._uploads.received(number)
         except BaseException:

@@ -1,4 +1,4 @@
-"""AssemblyAI's own SDK, unmodified: recordings sent and fetched, polled, read, found in, deleted."""
+"""AssemblyAI's own SDK, unmodified: recordings sent and fetched, polled, read, deleted."""
 
 import io
 import json

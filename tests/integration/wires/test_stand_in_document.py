@@ -16,6 +16,7 @@ from lab_kit import datasets
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.bench import Bench
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.dialects.assemblyai.options import ALWAYS_ON, NOT_GIVEN
 from lab_kit.measure.accuracy import word_error_rate
 
 ROOT = Path(__file__).parents[3]
@@ -76,6 +77,16 @@ async def test_openais_snippets_hear(
     names = names_of("OpenAI", bench)
     assert word_error_rate(CLIP.text, capsys.readouterr().out) == 0
     assert word_error_rate(CLIP.text, await names["hear"](pcm16(OPENAI_HZ))) == 0
+
+
+def test_assemblyais_snippet_hears(bench: Bench) -> None:
+    transcript = names_of("AssemblyAI", bench)["transcribe"](str(CLIP.path))
+    assert word_error_rate(CLIP.text, transcript.text) == 0
+
+
+def test_the_page_names_all_that_assemblyais_dialect_refuses() -> None:
+    section = PAGE.split("\n## AssemblyAI\n")[1].split("\n## ")[0]
+    assert [name for name in (*NOT_GIVEN, *ALWAYS_ON) if f"`{name}`" not in section] == []
 
 
 def test_googles_snippets_hear(bench: Bench) -> None:

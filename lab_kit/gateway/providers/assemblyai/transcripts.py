@@ -114,7 +114,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
         )
 
     @router.get(PATH)
-    async def list_transcripts(request: Request, admitted: inside) -> dict[str, Any]:
+    async def list_transcripts(request: Request, admitted: inside) -> Response:
         """The caller's transcripts, the newest first."""
         asked, url = parse_listing(request.query_params), _url(request)
         before, after = asked.before_id, asked.after_id
@@ -124,13 +124,15 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
         page = await operations.page(admitted.principal.tenant, query)
         newest_first = page.operations if query.is_newest_first else page.operations[::-1]
         has_more = bool(page.next_token)
-        return server.page(
-            [server.listed(_asked(one), one.message(), url) for one in newest_first],
-            url,
-            dict(request.query_params),
-            asked.limit,
-            has_older=has_more if query.is_newest_first else True,
-            has_newer=before is not None if query.is_newest_first else has_more,
+        return await _written(
+            lambda: server.page(
+                [server.listed(_asked(one), one.message(), url) for one in newest_first],
+                url,
+                dict(request.query_params),
+                asked.limit,
+                has_older=has_more if query.is_newest_first else True,
+                has_newer=before is not None if query.is_newest_first else has_more,
+            )
         )
 
     @router.get(PATH + "/{transcript}")
@@ -188,7 +190,8 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
 
 
 async def _written(make: Callable[[], dict[str, Any]]) -> Response:
-    """The body as JSON, made on a thread: the words of hours take a while."""
+    """The body as JSON, made on a thread: the words of hours take a while, and so may what many
+    transcripts were asked for with."""
     body = await asyncio.to_thread(lambda: orjson.dumps(make()))
     return Response(body, media_type="application/json")
 

@@ -158,6 +158,30 @@ async def test_there_may_be_so_many(make_server: Callable[[], Server]) -> None:
     assert len(files(server)) == 5
 
 
+async def test_what_was_transcribed_gives_way_and_what_waits_does_not(
+    make_server: Callable[[], Server],
+) -> None:
+    server = make_server()
+    waiting = await sent(server, sentences(2))
+    used = [await sent(server, sentences(2)) for _ in range(2)]
+    for upload in used:
+        await asked(server, upload)
+    newer = [await sent(server, sentences(2)) for _ in range(2)]
+    for upload in used:
+        with pytest.raises(UploadNotFound):
+            await asked(server, upload)
+    with pytest.raises(QuotaExceeded):
+        await sent(server, sentences(2))
+    names = {path.name for path in files(server)}
+    assert names >= {str(upload) for upload in (waiting, *newer)}
+    assert len(names) == 5  # the operations have their sound
+    bobs = [await sent(server, b"sound", BOB) for _ in range(2)]
+    await asked(server, bobs[0], BOB)
+    await sent(server, b"sound", BOB)  # there are five in all
+    with pytest.raises(UploadNotFound):
+        await asked(server, bobs[0], BOB)
+
+
 @pytest.mark.parametrize("declared", [True, False])
 async def test_one_that_is_too_large_leaves_nothing(
     make_server: Callable[[], Server], declared: bool
