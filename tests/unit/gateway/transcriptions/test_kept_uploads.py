@@ -24,10 +24,12 @@ from lab_kit.core.errors import (
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.server import Server
+from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.transcriptions import kept_uploads as module
 from lab_kit.gateway.transcriptions import transcriber
 from lab_kit.gateway.transcriptions.operation import Operation
+from lab_kit.gateway.transcriptions.operations import Allowance
 from lab_kit.protocol.operations import OperationState
 
 SMALL = replace(
@@ -258,3 +260,16 @@ async def test_they_outlive_a_server_that_ends(make_server: Callable[[], Server]
         assert (await ended(second, operation)).state is OperationState.SUCCEEDED
     with pytest.raises(LabError):
         await asked(second, half)
+
+
+async def test_one_on_its_way_when_a_server_ends_is_forgotten(tmp_path: Path) -> None:
+    first = Database(lambda: tmp_path, module.TABLES)
+    await module.KeptUploads(first, Allowance(1, 1)).receive(uuid4(), ANN, "ann")
+    first.close()
+    second = Database(lambda: tmp_path, module.TABLES)
+    uploads = module.KeptUploads(second, Allowance(1, 1))
+    with pytest.raises(QuotaExceeded):
+        await uploads.receive(uuid4(), ANN, "ann")
+    assert await uploads.recover() == {}
+    await uploads.receive(uuid4(), ANN, "ann")
+    second.close()
