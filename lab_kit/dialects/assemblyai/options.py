@@ -1,4 +1,4 @@
-"""What may be asked of AssemblyAI's transcripts: one to be made, a list, captions, words to find.
+"""What a transcript of AssemblyAI's may be asked for with.
 
 What the provider offers and is not given here is refused by its name where it is switched on, since
 an answer without it would look like one in which nothing was found. What only guides the provider's
@@ -15,16 +15,13 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
-from lab_kit.core.clock import seconds_of
-from lab_kit.core.errors import InvalidMessage, InvalidParameter, OperationNotFound
+from lab_kit.core.errors import InvalidMessage, InvalidParameter
 from lab_kit.core.shown import shown
 from lab_kit.protocol.operations import OperationState
 
 PROVIDER = "assemblyai"
 PATH = "/v2/transcript"
 UPLOAD_PATH = "/v2/upload"
-USUAL_LIMIT, LARGEST_LIMIT = 10, 200
-MOST_PHRASE_WORDS = 5
 DELETED_URL = "http://deleted_by_user"
 STATUSES: Mapping[str, tuple[OperationState, ...]] = {
     "queued": (OperationState.QUEUED,),
@@ -34,8 +31,6 @@ STATUSES: Mapping[str, tuple[OperationState, ...]] = {
 }
 """The provider's states, and ours that they are."""
 NOT_GIVEN = (
-    "audio_end_at",
-    "audio_start_from",
     "auto_chapters",
     "auto_highlights",
     "content_safety",
@@ -78,8 +73,8 @@ _OURS = frozenset(
     }
 )
 """Headers by which a message is framed and sent to its receiver."""
-_DAY_S = 86_400
 _URL = Annotated[str, Field(min_length=1, max_length=2_000)]
+_Ms = Annotated[int, Field(ge=0, le=10**9)]
 _Terms = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=1_000)]
 _json: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
@@ -94,6 +89,8 @@ class Asked:
     """
 
     audio_url: _URL
+    audio_start_from: _Ms | None = None
+    audio_end_at: _Ms | None = None
     language_code: str | None = None
     webhook_url: _URL | None = None
     webhook_auth_header_name: str | None = None
@@ -154,23 +151,6 @@ class Asked:
 _asked: TypeAdapter[Asked] = TypeAdapter(Asked)
 
 
-@checked(frozen=True, slots=True)
-class Listing:
-    """Which transcripts are to be listed.
-
-    Attributes:
-        created_ms: from when, and to when without that, since 1970; None for any time.
-        before_id: older than this one.
-        after_id: newer than this one.
-    """
-
-    limit: int
-    states: tuple[OperationState, ...]
-    created_ms: tuple[int, int] | None
-    before_id: UUID | None
-    after_id: UUID | None
-
-
 def parse_request(body: bytes) -> Asked:
     """The transcript that a body asks for.
 
@@ -193,79 +173,16 @@ def parse_request(body: bytes) -> Asked:
         raise InvalidParameter(
             f"{field}: {wrong['msg']}", "what the field is documented with", f"correct {field}"
         ) from error
+    if asked.audio_end_at is not None and asked.audio_end_at <= (asked.audio_start_from or 0):
+        raise InvalidParameter(
+            f"audio_end_at={asked.audio_end_at} with audio_start_from={asked.audio_start_from}",
+            "an end behind the beginning, both in milliseconds",
+            "correct one of them, or leave both out",
+        )
     for code in (asked.language_code or "en", *(asked.language_codes or ())):
         _check_language(code)
     _check_webhook(asked)
     return asked
-
-
-def parse_listing(query: Mapping[str, str]) -> Listing:
-    """The list that a query asks for; unknown names are ignored.
-
-    Raises:
-        InvalidParameter: a value has no meaning.
-    """
-    status = query.get("status")
-    if status is not None and status not in STATUSES:
-        raise InvalidParameter(
-            f"status={shown(status)}", " or ".join(STATUSES), "send one of these, or leave it out"
-        )
-    everything = tuple(state for states in STATUSES.values() for state in states)
-    return Listing(
-        _number(query, "limit", USUAL_LIMIT, LARGEST_LIMIT),
-        everything if status is None else STATUSES[status],
-        _day_ms(query.get("created_on")),
-        _neighbour(query, "before_id"),
-        _neighbour(query, "after_id"),
-    )
-
-
-def parse_chars(query: Mapping[str, str]) -> int | None:
-    """How many characters a caption may have; None where it is not said.
-
-    Raises:
-        InvalidParameter: it is no such number.
-    """
-    if "chars_per_caption" not in query:
-        return None
-    return _number(query, "chars_per_caption", 1, 10_000)
-
-
-def parse_words(query: Mapping[str, str]) -> tuple[str, ...]:
-    """The words and phrases to find, each once.
-
-    Raises:
-        InvalidParameter: there are none, or a phrase is too long.
-    """
-    phrases = tuple(
-        dict.fromkeys(p for p in map(str.strip, query.get("words", "").split(",")) if p)
-    )
-    if not phrases:
-        raise InvalidParameter(
-            "no words to find", "words=ONE,ANOTHER", "name the words, with commas between them"
-        )
-    for phrase in phrases:
-        if len(phrase.split()) > MOST_PHRASE_WORDS:
-            raise InvalidParameter(
-                f"the phrase {shown(phrase)}",
-                f"at most {MOST_PHRASE_WORDS} words",
-                "search for fewer at a time",
-            )
-    return phrases
-
-
-def parse_transcript_id(text: str) -> UUID:
-    """The number of a transcript.
-
-    Raises:
-        OperationNotFound: no transcript is named so.
-    """
-    found = _uuid(text)
-    if found is None:
-        raise OperationNotFound(
-            f"the transcript {shown(text)}", "one of yours that has not expired", f"list {PATH}"
-        )
-    return found
 
 
 def _fields(asked: Asked) -> dict[str, Any]:
@@ -323,48 +240,17 @@ def _check_webhook(asked: Asked) -> None:
         )
 
 
-def _number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
-    text = query.get(name, str(default))
-    value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if not 1 <= value <= most:
-        raise InvalidParameter(
-            f"{name}={shown(text)}", f"1 to {most:,}", f"send such as {name}={min(most, 100)}"
-        )
-    return value
-
-
-def _day_ms(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    try:
-        day_s = seconds_of(f"{text}T00:00:00Z")
-    except ValueError as error:
-        raise InvalidParameter(
-            f"created_on={shown(text)}", "a date, in UTC, as 2026-01-31", "send such a date"
-        ) from error
-    return day_s * 1_000, (day_s + _DAY_S) * 1_000
-
-
-def _neighbour(query: Mapping[str, str], name: str) -> UUID | None:
-    text = query.get(name)
-    found = _uuid(text or "")
-    if text is not None and found is None:
-        raise InvalidParameter(
-            f"{name}={shown(text)}", "the id of a transcript", "take one from a list"
-        )
-    return found
-
-
 def _upload(url: str) -> UUID | None:
     try:
         path = urlsplit(url).path
     except ValueError:  # no address at all; whoever fetches it says so
         return None
     folder, _, name = path.rpartition("/")
-    return _uuid(name) if folder == UPLOAD_PATH else None
+    return uuid_of(name) if folder == UPLOAD_PATH else None
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_of(text: str) -> UUID | None:
+    """The number that a text is, as it is usually written; None where it is none."""
     try:
         return UUID(text) if len(text) == 36 else None
     except ValueError:

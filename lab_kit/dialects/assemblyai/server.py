@@ -26,9 +26,7 @@ USUAL_LANGUAGE = "en_us"
 DELETED_TEXT = "Deleted by user."
 _STATUS_OF = {state: status for status, states in STATUSES.items() for state in states}
 _MARKS = ".,;:!?\"'()[]…-"
-_OFF = {
-    name: None if name.startswith(("audio_", "speech_", "custom_")) else False for name in NOT_GIVEN
-}
+_OFF = {name: None if name.startswith(("speech_", "custom_")) else False for name in NOT_GIVEN}
 """What is not given, as an answer says that it is not there."""
 
 

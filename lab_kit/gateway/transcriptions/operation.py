@@ -35,6 +35,8 @@ class Order:
         raw: what the sound is, where the file does not say so itself.
         url: where the sound is to be fetched; None where the caller brought it.
         foreign: None where it was asked for in our own words.
+        from_s, to_s: of the recording, what is transcribed; None for its end. Times count from the
+            recording's beginning all the same.
     """
 
     tenant: TenantId
@@ -44,6 +46,8 @@ class Order:
     raw: RawPcm | None = None
     url: str | None = None
     foreign: Foreign | None = None
+    from_s: float = 0.0
+    to_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

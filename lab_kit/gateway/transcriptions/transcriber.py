@@ -22,6 +22,7 @@ from lab_kit.core.errors import (
     ConnectionFailed,
     InterruptedTooOften,
     InvalidAudioFormat,
+    InvalidParameter,
     LabError,
     ModelNotLoaded,
     OperationCancelled,
@@ -29,6 +30,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.events import Final
 from lab_kit.core.ids import StreamId, TenantId
+from lab_kit.core.units import samples
 from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
@@ -331,7 +333,13 @@ class Transcriber:
             if order.url is not None:
                 await self._fetch(number, order.caller, order.url)
             operation = await self.operations.measured(number, await self._length_s(number, order))
-        done_s, place = operation.processed_s, operation.segments
+        if order.from_s and order.from_s >= operation.audio_s:
+            raise InvalidParameter(
+                f"a beginning at {order.from_s:g} s, in a recording of {operation.audio_s:g} s",
+                "one before the recording ends",
+                "ask again with an earlier one",
+            )
+        done_s, place = max(operation.processed_s, order.from_s), operation.segments
         while True:
             await self._room()
             try:
@@ -378,10 +386,13 @@ class Transcriber:
         self, leased: Leased, operation: Operation, from_s: float
     ) -> AsyncGenerator[tuple[Segment, float], None]:
         """Each segment, and where whoever goes on after it has to begin."""
-        path = self.spool.path(operation.number)
-        sound = _blocks(path, operation.order.raw, self._longest_s, from_s)
-        left_s = max(0.0, operation.audio_s - from_s)
-        said = self._recognition.finals_of(leased, sound, left_s, operation.order.steps)
+        path, order = self.spool.path(operation.number), operation.order
+        to_s = operation.audio_s if order.to_s is None else min(order.to_s, operation.audio_s)
+        left_s = max(0.0, to_s - from_s)
+        sound = _blocks(path, order.raw, self._longest_s, from_s)
+        if order.to_s is not None:
+            sound = _first(sound, samples(left_s))
+        said = self._recognition.finals_of(leased, sound, left_s, order.steps)
         async with aclosing(said) as finals:
             async for final in finals:
                 segment = Segment.of(_later(final, from_s))
@@ -406,6 +417,15 @@ def _blocks(
 ) -> Iterator[FloatArray]:
     with path.open("rb") as file, open_recording(file, longest_s, raw) as recording:
         yield from recording.blocks(from_s)
+
+
+def _first(sound: Iterator[FloatArray], count_samples: int) -> Iterator[FloatArray]:
+    """Of the sound, so many samples."""
+    for block in sound:
+        yield block[:count_samples]
+        count_samples -= len(block)
+        if count_samples <= 0:
+            return
 
 
 def _later(final: Final, by_s: float) -> Final:

@@ -27,9 +27,11 @@ from lab_kit.dialects.assemblyai.options import (
     NOT_GIVEN,
     STATUSES,
     Asked,
+    parse_request,
+)
+from lab_kit.dialects.assemblyai.queries import (
     parse_chars,
     parse_listing,
-    parse_request,
     parse_transcript_id,
     parse_words,
 )
@@ -161,12 +163,25 @@ def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
         ({"boost_param": "huge"}, "boost_param"),
         ({"temperature": float("inf")}, "temperature"),
         ({"webhook_url": 7}, "webhook_url"),
+        ({"audio_start_from": -1}, "audio_start_from"),
+        ({"audio_end_at": "soon"}, "audio_end_at"),
     ],
     ids=str,
 )
 def test_a_field_of_another_type_is_named(fields: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidParameter, match=f"^{named}: "):
         asked(**fields)
+
+
+def test_an_end_is_behind_its_beginning() -> None:
+    part = asked(audio_start_from=1_000, audio_end_at=2_000)
+    assert (part.audio_start_from, part.audio_end_at) == (1_000, 2_000)
+    for fields in (
+        {"audio_start_from": 2_000, "audio_end_at": 2_000},
+        {"audio_end_at": 0},
+    ):
+        with pytest.raises(InvalidParameter, match=r"^audio_end_at="):
+            asked(**fields)
 
 
 def test_no_address_is_named() -> None:
@@ -258,12 +273,12 @@ def test_captions_may_have_a_size() -> None:
 
 
 def test_words_to_find_are_named_once_each() -> None:
-    assert parse_words({"words": "one, two three ,one,,"}) == ("one", "two three")
-    for query in ({}, {"words": ""}, {"words": " , "}):
+    assert parse_words("one, two three ,one,,") == ("one", "two three")
+    for nothing in ("", " , "):
         with pytest.raises(InvalidParameter, match="no words"):
-            parse_words(query)
+            parse_words(nothing)
     with pytest.raises(InvalidParameter, match="at most 5"):
-        parse_words({"words": "one two three four five six"})
+        parse_words("one two three four five six")
 
 
 def test_an_id_of_another_form_is_nobodys() -> None:

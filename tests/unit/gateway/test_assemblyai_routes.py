@@ -288,6 +288,36 @@ async def test_a_recording_of_the_web_is_fetched(server: Server) -> None:
     assert (done["status"], done["audio_url"]) == ("completed", url)
 
 
+@pytest.mark.parametrize(
+    ("part", "first", "count"),
+    [
+        ({"audio_start_from": 4_000}, 2, SENTENCES - 2),
+        ({"audio_end_at": 5_900}, 0, 3),
+        ({"audio_start_from": 4_000, "audio_end_at": 7_900}, 2, 2),
+        ({"audio_end_at": 60_000}, 0, SENTENCES),
+    ],
+    ids=str,
+)
+async def test_a_part_of_a_recording_has_the_times_of_the_whole(
+    server: Server, part: dict[str, int], first: int, count: int
+) -> None:
+    async with calling(server) as client, at_work(server):
+        transcript = await created(client, await uploaded(client), **part)
+        done = await ended(client, transcript)
+        found = (await client.get(f"{PATH}/{transcript}/sentences")).json()["sentences"]
+    starts_s = [round(sentence["start"] / 1_000) for sentence in found]
+    assert starts_s == [2 * (first + n) for n in range(count)]
+    assert done["audio_duration"] == 24
+    assert {name: done[name] for name in part} == part
+
+
+async def test_a_part_behind_the_end_is_told(server: Server) -> None:
+    async with calling(server) as client, at_work(server):
+        transcript = await created(client, await uploaded(client), audio_start_from=24_000)
+        failed = await ended(client, transcript)
+    assert (failed["status"], "24 s" in failed["error"]) == ("error", True)
+
+
 async def test_optional_steps_are_asked_for_in_the_query(
     server: Server, engine: ScriptedEngine
 ) -> None:

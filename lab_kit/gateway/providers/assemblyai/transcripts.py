@@ -20,11 +20,16 @@ from lab_kit.dialects.assemblyai import server
 from lab_kit.dialects.assemblyai.options import (
     PATH,
     PROVIDER,
+    STATUSES,
     UPLOAD_PATH,
     Asked,
+    parse_request,
+)
+from lab_kit.dialects.assemblyai.queries import (
+    LARGEST_LIMIT,
+    USUAL_LIMIT,
     parse_chars,
     parse_listing,
-    parse_request,
     parse_transcript_id,
     parse_words,
 )
@@ -40,6 +45,49 @@ from lab_kit.protocol import operations as told
 from lab_kit.protocol.captions import srt, vtt
 from lab_kit.protocol.transcriptions import USUAL_TTL_S, Transcription
 from lab_kit.stream.sink.steps import asked_for
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_UPLOAD: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {**_TEXT, "format": "binary"}}},
+    }
+}
+_REQUEST: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["audio_url"],
+                    "properties": dict.fromkeys(("audio_url", "webhook_url"), _TEXT),
+                }
+            }
+        },
+    }
+}
+"""What the framework cannot see, since bodies and queries are read by the dialect."""
+
+
+def _queried(**schemas: dict[str, Any]) -> dict[str, Any]:
+    """The same of a query: its parameters, by name."""
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "schema": one} for name, one in schemas.items()
+        ]
+    }
+
+
+_CHARS = _queried(chars_per_caption={"type": "integer", "minimum": 1})
+_WORDS = _queried(words=_TEXT)
+_LISTING = _queried(
+    limit={"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": USUAL_LIMIT},
+    status={**_TEXT, "enum": list(STATUSES)},
+    created_on={**_TEXT, "format": "date"},
+    before_id=_TEXT,
+    after_id=_TEXT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +127,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
 
     one = Annotated[Found, Depends(find)]
 
-    @router.post(UPLOAD_PATH)
+    @router.post(UPLOAD_PATH, openapi_extra=_UPLOAD)
     async def upload(request: Request, admitted: working) -> dict[str, str]:
         """Send a recording ahead; transcripts may be asked for it for an hour."""
         declared_bytes = int(request.headers.get("content-length", 0))
@@ -88,7 +136,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
         )
         return {"upload_url": f"{_url(request)}{UPLOAD_PATH}/{number}"}
 
-    @router.post(PATH)
+    @router.post(PATH, openapi_extra=_REQUEST)
     async def create(request: Request, admitted: working) -> Response:
         """Ask for the transcript of an upload, or of a recording at an address."""
         steps = asked_for(request.query_params)
@@ -101,6 +149,8 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
             StreamIdentity(admitted.call.request_id, StreamId.new()),
             steps,
             foreign=Foreign(PROVIDER, asked.written()),
+            from_s=(asked.audio_start_from or 0) / 1_000,
+            to_s=None if asked.audio_end_at is None else asked.audio_end_at / 1_000,
         )
 
         def answered(_: Connection, operation: Operation) -> Response:
@@ -113,7 +163,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
             replace(order, url=asked.audio_url), USUAL_TTL_S, answered
         )
 
-    @router.get(PATH)
+    @router.get(PATH, openapi_extra=_LISTING)
     async def list_transcripts(request: Request, admitted: inside) -> Response:
         """The caller's transcripts, the newest first."""
         asked, url = parse_listing(request.query_params), _url(request)
@@ -168,22 +218,23 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
         transcription = found.completed()
         return await _written(lambda: server.in_paragraphs(transcription))
 
-    @router.get(PATH + "/{transcript}/srt")
+    @router.get(PATH + "/{transcript}/srt", openapi_extra=_CHARS)
     async def get_srt(request: Request, found: one) -> Response:
         """Captions, as SubRip writes them."""
         said, most_chars = found.completed().segments, parse_chars(request.query_params)
         return PlainTextResponse(await asyncio.to_thread(srt, said, most_chars))
 
-    @router.get(PATH + "/{transcript}/vtt")
+    @router.get(PATH + "/{transcript}/vtt", openapi_extra=_CHARS)
     async def get_vtt(request: Request, found: one) -> Response:
         """Captions, as browsers read them."""
         said, most_chars = found.completed().segments, parse_chars(request.query_params)
         return PlainTextResponse(await asyncio.to_thread(vtt, said, most_chars))
 
-    @router.get(PATH + "/{transcript}/word-search")
+    @router.get(PATH + "/{transcript}/word-search", openapi_extra=_WORDS)
     async def search_words(request: Request, found: one) -> Response:
         """Where words and phrases are in it."""
-        transcription, phrases = found.completed(), parse_words(request.query_params)
+        transcription = found.completed()
+        phrases = parse_words(",".join(request.query_params.getlist("words")))
         return await _written(lambda: server.found(transcription, phrases))
 
     return router
