@@ -158,6 +158,26 @@ def test_what_a_killed_server_had_done_is_not_done_again(tmp_path: Path) -> None
         assert sound_files(tmp_path) == []
 
 
+def test_an_upload_outlives_a_killed_server_and_goes_with_its_transcript(tmp_path: Path) -> None:
+    """In AssemblyAI's words, in which a recording is sent before it is asked for."""
+    clip = datasets.clip(CLIP)
+    with serving(tmp_path) as (client, process):
+        upload = client.post("/v2/upload", content=wav(clip.samples)).raise_for_status().json()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with serving(tmp_path) as (client, _):
+        asked = {"audio_url": upload["upload_url"]}
+        one = client.post("/v2/transcript", json=asked).raise_for_status().json()
+        path = f"/v2/transcript/{one['id']}"
+        wait_until(lambda: client.get(path).json()["status"] == "completed", "completed")
+        assert word_error_rate(clip.text, client.get(path).json()["text"]) < 0.15
+        assert len(sound_files(tmp_path)) == 1
+        client.delete(path).raise_for_status()
+        assert sound_files(tmp_path) == []
+    left = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert b"foolishness" not in left
+
+
 def test_who_asked_to_be_told_is(tmp_path: Path) -> None:
     clip = datasets.clip(CLIP)
     with Receiver() as receiver, serving(tmp_path, "--allow-host", "127.0.0.1") as (client, _):
