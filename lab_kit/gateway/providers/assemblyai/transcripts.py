@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from sqlite3 import Connection
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Request
@@ -94,6 +95,7 @@ _LISTING = _queried(
 class Found:
     """A transcript of the caller's: what was asked for, how far it is, and what came of it."""
 
+    number: UUID
     asked: Asked
     operation: told.Operation
     transcription: Transcription | None
@@ -123,13 +125,13 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
     async def find(transcript: str, admitted: inside) -> Found:
         number = parse_transcript_id(transcript)
         operation, transcription = await operations.read(admitted.principal.tenant, number)
-        return Found(_asked(operation), operation.message(), transcription)
+        return Found(number, _asked(operation), operation.message(), transcription)
 
     one = Annotated[Found, Depends(find)]
 
     @router.post(UPLOAD_PATH, openapi_extra=_UPLOAD)
     async def upload(request: Request, admitted: working) -> dict[str, str]:
-        """Send a recording ahead; transcripts may be asked for it for an hour."""
+        """Send a recording ahead; transcripts of it may be asked for within an hour."""
         declared_bytes = int(request.headers.get("content-length", 0))
         number = await transcriber.keep_upload(
             admitted.principal.tenant, admitted.caller, declared_bytes, request.stream()
@@ -176,7 +178,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
         has_more = bool(page.next_token)
         return await _written(
             lambda: server.page(
-                [server.listed(_asked(one), one.message(), url) for one in newest_first],
+                [server.listed(_asked(each), each.message(), url) for each in newest_first],
                 url,
                 dict(request.query_params),
                 asked.limit,
@@ -188,9 +190,8 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
     @router.get(PATH + "/{transcript}")
     async def get_transcript(found: one) -> Response:
         """How far it is, and at the end what was said."""
-        number = parse_transcript_id(server.id_of(found.operation))
         has_webhook = found.asked.webhook_url is not None
-        status = await callbacks.answered(number) if has_webhook else None
+        status = await callbacks.answered(found.number) if has_webhook else None
         return await _written(
             lambda: server.transcript(found.asked, found.operation, found.transcription, status)
         )
@@ -198,10 +199,9 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
     @router.delete(PATH + "/{transcript}")
     async def delete_transcript(found: one, admitted: inside) -> Response:
         """Remove every word of one that has ended, and the upload that it was of."""
-        tenant = admitted.principal.tenant
-        number = parse_transcript_id(server.id_of(found.operation))
-        left = found.asked.without_addresses()
-        deleted = await operations.delete_words(tenant, number, Foreign(PROVIDER, left.written()))
+        tenant, left = admitted.principal.tenant, found.asked.without_addresses()
+        foreign = Foreign(PROVIDER, left.written())
+        deleted = await operations.delete_words(tenant, found.number, foreign)
         if found.asked.upload is not None:
             await transcriber.delete_upload(tenant, found.asked.upload)
         return JSONResponse(server.transcript(left, deleted.message(), None))
