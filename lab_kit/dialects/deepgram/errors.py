@@ -9,6 +9,7 @@ from lab_kit.core.errors import (
     InvalidParameter,
     LabError,
     PayloadTooLarge,
+    QuotaExceeded,
     SlowConsumer,
     StreamIdle,
     SystemOverloaded,
@@ -39,6 +40,7 @@ def refusal(error: LabError, request_id: str) -> Refusal:
     codes = {
         Unauthenticated: "INVALID_AUTH",
         InvalidParameter: "INVALID_QUERY_PARAMETER",
+        QuotaExceeded: "TOO_MANY_REQUESTS",
         SystemOverloaded: "TOO_MANY_REQUESTS",
         PayloadError: "PAYLOAD_ERROR",
         InvalidAudioFormat: "Bad Request",
@@ -46,7 +48,7 @@ def refusal(error: LabError, request_id: str) -> Refusal:
     default = "INVALID_QUERY_PARAMETER" if error.http_status == 400 else error.reason
     code = codes.get(type(error), default)
     headers = {"dg-request-id": request_id, "dg-error": _latin(str(error))}
-    if isinstance(error, SystemOverloaded):
+    if isinstance(error, SystemOverloaded) or error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, round(error.retry_after_s or 1.0)))
     body = {"err_code": code, "err_msg": str(error), "request_id": request_id}
     return Refusal(error.http_status, body, headers)

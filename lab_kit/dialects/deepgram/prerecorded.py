@@ -8,19 +8,20 @@ deepgram-sdk 7.17 parses them. An utterance ends after ``utt_split``, a paragrap
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from lab_kit.audio.files import RawPcm
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.core.events import Final, ModelInfo, TimedWord
+from lab_kit.core.events import ModelInfo, TimedWord
 from lab_kit.core.shown import shown
 from lab_kit.dialects.deepgram.errors import PayloadError
 from lab_kit.dialects.deepgram.options import asked_steps, read_boolean, read_integer
 from lab_kit.dialects.deepgram.server import MODEL_UUID, word_object
 from lab_kit.protocol.sentences import paragraphs, parted
+from lab_kit.protocol.transcriptions import Transcription
 
 USUAL_SPLIT_S = 0.8
 _LONGEST_URL = 2_000
@@ -35,6 +36,7 @@ class PreRecordedOptions:
         raw: what the body is, where it has no header.
         split_s: silence between two utterances; None where they are not wanted.
         tags: given back as they came.
+        callback: where the answer is to be sent instead; None for an answer to the request.
     """
 
     steps: tuple[str, ...]
@@ -42,6 +44,7 @@ class PreRecordedOptions:
     split_s: float | None
     has_paragraphs: bool
     tags: tuple[str, ...]
+    callback: str | None = None
 
 
 @checked(frozen=True, slots=True)
@@ -58,11 +61,11 @@ def parse_query(query: Mapping[str, str], tags: Iterable[str] = ()) -> PreRecord
     Raises:
         InvalidParameter: a value has no meaning, or asks for what is not given here.
     """
-    if "callback" in query:
+    if query.get("callback_method", "post").lower() != "post":
         raise InvalidParameter(
-            "callback, which is not imitated here",
-            "an answer to the request itself",
-            "leave it out; POST /v1/transcriptions and a webhook do the same in our own words",
+            f"callback_method={shown(query['callback_method'])}, which is not imitated here",
+            "post",
+            "leave it out, and take a POST at the callback",
         )
     wants_utterances = read_boolean(query, "utterances")
     return PreRecordedOptions(
@@ -71,6 +74,7 @@ def parse_query(query: Mapping[str, str], tags: Iterable[str] = ()) -> PreRecord
         _split_s(query) if wants_utterances else None,
         read_boolean(query, "paragraphs") or read_boolean(query, "smart_format"),
         tuple(tags),
+        query.get("callback"),
     )
 
 
@@ -91,9 +95,9 @@ def parse_address(body: bytes) -> str:
 
 def response(
     asked: PreRecordedOptions,
-    finals: Sequence[Final],
+    finals: "Sequence[Spoken]",
     audio_s: float,
-    digest: "hashlib._Hash",
+    sha256: str,
     model: ModelInfo,
     request_id: str,
     created: str,
@@ -101,7 +105,7 @@ def response(
     """The answer.
 
     Args:
-        digest: of the recording as it came.
+        sha256: of the recording as it came; empty where nobody reckoned it.
     """
     said = [final for final in finals if final.text]
     words = [word for final in said for word in final.words]
@@ -121,7 +125,7 @@ def response(
     metadata: dict[str, Any] = {
         "transaction_key": "deprecated",
         "request_id": request_id,
-        "sha256": digest.hexdigest(),
+        "sha256": sha256,
         "created": created,
         "duration": audio_s,
         "channels": 1,
@@ -131,6 +135,34 @@ def response(
     if asked.tags:
         metadata["tags"] = list(asked.tags)
     return {"metadata": metadata, "results": results}
+
+
+def later_response(
+    asked: PreRecordedOptions, said: Transcription, request_id: str, created: str
+) -> dict[str, Any]:
+    """The same of a recording that was transcribed while nobody waited."""
+    finals = [
+        _Said(part.text, [TimedWord(w.text, w.start_s, w.end_s, w.confidence) for w in part.words])
+        for part in said.segments
+    ]
+    # the name of a model begins with its architecture's
+    model = ModelInfo(said.model, said.version, said.model.partition("-")[0], said.device)
+    return response(asked, finals, said.audio_s, "", model, request_id, created)
+
+
+class Spoken(Protocol):
+    """What was said in one piece, as far as an answer tells of it."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def words(self) -> Sequence[TimedWord]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    text: str
+    words: Sequence[TimedWord]
 
 
 def _raw(query: Mapping[str, str]) -> RawPcm | None:

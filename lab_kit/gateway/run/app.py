@@ -16,6 +16,8 @@ from lab_kit.core.errors import (
     MethodNotAllowed,
     UnknownPath,
 )
+from lab_kit.core.ids import RequestId
+from lab_kit.dialects import deepgram
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.operations import operation_routes
@@ -41,14 +43,24 @@ from lab_kit.gateway.providers.open_inference.http import open_inference_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 from lab_kit.gateway.providers.openai.speech import openai_speech_routes
 from lab_kit.gateway.providers.openai.transcriptions import openai_upload_routes
+from lab_kit.gateway.providers.openai.transcriptions import refusal as openai_refusal
 from lab_kit.gateway.run.documents import describe, documentation_routes
 from lab_kit.gateway.run.front_page import front_page_routes
 from lab_kit.gateway.run.health import health_routes, readiness
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.sandbox.watch import WatchExchanges
 
+_OPENAIS = (
+    *("/v1/audio/", "/v1/realtime", "/v1/chat/", "/v1/responses", "/v1/embeddings"),
+    *("/v1/images/", "/v1/files", "/v1/batches", "/v1/moderations"),
+)
+_DEEPGRAMS = (
+    *("/v1/listen", "/v2/listen", "/v1/speak", "/v1/read", "/v1/agent", "/v1/auth/"),
+    "/v1/projects",
+)
 _TEXT_ERRORS = "/v2/"
-"""Under it are the Open Inference Protocol and AssemblyAI's transcripts. In both, ``error`` is a
+"""Paths, by how they begin, that a provider has; what is not served there is refused in its words.
+Under the last are the Open Inference Protocol and AssemblyAI's transcripts. In both, ``error`` is a
 text."""
 
 
@@ -78,7 +90,14 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         operation_routes(door, server.transcriber),
         webhook_routes(door, server.webhooks),
         listen_routes(door, streams),
-        prerecorded_routes(door, limits, server.uploads, server.recognition, server.outbound),
+        prerecorded_routes(
+            door,
+            limits,
+            server.uploads,
+            server.recognition,
+            server.outbound,
+            server.transcriber,
+        ),
         speak_routes(door, server.voice),
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),
@@ -129,8 +148,11 @@ async def _answer(request: Request, error: Exception) -> Response:
     refusal_headers = dict(error.headers or {})
     match error.status_code:
         case 404:
+            imitated = ", which is not imitated here" if _provider(path) else ""
             refusal: LabError = UnknownPath(
-                f"the path {path}", "one that is served", "see /openapi.json for those that are"
+                f"the path {path}{imitated}",
+                "one that is served",
+                "see /openapi.json for those that are",
             )
         case 405:
             allowed = _allowed(request)
@@ -142,12 +164,26 @@ async def _answer(request: Request, error: Exception) -> Response:
             refusal = InvalidParameter(
                 str(error.detail)[:200], "a request that fits", "see /openapi.json"
             )
-    if path.startswith(_TEXT_ERRORS):
-        answer = JSONResponse({"error": str(refusal)}, refusal.http_status)
-    else:
-        answer = error_response(refusal, request_id_of(request))
+    answer = _refused_at(path, refusal, request_id_of(request))
     answer.headers.update(refusal_headers)
     return answer
+
+
+def _provider(path: str) -> bool:
+    """Whether a provider has such a path."""
+    return path.startswith((*_OPENAIS, *_DEEPGRAMS, _TEXT_ERRORS))
+
+
+def _refused_at(path: str, error: LabError, request_id: RequestId) -> Response:
+    """The refusal in the words of whose path it is."""
+    if path.startswith(_OPENAIS):
+        return openai_refusal(error, request_id)
+    if path.startswith(_DEEPGRAMS):
+        refused = deepgram.refusal(error, str(request_id))
+        return JSONResponse(refused.body, refused.status, refused.headers)
+    if path.startswith(_TEXT_ERRORS):
+        return JSONResponse({"error": str(error)}, error.http_status)
+    return error_response(error, request_id)
 
 
 def _allowed(request: Request) -> str:

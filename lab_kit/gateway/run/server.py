@@ -21,6 +21,7 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.providers.assemblyai.callback import tell_of_transcript
+from lab_kit.gateway.providers.deepgram.callback import tell_of_recording
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.speech.voice import Voice
@@ -158,3 +159,4 @@ def _tell(rows: sqlite3.Connection, operation: Operation) -> None:
     """Write all messages about an operation that ends, in the transaction that ends it."""
     webhooks.tell(rows, operation)
     tell_of_transcript(rows, operation)
+    tell_of_recording(rows, operation)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from deepgram.environment import DeepgramClientEnvironment
 from deepgram.errors import BadRequestError
 from deepgram.types import ListenV1Response
 from receiver import Receiver
-from server_process import KEY
+from server_process import KEY, wait_until
 from word_checks import assert_said_where_they_are
 
 from lab_kit import datasets
@@ -112,12 +113,55 @@ def test_a_recording_at_an_address_is_fetched_where_that_may_be() -> None:
     bench.stop()
 
 
+def test_a_callback_gets_the_answer_that_a_caller_would_get() -> None:
+    bench = Bench.start(allowed_hosts=("127.0.0.1",))
+    with Receiver() as receiver:
+        media = client(bench).listen.v1.media
+        receiver.files["/clip.wav"] = wav()
+        url = f"http://127.0.0.1:{receiver.port}"
+        options = {"callback": f"{url}/told", "utterances": True, "paragraphs": True, "tag": "one"}
+        taken = [
+            media.transcribe_file(request=wav(), **options),
+            media.transcribe_url(url=f"{url}/clip.wav", **options),
+            media.transcribe_url(url=f"{url}/none.wav", **options),
+        ]
+        assert not any(isinstance(one, ListenV1Response) for one in taken)
+        at_once = asked(bench, **{k: v for k, v in options.items() if k != "callback"})
+
+        whole = at_once.results.channels[0].alternatives[0]
+
+        def told() -> dict[str, Any]:
+            posted = [json.loads(got.body) for got in receiver.requests if got.path == "/told"]
+            return {
+                body.get("request_id") or body["metadata"]["request_id"]: body for body in posted
+            }
+
+        wait_until(lambda: len(told()) == 3, "all three are told")
+        sent, fetched, failed = (told()[one.request_id] for one in taken)
+        assert failed["err_code"]
+        assert "404" in failed["err_msg"]
+        for body in (sent, fetched):
+            answer = ListenV1Response(**body)
+            best = answer.results.channels[0].alternatives[0]
+            assert word_error_rate(whole.transcript, best.transcript) < 0.05  # as batches fall
+            assert len(best.words) == pytest.approx(len(whole.words), abs=2)
+            assert best.paragraphs is not None
+            assert answer.results.utterances
+            assert answer.metadata.tags == ["one"]
+    with pytest.raises(BadRequestError):
+        media.transcribe_file(request=wav(), callback="no address")
+    bench.stop()
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [
         ({"utterances": True, "utt_split": 0.0}, "INVALID_QUERY_PARAMETER"),
         ({"encoding": "amr-nb"}, "INVALID_QUERY_PARAMETER"),
-        ({"callback": "https://example.com/"}, "INVALID_QUERY_PARAMETER"),
+        (
+            {"callback": "https://example.com/", "callback_method": "PUT"},
+            "INVALID_QUERY_PARAMETER",
+        ),
     ],
     ids=str,
 )

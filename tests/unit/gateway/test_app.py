@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -231,6 +232,29 @@ def test_what_the_framework_refuses_comes_in_the_same_envelope(
     assert error["reason"] == reason
     assert error["request_id"] == answer.headers["x-request-id"]
     assert ("allow" in answer.headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/chat/completions", lambda body: body["error"]["message"]),
+        ("/v1/listen/none", lambda body: body["err_msg"]),
+        ("/v1/auth/grant", lambda body: body["err_msg"]),
+        ("/v2/none", lambda body: body["error"]),
+    ],
+)
+def test_what_a_provider_has_and_is_not_imitated_is_refused_in_its_words(
+    server_with: ServerWith, path: str, told: Callable[[Any], str]
+) -> None:
+    answer = TestClient(create_app(server_with(ScriptedEngine()))).post(path)
+    assert answer.status_code == 404
+    assert f"the path {path}, which is not imitated here" in told(answer.json())
+
+
+def test_translations_are_refused_by_name(server_with: ServerWith) -> None:
+    answer = TestClient(create_app(server_with(ScriptedEngine()))).post("/v1/audio/translations")
+    assert answer.status_code == 400
+    assert "a translation, which is not available" in answer.json()["error"]["message"]
 
 
 def test_what_nobody_foresaw_comes_in_the_same_envelope(server_with: ServerWith) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from lab_kit.audio.files import read_recording
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.core.errors import LabError
+from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.events import Final, StreamEnded
 from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
@@ -32,6 +32,7 @@ from lab_kit.gateway.door.uploads import (
 )
 from lab_kit.stream.sink.steps import asked_for
 
+TRANSLATIONS_PATH = "/v1/audio/translations"
 REFUSED: dict[int | str, dict[str, Any]] = {
     "default": {"description": "A refusal, in the provider's words."}
 }
@@ -74,6 +75,15 @@ def openai_upload_routes(
     """The route, bound to the server's parts."""
     router = APIRouter(route_class=OpenAIErrors, responses=REFUSED)
     admitted = Annotated[Upload, Depends(upload_call(door, uploads))]
+
+    @router.post(TRANSLATIONS_PATH)
+    async def translations(_: admitted) -> Response:
+        """Refuse whoever could be served: the model knows no language but English."""
+        raise InvalidParameter(
+            "a translation, which is not available on this server",
+            "English, which the model hears alone",
+            f"send English speech to {PATH}",
+        )
 
     @router.post(PATH)
     async def transcriptions(request: Request, upload: admitted) -> Response:
