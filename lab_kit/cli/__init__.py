@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lab_kit.cli import call, course, load, models, network, operations, speak
+from lab_kit.cli import authority, call, course, load, models, network, operations, speak
 from lab_kit.cli.terminal import warn
 from lab_kit.core.errors import LabError, NotInstalled
 
@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     call.add(commands.add_parser("call", help="transcribe a file"))
     speak.add(commands.add_parser("speak", help="have a text spoken, into a file"))
     operations.add(commands.add_parser("operations", help="list them, or cancel or forget one"))
+    authority.add(
+        commands.add_parser("ca", help="print where the certificate of our own authority is")
+    )
     network.add(commands.add_parser("network", help="put a bad network in front of a server"))
     load.add(commands.add_parser("load", help="call a server, many at once, and measure"))
     course.add_progress(commands.add_parser("progress", help="show which exercises were passed"))

@@ -37,11 +37,16 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, server: Server, grpc_port: int, tells_ready: bool = False
+        self,
+        config: uvicorn.Config,
+        server: Server,
+        grpc_port: int,
+        grpc_tls_port: int | None = None,
+        tells_ready: bool = False,
     ) -> None:
         super().__init__(config)
         self._server = server
-        self._grpc_port = grpc_port
+        self._grpc_port, self._grpc_tls_port = grpc_port, grpc_tls_port
         self._tells_ready = tells_ready
         self.failure: str | None = None
         self._app: Any = config.app
@@ -53,14 +58,20 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._server.metrics.background_failures.note_of_loop)
         host = sockets[0].getsockname()[0] if sockets else HOST
-        self._grpc, port = await start_grpc(self._server, host, self._grpc_port)
+        self._grpc, port, tls_port = await start_grpc(
+            self._server, host, self._grpc_port, self._grpc_tls_port
+        )
         self._server.grpc_port = port
         print(f"gRPC on {host}:{port}", flush=True)
+        if tls_port is not None:
+            print(f"gRPC with TLS on {host}:{tls_port}", flush=True)
         begin_maintenance(self._server.background, self._server)
         await super().startup(sockets=[])
         self._accepting = [self._accept(listener) for listener in sockets or ()]
         urls = [f"http://{host}:{one.getsockname()[1]}" for one in sockets or ()]
         ready = {"url": next(iter(urls), None), "grpc": f"{host}:{port}", "pid": os.getpid()}
+        if tls_port is not None:
+            ready["grpc_tls"] = f"{host}:{tls_port}"
         self._ready_task = asyncio.create_task(self._when_ready(json.dumps(ready)))
 
     def _accept(self, listener: socket.socket) -> Accepting:

@@ -1,5 +1,7 @@
 """The gRPC server: its limits, and the services of all who speak gRPC here."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -9,6 +11,7 @@ from lab_kit.gateway.door.calls import MESSAGE_BYTES, Calls
 from lab_kit.gateway.door.connections import GRPC_SHARE, share_of_descriptors
 from lab_kit.gateway.providers.google import google_methods
 from lab_kit.gateway.providers.open_inference.grpc import SERVICE, InferenceService
+from lab_kit.gateway.run.authority import new_identity
 from lab_kit.gateway.run.server import Server
 
 REFUSED_CALLS = 64
@@ -16,14 +19,20 @@ REFUSED_CALLS = 64
 message."""
 
 
-async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
+async def start_grpc(
+    server: Server, host: str, port: int, tls_port: int | None = None
+) -> tuple[Any, int, int | None]:
     """Serve on ``host``; port 0 takes any free one.
 
+    Args:
+        tls_port: for TLS; None for none.
+
     Returns:
-        The server, to be stopped with its ``stop(grace)``, and its port.
+        The server, to be stopped with its ``stop(grace)``, its port, and that for TLS.
 
     Raises:
-        ServerFailed: the port is taken.
+        ServerFailed: a port is taken.
+        NotInstalled, StateUnusable: there can be no certificate.
     """
     limits = server.limits
     listening = grpc.aio.server(
@@ -47,16 +56,26 @@ async def start_grpc(server: Server, host: str, port: int) -> tuple[Any, int]:
     for service, methods in grpc_services(server).items():
         handler = grpc.method_handlers_generic_handler(service, methods)
         listening.add_generic_rpc_handlers((handler,))
+    chosen = _bound(f"{host}:{port}", "--grpc-port", listening.add_insecure_port)
+    chosen_tls = None
+    if tls_port is not None:
+        identity = new_identity()
+        own = grpc.ssl_server_credentials([(identity.key, identity.chain)])
+        add = partial(listening.add_secure_port, server_credentials=own)
+        chosen_tls = _bound(f"{host}:{tls_port}", "--grpc-tls-port", add)
+    await listening.start()
+    return listening, chosen, chosen_tls
+
+
+def _bound(address: str, option: str, add: Callable[[str], int]) -> int:
     try:
-        chosen = listening.add_insecure_port(f"{host}:{port}")
+        return int(add(address))
     except RuntimeError as error:
         raise ServerFailed(
-            f"{host}:{port} cannot be used for gRPC",
+            f"{address} cannot be used for gRPC",
             "a free port",
-            "stop what uses it, or choose another with --grpc-port",
+            f"stop what uses it, or choose another with {option}",
         ) from error
-    await listening.start()
-    return listening, int(chosen)
 
 
 def grpc_services(server: Server) -> dict[str, dict[str, Any]]:

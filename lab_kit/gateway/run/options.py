@@ -34,6 +34,7 @@ class ServerConfig:
         keys: who is let in.
         is_ephemeral: remove the repository at the end; it was made for this server alone.
         grpc_port: where gRPC is spoken; 0 takes any free port.
+        grpc_tls_port: the same with TLS; None for nowhere.
         traces: where sampled traces go; None for nowhere.
         state: folder for what outlives requests and the server; None for one that goes with it.
         allowed_hosts: that webhooks may go to, and recordings be fetched from, though not public.
@@ -46,6 +47,7 @@ class ServerConfig:
     keys: Keys = field(default_factory=Keys)
     is_ephemeral: bool = False
     grpc_port: int = 0
+    grpc_tls_port: int | None = None
     traces: TraceFile | None = None
     dead_letters: Path | None = None
     state: Path | None = None
@@ -63,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default %(default)s; 0 takes any free port",
     )
     parser.add_argument("--grpc-port", type=port_number, default=0, help="default: any free port")
+    parser.add_argument(
+        "--grpc-tls-port",
+        type=port_number,
+        help="speak gRPC with TLS, too, by a certificate of our own authority (see lab ca)",
+    )
     parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
     parser.add_argument(
         "--operator-key",

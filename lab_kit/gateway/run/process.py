@@ -21,7 +21,13 @@ from tempfile import mkdtemp
 from pydantic import BaseModel
 
 from lab_kit.core.child_process import bind, stop_with_parent
-from lab_kit.core.errors import InvalidParameter, LabError, ServerFailed, StateUnusable
+from lab_kit.core.errors import (
+    InvalidParameter,
+    LabError,
+    NotInstalled,
+    ServerFailed,
+    StateUnusable,
+)
 from lab_kit.core.memory import return_last_blocks
 from lab_kit.engine.scripted import SCRIPTED, check_lines
 from lab_kit.gateway.door.identify import name_calls_in_log
@@ -97,7 +103,11 @@ def _listen(
         if config.state is not None:
             server.database.open()
         listening = DrainingServer(
-            configuration(server, is_local), server, config.grpc_port, config.tells_ready
+            configuration(server, is_local),
+            server,
+            config.grpc_port,
+            config.grpc_tls_port,
+            config.tells_ready,
         )
         if with_parent:
             # not as a signal: whoever closes the pipe may send one too, and that is no second
@@ -164,6 +174,7 @@ def run(options: argparse.Namespace) -> int:
         keys,
         options.ephemeral or script is not None,
         options.grpc_port,
+        options.grpc_tls_port,
         traces,
         options.dead_letters,
         options.state,
@@ -173,7 +184,7 @@ def run(options: argparse.Namespace) -> int:
     begin_logging()
     try:
         serve(listener, config, options.with_parent, limits)
-    except (ServerFailed, StateUnusable, InvalidParameter) as error:
+    except (ServerFailed, StateUnusable, InvalidParameter, NotInstalled) as error:
         _tell(f"lab serve: {error}")
         return 1
     return 0

@@ -80,7 +80,7 @@ def test_an_upload_is_refused_and_told_when_to_come_back(
 
 @asynccontextmanager
 async def google(server: Server) -> AsyncIterator[speech_v1.SpeechAsyncClient]:
-    server, port = await start_grpc(server, "127.0.0.1", 0)
+    server, port, _ = await start_grpc(server, "127.0.0.1", 0)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield speech_v1.SpeechAsyncClient(transport=SpeechGrpcAsyncIOTransport(channel=channel))
     await server.stop(None)

@@ -304,7 +304,7 @@ async def called(
     server: Server, method: str, key: str | None, message: bytes = b""
 ) -> tuple[str, str]:
     """The status of a call that sends one message or none, and the name that it was given."""
-    listening, port = await start_grpc(server, "127.0.0.1", 0)
+    listening, port, _ = await start_grpc(server, "127.0.0.1", 0)
     metadata = () if key is None else (("authorization", f"Bearer {key}"),)
     try:
         async with (

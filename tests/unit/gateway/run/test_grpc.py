@@ -74,7 +74,7 @@ class Caller:
 
 @asynccontextmanager
 async def calling(server: Server) -> AsyncIterator[Caller]:
-    listening, port = await start_grpc(server, "127.0.0.1", 0)
+    listening, port, _ = await start_grpc(server, "127.0.0.1", 0)
     options = [("grpc.max_send_message_length", -1)]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
         yield Caller(channel)
@@ -368,7 +368,7 @@ async def test_streams_of_inferences_are_counted_apart(
 
 
 async def test_a_connection_that_says_nothing_is_closed(server_with: ServerWith) -> None:
-    listening, port = await start_grpc(server_with(Limits(unreceived_s=0.2)), "127.0.0.1", 0)
+    listening, port, _ = await start_grpc(server_with(Limits(unreceived_s=0.2)), "127.0.0.1", 0)
     await rest(*await asyncio.open_connection("127.0.0.1", port))
     await listening.stop(None)
 
@@ -377,7 +377,7 @@ async def test_no_more_connections_are_taken_than_have_descriptors(
     server_with: ServerWith,
 ) -> None:
     limits = Limits(connections=2, unreceived_s=HANG_S)
-    listening, port = await start_grpc(server_with(limits), "127.0.0.1", 0)
+    listening, port, _ = await start_grpc(server_with(limits), "127.0.0.1", 0)
     opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
     for reader, _ in opened:
         await asyncio.wait_for(reader.readexactly(1), HANG_S)  # its settings: it is taken
