@@ -28,6 +28,7 @@ from lab_kit.dialects.deepgram.options import (
     PATH,
     PRIORITY,
     RTC_PATH,
+    check_query,
     parse_query,
     query_for,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "MessageWriter",
     "Refusal",
     "StampedEvent",
+    "check_query",
     "close_frame",
     "error_message",
     "parse_command",

@@ -6,6 +6,7 @@ from lab_kit.audio.codecs import LIVE_ENCODINGS, check_encoding
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import PriorityClass, StreamOptions
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.protocol.imitated import check_imitated, check_language
 
 PATH = "/v1/listen"
 RTC_PATH = "/v1/rtc"
@@ -34,6 +35,13 @@ _EXAMPLES = {
     "utterance_end_ms": 1_000,
     EOT_TIMEOUT: 1_000,
 }
+IMITATED = frozenset(
+    {
+        *("model", "version", "encoding", "sample_rate", "channels", "interim_results"),
+        *("endpointing", "utterance_end_ms", "vad_events", "language", "tag", "mip_opt_out"),
+    }
+)
+"""Of a live stream: what has its effect, or none that could be seen."""
 _STEPS = {"punctuate": "true", "numerals": "true", "redact": "pii"}
 
 
@@ -70,6 +78,16 @@ def parse_query(query: Mapping[str, str]) -> StreamOptions:
         unfinished_silence_s=_eot_timeout(query),
         finished_probability=_eot_threshold(query),
     )
+
+
+def check_query(query: Mapping[str, str]) -> None:
+    """Make sure that a stream asks for nothing that is not imitated.
+
+    Raises:
+        InvalidParameter: it does.
+    """
+    check_imitated(query, IMITATED)
+    check_language("language", query.get("language"))
 
 
 def query_for(options: StreamOptions, model: str) -> dict[str, str]:

@@ -20,11 +20,20 @@ from lab_kit.core.shown import shown
 from lab_kit.dialects.deepgram.errors import PayloadError
 from lab_kit.dialects.deepgram.options import asked_steps, read_boolean, read_integer
 from lab_kit.dialects.deepgram.server import MODEL_UUID, word_object
+from lab_kit.protocol.imitated import check_imitated, check_language
 from lab_kit.protocol.sentences import paragraphs, parted
 from lab_kit.protocol.transcriptions import Transcription
 
 USUAL_SPLIT_S = 0.8
 _LONGEST_URL = 2_000
+IMITATED = frozenset(
+    {
+        *("model", "version", "encoding", "sample_rate", "channels", "language", "tag", "callback"),
+        *("callback_method", "utterances", "utt_split", "paragraphs", "smart_format"),
+        "mip_opt_out",
+    }
+)
+"""What has its effect, or none that could be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,16 @@ def parse_query(query: Mapping[str, str], tags: Iterable[str] = ()) -> PreRecord
         tuple(tags),
         query.get("callback"),
     )
+
+
+def check_query(query: Mapping[str, str]) -> None:
+    """Make sure that a request asks for nothing that is not imitated.
+
+    Raises:
+        InvalidParameter: it does.
+    """
+    check_imitated(query, IMITATED)
+    check_language("language", query.get("language"))
 
 
 def parse_address(body: bytes) -> str:

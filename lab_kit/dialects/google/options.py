@@ -15,6 +15,7 @@ from lab_kit.core.events import StreamOptions
 from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.google.errors import malordered
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
+from lab_kit.protocol.imitated import check_imitated, check_language
 
 ENDPOINT_S = 0.2
 """Silence that ends an utterance; the provider publishes none."""
@@ -24,6 +25,20 @@ MOST_LANGUAGE_CHARS = 35
 MOST_BYTES = 10_485_760
 MOST_CHANNELS = 8
 _WAV = b"RIFF"
+_IMITATED = frozenset(
+    {
+        *(
+            "encoding",
+            "sample_rate_hertz",
+            "audio_channel_count",
+            "language_code",
+            "language_codes",
+        ),
+        *("enable_word_time_offsets", "enable_word_confidence", "enable_automatic_punctuation"),
+        *("model", "use_enhanced", "features", "auto_decoding_config", "explicit_decoding_config"),
+    }
+)
+"""Fields that have their effect, or none that could be seen, in either version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,27 @@ def parse_recording(api: ApiVersion, data: bytes) -> Recording:
             "compress it as FLAC or OGG/Opus, or stream it",
         )
     return _recording_of(api, message.config, content)
+
+
+def check_config(api: ApiVersion, data: bytes, *, is_stream: bool) -> None:
+    """Make sure that a configuration asks for nothing that is not imitated.
+
+    Raises:
+        InvalidMessage: it is not a configuration.
+        InvalidParameter: it does.
+    """
+    message = decoded_message(api.request if is_stream else api.recording_request, data)
+    config = message.streaming_config.config if is_stream else message.config
+    _check_message(config, _IMITATED)
+    if api is V2:
+        _check_message(config.features, _IMITATED)
+    codes = [config.language_code] if api is V1 else config.language_codes
+    for code in codes:
+        check_language("language_code", code)
+
+
+def _check_message(message: Any, imitated: frozenset[str]) -> None:
+    check_imitated({field.name: value for field, value in message.ListFields()}, imitated)
 
 
 def language_of(api: ApiVersion, config: Any) -> str:

@@ -14,7 +14,13 @@ from lab_kit.audio.pcm import FloatArray, frame_bytes
 from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.google.errors import malordered, recording_status, stream_status
-from lab_kit.dialects.google.options import LONGEST_S, Recording, parse_config, parse_recording
+from lab_kit.dialects.google.options import (
+    LONGEST_S,
+    Recording,
+    check_config,
+    parse_config,
+    parse_recording,
+)
 from lab_kit.dialects.google.server import GoogleStream, recording_response, samples_of
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
 from lab_kit.gateway.door.call import REQUEST_ID
@@ -35,20 +41,25 @@ def google_methods(
     uploads: Uploads,
     recognition: Recognition,
     calls: Calls,
+    is_strict: bool,
 ) -> dict[str, dict[str, Any]]:
-    """Both versions' methods, by service; messages stay bytes, the dialect reads them."""
+    """Both versions' methods, by service; messages stay bytes, the dialect reads them.
+
+    Args:
+        is_strict: what is not imitated is refused.
+    """
     return {
         api.service: {
             "StreamingRecognize": calls.stream(
                 f"/{api.service}/StreamingRecognize",
-                StreamingRecognize(streams, api).serve,
+                StreamingRecognize(streams, api, is_strict).serve,
                 partial(stream_status, api),
                 limits.streams,
                 limits.streams,
             ),
             "Recognize": calls.unary(
                 f"/{api.service}/Recognize",
-                Recognize(limits, uploads, recognition, api, calls).serve,
+                Recognize(limits, uploads, recognition, api, calls, is_strict).serve,
                 partial(recording_status, api),
             ),
         }
@@ -59,9 +70,10 @@ def google_methods(
 class StreamingRecognize:
     """The live method of one version."""
 
-    def __init__(self, streams: StreamServices, api: ApiVersion) -> None:
+    def __init__(self, streams: StreamServices, api: ApiVersion, is_strict: bool) -> None:
         self._streams = streams
         self._api = api
+        self._is_strict = is_strict
 
     async def serve(self, context: Any, admitted: Admitted) -> None:
         """Serve one call from its first message to its status.
@@ -69,7 +81,10 @@ class StreamingRecognize:
         Raises:
             LabError: it is refused.
         """
-        config = parse_config(self._api, await self._first(context))
+        first = await self._first(context)
+        config = parse_config(self._api, first)
+        if self._is_strict:
+            check_config(self._api, first, is_stream=True)
         options = replace(config.options, postprocess=_steps(context))
         place = admitted.stream(options.priority_class)
         per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
@@ -97,6 +112,7 @@ class Recognize:
         recognition: Recognition,
         api: ApiVersion,
         calls: Calls,
+        is_strict: bool,
     ) -> None:
         self._memory = uploads.memory
         self._longest_s = min(LONGEST_S, limits.recording_audio_s)
@@ -104,6 +120,7 @@ class Recognize:
         self._recognition = recognition
         self._api = api
         self._calls = calls
+        self._is_strict = is_strict
 
     async def serve(self, context: Any, admitted: Admitted) -> bytes:
         """Transcribe one recording; a caller who goes takes it out of the engine.
@@ -115,6 +132,8 @@ class Recognize:
         context.set_trailing_metadata(((REQUEST_ID, str(admitted.call.request_id)),))
 
         async def read(data: bytes) -> tuple[Recording, FloatArray]:
+            if self._is_strict:
+                check_config(self._api, data, is_stream=False)
             work = partial(_read, self._api, data, self._longest_s)
             return await self._preparation.run(call.caller, work)
 

@@ -90,5 +90,7 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
         calls,
         server.failures,
     )
-    google = google_methods(server.streams, limits, server.uploads, server.recognition, calls)
+    google = google_methods(
+        server.streams, limits, server.uploads, server.recognition, calls, server.is_strict
+    )
     return {SERVICE: inference.methods(), **google}

@@ -39,6 +39,7 @@ class ServerConfig:
         state: folder for what outlives requests and the server; None for one that goes with it.
         allowed_hosts: that webhooks may go to, and recordings be fetched from, though not public.
         dead_letters: where decodes that failed for good are written, with their sound.
+        is_strict: what a provider offers and is not imitated is refused, not ignored.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -53,6 +54,7 @@ class ServerConfig:
     state: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     tells_ready: bool = False
+    is_strict: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +128,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help=f"set a limit, as often as you like; names: {', '.join(_LIMITS)}",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse by name what a provider offers and is not imitated here",
     )
     parser.add_argument(
         "--ready-json",

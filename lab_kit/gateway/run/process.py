@@ -98,6 +98,7 @@ def _listen(
         DeadLetters(config.dead_letters),
         StateFolder(config.state),
         config.allowed_hosts,
+        config.is_strict,
     )
     try:
         if config.state is not None:
@@ -180,6 +181,7 @@ def run(options: argparse.Namespace) -> int:
         options.state,
         tuple(options.allow_host),
         options.ready_json,
+        options.strict,
     )
     begin_logging()
     try:

@@ -52,6 +52,7 @@ class Server:
         allowed_hosts: that webhooks may go to, and recordings be fetched from, though not public.
         state: where what outlives a request is kept.
         listeners: told what becomes of work that was let in.
+        is_strict: what a provider offers and is not imitated is refused, not ignored.
         grpc_port: where gRPC is spoken; 0 until it is.
     """
 
@@ -63,6 +64,7 @@ class Server:
     dead_letters: DeadLetters = field(default_factory=DeadLetters)
     state: StateFolder = field(default_factory=StateFolder)
     allowed_hosts: tuple[str, ...] = ()
+    is_strict: bool = False
     grpc_port: int = 0
     background: Background = field(init=False)
     failures: Failures = field(init=False)

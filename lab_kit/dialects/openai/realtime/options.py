@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lab_kit.core.errors import InvalidMessage, InvalidParameter
 from lab_kit.core.events import StreamOptions
 from lab_kit.core.shown import shown
+from lab_kit.protocol.imitated import check_imitated, check_language
 
 PATH = "/v1/realtime"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -160,6 +161,19 @@ def updated_input(current: dict[str, Any], session: Any) -> dict[str, Any]:
             "send audio.input with the fields to change",
         )
     return _merged(current, changes)
+
+
+def check_session(session: Any) -> None:
+    """Make sure that a session that was understood asks for nothing that is not imitated.
+
+    Raises:
+        InvalidParameter: it does.
+    """
+    changes = (session.get("audio") or {}).get("input") or {}
+    hints = changes.get("transcription") or {}
+    check_imitated(changes, ("format", "transcription", "turn_detection"))
+    check_imitated(hints, ("model", "language"))
+    check_language("transcription.language", hints.get("language"))
 
 
 def needs_another_session(current: dict[str, Any], wanted: dict[str, Any]) -> bool:

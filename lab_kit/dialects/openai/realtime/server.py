@@ -33,6 +33,7 @@ from lab_kit.dialects.openai.realtime.options import (
     LEAST_COMMIT_S,
     MOST_UNCOMMITTED_S,
     bytes_per_s,
+    check_session,
     default_input,
     needs_another_session,
     stream_options,
@@ -57,10 +58,14 @@ class RealtimeSession:
         version: the model's, for our own client.
         now_s: Unix time, for the session's expiry.
         steps: the optional steps that every result passes, by name.
+        is_strict: what is not imitated is refused.
     """
 
-    def __init__(self, version: str, now_s: int, steps: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, version: str, now_s: int, steps: tuple[str, ...] = (), is_strict: bool = False
+    ) -> None:
         self._version = version
+        self._is_strict = is_strict
         self._steps = steps
         self._id = f"sess_{uuid.uuid4().hex}"
         self._expires_at = now_s + 3_600
@@ -181,6 +186,8 @@ class RealtimeSession:
 
     def _update(self, session: Any) -> None:
         wanted = updated_input(self._input, session)
+        if self._is_strict:
+            check_session(session)
         if self._heard_s and needs_another_session(self._input, wanted):
             raise InvalidParameter(
                 "another format or turn_detection after the first audio",

@@ -8,10 +8,18 @@ from dataclasses import dataclass
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.dialects.openai.transcriptions.form import Form, read_form
+from lab_kit.protocol.imitated import check_imitated, check_language
 
 PATH = "/v1/audio/transcriptions"
 FORMATS = ("json", "verbose_json", "text", "srt", "vtt")
 GRANULARITIES = ("word", "segment")
+IMITATED = frozenset(
+    {
+        *("model", "response_format", "stream", "timestamp_granularities[]", "language"),
+        "chunking_strategy",
+    }
+)
+"""What has its effect, or none that could be seen: recordings are cut at their pauses anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,16 @@ def parse_form(content_type: str, body: bytes) -> tuple[UploadOptions, bytes]:
     fields = {name: values[0] for name, values in form.values.items()}
     chosen = _format(form)
     return UploadOptions(chosen, _granularities(form, chosen), is_streamed, fields), form.file
+
+
+def check_fields(asked: UploadOptions) -> None:
+    """Make sure that a form asks for nothing that is not imitated.
+
+    Raises:
+        InvalidParameter: it does.
+    """
+    check_imitated(asked.fields, IMITATED)
+    check_language("language", asked.fields.get("language"))
 
 
 def _missing(name: str) -> InvalidParameter:

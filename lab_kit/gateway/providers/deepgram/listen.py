@@ -26,8 +26,12 @@ _CONTROLS = {
 }
 
 
-def listen_routes(door: Door, streams: StreamServices) -> APIRouter:
-    """The route, bound to the server's parts."""
+def listen_routes(door: Door, streams: StreamServices, is_strict: bool) -> APIRouter:
+    """The route, bound to the server's parts.
+
+    Args:
+        is_strict: what is not imitated is refused.
+    """
     router = APIRouter()
 
     @router.websocket(deepgram.PATH)
@@ -40,6 +44,8 @@ def listen_routes(door: Door, streams: StreamServices) -> APIRouter:
         wire = SocketWire(socket, offered[0] if offered else None, [header])
         try:
             async with door.open(call) as admitted:
+                if is_strict:
+                    deepgram.check_query(socket.query_params)
                 options = deepgram.parse_query(dict(socket.query_params))
                 place = admitted.stream(options.priority_class)
                 dialect = Deepgram(options, request_id, place.lease.engine.model)

@@ -36,8 +36,13 @@ def prerecorded_routes(
     recognition: Recognition,
     outbound: Outbound,
     transcriber: Transcriber,
+    is_strict: bool,
 ) -> APIRouter:
-    """The route, bound to the server's parts."""
+    """The route, bound to the server's parts.
+
+    Args:
+        is_strict: what is not imitated is refused.
+    """
     router = APIRouter(route_class=DeepgramErrors, responses=REFUSED)
     admitted = Annotated[Upload, Depends(upload_call(door, uploads))]
 
@@ -72,6 +77,8 @@ def prerecorded_routes(
     async def transcribe(request: Request, upload: admitted) -> Response:
         """Transcribe the body, or the recording at the address in it."""
         call, query = upload.call, request.query_params
+        if is_strict:
+            prerecorded.check_query(query)
         asked = prerecorded.parse_query(dict(query), query.getlist("tag"))
         if asked.callback is not None:
             parsed(asked.callback)

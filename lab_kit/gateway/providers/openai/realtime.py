@@ -18,8 +18,12 @@ from lab_kit.gateway.providers.openai.transcriptions import refusal, request_nam
 from lab_kit.stream.sink.steps import asked_for
 
 
-def openai_realtime_routes(door: Door, streams: StreamServices) -> APIRouter:
-    """The route, bound to the server's parts."""
+def openai_realtime_routes(door: Door, streams: StreamServices, is_strict: bool) -> APIRouter:
+    """The route, bound to the server's parts.
+
+    Args:
+        is_strict: what is not imitated is refused.
+    """
     router = APIRouter()
 
     @router.websocket(PATH)
@@ -33,7 +37,7 @@ def openai_realtime_routes(door: Door, streams: StreamServices) -> APIRouter:
                 steps = asked_for(socket.query_params)
                 place = admitted.stream(PriorityClass.INTERACTIVE)
                 version = place.lease.engine.model.version
-                session = RealtimeSession(version, int(time.time()), steps)
+                session = RealtimeSession(version, int(time.time()), steps, is_strict)
                 wire = SocketWire(socket, chosen, [header])
                 await LiveStream(streams, place, wire, session).run()
         except LabError as error:

@@ -17,7 +17,12 @@ from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.openai.errors import error_object
 from lab_kit.dialects.openai.transcriptions import server
-from lab_kit.dialects.openai.transcriptions.options import PATH, UploadOptions, parse_form
+from lab_kit.dialects.openai.transcriptions.options import (
+    PATH,
+    UploadOptions,
+    check_fields,
+    parse_form,
+)
 from lab_kit.gateway.door.call import REQUEST_ID, request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
@@ -70,9 +75,13 @@ def request_name(request_id: RequestId) -> str:
 
 
 def openai_upload_routes(
-    door: Door, limits: Limits, uploads: Uploads, recognition: Recognition
+    door: Door, limits: Limits, uploads: Uploads, recognition: Recognition, is_strict: bool
 ) -> APIRouter:
-    """The route, bound to the server's parts."""
+    """The route, bound to the server's parts.
+
+    Args:
+        is_strict: what is not imitated is refused.
+    """
     router = APIRouter(route_class=OpenAIErrors, responses=REFUSED)
     admitted = Annotated[Upload, Depends(upload_call(door, uploads))]
 
@@ -92,6 +101,8 @@ def openai_upload_routes(
 
         def decode(body: Body) -> tuple[UploadOptions, FloatArray]:
             asked, file = parse_form(kind, body.data)
+            if is_strict:
+                check_fields(asked)
             return asked, read_recording(file, limits.recording_audio_s)
 
         asked, audio = await uploads.decoded(request, call.caller, upload.share, decode)
