@@ -35,7 +35,7 @@ def test_every_answer_of_our_own_api_has_a_model(client: TestClient) -> None:
     assert len(described) >= 15
     for path, operation in described:
         answers = operation["responses"]
-        good = answers.get("200", answers.get("204"))
+        good = next(answer for status, answer in answers.items() if status.startswith("2"))
         for content in good.get("content", {}).values():
             schema = content.get("schema")
             assert schema is None or "$ref" in schema or "additionalProperties" in schema, path
