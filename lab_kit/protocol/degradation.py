@@ -4,7 +4,13 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"rise_s": 0.5, "fall_s": 3.0}]}
+    ),
+)
 class ThresholdChange:
     """What shall count as pressure; None is as the server began.
 
@@ -24,7 +30,11 @@ class ThresholdChange:
     fill: float | None = None
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(extra="forbid", json_schema_extra={"examples": [{"fails": True}]}),
+)
 class StepSwitch:
     """Whether an optional step is made to fail."""
 

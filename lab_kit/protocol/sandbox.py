@@ -37,7 +37,14 @@ class Fault:
     each_s: Annotated[float, Field(ge=0, le=LONGEST_S)] = 0.0
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"faults": [{"status": 429, "retry_after_s": 1.0}]}]},
+    ),
+)
 class FaultPlan:
     """The faults of a key in the order in which calls meet them, one a call.
 
@@ -47,7 +54,13 @@ class FaultPlan:
     faults: Annotated[tuple[Fault, ...], Field(max_length=MOST_FAULTS)] = ()
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"lines": ["A large pizza, please."]}]}
+    ),
+)
 class Script:
     """What a key's calls are answered with, whatever they sound like.
 

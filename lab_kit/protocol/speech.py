@@ -12,7 +12,15 @@ SLOWEST, FASTEST = 0.5, 2.0
 """Of the voice's own pace."""
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"text": "The door is open.", "format": "mulaw"}]},
+    ),
+)
 class SpeechRequest:
     """What is to be said, and how it is written.
 

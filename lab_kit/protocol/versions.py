@@ -50,7 +50,11 @@ class VersionList:
     versions: tuple[VersionStatus, ...]
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 1}]}),
+)
 class LabelMove:
     """Where a label goes; ``share`` for the canary alone."""
 
@@ -58,7 +62,14 @@ class LabelMove:
     share: float | None = None
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"policy": "dynamic", "max_batch": 4, "max_wait_s": 0.02}]},
+    ),
+)
 class BatchingPolicy:
     """A batching policy by its name, with the numbers that it takes and no others.
 

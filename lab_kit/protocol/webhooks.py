@@ -14,7 +14,13 @@ from lab_kit.protocol.operations import Operation
 WEBHOOKS_PATH = "/v1/webhooks"
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"url": "https://example.com/told"}]}
+    ),
+)
 class NewWebhook:
     """What is asked for: an address that takes POST requests."""
 

@@ -66,6 +66,7 @@ _DESCRIBED: dict[str, Any] = {
                     "required": ["url"],
                     "properties": {"url": {"type": "string", "maxLength": LONGEST_URL}},
                     "additionalProperties": False,
+                    "examples": [{"url": "https://example.com/recording.flac"}],
                 }
             },
         },

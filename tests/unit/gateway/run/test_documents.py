@@ -13,13 +13,17 @@ from lab_kit.gateway.run.app import create_app
 
 OURS = ("/healthz", "/readyz", "/v1/models", "/v1/audio:transcribe", "/operator/")
 """The rest are providers' own forms, or Prometheus'."""
+OURS_TOO = ("/v1/audio:synthesize", "/v1/transcriptions", "/v1/webhooks")
+"""Of our own API as well, with answers that are no JSON."""
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     server = server_at(tmp_path, lambda _: recognizer(ScriptedEngine("so")))
     wait_until(lambda: server.door.is_ready)
-    with TestClient(create_app(server)) as client:
+    server.keys.operator = "right"
+    headers = {"authorization": "Token right"}
+    with TestClient(create_app(server), headers=headers) as client:
         yield client
     server.stop()
 
@@ -42,6 +46,29 @@ def test_every_answer_of_our_own_api_has_a_model(client: TestClient) -> None:
         if path not in ("/healthz", "/readyz"):
             refusal = answers["default"]["content"]["application/json"]["schema"]
             assert refusal["$ref"].endswith("/ErrorEnvelope"), path
+
+
+def test_every_example_is_taken(client: TestClient) -> None:
+    """Each body of JSON has one, and the server does what it asks for."""
+    document = client.get("/openapi.json").json()
+    sent = 0
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            content = operation.get("requestBody", {}).get("content", {})
+            if "application/json" not in content or not path.startswith((*OURS, *OURS_TOO)):
+                continue
+            schema = content["application/json"]["schema"]
+            named = schema.get("$ref", "").rpartition("/")[2]
+            examples = document["components"]["schemas"].get(named, schema)["examples"]
+            for example in examples:
+                made = client.post("/operator/sandbox-keys", json={}).json()["name"]
+                filled = path.format(label="production", name="redact", number=1)
+                if "sandbox-keys/" in path:
+                    filled = path.format(name=made)
+                answer = client.request(method, filled, json=example)
+                assert answer.is_success, f"{method} {filled}: {answer.text}"
+                sent += 1
+    assert sent == 10
 
 
 def test_what_needs_a_key_says_so(client: TestClient) -> None:
