@@ -5,7 +5,14 @@ Whatever is not listed here goes through the door; a test asks every route and m
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 """Asked by whoever looks after servers: answered beyond the limit of connections, and at once."""
-PUBLIC_PATHS = PROBES | {"/", "/voice.js", "/openapi.json", "/docs", "/docs/{name}"}
+PUBLIC_PATHS = PROBES | {
+    "/",
+    "/voice.js",
+    "/openapi.json",
+    "/asyncapi.json",
+    "/docs",
+    "/docs/{name}",
+}
 PUBLIC_METHODS = frozenset(
     {
         "/inference.GRPCInferenceService/ServerLive",

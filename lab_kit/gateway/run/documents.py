@@ -1,7 +1,5 @@
 """What the server says of itself: ``/openapi.json``, and ``/docs`` to read and try it without a
-network.
-
-Sockets are not in it: OpenAPI knows requests and answers alone.
+network; of its sockets, which OpenAPI does not know, ``/asyncapi.json`` [Source: AsyncAPI 3.0].
 """
 
 from importlib.resources import as_file, files
@@ -10,12 +8,13 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import FileResponse, HTMLResponse
+from starlette.responses import FileResponse, HTMLResponse, Response
 
 from lab_kit.core.errors import UnknownPath
 from lab_kit.gateway.door.public import PUBLIC_PATHS
 
 SCHEMA_PATH = "/openapi.json"
+SOCKETS_PATH = "/asyncapi.json"
 PAGE_PATH = "/docs"
 _FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
 _SCHEME = {
@@ -41,6 +40,13 @@ def documentation_routes() -> APIRouter:
             swagger_css_url=style,
             swagger_favicon_url=icon,
         )
+
+    sockets = files(__package__).joinpath("asyncapi.json").read_bytes()
+
+    @router.get(SOCKETS_PATH)
+    def asyncapi() -> Response:
+        """The sockets: their messages, both ways."""
+        return Response(sockets, media_type="application/json")
 
     @router.get(f"{PAGE_PATH}/{{name}}")
     def file(name: str) -> FileResponse:

@@ -8,12 +8,13 @@ from string import Template
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 
-from lab_kit.gateway.run.documents import PAGE_PATH, SCHEMA_PATH
+from lab_kit.gateway.run.documents import PAGE_PATH, SCHEMA_PATH, SOCKETS_PATH
 from lab_kit.protocol.health import NotReady, Ready
 
 _LINKS = {
     PAGE_PATH: "the API, to read and to try",
     SCHEMA_PATH: "its schema",
+    SOCKETS_PATH: "its sockets' messages",
     "/readyz": "whether it may be sent work",
     "/healthz": "whether it lives",
     "/metrics": "what it has measured, for Prometheus",

@@ -1,0 +1,141 @@
+"""What is published of the sockets is what they say: real messages against their schemas."""
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIWebSocketRoute
+from hang import HANG_S
+from jsonschema import Draft202012Validator
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from lab_kit import datasets
+from lab_kit.bench import Bench
+from lab_kit.gateway.providers.deepgram.listen import listen_routes
+from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
+
+CLIP = datasets.clip("two-cities-best")
+QUIET = bytes(2 * 16_000 * 3 // 2)
+
+
+@pytest.fixture
+def document(bench: Bench) -> dict[str, Any]:
+    answer = httpx.get(f"{bench.url}/asyncapi.json", trust_env=False)
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def schemas(document: dict[str, Any], operation: str) -> list[Draft202012Validator]:
+    """Of the messages of an operation."""
+    found = []
+    for message in document["operations"][operation]["messages"]:
+        _, _, channel, _, name = message["$ref"].split("/")
+        payload = document["channels"][channel]["messages"][name]["payload"]
+        found.append(
+            Draft202012Validator({**payload, "components": document["components"]})
+            if "$ref" in payload
+            else Draft202012Validator(payload)
+        )
+    return found
+
+
+def kinds(document: dict[str, Any], operation: str, messages: list[str]) -> set[str]:
+    """The messages that were told, each of which fits exactly one schema."""
+    validators = schemas(document, operation)
+    for text in messages:
+        fits = [one for one in validators if one.is_valid(json.loads(text))]
+        assert len(fits) == 1, text[:300]
+    return {json.loads(text)["type"] for text in messages}
+
+
+async def said_to(socket: Any, *messages: bytes | str) -> list[str]:
+    """All that is answered until the server closes, or is silent for a while."""
+    heard: list[str] = []
+
+    async def hear() -> None:
+        try:
+            async for message in socket:
+                heard.append(str(message))
+        except ConnectionClosed:
+            pass
+
+    hearing = asyncio.create_task(hear())
+    for message in messages:
+        await socket.send(message)
+        await asyncio.sleep(0.01)
+    await asyncio.wait({hearing}, timeout=3.0)
+    hearing.cancel()
+    return heard
+
+
+async def test_deepgrams_messages(bench: Bench, document: dict[str, Any]) -> None:
+    query = document["channels"]["listen"]["bindings"]["ws"]["query"]
+    asked = "encoding=linear16&sample_rate=16000&interim_results=true&vad_events=true"
+    asked += "&utterance_end_ms=1000"
+    assert {pair.partition("=")[0] for pair in asked.split("&")} <= set(query["properties"])
+    address = f"{bench.url.replace('http', 'ws')}/v1/listen?{asked}"
+    data = CLIP.pcm16 + QUIET
+    sound = [data[start : start + 1_600] for start in range(0, len(data), 1_600)]
+    async with asyncio.timeout(HANG_S), connect(address, proxy=None) as socket:
+        heard = await said_to(socket, "nonsense", *sound, '{"type": "CloseStream"}')
+    assert kinds(document, "tellResults", heard) == {
+        "Error",
+        "Results",
+        "SpeechStarted",
+        "UtteranceEnd",
+        "Metadata",
+    }
+
+
+async def test_openais_messages(bench: Bench, document: dict[str, Any]) -> None:
+    address = f"{bench.url.replace('http', 'ws')}/v1/realtime?intent=transcription"
+    form = {"format": {"type": "audio/pcm", "rate": 24_000}}
+    update = {"type": "session.update", "session": {"type": "transcription", "audio": {}}}
+    update["session"]["audio"] = {"input": form}  # type: ignore[index]
+    data = CLIP.pcm16 + QUIET  # at another rate than was recorded, which is no matter here
+    appended = [
+        json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(one).decode()})
+        for one in (data[start : start + 4_800] for start in range(0, len(data), 4_800))
+    ]
+    told = [json.dumps(update), *appended, '{"type": "input_audio_buffer.clear"}', '{"type": "x"}']
+    async with asyncio.timeout(HANG_S), connect(address, proxy=None) as socket:
+        heard = await said_to(socket, *told)
+    kinds(document, "hearEvents", told[:-1])
+    published = {one["name"] for one in document["channels"]["realtime"]["messages"].values()}
+    seen = kinds(document, "tellEvents", heard)
+    assert seen <= published
+    assert {"session.created", "session.updated", "error"} <= seen
+    assert "conversation.item.input_audio_transcription.completed" in seen
+
+
+def test_every_socket_is_in_it_and_every_reference_leads_somewhere(
+    document: dict[str, Any],
+) -> None:
+    routers = (
+        listen_routes(None, None, False),  # type: ignore[arg-type]
+        openai_realtime_routes(None, None, False),  # type: ignore[arg-type]
+    )
+    served = {
+        route.path
+        for one in routers
+        for route in one.routes
+        if isinstance(route, APIWebSocketRoute)
+    }
+    assert served == {channel["address"] for channel in document["channels"].values()}
+
+    def references(part: Any) -> list[str]:
+        if isinstance(part, dict):
+            own = [part["$ref"]] if "$ref" in part else []
+            return own + [one for each in part.values() for one in references(each)]
+        return [one for each in part for one in references(each)] if isinstance(part, list) else []
+
+    for reference in references(document):
+        there: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            there = there[step]
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
