@@ -1,18 +1,21 @@
 """Deepgram's text to speech: what is asked for, and what an answer says about itself.
 
-Source: Deepgram (2025), API reference "Text to Speech: Single Request", as deepgram-sdk 7.17 sends
-it. Without an encoding the reference names MP3.
+Source: Deepgram (2025), API reference "Text to Speech: Single Request" and "Continuous Text
+Stream", as deepgram-sdk 7.17 sends them. Without an encoding the reference names MP3 for a request;
+a socket has bare samples alone.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from lab_kit.audio.containers import FORMS, FileForm
-from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.shown import shown
 from lab_kit.dialects.deepgram.errors import PayloadError
 from lab_kit.dialects.deepgram.server import MODEL_UUID
@@ -37,6 +40,8 @@ _USUAL_HZ = {"mp3": 22_050, "aac": 22_050, "opus": 48_000}
 _FIXED = frozenset(_USUAL_HZ)
 """Their rate cannot be chosen."""
 _SLOWEST, _FASTEST = 0.7, 1.5
+_SOCKET_HZ = {"linear16": 24_000, "mulaw": 8_000, "alaw": 8_000}
+"""Of a socket: what it may be asked for, and each one's usual rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,84 @@ def parse_body(body: bytes) -> str:
             f'{{"text": "…"}} of at most {MOST_CHARACTERS:,} characters',
             "send such a body",
         ) from error
+
+
+def parse_socket_query(query: Mapping[str, str]) -> SpeakOptions:
+    """The same of a socket.
+
+    Raises:
+        InvalidParameter: one of them asks for what there is not.
+    """
+    encoding = query.get("encoding", "linear16")
+    if encoding not in _SOCKET_HZ or query.get("container", "none") != "none":
+        raise InvalidParameter(
+            f"encoding={shown(encoding)}, container={shown(query.get('container', 'none'))}",
+            f"one of {', '.join(_SOCKET_HZ)}, without a container",
+            "choose one of these, or send a request by POST",
+        )
+    usual = {"sample_rate": str(_SOCKET_HZ[encoding])}
+    return parse_query({**usual, **query, "encoding": encoding, "container": "none"})
+
+
+class SpeakCommand(StrEnum):
+    """What a client says on a socket."""
+
+    SPEAK = "Speak"
+    FLUSH = "Flush"
+    CLEAR = "Clear"
+    CLOSE = "Close"
+
+
+def parse_socket_message(message: bytes | str) -> tuple[SpeakCommand, str]:
+    """A command, and the text of one that speaks.
+
+    Raises:
+        PayloadError: it is none.
+    """
+    try:
+        told = json.loads(message)
+        command = SpeakCommand(told["type"])
+        text = told["text"] if command is SpeakCommand.SPEAK else ""
+    except (ValueError, TypeError, KeyError) as error:
+        raise PayloadError(
+            f"a message that is no command: {shown(str(message))}",
+            f'{{"type": …}} with one of {", ".join(SpeakCommand)}',
+            "send such a message",
+        ) from error
+    if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
+        raise PayloadError(
+            "a text that is none, or too long",
+            f"at most {MOST_CHARACTERS:,} characters in a message",
+            "send it in parts",
+        )
+    return command, text
+
+
+def socket_metadata(asked: SpeakOptions, request_id: str) -> dict[str, object]:
+    """The first message of a socket."""
+    return {
+        "type": "Metadata",
+        "request_id": request_id,
+        "model_name": asked.model or "lab",
+        "model_version": "1",
+        "model_uuid": MODEL_UUID,
+        "additional_model_uuids": [],
+    }
+
+
+def flushed(number: int) -> dict[str, object]:
+    """All sound of the texts before a flush has been sent."""
+    return {"type": "Flushed", "sequence_id": number}
+
+
+def cleared(number: int) -> dict[str, object]:
+    """Nothing more of the texts before it will be sent."""
+    return {"type": "Cleared", "sequence_id": number}
+
+
+def warning(error: LabError) -> dict[str, object]:
+    """A message was of no use, and the socket goes on."""
+    return {"type": "Warning", "code": error.reason, "description": str(error)}
 
 
 def headers(asked: SpeakOptions, text: str, request_id: str) -> dict[str, str]:

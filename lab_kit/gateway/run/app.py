@@ -39,6 +39,7 @@ from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.prerecorded import prerecorded_routes
 from lab_kit.gateway.providers.deepgram.rtc_route import rtc_routes
 from lab_kit.gateway.providers.deepgram.speak import speak_routes
+from lab_kit.gateway.providers.deepgram.speak_socket import speak_socket_routes
 from lab_kit.gateway.providers.open_inference.http import open_inference_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 from lab_kit.gateway.providers.openai.speech import openai_speech_routes
@@ -100,6 +101,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
             server.is_strict,
         ),
         speak_routes(door, server.voice),
+        speak_socket_routes(door, limits, server.voice),
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),
         sandbox_routes(door),

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from lab_kit import datasets
 from lab_kit.bench import Bench
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
+from lab_kit.gateway.providers.deepgram.speak_socket import speak_socket_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 
 CLIP = datasets.clip("two-cities-best")
@@ -112,12 +113,36 @@ async def test_openais_messages(bench: Bench, document: dict[str, Any]) -> None:
     assert "conversation.item.input_audio_transcription.completed" in seen
 
 
+async def test_spoken_messages(bench: Bench, document: dict[str, Any]) -> None:
+    told = [
+        '{"type": "Speak", "text": "The door is open."}',
+        *('{"type": "Flush"}', '{"type": "Clear"}'),
+    ]
+    assert kinds(document, "hearTexts", told) == {"Speak", "Flush", "Clear"}
+    async with (
+        asyncio.timeout(HANG_S),
+        connect(f"{bench.url.replace('http', 'ws')}/v1/speak", proxy=None) as socket,
+    ):
+        await socket.send("nonsense")
+        for text in (told[0], told[1]):
+            await socket.send(text)
+        heard: list[str] = []
+        while not heard or "Flushed" not in heard[-1]:
+            message = await socket.recv()
+            heard += [message] if isinstance(message, str) else []
+        await socket.send(told[2])
+        heard.append(str(await socket.recv()))
+    seen = kinds(document, "tellSound", heard)
+    assert seen == {"Metadata", "Warning", "Flushed", "Cleared"}
+
+
 def test_every_socket_is_in_it_and_every_reference_leads_somewhere(
     document: dict[str, Any],
 ) -> None:
     routers = (
         listen_routes(None, None, False),  # type: ignore[arg-type]
         openai_realtime_routes(None, None, False),  # type: ignore[arg-type]
+        speak_socket_routes(None, None, None),  # type: ignore[arg-type]
     )
     served = {
         route.path

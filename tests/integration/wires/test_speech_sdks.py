@@ -15,8 +15,11 @@ from deepgram import DeepgramClient
 from deepgram.core.api_error import ApiError
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.errors import BadRequestError
+from deepgram.speak.v1.types import SpeakV1Text
 from hang import HANG_S
 from server_process import KEY
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from lab_kit.audio.pcm import to_float
 from lab_kit.bench import Bench
@@ -166,3 +169,76 @@ def test_openai_refuses_in_its_envelope(bench: Bench, asked: dict[str, Any], nam
     with pytest.raises(openai.BadRequestError, match=named) as refused:
         open_ai(bench).audio.speech.create(model="tts-1", voice="alloy", **asked)
     assert refused.value.type == "invalid_request_error"
+
+
+def test_texts_are_spoken_over_a_socket_as_they_are_flushed(bench: Bench) -> None:
+    sentences = [f"{one}." for one in TEXT.rstrip(".").split(". ")]
+    with deepgram(bench).speak.v1.connect(encoding="linear16", sample_rate="16000") as socket:
+        assert socket.recv().type == "Metadata"
+        sound: list[bytes] = []
+        numbers = []
+        for sentence in sentences:
+            socket.send_text(SpeakV1Text(text=sentence))
+            socket.send_flush()
+        while len(numbers) < len(sentences):
+            message: Any = socket.recv()
+            if isinstance(message, bytes):
+                sound.append(message)
+            else:
+                numbers.append(message.sequence_id)
+        assert numbers == [0, 1]
+        socket.send_text(SpeakV1Text(text="What is said last is spoken before the end."))
+        socket.send_close()
+        rest = [message for message in socket if isinstance(message, bytes)]
+    assert rest
+    assert is_understood(bench, as_wav(b"".join(sound), ("linear16", 16_000)))
+
+
+def test_what_is_cleared_is_said_no_further(bench: Bench) -> None:
+    long = "This is a sentence that goes on for a while, and nobody wants to hear all of it. " * 20
+    with deepgram(bench).speak.v1.connect(encoding="mulaw", sample_rate="8000") as socket:
+        assert socket.recv().type == "Metadata"
+        socket.send_text(SpeakV1Text(text=long))
+        socket.send_flush()
+        assert isinstance(socket.recv(), bytes)
+        socket.send_clear()
+        kinds = []
+        while "Cleared" not in kinds:
+            message: Any = socket.recv()
+            kinds += [] if isinstance(message, bytes) else [message.type]
+        socket.send_text(SpeakV1Text(text="Go on."))
+        socket.send_flush()
+        first: Any = socket.recv()
+        assert isinstance(first, bytes)
+        assert kinds == ["Cleared"], "and nothing was flushed"
+        socket.send_close()
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("encoding=mp3", 400), ("sample_rate=7", 400), ("speed=9", 400)]
+)
+def test_a_socket_that_cannot_be_is_refused_before_it_opens(
+    bench: Bench, query: str, status: int
+) -> None:
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        connect(f"{bench.url.replace('http', 'ws')}/v1/speak?{query}", proxy=None),
+    ):
+        pass
+    assert refused.value.response.status_code == status
+    assert "dg-error" in refused.value.response.headers
+
+
+def test_a_message_of_no_use_is_answered_and_the_socket_goes_on(bench: Bench) -> None:
+    with connect(f"{bench.url.replace('http', 'ws')}/v1/speak", proxy=None) as socket:
+        assert json.loads(socket.recv(HANG_S))["type"] == "Metadata"
+        for message in ("no JSON", "[]", '{"type": "Sing"}', '{"type": "Speak"}', b"\x00"):
+            socket.send(message)
+            assert json.loads(socket.recv(HANG_S))["type"] == "Warning"
+        for _ in range(11):
+            socket.send(json.dumps({"type": "Speak", "text": "so " * 660}))
+        assert "that wait to be spoken" in json.loads(socket.recv(HANG_S))["description"]
+        socket.send('{"type": "Clear"}')
+        assert json.loads(socket.recv(HANG_S)) == {"type": "Cleared", "sequence_id": 0}
+        socket.send('{"type": "Flush"}')
+        assert json.loads(socket.recv(HANG_S)) == {"type": "Flushed", "sequence_id": 1}
