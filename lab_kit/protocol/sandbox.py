@@ -92,6 +92,7 @@ class JournalEntry:
     Attributes:
         number: counts the key's calls, from 1.
         at: when it came, in UTC, as ISO 8601.
+        began_s: when it came, since the key was made.
         request_id: names the call, as its answer does.
         wire: how it was spoken.
         method, path, query: of the request; over gRPC the method is the path.
@@ -107,6 +108,7 @@ class JournalEntry:
 
     number: int
     at: str
+    began_s: float
     request_id: str
     wire: Wire
     method: str

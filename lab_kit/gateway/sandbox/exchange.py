@@ -46,6 +46,7 @@ class Exchange:
         self._began_ns = time.perf_counter_ns()
         self._ended_ns: int | None = None
         self._number: int | None = None
+        self._made_ns = self._began_ns
         self._fault: Fault | None = None
         self._refusal: LabError | None = None
         self._kinds: Counter[str] = Counter()
@@ -56,9 +57,9 @@ class Exchange:
         """Whether it is known to be a sandbox key's."""
         return self._number is not None
 
-    def begin(self, number: int, fault: Fault | None) -> None:
-        """It is the key's ``number``-th, and meets ``fault``."""
-        self._number, self._fault = number, fault
+    def begin(self, number: int, made_ns: int, fault: Fault | None) -> None:
+        """It is the ``number``-th of a key that was made at ``made_ns``, and meets ``fault``."""
+        self._number, self._made_ns, self._fault = number, made_ns, fault
         self._refusal = None if fault is None else refusal(fault)
 
     async def meet(self) -> None:
@@ -119,6 +120,7 @@ class Exchange:
         return JournalEntry(
             number=self._number,
             at=self._at,
+            began_s=(self._began_ns - self._made_ns) / 1e9,
             request_id=str(self._request_id),
             wire=self._wire,
             method=self._method,

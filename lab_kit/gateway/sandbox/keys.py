@@ -1,6 +1,7 @@
 """The sandbox keys of one server, in memory: each with its faults and its journal."""
 
 import secrets
+import time
 from collections import deque
 from itertools import count
 
@@ -30,6 +31,7 @@ class Sandbox:
         self._left: deque[tuple[Fault, int | None]] = deque()
         self._calls: deque[Exchange] = deque(maxlen=MOST_ENTRIES)
         self._count = 0
+        self._made_ns = time.perf_counter_ns()
 
     def use(self, faults: tuple[Fault, ...]) -> None:
         """Have the next calls meet these, whatever is left of others.
@@ -58,7 +60,7 @@ class Sandbox:
         if not exchange.is_begun:
             self._count += 1
             self._calls.append(exchange)
-            exchange.begin(self._count, self._next())
+            exchange.begin(self._count, self._made_ns, self._next())
         await exchange.meet()
 
     def journal(self) -> Journal:

@@ -238,6 +238,7 @@ async def test_answers_come_late_and_pieces_slowly(bench: Bench, new_key: Any) -
     assert late.duration_s >= 0.4
     assert slow.duration_s is not None
     assert slow.duration_s >= 0.3
+    assert 0 <= late.began_s < late.began_s + late.duration_s <= slow.began_s
 
 
 async def test_a_key_that_was_removed_is_no_key(keyed_bench: Bench) -> None:
