@@ -12,7 +12,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +39,8 @@ TRACES = "traces.jsonl"
 FLUSH_S = 0.6
 """A few times what the server takes to write its spans."""
 _DAMAGE_BYTES = 64
+_Started = tuple[str | None, str, tuple[str, ...], tuple[tuple[str, float], ...]]
+"""What a server was started with: key, model, allowed hosts, limits."""
 
 
 class Bench(Caller):
@@ -50,7 +52,7 @@ class Bench(Caller):
         model: the catalog's name of what it serves.
     """
 
-    _running: ClassVar["dict[tuple[str | None, str, tuple[str, ...]], Bench]"] = {}
+    _running: ClassVar["dict[_Started, Bench]"] = {}
 
     def __init__(
         self,
@@ -72,8 +74,9 @@ class Bench(Caller):
         key: str | None = None,
         model: str = DEFAULT_MODEL,
         allowed_hosts: tuple[str, ...] = (),
+        limits: Mapping[str, float] | None = None,
     ) -> "Bench":
-        """Start a server, or return the one that this process started before.
+        """Start a server, or return the one that this process started before with the same.
 
         Returns once its weights are loaded and a warm-up inference is done. It serves version 1
         of ``model`` from a repository of its own, which goes when it stops.
@@ -81,14 +84,16 @@ class Bench(Caller):
         Args:
             allowed_hosts: where webhooks may go, and recordings be fetched from, though it is not
                 public.
+            limits: limits other than the usual ones, by their names in ``docs/server.md``.
 
         Raises:
             ServerFailed: it ended or did not become ready; the end of its log is in the error.
         """
-        known = cls._running.get((key, model, allowed_hosts))
+        started: _Started = (key, model, allowed_hosts, tuple(sorted((limits or {}).items())))
+        known = cls._running.get(started)
         if known is not None and known.alive:
             return known
-        bench = cls._launch(key, model, allowed_hosts)
+        bench = cls._launch(*started)
         try:
             ready = json.loads(bench._child.wait_until_ready(READY_PATH))
         except BaseException:  # also an interrupt: leave no server behind
@@ -96,7 +101,7 @@ class Bench(Caller):
             raise
         bench.device = ready["device"]
         bench.address = replace(bench.address, grpc=f"{HOST}:{ready['grpc_port']}")
-        cls._running[key, model, allowed_hosts] = bench
+        cls._running[started] = bench
         return bench
 
     @property
@@ -262,7 +267,13 @@ class Bench(Caller):
         Bench._running = {k: b for k, b in Bench._running.items() if b is not self}
 
     @classmethod
-    def _launch(cls, key: str | None, model: str, allowed_hosts: tuple[str, ...]) -> "Bench":
+    def _launch(
+        cls,
+        key: str | None,
+        model: str,
+        allowed_hosts: tuple[str, ...],
+        limits: tuple[tuple[str, float], ...],
+    ) -> "Bench":
         repository = Repository(Path(tempfile.mkdtemp(prefix="lab-repository-")))
         operator_key = secrets.token_urlsafe()
         child = Child(
@@ -274,6 +285,7 @@ class Bench(Caller):
                 str(repository.root),
                 "--ephemeral",
                 *(f"--allow-host={host}" for host in allowed_hosts),
+                *(f"--limit={name}={value}" for name, value in limits),
             ),
             # keys in our own environment are meant for servers started by hand
             {

@@ -12,6 +12,7 @@ from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.retries import Retries, RetryBudget
 from lab_kit.client.speech import synthesize
 from lab_kit.client.streaming import stream, stream_over
+from lab_kit.client.webhooks import Webhooks
 from lab_kit.client.wires import WIRES, connect_over
 from lab_kit.protocol.degradation import DegradationStatus, LevelChange
 from lab_kit.protocol.versions import CacheFrame, CacheUse, ShadowPair, ShadowReport, VersionStatus
@@ -33,6 +34,7 @@ __all__ = [
     "ShadowPair",
     "ShadowReport",
     "VersionStatus",
+    "Webhooks",
     "Wire",
     "connect",
     "connect_over",
