@@ -1,5 +1,9 @@
-"""Everything that draws: waterfalls, delays, transcripts, load and versions against 300 ms."""
+"""Everything that draws: waterfalls, delays, transcripts, load, versions, an API's shape."""
 
+from lab_kit.show.api.costs import cuts, paid
+from lab_kit.show.api.deliveries import checks_table, deliveries
+from lab_kit.show.api.storming import storms
+from lab_kit.show.api.ways import ways
 from lab_kit.show.latency.delays import delays
 from lab_kit.show.latency.stages import stages
 from lab_kit.show.latency.transcript import transcript
@@ -31,11 +35,14 @@ __all__ = [
     "batching_explorer",
     "buffers",
     "cache",
+    "checks_table",
     "chunks",
     "codecs",
     "cold_starts",
     "confidence",
+    "cuts",
     "delays",
+    "deliveries",
     "detectors",
     "frontier",
     "lags",
@@ -46,16 +53,19 @@ __all__ = [
     "microphone",
     "offered",
     "offering",
+    "paid",
     "runtimes",
     "shadow",
     "silences",
     "sound",
     "spectrum",
     "stages",
+    "storms",
     "transcript",
     "turns",
     "versions",
     "waterfall",
     "waterfalls",
+    "ways",
     "wires",
 ]

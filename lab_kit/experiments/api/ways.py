@@ -1,4 +1,4 @@
-"""One recording, three ways: as a request, as an operation, as a stream; and each cut in the middle.
+"""One recording as a request, as an operation and as a stream; and each cut in the middle.
 
 Times count from when the client begins: to send a recording that is there, or to speak. A stream
 takes as long as the speech, so a long one is computed from a short one, and marked so.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from api_samples import CUTS, SLOW_WAYS, STORMS, USUAL_WAYS, paid_by, storm_run, three, told
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
 
 from lab_kit.audio import signals
@@ -46,6 +47,7 @@ from lab_kit.experiments.sound import (
 from lab_kit.measure.confidence import JudgedWord
 from lab_kit.measure.wires import WireFigures
 from lab_kit.protocol.degradation import LevelChange
+from lab_kit.show.api import costs, deliveries, storm, ways
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Verdict
 from lab_kit.show.latency import delays, stages, turns, waterfall, waterfall_picture
@@ -77,7 +79,7 @@ def figures() -> Iterator[Drawn]:
         yield from several()
     for several in (_loads, _wires, _lags, _runtimes, _starts, _caches, _chunks, _codecs):
         yield from several()
-    for several in (_confidence, _detectors, _buffers, _silences, _spectra):
+    for several in (_confidence, _detectors, _buffers, _silences, _spectra, _api):
         yield from several()
 
 
@@ -486,3 +488,22 @@ def _spectra() -> Iterator[Drawn]:
             spectrum.draw_spectrum(sounds),
             Verdict(spectrum.spectrum_verdict(sounds)),
         )
+
+
+def _api() -> Iterator[Drawn]:
+    for name, taken in {"usual": USUAL_WAYS, "slow": SLOW_WAYS, "one": three(4, 0.02, 0.5)}.items():
+        for said_s in (None, 0.001, 0.9, 15.0, 9_999_999.0):
+            verdict = Verdict(ways.ways_verdict(taken), guess=GUESS if said_s else "")
+            yield f"ways {name} guess {said_s}", ways.draw_ways(taken, said_s), verdict
+    for said in ("", "request", "operation", "stream"):
+        verdict = Verdict(costs.cuts_verdict(CUTS), guess=GUESS)
+        yield f"cuts guess {said}", costs.draw_cuts(CUTS, said), verdict
+    for times in ((2, 1, 2, 1), (1, 1, 1, 1), (2, 2, 2, 20)):
+        each = paid_by(*times)
+        yield f"paid {times}", costs.draw_paid(each), Verdict(costs.paid_verdict(each), guess=GUESS)
+    flood = storm_run("at once, under a name that is long", 9_000, 3)
+    for name, runs in {"usual": STORMS, "flood": [flood, STORMS[-1]], "one": STORMS[:1]}.items():
+        yield f"storm {name}", storm.draw_storm(runs), storm.storm_verdict(runs, GUESS)
+    for name, one in {"usual": told(), "few": told(2), "never": told(is_taken=False)}.items():
+        verdict = Verdict(deliveries.deliveries_verdict(one), guess=GUESS)
+        yield f"deliveries {name}", deliveries.draw_deliveries(one), verdict

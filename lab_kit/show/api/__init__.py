@@ -1,0 +1,1 @@
+"""An API's shape: ways, payments, retries, webhooks."""
