@@ -27,6 +27,11 @@ BY_LAB: dict[str, dict[str, str]] = {
         "100 ms": "the shortest silence of the cell's table",
         "2,000 ms": "the longest silence of the cell's table",
     },
+    "07": {
+        "400 ms": "a p99 that exercise 07.1 gives",
+        "700 ms": "a p99 that exercise 07.1 gives",
+        "12 s": "a p99 that exercise 07.1 gives",
+    },
 }
 
 

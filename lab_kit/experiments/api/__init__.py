@@ -18,6 +18,7 @@ from lab_kit.experiments.api.refusals import (
 )
 from lab_kit.experiments.api.small_server import PLACES, limits_for, wav
 from lab_kit.experiments.api.storm import (
+    MOST_PER_S,
     Attempt,
     Polite,
     StormRun,
@@ -29,6 +30,7 @@ from lab_kit.experiments.api.storm import (
 from lab_kit.experiments.api.ways import Cut, Way, WayTaken, cut_each, recording, three_ways
 
 __all__ = [
+    "MOST_PER_S",
     "PLACES",
     "Attempt",
     "Attempted",

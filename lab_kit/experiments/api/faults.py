@@ -111,13 +111,12 @@ async def faulty_client(
     small: Target,
     sound: bytes,
     audio_s: float,
-    room_bytes: int,
     fault: Fault | None = None,
 ) -> Journal:
     """Have a client with a fault make its three requests.
 
     Args:
-        small: a server that room for so many bytes makes full.
+        small: a server with the limits that `limits_for` has for ``sound``.
         sound: a recording in a file's form, ``audio_s`` long.
         fault: drawn by lot where none is given.
 
@@ -132,7 +131,7 @@ async def faulty_client(
     ) as server:
         client = _Client(server, chosen)
         await client.call(LOST, sound, loses_first=True)
-        async with _full_for(server, room_bytes):
+        async with _full_for(server, sound):
             await client.call(FULL, sound)
         await client.call(UNFIT, _NO_RECORDING)
     computed_s = await _computed_s(small) - before_s
@@ -183,12 +182,12 @@ def _lost() -> ConnectionFailed:
 
 
 @asynccontextmanager
-async def _full_for(server: httpx.AsyncClient, room_bytes: int) -> AsyncIterator[None]:
+async def _full_for(server: httpx.AsyncClient, sound: bytes) -> AsyncIterator[None]:
     """The server is full when the block begins, and has room again a little later."""
     taken = asyncio.Event()
 
     async def hold() -> None:
-        async with all_room_taken(server, room_bytes):
+        async with all_room_taken(server, sound):
             taken.set()
             await asyncio.sleep(FULL_S)
 

@@ -15,6 +15,7 @@ from lab_kit.core import errors
 from lab_kit.core.errors import ConnectionFailed, LabError
 from lab_kit.core.table import Table
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.experiments.api.small_server import PLACES
 from lab_kit.experiments.api.ways import PCM, Target
 from lab_kit.protocol.error_body import ErrorBody, ErrorEnvelope
 from lab_kit.protocol.recordings import TRANSCRIBE_PATH
@@ -81,12 +82,12 @@ def refusals_table(refusals: Mapping[str, Refusal]) -> Table:
 
 
 async def six_refusals(
-    target: Target, small: Target, room_bytes: int, pcm: bytes
+    target: Target, small: Target, sound: bytes, pcm: bytes
 ) -> dict[str, Refusal]:
     """Ask for six things that are refused.
 
     Args:
-        small: a server with room for so many bytes, and for one operation of a caller.
+        small: a server with the limits that `limits_for` has for ``sound``.
         pcm: 16 bit at 16 kHz, long enough not to be done at once.
 
     Raises:
@@ -103,7 +104,7 @@ async def six_refusals(
         await server.post(f"{operation}:cancel")
         silence = _silence(_TOO_LONG_S)
         long = await _refusal(server, f"transcribe {_TOO_LONG_S:.0f} s at once", sound=silence)
-        async with all_room_taken(tight, room_bytes):
+        async with all_room_taken(tight, sound):
             full = await _refusal(tight, "transcribe, of a server that is full", sound=_silence(2))
         late = await _refusal(
             server,
@@ -148,13 +149,13 @@ async def _refusal(
 
 
 @asynccontextmanager
-async def all_room_taken(server: httpx.AsyncClient, room_bytes: int) -> AsyncIterator[None]:
-    """Somebody declares as much as there is room for and does not send it, during the block."""
+async def all_room_taken(server: httpx.AsyncClient, sound: bytes) -> AsyncIterator[None]:
+    """Somebody declares as much as a small server has room for, and sends nothing of it."""
     url = server.base_url
     _, writer = await asyncio.open_connection(url.host, url.port)
     try:
         head = f"POST {TRANSCRIBE_PATH} HTTP/1.1\r\nhost: {url.netloc.decode()}\r\n"
-        writer.write(f"{head}content-length: {room_bytes}\r\n\r\n".encode())
+        writer.write(f"{head}content-length: {PLACES * len(sound)}\r\n\r\n".encode())
         await writer.drain()
         await asyncio.sleep(_CLAIM_S)
         yield
