@@ -44,6 +44,10 @@ class Webhooks:
         """Be told there no more; ``name`` as in `Webhook.name`."""
         await self._answer("DELETE", f"/v1/{name}")
 
+    async def rotate_secret(self, name: str) -> Webhook:
+        """A new secret, told this once; for a day messages are signed with both."""
+        return read_as(Webhook, await self._answer("POST", f"/v1/{name}:rotateSecret"))
+
     async def deliveries(
         self, name: str, state: DeliveryState | None = None
     ) -> tuple[Delivery, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from lab_kit.core.table import Table
-from lab_kit.experiments.api.storm import BIN_S, Attempt, StormRun, Surge, per_s
+from lab_kit.experiments.api.storm import BIN_S, LATE_S, Attempt, StormRun, Surge, per_s
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
 from lab_kit.show.draw.figures import void_told
@@ -102,7 +102,7 @@ def storm_verdict(runs: Sequence[StormRun], guess: str = "") -> Verdict:
     """
     void = next((run for run in runs if run.generator_was_bottleneck), None)
     if void is not None:
-        told = void_told(void.lateness_s, void.generator_cores, void.name)
+        told = void_told(void.lateness_s, void.generator_cores, void.name, LATE_S)
         return Verdict(told, Sign.UNSAID, guess)
     if not any(run.wasted for run in runs):
         told = "Nothing was refused: this server carried all of it. Raise the plan's surge_per_s."

@@ -35,11 +35,12 @@ def percentile_told(delays_s: Sequence[float], share: float) -> str:
     return delay_told(percentile(delays_s, share)) if delays_s else "-"
 
 
-def void_told(lateness_s: float, cores: float, run: str = "") -> str:
+def void_told(lateness_s: float, cores: float, run: str = "", late_s: float = LATE_S) -> str:
     """What is first to be said of a run whose generator was too late or too busy.
 
     Args:
         run: its name, where there are several.
+        late_s: how late a generator may be, where it is not latencies that are measured.
     """
     of = f" ({run})" if run else ""
     todo = (
@@ -49,7 +50,7 @@ def void_told(lateness_s: float, cores: float, run: str = "") -> str:
     )
     return (
         f"Void{of}: the generator sent {ms(lateness_s):,.0f} ms late (p99; up to"
-        f" {ms(LATE_S):.0f} counts) and used {cores:.1f} of its one core. {todo}"
+        f" {ms(late_s):.0f} counts) and used {cores:.1f} of its one core. {todo}"
     )
 
 

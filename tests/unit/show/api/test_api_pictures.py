@@ -126,6 +126,7 @@ def test_a_storm_that_was_none_says_how_to_make_one() -> None:
 def test_a_storm_whose_generator_was_too_busy_is_void(run: storm.StormRun) -> None:
     verdict = storm.storm_verdict([run, STORMS[-1]])
     assert verdict.told.startswith("Void (")
+    assert "up to 250 counts" in verdict.told
     assert verdict.sign is Sign.UNSAID
 
 
