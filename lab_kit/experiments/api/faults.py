@@ -19,7 +19,7 @@ from lab_kit.client import Retries
 from lab_kit.client.requests import refused
 from lab_kit.core.errors import ConnectionFailed, LabError
 from lab_kit.core.table import Table
-from lab_kit.experiments.api.counted import counted
+from lab_kit.experiments.api.asking import computed_s, server_at
 from lab_kit.experiments.api.refusals import all_room_taken
 from lab_kit.experiments.api.ways import Target
 from lab_kit.measure.guess import Guess
@@ -29,7 +29,6 @@ FULL_S = 1.0
 """How long the server is full: shorter than what it tells its callers to wait."""
 HASTE_S = 0.2
 ATTEMPTS = 4
-_TIMEOUT_S = 60.0
 _KEY_SHOWN = 8
 LOST, FULL, UNFIT = "answer lost", "server full", "no recording"
 _NO_RECORDING = b"no recording at all" * 32
@@ -124,18 +123,15 @@ async def faulty_client(
         ConnectionFailed: the server cannot be reached.
     """
     chosen = fault or random.choice(list(Fault))
-    before_s = await _computed_s(small)
-    headers = {"authorization": f"Token {small.key}"}
-    async with httpx.AsyncClient(
-        base_url=small.url, headers=headers, timeout=_TIMEOUT_S, trust_env=False
-    ) as server:
+    before_s = await computed_s(small)
+    async with server_at(small) as server:
         client = _Client(server, chosen)
         await client.call(LOST, sound, loses_first=True)
         async with _full_for(server, sound):
             await client.call(FULL, sound)
         await client.call(UNFIT, _NO_RECORDING)
-    computed_s = await _computed_s(small) - before_s
-    return Journal(tuple(client.entries), 2 * audio_s, computed_s, chosen)
+    after_s = await computed_s(small)
+    return Journal(tuple(client.entries), 2 * audio_s, after_s - before_s, chosen)
 
 
 class _Client:
@@ -195,10 +191,6 @@ async def _full_for(server: httpx.AsyncClient, sound: bytes) -> AsyncIterator[No
         group.create_task(hold())
         await taken.wait()
         yield
-
-
-async def _computed_s(target: Target) -> float:
-    return await counted(target.url, "lab_audio_seconds_total", kind="recording")
 
 
 def _told(seconds: float | None) -> str:

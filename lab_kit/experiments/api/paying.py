@@ -15,7 +15,7 @@ import httpx
 from lab_kit import client
 from lab_kit.client.requests import refused
 from lab_kit.core.errors import ConnectionFailed
-from lab_kit.experiments.api.counted import counted
+from lab_kit.experiments.api.asking import computed_s, counted, server_at
 from lab_kit.experiments.api.ways import LONGEST_OPERATION_S, PCM, Target, Way
 from lab_kit.protocol.recordings import TRANSCRIBE_PATH
 from lab_kit.protocol.transcriptions import TRANSCRIPTIONS_PATH
@@ -76,7 +76,7 @@ async def pay(target: Target, way: Way, pcm: bytes, audio_s: float, key: str | N
     """
     operations = client.Operations(target.url, target.key)
     names = {one.name async for one in operations.all()}
-    before_s = await computed_s(target.url)
+    before_s = await computed_s(target)
     await kill_in_mid_request(target, way, pcm, key)
     answer = await ask(target, way, pcm, key)
     made = {one.name async for one in operations.all()} - names
@@ -86,15 +86,10 @@ async def pay(target: Target, way: Way, pcm: bytes, audio_s: float, key: str | N
         way,
         key is not None,
         audio_s,
-        await computed_s(target.url) - before_s,
+        await computed_s(target) - before_s,
         _REPLAYED in answer.headers,
         len(made),
     )
-
-
-async def computed_s(url: str) -> float:
-    """Seconds of sound that the server has gone through for requests and operations."""
-    return await counted(url, "lab_audio_seconds_total", kind="recording")
 
 
 async def kill_in_mid_request(target: Target, way: Way, pcm: bytes, key: str | None) -> None:
@@ -104,7 +99,7 @@ async def kill_in_mid_request(target: Target, way: Way, pcm: bytes, key: str | N
         ConnectionFailed: the client did not send, or the server did not answer.
     """
     host, _, port = target.url.removeprefix("http://").partition(":")
-    answered = await counted(target.url, "lab_requests_total", route=PATHS[way])
+    answered = await counted(target, "lab_requests_total", route=PATHS[way])
     told = [host, port, PATHS[way], PCM, str(target.key), *([] if key is None else [key])]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -122,7 +117,7 @@ async def kill_in_mid_request(target: Target, way: Way, pcm: bytes, key: str | N
             process.stdin.close()
             if await process.stdout.readline() != b"sent\n":
                 raise _failed("did not send its request")
-            while await counted(target.url, "lab_requests_total", route=PATHS[way]) == answered:
+            while await counted(target, "lab_requests_total", route=PATHS[way]) == answered:
                 await asyncio.sleep(_LOOK_S)
     except TimeoutError as error:
         raise _failed(f"was not answered within {PATIENCE_S:.0f} s") from error
@@ -138,12 +133,8 @@ async def ask(target: Target, way: Way, pcm: bytes, key: str | None) -> httpx.Re
     Raises:
         LabError: the server refused.
     """
-    headers = {"content-type": PCM, "authorization": f"Token {target.key}"}
-    if key is not None:
-        headers["idempotency-key"] = key
-    async with httpx.AsyncClient(
-        base_url=target.url, trust_env=False, timeout=PATIENCE_S
-    ) as server:
+    headers = {"content-type": PCM} | ({} if key is None else {"idempotency-key": key})
+    async with server_at(target) as server:
         answer = await server.post(PATHS[way], content=pcm, headers=headers)
     if not answer.is_success:
         raise refused(answer)

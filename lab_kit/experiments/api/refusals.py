@@ -15,13 +15,13 @@ from lab_kit.core import errors
 from lab_kit.core.errors import ConnectionFailed, LabError
 from lab_kit.core.table import Table
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.experiments.api.asking import server_at
 from lab_kit.experiments.api.small_server import PLACES
 from lab_kit.experiments.api.ways import PCM, Target
 from lab_kit.protocol.error_body import ErrorBody, ErrorEnvelope
 from lab_kit.protocol.recordings import TRANSCRIBE_PATH
 from lab_kit.protocol.transcriptions import TRANSCRIPTIONS_PATH
 
-_TIMEOUT_S = 60.0
 _SHORTEST_WAIT_S = 0.001
 """As a caller's patience: over before anything is begun."""
 _CLAIM_S = 0.2
@@ -58,12 +58,12 @@ def kinds() -> list[type[LabError]]:
 
 def kinds_table() -> Table:
     """The code's own list of errors; nothing of it was typed for a lab."""
-    head = ("reason", "HTTP status", "canonical code", "send the same again?")
+    head = ("reason", "canonical code", "HTTP status", "send the same again?")
     rows = [
-        (kind.reason, str(kind.http_status), kind.code.value, "yes" if kind.retryable else "no")
+        (kind.reason, kind.code.value, str(kind.http_status), "yes" if kind.retryable else "no")
         for kind in kinds()
     ]
-    return Table("error", head, rows, left=1)
+    return Table("error", head, rows, left=2)
 
 
 def misled_by_status() -> list[str]:
@@ -73,9 +73,9 @@ def misled_by_status() -> list[str]:
 
 def refusals_table(refusals: Mapping[str, Refusal]) -> Table:
     """What a client sees of each, but for whether it may try again."""
-    head = ("", "asked for", "status", "Retry-After", "reason", "message")
+    head = ("", "asked for", "status", "Retry-After", "reason", "next step")
     rows = [
-        (name, r.asked, str(r.status), r.retry_after or "-", r.error.reason, r.error.message)
+        (name, r.asked, str(r.status), r.retry_after or "-", r.error.reason, r.error.next_step)
         for name, r in refusals.items()
     ]
     return Table("answer", head, rows, left=6)
@@ -93,7 +93,7 @@ async def six_refusals(
     Raises:
         ConnectionFailed: a server did what it should have refused.
     """
-    async with _client(target) as server, _client(small) as tight:
+    async with server_at(target) as server, server_at(small) as tight:
         operation = await _begun(server, pcm)
         pending = await _refusal(server, "forget an operation that runs", "DELETE", operation)
         noise = bytes(range(256)) * 16
@@ -113,13 +113,6 @@ async def six_refusals(
             headers={"content-type": PCM, "x-request-timeout": f"{_SHORTEST_WAIT_S:g}"},
         )
     return dict(zip("ABCDEF", (pending, unread, second, long, full, late), strict=True))
-
-
-def _client(target: Target) -> httpx.AsyncClient:
-    headers = {"authorization": f"Token {target.key}"}
-    return httpx.AsyncClient(
-        base_url=target.url, headers=headers, timeout=_TIMEOUT_S, trust_env=False
-    )
 
 
 async def _begun(server: httpx.AsyncClient, pcm: bytes) -> str:

@@ -58,7 +58,7 @@ def draw_cuts(each: Sequence[Cut], said: str = "") -> Svg:
         height_of(len(each), quantities),
         "The client goes away in the middle: what is sent again?",
         "For each way bars for the sound that was sent before the cut, and again after it.",
-        ["the server is the same before and after"],
+        ["one run each"],
     )
     names = [one.way.value for one in each]
     compare_bars(svg, names, quantities, _CUT_NAMES_PX, said=said)

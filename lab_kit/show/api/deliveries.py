@@ -18,6 +18,8 @@ from lab_kit.show.draw.verdict import Sign, Verdict
 _LEFT_PX, _RIGHT_PX = 150, theme.WIDTH_PX - theme.MARGIN_PX - 20
 _TOP_PX, _LANE_PX = 24, 52
 _BAND = 0.18
+_SHORT_S = 0.1
+"""Shorter waits have no room for their length."""
 
 
 def deliveries(told: Told, guess: Guess | None = None) -> None:
@@ -71,6 +73,8 @@ def draw_deliveries(told: Told) -> Svg:
         else:
             svg.crosses([place])
     for before, after in pairwise(told.before_replay):
+        if after.at_s - before.at_s < _SHORT_S:
+            continue
         middle = (across.px(before.at_s) + across.px(after.at_s)) / 2
         waited = f"{after.at_s - before.at_s:.1f} s"
         place_ = Place((middle, lanes[False] - 9), "middle")

@@ -13,7 +13,8 @@ from lab_kit.measure.guess import Guess, told
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT, INK
-from lab_kit.show.draw.labels import Place, put
+from lab_kit.show.draw.labels import Place
+from lab_kit.show.draw.room import text_box
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
@@ -84,7 +85,7 @@ def draw_ways(taken: Sequence[WayTaken], said_s: float | None = None) -> Svg:
     bottom = _TOP_PX + sum(_HEAD_PX if row is None else _ROW_PX for _, row in rows)
     svg = Svg(
         bottom + 40,
-        "When is the text there, and what does it hold meanwhile?",
+        "When is the text there, and what does the server hold meanwhile?",
         "For each recording and each way a dot where all text was there, a tick at its first words,"
         " and a bar for the server's memory.",
         ["│ first words", "● all text", "○ computed, not measured", "✕ refused", "one run each"],
@@ -167,8 +168,7 @@ def _draw_row(svg: Svg, across: Scale, memory: Scale, row: WayTaken, y: float) -
         svg.rule((start, y - 6), (start, y + 6), INK, 2)
     svg.points([(end, y)], theme.COMPUTE, 4.5, is_hollow=not row.is_measured)
     places = [Place((end + 10, y + 4)), Place((end - 10, y + 4), "end")]
-    if put(svg, _seconds(row.all_text_s), places, bold=True) is None:
-        svg.text(places[0].where, _seconds(row.all_text_s), bold=True)  # over the rule's own line
+    _put_over_lines(svg, _seconds(row.all_text_s), places, INK, bold=True)
 
 
 def _draw_guess(svg: Svg, across: Scale, said_s: float, y: float) -> None:
@@ -179,7 +179,21 @@ def _draw_guess(svg: Svg, across: Scale, said_s: float, y: float) -> None:
     svg.diamonds([(x, y)], is_hollow=True)
     label = f"your guess: {told(said_s, 's')}{arrow}"
     sides = [Place((x + 11, y + 4)), Place((x - 11, y + 4), "end")]
-    put(svg, label, sides, role=FAINT)
+    _put_over_lines(svg, label, sides, FAINT)
+
+
+def _put_over_lines(
+    svg: Svg, text: str, places: Sequence[Place], role: str, *, bold: bool = False
+) -> None:
+    """Write a text at the first place that is free of marks and words; a grid's line may cross it.
+
+    Here the rule's two lines cross all rows, and every text has a halo.
+    """
+    for place in places:
+        box = text_box(place.where, text, theme.LABEL_PX, place.anchor, bold=bold)
+        if not any(map(box.meets, svg.room.boxes)):
+            svg.text(place.where, text, role=role, anchor=place.anchor, bold=bold)
+            return
 
 
 def _guessed(taken: Sequence[WayTaken]) -> WayTaken | None:

@@ -70,8 +70,8 @@ def test_every_kind_of_error_that_is_answered_is_listed_once_with_what_to_do() -
     found = kinds()
     assert len({kind.reason for kind in found}) == len(found) > 25
     rows = {row[0]: row for row in kinds_table().rows}
-    assert rows["SYSTEM_OVERLOADED"][1:] == ("503", "RESOURCE_EXHAUSTED", "yes")
-    assert rows["PAYLOAD_TOO_LARGE"][1:] == ("413", "INVALID_ARGUMENT", "no")
+    assert rows["SYSTEM_OVERLOADED"][1:] == ("RESOURCE_EXHAUSTED", "503", "yes")
+    assert rows["PAYLOAD_TOO_LARGE"][1:] == ("INVALID_ARGUMENT", "413", "no")
     misled = set(misled_by_status())
     assert {"QUOTA_EXCEEDED", "OPERATION_PENDING", "INTERNAL"} <= misled
     assert not {"SYSTEM_OVERLOADED", "PAYLOAD_TOO_LARGE"} & misled
