@@ -108,7 +108,7 @@ def storm_verdict(runs: Sequence[StormRun], guess: str = "") -> Verdict:
         told = "Nothing was refused: this server carried all of it. Raise the plan's surge_per_s."
         return Verdict(told, Sign.UNSAID, guess)
     each = ", ".join(f"{run.name} {_times(run.attempts_per_answer)}" for run in runs)
-    answered = ", ".join(str(run.answered) for run in runs)
+    answered = ", ".join(f"{run.name} {run.answered}" for run in runs)
     told = f"Attempts for each answer: {each}. Answered of {runs[0].requests}: {answered}."
     return Verdict(f"{told} {_compared(runs)}", Sign.NONE, guess)
 

@@ -14,7 +14,7 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT, INK
 from lab_kit.show.draw.labels import Place
-from lab_kit.show.draw.room import text_box
+from lab_kit.show.draw.room import Point, text_box
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
@@ -103,9 +103,12 @@ def draw_ways(taken: Sequence[WayTaken], said_s: float | None = None) -> Svg:
             y += _HEAD_PX
             continue
         svg.text((theme.MARGIN_PX + 10, y + 15), name)
-        _draw_row(svg, across, memory, row, y + 11)
-        if row is guessed and said_s is not None:
-            _draw_guess(svg, across, said_s, y + 11)
+        if row is not guessed or said_s is None:
+            _draw_row(svg, across, memory, row, y + 11)
+        else:
+            mark = _guess_mark(svg, across, said_s, row.all_text_s, y + 11)
+            _draw_row(svg, across, memory, row, y + 11)
+            _guess_words(svg, across, said_s, mark)
         y += _ROW_PX
     return svg
 
@@ -171,13 +174,21 @@ def _draw_row(svg: Svg, across: Scale, memory: Scale, row: WayTaken, y: float) -
     _put_over_lines(svg, _seconds(row.all_text_s), places, INK, bold=True)
 
 
-def _draw_guess(svg: Svg, across: Scale, said_s: float, y: float) -> None:
+def _guess_mark(svg: Svg, across: Scale, said_s: float, outcome_s: float | None, y: float) -> Point:
+    """The reader's guess, and the bar to what came out, which is the error; where it stands."""
     at = math.log10(said_s) if said_s > 0 else across.low
-    inside = min(max(at, across.low), across.high)
-    x = across.px(inside)
-    arrow = " →" if at > across.high else " ←" if at < across.low else ""
+    x = across.px(min(max(at, across.low), across.high))
+    if outcome_s is not None:
+        svg.rule((x, y), (across.px(math.log10(outcome_s)), y), INK, 1.5)
     svg.diamonds([(x, y)], is_hollow=True)
-    label = f"your guess: {told(said_s, 's')}{arrow}"
+    return x, y
+
+
+def _guess_words(svg: Svg, across: Scale, said_s: float, mark: Point) -> None:
+    """Beside the mark, when the row's own marks and words are there; beyond the axis an arrow."""
+    is_right, is_left = said_s > 10**across.high, said_s < 10**across.low
+    label = f"your guess: {told(said_s, 's')}{' →' if is_right else ' ←' if is_left else ''}"
+    x, y = mark
     sides = [Place((x + 11, y + 4)), Place((x - 11, y + 4), "end")]
     _put_over_lines(svg, label, sides, FAINT)
 
@@ -191,7 +202,7 @@ def _put_over_lines(
     """
     for place in places:
         box = text_box(place.where, text, theme.LABEL_PX, place.anchor, bold=bold)
-        if not any(map(box.meets, svg.room.boxes)):
+        if box.right < _MEMORY_PX - 4 and not any(map(box.meets, svg.room.boxes)):
             svg.text(place.where, text, role=role, anchor=place.anchor, bold=bold)
             return
 
