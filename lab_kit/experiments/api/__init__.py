@@ -2,7 +2,7 @@
 
 One recording as a request, an operation and a stream, and what a cut connection costs each; who
 pays twice; a storm of retries; webhooks to somebody who is down; refusals, and a client with a
-fault. Everything goes over the server's public surface. Nothing here starts a server.
+fault. Everything goes over the server's public surface. The server is passed in.
 """
 
 from lab_kit.experiments.api.faults import Fault, Journal, faulty_client

@@ -259,14 +259,14 @@ async def _cut_stream(target: Target, source: PacedRecording, after_s: float) ->
         if isinstance(received.event, Final):
             finals.append(received.event)
 
-    speaking_ = asyncio.create_task(
+    first = asyncio.create_task(
         client.stream(target.url, source, _OPTIONS, target.key, on_event=heard)
     )
-    done, _ = await asyncio.wait({speaking_}, timeout=after_s)
-    speaking_.cancel()
-    await asyncio.gather(speaking_, return_exceptions=True)
+    done, _ = await asyncio.wait({first}, timeout=after_s)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
     if done:
-        speaking_.result()  # it ended by itself: an error, or speech that was too short to be cut
+        first.result()  # it ended by itself: an error, or speech that was too short to be cut
     sent_s = min(after_s, length_s(source))
     known_s = min(max((final.end_s for final in finals), default=0.0), sent_s)
     rest = replace(source, audio=source.audio[samples(known_s) :], spoken=())

@@ -105,7 +105,8 @@ def storm_verdict(runs: Sequence[StormRun], guess: str = "") -> Verdict:
         told = void_told(void.lateness_s, void.generator_cores, void.name, LATE_S)
         return Verdict(told, Sign.UNSAID, guess)
     if not any(run.wasted for run in runs):
-        told = "Nothing was refused: this server carried all of it. Raise the plan's surge_per_s."
+        told = "Nothing was refused: this server carried all of it. Raise the plan's surge_per_s,"
+        told += " or take a longer clip in this lab's second cell."
         return Verdict(told, Sign.UNSAID, guess)
     each = ", ".join(f"{run.name} {_times(run.attempts_per_answer)}" for run in runs)
     answered = ", ".join(f"{run.name} {run.answered}" for run in runs)

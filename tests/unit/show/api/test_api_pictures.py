@@ -1,6 +1,9 @@
 """Lab 07's verdicts say what came out, whichever way it came out; still and moving are alike."""
 
+import asyncio
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from api_samples import (
@@ -15,6 +18,7 @@ from api_samples import (
     told,
 )
 from card_faults import guess_marks, texts
+from hang import HANG_S
 
 from lab_kit.measure.guess import Guess
 from lab_kit.show.api import costs, deliveries, storm, storming, ways
@@ -154,6 +158,42 @@ def test_the_moving_storm_is_the_still_one() -> None:
     words = {one for one in texts(moving) if "unning" not in one and "answered" not in one}
     assert words - set(texts(still)) == {"each panel is the same plan, and the same scale"}
     assert len(marks) == len(storm.storm_layers(PLAN, storm.seen_of(STORMS)))
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+async def test_a_storm_that_is_interrupted_ends_and_leaves_no_plot(
+    is_watched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calling, ended, screens = asyncio.Event(), asyncio.Event(), []
+
+    async def storm_for_ever(*_: object) -> None:
+        calling.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    class Screen(storming.StormScreen):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.is_gone = False
+            screens.append(self)
+
+        def stop(self) -> None:
+            super().stop()
+            self.is_gone = True
+
+    monkeypatch.setattr(storming, "storm", storm_for_ever)
+    monkeypatch.setattr(storming, "can_click", lambda: is_watched)
+    monkeypatch.setattr(storming, "StormScreen", Screen)
+    server: Any = SimpleNamespace()
+    cell = asyncio.ensure_future(storming.storms(server, b"", PLAN, {"at once": lambda: None}))  # type: ignore[arg-type,return-value]
+    await asyncio.wait_for(calling.wait(), HANG_S)
+    cell.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(cell, HANG_S)
+    assert ended.is_set()
+    assert [screen.is_gone for screen in screens] == [True] * is_watched
 
 
 def test_a_panel_whose_run_is_yet_to_come_shows_its_plan_alone() -> None:
