@@ -7,6 +7,7 @@ fault. Everything goes over the server's public surface. The server is passed in
 
 from lab_kit.experiments.api.faults import Fault, Journal, faulty_client
 from lab_kit.experiments.api.paying import Paid, pay_each
+from lab_kit.experiments.api.persistence import Polite, Stubborn
 from lab_kit.experiments.api.receiver import Attempted, Told, tell_who_is_down
 from lab_kit.experiments.api.refusals import (
     Refusal,
@@ -20,9 +21,7 @@ from lab_kit.experiments.api.small_server import PLACES, limits_for, wav
 from lab_kit.experiments.api.storm import (
     MOST_PER_S,
     Attempt,
-    Polite,
     StormRun,
-    Stubborn,
     Surge,
     capacity_per_s,
     storm,

@@ -8,17 +8,16 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from typing import Protocol
 
 import httpx
 import psutil
 
-from lab_kit.client import Retries
 from lab_kit.client.requests import refused, unreachable
 from lab_kit.core.errors import LabError
+from lab_kit.experiments.api.persistence import Persistence
 from lab_kit.experiments.api.ways import Target
 from lab_kit.experiments.load.generator import BUSY_CORES
 from lab_kit.measure.percentiles import percentile
@@ -26,8 +25,6 @@ from lab_kit.protocol.recordings import TRANSCRIBE_PATH
 
 CALLERS = 8
 """Processes that ask, each with what it may retry; they take turns."""
-STUBBORN_ATTEMPTS = 8
-"""Of one request, for clients that do not listen; many libraries have fewer, and some no end."""
 MOST_PER_S = 40.0
 """Planned requests a second: beyond it this process, and not the server, would be the limit."""
 BIN_S = 0.5
@@ -38,49 +35,6 @@ where it belongs."""
 LEAD_S = 0.05
 _TIMEOUT_S = 30.0
 _CAPACITY_ROUNDS = 6
-
-
-class Persistence(Protocol):
-    """What one caller does about refusals."""
-
-    def again_s(self, attempt: int, error: LabError) -> float | None:
-        """How long it waits after an attempt, the first being 1; None for giving up."""
-        ...
-
-    def succeeded(self) -> None:
-        """A request was answered."""
-        ...
-
-
-@dataclass(slots=True)
-class Stubborn:
-    """Tries again after the same time, whatever it was told."""
-
-    delay_s: float
-    attempts: int = STUBBORN_ATTEMPTS
-
-    def again_s(self, attempt: int, error: LabError) -> float | None:
-        """The delay, while there are attempts left."""
-        return self.delay_s if error.retryable and attempt < self.attempts else None
-
-    def succeeded(self) -> None:
-        """It does not matter."""
-
-
-@dataclass(slots=True)
-class Polite:
-    """Waits what it was told and some more by chance, within a budget."""
-
-    retries: Retries = field(default_factory=Retries)
-
-    def again_s(self, attempt: int, error: LabError) -> float | None:
-        """As `Retries` has it."""
-        wait_s = self.retries.wait_s(attempt, error)
-        return wait_s if wait_s is not None and self.retries.budget.take() else None
-
-    def succeeded(self) -> None:
-        """The budget is refilled a little."""
-        self.retries.budget.succeeded()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from threading import Event, Thread
 
-from lab_kit.experiments.api.storm import Attempt, Persistence, StormRun, Surge, storm
+from lab_kit.experiments.api.persistence import Persistence
+from lab_kit.experiments.api.storm import Attempt, StormRun, Surge, storm
 from lab_kit.experiments.api.ways import Target
 from lab_kit.measure.guess import Guess
 from lab_kit.show.api.storm import (

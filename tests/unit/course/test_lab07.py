@@ -306,7 +306,7 @@ def test_what_is_no_client_is_refused(answer: object) -> None:
 
 async def test_the_labs_own_client_keeps_to_the_same_rules() -> None:
     """But for the budget, which is of tries and not of time: what it waits, and when it stops."""
-    from lab_kit.course.exercises.lab07 import BUDGET_S, play
+    from lab_kit.course.exercises.paying_once import BUDGET_S, play
 
     def call(send: Send, sleep: Sleep, budget_s: float) -> object:
         retries = Retries(budget=RetryBudget(most=2.0), longest_s=budget_s)
