@@ -15,7 +15,7 @@ from lab_kit import client
 from lab_kit.audio.pcm import to_pcm16
 from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.core.call_record import Received
-from lab_kit.core.errors import LabError
+from lab_kit.core.errors import ConnectionFailed, LabError
 from lab_kit.core.events import Final, Interim, StreamOptions
 from lab_kit.core.units import SAMPLE_RATE_HZ, samples
 from lab_kit.datasets import Clip
@@ -98,6 +98,7 @@ async def three_ways(
     A request that is refused is part of what comes out.
 
     Raises:
+        ConnectionFailed: the server cannot be reached.
         LabError: an operation or a stream failed.
     """
     await _request(target, recordings[0])  # a server's first request is slower
@@ -155,6 +156,8 @@ async def _request(target: Target, source: PacedRecording) -> WayTaken:
         call = await client.transcribe(
             target.url, to_pcm16(source.audio), PCM, source.name, key=target.key
         )
+    except ConnectionFailed:
+        raise  # nobody refused anything
     except LabError as refusal:
         return WayTaken(Way.REQUEST, audio_s, None, None, None, refusal=refusal)
     return WayTaken(Way.REQUEST, audio_s, call.total_s, call.total_s, call.total_s)

@@ -1,8 +1,10 @@
 """What needs no server of lab 07's experiments: plans, persistence, computed rows, signatures."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,13 +15,13 @@ from standardwebhooks import Webhook
 from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.client import Retries, RetryBudget
 from lab_kit.core.call_record import Spoken
-from lab_kit.core.errors import InvalidAudioFormat, SystemOverloaded
+from lab_kit.core.errors import ConnectionFailed, InvalidAudioFormat, SystemOverloaded
 from lab_kit.experiments.api import Fault, Journal, Polite, Stubborn, Surge, Way, kinds
 from lab_kit.experiments.api.faults import FULL, LOST, UNFIT, Entry
 from lab_kit.experiments.api.receiver import Attempted, forgeries, is_valid
 from lab_kit.experiments.api.refusals import kinds_table, misled_by_status
 from lab_kit.experiments.api.storm import BIN_S, per_s
-from lab_kit.experiments.api.ways import computed_stream
+from lab_kit.experiments.api.ways import computed_stream, three_ways
 from lab_kit.measure.guess import Guess
 
 BUSY = SystemOverloaded("full", "room", "wait", retry_after_s=2.0)
@@ -64,6 +66,13 @@ def test_a_stream_that_was_not_made_is_computed_from_where_the_speech_ends() -> 
     row = computed_stream(source, 0.5, 0.2)
     assert (row.way, row.audio_s, row.is_measured) == (Way.STREAM, 60.0, False)
     assert (row.first_words_s, row.all_text_s) == (0.5, pytest.approx(58.2))
+
+
+async def test_a_server_that_is_not_there_has_refused_nothing() -> None:
+    nobody = SimpleNamespace(url="http://127.0.0.1:9", key=None, pid=os.getpid())
+    source = PacedRecording("a second", np.zeros(16_000, np.float32))
+    with pytest.raises(ConnectionFailed):
+        await three_ways(nobody, [source])
 
 
 def test_every_kind_of_error_that_is_answered_is_listed_once_with_what_to_do() -> None:
