@@ -65,10 +65,10 @@ async def test_each_way_is_measured_and_what_is_not_is_marked(bench: Bench) -> N
 async def test_after_a_cut_all_text_is_there_and_only_the_operation_sends_nothing_again(
     bench: Bench,
 ) -> None:
-    request, operation, stream = await api.cut_each(bench, paced(CLIP), after_s=2.2)
+    request, operation, stream = await api.cut_each(bench, paced(CLIP), after_s=1.2)
     assert request.again_s == request.sent_s == pytest.approx(CLIP.duration_s, abs=0.01)
     assert operation.again_s == 0.0
-    assert 0.0 < stream.again_s <= stream.sent_s == 2.2
+    assert 0.0 < stream.again_s <= stream.sent_s == 1.2
     for one in (request, operation, stream):
         assert word_error_rate(CLIP.text, one.text) <= 0.2, one
 
@@ -81,7 +81,7 @@ async def test_without_a_key_it_is_computed_twice_and_with_one_once(bench: Bench
 
 
 async def test_who_does_not_listen_sends_more_for_each_answer(small: Bench) -> None:
-    plan = api.Surge(2.0, 24.0, before_s=0.5, surge_s=1.0, after_s=0.5)
+    plan = api.Surge(2.0, 200.0, before_s=0.5, surge_s=0.1, after_s=0.5)
     seen: list[api.Attempt] = []
     runs = [
         await api.storm(small, SOUND, plan, name, make, seen.append)
@@ -95,7 +95,7 @@ async def test_who_does_not_listen_sends_more_for_each_answer(small: Bench) -> N
         assert run.wasted == len(run.attempts) - run.answered
         assert run.server_cpu_s > 0
     assert len(seen) == len(at_once.attempts) + len(listening.attempts)
-    assert at_once.wasted > 0, "two requests fill this server, and two dozen came in a second"
+    assert at_once.wasted > 0, "one request fills this server, and twenty came at once"
     assert at_once.attempts_per_answer > listening.attempts_per_answer
     for number in range(planned):
         sent_s = [one.at_s for one in listening.attempts if one.request == number]
