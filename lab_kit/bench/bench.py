@@ -128,6 +128,10 @@ class Bench(Caller):
         """Where it speaks gRPC, such as ``127.0.0.1:41235``."""
         return self.address.grpc or ""
 
+    def with_key(self, key: str) -> "Caller":
+        """Somebody else who talks to the same server, by another key."""
+        return Caller(replace(self.address, key=key), self.device)
+
     @contextmanager
     def behind(self, network: load.Network) -> Iterator["Caller"]:
         """The same server, seen through a network; what passes is counted."""

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from lab_kit.core.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
+from lab_kit.core.errors import (
+    ConnectionFailed,
+    LabError,
+    QuotaExceeded,
+    SystemOverloaded,
+    Unauthenticated,
+)
 
 OPEN_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 1.0
@@ -71,7 +77,8 @@ async def open_websocket(url: str, headers: Mapping[str, str]) -> AsyncIterator[
 
     Raises:
         Unauthenticated: the server refused the key.
-        SystemOverloaded: it takes no more streams now; the error says when to come back.
+        SystemOverloaded, QuotaExceeded: it takes no more streams now, from anybody or from this
+            caller; the error says when to come back.
         ConnectionFailed: nobody listens, or the upgrade was refused; the server's reason is in it.
     """
     try:
@@ -101,9 +108,10 @@ async def open_websocket(url: str, headers: Mapping[str, str]) -> AsyncIterator[
 def _refused(error: InvalidStatus) -> LabError:
     status = error.response.status_code
     reason = (error.response.body or b"").decode(errors="replace")[:300]
-    if status == 503:
+    if status in (429, 503):
         wait_s = error.response.headers.get("retry-after", "")
-        return SystemOverloaded(
+        full = SystemOverloaded if status == 503 else QuotaExceeded
+        return full(
             f"the server refused the stream for now: {reason}",
             "a place for one more",
             "try again after the stated delay",

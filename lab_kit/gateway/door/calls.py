@@ -173,7 +173,10 @@ class Calls:
         try:
             async with self._door.open(call) as admitted:
                 with self._open.another(admitted.caller):
-                    return await run(context, admitted)
+                    answer = await run(context, admitted)
+                    if exchange is not None and exchange.is_silent:
+                        await context.hold()
+                    return answer
         except LabError as error:
             ending = statuses(error)
         except ClientGone:

@@ -17,6 +17,7 @@ UPGRADED = 101
 _STARTS = ("http.response.start", "websocket.http.response.start")
 _BODIES = ("http.response.body", "websocket.http.response.body")
 _CLOSED_WITHOUT_A_CODE = 1005
+_LOOK_S = 0.25
 
 
 class WatchExchanges:
@@ -46,6 +47,8 @@ class WatchExchanges:
         wire = _Wire(exchange, receive, send)
         try:
             await self._app(scope, wire.receive, wire.send)
+            if exchange.is_silent:
+                await wire.hold()
         finally:
             exchange.end()
 
@@ -56,10 +59,11 @@ class _Wire:
     def __init__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         self._exchange = exchange
         self._receive, self._send = receive, send
-        self._is_cut = False
+        self._is_cut = self._is_gone = False
 
     async def receive(self) -> Message:
         message = await self._receive()
+        self._is_gone = self._is_gone or message["type"].endswith(".disconnect")
         if message["type"] == "websocket.disconnect" and self._exchange.close_code is None:
             self._exchange.close_code = message.get("code", _CLOSED_WITHOUT_A_CODE)
         data = message.get("bytes") or message.get("text") or message.get("body")
@@ -74,7 +78,7 @@ class _Wire:
         elif kind == "websocket.accept":
             self._exchange.status = UPGRADED
         elif kind == "websocket.close":
-            if self._is_cut:
+            if self._is_cut or self._exchange.is_silent:
                 return
             self._exchange.close_code = message.get("code", 1000)
         if kind == "websocket.send":
@@ -83,7 +87,7 @@ class _Wire:
         elif await self._may_answer(message):
             await self._send(message)
         else:
-            await self._hold()
+            await self.hold()
 
     async def _may_answer(self, message: Message) -> bool:
         """Whether a part of an answer over HTTP is sent; its head is not counted."""
@@ -109,12 +113,12 @@ class _Wire:
             await self._send({"type": "websocket.close", "code": fault.code, "reason": reason})
             raise OSError("closed") from fault
 
-    async def _hold(self) -> None:
+    async def hold(self) -> None:
         """Keep a caller who is to hear no more until they go."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_S):
-                while not (await self._receive())["type"].endswith(".disconnect"):
-                    pass
+                while not self._is_gone:
+                    await self.receive()
 
 
 class WatchedContext:
@@ -126,6 +130,13 @@ class WatchedContext:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
+
+    async def hold(self) -> None:
+        """Keep a caller who is to hear no more until they go."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_S):
+                while not self._context.done():
+                    await asyncio.sleep(_LOOK_S)
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """Note the status that it ends with."""

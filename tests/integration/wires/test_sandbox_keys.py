@@ -169,12 +169,38 @@ async def test_a_server_that_falls_silent_still_holds_the_line(bench: Bench, new
             await socket.send(CLIP.pcm16[start : start + CHUNK])
         async with asyncio.timeout(HANG_S):
             await socket.recv()
+        await socket.send('{"type": "CloseStream"}')
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1.5):
                 await socket.recv()
         await (await socket.ping())
     (silent,) = await entries(bench, key)
     assert silent.sent_messages == 1
+
+
+async def test_an_answer_that_never_comes_ends_by_its_callers_time(
+    bench: Bench, new_key: Any
+) -> None:
+    key = await new_key(Fault(is_silent=True, times=2))
+    headers = {"authorization": f"Token {key.key}"}
+    async with httpx.AsyncClient(base_url=bench.url, headers=headers, trust_env=False) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get("/v1/operations", timeout=0.7)
+    channel = grpc.insecure_channel(bench.grpc_address)
+    google = speech_v1.SpeechClient(transport=SpeechGrpcTransport(channel=channel))
+    config = {"encoding": "LINEAR16", "sample_rate_hertz": 16_000, "language_code": "en-US"}
+    with pytest.raises(exceptions.DeadlineExceeded):
+        await asyncio.to_thread(
+            google.recognize,
+            config=config,
+            audio={"content": CLIP.pcm16},
+            metadata=[("x-goog-api-key", key.key)],
+            retry=None,
+            timeout=1.5,
+        )
+    channel.close()
+    first, second = await entries(bench, key)
+    assert (first.sent_messages, second.sent_messages) == (0, 0)
 
 
 async def test_google_s_client_is_refused_cut_and_served(bench: Bench, new_key: Any) -> None:
