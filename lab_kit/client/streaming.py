@@ -16,6 +16,8 @@ from lab_kit.core.events import StreamOptions
 
 LEAD_S = 0.02
 """The first chunk is planned this long after the stream is open, so that none starts late."""
+QUIET_S = 120.0
+"""A server that has heard everything and says nothing for so long is given up, as a request is."""
 
 OnEvent = Callable[[int, Received], None]
 
@@ -65,7 +67,8 @@ async def stream_over(
         clock: how the server's clock relates to ours, where that is known; None finds out.
 
     Raises:
-        Unauthenticated, ConnectionFailed: the stream could not be opened, or broke.
+        Unauthenticated, ConnectionFailed: the stream could not be opened, broke, or said nothing
+            for ``QUIET_S`` after everything was sent.
         InvalidParameter: the source is encoded already, for a wire that does that itself.
     """
     if source.encoding != "linear16" and wire is not Wire.WEBSOCKET:
@@ -78,12 +81,13 @@ async def stream_over(
     before = None if address.meter is None else address.meter.traffic()
     async with connect_over(wire, address, options) as end:
         started_ns = _start_ns(end, source)
-        hearing = asyncio.create_task(_hear(end, started_ns, on_event))
+        received: list[Received] = []
+        hearing = asyncio.create_task(_hear(end, started_ns, on_event, received))
         try:
             sent = await _speak(end, source, started_ns, hearing)
             await _hold(end, hold_s, keep_alive_s, hearing)
             await end.finish()
-            received = await hearing
+            await _heard_out(hearing, received)
         finally:
             hearing.cancel()
     return StreamCall(
@@ -104,7 +108,7 @@ async def stream_over(
 
 
 async def _speak(
-    end: StreamClient, source: Source, started_ns: int, hearing: asyncio.Task[list[Received]]
+    end: StreamClient, source: Source, started_ns: int, hearing: asyncio.Task[None]
 ) -> list[Sent]:
     sent = []
     pieces = source.chunks()
@@ -123,7 +127,7 @@ async def _hold(
     end: StreamClient,
     hold_s: float,
     keep_alive_s: float | None,
-    hearing: asyncio.Task[list[Received]],
+    hearing: asyncio.Task[None],
 ) -> None:
     """Be silent for a while, but for what keeps the stream open."""
     until_ns = time.perf_counter_ns() + round(hold_s * 1e9)
@@ -134,7 +138,7 @@ async def _hold(
             await end.keep_alive()
 
 
-def _check(hearing: asyncio.Task[list[Received]]) -> None:
+def _check(hearing: asyncio.Task[None]) -> None:
     if hearing.done():
         hearing.result()  # raises what ended the stream
         raise ConnectionFailed(
@@ -149,13 +153,27 @@ async def _next(pieces: Iterator[SourceChunk], blocks: bool) -> SourceChunk | No
     return next(pieces, None)
 
 
-async def _hear(end: StreamClient, started_ns: int, on_event: OnEvent | None) -> list[Received]:
-    received = []
+async def _hear(
+    end: StreamClient, started_ns: int, on_event: OnEvent | None, received: list[Received]
+) -> None:
     async for event in end:
         received.append(event)
         if on_event is not None:
             on_event(started_ns, event)
-    return received
+
+
+async def _heard_out(hearing: asyncio.Task[None], received: list[Received]) -> None:
+    """Wait for the last result, as long as anything comes."""
+    while not hearing.done():
+        before = len(received)
+        await asyncio.wait({hearing}, timeout=QUIET_S)
+        if not hearing.done() and len(received) == before:
+            raise ConnectionFailed(
+                f"nothing came for {QUIET_S:g} s after everything was sent",
+                "the last result, and the end of the stream",
+                "look whether the server still works: its health, its log",
+            )
+    hearing.result()  # raises what broke the stream
 
 
 def _start_ns(end: StreamClient, source: Source) -> int:

@@ -160,9 +160,9 @@ LABS = (
         "Designing ML-facing APIs",
         "Sync, operation, or stream?",
         _API,
-        75,
+        90,
         ("01",),
-        ("07.1", "07.2", "07.3"),
+        ("07.1", "07.2", "07.3", "07.4"),
         is_available=True,
     ),
     Lab(

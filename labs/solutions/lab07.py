@@ -11,12 +11,19 @@ How many recordings there are, and how small their files, decides nothing.
 nothing about whether the work was done, so it is asked again under the same key. What was told is
 the least wait; chance is added, so that those who failed together do not come back together; and
 the next wait has to fit into what is left of the budget.
+
+07.4: a refusal and a break come as errors, and say whether trying again can help. A deaf line says
+nothing, so only the caller's own clock ends it: as long as the speech, and some seconds. A break
+tells no time to wait, so the wait is by chance.
 """
 
+import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
+
+from lab_kit.core.errors import LabError
 
 WORKLOADS = {
     "A": "sync",
@@ -56,3 +63,23 @@ def call(send: Callable[[str], Any], sleep: Callable[[float], None], budget_s: f
         sleep(pause_s)
         left_s -= pause_s
         longest_s *= 2
+
+
+SPEECH_S, PATIENCE_S = 3.2, 5.0
+
+
+async def survive(listen: Callable[[], Awaitable[str]]) -> str | None:
+    """The text, in spite of what comes in between; None if six calls did not bring it."""
+    for _ in range(6):
+        pause_s = random.uniform(0.1, 0.5)
+        try:
+            async with asyncio.timeout(SPEECH_S + PATIENCE_S):
+                return await listen()
+        except TimeoutError:
+            pass  # a deaf line
+        except LabError as error:
+            if not error.retryable:
+                raise
+            pause_s += error.retry_after_s or 0.0
+        await asyncio.sleep(pause_s)
+    return None

@@ -1,18 +1,30 @@
 """Lab 07's experiments against real servers: what each finds is what the server is made to do."""
 
+import asyncio
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from solutions import lab07 as solved
 
 from lab_kit import datasets
 from lab_kit.audio.sources.recordings import PacedRecording
 from lab_kit.bench import Bench, paced
-from lab_kit.client import Webhooks
-from lab_kit.core.errors import PayloadTooLarge, ServerFailed, WebhookNotFound
+from lab_kit.client import Webhooks, streaming
+from lab_kit.core.errors import (
+    ConnectionFailed,
+    InvalidParameter,
+    PayloadTooLarge,
+    ServerFailed,
+    WebhookNotFound,
+)
+from lab_kit.course.checking import judge
+from lab_kit.course.exercises import EXERCISES
+from lab_kit.course.outcome import Verdict
 from lab_kit.experiments import api
 from lab_kit.experiments.api.faults import FULL, LOST, UNFIT
 from lab_kit.measure.accuracy import word_error_rate
+from lab_kit.protocol.sandbox import Fault
 from lab_kit.protocol.webhooks import DeliveryState
 
 CLIP = datasets.clip("speech-opening-hours")
@@ -160,3 +172,49 @@ async def test_each_fault_shows_in_its_own_request_and_nowhere_else(
     assert (len(by_request[UNFIT]) > 1) == (fault is api.Fault.HEADSTRONG)
     is_twice = journal.computed_s > journal.audio_s + 1
     assert is_twice == (fault is api.Fault.NEW_KEY)
+
+
+async def test_the_solution_survives_three_faults(bench: Bench) -> None:
+    survival = await api.survived(bench, CLIP, solved.survive)
+    outcome = judge(EXERCISES["07.4"], solved.survive, survival)
+    assert outcome.verdict is Verdict.PASS, outcome.reasons
+    assert [one.status for one in survival.calls] == [429, 101, 101, 101]
+    assert survival.calls[1].close_code == 1011
+
+
+async def test_a_client_that_lets_an_error_out_is_told_what_it_met(bench: Bench) -> None:
+    async def once(listen: api.Listen) -> str:
+        return await listen()
+
+    survival = await api.survived(bench, CLIP, once)
+    assert survival.error is not None
+    assert "QuotaExceeded: the server refused the stream for now" in survival.error
+    assert len(survival.calls) == 1
+
+
+async def test_a_client_that_cannot_be_awaited_is_refused_before_anything(bench: Bench) -> None:
+    with pytest.raises(InvalidParameter, match="write async def survive"):
+        await api.survived(bench, CLIP, lambda listen: "text")  # type: ignore[arg-type,return-value]
+
+
+async def test_a_client_without_an_end_is_broken_off(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab_kit.experiments.api.bad_line.OVER_S", 0.5)
+
+    async def waits(listen: api.Listen) -> str:
+        while True:
+            await asyncio.sleep(0.1)
+
+    survival = await api.survived(bench, CLIP, waits)
+    assert (survival.text, survival.error, survival.is_over) == (None, None, False)
+
+
+async def test_a_stream_does_not_wait_for_ever_on_a_line_that_says_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "QUIET_S", 0.3)
+    key = await bench.operator.make_sandbox_key(Fault(is_silent=True))
+    with pytest.raises(ConnectionFailed, match=r"nothing came for 0\.3 s"):
+        await bench.with_key(key.key).stream(CLIP)
+    await bench.operator.remove_sandbox_key(key)

@@ -1,7 +1,7 @@
-"""Lab 07: ways for eight workloads, refusals to send again, a client that never pays twice.
+"""Lab 07: ways for eight workloads, refusals to send again, and two clients.
 
-The refusals are a real server's, made by the reader's own cell. How the client is judged stands in
-`paying_once`.
+The refusals are a real server's, made by the reader's own cell. How the clients are judged stands
+in `paying_once` and `surviving`.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.exercises.paying_once import judge_client
+from lab_kit.course.exercises.surviving import judge_survival
 from lab_kit.course.outcome import Outcome, not_yet, passed
 from lab_kit.experiments.api import Refusal
 
@@ -162,6 +163,19 @@ EXERCISES = (
             " fit.",
             "pause_s = (asked_s or 0) + random.uniform(0.1, 1); if pause_s > left_s: return answer;"
             " sleep(pause_s); left_s -= pause_s. A ConnectionError is a refusal without a time.",
+        ),
+    ),
+    Exercise(
+        "07.4",
+        "Survive a refusal, a break and a deaf line",
+        judge_survival,
+        (
+            "Two of the three faults raise an error out of listen. What does the third do, and who"
+            " ends it?",
+            "A limit of time around listen ends the deaf line. An error that is `retryable` may"
+            " have `retry_after_s`; None means that no time was told.",
+            "In a loop: async with asyncio.timeout(seconds): return await listen(). Catch"
+            " TimeoutError, and LabError of lab_kit.core.errors; then sleep, and go round.",
         ),
     ),
 )

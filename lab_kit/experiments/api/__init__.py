@@ -1,10 +1,12 @@
 """What an API's shape costs its callers, each question answered by a real server.
 
 One recording as a request, an operation and a stream, and what a cut connection costs each; who
-pays twice; a storm of retries; webhooks to somebody who is down; refusals, and a client with a
-fault. Everything goes over the server's public surface. The server is passed in.
+pays twice; a storm of retries; webhooks to somebody who is down; refusals; a client
+with a fault, and one that meets faults. Everything goes over the server's public surface. The
+server is passed in.
 """
 
+from lab_kit.experiments.api.bad_line import FAULTS, TOLD_S, Listen, Survival, survived
 from lab_kit.experiments.api.faults import Fault, Journal, faulty_client
 from lab_kit.experiments.api.paying import Paid, pay_each
 from lab_kit.experiments.api.persistence import Polite, Stubborn
@@ -29,19 +31,23 @@ from lab_kit.experiments.api.storm import (
 from lab_kit.experiments.api.ways import Cut, Way, WayTaken, cut_each, recording, three_ways
 
 __all__ = [
+    "FAULTS",
     "MOST_PER_S",
     "PLACES",
+    "TOLD_S",
     "Attempt",
     "Attempted",
     "Cut",
     "Fault",
     "Journal",
+    "Listen",
     "Paid",
     "Polite",
     "Refusal",
     "StormRun",
     "Stubborn",
     "Surge",
+    "Survival",
     "Told",
     "Way",
     "WayTaken",
@@ -57,6 +63,7 @@ __all__ = [
     "refusals_table",
     "six_refusals",
     "storm",
+    "survived",
     "tell_who_is_down",
     "three_ways",
     "wav",
