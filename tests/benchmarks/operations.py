@@ -144,11 +144,12 @@ async def _fault(operations: Operations, operation: Operation, times: int) -> st
     return f"{operation.name}: {wrong:.0%} of its words are wrong" if wrong > MOST_WRONG else None
 
 
-async def long(minutes: float) -> None:
-    """An hour of speech, with and without callers beside it."""
+async def long(minutes: float) -> bool:
+    """An hour of speech, with and without callers beside it; whether its text is right."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "long.wav"
-        file.write_bytes(written(minutes * 60))
+        recording = written(minutes * 60)
+        file.write_bytes(recording)
         async with serving(Path(folder) / "state") as server:
             await _callers(server.url)  # whatever the first ones cost is not the hour's
             alone_ms = await _callers(server.url)
@@ -158,20 +159,27 @@ async def long(minutes: float) -> None:
             began_s = time.perf_counter()
             operation = await operations.transcribe(file)
             given_s = time.perf_counter() - began_s
-            beside_ms = await _callers(server.url)
-            most_mb = idle_mb
+            beside = asyncio.create_task(_callers(server.url))
+            most_mb, done_first = idle_mb, False
             while not operation.done:
                 operation = await operations.wait(operation.name, LOOK_S)
                 most_mb = max(most_mb, memory.memory_info().rss / 1e6)
+                done_first = operation.done and not beside.done()
             took_s = time.perf_counter() - began_s
+            beside_ms = await beside
+            times = round(len(recording) / 32_000 / clip(READING).duration_s)
+            wrong = await _fault(operations, operation, times)
     print(
         f"{operation.metadata.audio_s / 60:.0f} min of speech: {operation.metadata.state} after"
         f" {took_s:.0f} s, {given_s:.1f} s of them to hand it over; memory {idle_mb:.0f} MB idle,"
-        f" at most {most_mb - idle_mb:.0f} MB more"
+        f" at most {most_mb - idle_mb:.0f} MB more; {wrong or 'its text is right'}"
     )
+    if done_first:
+        print("  it was done before its callers were: give it more minutes")
     for name, delays_ms in (("alone", alone_ms), ("beside it", beside_ms)):
         p50, p95 = (quantiles(delays_ms, n=20)[place] for place in (9, 18))
-        print(f"  {CALLERS} callers {name}: final delay p50 {p50:.0f} ms, p95 {p95:.0f} ms")
+        print(f"  {CALLERS} callers {name}: final delay p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+    return wrong is None
 
 
 async def _callers(url: str) -> list[float]:
@@ -227,7 +235,7 @@ def main() -> int:
     options = parser.parse_args()
     is_right = asyncio.run(kills(options.kills)) if options.kills else True
     if options.minutes:
-        asyncio.run(long(options.minutes))
+        is_right = asyncio.run(long(options.minutes)) and is_right
     if options.replays:
         asyncio.run(replays(options.replays))
     return 0 if is_right else 1
