@@ -27,8 +27,7 @@ PCM = f"audio/l16;rate={SAMPLE_RATE_HZ}"
 LONGEST_STREAM_S = 6.0
 """Longer speech is not streamed here: nobody wants to wait for it."""
 LONGEST_OPERATION_S = 900.0
-"""An operation that has not ended by then is given up: twenty minutes of speech take two on two
-cores."""
+"""An operation that has not ended by then is given up: a busy machine needs minutes for twenty."""
 _PAUSE_S, _SEED = 0.5, 7
 _OPTIONS = StreamOptions(sample_rate_hz=SAMPLE_RATE_HZ)
 
