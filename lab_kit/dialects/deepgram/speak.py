@@ -144,7 +144,7 @@ def parse_socket_message(message: bytes | str) -> tuple[SpeakCommand, str]:
         told = json.loads(message)
         command = SpeakCommand(told["type"])
         text = told["text"] if command is SpeakCommand.SPEAK else ""
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise PayloadError(
             f"a message that is no command: {shown(str(message))}",
             f'{{"type": …}} with one of {", ".join(SpeakCommand)}',

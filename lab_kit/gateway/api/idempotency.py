@@ -21,7 +21,7 @@ from lab_kit.core.ids import TenantId
 from lab_kit.core.shown import shown
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
-from lab_kit.gateway.door.form_file import FORM, FormFile, is_form
+from lab_kit.gateway.door.form_file import FORM, MOST_BESIDE_BYTES, FormFile, is_form
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.answers import LARGEST_BYTES, Answer, Answers
 
@@ -61,6 +61,20 @@ class Attempt:
         """
         for piece in [data] if self._form is None else self._form.read(data):
             self._digest.update(piece)
+
+    def end(self) -> None:
+        """It is all here.
+
+        Raises:
+            InvalidParameter: it is a form that is not whole.
+        """
+        if self._form is not None:
+            self._form.end()
+
+    @property
+    def beside_bytes(self) -> int:
+        """What a body may have beside the recording that a limit is for."""
+        return 0 if self._form is None else MOST_BESIDE_BYTES
 
     @property
     def fingerprint(self) -> bytes:
@@ -149,6 +163,7 @@ async def _keep(
 async def _again(request: Request, attempt: Attempt, first: Answer, most_bytes: int) -> Response:
     """The first answer, once the request has shown to be the same."""
     size = 0
+    most_bytes += attempt.beside_bytes
     async for chunk in request.stream():
         size += len(chunk)
         if size > most_bytes:
@@ -156,6 +171,7 @@ async def _again(request: Request, attempt: Attempt, first: Answer, most_bytes: 
                 f"a body of more than {most_bytes:,} bytes", "the one sent first", "send that one"
             )
         attempt.received(chunk)
+    attempt.end()
     if attempt.fingerprint != first.request:
         raise IdempotencyMismatch(
             "another request with an Idempotency-Key that was used before",

@@ -12,6 +12,8 @@ FORM = "multipart/form-data"
 FIELD = "file"
 MOST_PARTS = 32
 """Of a form; the others are read over."""
+MOST_BESIDE_BYTES = 65_536
+"""Of a form, beside its file: headers, and fields that are read over."""
 LONGEST_BOUNDARY = 70
 """Source: RFC 2046, 5.1.1."""
 _EXPECTED = f'{FORM} with one file, in the field "{FIELD}"'
@@ -60,20 +62,23 @@ class FormFile:
         )
         self._field = self._content = b""
         self._is_file = self._is_whole = False
-        self._parts = self._files = 0
+        self._parts = self._files = self._beside_bytes = 0
         self._pieces: list[bytes] = []
 
     def read(self, chunk: bytes) -> list[bytes]:
         """What of the file is in ``chunk``.
 
         Raises:
-            InvalidParameter: the form is damaged.
+            InvalidParameter: the form is damaged, or there is too much beside its file.
         """
         self._pieces = []
         try:
             self._parser.write(chunk)
         except MultipartParseError as error:
             raise _refused(f"a damaged form ({error})") from error
+        self._beside_bytes += len(chunk) - sum(map(len, self._pieces))
+        if self._beside_bytes > MOST_BESIDE_BYTES:
+            raise _refused(f"a form with more than {MOST_BESIDE_BYTES:,} bytes beside its file")
         return self._pieces
 
     def end(self) -> None:

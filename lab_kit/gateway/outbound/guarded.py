@@ -23,6 +23,9 @@ from lab_kit.core.errors import AddressRefused, ConnectionFailed, InvalidParamet
 LOOK_UP_S = 5.0
 CONNECT_S, ANSWER_S = 5.0, 10.0
 """Standard Webhooks asks receivers to answer within 15 s."""
+WHOLE_S = CONNECT_S + ANSWER_S
+"""An answer's head may come byte by byte, each in time; so all of it has a limit, too."""
+HIGHEST_PORT = 65_535
 LONGEST_URL = 2_000
 _NAT64 = IPv6Network("64:ff9b::/96")
 """Its last four bytes are an address of IPv4 [Source: RFC 6052, 2010]."""
@@ -51,9 +54,12 @@ def parsed(url: str) -> httpx.URL:
     """
     try:
         found = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        host, port = found.host, found.port  # read now: a host may be no name that there can be
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise _no_address(url) from error
-    is_web = found.scheme in ("http", "https") and found.host and b"%" not in found.raw_host
+    is_web = found.scheme in ("http", "https") and host and b"%" not in found.raw_host
+    if port is not None and not 0 < port <= HIGHEST_PORT:
+        raise _no_address(url)
     if not is_web or found.userinfo or found.fragment or len(url) > LONGEST_URL:
         raise _no_address(url)
     return found
@@ -122,11 +128,11 @@ class Outbound:
         """
         target = await self.target(url)
         try:
-            async with _client() as client:
+            async with asyncio.timeout(WHOLE_S), _client() as client:
                 request = _request(client, "POST", target, headers, body)
                 answer = await client.send(request, stream=True)
                 await answer.aclose()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise _unreachable(target.host, error) from error
         return answer
 

@@ -41,7 +41,8 @@ class Exchange:
         self.close_code: int | None = None
         self._request_id = request_id
         self._wire = wire
-        self._method, self._path, self._query = method, path, query[:LONGEST_QUERY]
+        self._method = method
+        self._path, self._query = path[:LONGEST_QUERY], query[:LONGEST_QUERY]
         self._at = wall_clock_iso()
         self._began_ns = time.perf_counter_ns()
         self._ended_ns: int | None = None
@@ -141,7 +142,7 @@ class Exchange:
 def _kind(text: str) -> str:
     try:
         told = json.loads(text) if len(text) <= LONGEST_TEXT else None
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deeply
         return OTHER
     kind = told.get("type") if isinstance(told, dict) else None
     return kind[:100] if isinstance(kind, str) else OTHER

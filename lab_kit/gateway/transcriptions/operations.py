@@ -123,7 +123,7 @@ class Operations:
     async def queue(
         self, number: UUID, audio_s: float, told: Callable[[sqlite3.Connection, Operation], _T]
     ) -> _T:
-        """Its sound is here, so it will be transcribed.
+        """Its sound is here, so it will be transcribed; it is kept from now on for its time.
 
         Args:
             told: what is told of it; what it writes is kept in the same transaction.
@@ -132,7 +132,9 @@ class Operations:
         def work(rows: sqlite3.Connection) -> _T:
             _move(rows, number, OperationState.QUEUED)
             rows.execute(
-                "UPDATE operations SET audio_s = ? WHERE number = ?", (audio_s, str(number))
+                "UPDATE operations SET audio_s = ?, expires_ms = expires_ms + ? - created_ms"
+                " WHERE number = ?",
+                (audio_s, since_1970_ms(), str(number)),
             )
             return told(rows, _found(rows, number))
 
@@ -314,20 +316,22 @@ class Operations:
         await self._database.run(work)
 
     async def expire(self) -> list[UUID]:
-        """Remove whatever has been kept long enough, however far it is; returns what it was."""
+        """Remove whatever has been kept long enough, however far it is; returns what it was.
+
+        Not one that is still received: its sound is in somebody's hands.
+        """
 
         def work(rows: sqlite3.Connection) -> list[UUID]:
-            now_ms = since_1970_ms()
-            found = [
-                UUID(row["number"])
-                for table in ("operations", "transcriptions")
-                for row in rows.execute(
-                    f"SELECT number FROM {table} WHERE expires_ms <= ?", (now_ms,)
-                )
+            over = (since_1970_ms(), OperationState.RECEIVING)
+            is_over = "expires_ms <= ? AND state != ?"
+            asked = [
+                rows.execute(f"SELECT number FROM operations WHERE {is_over}", over),
+                rows.execute("SELECT number FROM transcriptions WHERE expires_ms <= ?", over[:1]),
             ]
+            found = [UUID(row["number"]) for table in asked for row in table]
             for number in found:
                 transcripts.erase(rows, number)
-            rows.execute("DELETE FROM operations WHERE expires_ms <= ?", (now_ms,))
+            rows.execute(f"DELETE FROM operations WHERE {is_over}", over)
             return found
 
         return await self._database.erase(work)

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 from standardwebhooks import Webhook
 
-from lab_kit.core.errors import LabError
+from lab_kit.core.errors import INTERNAL_FAILURE, LabError
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.webhooks.webhooks import Due
@@ -98,6 +98,10 @@ class Sender:
         except LabError as error:
             await self._failed(due, f"{error.reason}: {error.received}", 0.0, None)
             return
+        except Exception:
+            # the fault is ours, and told in the log; the messages behind this one must not wait
+            await self._failed(due, INTERNAL_FAILURE, 0.0, None)
+            raise
         status = answer.status_code
         if answer.is_success:
             await self._outbox.delivered(due, status)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from collections import Counter
 from typing import Any
 
 import av
@@ -23,6 +24,7 @@ from websockets.sync.client import connect
 
 from lab_kit.audio.pcm import to_float
 from lab_kit.bench import Bench
+from lab_kit.gateway.providers.deepgram.speak_socket import MOST_FLUSHES
 from lab_kit.measure.accuracy import word_error_rate
 
 TEXT = "I would like to speak to someone about my bill. The door does not lock any more."
@@ -232,7 +234,7 @@ def test_a_socket_that_cannot_be_is_refused_before_it_opens(
 def test_a_message_of_no_use_is_answered_and_the_socket_goes_on(bench: Bench) -> None:
     with connect(f"{bench.url.replace('http', 'ws')}/v1/speak", proxy=None) as socket:
         assert json.loads(socket.recv(HANG_S))["type"] == "Metadata"
-        for message in ("no JSON", "[]", '{"type": "Sing"}', '{"type": "Speak"}', b"\x00"):
+        for message in ("no JSON", "[" * 60_000, '{"type": "Sing"}', '{"type": "Speak"}', b"\x00"):
             socket.send(message)
             assert json.loads(socket.recv(HANG_S))["type"] == "Warning"
         for _ in range(11):
@@ -242,3 +244,18 @@ def test_a_message_of_no_use_is_answered_and_the_socket_goes_on(bench: Bench) ->
         assert json.loads(socket.recv(HANG_S)) == {"type": "Cleared", "sequence_id": 0}
         socket.send('{"type": "Flush"}')
         assert json.loads(socket.recv(HANG_S)) == {"type": "Flushed", "sequence_id": 1}
+
+
+def test_a_flood_of_flushes_is_refused_and_each_of_them_answered(bench: Bench) -> None:
+    with connect(f"{bench.url.replace('http', 'ws')}/v1/speak", proxy=None) as socket:
+        socket.recv(HANG_S)
+        socket.send(json.dumps({"type": "Speak", "text": "Once more, and slowly. " * 60}))
+        for _ in range(3 * MOST_FLUSHES):
+            socket.send('{"type": "Flush"}')
+        answers = Counter[str]()
+        while answers.total() < 3 * MOST_FLUSHES:
+            message = socket.recv(HANG_S)
+            if isinstance(message, str):
+                answers[json.loads(message)["type"]] += 1
+        assert set(answers) == {"Flushed", "Warning"}
+        assert answers["Flushed"] >= MOST_FLUSHES

@@ -27,6 +27,8 @@ from lab_kit.gateway.speech.voice import Voice
 
 MOST_WAITING = 20_000
 """Characters that wait to be spoken: twenty minutes of speech."""
+MOST_FLUSHES = 100
+"""Texts that wait to be spoken, the empty ones too, since each is answered."""
 
 
 def speak_socket_routes(door: Door, limits: Limits, voice: Voice) -> APIRouter:
@@ -163,6 +165,12 @@ class SpeakSession:
         self._text += text
 
     def _flush(self) -> None:
+        if len(self._flushed) >= MOST_FLUSHES:
+            raise PayloadTooLarge(
+                f"{len(self._flushed) + 1:,} texts that wait to be spoken",
+                f"at most {MOST_FLUSHES:,}",
+                "flush again when some have been flushed",
+            )
         self._flushed.append(self._text)
         self._text = ""
         if self._speaking is None or self._speaking.done():
@@ -188,6 +196,7 @@ class SpeakSession:
                     async for piece in pieces:
                         await self._send(piece)
             await self._tell(speak.flushed(self._next_number()))
+            await asyncio.sleep(0)  # a socket with room never waits, and others want their turn
 
     async def _fall_silent(self) -> None:
         """Say no more of what was said to be spoken."""

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.gateway.door.form_file import MOST_PARTS, file_of, is_form
+from lab_kit.gateway.door.form_file import MOST_BESIDE_BYTES, MOST_PARTS, file_of, is_form
 
 FILE = bytes(range(256)) * 40 + b"\r\n--not the boundary"
 
@@ -55,3 +55,12 @@ async def test_a_damaged_form_is_refused() -> None:
         await read("multipart/form-data", body)
     with pytest.raises(InvalidParameter, match="damaged form"):
         await read(kind, body.replace(b"Content-Disposition", b"x" * 10_000))
+
+
+async def test_what_is_beside_the_file_has_a_limit_and_the_file_none_of_it() -> None:
+    large = bytes(2 * MOST_BESIDE_BYTES)
+    kind, body = form(data={"note": "x" * 1_000}, files={"file": ("a.wav", large)})
+    assert await read(kind, body, 10_000) == large
+    kind, body = form(data={"note": "x" * MOST_BESIDE_BYTES}, files={"file": ("a.wav", b"")})
+    with pytest.raises(InvalidParameter, match="bytes beside its file"):
+        await read(kind, body, 10_000)

@@ -1,5 +1,7 @@
 """Addresses that callers give: what only the server can reach is never asked."""
 
+import asyncio
+import contextlib
 import socket
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from receiver import Receiver
 
 from lab_kit.core.errors import AddressRefused, ConnectionFailed, InvalidParameter, LabError
+from lab_kit.gateway.outbound import guarded
 from lab_kit.gateway.outbound.guarded import Outbound, is_public
 
 
@@ -77,6 +80,11 @@ async def test_no_spelling_of_an_inner_address_is_asked(url: str) -> None:
         "https://example.com/#part",
         f"https://example.com/{'x' * 2_000}",
         "https://exa mple.com/",
+        "https://8.8.8.8:99999/",
+        "https://8.8.8.8:999999999999999999999/",
+        "https://8.8.8.8:0/",
+        "https://xn--/",
+        "https://xn--a/",
     ],
 )
 async def test_what_is_no_address_is_refused(url: str) -> None:
@@ -135,3 +143,21 @@ async def test_a_redirect_is_not_followed() -> None:
         answer = await Outbound({"127.0.0.1"}).post(url, b"", {})
         assert answer.status_code == 302
         assert [one.path for one in receiver.requests] == ["/"]
+
+
+async def test_an_answer_that_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded, "WHOLE_S", 0.3)
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+
+    async with await asyncio.start_server(trickle, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ConnectionFailed, match="TimeoutError"):
+            await Outbound({"127.0.0.1"}).post(f"http://127.0.0.1:{port}/", b"", {})

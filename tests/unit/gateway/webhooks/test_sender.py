@@ -13,7 +13,12 @@ from receiver import Got, Receiver
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
-from lab_kit.core.errors import InvalidParameter, QuotaExceeded, WebhookNotFound
+from lab_kit.core.errors import (
+    INTERNAL_FAILURE,
+    InvalidParameter,
+    QuotaExceeded,
+    WebhookNotFound,
+)
 from lab_kit.core.ids import StreamIdentity, TenantId
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.database import Database
@@ -225,6 +230,28 @@ async def test_who_is_slow_holds_up_nobody_else(tmp_path: Path) -> None:
             assert len(slow.requests) == 1
             slow.holds.set()
             await until(lambda: len(slow.requests) == 2)
+
+
+async def test_a_message_that_our_own_fault_stops_does_not_stop_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ATTEMPTS", 1)
+
+    async def fail(*_: object) -> None:
+        raise OverflowError
+
+    telling = Telling(tmp_path)
+    webhook = await telling.webhooks.make(ANN, "http://127.0.0.1:1/")
+    monkeypatch.setattr(telling.sender._outbound, "post", fail)
+    await telling.end()
+
+    async def turns() -> None:
+        while True:
+            await telling.sender.turn()
+
+    with pytest.raises(OverflowError):  # the log has it
+        await turns()
+    assert (await settled(telling, webhook)).last_error == INTERNAL_FAILURE
 
 
 async def test_a_server_that_ends_leaves_messages_to_the_next(tmp_path: Path) -> None:
