@@ -1,6 +1,7 @@
 """Lab 07's experiments against real servers: what each finds is what the server is made to do."""
 
 import asyncio
+import contextlib
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,6 @@ from lab_kit.bench import Bench, paced
 from lab_kit.client import Webhooks, streaming
 from lab_kit.core.errors import (
     ConnectionFailed,
-    InvalidParameter,
     PayloadTooLarge,
     ServerFailed,
     WebhookNotFound,
@@ -192,9 +192,29 @@ async def test_a_client_that_lets_an_error_out_is_told_what_it_met(bench: Bench)
     assert len(survival.calls) == 1
 
 
-async def test_a_client_that_cannot_be_awaited_is_refused_before_anything(bench: Bench) -> None:
-    with pytest.raises(InvalidParameter, match="write async def survive"):
-        await api.survived(bench, CLIP, lambda listen: "text")  # type: ignore[arg-type,return-value]
+async def test_a_client_that_catches_everything_is_left(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab_kit.experiments.api.bad_line.OVER_S", 0.5)
+    monkeypatch.setattr("lab_kit.experiments.api.bad_line._SETTLED_S", 0.2)
+
+    is_over = False
+
+    async def catches(listen: api.Listen) -> None:
+        while not is_over:
+            with contextlib.suppress(BaseException):
+                await listen()
+
+    survival = await api.survived(bench, CLIP, catches)
+    is_over = True
+    assert (survival.is_over, survival.is_stubborn) == (False, True)
+
+
+async def test_two_calls_at_once_are_counted(bench: Bench) -> None:
+    async def two(listen: api.Listen) -> object:
+        return await asyncio.gather(listen(), listen(), return_exceptions=True)
+
+    assert (await api.survived(bench, CLIP, two)).at_once == 2
 
 
 async def test_a_client_without_an_end_is_broken_off(

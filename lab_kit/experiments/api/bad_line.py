@@ -13,7 +13,6 @@ from typing import Protocol
 
 from lab_kit import client
 from lab_kit.core.call_record import StreamCall
-from lab_kit.core.errors import InvalidParameter
 from lab_kit.datasets import Clip
 from lab_kit.measure.calls import transcript
 from lab_kit.protocol.sandbox import Fault, JournalEntry, SandboxKey
@@ -56,14 +55,19 @@ class Survival:
         text: what it returned; None where it did not.
         error: what it ended with instead, in words; None if it returned.
         is_over: it returned or raised within ``OVER_S``.
-        said: what is spoken in the clip, which lasts ``clip_s``.
+        is_stubborn: it went on although it was cancelled.
+        heard: what `listen` gave it at last; None if no call brought a text.
+        at_once: the most calls that it had going at a time.
+        clip_s: what the speech lasts.
         calls: what the server saw of it, in order.
     """
 
     text: object
     error: str | None
     is_over: bool
-    said: str
+    is_stubborn: bool
+    heard: str | None
+    at_once: int
     clip_s: float
     calls: tuple[JournalEntry, ...]
 
@@ -73,20 +77,29 @@ async def survived(bench: Operated, clip: Clip, survive: Survive) -> Survival:
 
     Args:
         survive: the client; it is given ``listen``, which streams the clip once and gives the text.
+            One that is no coroutine function is not run.
 
     Raises:
-        InvalidParameter: the client is no coroutine function.
         LabError: the operator's key or the server is not there.
     """
     if not inspect.iscoroutinefunction(survive):
-        raise InvalidParameter(
-            repr(survive), "a coroutine function: listen is awaited", "write async def survive"
-        )
+        return Survival(None, None, True, False, None, 0, clip.duration_s, ())
     key = await bench.operator.make_sandbox_key(*FAULTS)
     caller = bench.with_key(key.key)
 
+    is_broken_off, heard, going, at_once = False, None, 0, 0
+
     async def listen() -> str:
-        return transcript(await caller.stream(clip))
+        nonlocal heard, going, at_once
+        if is_broken_off:  # a client that goes on is left here
+            await asyncio.get_running_loop().create_future()
+        going += 1
+        at_once = max(at_once, going)
+        try:
+            heard = transcript(await caller.stream(clip))
+        finally:
+            going -= 1
+        return heard
 
     text, error = None, None
     trying = asyncio.create_task(survive(listen))
@@ -98,11 +111,13 @@ async def survived(bench: Operated, clip: Clip, survive: Survive) -> Survival:
         elif is_over:
             text = trying.result()
     finally:
+        is_broken_off = True
         trying.cancel()  # the reader's, that has no end, or whoever asked went away
-        await asyncio.gather(trying, return_exceptions=True)
+        await asyncio.wait({trying}, timeout=_SETTLED_S)
     calls = await _settled(bench, key)
     await bench.operator.remove_sandbox_key(key)
-    return Survival(text, error, is_over, clip.text, clip.duration_s, calls)
+    is_stubborn = not trying.done()
+    return Survival(text, error, is_over, is_stubborn, heard, at_once, clip.duration_s, calls)
 
 
 async def _settled(bench: Operated, key: SandboxKey) -> tuple[JournalEntry, ...]:

@@ -46,7 +46,7 @@ REFUSED = journaled(1, 0.1, 0.0)
 BROKEN = journaled(2, 1.2, 0.5, 1011)
 DEAF = journaled(3, 2.0, 8.2)
 SERVED = journaled(4, 10.5, 3.2)
-SURVIVED = Survival(SAID, None, True, SAID, CLIP_S, (REFUSED, BROKEN, DEAF, SERVED))
+SURVIVED = Survival(SAID, None, True, False, SAID, 1, CLIP_S, (REFUSED, BROKEN, DEAF, SERVED))
 
 
 def survival(**changed: Any) -> Outcome:
@@ -54,7 +54,7 @@ def survival(**changed: Any) -> Outcome:
 
 
 def test_a_client_that_survives_is_accepted_with_its_journal() -> None:
-    outcome = survival(text="what time do you open on sunday")
+    outcome = survival()
     assert outcome.verdict is Verdict.PASS
     assert "call 1 at 0.1 s: refused with 429, come back in 1 s" in told(outcome)
     assert "call 3 at 2.0 s: a deaf line, kept for 8.2 s" in told(outcome)
@@ -69,10 +69,8 @@ def test_a_client_that_survives_is_accepted_with_its_journal() -> None:
             {"calls": (REFUSED, replace(BROKEN, began_s=1.0), DEAF, SERVED)},
             "call 2 came 0.90 s after the refusal, which said 1 s",
         ),
-        (
-            {"calls": (REFUSED, BROKEN, replace(DEAF, began_s=1.2), replace(SERVED, began_s=1.3))},
-            "call 4 began while call 3 went on: one at a time",
-        ),
+        ({"at_once": 2}, "2 calls at once: one at a time"),
+        ({"is_over": False, "is_stubborn": True}, "a bare except catches that, too"),
         (
             {"calls": (REFUSED, BROKEN, replace(DEAF, duration_s=60.0), SERVED)},
             "kept for 60.0 s; the speech lasts 3.2 s, wait 10 s longer",
@@ -107,8 +105,8 @@ def test_a_client_that_survives_is_accepted_with_its_journal() -> None:
             "5 calls; the 4th would have worked, and was left after 1.0 s; the speech lasts 3.2 s",
         ),
         ({"text": None, "error": "KeyError: 'text'"}, "it ended with KeyError: 'text'"),
-        ({"text": 7}, "it returned 7; a text is expected"),
-        ({"text": "Hello."}, "it returned 'Hello.'; 'What time do you open on Sunday?' is spoken"),
+        ({"text": 7}, "it returned 7; listen gave 'What time do you open on Sunday?'"),
+        ({"text": "Hello."}, "it returned 'Hello.'; listen gave"),
         ({"text": "", "calls": SURVIVED.calls}, "it returned ''"),
     ],
 )
@@ -118,6 +116,17 @@ def test_what_a_client_did_wrong_is_said_by_the_journal(
     outcome = survival(**changed)
     assert outcome.verdict is Verdict.NOT_YET
     assert reason in told(outcome)
+
+
+def test_a_plain_function_and_a_coroutine_that_was_not_awaited_are_named() -> None:
+    plain = judge(EXERCISES["07.4"], lambda listen: "text", SURVIVED)
+    assert "a plain def" in told(plain)
+
+    async def listen() -> str:
+        return SAID
+
+    unawaited = survival(text=listen(), calls=())
+    assert "a text: return await listen()" in told(unawaited)
 
 
 def test_a_client_alone_is_not_judged() -> None:
