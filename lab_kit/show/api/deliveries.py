@@ -11,6 +11,7 @@ from lab_kit.show.draw.axes import axis_below
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT
 from lab_kit.show.draw.labels import Place, put
+from lab_kit.show.draw.room import text_box
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
@@ -110,8 +111,9 @@ def _dead(svg: Svg, told: Told, across: Scale, bottom: float) -> None:
         return
     left, right = across.px(told.before_replay[-1].at_s), across.px(replays[0])
     svg.band(left, _TOP_PX - 10, right - left, bottom - _TOP_PX + 10, _BAND)
-    places = [
-        Place(((left + right) / 2, _TOP_PX + 2), "middle"),
-        Place((left - 6, _TOP_PX + 2), "end"),
-    ]
-    put(svg, "dead letter", places, size_px=theme.SMALL_PX)
+    label, size_px = "dead letter", theme.SMALL_PX
+    inside = Place(((left + right) / 2, _TOP_PX + 2), "middle")
+    before = Place((left - 6, _TOP_PX + 2), "end")
+    box = text_box(inside.where, label, size_px, inside.anchor)
+    places = [before] if box.right > right else [inside, before]
+    put(svg, label, places, size_px=size_px)

@@ -107,7 +107,8 @@ def draw_ways(taken: Sequence[WayTaken], said_s: float | None = None) -> Svg:
             _draw_row(svg, across, memory, row, y + 11)
         else:
             mark = _guess_mark(svg, across, said_s, row.all_text_s, y + 11)
-            _draw_row(svg, across, memory, row, y + 11)
+            is_right = row.all_text_s is not None and said_s > row.all_text_s
+            _draw_row(svg, across, memory, row, y + 11, is_led_right=is_right)
             _guess_words(svg, across, said_s, mark)
         y += _ROW_PX
     return svg
@@ -153,7 +154,16 @@ def _log_axis(svg: Svg, taken: Sequence[WayTaken], bottom: float) -> Scale:
     return across
 
 
-def _draw_row(svg: Svg, across: Scale, memory: Scale, row: WayTaken, y: float) -> None:
+def _draw_row(
+    svg: Svg,
+    across: Scale,
+    memory: Scale,
+    row: WayTaken,
+    y: float,
+    *,
+    is_led_right: bool = False,
+) -> None:
+    """A recording on one way; where a line leads to the right, its words go to the left."""
     if row.grown_bytes is not None:
         end = max(memory.px(row.grown_bytes), _MEMORY_PX + 1)
         told = f"{row.grown_bytes / _MB:,.0f}"
@@ -161,7 +171,8 @@ def _draw_row(svg: Svg, across: Scale, memory: Scale, row: WayTaken, y: float) -
         svg.text((end + 6, y + 4), told, bold=True)
     if row.all_text_s is None:
         svg.crosses([(_LEFT_PX + 10, y)])
-        svg.text((_LEFT_PX + 22, y + 4), f"refused{_status(row)}", bold=True)
+        told = "refused" + _status(row).replace(" with", ":")
+        svg.text((_LEFT_PX + 22, y + 4), told, bold=True)
         return
     end = across.px(math.log10(row.all_text_s))
     first = row.first_words_s
@@ -171,6 +182,7 @@ def _draw_row(svg: Svg, across: Scale, memory: Scale, row: WayTaken, y: float) -
         svg.rule((start, y - 6), (start, y + 6), INK, 2)
     svg.points([(end, y)], theme.COMPUTE, 4.5, is_hollow=not row.is_measured)
     places = [Place((end + 10, y + 4)), Place((end - 10, y + 4), "end")]
+    places = places[::-1] if is_led_right else places
     _put_over_lines(svg, _seconds(row.all_text_s), places, INK, bold=True)
 
 
