@@ -10,7 +10,7 @@ from hang import HANG_S
 
 SETTINGS = """
 [pytest]
-addopts = -p lab_kit.pytest_plugin -p no:cacheprovider
+addopts = -p no:cacheprovider
 asyncio_mode = auto
 lab_options = {options}
 """

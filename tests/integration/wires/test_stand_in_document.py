@@ -104,7 +104,7 @@ def test_googles_snippets_hear(bench: Bench) -> None:
 def test_the_plugin_serves_a_strangers_tests(tmp_path: Path) -> None:
     heading = "In another project's tests"
     (tmp_path / "test_product.py").write_text(snippet(heading))
-    settings = snippet(heading, "ini") + "addopts = -p lab_kit.pytest_plugin\n"
+    settings = snippet(heading, "ini")
     (tmp_path / "pytest.ini").write_text(settings)
     (tmp_path / "recording.wav").write_bytes(CLIP.path.read_bytes())
     lab = Path(sys.executable).with_name("lab")
