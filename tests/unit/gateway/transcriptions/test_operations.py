@@ -152,7 +152,7 @@ async def test_time_counts_from_when_the_sound_is_here(tmp_path: Path) -> None:
     assert await operations.expire() == []
     await operations.queue(number, 9.0, nothing_told)
     found = await operations.get(ANN, number)
-    assert found.expires_ms - found.updated_ms == pytest.approx(200, abs=50)
+    assert found.expires_ms - found.updated_ms >= 200
     await asyncio.sleep(0.3)
     assert await operations.expire() == [number]
 
