@@ -215,6 +215,31 @@ class SandboxKeyNotFound(LabError):
     http_status = 404
 
 
+class SessionNotFound(LabError):
+    """The caller has no session of that name, or it was without a connection for too long."""
+
+    code = Code.NOT_FOUND
+    reason = "SESSION_NOT_FOUND"
+    http_status = 404
+
+
+class SessionHistoryLost(LabError):
+    """A session goes on, but what its client has missed is not kept any more."""
+
+    code = Code.DATA_LOSS
+    reason = "SESSION_HISTORY_LOST"
+    http_status = 410
+
+
+class MessageOutOfOrder(LabError):
+    """A message came before another one that the client had sent first."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "MESSAGE_OUT_OF_ORDER"
+    http_status = 409
+    retryable = True
+
+
 class AddressRefused(LabError):
     """An address that a caller gave, and that the server does not ask."""
 

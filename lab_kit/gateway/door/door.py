@@ -193,6 +193,10 @@ class Admitted:
         self._held.callback(self._door.streams.discard, place)
         return place
 
+    def hand_over(self) -> ExitStack:
+        """What it holds, for work that goes on when the call has ended; who has it, releases it."""
+        return self._held.pop_all()
+
     def recording(self) -> Leased:
         """A version for a recording: batch work, which takes no stream's place.
 
