@@ -4,8 +4,8 @@ The providers' own packages bring such classes, too. With them come ranges of pr
 libraries beside this one may not fit, and up to half a second for what else they import. Classes
 made here live in a pool of their own, so that both can be in one process.
 
-Read is what such files of messages use: messages and enums, also inside each other, ``oneof``,
-``map``, ``repeated``, ``optional``, and imports of protobuf's own files.
+Read is what such files use: messages and enums, also inside each other, ``oneof``, ``map``,
+``repeated``, ``optional``, services without options, and imports of protobuf's own files.
 [Source: Protocol Buffers Language Specification (Proto3)]
 """
 
@@ -22,7 +22,7 @@ from google.protobuf.descriptor_pb2 import (  # type: ignore[import-untyped]
 from google.protobuf.descriptor_pool import DescriptorPool  # type: ignore[import-untyped]
 from google.protobuf.message_factory import GetMessageClass  # type: ignore[import-untyped]
 
-_TOKEN = re.compile(r'//[^\n]*|"([^"]*)"|([\w.]+|[{}=;<>,])|\S')
+_TOKEN = re.compile(r'//[^\n]*|"([^"]*)"|([\w.]+|[{}()=;<>,])|\S')
 _SCALARS = {
     kind.removeprefix("TYPE_").lower(): number
     for kind, number in FieldDescriptorProto.Type.items()
@@ -41,17 +41,29 @@ def message_classes(name: str, text: str) -> SimpleNamespace:
     Raises:
         ValueError: the file holds what is not read here.
     """
+    file = file_description(name, text)
+    pool = pool_of(file)
+    found = {
+        m.name: pool.FindMessageTypeByName(f"{file.package}.{m.name}") for m in file.message_type
+    }
+    return SimpleNamespace(**{name: GetMessageClass(kind) for name, kind in found.items()})
+
+
+def file_description(name: str, text: str) -> FileDescriptorProto:
+    """The file as protobuf describes it; see `message_classes`."""
     file = _File(_tokens(text)).description
     file.name = name
+    return file
+
+
+def pool_of(file: FileDescriptorProto) -> DescriptorPool:
+    """A pool with the file, and with those that it imports."""
     pool = DescriptorPool()
     for imported in file.dependency:
         module = import_module(imported.removesuffix(".proto").replace("/", ".") + "_pb2")
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
     pool.Add(file)
-    found = {
-        m.name: pool.FindMessageTypeByName(f"{file.package}.{m.name}") for m in file.message_type
-    }
-    return SimpleNamespace(**{name: GetMessageClass(kind) for name, kind in found.items()})
+    return pool
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -83,8 +95,31 @@ class _File:
                     self.description.dependency.append(self._last())
                 case "message":
                     self._message(self.description.message_type.add(name=self._next()))
+                case "service":
+                    self._service()
                 case _:
                     raise ValueError(f"{token!r} at the top of a .proto file; expected: a message")
+
+    def _service(self) -> None:
+        service = self.description.service.add(name=self._next())
+        self._expect("{")
+        while (token := self._next()) != "}":
+            if token != "rpc":
+                raise ValueError(f"{token!r} in a service of a .proto file; expected: 'rpc'")
+            method = service.method.add(name=self._next())
+            method.client_streaming, method.input_type = self._side()
+            self._expect("returns")
+            method.server_streaming, method.output_type = self._side()
+            self._expect(";")
+
+    def _side(self) -> tuple[bool, str]:
+        """Whether messages are streamed that way, and their type."""
+        self._expect("(")
+        token = self._next()
+        streamed = token == "stream"
+        kind = self._next() if streamed else token
+        self._expect(")")
+        return streamed, kind
 
     def _next(self) -> str:
         for token in self._tokens:

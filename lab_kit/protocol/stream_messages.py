@@ -23,6 +23,8 @@ STREAMS_PATH = "/v1/streams"
 SOCKET_PATH = "/v1/stream"
 SUBPROTOCOL = "lab.v1"
 """Of the WebSocket, for clients that offer one."""
+ERROR_METADATA = "lab-error"
+"""Where a refused call over gRPC has the error's fields, as JSON."""
 RESUME_WINDOW_S = 30.0
 """How long a session waits for its client to come back: a phone that changes from one network to
 another takes seconds, a person who speaks to nobody gives up sooner."""
@@ -40,9 +42,9 @@ class StreamRequest(BaseModel):
 
     Attributes:
         encoding: how the sound is written, one of `audio.codecs.LIVE_ENCODINGS`.
-        endpoint_silence_s: silence that ends an utterance; None switches that off.
+        endpoint_silence_s: silence that ends an utterance; 0 switches that off.
         unfinished_silence_s: silence that ends one which did not sound finished after
-            ``endpoint_silence_s``; None lets silence alone decide.
+            ``endpoint_silence_s``; 0 lets silence alone decide.
         finished_probability: from what probability on an utterance sounds finished.
         interim_words: whether interims carry the times of their words, as finals do.
         punctuate, numerals, redact: optional steps that results go through.
@@ -55,8 +57,8 @@ class StreamRequest(BaseModel):
     channels: Annotated[int, number(3)] = 1
     interim_results: Annotated[bool, number(4)] = True
     interim_words: Annotated[bool, number(5)] = False
-    endpoint_silence_s: Annotated[float | None, number(6)] = 0.2
-    unfinished_silence_s: Annotated[float | None, number(7)] = None
+    endpoint_silence_s: Annotated[float, number(6)] = 0.2
+    unfinished_silence_s: Annotated[float, number(7)] = 0.0
     finished_probability: Annotated[float, Field(ge=0, le=1), number(8)] = 0.5
     priority_class: Annotated[PriorityClass, number(9)] = PriorityClass.INTERACTIVE
     punctuate: Annotated[bool, number(10)] = False
@@ -232,6 +234,19 @@ class SessionEnded(_Told):
     reason: Annotated[EndReason, number(4)]
     audio_s: Annotated[float | None, number(5)] = None
     sha256: Annotated[str | None, number(6)] = None
+
+
+class Resume(BaseModel):
+    """What a client says first on a connection that goes on with a session.
+
+    Attributes:
+        after: the number of the last message that it has seen; 0 for none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    session: Annotated[str, number(1)]
+    after: Annotated[int, Field(ge=0), number(2)] = 0
 
 
 class SessionResumed(BaseModel):

@@ -17,13 +17,13 @@ _STEPS = ("punctuate", "numerals", "redact")
 
 
 def request_of(query: Mapping[str, str]) -> StreamRequest:
-    """A request from the query of an address; an empty value is none.
+    """A request from the query of an address.
 
     Raises:
         InvalidParameter: a name that is not known, or a value that does not fit.
     """
     try:
-        return StreamRequest.model_validate({name: value or None for name, value in query.items()})
+        return StreamRequest.model_validate(dict(query))
     except ValidationError as error:
         raise _does_not_fit(error) from error
 
@@ -58,7 +58,8 @@ def options_of(request: StreamRequest) -> StreamOptions:
         UnsupportedSampleRate: see `audio.codecs.check_encoding`.
     """
     for name in ("endpoint_silence_s", "unfinished_silence_s"):
-        _check_bounds(name, getattr(request, name), LEAST_SILENCE_S, MOST_SILENCE_S)
+        if getattr(request, name):
+            _check_bounds(name, getattr(request, name), LEAST_SILENCE_S, MOST_SILENCE_S)
     _check_bounds("channels", request.channels, 1, MOST_CHANNELS)
     check_encoding(request.encoding, request.sample_rate_hz, request.channels)
     return StreamOptions(
@@ -66,11 +67,11 @@ def options_of(request: StreamRequest) -> StreamOptions:
         sample_rate_hz=request.sample_rate_hz,
         channels=request.channels,
         interim_results=request.interim_results,
-        endpoint_silence_s=request.endpoint_silence_s,
+        endpoint_silence_s=request.endpoint_silence_s or None,
         priority_class=request.priority_class,
         postprocess=tuple(step for step in _STEPS if getattr(request, step)),
         interim_words=request.interim_words and request.interim_results,
-        unfinished_silence_s=request.unfinished_silence_s,
+        unfinished_silence_s=request.unfinished_silence_s or None,
         finished_probability=request.finished_probability,
     )
 
@@ -83,8 +84,8 @@ def request_for(options: StreamOptions) -> StreamRequest:
         channels=options.channels,
         interim_results=options.interim_results,
         interim_words=options.interim_words,
-        endpoint_silence_s=options.endpoint_silence_s,
-        unfinished_silence_s=options.unfinished_silence_s,
+        endpoint_silence_s=options.endpoint_silence_s or 0.0,
+        unfinished_silence_s=options.unfinished_silence_s or 0.0,
         finished_probability=options.finished_probability,
         priority_class=options.priority_class,
         **{step: step in options.postprocess for step in _STEPS},
@@ -94,15 +95,15 @@ def request_for(options: StreamOptions) -> StreamRequest:
 def query_for(request: StreamRequest) -> dict[str, str]:
     """The request as the query of an address: what differs from the default."""
     asked = request.model_dump(mode="json", exclude_defaults=True)
-    return {name: "" if value is None else _spelled(value) for name, value in asked.items()}
+    return {name: _spelled(value) for name, value in asked.items()}
 
 
 def _spelled(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _check_bounds(name: str, value: float | None, least: float, most: float) -> None:
-    if value is not None and not least <= value <= most:
+def _check_bounds(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
         raise InvalidParameter(
             f"{name}={value:g}", f"from {least:g} to {most:g}", "choose one between these"
         )

@@ -1,10 +1,9 @@
 """The server's side: a client's messages as commands, events as messages that have no number yet.
 
-Numbers are given where messages are kept for a client that comes back; see
+Numbers and stamps are given where messages are kept for a client that comes back; see
 `gateway.live.session_wire`.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,7 +33,6 @@ from lab_kit.dialects.lab.errors import (
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 from lab_kit.protocol.recordings import Word
 from lab_kit.protocol.stream_messages import (
-    RESUME_WINDOW_S,
     USAGE_EVERY_S,
     Command,
     CommandMessage,
@@ -80,16 +78,20 @@ class LabStream:
     Args:
         identity: the session is named as its stream is.
         model: what answers.
+        window_s: how long the session waits for its client.
 
     Attributes:
         audio_s: how much sound was taken so far; told when the stream has begun.
     """
 
-    def __init__(self, options: StreamOptions, identity: StreamIdentity, model: ModelInfo) -> None:
+    def __init__(
+        self, options: StreamOptions, identity: StreamIdentity, model: ModelInfo, window_s: float
+    ) -> None:
         self.options = options
         self.audio_s: Callable[[], float] = lambda: 0.0
         self._identity = identity
         self._model = model
+        self._window_s = window_s
         self._segment, self._revision = 1, 0
         self._used_until_s = 0.0
         self._ended: StreamEnded | None = None
@@ -97,13 +99,12 @@ class LabStream:
     def greet(self) -> Sequence[Numbered]:
         """The session's name, and who answers."""
         begun = SessionBegun(
-            sent_ns=time.perf_counter_ns(),
             session=str(self._identity.stream),
             request_id=str(self._identity.request),
             model=self._model.name,
             model_version=self._model.version,
             device=self._model.device,
-            resume_window_s=RESUME_WINDOW_S,
+            resume_window_s=self._window_s,
         )
         return [begun]
 
@@ -124,13 +125,13 @@ class LabStream:
         """The message that tells an event; the stream's end is told by `end`."""
         match event:
             case SpeechStarted():
-                return [SpeechBegan(sent_ns=sent_ns, at_s=event.at_s)]
+                return [SpeechBegan(at_s=event.at_s)]
             case Interim():
                 self._revision += 1
-                return [self._interim(event, sent_ns)]
+                return [self._interim(event)]
             case Final():
                 self._revision += 1
-                final = self._final(event, sent_ns)
+                final = self._final(event)
                 self._segment, self._revision = self._segment + 1, 0
                 return [final]
             case StreamEnded():
@@ -142,7 +143,7 @@ class LabStream:
     def end(self, error: LabError | None) -> tuple[Sequence[Any], Ending]:
         """No words before the end: they belong to it, and are kept with it."""
         words: list[Numbered] = []
-        ended, sent_ns = self._ended, time.perf_counter_ns()
+        ended = self._ended
         if ended is not None:
             words += [reply.message for reply in self._usage_until(ended.audio_s, 0.0)]
         if error is not None:
@@ -154,9 +155,9 @@ class LabStream:
                 sha256=None if ended is None else ended.sha256,
             )
         )
-        told = tuple(word.model_copy(update={"sent_ns": sent_ns}) for word in words)
         status = "OK" if error is None else error.code.value
-        return [], SessionEnding(close_code(error), close_reason(error), told, status)
+        code, reason = close_code(error), close_reason(error)
+        return [], SessionEnding(code, reason, last_words=tuple(words), status=status)
 
     def _usage_until(self, until_s: float, at_least_s: float) -> list[Reply]:
         """The usage that was not told yet, if it is more than that."""
@@ -164,11 +165,10 @@ class LabStream:
         if until_s - from_s <= at_least_s:
             return []
         self._used_until_s = until_s
-        return [Reply(Usage(sent_ns=time.perf_counter_ns(), from_s=from_s, until_s=until_s))]
+        return [Reply(Usage(from_s=from_s, until_s=until_s))]
 
-    def _interim(self, event: Interim, sent_ns: int) -> InterimResult:
+    def _interim(self, event: Interim) -> InterimResult:
         return InterimResult(
-            sent_ns=sent_ns,
             segment=self._segment,
             revision=self._revision,
             start_s=event.start_s,
@@ -180,9 +180,8 @@ class LabStream:
             timing=event.timing,
         )
 
-    def _final(self, event: Final, sent_ns: int) -> FinalResult:
+    def _final(self, event: Final) -> FinalResult:
         return FinalResult(
-            sent_ns=sent_ns,
             segment=self._segment,
             revision=self._revision,
             start_s=event.start_s,

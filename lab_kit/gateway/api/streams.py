@@ -20,12 +20,11 @@ from lab_kit.gateway.api.errors import REFUSALS, error_response
 from lab_kit.gateway.api.operations import tenant_of
 from lab_kit.gateway.door.call import REQUEST_ID, http_call
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, guarded, small_body
-from lab_kit.gateway.live.carrying import carried
+from lab_kit.gateway.live.carrying import End, carried
 from lab_kit.gateway.live.session_wire import Connection, Kept, Replaced
 from lab_kit.gateway.live.sessions import Session, Sessions
 from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
 from lab_kit.protocol.stream_messages import (
-    RESUME_WINDOW_S,
     SOCKET_PATH,
     STREAMS_PATH,
     SUBPROTOCOL,
@@ -56,12 +55,8 @@ _MESSAGE: dict[str, Any] = {
 }
 
 
-def stream_routes(door: Door, sessions: Sessions, unsent_s: float) -> APIRouter:
-    """The routes, bound to the server's parts.
-
-    Args:
-        unsent_s: see `door.limits.Limits`.
-    """
+def stream_routes(door: Door, sessions: Sessions) -> APIRouter:
+    """The routes, bound to the server's parts."""
     router = APIRouter(responses=REFUSALS)
     inside = APIRouter(route_class=guarded(door), responses=REFUSALS)
 
@@ -69,9 +64,10 @@ def stream_routes(door: Door, sessions: Sessions, unsent_s: float) -> APIRouter:
     async def begin_session(request: Request) -> Response:
         """Begin a session; its sound is posted, and its events are read, by its name."""
         async with door.open(http_call(request)) as admitted:
+            admitted.check_work()
             asked = read_request(await small_body(request, MAX_SMALL_BODY_BYTES))
             session = sessions.begin(admitted, options_of(asked))
-            opened = SessionOpened(session=session.name, resume_window_s=RESUME_WINDOW_S)
+            opened = SessionOpened(session=session.name, resume_window_s=sessions.window_s)
             return JSONResponse(opened.model_dump(), 201)
 
     @inside.post(STREAMS_PATH + "/{session}/messages", openapi_extra=_MESSAGE)
@@ -102,7 +98,7 @@ def stream_routes(door: Door, sessions: Sessions, unsent_s: float) -> APIRouter:
         seen = _number(request.headers.get("last-event-id", "0")) if after is None else after
         found = sessions.of(session, tenant_of(request))
         connection = found.wire.connect(seen)
-        lines = _events(found, connection, _resumed(found, seen))
+        lines = _events(sessions, found, connection, _resumed(found, seen))
         return StreamingResponse(lines, headers=_NOT_KEPT, media_type=EVENTS)
 
     @router.websocket(SOCKET_PATH)
@@ -126,7 +122,7 @@ def stream_routes(door: Door, sessions: Sessions, unsent_s: float) -> APIRouter:
         except LabError as error:
             await socket.send_denial_response(error_response(error, call.request_id))
             return
-        await carried(session, connection, _SocketLine(wire, resumed), unsent_s)
+        await carried(sessions, session, connection, _SocketLine(wire, resumed))
 
     router.include_router(inside)
     return router
@@ -159,10 +155,10 @@ class _SocketLine:
 
 
 async def _events(
-    session: Session, connection: Connection, resumed: SessionResumed
+    sessions: Sessions, session: Session, connection: Connection, resumed: SessionResumed
 ) -> AsyncIterator[str]:
     """The lines of an answer; a comment now and then, where nothing is said."""
-    messages = connection.messages()
+    messages, end = connection.messages(), End.LOST
     following: asyncio.Future[Kept] = asyncio.ensure_future(anext(messages))
     try:
         yield f"event: {resumed.type}\ndata: {resumed.model_dump_json()}\n\n"
@@ -174,9 +170,12 @@ async def _events(
             kept = following.result()
             yield f"id: {kept.sequence}\nevent: {kept.message.type}\ndata: {kept.json}\n\n"
             following = asyncio.ensure_future(anext(messages))
-    except (StopAsyncIteration, Replaced):
-        return
+    except StopAsyncIteration:
+        end = End.WITH_THE_SESSION
+    except Replaced:
+        end = End.REPLACED
     finally:
+        sessions.count_connection(end)
         following.cancel()
         session.wire.leave(connection)
 

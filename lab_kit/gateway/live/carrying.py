@@ -1,20 +1,30 @@
 """A session carried over one connection, until one of the two ends."""
 
 import asyncio
-from contextlib import suppress
+from enum import StrEnum
 from typing import Protocol
 
 from lab_kit.dialects.lab.errors import POLICY, REPLACED, SessionEnding
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.live_stream import ClientGone
-from lab_kit.gateway.live.session_wire import Connection, Kept, Replaced
-from lab_kit.gateway.live.sessions import Session
+from lab_kit.gateway.live.session_wire import LOST, Connection, Kept, Replaced
+from lab_kit.gateway.live.sessions import Session, Sessions
 
 PATIENCE = 0.8
 """Of ``unsent_s``: a client that takes nothing loses its connection before its stream gives up on
 it, so that it may come back."""
-ELSEWHERE = SessionEnding(REPLACED, "the session goes on over another connection", (), "ABORTED")
-NOT_READ = SessionEnding(POLICY, "SLOW_CONSUMER: nothing was read for too long", (), "ABORTED")
+_ELSEWHERE, _NOT_READ = "the session goes on elsewhere", "SLOW_CONSUMER: nothing was read in time"
+ELSEWHERE = SessionEnding(REPLACED, _ELSEWHERE, status="ABORTED")
+NOT_READ = SessionEnding(POLICY, _NOT_READ, status="ABORTED")
+
+
+class End(StrEnum):
+    """How a connection of a session ends."""
+
+    WITH_THE_SESSION = "with_the_session"
+    LOST = "lost"
+    REPLACED = "replaced"
+    UNREAD = "unread"
 
 
 class Line(Protocol):
@@ -45,27 +55,28 @@ class Line(Protocol):
         ...
 
 
-async def carried(session: Session, connection: Connection, line: Line, unsent_s: float) -> None:
-    """Carry a session until it ends, or goes on elsewhere, or the client is gone.
-
-    Args:
-        unsent_s: how long a client may refuse to take a message.
-    """
+async def carried(sessions: Sessions, session: Session, connection: Connection, line: Line) -> None:
+    """Carry a session until it ends, or goes on elsewhere, or the client is gone."""
+    end = End.LOST
     try:
         await line.open()
-        ending = await _until_over(session, connection, line, unsent_s * PATIENCE)
-        if ending is not None:
-            await line.close(ending)
+        end = await _until_over(connection, line, sessions.unsent_s * PATIENCE)
+        match end:
+            case End.WITH_THE_SESSION:
+                await line.close(session.wire.ending or LOST)
+            case End.REPLACED:
+                await line.close(ELSEWHERE)
+            case End.UNREAD:
+                await line.close(NOT_READ)
     except (ClientGone, OSError):
         pass  # the session waits for the next connection
     finally:
+        sessions.count_connection(end)
         session.wire.leave(connection)
 
 
-async def _until_over(
-    session: Session, connection: Connection, line: Line, patience_s: float
-) -> SessionEnding | None:
-    """How the connection ends; None where the client has ended it.
+async def _until_over(connection: Connection, line: Line, patience_s: float) -> End:
+    """How the connection ends.
 
     Raises:
         ClientGone: the client has gone.
@@ -77,16 +88,16 @@ async def _until_over(
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if replaced.done():
-            return ELSEWHERE
+            return End.REPLACED
         if writing.done():
             writing.result()
-            return session.wire.ending
+            return End.WITH_THE_SESSION
         reading.result()
-        return None
+        raise AssertionError("reading ends by an exception")
     except Replaced:
-        return ELSEWHERE
+        return End.REPLACED
     except TimeoutError:
-        return NOT_READ
+        return End.UNREAD
     finally:
         for task in tasks:
             task.cancel()
@@ -94,9 +105,8 @@ async def _until_over(
 
 
 async def _read(connection: Connection, line: Line) -> None:
-    with suppress(Replaced):
-        while True:
-            await connection.take(await line.receive())
+    while True:
+        await connection.take(await line.receive())
 
 
 async def _write(connection: Connection, line: Line, patience_s: float) -> None:

@@ -19,7 +19,7 @@ from lab_kit.core.errors import InvalidMessage, MessageOutOfOrder, SessionHistor
 from lab_kit.dialects.lab.errors import FAILED, SessionEnding
 from lab_kit.gateway.live.live_stream import ClientGone
 from lab_kit.protocol.live import Ending
-from lab_kit.protocol.stream_messages import RESUME_WINDOW_S, Command, Numbered
+from lab_kit.protocol.stream_messages import Command, Numbered
 
 MOST_KEPT = 1_000
 MOST_KEPT_BYTES = 262_144
@@ -56,7 +56,7 @@ class SessionWire:
         ending: how the session ended; None while it goes on.
     """
 
-    def __init__(self, window_s: float = RESUME_WINDOW_S) -> None:
+    def __init__(self, window_s: float) -> None:
         self.taken = 0
         self.ending: SessionEnding | None = None
         self._window_s = window_s
@@ -210,7 +210,12 @@ class SessionWire:
 
     def _keep(self, message: Numbered) -> int:
         self._sequence += 1
-        numbered = message.model_copy(update={"sequence": self._sequence, "taken": self.taken})
+        given = {
+            "sequence": self._sequence,
+            "taken": self.taken,
+            "sent_ns": time.perf_counter_ns(),
+        }
+        numbered = message.model_copy(update=given)
         kept = Kept(numbered, numbered.model_dump_json())
         self._kept.append(kept)
         self._kept_bytes += len(kept.json)

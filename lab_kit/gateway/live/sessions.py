@@ -6,6 +6,7 @@ as long as a lost client has time to come back for them.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -18,7 +19,6 @@ from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.session_wire import SessionWire
 from lab_kit.gateway.live.stream_services import StreamServices
-from lab_kit.protocol.stream_messages import RESUME_WINDOW_S
 
 MOST_ENDED = 256
 """Sessions that have ended and are kept; the oldest gives way."""
@@ -44,12 +44,18 @@ class Sessions:
     """Those of one server.
 
     Args:
+        count_connection: told how each connection of a session has ended.
+
+    Attributes:
         window_s: how long each waits for a client without a connection.
+        unsent_s: how long a client may refuse to take a message.
     """
 
-    def __init__(self, streams: StreamServices, window_s: float = RESUME_WINDOW_S) -> None:
+    def __init__(self, streams: StreamServices, count_connection: Callable[[str], None]) -> None:
+        self.window_s = streams.limits.resume_window_s
+        self.unsent_s = streams.limits.unsent_s
+        self.count_connection = count_connection
         self._streams = streams
-        self._window_s = window_s
         self._open: dict[str, Session] = {}
         self._ended: dict[str, Session] = {}
 
@@ -62,8 +68,8 @@ class Sessions:
         """
         place = admitted.stream(options.priority_class)
         identity = place.work.identity
-        wire = SessionWire(self._window_s)
-        dialect = LabStream(options, identity, place.lease.engine.model)
+        wire = SessionWire(self.window_s)
+        dialect = LabStream(options, identity, place.lease.engine.model, self.window_s)
         stream = LiveStream(self._streams, place, wire, dialect)
         pipeline = stream.begin()
         dialect.audio_s = lambda: pipeline.audio_s
@@ -82,7 +88,7 @@ class Sessions:
         if session is None or session.tenant != tenant:
             raise SessionNotFound(
                 f"no session {shown(name)}",
-                f"one that was begun here, and not without a connection for {self._window_s:g} s",
+                f"one that was begun here, and not without a connection for {self.window_s:g} s",
                 "begin another session",
             )
         return session
@@ -104,4 +110,4 @@ class Sessions:
         while len(self._ended) >= MOST_ENDED:
             del self._ended[next(iter(self._ended))]
         self._ended[session.name] = session
-        asyncio.get_running_loop().call_later(self._window_s, self._ended.pop, session.name, None)
+        asyncio.get_running_loop().call_later(self.window_s, self._ended.pop, session.name, None)

@@ -91,7 +91,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         transcription_routes(door, server.transcriber, server.answers),
         operation_routes(door, server.transcriber),
         webhook_routes(door, server.webhooks),
-        stream_routes(door, server.sessions, limits.unsent_s),
+        stream_routes(door, server.sessions),
         listen_routes(door, streams, server.is_strict),
         prerecorded_routes(
             door,

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from lab_kit.core.errors import ServerFailed
+from lab_kit.gateway.api.streams_grpc import stream_methods
 from lab_kit.gateway.door.calls import MESSAGE_BYTES, Calls
 from lab_kit.gateway.door.connections import GRPC_SHARE, share_of_descriptors
 from lab_kit.gateway.providers.google import google_methods
@@ -93,4 +94,8 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
     google = google_methods(
         server.streams, limits, server.uploads, server.recognition, calls, server.is_strict
     )
-    return {SERVICE: inference.methods(), **google}
+    return {
+        SERVICE: inference.methods(),
+        **google,
+        **stream_methods(server.sessions, limits, calls),
+    }

@@ -144,7 +144,7 @@ class Server:
             self.listeners,
             self.turns,
         )
-        self.sessions = Sessions(self.streams)
+        self.sessions = Sessions(self.streams, metrics.count_session_connection)
         self.bare_model = BareModel(
             self.door, self.versions, limits, self.preparation, self.listeners
         )
