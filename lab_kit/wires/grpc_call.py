@@ -113,6 +113,10 @@ class GrpcCall:
         if (await self._status).code is not grpc.StatusCode.OK:
             raise await self._broken()
 
+    async def status(self) -> CallStatus:
+        """How the server has ended the call; waits until it has."""
+        return await self._status
+
     async def _broken(self) -> LabError:
         status = await self._status
         if status.error is not None:

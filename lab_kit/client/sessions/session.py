@@ -307,6 +307,13 @@ def _no_answer(first: object) -> InvalidMessage:
     )
 
 
+def lines_to(wire: NativeWire, address: ServerAddress) -> Lines:
+    """How connections are made to a server."""
+    module, name = _LINES[wire]
+    made: Lines = getattr(import_module(module), name)(address)
+    return made
+
+
 @asynccontextmanager
 async def connect_session(
     wire: NativeWire, address: ServerAddress, options: StreamOptions
@@ -316,9 +323,7 @@ async def connect_session(
     Raises:
         LabError: refused, or nobody listens.
     """
-    module, name = _LINES[wire]
-    lines: Lines = getattr(import_module(module), name)(address)
-    client = SessionClient(lines, request_for(options))
+    client = SessionClient(lines_to(wire, address), request_for(options))
     try:
         await client.open()
         yield client
