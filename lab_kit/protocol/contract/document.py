@@ -43,7 +43,7 @@ class Branch:
     Attributes:
         kind: a type of JSON, or `ANY`.
         keywords: what holds for it, without types, references, alternatives and defaults.
-        name: of the schema that was referred to; None where it stands in place.
+        name: of the schema that it is, among alternatives; None where it stands in place.
     """
 
     kind: str
@@ -96,16 +96,26 @@ class Document:
             raise _unreadable(
                 f"schemas inside one another more than {MOST_DEPTH} deep, or too many"
             )
-        name, whole = self.resolved(schema)
-        found = [Branch(ANY, _plain(whole), name)]
-        found = _with_types(found, whole)
+        whole = self.resolved(schema)[1]
+        found = _with_types(Branch(ANY, _plain(whole)), whole)
         for part in list_at(whole, "allOf"):
-            found = self._joined(found, self.branches(part, depth + 1))
+            found = self._joined(found, self._part(part, depth))
         for key in ("anyOf", "oneOf"):
             if key in whole:
-                inner = (b for part in list_at(whole, key) for b in self.branches(part, depth + 1))
+                inner = (one for part in list_at(whole, key) for one in self._part(part, depth))
                 found = self._joined(found, _bounded(inner))
         return [one for branch in found for one in _typed(branch)]
+
+    def name_of(self, schema: Any) -> str | None:
+        """The name of the schema that is referred to; None where it stands in place."""
+        return None if isinstance(schema, bool) else self.resolved(schema)[0]
+
+    def _part(self, schema: Any, depth: int) -> list[Branch]:
+        """The alternatives of a part, under its name if it is a single one."""
+        found = self.branches(schema, depth + 1)
+        if len(found) != 1 or found[0].name is not None:
+            return found
+        return [Branch(found[0].kind, found[0].keywords, self.name_of(schema))]
 
     def _joined(self, these: list[Branch], those: list[Branch]) -> list[Branch]:
         """Each of these with each of those, where both can hold."""
@@ -201,13 +211,13 @@ def _plain(whole: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _with_types(found: list[Branch], whole: Mapping[str, Any]) -> list[Branch]:
+def _with_types(branch: Branch, whole: Mapping[str, Any]) -> list[Branch]:
     """One for each type that a schema lists; 3.0 says ``nullable`` for the type null."""
     named = isinstance(whole.get("type"), str)
     types = [whole["type"]] if named else list(names_at(whole, "type"))
     if types and whole.get("nullable") is True:
         types.append("null")
-    return [Branch(kind, b.keywords, b.name) for b in found for kind in types] or found
+    return [Branch(kind, branch.keywords) for kind in types] or [branch]
 
 
 def _typed(branch: Branch) -> Iterator[Branch]:
@@ -237,12 +247,13 @@ def _both(one: Branch, other: Branch) -> Branch | None:
     joined = dict(one.keywords)
     for key, value in other.keywords.items():
         joined[key] = _joined_keyword(key, joined[key], value) if key in joined else value
-    return Branch(kind, joined, other.name if _is_bare(one) else one.name)
+    name = other.name if _says_nothing(one) else one.name if _says_nothing(other) else None
+    return Branch(kind, joined, name)
 
 
-def _is_bare(branch: Branch) -> bool:
-    """Whether it only points to another schema, with a description perhaps."""
-    return branch.name is None and all(key in NOTES for key in branch.keywords)
+def _says_nothing(branch: Branch) -> bool:
+    """Whether any value fits; it may have a description."""
+    return branch.kind is ANY and all(key in NOTES for key in branch.keywords)
 
 
 def _joined_keyword(key: str, one: Any, other: Any) -> Any:
@@ -268,6 +279,8 @@ def _bounded(branches: Iterator[Branch]) -> list[Branch]:
 
 
 def _kind_of(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return "integer"  # 16000.0 is one, to JSON
     return _TYPES.get(type(value), "array" if isinstance(value, list) else "object")
 
 

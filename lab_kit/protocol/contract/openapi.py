@@ -244,8 +244,8 @@ def _operations(document: Document) -> Iterator[tuple[tuple[str, str], _Operatio
                 content = object_at(whole, method)
                 shared = [*list_at(whole, "parameters"), *list_at(content, "parameters")]
                 parameters = dict(_keyed(document, template, shared))
-                ways = content.get("security", document.content.get("security", []))
-                keys = frozenset(frozenset(way) for way in list_at({"security": ways}, "security"))
+                ways = list_at({**document.content, **content}, "security")
+                keys = frozenset(frozenset(object_at({"way": way}, "way")) for way in ways)
                 key = (method, _PLACEHOLDER.sub("{}", template))
                 yield key, _Operation(template, content, parameters, keys)
 

@@ -288,7 +288,7 @@ def _json_name(one: FieldDescriptorProto) -> str:
 
 def _label(one: FieldDescriptorProto) -> str:
     label = str(FieldDescriptorProto.Label.Name(one.label)).removeprefix("LABEL_").lower()
-    return "single" if label == "optional" else label
+    return "one" if label == "optional" else label
 
 
 def _choice(message: DescriptorProto, one: FieldDescriptorProto) -> str | None:

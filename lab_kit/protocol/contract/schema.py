@@ -81,7 +81,9 @@ class SchemaComparison:
     old: Document
     new: Document
     findings: Findings
-    _met: set[tuple[str, str, Side, str]] = field(default_factory=set)
+    _met: dict[tuple[int, int, Side, str], tuple[Any, Any]] = field(default_factory=dict)
+    """Pairs that one operation led to already: a schema may refer to itself. They are kept, so that
+    no other object gets the number of one that is gone."""
 
     def compare(self, old: Any, new: Any, at: Place) -> None:
         """Note every difference between two schemas of one place.
@@ -95,14 +97,19 @@ class SchemaComparison:
                 "fewer",
                 "look at the document with a validator",
             )
+        pair = (id(old), id(new), at.side, at.used_by)
+        if pair in self._met:
+            return
+        if isinstance(old, dict) and isinstance(new, dict):
+            self._met[pair] = old, new
+        at = self._named_place(at, self.old.name_of(old), self.new.name_of(new))
         was, now = self.old.default_of(old), self.new.default_of(new)
         if was != now:
             self._note("default_changed", at, was, now)
         these, those = self.old.branches(old), self.new.branches(new)
         self._kinds([one.kind for one in these], [one.kind for one in those], at)
         for family in dict.fromkeys(_family(branch.kind) for branch in these):
-            was_of = [branch for branch in these if _family(branch.kind) == family]
-            now_of = [branch for branch in those if _family(branch.kind) == family]
+            was_of, now_of = (_of_family(family, each) for each in (these, those))
             if now_of:
                 self._alternatives(was_of, now_of, at)
 
@@ -149,12 +156,7 @@ class SchemaComparison:
             self._branch(branch, other, at)
 
     def _branch(self, was: Branch, now: Branch, at: Place) -> None:
-        if was.name is not None and now.name is not None:
-            pair = (was.name, now.name, at.side, at.used_by)
-            if pair in self._met:
-                return
-            self._met.add(pair)
-            at = at.schema(now.name)
+        at = self._named_place(at, was.name, now.name)
         old, new = was.keywords, now.keywords
         self._values(old.get("enum"), new.get("enum"), at)
         self._bounds(old, new, at)
@@ -253,7 +255,12 @@ class SchemaComparison:
         self.compare(rest, rest_now, at.items())
 
     def _type_told(self, document: Document, schema: Any) -> str:
-        return _listed([branch.name or branch.kind for branch in document.branches(schema)])
+        name = document.name_of(schema)
+        return name or _listed([one.name or one.kind for one in document.branches(schema)])
+
+    def _named_place(self, at: Place, was: str | None, now: str | None) -> Place:
+        """A schema of a name is one place, wherever it is used."""
+        return at if was is None or now is None else at.schema(now)
 
     def _note(self, rule: str, at: Place, was: object, now: object) -> None:
         self.findings.add(rule, at.side, at.path, was, now, at.used_by)
@@ -262,6 +269,13 @@ class SchemaComparison:
 def _family(kind: str) -> str:
     """Whole numbers are numbers, and held against them."""
     return "number" if kind == "integer" else kind
+
+
+def _of_family(family: str, branches: Sequence[Branch]) -> list[Branch]:
+    """Without whole numbers, where any number will do."""
+    found = [branch for branch in branches if _family(branch.kind) == family]
+    wide = [branch.keywords for branch in found if branch.kind == "number"]
+    return [one for one in found if one.kind != "integer" or one.keywords not in wide]
 
 
 def _likeness(one: Branch, other: Branch) -> int:
