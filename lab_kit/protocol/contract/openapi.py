@@ -271,8 +271,13 @@ def _schema_of(holder: Mapping[str, Any]) -> Any:
 
 
 def _status_in(answers: Mapping[str, Any], status: str) -> str | None:
-    """The entry that covers a status: its own, its class's, or that for all others."""
-    ranges = (status, f"{status[:1]}XX", f"{status[:1]}xx", "default")
+    """The entry that covers a status: its own, its class's, or that for all others.
+
+    Where successes have entries of their own, ``default`` describes what is none.
+    """
+    ranges = [status, f"{status[:1]}XX", f"{status[:1]}xx"]
+    if not (_is_success(status) and any(map(_is_success, answers))):
+        ranges.append("default")
     return next((key for key in ranges if key in answers), None)
 
 

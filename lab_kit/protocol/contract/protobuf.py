@@ -2,7 +2,7 @@
 
 The bytes know numbers, JSON knows names, and generated code knows both: a contract keeps all three.
 Verdicts of *breaking* are those of buf's rules WIRE_JSON, with services and methods that are gone;
-`tests/unit/protocol/contract/test_protobuf_by_buf.py` compares the two. What buf lets pass and a
+`tests/unit/protocol/contract/test_contract_by_buf.py` compares the two. What buf lets pass and a
 client may notice is *behaviour* here.
 
 Source: Protocol Buffers, "Updating A Message Type"; Buf, "Breaking change rules".
@@ -282,7 +282,7 @@ def _in_ranges(holder: Any, number: int, beyond: int = 1) -> bool:
 def _json_name(one: FieldDescriptorProto) -> str:
     if one.json_name:
         return str(one.json_name)
-    first, *rest = one.name.split("_")
+    first, *rest = str(one.name).split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in rest)
 
 

@@ -1,4 +1,4 @@
-"""Changes of a .proto file, each with the verdicts on both sides: for our comparison and for buf."""
+"""Changes of a .proto file, each with the verdicts on both sides, for our comparison and buf."""
 
 from dataclasses import dataclass
 
