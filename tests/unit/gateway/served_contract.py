@@ -43,7 +43,7 @@ def served(folder: Path) -> dict[str, bytes]:
 
 def published() -> dict[str, bytes]:
     """What clients were told last."""
-    return {path.name: path.read_bytes() for path in sorted(PUBLISHED.glob("*.*"))}
+    return {path.name: path.read_bytes() for path in sorted(PUBLISHED.iterdir())}
 
 
 def differences(old: dict[str, bytes], new: dict[str, bytes]) -> dict[str, tuple[Change, ...]]:
