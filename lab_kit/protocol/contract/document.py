@@ -8,7 +8,7 @@ Source: JSON Schema 2020-12; OpenAPI 3.1, "Schema Object".
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ MOST_BRANCHES = 200
 thirty such steps are a document of a few kilobytes and a list that fits no memory."""
 MOST_DEPTH = 60
 """Schemas inside one another, without those that a reference repeats."""
-MOST_STEPS = 200_000
+MOST_STEPS = 1_000_000
 """Schemas looked at in one comparison; this project's own document takes some thousands."""
 NOTES = (
     *("title", "description", "examples", "example", "deprecated", "externalDocs", "xml"),
@@ -57,24 +57,25 @@ class Document:
 
     content: Mapping[str, Any]
     _steps: int = 0
+    _known: dict[str, list[Branch]] = field(default_factory=dict)
 
     def resolved(self, node: Any) -> tuple[str | None, dict[str, Any]]:
-        """What a node says once its references are followed, and the last one's name.
+        """What a node says once its references are followed, and where the last one led.
 
         Raises:
             InvalidContract: it refers to what is not there, to another document or to itself, or is
                 no object.
         """
-        name: str | None = None
+        there: str | None = None
         beside: dict[str, Any] = {}
         for _ in range(MOST_DEPTH):
             if not isinstance(node, dict):
                 raise _unreadable(f"{_told(node)} where an object belongs")
             if "$ref" not in node:
-                return name, {**node, **beside}
+                return there, {**node, **beside}
             beside = {**{key: value for key, value in node.items() if key != "$ref"}, **beside}
-            name, node = self._follow(node["$ref"])
-        raise _unreadable(f"a reference that leads to itself, at {name}")
+            there, node = node["$ref"], self._follow(node["$ref"])
+        raise _unreadable(f"a reference that leads to itself, at {there}")
 
     def default_of(self, schema: Any) -> Any:
         """What a value is taken for that is left out, as JSON's text; None where nothing is."""
@@ -91,6 +92,14 @@ class Document:
         """
         if isinstance(schema, bool):
             return [Branch(ANY)] if schema else []
+        if isinstance(schema, dict) and schema.keys() == {"$ref"}:
+            reference = str(schema["$ref"])
+            if reference not in self._known:
+                self._known[reference] = self._branches(schema, depth)
+            return self._known[reference]
+        return self._branches(schema, depth)
+
+    def _branches(self, schema: dict[str, Any], depth: int) -> list[Branch]:
         self._steps += 1
         if depth > MOST_DEPTH or self._steps > MOST_STEPS:
             raise _unreadable(
@@ -107,8 +116,11 @@ class Document:
         return [one for branch in found for one in _typed(branch)]
 
     def name_of(self, schema: Any) -> str | None:
-        """The name of the schema that is referred to; None where it stands in place."""
-        return None if isinstance(schema, bool) else self.resolved(schema)[0]
+        """The name of the schema that is referred to; None where more is said in this place."""
+        if not isinstance(schema, dict) or any(key not in ("$ref", *NOTES) for key in schema):
+            return None
+        there = self.resolved(schema)[0]
+        return None if there is None else there[2:].replace("components/schemas/", "schemas.", 1)
 
     def _part(self, schema: Any, depth: int) -> list[Branch]:
         """The alternatives of a part, under its name if it is a single one."""
@@ -122,24 +134,28 @@ class Document:
         pairs = ((a, b) for a in these for b in those)
         return _bounded(both for a, b in pairs if (both := _both(a, b)) is not None)
 
-    def _follow(self, reference: Any) -> tuple[str, Any]:
+    def _follow(self, reference: Any) -> Any:
         if not isinstance(reference, str) or not reference.startswith("#/"):
             raise _unreadable(f"a reference to {_told(reference)}, outside the document")
         there: Any = self.content
-        steps = reference[2:].split("/")
-        for step in steps:
+        for step in reference[2:].split("/"):
             step = step.replace("~1", "/").replace("~0", "~")
             if not isinstance(there, dict) or step not in there:
                 raise _unreadable(f"a reference to {reference[:200]}, which is not there")
             there = there[step]
-        return steps[-1], there
+        return there
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same in JSON, where ``true`` is no number and 1 is 1.0."""
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return isinstance(one, bool) is isinstance(other, bool) and one == other
-    return bool(json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True))
+def last_step(reference: str) -> str:
+    """The name at the end of a reference."""
+    return reference.rpartition("/")[2]
+
+
+def comparable(value: Any) -> Hashable:
+    """Equal for two values that are the same in JSON: ``true`` is no number, and 1 is 1.0."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return ("number", value)
+    return json.dumps(value, sort_keys=True)
 
 
 def object_at(whole: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -263,7 +279,8 @@ def _joined_keyword(key: str, one: Any, other: Any) -> Any:
     if key == "required" and isinstance(one, list) and isinstance(other, list):
         return [*one, *(name for name in other if name not in one)]
     if key == "enum":
-        return [value for value in one if any(same(value, each) for each in other)]
+        both = set(map(comparable, other))
+        return [value for value in one if comparable(value) in both]
     if key in _LOWER + _UPPER and all(isinstance(each, int | float) for each in (one, other)):
         return max(one, other) if key in _LOWER else min(one, other)
     return other

@@ -12,7 +12,7 @@ from typing import Any
 
 from lab_kit.core.errors import InvalidContract
 from lab_kit.protocol.contract.change import Change, Side, shown
-from lab_kit.protocol.contract.document import Document, list_at, object_at, text_at
+from lab_kit.protocol.contract.document import Document, last_step, list_at, object_at, text_at
 from lab_kit.protocol.contract.findings import Findings
 from lab_kit.protocol.contract.schema import Place, SchemaComparison
 
@@ -43,6 +43,8 @@ def asyncapi_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Ch
             raise InvalidContract(f"asyncapi: {shown(version)}", "3.0", "convert the document")
     findings = Findings()
     schemas = SchemaComparison(Document(old), Document(new), findings)
+    if old.get("servers") != new.get("servers"):
+        findings.add("unread", Side.REQUEST, "servers", old.get("servers"), new.get("servers"))
     was, now = _sockets(schemas.old), _sockets(schemas.new)
     for address in {**was, **now}:
         if address not in was:
@@ -115,10 +117,11 @@ def _gather(
     reply = document.resolved(operation.get("reply", {}))[1]
     for of, whose in ((operation, side), (reply, _OTHER[side])):
         if "channel" in of:
-            name, channel = document.resolved(of["channel"])
-            if name is None or name not in names:
+            there, channel = document.resolved(of["channel"])
+            name = last_step(there or "")
+            if name not in names:
                 raise InvalidContract(
-                    f"an operation on the channel {shown(name)}",
+                    f"an operation on the channel {shown(there)}",
                     f"one of {', '.join(names)}",
                     "look at the document with a validator",
                 )
@@ -132,6 +135,6 @@ def _messages(
     """Those that an operation lists, or else all of its channel."""
     listed = list_at(operation, "messages") or [*object_at(channel, "messages").values()]
     for node in listed:
-        key, message = document.resolved(node)
+        there, message = document.resolved(node)
         content = {"contentType": document.content.get("defaultContentType"), **message}
-        yield text_at(message, "name") or key or "a message", content
+        yield text_at(message, "name") or last_step(there or "a message"), content

@@ -75,6 +75,10 @@ class _OpenApiComparison:
             else:
                 self._operation(name, was[key], now[key])
         self._key_forms()
+        for part in ("servers", "webhooks"):
+            old, new = self._old.content.get(part), self._new.content.get(part)
+            if old != new:
+                self._note("unread", part, old, new)
 
     def _operation(self, name: str, was: _Operation, now: _Operation) -> None:
         old_id, new_id = (text_at(each.content, "operationId") for each in (was, now))

@@ -118,7 +118,7 @@ _VALUES = {
     ),
     "alternative_removed": Rule(
         (BREAKING, "a client that sends this form is refused"),
-        (ADDITIVE, "a client that knows this form no longer meets it"),
+        (BEHAVIOUR, "a client that waits for this form waits in vain"),
     ),
     "unread": Rule(
         (BEHAVIOUR, "this comparison does not judge it: look whether clients may still send it"),

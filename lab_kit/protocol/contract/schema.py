@@ -4,8 +4,9 @@ A difference either takes values away or lets new ones in. What that means depen
 them, so each comparison is told its side; the rest of the direction stands in `rules`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from lab_kit.core.errors import InvalidContract
@@ -16,11 +17,11 @@ from lab_kit.protocol.contract.document import (
     NOTES,
     Branch,
     Document,
+    comparable,
     list_at,
     names_at,
     number_at,
     object_at,
-    same,
     text_at,
 )
 from lab_kit.protocol.contract.findings import Findings
@@ -44,8 +45,8 @@ class Place:
 
     Attributes:
         holder: the operation's part, or the named schema.
+        used_by: the operation, or the named schema and the side that it is met on.
         inside: the field in it, such as ``segments[].text``.
-        used_by: the operation.
         depth: fields and items on the way here.
     """
 
@@ -69,10 +70,6 @@ class Place:
         """The place of the items of this list."""
         return replace(self, inside=f"{self.inside}[{which}]", depth=self.depth + 1)
 
-    def schema(self, name: str) -> "Place":
-        """The place of a schema that has a name, wherever it is used."""
-        return replace(self, holder=f"schemas.{name}", inside="")
-
 
 @dataclass(slots=True)
 class SchemaComparison:
@@ -81,9 +78,13 @@ class SchemaComparison:
     old: Document
     new: Document
     findings: Findings
-    _met: dict[tuple[int, int, Side, str], tuple[Any, Any]] = field(default_factory=dict)
-    """Pairs that one operation led to already: a schema may refer to itself. They are kept, so that
-    no other object gets the number of one that is gone."""
+    _met: dict[tuple[int, int, str], tuple[Any, Any]] = field(default_factory=dict)
+    """Pairs that were met in the same holder: a schema may hold itself. They are kept, so that no
+    other object gets the number of one that is gone."""
+    _named: set[tuple[str, str, Side, bool]] = field(default_factory=set)
+    _waiting: list[Callable[[], None]] = field(default_factory=list)
+    """Named schemas that were met and not compared yet: one after the other, as some lead to
+    hundreds of others."""
 
     def compare(self, old: Any, new: Any, at: Place) -> None:
         """Note every difference between two schemas of one place.
@@ -91,18 +92,42 @@ class SchemaComparison:
         Raises:
             InvalidContract: one cannot be read.
         """
+        self._look(old, new, at)
+        while self._waiting:
+            self._waiting.pop()()
+
+    def _look(self, old: Any, new: Any, at: Place) -> None:
+        was, now = self.old.name_of(old), self.new.name_of(new)
+        if was is not None and now is not None:
+            self._later(was, now, at, True, partial(self._schema, old, new))
+            return
         if at.depth > MOST_DEPTH:
             raise InvalidContract(
                 f"fields inside one another more than {MOST_DEPTH} deep, at {at.path[:200]}",
                 "fewer",
                 "look at the document with a validator",
             )
-        pair = (id(old), id(new), at.side, at.used_by)
-        if pair in self._met:
-            return
-        if isinstance(old, dict) and isinstance(new, dict):
-            self._met[pair] = old, new
-        at = self._named_place(at, self.old.name_of(old), self.new.name_of(new))
+        pair = (id(old), id(new), f"{at.used_by} {at.side}")
+        if pair not in self._met:
+            if isinstance(old, dict) and isinstance(new, dict):
+                self._met[pair] = old, new
+            self._schema(old, new, at)
+
+    def _later(
+        self, was: str, now: str, at: Place, is_whole: bool, compare: Callable[[Place], None]
+    ) -> None:
+        """Compare what has a name once on each side, however often it is met.
+
+        Args:
+            is_whole: with its alternatives, not as one of a choice.
+        """
+        there = Place(at.side, now, f"{now} ({at.side})")
+        self.findings.link(there.used_by, at.used_by)
+        if (was, now, at.side, is_whole) not in self._named:
+            self._named.add((was, now, at.side, is_whole))
+            self._waiting.append(partial(compare, there))
+
+    def _schema(self, old: Any, new: Any, at: Place) -> None:
         was, now = self.old.default_of(old), self.new.default_of(new)
         if was != now:
             self._note("default_changed", at, was, now)
@@ -153,10 +178,13 @@ class SchemaComparison:
         for branch in left:
             self._note("alternative_added", at, None, _named(branch))
         for branch, other in pairs:
-            self._branch(branch, other, at)
+            if branch.name is not None and other.name is not None:
+                compare = partial(self._branch, branch, other)
+                self._later(branch.name, other.name, at, False, compare)
+            else:
+                self._branch(branch, other, at)
 
     def _branch(self, was: Branch, now: Branch, at: Place) -> None:
-        at = self._named_place(at, was.name, now.name)
         old, new = was.keywords, now.keywords
         self._values(old.get("enum"), new.get("enum"), at)
         self._bounds(old, new, at)
@@ -175,8 +203,9 @@ class SchemaComparison:
         if old is None or new is None:
             self._note("values_listed" if old is None else "values_unlisted", at, old, new)
             return
-        lost = [value for value in old if not any(same(value, other) for other in new)]
-        gained = [value for value in new if not any(same(value, other) for other in old)]
+        known, known_now = set(map(comparable, old)), set(map(comparable, new))
+        lost = [value for value in old if comparable(value) not in known_now]
+        gained = [value for value in new if comparable(value) not in known]
         if lost and len(lost) == len(old):
             self._note("values_replaced", at, _values_told(old), _values_told(new))
             return
@@ -232,7 +261,7 @@ class SchemaComparison:
                     rule = "field_required" if name in must_now else "field_optional"
                     words = ("optional", "required")
                     self._note(rule, there, words[name in must], words[name in must_now])
-                self.compare(was[name], now[name], there)
+                self._look(was[name], now[name], there)
         self._others(old, new, at)
 
     def _others(self, old: Mapping[str, Any], new: Mapping[str, Any], at: Place) -> None:
@@ -243,7 +272,7 @@ class SchemaComparison:
             words = ("other fields", "no other fields")
             self._note(rule, at, words[was is False], words[now is False])
         elif was is not False:
-            self.compare(was, now, at.field("*"))
+            self._look(was, now, at.field("*"))
 
     def _items(self, old: Mapping[str, Any], new: Mapping[str, Any], at: Place) -> None:
         first, first_now = (list_at(each, "prefixItems") for each in (old, new))
@@ -251,16 +280,12 @@ class SchemaComparison:
         for number in range(max(len(first), len(first_now))):
             was = first[number] if number < len(first) else rest
             now = first_now[number] if number < len(first_now) else rest_now
-            self.compare(was, now, at.items(str(number)))
-        self.compare(rest, rest_now, at.items())
+            self._look(was, now, at.items(str(number)))
+        self._look(rest, rest_now, at.items())
 
     def _type_told(self, document: Document, schema: Any) -> str:
         name = document.name_of(schema)
         return name or _listed([one.name or one.kind for one in document.branches(schema)])
-
-    def _named_place(self, at: Place, was: str | None, now: str | None) -> Place:
-        """A schema of a name is one place, wherever it is used."""
-        return at if was is None or now is None else at.schema(now)
 
     def _note(self, rule: str, at: Place, was: object, now: object) -> None:
         self.findings.add(rule, at.side, at.path, was, now, at.used_by)

@@ -78,6 +78,7 @@ def publish(is_breaking_meant: bool) -> int:
     """Write what is served; returns the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         now = served(Path(folder))
+    PUBLISHED.mkdir(exist_ok=True)
     old = published()
     found = [one for changes in differences(old, now).values() for one in changes]
     gone = sorted(old.keys() - now.keys())
@@ -85,7 +86,6 @@ def publish(is_breaking_meant: bool) -> int:
         for sentence in complaints(old, now):
             print(sentence, file=sys.stderr)
         return 1
-    PUBLISHED.mkdir(exist_ok=True)
     for name in gone:
         (PUBLISHED / name).unlink()
     for name, data in now.items():

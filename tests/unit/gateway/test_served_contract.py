@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import served_contract
 from scripted_engine import ScriptedEngine, recognizer, server_at
 from served_contract import complaints, differences, published, served
 
@@ -249,6 +250,29 @@ def test_a_document_that_is_new_or_gone_is_named() -> None:
     assert complaints(rest, old) == ["inference.proto is not in docs/contract: run make contract"]
     (told,) = complaints(old, rest)
     assert told.startswith("inference.proto is no longer served")
+
+
+def test_what_breaks_clients_is_published_only_where_it_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = published_at_home = published()
+    monkeypatch.setattr(served_contract, "ROOT", tmp_path)
+    monkeypatch.setattr(served_contract, "PUBLISHED", tmp_path / "contract")
+    monkeypatch.setattr(served_contract, "served", lambda _: dict(now))
+    assert served_contract.publish(is_breaking_meant=False) == 0
+    assert published() == published_at_home
+    gone = {name: data for name, data in now.items() if name != "inference.proto"}
+    renamed = now["speech_v1.proto"].replace(b"rpc Recognize(", b"rpc Recognise(")
+    for broken in (gone, {**now, "speech_v1.proto": renamed}):
+        now = broken
+        assert served_contract.publish(is_breaking_meant=False) == 1
+        assert published() == published_at_home, "nothing was written"
+        assert "clients" in capsys.readouterr().err
+    assert served_contract.publish(is_breaking_meant=True) == 0
+    assert published() == now
+    now = gone
+    assert served_contract.publish(is_breaking_meant=True) == 0
+    assert "inference.proto" not in published()
 
 
 @pytest.mark.parametrize("compare", [openapi_changes, asyncapi_changes])

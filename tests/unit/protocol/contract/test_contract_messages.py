@@ -84,6 +84,7 @@ def sound(content_type: str) -> Any:
 
 CASES: list[tuple[str, Any, Side, Verdict, str]] = [
     ("socket_added", lambda d: d["channels"].update(b={"address": "/b"}), Side.REQUEST, ADD, "/b"),
+    ("unread", lambda d: d.update(servers={"a": {}}), Side.REQUEST, BEHAVE, "servers"),
     ("message_added", another("hear"), Side.REQUEST, ADD, "/v1/listen receives Other"),
     ("message_added", another("tell"), Side.ANSWER, BEHAVE, "/v1/listen sends Other"),
     (

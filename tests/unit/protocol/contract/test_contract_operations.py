@@ -223,6 +223,8 @@ CASES: list[tuple[str, tuple[Any, ...], Verdict, str]] = [
         BREAK,
         "securitySchemes.key",
     ),
+    ("unread", ("servers", [{"url": "https://other"}]), BEHAVE, "servers"),
+    ("unread", ("webhooks", {"done": {}}), BEHAVE, "webhooks"),
     ("unread", (*POST, "callbacks", {"done": {}}), BEHAVE, "POST /things/{thing}, callbacks"),
 ]
 
