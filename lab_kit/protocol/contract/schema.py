@@ -163,21 +163,15 @@ class SchemaComparison:
 
     def _alternatives(self, was: list[Branch], now: list[Branch], at: Place) -> None:
         """Schemas of one type on both sides: those that belong together, and the rest."""
-        left = list(now)
-        pairs, without = [], []
-        for branch in was:
-            other = max(left, key=lambda one: _likeness(branch, one), default=None)
-            is_choice = len(was) > 1 or len(now) > 1
-            if other is None or (is_choice and not _likeness(branch, other)):
-                without.append(branch)
-            else:
-                left.remove(other)
-                pairs.append((branch, other))
-        for branch in without:
-            self._note("alternative_removed", at, _named(branch), None)
-        for branch in left:
-            self._note("alternative_added", at, None, _named(branch))
-        for branch, other in pairs:
+        pairs = _pairs(was, now)
+        for number, branch in enumerate(was):
+            if number not in pairs:
+                self._note("alternative_removed", at, _named(branch), None)
+        for number, branch in enumerate(now):
+            if number not in pairs.values():
+                self._note("alternative_added", at, None, _named(branch))
+        for number, other_number in pairs.items():
+            branch, other = was[number], now[other_number]
             if branch.name is not None and other.name is not None:
                 compare = partial(self._branch, branch, other)
                 self._later(branch.name, other.name, at, False, compare)
@@ -301,6 +295,24 @@ def _of_family(family: str, branches: Sequence[Branch]) -> list[Branch]:
     found = [branch for branch in branches if _family(branch.kind) == family]
     wide = [branch.keywords for branch in found if branch.kind == "number"]
     return [one for one in found if one.kind != "integer" or one.keywords not in wide]
+
+
+def _pairs(was: Sequence[Branch], now: Sequence[Branch]) -> dict[int, int]:
+    """Which alternative became which, the likest first; two single ones belong together."""
+    if len(was) == len(now) == 1:
+        return {0: 0}
+    likeness = {
+        (number, other_number): _likeness(one, other)
+        for number, one in enumerate(was)
+        for other_number, other in enumerate(now)
+    }
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for (number, other_number), like in sorted(likeness.items(), key=lambda item: -item[1]):
+        if like and number not in found and other_number not in taken:
+            found[number] = other_number
+            taken.add(other_number)
+    return dict(sorted(found.items()))
 
 
 def _likeness(one: Branch, other: Branch) -> int:

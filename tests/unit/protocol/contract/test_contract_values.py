@@ -219,6 +219,15 @@ def test_alternatives_of_a_named_choice_are_told_apart() -> None:
     assert (change.rule, change.path) == ("type_changed", "schemas.Either: size")
 
 
+def test_the_likest_alternatives_belong_together_whatever_their_order() -> None:
+    wide, narrow = thing(a=TEXT, b=TEXT), thing(a=TEXT)
+    for order in ([wide, narrow], [narrow, wide]):
+        (change,) = changes({"oneOf": order}, {"oneOf": [narrow]}, Side.REQUEST)
+        assert change.rule == "alternative_removed"
+        (change,) = changes({"oneOf": [narrow]}, {"oneOf": order}, Side.REQUEST)
+        assert change.rule == "alternative_added"
+
+
 def test_a_choice_that_holds_itself_ends() -> None:
     def value(leaf: Any) -> dict[str, Any]:
         again = {"anyOf": [{"$ref": "#/components/schemas/Value"}, NULL]}
