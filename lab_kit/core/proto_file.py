@@ -45,15 +45,22 @@ def message_classes(name: str, text: str) -> SimpleNamespace:
     """
     file = file_description(name, text)
     file.ClearField("service")  # whose messages may be in files that are not here
-    pool = DescriptorPool()
-    for imported in file.dependency:
-        module = import_module(imported.removesuffix(".proto").replace("/", ".") + "_pb2")
-        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-    pool.Add(file)
+    pool = pool_of(file)
     found = {
         m.name: pool.FindMessageTypeByName(f"{file.package}.{m.name}") for m in file.message_type
     }
     return SimpleNamespace(**{name: GetMessageClass(kind) for name, kind in found.items()})
+
+
+def pool_of(*files: FileDescriptorProto) -> DescriptorPool:
+    """A pool with these files, and with those of protobuf's own that they import."""
+    pool = DescriptorPool()
+    for imported in sorted({name for file in files for name in file.dependency}):
+        module = import_module(imported.removesuffix(".proto").replace("/", ".") + "_pb2")
+        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    for file in files:
+        pool.Add(file)
+    return pool
 
 
 def file_description(name: str, text: str) -> FileDescriptorProto:

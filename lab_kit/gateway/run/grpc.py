@@ -13,6 +13,7 @@ from lab_kit.gateway.door.connections import GRPC_SHARE, share_of_descriptors
 from lab_kit.gateway.providers.google import google_methods
 from lab_kit.gateway.providers.open_inference.grpc import SERVICE, InferenceService
 from lab_kit.gateway.run.authority import new_identity
+from lab_kit.gateway.run.grpc_about import about_methods
 from lab_kit.gateway.run.server import Server
 
 REFUSED_CALLS = 64
@@ -94,8 +95,9 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
     google = google_methods(
         server.streams, limits, server.uploads, server.recognition, calls, server.is_strict
     )
-    return {
+    served = {
         SERVICE: inference.methods(),
         **google,
         **stream_methods(server.sessions, limits, calls),
     }
+    return {**served, **about_methods(tuple(served), lambda: server.door.is_ready, limits)}
