@@ -18,6 +18,9 @@ from lab_kit.show.load.live import live_load
 from lab_kit.show.load.load import load, loads
 from lab_kit.show.load.offered import offered
 from lab_kit.show.load.offering import offering
+from lab_kit.show.messages.lost_lines import lost_lines
+from lab_kit.show.messages.revisions import revisions
+from lab_kit.show.messages.timeline import messages
 from lab_kit.show.serving.cache import cache
 from lab_kit.show.serving.runtimes import runtimes
 from lab_kit.show.serving.starts import cold_starts
@@ -52,10 +55,13 @@ __all__ = [
     "live_load",
     "load",
     "loads",
+    "lost_lines",
+    "messages",
     "microphone",
     "offered",
     "offering",
     "paid",
+    "revisions",
     "runtimes",
     "shadow",
     "silences",
