@@ -19,8 +19,8 @@ from lab_kit.core.units import samples
 ONSET_PROBABILITY = 0.5
 """Silero's own default threshold."""
 RELEASE_GAP = 0.15
-"""So much lower than the onset's is the probability that ends speech, so that one quiet syllable does
-not; Silero's default."""
+"""So much lower than the onset's is the probability that ends speech, so that one quiet syllable
+does not; Silero's default."""
 QUIET_SAMPLES = samples(0.07)
 """A quiet spell this long may be the end; most stop consonants are shorter."""
 DOUBT_SAMPLES = samples(0.3)

@@ -1,0 +1,93 @@
+"""One turn on its way: what was heard of it, and which of its words will not change.
+
+A turn may be more than one of our segments, which are cut where they grow long.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lab_kit.core.events import Final, Interim, TimedWord
+
+_MARKS = '.,!?;:"“”‘’()[]…–—'
+
+
+class Turn:
+    """One turn.
+
+    Attributes:
+        order: how many were before it in the session.
+        told: the last partial that was sent, to be compared with the next; None before the first.
+        settled: words that a partial called final. The end of the turn has the last word: where it
+            hears another than two passes over the sound had agreed on, it says so.
+    """
+
+    def __init__(self, order: int) -> None:
+        self.order = order
+        self.told: object = None
+        self.settled: list[TimedWord] = []
+        self._finals: list[Final] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be said of it."""
+        return self.told is None and not self.text
+
+    @property
+    def text(self) -> str:
+        """What its segments say that are closed."""
+        return " ".join(final.text for final in self._finals if final.text)
+
+    @property
+    def words(self) -> tuple[TimedWord, ...]:
+        """Theirs."""
+        return tuple(word for final in self._finals for word in final.words)
+
+    def add(self, final: Final) -> None:
+        """A segment of it is closed."""
+        self._finals.append(final)
+
+    def whole(self) -> Final | None:
+        """All of it as one final; None while no segment is closed."""
+        if not self._finals:
+            return None
+        return replace(
+            self._finals[-1],
+            start_s=self._finals[0].start_s,
+            text=self.text,
+            words=self.words,
+        )
+
+    def begun_by(self, interim: Interim) -> Interim:
+        """What was heard of it until now as one interim, its words all timed."""
+        before = self.text
+        text = f"{before} {interim.text}".strip()
+        return replace(
+            interim,
+            start_s=self._finals[0].start_s if self._finals else interim.start_s,
+            text=text,
+            stable_chars=interim.stable_chars + len(text) - len(interim.text),
+            words=(*self.words, *_timed(interim)),
+        )
+
+    def settle(self, words: Sequence[TimedWord]) -> None:
+        """These words will not change, as far as is known; what was called final stays."""
+        known = len(self.settled)
+        if [bare(w.text) for w in words[:known]] == [bare(w.text) for w in self.settled]:
+            self.settled += words[known:]
+
+
+def bare(text: str) -> str:
+    """A word as the provider tells it before it is formatted."""
+    return text.strip(_MARKS).lower() or text
+
+
+def _timed(interim: Interim) -> tuple[TimedWord, ...]:
+    """Its words; a reduced server does not time them, and each has an equal part of the sound."""
+    texts = interim.text.split()
+    if len(interim.words) == len(texts):
+        return interim.words
+    start_s, part_s = interim.start_s, (interim.end_s - interim.start_s) / len(texts)
+    return tuple(
+        TimedWord(text, start_s + n * part_s, start_s + (n + 1) * part_s, interim.confidence)
+        for n, text in enumerate(texts)
+    )
