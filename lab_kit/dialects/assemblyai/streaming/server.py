@@ -163,7 +163,7 @@ class StreamingSession:
         if self._session.tells_whole_turns:
             told = {"transcript": heard.text, "words": [_word(one, False) for one in words]}
         else:
-            turn.settle(words[: len(heard.text[: heard.stable_chars].split())])
+            turn.settle(heard)
             known = turn.settled
             told = {
                 "transcript": " ".join(bare(one.text) for one in known),

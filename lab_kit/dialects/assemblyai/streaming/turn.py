@@ -3,11 +3,14 @@
 A turn may be more than one of our segments, which are cut where they grow long.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from lab_kit.core.events import Final, Interim, TimedWord
 
+SETTLED_AFTER_S = 0.5
+"""A word that two passes agree on is called final once so much more was heard. At the end of their
+turns 17 of 253 such words of 24 clips had become others, in 6 of 28 turns; without the wait 44 of
+286, in 20. After twice the wait it were 9 of 211, told half a second later."""
 _MARKS = '.,!?;:"“”‘’()[]…–—'
 
 
@@ -17,8 +20,8 @@ class Turn:
     Attributes:
         order: how many were before it in the session.
         told: the last partial that was sent, to be compared with the next; None before the first.
-        settled: words that a partial called final. The end of the turn has the last word: where it
-            hears another than two passes over the sound had agreed on, it says so.
+        settled: words that partials call final. They stay as they are until the turn ends, whose
+            message corrects them where it has to.
     """
 
     def __init__(self, order: int) -> None:
@@ -69,11 +72,12 @@ class Turn:
             words=(*self.words, *_timed(interim)),
         )
 
-    def settle(self, words: Sequence[TimedWord]) -> None:
-        """These words will not change, as far as is known; what was called final stays."""
-        known = len(self.settled)
-        if [bare(w.text) for w in words[:known]] == [bare(w.text) for w in self.settled]:
-            self.settled += words[known:]
+    def settle(self, heard: Interim) -> None:
+        """Call those words final that will hardly change; see `begun_by` for what was heard."""
+        closed, until_s = len(self.words), heard.end_s - SETTLED_AFTER_S
+        agreed = heard.words[closed : len(heard.text[: heard.stable_chars].split())]
+        count = closed + sum(word.end_s <= until_s for word in agreed)
+        self.settled += heard.words[len(self.settled) : count]
 
 
 def bare(text: str) -> str:
