@@ -553,7 +553,7 @@ def test_our_client_hears_the_events_again_a_turn_as_one_segment() -> None:
 
 @pytest.mark.parametrize("text", ["so", "[]", "{}", '{"type": "Turn", "lab": {"kind": "Final"}}'])
 def test_our_client_refuses_what_is_no_message(text: str) -> None:
-    with pytest.raises(InvalidMessage, match="server message|a description"):
+    with pytest.raises(InvalidMessage, match=r"server message|a description"):
         client.parse_message(text)
 
 

@@ -92,6 +92,16 @@ def realtime(client: TestClient, redacts: bool) -> str:
     return spoken(client, f"/v1/realtime{query}", [json.dumps(append)], commit, ".completed")
 
 
+def streaming(**asked: str) -> WayOut:
+    def way(client: TestClient, redacts: bool) -> str:
+        query = "&".join(f"{name}={value}" for name, value in asked.items())
+        query += "&redact=true" if redacts else ""
+        path = f"/v3/ws?sample_rate=16000&{query}"
+        return spoken(client, path, [speech()], '{"type":"Terminate"}', "Termination")
+
+    return way
+
+
 def spoken(
     client: TestClient, path: str, sent: list[Any], last: str, until: str = "Metadata"
 ) -> str:
@@ -124,6 +134,9 @@ WAYS: dict[str, WayOut] = {
     "form, events": form("field", stream="true"),
     "listen": listen,
     "realtime": realtime,
+    "streaming, unformatted": streaming(),
+    "streaming, formatted": streaming(format_turns="true"),
+    "streaming, whole turns": streaming(speech_model="u3-rt-pro"),
 }
 
 
