@@ -485,10 +485,14 @@ def test_a_session_that_ends_for_another_reason_is_told_the_rest_and_the_reason(
         (InvalidAudioFormat(*WHAT), 3006, "what"),
         (PayloadTooLarge(*WHAT), 3007, "Audio Transmission Rate Exceeded: what"),
         (SessionExpired(*WHAT), 3008, "Session Expired: Maximum session duration exceeded"),
+        (
+            PayloadTooLarge(*WHAT, details={"limit": "stream_audio_s"}),
+            3008,
+            "Session Expired: Maximum session duration exceeded: what",
+        ),
         (QuotaExceeded(*WHAT), 3009, "Unauthorized Connection: Too many concurrent sessions: "),
         (SystemOverloaded(*WHAT), 1013, "what"),
         (GoingAway(*WHAT), 1001, "what"),
-        (SlowConsumer(*WHAT), 3005, "Session Cancelled: what"),
         (LabError(*WHAT), 3005, "Session Cancelled: An error occurred: what"),
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, LabError) else str(one),
@@ -499,6 +503,12 @@ def test_each_error_has_the_providers_code(error: LabError, code: int, text: str
     assert (message.error_code, ending.code) == (code, code)
     assert message.error.startswith(text)
     assert ending.reason in (message.error, "See Error message for details")
+
+
+def test_who_does_not_read_finds_the_reason_in_the_close_frame() -> None:
+    told_, ending = closing(SlowConsumer("é" * 100, "it", "go"))
+    assert (told_, ending.code) == ([], 3005)
+    assert ending.reason == "Session Cancelled: " + "é" * 52
 
 
 def test_a_reason_that_is_too_long_for_a_close_frame_is_in_the_message() -> None:

@@ -28,6 +28,7 @@ LONGEST_REASON_BYTES = 123
 _ELSEWHERE = "See Error message for details"
 _NO_KEY = "Unauthorized Connection: Missing Authorization header"
 """The provider's text for a wrong key, too."""
+_EXPIRED = "Session Expired: Maximum session duration exceeded"
 
 
 class SessionExpired(LabError):
@@ -47,7 +48,7 @@ class WrongDuration(InvalidMessage):
 _CLOSES: tuple[tuple[type[LabError], int, str], ...] = (
     (Unauthenticated, 1008, _NO_KEY),
     (Forbidden, 1008, "Unauthorized Connection: "),
-    (SessionExpired, 3008, "Session Expired: Maximum session duration exceeded"),
+    (SessionExpired, 3008, _EXPIRED),
     (WrongDuration, 3007, ""),
     (PayloadTooLarge, 3007, "Audio Transmission Rate Exceeded: "),
     (QuotaExceeded, 3009, "Unauthorized Connection: Too many concurrent sessions: "),
@@ -60,16 +61,23 @@ _CLOSES: tuple[tuple[type[LabError], int, str], ...] = (
 
 
 def closing(error: LabError | None) -> tuple[list[str], Ending]:
-    """The last message, and how the session is closed; None if the client asked for it."""
+    """The last message, and how the session is closed; None if the client asked for it.
+
+    Who does not read gets no message, and what fits of it into the close frame.
+    """
     if error is None:
         return [], NORMAL
     code, text = _told(error)
+    if isinstance(error, SlowConsumer):
+        return [], Ending(code, text.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore"))
     message = {"type": "Error", "error_code": code, "error": text}
     reason = text if len(text.encode()) <= LONGEST_REASON_BYTES else _ELSEWHERE
     return [json.dumps(message)], Ending(code, reason)
 
 
 def _told(error: LabError) -> tuple[int, str]:
+    if isinstance(error, PayloadTooLarge) and error.details.get("limit") == "stream_audio_s":
+        return 3008, f"{_EXPIRED}: {error}"
     for kind, code, text in _CLOSES:
         if isinstance(error, kind):
             return code, f"{text}{error}" if not text or text.endswith(": ") else text

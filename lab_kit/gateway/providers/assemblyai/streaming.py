@@ -74,7 +74,6 @@ def assemblyai_streaming_routes(door: Door, streams: StreamServices, is_strict: 
     @router.websocket(PATH)
     async def stream(socket: WebSocket) -> None:
         query, wire = socket.query_params, SocketWire(socket)
-        longest_s = min(LONGEST_SESSION_S, streams.limits.stream_audio_s)
         try:
             call = http_call(socket, query.get("token"))
             offered = tokens.of(call.credential)
@@ -85,16 +84,19 @@ def assemblyai_streaming_routes(door: Door, streams: StreamServices, is_strict: 
                 session, turns = parse_query(query)
                 steps = asked_for(query)
                 place = admitted.stream(PriorityClass.INTERACTIVE)
+                longest_s = LONGEST_SESSION_S
                 if offered is not None:
                     tokens.use(call.credential, offered)
-                    longest_s = min(longest_s, offered.session_s or longest_s)
+                    longest_s = offered.session_s or longest_s
+                # sound of which there is no more takes as long as this at the pace of speech
+                lasts_s = min(longest_s, streams.limits.stream_audio_s)
                 dialect = StreamingSession(
                     session,
                     turns,
                     str(call.request_id),
                     place.lease.engine.model.version,
                     time.perf_counter_ns(),
-                    round(time.time() + longest_s),
+                    round(time.time() + lasts_s),
                     steps,
                     is_strict,
                 )
