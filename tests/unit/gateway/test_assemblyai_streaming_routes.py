@@ -106,6 +106,7 @@ def test_who_has_too_many_unused_tokens_is_told_so(
     [
         (PATH, "wrong", 1008),
         (PATH, "", 1008),
+        (f"{PATH}&token={KEY}", "", 1008),
         ("/v3/ws", KEY, 3006),
         (f"{PATH}&encoding=aac", KEY, 3006),
         (f"{PATH}&redact=perhaps", KEY, 3006),

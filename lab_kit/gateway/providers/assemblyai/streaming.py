@@ -75,8 +75,10 @@ def assemblyai_streaming_routes(door: Door, streams: StreamServices, is_strict: 
     async def stream(socket: WebSocket) -> None:
         query, wire = socket.query_params, SocketWire(socket)
         try:
-            call = http_call(socket, query.get("token"))
-            offered = tokens.of(call.credential)
+            call = http_call(socket)
+            # a browser can send no header; a key is not taken from an address
+            shown = call.credential or query.get("token")
+            offered = tokens.of(shown)
             opening = call if offered is None else replace(call, credential=offered.key)
             async with door.open(opening) as admitted:
                 if is_strict:
@@ -86,7 +88,7 @@ def assemblyai_streaming_routes(door: Door, streams: StreamServices, is_strict: 
                 place = admitted.stream(PriorityClass.INTERACTIVE)
                 longest_s = LONGEST_SESSION_S
                 if offered is not None:
-                    tokens.use(call.credential, offered)
+                    tokens.use(shown, offered)
                     longest_s = offered.session_s or longest_s
                 # sound of which there is no more takes as long as this at the pace of speech
                 lasts_s = min(longest_s, streams.limits.stream_audio_s)
