@@ -23,6 +23,8 @@ _STATUSES: dict[type[LabError], str] = {
     StreamIdle: "OUT_OF_RANGE",
 }
 """Never UNAVAILABLE: the provider's client would try again for over an hour."""
+STREAM_LIMIT = "stream_audio_s"
+"""As an error's details name it."""
 _IDLE = (
     "Audio Timeout Error: Long duration elapsed without audio. Audio should be sent close to real"
     " time."
@@ -37,8 +39,22 @@ def stream_status(api: ApiVersion, error: LabError) -> Ending:
     if isinstance(error, StreamIdle):
         text = _IDLE
     if isinstance(error, PayloadTooLarge):
-        code, text = api.too_long, f"Exceeded maximum allowed stream duration: {text}"
+        code = api.too_long
+        if error.details.get("limit") == STREAM_LIMIT:
+            limit_s = float(error.details["value"])
+            told = api.too_long_text.format(limit_s=limit_s, limit_min=limit_s / 60)
+            text = f"{told} ({error})"
     return Ending(code, text)
+
+
+def too_long(longest_s: float) -> PayloadTooLarge:
+    """Why a stream ends that has been open for so long."""
+    return PayloadTooLarge(
+        f"a stream that was open for {longest_s:g} s",
+        "a shorter one",
+        "send what follows on another stream",
+        details={"limit": STREAM_LIMIT, "value": f"{longest_s:g}"},
+    )
 
 
 def recording_status(api: ApiVersion, error: LabError) -> Ending:

@@ -73,6 +73,7 @@ class LiveStream:
 
     Args:
         idle_s: silence on the wire after which it ends; None for the server's own limit.
+        longest_s: audio that it may hold, where that is less than the server's limit.
     """
 
     def __init__(
@@ -82,9 +83,11 @@ class LiveStream:
         wire: ServerWire,
         dialect: Dialect,
         idle_s: float | None = None,
+        longest_s: float | None = None,
     ) -> None:
         self._streams = streams
         self._idle_s = streams.limits.idle_s if idle_s is None else idle_s
+        self._longest_s = longest_s
         self._place = place
         self._wire = wire
         self._dialect = dialect
@@ -120,7 +123,8 @@ class LiveStream:
             InvalidParameter, UnsupportedSampleRate: the options cannot be met.
         """
         if self._pipeline is None:
-            self._pipeline = self._streams.pipeline(self._place, self._dialect.options)
+            options = self._dialect.options
+            self._pipeline = self._streams.pipeline(self._place, options, self._longest_s)
             self._begun.set()
         return self._pipeline
 

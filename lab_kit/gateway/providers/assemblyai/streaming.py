@@ -4,10 +4,8 @@ What is wrong with a call is told after the upgrade, as by the provider: whoever
 message and a close, and nothing that they send is read.
 """
 
-import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +27,7 @@ from lab_kit.dialects.assemblyai.streaming.server import StreamingSession
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.tokens import Tokens
+from lab_kit.gateway.live.ending_after import ending_after
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.socket_wire import SocketWire
 from lab_kit.gateway.live.stream_services import StreamServices
@@ -104,25 +103,15 @@ def assemblyai_streaming_routes(door: Door, streams: StreamServices, is_strict: 
                 )
                 live = LiveStream(streams, place, wire, dialect, session.inactivity_timeout)
                 live.begin()
-                with _expiring(live, longest_s):
+                expired = SessionExpired(
+                    f"a session of {longest_s:,.0f} s", "a shorter one", "open another session"
+                )
+                with ending_after(longest_s, live, expired):
                     await live.run()
         except LabError as error:
             await _refuse(wire, error)
 
     return router
-
-
-@contextmanager
-def _expiring(live: LiveStream, longest_s: float) -> Iterator[None]:
-    """The stream ends when it is so old."""
-    expired = SessionExpired(
-        f"a session of {longest_s:,.0f} s", "one that is shorter", "open another session"
-    )
-    timer = asyncio.get_running_loop().call_later(longest_s, live.close_early, expired)
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 async def _refuse(wire: SocketWire, error: LabError) -> None:

@@ -26,6 +26,7 @@ from lab_kit.core.ids import RequestId
 from lab_kit.gateway.door.call import Call
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live import live_stream
+from lab_kit.gateway.live.ending_after import ending_after
 from lab_kit.gateway.live.live_stream import GONE, ClientGone, LiveStream
 from lab_kit.gateway.run.server import Server
 from lab_kit.protocol.live import Audio, Change, Control, Ending, Input, Reply
@@ -219,6 +220,31 @@ async def test_a_stream_may_have_a_limit_of_its_own_for_silence(server_with: Ser
     await served(server_with(idle_s=HANG_S), wire, idle_s=0.2)
     assert wire.ending is not None
     assert wire.ending.code == "STREAM_IDLE"
+
+
+async def test_a_stream_ends_when_it_was_open_for_as_long_as_it_may_be(
+    server_with: ServerWith,
+) -> None:
+    server, wire = server_with(idle_s=HANG_S), Hands(WORD)
+    reason = InvalidMessage("a stream of 0.2 s", "a shorter one", "open another")
+    async with server.door.open(CALL) as admitted, asyncio.timeout(HANG_S):
+        place = admitted.stream(PriorityClass.INTERACTIVE)
+        stream = LiveStream(server.streams, place, wire, Words())
+        with ending_after(0.2, stream, reason):
+            await stream.run()
+    assert kinds(wire.taken, Final, StreamEnded) == [Final, StreamEnded]
+    assert wire.ending is not None
+    assert wire.ending.reason == str(reason)
+
+
+async def test_a_stream_may_hold_less_than_the_server_lets_it(server_with: ServerWith) -> None:
+    server, wire = server_with(), Hands(WORD, WORD)
+    async with server.door.open(CALL) as admitted, asyncio.timeout(HANG_S):
+        place = admitted.stream(PriorityClass.INTERACTIVE)
+        await LiveStream(server.streams, place, wire, Words(), longest_s=2.0).run()
+    assert wire.ending is not None
+    assert wire.ending.code == "PAYLOAD_TOO_LARGE"
+    assert "at most 2 s" in wire.ending.reason
 
 
 async def test_a_server_that_was_held_up_does_not_call_the_client_silent(
