@@ -5,13 +5,15 @@ from lab_kit.core.errors import (
     InvalidMessage,
     LabError,
     ModelNotLoaded,
+    OperationNotFound,
     PayloadTooLarge,
+    QuotaExceeded,
     SlowConsumer,
     StreamIdle,
     SystemOverloaded,
     Unauthenticated,
 )
-from lab_kit.dialects.google.versions import ApiVersion
+from lab_kit.dialects.google.versions import V1, ApiVersion
 from lab_kit.protocol.live import Ending
 
 _STATUSES: dict[type[LabError], str] = {
@@ -21,6 +23,8 @@ _STATUSES: dict[type[LabError], str] = {
     SlowConsumer: "ABORTED",
     GoingAway: "ABORTED",
     StreamIdle: "OUT_OF_RANGE",
+    OperationNotFound: "NOT_FOUND",
+    QuotaExceeded: "RESOURCE_EXHAUSTED",
 }
 """Never UNAVAILABLE: the provider's client would try again for over an hour."""
 STREAM_LIMIT = "stream_audio_s"
@@ -63,6 +67,13 @@ def recording_status(api: ApiVersion, error: LabError) -> Ending:
         text = f"Sync input too long. {error.received} ({error.expected}; {error.next_step})"
         return Ending("INVALID_ARGUMENT", text)
     return stream_status(api, error)
+
+
+def operation_status(error: LabError) -> Ending:
+    """The status of a call about operations that is refused."""
+    if isinstance(error, PayloadTooLarge):
+        return Ending("INVALID_ARGUMENT", str(error))
+    return stream_status(V1, error)
 
 
 def malordered(expected: str) -> InvalidMessage:

@@ -14,10 +14,12 @@ from typing import Any
 
 from lab_kit.core.proto_file import message_classes
 
-v1, v2 = (
+v1, v2, longrunning = (
     message_classes(name, files(__package__).joinpath(name).read_text("utf-8"))
-    for name in ("speech_v1.proto", "speech_v2.proto")
+    for name in ("speech_v1.proto", "speech_v2.proto", "longrunning.proto")
 )
+OPERATIONS = "google.longrunning.Operations"
+"""The service by which operations are asked for, whoever's they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import grpc
 from lab_kit.core.errors import ServerFailed
 from lab_kit.gateway.door.calls import MESSAGE_BYTES, Calls
 from lab_kit.gateway.door.connections import GRPC_SHARE, share_of_descriptors
-from lab_kit.gateway.providers.google import google_methods
+from lab_kit.gateway.providers.google.operations import google_operation_methods
+from lab_kit.gateway.providers.google.recognize import google_methods
 from lab_kit.gateway.providers.open_inference.grpc import SERVICE, InferenceService
 from lab_kit.gateway.run.authority import new_identity
 from lab_kit.gateway.run.server import Server
@@ -93,4 +94,10 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
     google = google_methods(
         server.streams, limits, server.uploads, server.recognition, calls, server.is_strict
     )
-    return {SERVICE: inference.methods(), **google}
+    operations = google_operation_methods(
+        server.transcriber, limits, server.uploads, calls, server.is_strict
+    )
+    services = {SERVICE: inference.methods()} | google
+    for service, methods in operations.items():
+        services.setdefault(service, {}).update(methods)
+    return services

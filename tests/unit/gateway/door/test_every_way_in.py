@@ -293,6 +293,10 @@ FIRST_MESSAGES = {
 """They say what is wanted, and with it of what class it is."""
 BY_MESSAGE = {"ModelStreamInfer"}
 """It is open for as long as its caller likes; each of its messages is refused by itself."""
+GRPC_OWN = {"GetOperation", "CancelOperation"}
+"""A caller's own: also while the server refuses work."""
+GRPC_WAITING = {"LongRunningRecognize"}
+"""It is taken also while the server reduces its service, and waits until there is room."""
 
 
 def grpc_methods(root: Path) -> list[str]:
@@ -331,7 +335,7 @@ async def called(
 
 def test_what_is_public_of_grpc_is_there() -> None:
     assert set(METHODS) >= PUBLIC_METHODS
-    assert len(GUARDED_METHODS) == 10
+    assert len(GUARDED_METHODS) == 13
 
 
 @pytest.mark.parametrize("method", GUARDED_METHODS)
@@ -347,15 +351,30 @@ async def test_without_the_right_key_no_method_waits_for_a_message(
 @pytest.mark.parametrize("when", STATUSES)
 @pytest.mark.parametrize(
     "method",
-    [m for m in GUARDED_METHODS if m.rpartition("/")[2] not in GRPC_READS | BY_MESSAGE],
+    [m for m in GUARDED_METHODS if m.rpartition("/")[2] not in GRPC_READS | BY_MESSAGE | GRPC_OWN],
 )
 async def test_methods_that_do_work_are_refused(server: Server, method: str, when: str) -> None:
     if when == "draining":
         server.door.drain()
     else:
         server.watch.degradation.level = Level.REFUSE_ALL
+    if when != "draining" and method.rpartition("/")[2] in GRPC_WAITING:
+        code, _ = await called(server, method, KEY, b"\x12\x00")
+        assert code == "INVALID_ARGUMENT", "it was let in, and there is no sound"
+        return
     code, name = await called(server, method, KEY, FIRST_MESSAGES.get(method, b""))
     assert code in STATUSES[when]
+    assert name
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m.rpartition("/")[2] in GRPC_OWN])
+async def test_callers_reach_their_operations_also_while_work_is_refused(
+    server: Server, method: str
+) -> None:
+    server.watch.degradation.level = Level.REFUSE_ALL
+    server.door.drain()
+    code, name = await called(server, method, KEY, b"\n\x24" + NOBODYS.encode())
+    assert code == "NOT_FOUND"
     assert name
 
 

@@ -91,7 +91,7 @@ class StreamingRecognize:
         config = parse_config(self._api, first)
         if self._is_strict:
             check_config(self._api, first, is_stream=True)
-        options = replace(config.options, postprocess=_steps(context))
+        options = replace(config.options, postprocess=asked_steps(context))
         place = admitted.stream(options.priority_class)
         per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
         version = place.lease.engine.model.version
@@ -136,7 +136,7 @@ class Recognize:
         Raises:
             LabError: it is refused.
         """
-        call, steps = admitted.recording(), _steps(context)
+        call, steps = admitted.recording(), asked_steps(context)
         context.set_trailing_metadata(((REQUEST_ID, str(admitted.call.request_id)),))
 
         async def read(data: bytes) -> tuple[Recording, FloatArray]:
@@ -157,7 +157,7 @@ def _read(api: ApiVersion, data: bytes, longest_s: float) -> tuple[Recording, Fl
     return recording, samples_of(recording, longest_s)
 
 
-def _steps(context: Any) -> tuple[str, ...]:
+def asked_steps(context: Any) -> tuple[str, ...]:
     """The optional steps that a call's metadata switches on; the provider has no field for them.
 
     Raises:
