@@ -183,8 +183,7 @@ def test_one_that_nobody_has_or_that_was_asked_for_otherwise_is_not_found(
 
 
 class WithKey(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
-    """Puts the key on every call: those by which the SDK asks how far an operation is do not have the
-    first one's metadata."""
+    """Puts the key on every call: those by which the SDK waits lack the first one's metadata."""
 
     def intercept_unary_unary(self, goes_on: Any, details: Any, request: Any) -> Any:
         metadata = [*(details.metadata or ()), ("x-goog-api-key", KEY)]

@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 import soundfile
 from google.cloud import speech_v1
+from hang import HANG_S
+from operations_at_work import at_work
 from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -204,6 +206,19 @@ async def test_googles_recognize_redacts_as_its_metadata_says(server: Server, fa
     assert SECRET in plain.results[0].alternatives[0].transcript
     told = redacted.results[0].alternatives[0].transcript
     assert told == WITHHELD if fails else "[card]" in told and "4111 1111" not in told
+
+
+async def test_googles_operations_redact_as_their_metadata_says(server: Server) -> None:
+    async with google(server) as caller, at_work(server):
+        operation = await caller.long_running_recognize(
+            config=CONFIG,
+            audio={"content": speech()},
+            retry=None,
+            metadata=(("redact", "true"),),
+        )
+        told = str(await operation.result(timeout=HANG_S))
+    assert "[card]" in told
+    assert not GROUP.search(told)
 
 
 async def test_googles_stream_redacts_as_its_metadata_says(server: Server) -> None:
