@@ -39,7 +39,7 @@ class Caller:
         self,
         clip: Clip | Source,
         *,
-        wire: client.Wire = client.Wire.WEBSOCKET,
+        wire: client.Wire | client.NativeWire = client.Wire.WEBSOCKET,
         chunk_s: float = DEFAULT_CHUNK_S,
         codec: Codec = PCM16,
         options: StreamOptions | None = None,

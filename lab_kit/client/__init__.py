@@ -10,6 +10,7 @@ from lab_kit.client.operations import Operations
 from lab_kit.client.operator import Operator
 from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.retries import Retries, RetryBudget
+from lab_kit.client.sessions import NativeWire, SessionClient, connect_session
 from lab_kit.client.speech import synthesize
 from lab_kit.client.streaming import stream, stream_over
 from lab_kit.client.webhooks import Webhooks
@@ -26,11 +27,13 @@ __all__ = [
     "Inference",
     "LevelChange",
     "LiveClient",
+    "NativeWire",
     "Operations",
     "Operator",
     "Retries",
     "RetryBudget",
     "ServerAddress",
+    "SessionClient",
     "ShadowPair",
     "ShadowReport",
     "VersionStatus",
@@ -38,6 +41,7 @@ __all__ = [
     "Wire",
     "connect",
     "connect_over",
+    "connect_session",
     "exemplars",
     "probe_clock",
     "stream",

@@ -8,6 +8,7 @@ from lab_kit.audio.sources.recordings import Source, SourceChunk
 from lab_kit.client.address import ServerAddress, Wire
 from lab_kit.client.live import StreamClient
 from lab_kit.client.requests import probe_clock
+from lab_kit.client.sessions import NativeWire
 from lab_kit.client.wires import connect_over
 from lab_kit.core.call_record import Received, Sent, StreamCall, Traffic
 from lab_kit.core.clock import ClockOffset
@@ -44,7 +45,7 @@ async def stream(
 
 
 async def stream_over(
-    wire: Wire,
+    wire: Wire | NativeWire,
     address: ServerAddress,
     source: Source,
     options: StreamOptions,

@@ -6,6 +6,7 @@ from typing import cast
 
 from lab_kit.client.address import ServerAddress, Wire
 from lab_kit.client.live import StreamClient, connect
+from lab_kit.client.sessions import NativeWire, connect_session
 from lab_kit.core.events import StreamOptions
 
 WIRES = tuple(Wire)
@@ -20,13 +21,15 @@ nobody should pay who only wants a WebSocket."""
 
 
 def connect_over(
-    wire: Wire, address: ServerAddress, options: StreamOptions
+    wire: Wire | NativeWire, address: ServerAddress, options: StreamOptions
 ) -> AbstractAsyncContextManager[StreamClient]:
     """Open a stream over ``wire``.
 
     Raises:
         Unauthenticated, ConnectionFailed: it could not be opened.
     """
+    if isinstance(wire, NativeWire):
+        return connect_session(wire, address, options)
     if wire is Wire.WEBSOCKET:
         return connect(address.url, options, address.key)
     module, name = _CONNECT[wire]

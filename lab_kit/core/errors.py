@@ -106,6 +106,14 @@ class InvalidMessage(LabError):
     http_status = 400
 
 
+class InvalidContract(LabError):
+    """A description of an interface cannot be read, or not compared with another."""
+
+    code = Code.INVALID_ARGUMENT
+    reason = "INVALID_CONTRACT"
+    http_status = 400
+
+
 class Unauthenticated(LabError):
     """No key, or not the right one."""
 
@@ -213,6 +221,31 @@ class SandboxKeyNotFound(LabError):
     code = Code.NOT_FOUND
     reason = "SANDBOX_KEY_NOT_FOUND"
     http_status = 404
+
+
+class SessionNotFound(LabError):
+    """The caller has no session of that name, or it was without a connection for too long."""
+
+    code = Code.NOT_FOUND
+    reason = "SESSION_NOT_FOUND"
+    http_status = 404
+
+
+class SessionHistoryLost(LabError):
+    """A session goes on, but what its client has missed is not kept any more."""
+
+    code = Code.DATA_LOSS
+    reason = "SESSION_HISTORY_LOST"
+    http_status = 410
+
+
+class MessageOutOfOrder(LabError):
+    """A message came before another one that the client had sent first."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "MESSAGE_OUT_OF_ORDER"
+    http_status = 409
+    retryable = True
 
 
 class AddressRefused(LabError):

@@ -5,7 +5,7 @@ The server writes it, a client reads the same error from it again; nobody takes 
 
 from typing import Any, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from lab_kit.core.errors import Code, LabError
 from lab_kit.core.ids import RequestId
@@ -70,6 +70,18 @@ class ErrorEnvelope(BaseModel):
         error.retry_after_s = body.retry_after_s
         error.details = dict(body.details)
         return error
+
+
+def told_error(text: str | bytes) -> LabError | None:
+    """The error of an envelope, or of its body, as JSON; None where the text is neither."""
+    for form in (ErrorEnvelope, ErrorBody):
+        try:
+            read = form.model_validate_json(text)
+        except ValidationError:
+            continue
+        envelope = read if isinstance(read, ErrorEnvelope) else ErrorEnvelope(error=read)
+        return envelope.raised()
+    return None
 
 
 def _kinds(root: type[LabError]) -> list[type[LabError]]:

@@ -52,10 +52,12 @@ class Ending:
 
     Attributes:
         code: the wire's own, such as 1000 or ``OK``.
+        metadata: what gRPC sends beside the status.
     """
 
     code: int | str
     reason: str
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 class Dialect(Protocol):

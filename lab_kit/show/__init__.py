@@ -2,6 +2,7 @@
 
 from lab_kit.show.api.costs import cuts, paid
 from lab_kit.show.api.deliveries import checks_table, deliveries
+from lab_kit.show.api.gate import gate
 from lab_kit.show.api.storming import storms
 from lab_kit.show.api.ways import ways
 from lab_kit.show.latency.delays import delays
@@ -45,6 +46,7 @@ __all__ = [
     "deliveries",
     "detectors",
     "frontier",
+    "gate",
     "lags",
     "live",
     "live_load",

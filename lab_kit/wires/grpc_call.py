@@ -10,6 +10,8 @@ from typing import Any
 import grpc
 
 from lab_kit.core.errors import ConnectionFailed, LabError, SystemOverloaded, Unauthenticated
+from lab_kit.protocol.error_body import told_error
+from lab_kit.protocol.stream_messages import ERROR_METADATA
 
 OPEN_TIMEOUT_S = 5.0
 PING_S = 20.0
@@ -30,10 +32,15 @@ class StampedMessage:
 
 @dataclass(frozen=True, slots=True)
 class CallStatus:
-    """How the server ended a call."""
+    """How the server ended a call.
+
+    Attributes:
+        error: why, where it is a server of ours that says so in its metadata.
+    """
 
     code: grpc.StatusCode
     details: str
+    error: LabError | None = None
 
 
 def status_of(call: Any) -> "asyncio.Future[CallStatus]":
@@ -47,10 +54,16 @@ def status_of(call: Any) -> "asyncio.Future[CallStatus]":
 
     def note(done: Any) -> None:
         if not ended.done():
-            ended.set_result(CallStatus(_at_once(done.code()), _at_once(done.details()) or ""))
+            code, details = _at_once(done.code()), _at_once(done.details()) or ""
+            ended.set_result(CallStatus(code, details, _error_in(done)))
 
     call.add_done_callback(note)
     return ended
+
+
+def _error_in(done: Any) -> LabError | None:
+    metadata = dict(_at_once(done.trailing_metadata()) or ())
+    return told_error(str(metadata.get(ERROR_METADATA, "")))
 
 
 def _at_once(answer: Coroutine[Any, Any, Any]) -> Any:
@@ -100,8 +113,14 @@ class GrpcCall:
         if (await self._status).code is not grpc.StatusCode.OK:
             raise await self._broken()
 
+    async def status(self) -> CallStatus:
+        """How the server has ended the call; waits until it has."""
+        return await self._status
+
     async def _broken(self) -> LabError:
         status = await self._status
+        if status.error is not None:
+            return status.error
         kind = _KINDS.get(status.code, ConnectionFailed)
         return kind(
             f"the call ended: {status.code.name}: {status.details}",

@@ -15,6 +15,7 @@ from lab_kit.core.errors import (
     SystemOverloaded,
     Unauthenticated,
 )
+from lab_kit.protocol.error_body import told_error
 
 OPEN_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 1.0
@@ -107,6 +108,8 @@ async def open_websocket(url: str, headers: Mapping[str, str]) -> AsyncIterator[
 
 def _refused(error: InvalidStatus) -> LabError:
     status = error.response.status_code
+    if (named := told_error(bytes(error.response.body or b""))) is not None:
+        return named
     reason = (error.response.body or b"").decode(errors="replace")[:300]
     if status in (429, 503):
         wait_s = error.response.headers.get("retry-after", "")

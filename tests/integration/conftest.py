@@ -53,6 +53,7 @@ def strict_server() -> Iterator[ServerProcess]:
         message_bytes=100_000,
         idle_s=5.0,
         unsent_s=2.0,
+        resume_window_s=2.0,
     )
     with ServerProcess(limits, send_buffer_bytes=4_096) as server:
         yield server

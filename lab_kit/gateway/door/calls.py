@@ -186,7 +186,7 @@ class Calls:
         finally:
             if exchange is not None:
                 exchange.end()
-        named = ((REQUEST_ID, str(call.request_id)),)
+        named = ((REQUEST_ID, str(call.request_id)), *ending.metadata)
         await context.abort(grpc.StatusCode[str(ending.code)], ending.reason, named)
         raise AssertionError("abort raises")
 

@@ -193,6 +193,10 @@ class Admitted:
         self._held.callback(self._door.streams.discard, place)
         return place
 
+    def hand_over(self) -> ExitStack:
+        """What it holds, for work that goes on when the call has ended; who has it, releases it."""
+        return self._held.pop_all()
+
     def recording(self) -> Leased:
         """A version for a recording: batch work, which takes no stream's place.
 
@@ -220,7 +224,7 @@ class Admitted:
         identity = StreamIdentity(self.call.request_id, StreamId.new())
         return Spoken(Work(WorkKind.SPEECH, identity, self.principal.tenant, 0), self.caller)
 
-    def check_inference(self) -> None:
+    def check_work(self) -> None:
         """Make sure that one may begin, before the message that says which is received.
 
         Raises:
@@ -235,7 +239,7 @@ class Admitted:
             SystemOverloaded, ModelNotLoaded: see `stream`.
             ModelNotFound, VersionNotFound: there is no such version.
         """
-        self.check_inference()
+        self.check_work()
         return self._leased(WorkKind.INFERENCE, version)
 
     def _leased(self, kind: WorkKind, version: int | None) -> Leased:

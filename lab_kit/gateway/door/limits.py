@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.protocol.stream_messages import RESUME_WINDOW_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Limits:
         calls: gRPC calls at once, health apart.
         idle_s: silence on the wire (no audio, no KeepAlive) after which a stream is closed.
         no_audio_s: KeepAlive alone keeps a stream open for so long; then its place is reclaimed.
+        resume_window_s: how long a session of our own API waits for a client that lost it.
         unsent_s: how long a client may refuse to take a result before its stream is closed.
         drain_s: how long open streams get to finish when the server stops.
 
@@ -68,6 +70,7 @@ class Limits:
     calls: int = 512
     idle_s: float = 10.0
     no_audio_s: float = 300.0
+    resume_window_s: float = RESUME_WINDOW_S
     unsent_s: float = 10.0
     drain_s: float = 8.0
 

@@ -103,6 +103,11 @@ class Metrics:
             "priority_class",
             "version",
         )
+        self._session_connections = self._counter(
+            "lab_session_connections",
+            "Connections of sessions by how they ended: with the session, lost, replaced, unread.",
+            "end",
+        )
         self._comparisons = self._counter(
             "lab_shadow_comparisons", "What the shadow was asked after production.", "outcome"
         )
@@ -193,6 +198,10 @@ class Metrics:
         """Account for a decode that was not cancelled."""
         kind, urgency = request.priority.name.lower(), request.priority_class.value
         self._decodes.labels(_word(outcome), kind, urgency, version).inc()
+
+    def count_session_connection(self, end: str) -> None:
+        """Account for a connection of a session that is over."""
+        self._session_connections.labels(end).inc()
 
     def count_comparison(self, outcome: str) -> None:
         """Account for one decode that the shadow should have repeated."""

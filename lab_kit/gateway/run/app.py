@@ -23,6 +23,7 @@ from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.operations import operation_routes
 from lab_kit.gateway.api.recordings import recording_routes
 from lab_kit.gateway.api.speech import speech_routes
+from lab_kit.gateway.api.streams import stream_routes
 from lab_kit.gateway.api.transcriptions import transcription_routes
 from lab_kit.gateway.api.webhooks import webhook_routes
 from lab_kit.gateway.door.call import request_id_of
@@ -91,6 +92,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         transcription_routes(door, server.transcriber, server.answers),
         operation_routes(door, server.transcriber),
         webhook_routes(door, server.webhooks),
+        stream_routes(door, server.sessions),
         listen_routes(door, streams, server.is_strict),
         prerecorded_routes(
             door,

@@ -12,6 +12,7 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.uploads import Uploads
+from lab_kit.gateway.live.sessions import Sessions
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.live.turn_judge import TurnJudge
 from lab_kit.gateway.observe.dead_letters import DeadLetters
@@ -87,6 +88,7 @@ class Server:
     voice: Voice = field(init=False)
     turns: TurnJudge = field(init=False)
     streams: StreamServices = field(init=False)
+    sessions: Sessions = field(init=False)
     bare_model: BareModel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +144,7 @@ class Server:
             self.listeners,
             self.turns,
         )
+        self.sessions = Sessions(self.streams, metrics.count_session_connection)
         self.bare_model = BareModel(
             self.door, self.versions, limits, self.preparation, self.listeners
         )

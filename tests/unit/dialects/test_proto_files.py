@@ -1,5 +1,6 @@
 """Message classes made of ``.proto`` files, compared with those of the providers' own packages."""
 
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from google.cloud.speech_v2.types import cloud_speech as v2
 from google.longrunning import operations_pb2
 from tritonclient.grpc import service_pb2
 
-from lab_kit.core.proto_file import message_classes
+from lab_kit.core.proto_file import file_description, message_classes
 from lab_kit.dialects.google import versions
+from lab_kit.dialects.open_inference import protobuf_messages
 from lab_kit.dialects.open_inference.protobuf_messages import pb
 
 SPOKEN = (
@@ -84,11 +86,24 @@ def test_google_operations_are_those_of_its_package(name: str) -> None:
 
 def test_open_inference_fields_are_those_of_tritonclient() -> None:
     """Its messages may have more of them."""
-    assert len(vars(pb)) == 13
+    assert len(vars(pb)) == 17
     for name, kind in vars(pb).items():
         theirs = described(getattr(service_pb2, name).DESCRIPTOR)
         for message, fields in described(kind.DESCRIPTOR).items():
             assert fields.items() <= theirs[message].items(), message
+
+
+def test_open_inference_methods_are_those_of_tritonclient() -> None:
+    theirs = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods_by_name
+    text = files(protobuf_messages.__package__).joinpath("inference.proto").read_text("utf-8")
+    (service,) = file_description("inference.proto", text).service
+    assert service.name == "GRPCInferenceService"
+    for method in service.method:
+        one = theirs[method.name]
+        assert method.input_type == one.input_type.name
+        assert method.output_type == one.output_type.name
+        streams = (one.client_streaming, one.server_streaming)
+        assert (method.client_streaming, method.server_streaming) == streams
 
 
 def test_bytes_are_read_by_the_other_side() -> None:
@@ -123,13 +138,36 @@ def test_all_that_the_language_has_here() -> None:
     assert read.by_name["b"].kind == read.times[0].seconds - 1 == 1
 
 
+def test_services_enums_and_what_is_reserved() -> None:
+    text = """
+        enum Kind { reserved 3, "OLD"; NONE = 0; }
+        message A { reserved 2, 5 to 7; reserved "b", "c"; Kind kind = 1; }
+        service S { rpc One(A) returns (stream A); rpc Two(stream other.B) returns (A); }
+        """
+    file = file_description("all.proto", HEAD + text)
+    (message,), (enum,) = file.message_type, file.enum_type
+    assert [(one.start, one.end) for one in message.reserved_range] == [(2, 3), (5, 8)]
+    assert list(message.reserved_name) == ["b", "c"]
+    assert [(one.start, one.end) for one in enum.reserved_range] == [(3, 3)]
+    assert list(enum.reserved_name) == ["OLD"]
+    one, two = file.service[0].method
+    assert (one.client_streaming, one.server_streaming) == (False, True)
+    assert (two.client_streaming, two.server_streaming) == (True, False)
+    assert (two.input_type, two.output_type) == ("other.B", "A")
+    assert message_classes("all.proto", HEAD + text).A(kind=0).kind == 0
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("service Speech {}", "'service' at the top of a .proto file; expected: a message"),
+        ("option java_package = 1;", "'option' at the top of a .proto file; expected: a message"),
+        ("service A { option b = 1; }", "'option' in a service of a .proto file; expected: 'rpc'"),
+        ("service A { rpc B(C) returns C; }", "'C' in a .proto file; expected: "),
+        ("message A { int32 a = b; }", "'b' in a .proto file; expected: a number"),
+        ("message A { reserved 2 to max; }", "'max' in a .proto file; expected: a number"),
         ("message A { int32 a = 1 [deprecated = true]; }", r"'\['"),
         ("message A { int32 a 1; }", "'1' in a .proto file; expected: '='"),
-        ("message A { reserved 2; }", "';' in a .proto file; expected: '='"),
+        ("message A { reserved 2 3; }", "'3' in a .proto file; expected: ',' or ';'"),
         ("message A { int32 a = 1;", "the end of a .proto file"),
     ],
 )

@@ -22,10 +22,13 @@ from starlette.routing import BaseRoute, Route
 
 from lab_kit.capacity.degradation import Level
 from lab_kit.dialects.google.versions import V1, V2
+from lab_kit.dialects.lab.protobuf import first_message
 from lab_kit.gateway.door.public import PUBLIC_METHODS, PUBLIC_PATHS
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import grpc_services, start_grpc
 from lab_kit.gateway.run.server import Server
+from lab_kit.protocol.proto_text import METHOD, SERVICE
+from lab_kit.protocol.stream_messages import StreamRequest
 
 KEY, OPERATOR_KEY = "the-callers", "the-operators"
 NOBODYS = "01a229bd-f753-768f-a518-07a06b43dab0"
@@ -40,11 +43,13 @@ VALUES = {
     "webhook": NOBODYS,
     "message": "msg_nobodys",
     "transcript": NOBODYS,
+    "session": NOBODYS,
 }
 """For the parameters in paths."""
 QUERIES = {
     "/v1/listen": "encoding=linear16&sample_rate=16000",
     "/v1/realtime": "intent=transcription",
+    "/v1/streams/{session}/messages": "number=1",
     "/v3/ws": "sample_rate=16000",
     "/v3/token": "expires_in_seconds=60",
 }
@@ -67,6 +72,8 @@ OWN = {
     "/v1/operations/{operation}:cancel",
     "/v1/operations/{operation}:wait",
     "/v1/transcriptions/{transcription}",
+    "/v1/streams/{session}/events",
+    "/v1/streams/{session}/messages",
     "/v1/webhooks",
     "/v1/webhooks/{webhook}",
     "/v1/webhooks/{webhook}:rotateSecret",
@@ -289,6 +296,7 @@ FIRST_MESSAGES = {
             ),
         )
     ),
+    f"/{SERVICE}/{METHOD}": first_message(StreamRequest()),
 }
 """They say what is wanted, and with it of what class it is."""
 BY_MESSAGE = {"ModelStreamInfer"}
@@ -335,7 +343,7 @@ async def called(
 
 def test_what_is_public_of_grpc_is_there() -> None:
     assert set(METHODS) >= PUBLIC_METHODS
-    assert len(GUARDED_METHODS) == 13
+    assert len(GUARDED_METHODS) == 14
 
 
 @pytest.mark.parametrize("method", GUARDED_METHODS)
