@@ -79,9 +79,17 @@ def test_google_operations_are_those_of_its_package(name: str) -> None:
     error = frozenset({"google.longrunning.Operation.error"})
     ours, theirs = getattr(versions.longrunning, name), getattr(operations_pb2, name)
     assert described(ours.DESCRIPTOR, error) == described(theirs.DESCRIPTOR, error)
-    failed = versions.longrunning.Operation(done=True, error={"code": 3, "message": "why"})
+
+
+@pytest.mark.parametrize("package", [versions.longrunning, versions.v1])
+def test_an_operation_is_read_by_its_own_package(package: Any) -> None:
+    """Also as the method of another package that answers with one describes it."""
+    failed = package.Operation(name="n", done=True, error={"code": 3, "message": "why"})
     read = operations_pb2.Operation.FromString(failed.SerializeToString())
     assert (read.WhichOneof("result"), read.error.code, read.error.message) == ("error", 3, "why")
+    made = package.Operation(response={"type_url": "t", "value": b"v"}, metadata={"value": b"m"})
+    read = operations_pb2.Operation.FromString(made.SerializeToString())
+    assert (read.response.type_url, read.response.value, read.metadata.value) == ("t", b"v", b"m")
 
 
 def test_open_inference_fields_are_those_of_tritonclient() -> None:
