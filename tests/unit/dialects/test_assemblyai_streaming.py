@@ -35,6 +35,7 @@ from lab_kit.core.events import (
     UtteranceEnd,
 )
 from lab_kit.dialects.assemblyai.streaming import client
+from lab_kit.dialects.assemblyai.streaming.conversation import StreamingConversation
 from lab_kit.dialects.assemblyai.streaming.errors import (
     LONGEST_REASON_BYTES,
     SessionExpired,
@@ -48,6 +49,9 @@ from lab_kit.dialects.assemblyai.streaming.options import (
     stream_options,
 )
 from lab_kit.dialects.assemblyai.streaming.server import MOST_TURN_WORDS, StreamingSession
+from lab_kit.protocol.judge import judged
+from lab_kit.protocol.judge import seen as judge
+from lab_kit.protocol.judge.seen import Seen
 from lab_kit.protocol.live import Audio, Change, Control
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
@@ -517,6 +521,50 @@ def test_a_reason_that_is_too_long_for_a_close_frame_is_in_the_message() -> None
     (said,), ending = closing(GoingAway("é" * LONGEST_REASON_BYTES, "it", "go"))
     assert ending.reason == "See Error message for details"
     assert "é" * LONGEST_REASON_BYTES in json.loads(said)["error"]
+
+
+# -- as the judge reads it -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", [{}, {"format_turns": "true"}, {"speech_model": "u3-rt-pro"}])
+def test_the_judge_sees_one_final_a_turn_however_it_is_told(query: dict[str, str]) -> None:
+    one = session(**query)
+    one.parse(client.TERMINATE)
+    heard = told(
+        one,
+        interim("So it", "So"),
+        final("So it was."),
+        interim("And", start_s=4.0),
+        final("And so.", 4.0),
+        StreamEnded(6.0, "", 1),
+    )
+    reading = StreamingConversation()
+    begin = json.loads(one.greet()[0])
+    seen = [what for m in [begin, *heard] for what, _ in reading.seen(m, by_client=False)]
+    results = [what for what in seen if isinstance(what, judge.Result)]
+    assert [(one.segment, one.is_final) for one in results] == [
+        ("0", False),
+        ("0", True),
+        ("1", False),
+        ("1", True),
+    ]
+    assert (results[1].start_s, results[1].end_s) == (0.5, 1.25)
+    assert isinstance(seen[0], judge.Begun)
+    assert seen[-1] == judge.Ended()
+    assert judged([Seen(line, what) for line, what in enumerate(seen, 1)]) == []
+
+
+def test_the_judge_sees_commands_errors_and_nothing_of_the_unknown() -> None:
+    reading = StreamingConversation()
+    assert reading.seen({"type": "ForceEndpoint"}, by_client=True) == [
+        (judge.AskedForFinal(), None)
+    ]
+    assert reading.seen({"type": "Terminate"}, by_client=True) == [(judge.Finished(), None)]
+    assert reading.seen({"type": "Heartbeat"}, by_client=False) == []
+    failed = reading.seen({"type": "Error", "error_code": 3006, "error": "a"}, by_client=False)
+    assert failed == [(judge.Failed("3006", is_fatal=True), None)]
+    with pytest.raises(InvalidMessage, match="Turn without 'turn_order'"):
+        reading.seen({"type": "Turn"}, by_client=False)
 
 
 # -- our own client ------------------------------------------------------------------------------
