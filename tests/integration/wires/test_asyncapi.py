@@ -15,6 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
+from lab_kit.gateway.api.streams import stream_routes
+from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.providers.assemblyai.streaming import assemblyai_streaming_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.speak_socket import speak_socket_routes
@@ -139,6 +141,29 @@ async def test_assemblyais_messages(bench: Bench, document: dict[str, Any]) -> N
     }
 
 
+async def test_our_own_messages(bench: Bench, document: dict[str, Any]) -> None:
+    address = f"{bench.url.replace('http', 'ws')}/v1/stream"
+    query = document["channels"]["stream"]["bindings"]["ws"]["query"]
+    assert {"sample_rate_hz", "session", "after"} <= set(query["properties"])
+    data = CLIP.pcm16 + QUIET
+    sound = [data[start : start + 3_200] for start in range(0, len(data), 3_200)]
+    commands = [json.dumps({"type": kind}) for kind in ("keep_alive", "finalize", "finish")]
+    async with asyncio.timeout(HANG_S), connect(address, proxy=None) as socket:
+        heard = await said_to(socket, "nonsense", *sound, *commands)
+    assert kinds(document, "hearOwnSound", commands) == {"keep_alive", "finalize", "finish"}
+    assert kinds(document, "tellOwnResults", heard) == {
+        *("session_begun", "speech_started", "interim", "final"),
+        *("usage", "error", "session_ended"),
+    }
+    name = json.loads(heard[0])["session"]
+    async with (
+        asyncio.timeout(HANG_S),
+        connect(f"{address}?session={name}&after=1", proxy=None) as socket,
+    ):
+        first = str(await socket.recv())
+    assert kinds(document, "tellOwnResults", [first]) == {"session_resumed"}
+
+
 async def test_spoken_messages(bench: Bench, document: dict[str, Any]) -> None:
     told = [
         '{"type": "Speak", "text": "The door is open."}',
@@ -170,6 +195,7 @@ def test_every_socket_is_in_it_and_every_reference_leads_somewhere(
         assemblyai_streaming_routes(None, None, False),  # type: ignore[arg-type]
         openai_realtime_routes(None, None, False),  # type: ignore[arg-type]
         speak_socket_routes(None, None, None),  # type: ignore[arg-type]
+        stream_routes(Door, None),  # type: ignore[arg-type]
     )
     served = {
         route.path

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient  # noqa: E402
 from lab_kit.gateway.run.app import create_app  # noqa: E402
 from lab_kit.protocol.contract.change import Change, Verdict, worst  # noqa: E402
 from lab_kit.protocol.contract.reading import changes_between, read_contract  # noqa: E402
+from lab_kit.protocol.proto_text import proto_text  # noqa: E402
 
 PUBLISHED = ROOT / "docs/contract"
 
@@ -38,7 +39,8 @@ def served(folder: Path) -> dict[str, bytes]:
     server.stop()
     files = sorted((ROOT / "lab_kit").rglob("*.proto"))
     assert len({path.name for path in files}) == len(files), "two files would be published as one"
-    return documents | {path.name: path.read_bytes() for path in files}
+    own = {"lab_speech_v1.proto": proto_text().encode()}
+    return documents | own | {path.name: path.read_bytes() for path in files}
 
 
 def published() -> dict[str, bytes]:
