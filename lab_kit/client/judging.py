@@ -31,6 +31,10 @@ _CONVERSATIONS = {
     "deepgram": ("lab_kit.dialects.deepgram.conversation", "DeepgramConversation"),
     "openai": ("lab_kit.dialects.openai.realtime.conversation", "RealtimeConversation"),
     "google": ("lab_kit.dialects.google.conversation", "GoogleConversation"),
+    "assemblyai": (
+        "lab_kit.dialects.assemblyai.streaming.conversation",
+        "StreamingConversation",
+    ),
 }
 _NATIVE = {
     Carrier.WEBSOCKET: NativeWire.WEBSOCKET,

@@ -14,12 +14,13 @@ from urllib.parse import urlencode
 
 from attempts import CLOSED, Attempt, Kind, Outcome, Target
 from mutation import as_text, wrong_kind
-from wire import Connection, meanwhile, talked, upgraded
+from wire import UPGRADE, Connection, head, meanwhile, talked, upgraded
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 LISTEN = "/v1/listen?" + urlencode({"encoding": "linear16", "sample_rate": "16000"})
 OPUS = "/v1/listen?" + urlencode({"encoding": "opus", "sample_rate": "48000"})
 REALTIME = "/v1/realtime?intent=transcription"
+STREAMING = "/v3/ws?" + urlencode({"sample_rate": "16000", "format_turns": "True"})
 MOST_MOVES = 40
 EVENT_BYTES = 990_000
 """The longest message may have ten thousand more."""
@@ -41,6 +42,8 @@ EVENTS = [
     {"type": "input_audio_buffer.commit"},
     {"type": "input_audio_buffer.clear"},
 ]
+TURNS = [{"type": kind} for kind in ("KeepAlive", "ForceEndpoint", "Terminate")]
+TURNS += [{"type": "UpdateConfiguration", "max_turn_silence": 300, "vad_threshold": 0.4}]
 NAMES = ["type", "session", "audio", "input", "format", "turn_detection", "rate"]
 NAMES += ["transcription", "silence_duration_ms", "CloseStream", "input_audio_buffer.append"]
 
@@ -176,17 +179,34 @@ def _judged(closed: tuple[int, str] | None, said: str) -> Outcome:
     return Outcome(str(code))
 
 
-def dialogue(path: str, messages: Sequence[object]) -> Attempt:
-    """A connection on which the machine makes its moves."""
+def dialogue(path: str, messages: Sequence[object], closes_with: int | None = None) -> Attempt:
+    """A connection on which the machine makes its moves.
+
+    Args:
+        closes_with: the code by which the provider refuses whoever has no key, after the upgrade;
+            None where it refuses the upgrade.
+    """
 
     async def attempt(target: Target, chance: random.Random) -> Sequence[Outcome]:
         async def talk(connection: Connection) -> Outcome:
+            if closes_with is not None and target.key is None:
+                return await _refused(target, connection, path, closes_with)
             refused = await upgraded(target, connection, path)
             return refused or await _moved(connection, Machine(chance, messages))
 
         return await talked(target, talk)
 
     return attempt
+
+
+async def _refused(target: Target, connection: Connection, path: str, code: int) -> Outcome:
+    """Nobody is let in without a key, though the upgrade is answered."""
+    await connection.send([head(target, "GET", path, *UPGRADE)])
+    await connection.status()
+    closed = await close_code(connection)
+    if closed is None or closed[0] != code:
+        return Outcome("let in", f"closed with {closed} without a key")
+    return Outcome(str(code))
 
 
 async def _moved(connection: Connection, machine: Machine) -> Outcome:
@@ -250,6 +270,7 @@ KIND = Kind(
         "listen": dialogue(LISTEN, COMMANDS),
         "realtime": dialogue(REALTIME, EVENTS),
         "opus": dialogue(OPUS, COMMANDS),
+        "streaming": dialogue(STREAMING, TURNS, closes_with=1008),
         "empty fragments": _fragments,
         "many numbers": dear('{"type": "x", "a": [...]}', "1,", "1"),
         "many digits": dear('{"type": "x", "a": [...]}', "9" * 4_300 + ",", "1"),

@@ -35,6 +35,7 @@ from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.sandbox_api import sandbox_routes
 from lab_kit.gateway.operator.versions_api import version_routes
+from lab_kit.gateway.providers.assemblyai.streaming import assemblyai_streaming_routes
 from lab_kit.gateway.providers.assemblyai.transcripts import assemblyai_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.prerecorded import prerecorded_routes
@@ -60,10 +61,10 @@ _DEEPGRAMS = (
     *("/v1/listen", "/v2/listen", "/v1/speak", "/v1/read", "/v1/agent", "/v1/auth/"),
     "/v1/projects",
 )
-_TEXT_ERRORS = "/v2/"
+_TEXT_ERRORS = ("/v2/", "/v3/")
 """Paths, by how they begin, that a provider has; what is not served there is refused in its words.
-Under the last are the Open Inference Protocol and AssemblyAI's transcripts. In both, ``error`` is a
-text."""
+Under the last two are the Open Inference Protocol, AssemblyAI's transcripts and its streaming. In
+all of them, ``error`` is a text."""
 
 
 def create_app(server: Server, is_local: bool = False) -> FastAPI:
@@ -112,6 +113,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         openai_speech_routes(door, server.voice),
         openai_realtime_routes(door, streams, server.is_strict),
         assemblyai_routes(door, server.transcriber, server.callbacks),
+        assemblyai_streaming_routes(door, streams, server.is_strict),
         rtc_routes(door, streams, server.failures),
         documentation_routes(),
     ):
@@ -176,7 +178,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 def _provider(path: str) -> bool:
     """Whether a provider has such a path."""
-    return path.startswith((*_OPENAIS, *_DEEPGRAMS, _TEXT_ERRORS))
+    return path.startswith((*_OPENAIS, *_DEEPGRAMS, *_TEXT_ERRORS))
 
 
 def _refused_at(path: str, error: LabError, request_id: RequestId) -> Response:

@@ -17,6 +17,7 @@ from lab_kit import datasets
 from lab_kit.bench import Bench
 from lab_kit.gateway.api.streams import stream_routes
 from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.providers.assemblyai.streaming import assemblyai_streaming_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.speak_socket import speak_socket_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
@@ -115,6 +116,31 @@ async def test_openais_messages(bench: Bench, document: dict[str, Any]) -> None:
     assert "conversation.item.input_audio_transcription.completed" in seen
 
 
+async def test_assemblyais_messages(bench: Bench, document: dict[str, Any]) -> None:
+    query = document["channels"]["streaming"]["bindings"]["ws"]["query"]
+    asked = "sample_rate=16000&speech_model=u3-rt-pro&min_turn_silence=200&max_turn_silence=200"
+    assert {pair.partition("=")[0] for pair in asked.split("&")} <= set(query["properties"])
+    address = f"{bench.url.replace('http', 'ws')}/v3/ws?{asked}"
+    data = CLIP.pcm16 + QUIET
+    sound = [data[start : start + 1_600] for start in range(0, len(data), 1_600)]
+    told = [
+        '{"type": "UpdateConfiguration", "format_turns": true, "vad_threshold": 0.5}',
+        *(f'{{"type": "{kind}"}}' for kind in ("KeepAlive", "ForceEndpoint", "Terminate")),
+    ]
+    assert len(kinds(document, "hearTurns", told)) == 4
+    heard: list[str] = []
+    for messages in ([told[0], *sound, *told[1:]], ["nonsense"]):
+        async with asyncio.timeout(HANG_S), connect(address, proxy=None) as socket:
+            heard += await said_to(socket, *messages)
+    assert kinds(document, "tellTurns", heard) == {
+        "Begin",
+        "SpeechStarted",
+        "Turn",
+        "Termination",
+        "Error",
+    }
+
+
 async def test_our_own_messages(bench: Bench, document: dict[str, Any]) -> None:
     address = f"{bench.url.replace('http', 'ws')}/v1/stream"
     query = document["channels"]["stream"]["bindings"]["ws"]["query"]
@@ -166,6 +192,7 @@ def test_every_socket_is_in_it_and_every_reference_leads_somewhere(
 ) -> None:
     routers = (
         listen_routes(None, None, False),  # type: ignore[arg-type]
+        assemblyai_streaming_routes(None, None, False),  # type: ignore[arg-type]
         openai_realtime_routes(None, None, False),  # type: ignore[arg-type]
         speak_socket_routes(None, None, None),  # type: ignore[arg-type]
         stream_routes(Door, None),  # type: ignore[arg-type]

@@ -33,18 +33,18 @@ def bench() -> Any:
     bench.stop()
 
 
-def snippet(heading: str, language: str = "python") -> str:
-    """The first block in that language below a heading."""
-    block = rf"^## {heading}$.*?^```{language}\n(.*?)^```$"
+def snippet(heading: str, language: str = "python", number: int = 1) -> str:
+    """A block in that language below a heading, the first if nothing is said."""
+    block = rf"^## {heading}$" + rf".*?^```{language}\n(.*?)^```$" * number
     found = re.search(block, PAGE, re.DOTALL | re.MULTILINE)
     assert found, heading
-    return found[1]
+    return found[number]
 
 
-def names_of(heading: str, bench: Bench) -> dict[str, Any]:
+def names_of(heading: str, bench: Bench, number: int = 1) -> dict[str, Any]:
     """What a snippet defines, run with the server's addresses in place of the page's."""
     address = bench.url.removeprefix("http://")
-    code = snippet(heading).replace("127.0.0.1:8300", address)
+    code = snippet(heading, number=number).replace("127.0.0.1:8300", address)
     names: dict[str, Any] = {}
     exec(code.replace("127.0.0.1:8301", bench.grpc_address), names)
     return names
@@ -82,6 +82,11 @@ async def test_openais_snippets_hear(
 def test_assemblyais_snippet_hears(bench: Bench) -> None:
     transcript = names_of("AssemblyAI", bench)["transcribe"](str(CLIP.path))
     assert word_error_rate(CLIP.text, transcript.text) == 0
+
+
+async def test_assemblyais_other_snippet_hears_turns(bench: Bench) -> None:
+    turns = await names_of("AssemblyAI", bench, 2)["hear"](pcm16())
+    assert word_error_rate(CLIP.text, " ".join(turn.transcript for turn in turns)) == 0
 
 
 def test_the_page_names_all_that_assemblyais_dialect_refuses() -> None:

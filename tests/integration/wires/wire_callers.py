@@ -42,6 +42,7 @@ class LiveWire(StrEnum):
     GOOGLE_1 = "Google v1"
     GOOGLE_2 = "Google v2"
     WEBRTC = "WebRTC"
+    ASSEMBLYAI = "AssemblyAI"
 
 
 UNREAD_BYTES = 65_536
@@ -314,6 +315,29 @@ class OpenAICaller(DeepgramCaller):
         return [m["transcript"] for m in self.heard if m["type"] == TRANSCRIPT + "completed"]
 
 
+class AssemblyAICaller(DeepgramCaller):
+    """Binary audio and JSON commands, told by turns."""
+
+    async def finalize(self) -> None:
+        await self.send('{"type":"ForceEndpoint"}')
+
+    async def finish(self) -> None:
+        await self.send('{"type":"Terminate"}')
+
+    async def taken(self) -> None:
+        """Nothing that a client says is answered in its turn."""
+
+    def outcome(self, code: int | str, reason: str) -> Outcome:
+        """The reason is the message's, if there was one: not every one fits into a close frame."""
+        errors = [m for m in self.heard if m["type"] == "Error"]
+        told = errors[-1]["error"] if errors else reason
+        codes = tuple(str(m["error_code"]) for m in errors)
+        return Outcome(code, told, *self.spoken(), codes)
+
+    def texts(self) -> list[str]:
+        return [m["transcript"] for m in self.heard if m["type"] == "Turn" and m["end_of_turn"]]
+
+
 class GoogleCaller(Caller):
     """A call of StreamingRecognize; the two versions differ in their messages.
 
@@ -507,6 +531,14 @@ async def _openai(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
 
 
 @asynccontextmanager
+async def _assemblyai(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    turns = {"min_turn_silence": 200, "max_turn_silence": 200}
+    path = "/v3/ws?" + urlencode({"sample_rate": RATE_HZ, **turns, **asked.options})
+    async with _socket(server, path, asked) as socket:
+        yield AssemblyAICaller(socket)
+
+
+@asynccontextmanager
 async def _google_1(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
     config = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "en-US"}
     chosen = {"streaming_config": {"config": config | dict(asked.options)}}
@@ -569,6 +601,7 @@ _CONNECT: dict[LiveWire, _Connect] = {
     LiveWire.GOOGLE_1: _google_1,
     LiveWire.GOOGLE_2: _google_2,
     LiveWire.WEBRTC: _webrtc,
+    LiveWire.ASSEMBLYAI: _assemblyai,
 }
 
 

@@ -50,7 +50,11 @@ QUERIES = {
     "/v1/listen": "encoding=linear16&sample_rate=16000",
     "/v1/realtime": "intent=transcription",
     "/v1/streams/{session}/messages": "number=1",
+    "/v3/ws": "sample_rate=16000",
+    "/v3/token": "expires_in_seconds=60",
 }
+CLOSES = {"/v3/ws": {1008: 401, 1013: 503}}
+"""Where a provider refuses after the upgrade: its codes, and the statuses that they stand for."""
 READS = {
     "/v1/models",
     "/v1/models/{model}",
@@ -81,6 +85,7 @@ OWN = {
     "/v2/transcript/{transcript}/srt",
     "/v2/transcript/{transcript}/vtt",
     "/v2/transcript/{transcript}/word-search",
+    "/v3/token",
 }
 """A caller's own: also while the server refuses work it is asked for, ended and removed."""
 OWN_LISTS = {"GET /v2/transcript"}
@@ -195,8 +200,11 @@ async def asked(
 
     async with asyncio.timeout(HANG_S):
         await create_app(server)(scope, receive, send)
-    assert sent[0]["type"] in ("http.response.start", "websocket.http.response.start"), sent
     told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    if sent[0]["type"] == "websocket.accept":
+        assert [one["type"] for one in sent[1:]] == ["websocket.send", "websocket.close"], sent
+        return CLOSES[way.path][sent[2]["code"]], told
+    assert sent[0]["type"] in ("http.response.start", "websocket.http.response.start"), sent
     return sent[0]["status"], told
 
 
@@ -231,7 +239,7 @@ async def test_work_is_refused_before_its_body_is_read(server: Server, way: Way,
         return
     status, headers = await asked(server, way, way.key)
     assert status == 503, way
-    assert int(headers["retry-after"]) >= 1
+    assert way.path in CLOSES or int(headers["retry-after"]) >= 1
     assert server.versions.status(1).in_flight == 0
     assert not server.door.streams
 
@@ -293,6 +301,10 @@ FIRST_MESSAGES = {
 """They say what is wanted, and with it of what class it is."""
 BY_MESSAGE = {"ModelStreamInfer"}
 """It is open for as long as its caller likes; each of its messages is refused by itself."""
+GRPC_OWN = {"GetOperation", "CancelOperation"}
+"""A caller's own: also while the server refuses work."""
+GRPC_WAITING = {"LongRunningRecognize"}
+"""It is taken also while the server reduces its service, and waits until there is room."""
 
 
 def grpc_methods(root: Path) -> list[str]:
@@ -331,7 +343,7 @@ async def called(
 
 def test_what_is_public_of_grpc_is_there() -> None:
     assert set(METHODS) >= PUBLIC_METHODS
-    assert len(GUARDED_METHODS) == 11
+    assert len(GUARDED_METHODS) == 14
 
 
 @pytest.mark.parametrize("method", GUARDED_METHODS)
@@ -347,15 +359,30 @@ async def test_without_the_right_key_no_method_waits_for_a_message(
 @pytest.mark.parametrize("when", STATUSES)
 @pytest.mark.parametrize(
     "method",
-    [m for m in GUARDED_METHODS if m.rpartition("/")[2] not in GRPC_READS | BY_MESSAGE],
+    [m for m in GUARDED_METHODS if m.rpartition("/")[2] not in GRPC_READS | BY_MESSAGE | GRPC_OWN],
 )
 async def test_methods_that_do_work_are_refused(server: Server, method: str, when: str) -> None:
     if when == "draining":
         server.door.drain()
     else:
         server.watch.degradation.level = Level.REFUSE_ALL
+    if when != "draining" and method.rpartition("/")[2] in GRPC_WAITING:
+        code, _ = await called(server, method, KEY, b"\x12\x00")
+        assert code == "INVALID_ARGUMENT", "it was let in, and there is no sound"
+        return
     code, name = await called(server, method, KEY, FIRST_MESSAGES.get(method, b""))
     assert code in STATUSES[when]
+    assert name
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m.rpartition("/")[2] in GRPC_OWN])
+async def test_callers_reach_their_operations_also_while_work_is_refused(
+    server: Server, method: str
+) -> None:
+    server.watch.degradation.level = Level.REFUSE_ALL
+    server.door.drain()
+    code, name = await called(server, method, KEY, b"\n\x24" + NOBODYS.encode())
+    assert code == "NOT_FOUND"
     assert name
 
 
