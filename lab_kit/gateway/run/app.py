@@ -34,6 +34,7 @@ from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.sandbox_api import sandbox_routes
 from lab_kit.gateway.operator.versions_api import version_routes
+from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
 from lab_kit.gateway.providers.assemblyai.transcripts import assemblyai_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.prerecorded import prerecorded_routes
@@ -109,6 +110,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         openai_upload_routes(door, limits, server.uploads, server.recognition, server.is_strict),
         openai_speech_routes(door, server.voice),
         openai_realtime_routes(door, streams, server.is_strict),
+        amazon_routes(door, streams, server.is_strict),
         assemblyai_routes(door, server.transcriber, server.callbacks),
         rtc_routes(door, streams, server.failures),
         documentation_routes(),
