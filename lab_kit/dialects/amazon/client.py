@@ -5,6 +5,7 @@ from typing import Any
 
 from lab_kit.core.errors import InvalidMessage
 from lab_kit.core.events import Event
+from lab_kit.core.shown import shown
 from lab_kit.dialects.amazon.event_stream import Frame, decoded, encoded
 from lab_kit.dialects.amazon.server import LAB
 from lab_kit.protocol.record import event_of
@@ -32,7 +33,7 @@ def parse_frame(data: bytes) -> tuple[Event, int, str]:
     frame = decoded(data, MOST_BYTES)
     if frame.headers.get(":message-type") != "event":
         raise InvalidMessage(
-            f"{frame.headers.get(':exception-type')}: {frame.payload[:200]!r}",
+            f"{shown(frame.headers.get(':exception-type'))}: {frame.payload[:200]!r}",
             "a transcript event",
             "do what the exception says",
         )

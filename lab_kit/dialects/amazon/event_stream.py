@@ -10,7 +10,6 @@ limits and types as `amazon_transcribe.eventstream` 0.6.4 has them.
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
 from uuid import UUID
 from zlib import crc32
 
@@ -95,11 +94,11 @@ def decoded(data: bytes, most_bytes: int = MOST_FRAME_BYTES) -> Frame:
             "cut the audio into shorter chunks, such as 100 ms each",
         )
     if total != len(data):
-        _refuse(f"a frame of {total:,} bytes in {len(data):,}")
+        raise _no_frame(f"a frame of {total:,} bytes in {len(data):,}")
     if header_bytes > min(MOST_HEADERS_BYTES, total - OVERHEAD_BYTES):
-        _refuse(f"headers of {header_bytes:,} bytes")
+        raise _no_frame(f"headers of {header_bytes:,} bytes")
     if _CHECKSUM.unpack(data[-CHECKSUM_BYTES:])[0] != crc32(data[:-CHECKSUM_BYTES]):
-        _refuse("a frame whose checksum does not fit")
+        raise _no_frame("a frame whose checksum does not fit")
     at = PRELUDE_BYTES + header_bytes
     return Frame(_decoded_headers(data[PRELUDE_BYTES:at]), data[at:-CHECKSUM_BYTES])
 
@@ -139,13 +138,13 @@ class FrameSplitter:
 
 def _lengths(data: bytes) -> tuple[int, int]:
     if len(data) < OVERHEAD_BYTES:
-        _refuse(f"{len(data)} bytes")
+        raise _no_frame(f"{len(data)} bytes")
     total, header_bytes = _LENGTHS.unpack_from(data)
     (checksum,) = _CHECKSUM.unpack_from(data, _LENGTHS.size)
     if checksum != crc32(data[: _LENGTHS.size]):
-        _refuse("a prelude whose checksum does not fit")
+        raise _no_frame("a prelude whose checksum does not fit")
     if total < OVERHEAD_BYTES:
-        _refuse(f"a frame of {total} bytes")
+        raise _no_frame(f"a frame of {total} bytes")
     return total, header_bytes
 
 
@@ -177,7 +176,9 @@ def _decoded_headers(data: bytes) -> dict[str, Value]:
     while reader.is_left:
         name = reader.text(reader.take(1)[0])
         if not name or name in headers:
-            _refuse(f"the header {shown(name)} twice" if name else "a header without a name")
+            raise _no_frame(
+                f"the header {shown(name)} twice" if name else "a header without a name"
+            )
         headers[name] = reader.value()
     return headers
 
@@ -196,15 +197,15 @@ class _Reader:
     def take(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]
         if len(taken) < count:
-            _refuse("headers that end in the middle of one")
+            raise _no_frame("headers that end in the middle of one")
         self._at += count
         return taken
 
     def text(self, count: int) -> str:
         try:
             return self.take(count).decode()
-        except UnicodeDecodeError:
-            _refuse("a header that is not UTF-8")
+        except UnicodeDecodeError as error:
+            raise _no_frame("a header that is not UTF-8") from error
 
     def value(self) -> Value:
         kind = self.take(1)[0]
@@ -222,10 +223,10 @@ class _Reader:
             case 9:
                 return UUID(bytes=self.take(_UUID_BYTES))
             case _:
-                _refuse(f"a header of type {kind}")
+                raise _no_frame(f"a header of type {kind}")
 
 
-def _refuse(what: str) -> NoReturn:
-    raise InvalidMessage(
+def _no_frame(what: str) -> InvalidMessage:
+    return InvalidMessage(
         what, "one event-stream frame", "send whole frames, as the provider's SDK writes them"
     )

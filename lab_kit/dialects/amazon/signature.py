@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import NoReturn
 from urllib.parse import quote, unquote
 
 from lab_kit.core.errors import InvalidMessage, InvalidParameter, Unauthenticated
@@ -147,12 +146,12 @@ class ChunkSignatures:
         """
         date, signature = headers.get(DATE), headers.get(CHUNK_SIGNATURE)
         if not isinstance(date, Timestamp) or not isinstance(signature, bytes):
-            _refuse_chunk(f"a signed chunk without {DATE} and {CHUNK_SIGNATURE}")
+            raise _foreign_chunk(f"a signed chunk without {DATE} and {CHUNK_SIGNATURE}")
         if len(signature) != _DIGEST_BYTES or set(headers) != {DATE, CHUNK_SIGNATURE}:
-            _refuse_chunk("a chunk's signature that is none, or headers beside it")
+            raise _foreign_chunk("a chunk's signature that is none, or headers beside it")
         signed_s = date.since_1970_ms / 1e3
         if abs(now_s - signed_s) > MOST_SKEW_S:
-            _refuse_chunk(f"a chunk that was signed {now_s - signed_s:,.0f} s ago")
+            raise _foreign_chunk(f"a chunk that was signed {now_s - signed_s:,.0f} s ago")
         if self._secret is not None:
             moment = _moment(signed_s)
             day = moment[:8]
@@ -161,7 +160,7 @@ class ChunkSignatures:
             text = "\n".join((*parts, sha256(payload).hexdigest()))
             expected = _mac(self._scope.signing_key(self._secret, day), text)
             if not hmac.compare_digest(expected, signature):
-                _refuse_chunk("a chunk whose signature does not fit")
+                raise _foreign_chunk("a chunk whose signature does not fit")
         self._before = signature.hex()
 
 
@@ -187,7 +186,7 @@ def signed_by_headers(method: str, path: str, query: bytes, headers: Headers) ->
     """
     found = _HEADER.fullmatch(_joined(headers, "authorization").strip())
     if found is None:
-        _refuse("no signature of version 4 in the header authorization")
+        raise _unsigned("no signature of version 4 in the header authorization")
     names = found["headers"].split(";")
     moment = _joined(headers, "x-amz-date")
     body_hash = _joined(headers, "x-amz-content-sha256") or _EMPTY_HASH
@@ -207,12 +206,12 @@ def signed_by_query(path: str, query: bytes, headers: Headers) -> Signed:
     pairs = _pairs(query)
     told = dict(pairs)
     if len(told) < len(pairs):
-        _refuse("an address that has a name twice")
+        raise _unsigned("an address that has a name twice")
     if told.get("X-Amz-Algorithm") != ALGORITHM:
-        _refuse(f"no X-Amz-Algorithm={ALGORITHM} in the address")
+        raise _unsigned(f"no X-Amz-Algorithm={ALGORITHM} in the address")
     moment, signature = told.get("X-Amz-Date", ""), told.get("X-Amz-Signature", "")
     if not _SIGNATURE.fullmatch(signature):
-        _refuse("no X-Amz-Signature of 64 hexadecimal digits in the address")
+        raise _unsigned("no X-Amz-Signature of 64 hexadecimal digits in the address")
     unsigned = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
     names = told.get("X-Amz-SignedHeaders", "").split(";")
     body_hash = told.get("X-Amz-Content-Sha256", _EMPTY_HASH)
@@ -234,11 +233,11 @@ def _expires_s(text: str) -> int:
 def _scope(credential: str, moment: str) -> Scope:
     parts = credential.rsplit("/", 4)  # a key may hold strokes
     if len(parts) != 5 or parts[3:] != [SERVICE, TERMINATOR] or not all(parts):
-        _refuse(f"a credential that is not ID/YYYYMMDD/REGION/{SERVICE}/{TERMINATOR}")
+        raise _unsigned(f"a credential that is not ID/YYYYMMDD/REGION/{SERVICE}/{TERMINATOR}")
     key_id, date, region = parts[:3]
     _seconds(moment)
     if moment[:8] != date:
-        _refuse(f"a credential of {shown(date)} and a date of {shown(moment)}")
+        raise _unsigned(f"a credential of {shown(date)} and a date of {shown(moment)}")
     return Scope(key_id, date, region)
 
 
@@ -252,8 +251,8 @@ def _seconds(moment: str) -> float:
         if not _MOMENT.fullmatch(moment):
             raise ValueError
         return datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        _refuse(f"X-Amz-Date={shown(moment)}, which is none")
+    except ValueError as error:
+        raise _unsigned(f"X-Amz-Date={shown(moment)}, which is none") from error
 
 
 def _moment(since_1970_s: float) -> str:
@@ -270,10 +269,10 @@ def _canonical(
 ) -> str:
     """The request in the one form that both sides sign."""
     if "host" not in names or list(names) != sorted(set(names)):
-        _refuse("signed headers without host, or not in order")
+        raise _unsigned("signed headers without host, or not in order")
     held = {name for name, _ in headers}
     if missing := [name for name in names if name not in held]:
-        _refuse(f"the header {shown(missing[0])}, which was signed and is not there,")
+        raise _unsigned(f"the header {shown(missing[0])}, which was signed and is not there,")
     query = "&".join(f"{name}={value}" for name, value in sorted(_quoted(pairs)))
     lines = [f"{name}:{_joined(headers, name)}\n" for name in names]
     parts = (method, path, query, "".join(lines), ";".join(names))
@@ -299,15 +298,15 @@ def _mac(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode("latin-1", "replace"), "sha256")
 
 
-def _refuse(what: str) -> NoReturn:
-    raise InvalidSignature(
+def _unsigned(what: str) -> InvalidSignature:
+    return InvalidSignature(
         what,
         f"a signature of {ALGORITHM} for the service {SERVICE}",
         "sign the request as the provider's SDK does",
     )
 
 
-def _refuse_chunk(what: str) -> NoReturn:
-    raise InvalidChunk(
+def _foreign_chunk(what: str) -> InvalidChunk:
+    return InvalidChunk(
         what, "each chunk signed after the one before it", "sign chunks in order, as they are sent"
     )

@@ -8,7 +8,9 @@ wait behind its own machine's others.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.connections import share_of_descriptors
@@ -28,12 +30,45 @@ _PEEKED_BYTES = max(map(len, _PROBES))
 Note = Callable[[str, BaseException], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How connections are encrypted.
+
+    Attributes:
+        handshake_s: that a client may take to begin.
+        shutdown_s: that a client may take to hear that it is over.
+    """
+
+    context: ssl.SSLContext
+    handshake_s: float
+    shutdown_s: float
+
+    async def begin(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: Callable[[], asyncio.BaseProtocol],
+        connection: socket.socket,
+    ) -> None:
+        """Shake hands; a client that will not is gone, and nobody's failure."""
+        try:
+            await loop.connect_accepted_socket(
+                protocol,
+                connection,
+                ssl=self.context,
+                ssl_handshake_timeout=self.handshake_s,
+                ssl_shutdown_timeout=self.shutdown_s,
+            )
+        except OSError:  # of which TLS' own errors are a kind
+            connection.close()
+
+
 class Accepting:
     """One listening socket.
 
     Args:
         begin: makes the protocol of a connection.
         note: told, with the task's name, what went wrong.
+        tls: None for connections that are not encrypted.
     """
 
     def __init__(
@@ -42,7 +77,9 @@ class Accepting:
         begin: Callable[[], asyncio.BaseProtocol],
         arrivals: Arrivals,
         note: Note,
+        tls: Tls | None = None,
     ) -> None:
+        self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._protocol = begin
@@ -92,7 +129,10 @@ class Accepting:
     async def _begin(self, connection: socket.socket, peer: str) -> None:
         try:
             await self._arrivals.turn(peer)
-            await self._loop.connect_accepted_socket(self._protocol, connection)
+            if self._tls is None:
+                await self._loop.connect_accepted_socket(self._protocol, connection)
+            else:
+                await self._tls.begin(self._loop, self._protocol, connection)
         except BaseException:
             connection.close()
             raise

@@ -54,6 +54,7 @@ class Server:
         listeners: told what becomes of work that was let in.
         is_strict: what a provider offers and is not imitated is refused, not ignored.
         grpc_port: where gRPC is spoken; 0 until it is.
+        tls_port: where HTTP is spoken with TLS; None where it is not.
     """
 
     limits: Limits
@@ -66,6 +67,7 @@ class Server:
     allowed_hosts: tuple[str, ...] = ()
     is_strict: bool = False
     grpc_port: int = 0
+    tls_port: int | None = None
     background: Background = field(init=False)
     failures: Failures = field(init=False)
     watch: Watch = field(init=False)
