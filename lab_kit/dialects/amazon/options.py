@@ -160,7 +160,7 @@ def _encoding(name: str | None) -> str:
 
 
 def _rate_hz(text: str | None) -> int:
-    rate_hz = int(text) if text is not None and re.fullmatch(r"\d{1,9}", text) else 0
+    rate_hz = int(text) if text is not None and re.fullmatch("[0-9]{1,9}", text) else 0
     if not LOWEST_HZ <= rate_hz <= HIGHEST_HZ:
         raise InvalidParameter(
             "no sample-rate" if text is None else f"sample-rate={shown(text)}",

@@ -15,10 +15,10 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import quote, unquote
 
+from lab_kit.core.clock import seconds_of, wall_clock_of
 from lab_kit.core.errors import InvalidMessage, InvalidParameter, Unauthenticated
 from lab_kit.core.shown import shown
 from lab_kit.dialects.amazon.event_stream import Timestamp, encoded_headers
@@ -37,7 +37,7 @@ _HEADER = re.compile(
     rf"{ALGORITHM} +Credential=(?P<credential>\S+), *SignedHeaders=(?P<headers>[^,\s]+),"
     r" *Signature=(?P<signature>[0-9a-f]{64})"
 )
-_MOMENT = re.compile(r"\d{8}T\d{6}Z")
+_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 Headers = Sequence[tuple[str, str]]
 """Of a request, in their order, with names in small letters."""
@@ -98,7 +98,7 @@ class Signed:
         Raises:
             InvalidSignature: it does not hold yet, or no more.
         """
-        signed_s = _seconds(self.moment)
+        signed_s = float(_seconds(self.moment))
         until_s = signed_s + (MOST_SKEW_S if self.expires_s is None else self.expires_s)
         if not signed_s - MOST_SKEW_S <= now_s <= until_s:
             when = "is not yet current" if now_s < signed_s else "has expired"
@@ -221,7 +221,7 @@ def signed_by_query(path: str, query: bytes, headers: Headers) -> Signed:
 
 
 def _expires_s(text: str) -> int:
-    if not re.fullmatch(r"\d{1,6}", text) or not 0 < int(text) <= LONGEST_EXPIRES_S:
+    if not re.fullmatch("[0-9]{1,6}", text) or not 0 < int(text) <= LONGEST_EXPIRES_S:
         raise InvalidParameter(
             f"X-Amz-Expires={shown(text)}",
             f"1 to {LONGEST_EXPIRES_S} seconds",
@@ -245,18 +245,20 @@ def _key_id(credential: str) -> str:
     return credential.rsplit("/", 4)[0]
 
 
-def _seconds(moment: str) -> float:
+def _seconds(moment: str) -> int:
     """Since 1970."""
     try:
-        if not _MOMENT.fullmatch(moment):
-            raise ValueError
-        return datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        parts = _MOMENT.fullmatch(moment)
+        if parts is None:
+            raise ValueError(moment)
+        return seconds_of("{}-{}-{}T{}:{}:{}Z".format(*parts.groups()))
     except ValueError as error:
         raise _unsigned(f"X-Amz-Date={shown(moment)}, which is none") from error
 
 
 def _moment(since_1970_s: float) -> str:
-    return datetime.fromtimestamp(since_1970_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+    iso = wall_clock_of(int(1_000 * since_1970_s))
+    return "".join(digit for digit in iso.partition(".")[0] if digit not in "-:") + "Z"
 
 
 def _canonical(
