@@ -123,8 +123,8 @@ class TranscriptWriter:
         transcript = " ".join(word.text for word in words)
         result = {
             "ResultId": self._segment,
-            "StartTime": event.start_s,
-            "EndTime": event.end_s,
+            "StartTime": _told_s(event.start_s),
+            "EndTime": _told_s(event.end_s),
             "IsPartial": is_partial,
             "Alternatives": [{"Transcript": transcript, "Items": items}],
         }
@@ -173,5 +173,12 @@ def _agreed_words(words: Sequence[Word], stable_chars: int) -> int:
 
 
 def _item(content: str, kind: str, start_s: float | None, end_s: float | None) -> dict[str, Any]:
-    times = {} if start_s is None else {"StartTime": start_s, "EndTime": end_s}
-    return {**times, "Type": kind, "Content": content, "VocabularyFilterMatch": False}
+    item = {"Type": kind, "Content": content, "VocabularyFilterMatch": False}
+    if start_s is None or end_s is None:
+        return item
+    return {"StartTime": _told_s(start_s), "EndTime": _told_s(end_s), **item}
+
+
+def _told_s(time_s: float) -> float:
+    """To the millisecond, as the provider has it."""
+    return round(time_s, 3)

@@ -22,7 +22,7 @@ from hypercorn.asyncio.task_group import TaskGroup
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
-from hypercorn.events import Closed, RawData
+from hypercorn.events import Closed, RawData, Updated
 from hypercorn.protocol.events import EndBody
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
@@ -170,6 +170,8 @@ class _Protocol(H2Protocol):
         super().__init__(*parts)  # type: ignore[arg-type]
         config = self.config
         self._ended: set[int] = set()
+        # what is told to clients is not what is held to by itself
+        self.connection.decoder.max_header_list_size = config.h2_max_header_list_size
         # hypercorn's own would offer WebSockets
         self.connection.local_settings = Settings(
             client=False,
@@ -188,16 +190,22 @@ class _Protocol(H2Protocol):
                 )
                 continue
             await super()._handle_events([event])
+            if isinstance(event, RequestReceived) and event.stream_id not in self.streams:
+                await self.send(Updated(idle=self.idle))  # else nobody would count its silence
 
     async def _create_stream(self, request: RequestReceived) -> None:
         told = dict(request.headers or ())
         path = told.get(b":path", b"").partition(b"?")[0]
         if told.get(b":method") != b"POST" or path != self.path:
-            self.connection.reset_stream(request.stream_id, ErrorCodes.HTTP_1_1_REQUIRED)
-        elif len(told) > MOST_HEADERS:
-            self.connection.reset_stream(request.stream_id, ErrorCodes.ENHANCE_YOUR_CALM)
+            self._refuse(request.stream_id, ErrorCodes.HTTP_1_1_REQUIRED)
+        elif len(request.headers or ()) > MOST_HEADERS:
+            self._refuse(request.stream_id, ErrorCodes.ENHANCE_YOUR_CALM)
         else:
             await super()._create_stream(request)
+
+    def _refuse(self, stream_id: int, code: ErrorCodes) -> None:
+        self.keep_alive_requests += 1
+        self.connection.reset_stream(stream_id, code)
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Send a part of an answer, and note the last one."""
