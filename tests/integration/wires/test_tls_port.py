@@ -173,18 +173,20 @@ class Http2Client:
 
     async def events(self) -> list[Any]:
         """What came next; nothing once the server has closed."""
-        try:
-            data = await self.reader.read(65_536)
-        except (ConnectionError, ssl.SSLError):
-            return []
-        if not data:
-            return []
-        found = self.h2.receive_data(data)
+        found: list[Any] = []
+        while not found:
+            try:
+                data = await self.reader.read(65_536)
+            except (ConnectionError, ssl.SSLError):
+                return []
+            if not data:
+                return []
+            found += self.h2.receive_data(data)
         for event in found:
             if isinstance(event, DataReceived):
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         self.flush()
-        return list(found)
+        return found
 
     async def until(self, kind: type[Any]) -> Any:
         """The next event of a kind; None where the server closes first."""
