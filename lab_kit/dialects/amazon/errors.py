@@ -19,6 +19,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.dialects.amazon.event_stream import Frame, encoded
 from lab_kit.dialects.amazon.signature import InvalidSignature
+from lab_kit.protocol.live import Ending
 
 BAD_REQUEST, INTERNAL = "BadRequestException", "InternalFailureException"
 ERROR_TYPE, REQUEST_ID = "x-amzn-errortype", "x-amzn-request-id"
@@ -74,9 +75,12 @@ def exception_frame(error: LabError, idle_s: float) -> bytes:
     return encoded(Frame(headers, json.dumps({"Message": text}).encode()))
 
 
-def close_code(error: LabError) -> int:
+def ending(error: LabError) -> Ending:
     """How a WebSocket is closed behind the last frame."""
-    return _CLOSE_CODES.get(type(error), 1008 if error.http_status < 500 else 1011)
+    code = _CLOSE_CODES.get(type(error), 1008 if error.http_status < 500 else 1011)
+    # a close frame's reason holds at most 123 bytes (RFC 6455, 5.5)
+    reason = f"{error.reason}: {error.received}".encode()[:123].decode(errors="ignore")
+    return Ending(code, reason)
 
 
 def _text(error: LabError) -> str:

@@ -34,7 +34,7 @@ from lab_kit.core.events import (
     UtteranceEnd,
 )
 from lab_kit.dialects.amazon import client
-from lab_kit.dialects.amazon.errors import close_code, exception_frame, refusal
+from lab_kit.dialects.amazon.errors import ending, exception_frame, refusal
 from lab_kit.dialects.amazon.event_stream import Frame, decoded, encoded
 from lab_kit.dialects.amazon.options import (
     Stability,
@@ -511,7 +511,10 @@ def test_a_streams_last_frame_is_an_exception(kind: type[LabError], name: str, c
     frame = decoded(exception_frame(error(kind), 10.0))
     assert frame.headers[":message-type"] == "exception"
     assert frame.headers[":exception-type"] == name
-    assert close_code(error(kind)) == code
+    closed = ending(kind("this" * 100, "that", "do so"))
+    assert closed.code == code
+    assert closed.reason.startswith(f"{kind.reason}: this")
+    assert len(closed.reason) == 123
 
 
 def test_the_sdk_raises_what_it_is_told() -> None:

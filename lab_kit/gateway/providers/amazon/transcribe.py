@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 
 from lab_kit.core.errors import InvalidMessage, LabError
 from lab_kit.core.events import Event, StreamOptions
-from lab_kit.dialects.amazon.errors import REQUEST_ID, close_code, exception_frame, refusal
+from lab_kit.dialects.amazon.errors import REQUEST_ID, ending, exception_frame, refusal
 from lab_kit.dialects.amazon.options import (
     HEADER_PREFIX,
     HTTP_PATH,
@@ -129,7 +129,7 @@ async def _over_socket(
         try:
             await wire.open()
             await wire.send(exception_frame(error, streams.limits.idle_s))
-            await wire.close(Ending(close_code(error), ""))
+            await wire.close(ending(error))
         except ClientGone:
             pass  # nobody is left to be told
 
@@ -200,7 +200,7 @@ class Transcribe:
         """The exception, if it is one."""
         if error is None:
             return [], Ending(1000, "")
-        return [exception_frame(error, self._idle_s)], Ending(close_code(error), "")
+        return [exception_frame(error, self._idle_s)], ending(error)
 
 
 def _checked(signed: Signed, admitted: Admitted) -> ChunkSignatures:
