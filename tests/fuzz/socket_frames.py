@@ -8,7 +8,7 @@ not, a client library would tell its caller 1006.
 import base64
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from urllib.parse import urlencode
 
@@ -238,7 +238,7 @@ async def _fragments(target: Target, chance: random.Random) -> Sequence[Outcome]
 
 def signed(target: Target, path: str) -> str:
     """The path with the target's key, as Amazon's clients sign it."""
-    key = target.key or "any"
+    key = target.key or ""
     request = AWSRequest("GET", f"http://localhost{path}")
     SigV4QueryAuth(Credentials(key, key), "transcribe", "us-east-1", expires=300).add_auth(request)
     return str(request.url).removeprefix("http://localhost")
@@ -259,8 +259,11 @@ async def _events(target: Target, chance: random.Random) -> Sequence[Outcome]:
             case _:
                 return audio_frame(sound)
 
+    # without a key it is one that nobody has: a socket is opened to be told so
+    asked = target if target.key is not None else replace(target, key="nobodys")
+
     async def talk(connection: Connection) -> Outcome:
-        if refused := await upgraded(target, connection, signed(target, TRANSCRIBE)):
+        if refused := await upgraded(asked, connection, signed(asked, TRANSCRIBE)):
             return refused
         async with meanwhile(close_code(connection)) as closing:
             said = b""
@@ -270,9 +273,9 @@ async def _events(target: Target, chance: random.Random) -> Sequence[Outcome]:
                     break
             await connection.send([FAREWELL])
             closed = await closing
-        # whose key is wrong is told so on the open socket
-        if closed is not None and closed[1].startswith("UNAUTHENTICATED: "):
-            return Outcome("401")
+        if target.key is None:
+            is_told = closed is not None and closed[1].startswith("UNAUTHENTICATED: ")
+            return Outcome("401", None if is_told else "let in with a key that nobody has")
         return _judged(closed, repr(said[:80]))
 
     return await talked(target, talk)
