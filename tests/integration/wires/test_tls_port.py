@@ -159,15 +159,23 @@ class Http2Client:
         self.writer.write(self.h2.data_to_send())
 
     def ask(
-        self, method: str, path: str, headers: dict[str, str], *, has_ended: bool = False
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        *,
+        body: bytes = b"",
+        has_ended: bool = False,
     ) -> int:
-        """Begin a request; its stream."""
+        """Begin a request, with what of its body comes along at once; its stream."""
         stream = self.h2.get_next_available_stream_id()
         head = [(":method", method)]
         head += [(":path", path), (":scheme", "https")] if path else []  # a CONNECT has none
         head += [(":authority", headers.get("host", "localhost"))]
         head += [(name, value) for name, value in headers.items() if name != "host"]
         self.h2.send_headers(stream, head, end_stream=has_ended)
+        if body:
+            self.h2.send_data(stream, body)
         self.flush()
         return stream
 
@@ -225,8 +233,11 @@ async def test_every_other_path_is_told_to_come_by_http_1(
     client: Http2Client, method: str, path: str
 ) -> None:
     asked = {"authorization": f"Token {KEY}"}
-    client.ask(method, path, asked, has_ended=method == "GET")
+    body = bytes(1_000) if method == "POST" else b""
+    client.ask(method, path, asked, body=body, has_ended=method == "GET")
     assert (await client.until(StreamReset)).error_code == ErrorCodes.HTTP_1_1_REQUIRED
+    again = client.ask("GET", "/healthz", {}, has_ended=True)  # and the connection stays
+    assert (await client.until(StreamReset)).stream_id == again
     assert await client.until(ResponseReceived) is None  # silent for too long, it is closed
 
 
