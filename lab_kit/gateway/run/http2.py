@@ -183,8 +183,7 @@ class _Protocol(H2Protocol):
 
     async def _handle_events(self, events: list[Event]) -> None:
         for event in events:
-            is_late = isinstance(event, DataReceived) and event.stream_id not in self.streams
-            if isinstance(event, DataReceived) and is_late:
+            if isinstance(event, DataReceived) and event.stream_id not in self.streams:
                 self.connection.acknowledge_received_data(
                     event.flow_controlled_length, event.stream_id
                 )

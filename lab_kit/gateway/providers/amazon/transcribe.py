@@ -110,17 +110,16 @@ async def _over_socket(
 ) -> None:
     """A browser cannot show why an upgrade is refused; so it is taken, and then told."""
     query = dict(socket.query_params)
-    call = http_call(socket, signed_as=key_id_in_query(query))
-    session_id = str(uuid4())
-    header = (REQUEST_ID.encode(), str(call.request_id).encode())
+    header = (REQUEST_ID.encode(), str(request_id_of(socket)).encode())
     try:
+        call = http_call(socket, signed_as=key_id_in_query(query))
         async with door.open(call) as admitted:
             scope = socket.scope
             signed = signed_by_query(_path(scope), scope["query_string"], _headers(scope))
             signatures = _checked(signed, admitted)
             fields = fields_of_query(query)
             asked = _asked(fields, query, is_strict)
-            session_id = asked.session_id or session_id
+            session_id = asked.session_id or str(uuid4())
             session = (f"{HEADER_PREFIX}session-id".encode(), session_id.encode())
             wire = FrameSocketWire(socket, headers=[header, session])
             await _stream(streams, admitted, asked, signatures, wire, must_sign=False)
