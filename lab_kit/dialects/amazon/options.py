@@ -19,10 +19,11 @@ HEADER_PREFIX = "x-amzn-transcribe-"
 ENDPOINT_S = 0.2
 """Silence that ends a segment; the provider publishes none."""
 LOWEST_HZ, HIGHEST_HZ = 8_000, 48_000
-ENCODINGS = {"pcm": "linear16"}
+OGG_OPUS = "ogg-opus"
+ENCODINGS = {"pcm": "linear16", OGG_OPUS: "opus"}
 """The provider's names of what is heard here, and ours."""
-OTHER_ENCODINGS = ("flac", "ogg-opus")
-"""The provider's others: files that are cut anywhere, and not single packets."""
+OTHER_ENCODINGS = ("flac",)
+"""The provider's others. Where a frame of FLAC ends is known some ten frames later."""
 MOST_LANGUAGE_CHARS = 35
 """Of a language tag [Source: RFC 5646, section 4.4.1]."""
 _SIGNATURE_PREFIX = "x-amz-"
@@ -147,14 +148,14 @@ def _encoding(name: str | None) -> str:
     if name in OTHER_ENCODINGS:
         raise InvalidParameter(
             f"media-encoding={name}, which is not imitated here",
-            ", ".join(ENCODINGS),
+            " or ".join(ENCODINGS),
             "send signed 16-bit samples, little-endian, with media-encoding=pcm",
         )
     if name not in ENCODINGS:
         raise InvalidParameter(
             "no media-encoding" if name is None else f"media-encoding={shown(name)}",
-            f"{', '.join(ENCODINGS)}: signed 16-bit samples, little-endian",
-            "add media-encoding=pcm",
+            " or ".join(ENCODINGS),
+            "add media-encoding=pcm for signed 16-bit samples, little-endian",
         )
     return ENCODINGS[name]
 

@@ -1,6 +1,7 @@
 """Amazon Transcribe by its own SDK, unmodified, over TLS and HTTP/2, against a real server."""
 
 import asyncio
+import io
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import numpy as np
 import pytest
+import soundfile
 from amazon_transcribe.auth import StaticCredentialResolver
 from amazon_transcribe.exceptions import (
     BadRequestException,
@@ -17,7 +20,7 @@ from amazon_transcribe.exceptions import (
     UnknownServiceException,
 )
 from hang import HANG_S
-from server_process import OPERATOR_KEY, eventually, is_at_rest, plain, speech
+from server_process import CLIP, OPERATOR_KEY, eventually, is_at_rest, plain, speech
 from transcribe_server import (
     ASKED,
     CHUNK_BYTES,
@@ -31,6 +34,7 @@ from transcribe_server import (
     transcript,
 )
 
+from lab_kit import datasets
 from lab_kit.client import Operator
 from lab_kit.protocol.sandbox import Fault
 
@@ -100,6 +104,22 @@ async def test_words_come_as_partial_results_and_then_for_good(server: TlsServer
         assert all(0 < item.confidence <= 1 for item in words)
         assert {item.stable for item in one.alternatives[0].items} == {None}
         ends.append(one.end_time)
+
+
+async def test_words_are_heard_in_opus_too(server: TlsServer) -> None:
+    quiet = np.zeros(16_000, np.float32)
+    file = io.BytesIO()
+    sound = np.concatenate([np.array(datasets.clip(CLIP).samples), quiet])
+    soundfile.write(file, sound, 16_000, format="OGG", subtype="OPUS")
+    stream = await sdk(server).start_stream_transcription(**{**ASKED, "media_encoding": "ogg-opus"})
+    # pages as libsndfile makes them, cut where they may be cut
+    sending = speak(stream, file.getvalue(), 0.05)
+    _, heard = await asyncio.gather(sending, results(stream))
+    assert plain(transcript(heard)) == SAID
+    stream = await sdk(server).start_stream_transcription(**{**ASKED, "media_encoding": "ogg-opus"})
+    await stream.input_stream.send_audio_event(audio_chunk=b"RIFF")
+    with pytest.raises(BadRequestException, match="one Opus stream in Ogg pages"):
+        await results(stream)
 
 
 async def test_a_name_is_made_for_a_session_without_one(server: TlsServer) -> None:

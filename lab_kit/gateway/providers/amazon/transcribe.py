@@ -14,7 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from lab_kit.core.errors import InvalidMessage, LabError
+from lab_kit.audio.codecs import OPUS
+from lab_kit.audio.ogg import OpusPackets
+from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
 from lab_kit.core.events import Event, StreamOptions
 from lab_kit.dialects.amazon.errors import REQUEST_ID, ending, exception_frame, refusal
 from lab_kit.dialects.amazon.options import (
@@ -46,6 +48,10 @@ from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.providers.amazon.wires import MEDIA_TYPE, BodyWire, FrameSocketWire
 from lab_kit.protocol.live import Audio, Control, Ending, Input
 from lab_kit.stream.sink.steps import asked_for
+
+MOST_PACKETS = 256
+"""Of Opus in one event: as many as a page has, five seconds of 20 ms. An event of packets without
+sound could hold a quarter of an hour."""
 
 
 def amazon_routes(door: Door, streams: StreamServices, is_strict: bool) -> APIRouter:
@@ -168,6 +174,7 @@ class Transcribe:
         self._signatures = signatures
         self._idle_s = idle_s
         self._must_sign = must_sign
+        self._opus = OpusPackets() if asked.options.encoding == OPUS else None
         self._writer = TranscriptWriter(asked, version, lambda: str(uuid4()))
 
     @property
@@ -188,7 +195,18 @@ class Transcribe:
                 "Unexpected WebSocket frame received.", "binary frames", "send events with sound"
             )
         sound = sound_of(message, self._signatures, time.time(), must_be_signed=self._must_sign)
-        return [Audio(sound)] if sound else [Control.CLOSE]
+        if not sound:
+            return [Control.CLOSE]
+        if self._opus is None:
+            return [Audio(sound)]
+        packets = self._opus.push(sound)
+        if len(packets) > MOST_PACKETS:
+            raise PayloadTooLarge(
+                f"{len(packets):,} packets in one event",
+                f"at most {MOST_PACKETS}",
+                "send what was spoken since the last event, a page or less",
+            )
+        return [Audio(packet) for packet in packets]
 
     def render(self, event: Event, sent_ns: int) -> Sequence[bytes]:
         """One frame, or none."""
