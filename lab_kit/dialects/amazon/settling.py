@@ -94,12 +94,12 @@ def _length_alike(settled: Sequence[Word], words: Sequence[Word]) -> int:
 
     Where several do, the number that is nearest to that of the settled words.
     """
-    wanted = [_spoken(word) for word in settled]
+    wanted, spoken = [_spoken(word) for word in settled], [_spoken(word) for word in words]
     changes = list(range(len(words) + 1))
     for row, settled_word in enumerate(wanted, start=1):
         before, changes = changes, [row]
-        for column, word in enumerate(words, start=1):
-            replaced = before[column - 1] + (_spoken(word) != settled_word)
+        for column, word in enumerate(spoken, start=1):
+            replaced = before[column - 1] + (word != settled_word)
             changes.append(min(replaced, before[column] + 1, changes[-1] + 1))
     return min(range(len(changes)), key=lambda n: (changes[n], abs(n - len(wanted))))
 

@@ -81,8 +81,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     describe(app)
     door, streams, limits = server.door, server.streams, server.limits
     versions, watch, metrics = server.versions, server.watch, server.metrics
-    ports = lambda: (server.grpc_port, server.tls_port)  # noqa: E731
-    state = partial(readiness, door, versions, watch, server.background, ports)
+    state = partial(readiness, door, versions, watch, server.background, lambda: server.ports)
     for router in (
         front_page_routes(state),
         health_routes(state, metrics),

@@ -148,6 +148,11 @@ class Server:
             self.door, self.versions, limits, self.preparation, self.listeners
         )
 
+    @property
+    def ports(self) -> tuple[int, int | None]:
+        """Of gRPC, and of TLS."""
+        return self.grpc_port, self.tls_port
+
     def stop(self) -> None:
         """Free the versions and the workers that prepare uploads; write what traces are left."""
         self.preparation.stop()
