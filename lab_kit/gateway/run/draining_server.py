@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import socket
-from functools import partial
+import ssl
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -13,16 +13,16 @@ import uvicorn
 
 from lab_kit.core.child_process import HOST, bind
 from lab_kit.dialects.amazon.options import HTTP_PATH
-from lab_kit.gateway.door.connections import connections
+from lab_kit.gateway.door.connections import connections, handshakes
 from lab_kit.gateway.live.releasing import releasing_protocol
 from lab_kit.gateway.providers.deepgram.rtc_route import import_webrtc
-from lab_kit.gateway.run.accepting import Accepting, Tls
+from lab_kit.gateway.run.accepting import Accepting
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import start_grpc
 from lab_kit.gateway.run.http_connection import http_protocol
 from lab_kit.gateway.run.maintenance import begin_maintenance
 from lab_kit.gateway.run.server import Server
-from lab_kit.gateway.run.tls import ByProtocol, tls
+from lab_kit.gateway.run.tls import Tls, new_context
 
 if TYPE_CHECKING:
     from lab_kit.gateway.run.http2 import Http2
@@ -74,7 +74,7 @@ class DrainingServer(uvicorn.Server):
         if tls_port is not None:
             print(f"gRPC with TLS on {host}:{tls_port}", flush=True)
         secure = None if self._tls_port is None else bind(host, self._tls_port, "--tls-port")
-        encryption = None if secure is None else tls(self._server.limits)
+        context = None if secure is None else new_context()
         begin_maintenance(self._server.background, self._server)
         await super().startup(sockets=[])
         self._accepting = [self._accept(listener) for listener in sockets or ()]
@@ -82,8 +82,8 @@ class DrainingServer(uvicorn.Server):
         ready = {"url": next(iter(urls), None), "grpc": f"{host}:{port}", "pid": os.getpid()}
         if tls_port is not None:
             ready["grpc_tls"] = f"{host}:{tls_port}"
-        if secure is not None and encryption is not None:
-            self._accepting.append(self._accept_encrypted(secure, encryption))
+        if secure is not None and context is not None:
+            self._accepting.append(self._accept_encrypted(secure, context))
             self._server.tls_port = secure.getsockname()[1]
             ready["tls"] = f"https://{host}:{self._server.tls_port}"
             print(f"HTTP with TLS on {host}:{self._server.tls_port}", flush=True)
@@ -93,16 +93,15 @@ class DrainingServer(uvicorn.Server):
         note = self._server.metrics.background_failures.note
         return Accepting(listener, self._begin, self._server.arrivals, note)
 
-    def _accept_encrypted(self, listener: socket.socket, encryption: Tls) -> Accepting:
+    def _accept_encrypted(self, listener: socket.socket, context: ssl.SSLContext) -> Accepting:
         from lab_kit.gateway.run.http2 import Http2  # its library is of an extra
 
         note, arrivals = self._server.metrics.background_failures.note, self._server.arrivals
         protocol: Any = self.config.http_protocol_class
-        self._http2 = Http2(
-            self._app, HTTP_PATH, self._server.limits, protocol.places, arrivals, note
-        )
-        begin = partial(ByProtocol, self._begin, self._http2.protocol)
-        return Accepting(listener, begin, arrivals, note, encryption)
+        limits, places = self._server.limits, protocol.places
+        self._http2 = Http2(self._app, HTTP_PATH, limits, places, arrivals, note)
+        how = Tls(context, limits, handshakes(limits), self._begin, self._http2.protocol)
+        return Accepting(listener, how, arrivals, note)
 
     def _begin(self) -> asyncio.BaseProtocol:
         """The protocol of a new connection."""

@@ -1,6 +1,7 @@
 """The port with TLS: all over HTTP/1.1, one path over HTTP/2, and clients without manners."""
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import sys
@@ -130,6 +131,23 @@ async def test_who_does_not_trust_us_is_gone_and_nobodys_failure(server: TlsServ
         await asyncio.open_connection(
             "localhost", server.port, ssl=ssl.create_default_context(), server_hostname="localhost"
         )
+
+
+async def test_who_shakes_no_hands_keeps_nobody_else_out(server: TlsServer) -> None:
+    """One address has three quarters of the places for that, and not for long."""
+    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
+    context = ssl.create_default_context(cafile=str(server.ca))
+    for elsewhere in ("127.0.0.2", "127.0.0.3"):
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", server.port, ssl=context, local_addr=(elsewhere, 0)
+        )
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        assert b" 200 " in await reader.read()
+        writer.close()
+    for one in silent:
+        with suppress(ConnectionError):
+            assert await asyncio.to_thread(one.recv, 1) == b""
+        one.close()
 
 
 async def test_who_speaks_no_tls_or_nothing_is_let_go(server: TlsServer) -> None:
