@@ -229,7 +229,9 @@ class LiveStream:
 
     async def _take(self, inputs: Sequence[Input]) -> bool:
         """Act on one message; True once the client has said that it is done."""
-        for one in inputs:
+        for number, one in enumerate(inputs):
+            if number:
+                await asyncio.sleep(0)  # others' turn, for one message may hold many packets
             match one:
                 case Audio():
                     await self.begin().feed(one.data)

@@ -35,6 +35,7 @@ from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.sandbox_api import sandbox_routes
 from lab_kit.gateway.operator.versions_api import version_routes
+from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
 from lab_kit.gateway.providers.assemblyai.streaming import assemblyai_streaming_routes
 from lab_kit.gateway.providers.assemblyai.transcripts import assemblyai_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
@@ -82,7 +83,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     describe(app)
     door, streams, limits = server.door, server.streams, server.limits
     versions, watch, metrics = server.versions, server.watch, server.metrics
-    state = partial(readiness, door, versions, watch, server.background, lambda: server.grpc_port)
+    state = partial(readiness, door, versions, watch, server.background, lambda: server.ports)
     for router in (
         front_page_routes(state),
         health_routes(state, metrics),
@@ -112,6 +113,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         openai_upload_routes(door, limits, server.uploads, server.recognition, server.is_strict),
         openai_speech_routes(door, server.voice),
         openai_realtime_routes(door, streams, server.is_strict),
+        amazon_routes(door, streams, server.is_strict),
         assemblyai_routes(door, server.transcriber, server.callbacks),
         assemblyai_streaming_routes(door, streams, server.is_strict),
         rtc_routes(door, streams, server.failures),

@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import json
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
+from amazon_calls import ASKED, signed_address
 from fastapi.routing import APIWebSocketRoute
 from hang import HANG_S
 from jsonschema import Draft202012Validator
@@ -15,8 +17,11 @@ from websockets.exceptions import ConnectionClosed
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
+from lab_kit.dialects.amazon.client import audio_frame
+from lab_kit.dialects.amazon.event_stream import decoded
 from lab_kit.gateway.api.streams import stream_routes
 from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
 from lab_kit.gateway.providers.assemblyai.streaming import assemblyai_streaming_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.speak_socket import speak_socket_routes
@@ -187,10 +192,36 @@ async def test_spoken_messages(bench: Bench, document: dict[str, Any]) -> None:
     assert seen == {"Metadata", "Warning", "Flushed", "Cleared"}
 
 
+async def test_amazons_frames(bench: Bench, document: dict[str, Any]) -> None:
+    stable = {"enable-partial-results-stabilization": "true", "partial-results-stability": "low"}
+    query = document["channels"]["transcribe"]["bindings"]["ws"]["query"]
+    address = signed_address("any", bench.url, ASKED | stable)
+    asked = {pair.partition("=")[0] for pair in address.partition("?")[2].split("&")}
+    assert set(query["required"]) <= asked <= set(query["properties"])
+    sound = [CLIP.pcm16[start : start + 3_200] for start in range(0, len(CLIP.pcm16), 3_200)]
+    heard: list[bytes] = []
+    async with asyncio.timeout(HANG_S), connect(address, proxy=None) as socket:
+        for chunk in [*sound, QUIET[:16_000], b"odd"]:
+            await socket.send(audio_frame(chunk))
+        with suppress(ConnectionClosed):
+            while True:
+                heard.append(await socket.recv(decode=False))
+    frames = [decoded(data, 2**24) for data in heard]
+    validators = schemas(document, "tellTranscripts")
+    names = ["TranscriptEvent", "TranscriptException"]
+    for frame in frames:
+        fits = [one.is_valid(json.loads(frame.payload)) for one in validators]
+        name = frame.headers.get(":event-type", "TranscriptException")
+        assert fits == [one == name for one in names], frame.payload[:300]
+    assert ":exception-type" in frames[-1].headers
+    assert len(frames) > 2
+
+
 def test_every_socket_is_in_it_and_every_reference_leads_somewhere(
     document: dict[str, Any],
 ) -> None:
     routers = (
+        amazon_routes(None, None, False),  # type: ignore[arg-type]
         listen_routes(None, None, False),  # type: ignore[arg-type]
         assemblyai_streaming_routes(None, None, False),  # type: ignore[arg-type]
         openai_realtime_routes(None, None, False),  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soxr
 from hang import HANG_S
+from transcribe_server import KEY, tls_server
 
 from lab_kit import datasets
 from lab_kit.audio.pcm import FloatArray
@@ -104,6 +105,17 @@ def test_googles_snippets_hear(bench: Bench) -> None:
     finals = [result for answer in answers for result in answer.results if result.is_final]
     said = " ".join(result.alternatives[0].transcript for result in finals)
     assert word_error_rate(CLIP.text, said) == 0
+
+
+async def test_amazons_snippet_hears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tls_server(tmp_path) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.ca))
+        code = snippet("Amazon Transcribe").replace("8443", str(server.port)).replace("KEY", KEY)
+        names: dict[str, Any] = {}
+        exec(code, names)
+        results = await names["hear"](pcm16())
+    finals = [one.alternatives[0].transcript for one in results if not one.is_partial]
+    assert word_error_rate(CLIP.text, " ".join(finals)) == 0
 
 
 def test_the_plugin_serves_a_strangers_tests(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ from wrong_situations import (
 from lab_kit.bench import Bench
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "server.md"
-DEEPGRAM, OPENAI, GOOGLE_1, GOOGLE_2, WEBRTC, ASSEMBLYAI = LiveWire
+DEEPGRAM, OPENAI, GOOGLE_1, GOOGLE_2, WEBRTC, ASSEMBLYAI, TRANSCRIBE = LiveWire
 GOOGLE = (GOOGLE_1, GOOGLE_2)
 SOCKETS = (DEEPGRAM, OPENAI, ASSEMBLYAI)
 
@@ -252,6 +252,8 @@ FORBIDDEN_PAGES |= on_google(NO_PAGE)
 BAD_QUERY = Gets(400, '"err_code":"INVALID_QUERY_PARAMETER","err_msg":".*"request_id"')
 BAD_UPDATE = Gets(1000, errors=("invalid_parameter",))
 BAD_CONFIG = Gets("INVALID_ARGUMENT")
+NO_KEEP_ALIVE = Cannot("the dialect has no word for it: an event without sound is the end")
+BAD_EVENT = Gets(1008, "^BadRequestException: ", owed=SAID)
 TOO_MANY = "messages with .* s of sound"
 TOO_MUCH = "more than 10 s of audio"
 OVERLOADED = r"^SYSTEM_OVERLOADED: "
@@ -271,6 +273,7 @@ def everywhere_overloaded(words: str) -> dict[LiveWire, Gets | Cannot]:
         **on_google(Gets("RESOURCE_EXHAUSTED", words)),
         WEBRTC: closed,
         ASSEMBLYAI: told_by_assemblyai(1013, words),
+        TRANSCRIBE: Gets(1011, f"^ServiceUnavailableException: {words}"),
     }
 
 
@@ -283,6 +286,7 @@ def everywhere_refused(words: str) -> dict[LiveWire, Gets | Cannot]:
         **on_google(Gets("RESOURCE_EXHAUSTED", words)),
         WEBRTC: replace(refused, words=f'"SYSTEM_OVERLOADED".*{words}'),
         ASSEMBLYAI: told_by_assemblyai(1013, words),
+        TRANSCRIBE: Gets(1011, f"^ServiceUnavailableException: .*{words}"),
     }
 
 
@@ -295,13 +299,16 @@ def everywhere_idle(words: str) -> dict[LiveWire, Gets | Cannot]:
         **on_google(Gets("OUT_OF_RANGE", "Audio Timeout Error", owed=SAID)),
         WEBRTC: closed,
         ASSEMBLYAI: told_by_assemblyai(4031, words, SAID),
+        TRANSCRIBE: replace(BAD_EVENT, words="^BadRequestException: .* no new audio .* 5 seconds"),
     }
 
 
 def where_there_are_classes(gets: Gets) -> dict[LiveWire, Gets | Cannot]:
     """On Deepgram's wires."""
-    none = {OPENAI: NO_CLASS, **on_google(NO_CLASS), ASSEMBLYAI: NO_CLASS}
-    return {DEEPGRAM: gets, **none, WEBRTC: gets}
+    return {
+        **dict.fromkeys((DEEPGRAM, WEBRTC), gets),
+        **dict.fromkeys((OPENAI, *GOOGLE, ASSEMBLYAI, TRANSCRIBE), NO_CLASS),
+    }
 
 
 def given_way(kind: str) -> dict[LiveWire, Gets | Cannot]:
@@ -338,6 +345,7 @@ TABLE = (
             **on_google(Gets("UNAUTHENTICATED", "not valid here")),
             WEBRTC: Gets(401, '"UNAUTHENTICATED"'),
             ASSEMBLYAI: told_by_assemblyai(1008, "^Unauthorized Connection: Missing"),
+            TRANSCRIBE: Gets(1008, "^BadRequestException: The security token"),
         },
     ),
     Row(
@@ -349,12 +357,14 @@ TABLE = (
             **on_google(replace(BAD_CONFIG, words="encoding number 9")),
             WEBRTC: Gets(400, "without a codec that is spoken here"),
             ASSEMBLYAI: told_by_assemblyai(3006, "^encoding: 'speex'"),
+            TRANSCRIBE: Gets(1008, "^BadRequestException: media-encoding='speex'"),
         },
         act={wire: not_understood if wire is OPENAI else None for wire in LiveWire},
         asked={
             **asked("encoding", "speex", DEEPGRAM, ASSEMBLYAI),
             **asked("format", {"type": "audio/speex"}, OPENAI),
             **asked("encoding", 9, *GOOGLE),
+            **asked("media-encoding", "speex", TRANSCRIBE),
             WEBRTC: Asked(offer=without_opus),
         },
         case="encoding",
@@ -368,12 +378,14 @@ TABLE = (
             **on_google(replace(BAD_CONFIG, words="sample rate 4,000 Hz")),
             WEBRTC: SDP_SAYS,
             ASSEMBLYAI: told_by_assemblyai(3006, "^sample rate 4,000 Hz"),
+            TRANSCRIBE: Gets(1008, "^BadRequestException: sample-rate='4000'"),
         },
         act={wire: not_understood if wire is OPENAI else None for wire in LiveWire},
         asked={
             **asked("sample_rate", "4000", DEEPGRAM, ASSEMBLYAI),
             **asked("format", {"type": "audio/pcm", "rate": 4_000}, OPENAI),
             **asked("sample_rate_hertz", 4_000, *GOOGLE),
+            **asked("sample-rate", "4000", TRANSCRIBE),
         },
         case="rate",
     ),
@@ -386,10 +398,14 @@ TABLE = (
             **on_google(replace(BAD_CONFIG, words="audio_channel_count 99")),
             WEBRTC: SDP_SAYS,
             ASSEMBLYAI: ONE_CHANNEL,
+            TRANSCRIBE: Gets(1008, "^BadRequestException: number-of-channels='99'"),
         },
         asked={
             **asked("channels", "99", DEEPGRAM),
             **asked("audio_channel_count", 99, *GOOGLE),
+            TRANSCRIBE: Asked(
+                options={"enable-channel-identification": "true", "number-of-channels": "99"}
+            ),
         },
         case="channels",
     ),
@@ -402,6 +418,7 @@ TABLE = (
             **on_google(Gets("INVALID_ARGUMENT", "3,201 bytes", owed=SAID)),
             WEBRTC: PACKETS,
             ASSEMBLYAI: told_by_assemblyai(3006, "3,201 bytes", SAID),
+            TRANSCRIBE: replace(BAD_EVENT, words="^BadRequestException: .* 3,201 bytes"),
         },
         ODD,
     ),
@@ -415,6 +432,7 @@ TABLE = (
             # it counts as lost, which is silence in its place; and with nothing else there is none
             WEBRTC: Gets(1011, "^NET-0001: ", owed=SAID),
             ASSEMBLYAI: told_by_assemblyai(3006, "no opus packet"),
+            TRANSCRIBE: NO_OPUS,
         },
         {
             **dict.fromkeys((DEEPGRAM, ASSEMBLYAI), lambda caller: caller.audio(b"RIFF")),
@@ -435,6 +453,7 @@ TABLE = (
             ),
             WEBRTC: replace(BAD_DATA, words=f"^DATA-0000: .*{TOO_MUCH}"),
             ASSEMBLYAI: told_by_assemblyai(3008, f"^Session Expired: .*{TOO_MUCH}", SAID),
+            TRANSCRIBE: replace(BAD_EVENT, words=f"^BadRequestException: .*{TOO_MUCH}"),
         },
         say_then(too_much),
     ),
@@ -449,6 +468,7 @@ TABLE = (
             **on_google(Cannot("a caller who writes on hears of its end from its own library")),
             WEBRTC: Cannot("each of its packets holds 20 ms"),
             ASSEMBLYAI: told_by_assemblyai(3007, f"^Audio Transmission.*{TOO_MANY}", SAID),
+            TRANSCRIBE: replace(BAD_EVENT, words=f"^BadRequestException: .*{TOO_MANY}"),
         },
         say_then(in_tiny_pieces),
     ),
@@ -461,6 +481,7 @@ TABLE = (
             **on_google(Gets("OK", finals=PHRASES)),
             WEBRTC: Gets(1000, finals=PHRASES),
             ASSEMBLYAI: Gets(1000, finals=PHRASES),
+            TRANSCRIBE: Gets(1000, finals=PHRASES),
         },
         many_phrases_heard_out,
     ),
@@ -476,9 +497,10 @@ TABLE = (
             ),
             WEBRTC: GONE_ON,
             ASSEMBLYAI: Gets(1009),
+            TRANSCRIBE: Gets(1009),
         },
         {
-            **dict.fromkeys(SOCKETS, lambda caller: caller.audio(bytes(1_000_002))),
+            **dict.fromkeys((*SOCKETS, TRANSCRIBE), lambda caller: caller.audio(bytes(1_000_002))),
             GOOGLE_1: say_then(lambda caller: caller.audio(bytes(10_485_762))),
             GOOGLE_2: say_then(lambda caller: caller.audio(bytes(25_602))),
             WEBRTC: say_then(much_text),
@@ -493,9 +515,10 @@ TABLE = (
             **on_google(Gets("INVALID_ARGUMENT", "more than 64 fields", owed=SAID)),
             WEBRTC: NO_FRAMES,
             ASSEMBLYAI: Gets(1009, "256 frames"),
+            TRANSCRIBE: Gets(1009, "256 frames"),
         },
         {
-            **dict.fromkeys(SOCKETS, lambda caller: caller.send([b"ab"] * 1_025)),
+            **dict.fromkeys((*SOCKETS, TRANSCRIBE), lambda caller: caller.send([b"ab"] * 1_025)),
             **dict.fromkeys(GOOGLE, say_then(lambda caller: caller.text(b"\x1a\x00" * 4_097))),
         },
     ),
@@ -508,6 +531,7 @@ TABLE = (
             **on_google(NOT_PROTOBUF),
             WEBRTC: Gets(LOST),
             ASSEMBLYAI: Gets(1007),
+            TRANSCRIBE: Gets(1007),
         },
         {
             **dict.fromkeys(LiveWire, lambda caller: caller.text(b"\xff\xfe")),
@@ -524,10 +548,13 @@ TABLE = (
             **on_google(NOT_PROTOBUF),
             WEBRTC: GONE_ON,
             ASSEMBLYAI: told_by_assemblyai(3006, "^Invalid JSON: 'is that all[?]'", SAID),
+            TRANSCRIBE: replace(BAD_EVENT, words="Unexpected WebSocket frame received"),
         },
         {
             **dict.fromkeys(LiveWire, say_then(no_command)),
-            **dict.fromkeys(GOOGLE, say_then(lambda caller: caller.text(b"is that all?"))),
+            **dict.fromkeys(
+                (*GOOGLE, TRANSCRIBE), say_then(lambda caller: caller.text(b"is that all?"))
+            ),
         },
     ),
     Row(
@@ -541,7 +568,7 @@ TABLE = (
     Row(
         "KeepAlive and no audio for five minutes",
         until_a_limit_of_time,
-        everywhere_idle("no audio for 8 s, whatever else was sent"),
+        {**everywhere_idle("no audio for 8 s, whatever else was sent"), TRANSCRIBE: NO_KEEP_ALIVE},
         keep_alive_for_good,
     ),
     *(
@@ -583,10 +610,11 @@ TABLE = (
             **on_google(Gets("ABORTED", "wait unread|took no result")),
             WEBRTC: Gets(1008, "^SLOW-CONSUMER: "),
             ASSEMBLYAI: Gets(3005, "^Session Cancelled: "),
+            TRANSCRIBE: Gets(1008, "^SLOW_CONSUMER: "),
         },
         {
             **dict.fromkeys(LiveWire, sixteen_finals),
-            **dict.fromkeys((*GOOGLE, ASSEMBLYAI), one_phrase),
+            **dict.fromkeys((*GOOGLE, ASSEMBLYAI, TRANSCRIBE), one_phrase),
         },
         asked=dict.fromkeys(LiveWire, Asked(reads_little=True)),
     ),
@@ -596,10 +624,11 @@ TABLE = (
         {
             DEEPGRAM: Gets(1001, errors=("SchemaError",), owed=SAID),
             OPENAI: Gets(1001, owed=SAID),
-            # its caller cannot know how much of the clip was taken by then
+            # its caller cannot know how much of the clip was taken by then, nor can the last one's
             **on_google(Gets("ABORTED", "the server stops", owed="it was")),
             WEBRTC: Gets(1001, errors=("SchemaError",), owed=SAID),
             ASSEMBLYAI: told_by_assemblyai(1001, "the server stops", "it was"),
+            TRANSCRIBE: Gets(1001, "^ServiceUnavailableException: the server stops", owed="it was"),
         },
         say,
     ),

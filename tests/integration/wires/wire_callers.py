@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 import grpc
 import httpx
 from aiortc.rtcsctptransport import WEBRTC_STRING
+from amazon_calls import ASKED, signed_query
 from av.packet import Packet
 from google.cloud import speech_v1, speech_v2
 from hang import HANG_S
@@ -30,6 +31,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lab_kit.client import ServerAddress
+from lab_kit.dialects.amazon.client import MOST_BYTES, audio_frame
+from lab_kit.dialects.amazon.event_stream import decoded
+from lab_kit.dialects.amazon.options import SOCKET_PATH
 from lab_kit.wires.grpc_call import status_of
 from lab_kit.wires.webrtc import FRAME_S, RtcCall, open_rtc_call
 
@@ -43,6 +47,7 @@ class LiveWire(StrEnum):
     GOOGLE_2 = "Google v2"
     WEBRTC = "WebRTC"
     ASSEMBLYAI = "AssemblyAI"
+    TRANSCRIBE = "Transcribe"
 
 
 UNREAD_BYTES = 65_536
@@ -338,6 +343,40 @@ class AssemblyAICaller(DeepgramCaller):
         return [m["transcript"] for m in self.heard if m["type"] == "Turn" and m["end_of_turn"]]
 
 
+class TranscribeCaller(DeepgramCaller):
+    """The same socket, with sound and results in event-stream frames; the last may be an exception,
+    whose name and text are the reason then."""
+
+    def sound(self, data: bytes) -> bytes:
+        return audio_frame(data)
+
+    async def finish(self) -> None:
+        await self.audio(b"")
+
+    async def taken(self) -> None:
+        """There is no way to ask."""
+
+    async def hear_out(self) -> Outcome:
+        told = ""
+        try:
+            while True:
+                frame = decoded(await self.socket.recv(decode=False), MOST_BYTES)
+                body = json.loads(frame.payload)
+                if frame.headers[":message-type"] == "exception":
+                    told = f"{frame.headers[':exception-type']}: {body['Message']}"
+                else:
+                    self._hear(body)
+        except ConnectionClosed as closed:
+            if closed.rcvd is None:
+                return Outcome(LOST, told, *self.spoken())
+            return Outcome(closed.rcvd.code, told or closed.rcvd.reason, *self.spoken())
+
+    def texts(self) -> list[str]:
+        results = [result for body in self.heard for result in body["Transcript"]["Results"]]
+        finals = [result for result in results if not result["IsPartial"]]
+        return [result["Alternatives"][0]["Transcript"] for result in finals]
+
+
 class GoogleCaller(Caller):
     """A call of StreamingRecognize; the two versions differ in their messages.
 
@@ -538,6 +577,13 @@ async def _assemblyai(server: ServerAddress, asked: Asked) -> AsyncIterator[Call
         yield AssemblyAICaller(socket)
 
 
+async def _transcribe(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    host = asked.host or urlsplit(server.url).netloc
+    query = signed_query(server.key or "any", host, {**ASKED, **asked.options})
+    async with _socket(server, f"{SOCKET_PATH}?{query}", asked) as socket:
+        yield TranscribeCaller(socket)
+
+
 @asynccontextmanager
 async def _google_1(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
     config = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "en-US"}
@@ -602,6 +648,7 @@ _CONNECT: dict[LiveWire, _Connect] = {
     LiveWire.GOOGLE_2: _google_2,
     LiveWire.WEBRTC: _webrtc,
     LiveWire.ASSEMBLYAI: _assemblyai,
+    LiveWire.TRANSCRIBE: _transcribe,
 }
 
 
