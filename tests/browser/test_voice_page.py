@@ -14,6 +14,10 @@ from hang import HANG_S
 from notebook_page import eventually
 from playwright.sync_api import Page
 
+from lab_kit.client import ServerAddress
+from lab_kit.experiments.networks.fault_proxy import between
+from lab_kit.experiments.networks.network import Network
+
 KEY = "right"
 
 
@@ -40,11 +44,13 @@ def url() -> Iterator[str]:
         server.terminate()
 
 
+@pytest.mark.parametrize("wire", ["socket", "events"])
 def test_what_is_spoken_to_the_page_is_shown_with_its_delay(
-    url: str, page: Page, shots: list[Path]
+    url: str, page: Page, shots: list[Path], wire: str
 ) -> None:
     page.goto(url)
     page.locator("#key").fill(KEY)
+    page.locator("#wire").select_option(wire)
     page.locator("#speak").click()
     said = {"best", "worst", "times"}
     turns = page.locator("#turns li")
@@ -74,6 +80,21 @@ def test_what_is_spoken_to_the_page_is_shown_with_its_delay(
     eventually("it hears again", lambda: turns.count() > count)
     assert page.locator("#speak").inner_text() == "Stop"
     assert all(int(told.split()[0]) < 60_000 for told in turns.all_inner_texts())
+
+
+@pytest.mark.parametrize("wire", ["socket", "events"])
+def test_a_page_whose_connections_are_lost_goes_on(url: str, page: Page, wire: str) -> None:
+    """Every connection is reset when it is two seconds old."""
+    with between(ServerAddress(url), Network(reset_after_s=2.0)) as address:
+        page.goto(address.url)
+        page.locator("#key").fill(KEY)
+        page.locator("#wire").select_option(wire)
+        page.locator("#speak").click()
+        turns = page.locator("#turns li")
+        eventually("finals come, longer than a connection lives", lambda: turns.count() >= 4)
+        assert page.locator("#speak").inner_text() == "Stop"
+        page.locator("#speak").click()
+        eventually("it has stopped", lambda: page.locator("#note").inner_text() == "")
 
 
 @pytest.mark.parametrize(

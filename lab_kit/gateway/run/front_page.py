@@ -55,7 +55,9 @@ Google and Amazon, so that their SDKs work against it. $grpc</p>
 <p><button id="speak">Speak</button>
 <meter id="level" min="0" max="1" aria-label="level of the microphone"></meter>
 <label>key, where the server asks for one:
-<input id="key" type="password" size="12" autocomplete="off"></label></p>
+<input id="key" type="password" size="12" autocomplete="off"></label>
+<label>over <select id="wire"><option value="socket">a WebSocket
+<option value="events">posts and server-sent events</select></label></p>
 <p id="note" role="status"></p>
 <p id="text"></p>
 <p id="age"></p>
@@ -69,9 +71,12 @@ $links
 </html>
 """)
 VOICE_PATH = "/voice.js"
-_VOICE = files("lab_kit.audio.sources").joinpath("browser_capture.js").read_text("utf-8") + files(
-    "lab_kit.gateway.run"
-).joinpath("voice_page.js").read_text("utf-8")
+_SCRIPTS = (
+    ("lab_kit.audio.sources", "browser_capture.js"),
+    ("lab_kit.gateway.run", "session.js"),
+    ("lab_kit.gateway.run", "voice_page.js"),
+)
+_VOICE = "".join(files(at).joinpath(name).read_text("utf-8") for at, name in _SCRIPTS)
 
 
 def front_page_routes(readiness: Callable[[], Ready | NotReady]) -> APIRouter:
