@@ -55,8 +55,8 @@ Google and Amazon, so that their SDKs work against it. $grpc</p>
 <p><button id="speak">Speak</button>
 <meter id="level" min="0" max="1" aria-label="level of the microphone"></meter>
 <label>key, where the server asks for one:
-<input id="key" type="password" size="12" autocomplete="off"></label>
-<label>over <select id="wire"><option value="socket">a WebSocket
+<input id="key" type="password" size="12" autocomplete="off"></label></p>
+<p><label>over <select id="wire"><option value="socket">a WebSocket
 <option value="events">posts and server-sent events</select></label></p>
 <p id="note" role="status"></p>
 <p id="text"></p>
