@@ -15,6 +15,8 @@ from lab_kit.gateway.sandbox.exchange import Exchange
 REQUEST_ID = "x-request-id"
 TRACE_PARENT = "traceparent"
 TIMEOUT = "x-request-timeout"
+ELEVENLABS_KEY = "xi-api-key"
+"""The header in which ElevenLabs's clients show their key."""
 LONGEST_TIMEOUT_S = 86_400.0
 
 
@@ -41,12 +43,13 @@ def http_call(connection: HTTPConnection, credential: str | None = None) -> Call
     """A request or an upgrade.
 
     Args:
-        credential: where it is not in the header ``authorization``, as browsers cannot set it.
+        credential: where it is in no header, as browsers cannot set them.
 
     Raises:
         InvalidParameter: it says a time that is none.
     """
-    offered = connection.headers.get("authorization") or credential
+    headers = connection.headers
+    offered = headers.get("authorization") or headers.get(ELEVENLABS_KEY) or credential
     peer = "" if connection.client is None else connection.client.host
     deadline_ns = _deadline_ns(connection.headers.get(TIMEOUT))
     exchange = getattr(connection.state, "exchange", None)

@@ -44,6 +44,7 @@ VALUES = {
     "message": "msg_nobodys",
     "transcript": NOBODYS,
     "session": NOBODYS,
+    "voice_id": "anybody",
 }
 """For the parameters in paths."""
 QUERIES = {
@@ -54,6 +55,8 @@ QUERIES = {
 READS = {
     "/v1/models",
     "/v1/models/{model}",
+    "/v1/voices",
+    "/v1/voices/{voice_id}",
     "/v2",
     "/v2/models/{model}",
     "/v2/models/{model}/versions/{version}",
