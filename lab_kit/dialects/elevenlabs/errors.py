@@ -15,6 +15,7 @@ from lab_kit.core.errors import (
     ModelNotFound,
     PayloadTooLarge,
     QuotaExceeded,
+    StreamIdle,
     SystemOverloaded,
     Unauthenticated,
 )
@@ -27,6 +28,7 @@ _STATUSES: dict[type[LabError], str] = {
     InvalidAudioFormat: "invalid_content",
     PayloadTooLarge: "file_too_large",
     InvalidParameter: "invalid_parameters",
+    StreamIdle: "input_timeout_exceeded",
 }
 
 

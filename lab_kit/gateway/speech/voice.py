@@ -100,6 +100,27 @@ class Voice:
         """The same, with what each piece says and how long that takes; last, the file's end.
 
         Raises:
+            LabError: see `into`.
+        """
+        file = await self.open_file(form, rate_hz)
+        async with aclosing(self.into(file, call, text, speed, is_first=True)) as pieces:
+            async for piece in pieces:
+                yield piece
+        yield SpokenPiece(await asyncio.to_thread(file.finish), None)
+
+    async def open_file(self, form: FileForm, rate_hz: int) -> FileWriter:
+        """A file for what is said next."""
+        return await asyncio.to_thread(FileWriter, form, rate_hz, VOICE_RATE_HZ)
+
+    async def into(
+        self, file: FileWriter, call: Spoken, text: str, speed: float, *, is_first: bool
+    ) -> AsyncGenerator[SpokenPiece, None]:
+        """Say a text into a file that goes on.
+
+        Args:
+            is_first: nothing was said into it before.
+
+        Raises:
             InvalidParameter: nothing is to be said.
             NotInstalled: the voice is not installed.
             SystemOverloaded: too many callers wait.
@@ -111,12 +132,10 @@ class Voice:
             )
         self._listeners.opened(call.work)
         code, spoken_s = CANCELLED, 0.0
-        writer = await asyncio.to_thread(FileWriter, form, rate_hz, VOICE_RATE_HZ)
         try:
             for number, (part, texts) in enumerate(zip(parts, between(text, parts), strict=True)):
-                sound = await self._workers.run(
-                    call.caller, partial(self._said, part, speed, is_first=not number)
-                )
+                said = partial(self._said, part, speed, is_first=is_first and not number)
+                sound = await self._workers.run(call.caller, said)
                 length = len(sound.samples)
                 spoken_s += length / VOICE_RATE_HZ
                 times = PieceTimes(
@@ -125,9 +144,7 @@ class Voice:
                     voice_s=(sound.ends - sound.begins) / VOICE_RATE_HZ,
                     rest_s=(length - sound.ends) / VOICE_RATE_HZ,
                 )
-                data = await asyncio.to_thread(writer.push, sound.samples)
-                yield SpokenPiece(data, times)
-            yield SpokenPiece(await asyncio.to_thread(writer.finish), None)
+                yield SpokenPiece(await asyncio.to_thread(file.push, sound.samples), times)
             code = OK
         finally:
             self._listeners.ended(call.work, Ended(code, 0.0, spoken_s))
