@@ -85,11 +85,11 @@ POLICY = 1008
 """What the provider closes with whenever a client is to blame."""
 
 
-def close_frame(error: LabError) -> CloseFrame:
-    """How a socket is closed because of ``error``."""
+def close_frame(error: LabError, word: str) -> CloseFrame:
+    """How a socket is closed because of ``error``, for which the socket has a word."""
     if isinstance(error, GoingAway):
         return CloseFrame(1001, "server stops")
     code = 1011 if error.http_status >= 500 else POLICY
     # a close frame's reason holds at most 123 bytes (RFC 6455, 5.5)
-    reason = f"{status_of(error)}: {error.received}"
+    reason = f"{word}: {error.received}"
     return CloseFrame(code, reason.encode()[:123].decode(errors="ignore"))

@@ -43,6 +43,8 @@ from lab_kit.gateway.providers.deepgram.speak import speak_routes
 from lab_kit.gateway.providers.deepgram.speak_socket import speak_socket_routes
 from lab_kit.gateway.providers.elevenlabs.catalog import elevenlabs_catalog_routes
 from lab_kit.gateway.providers.elevenlabs.errors import refused as elevenlabs_refusal
+from lab_kit.gateway.providers.elevenlabs.realtime import elevenlabs_realtime_routes
+from lab_kit.gateway.providers.elevenlabs.recording import elevenlabs_recording_routes
 from lab_kit.gateway.providers.elevenlabs.speech import elevenlabs_speech_routes
 from lab_kit.gateway.providers.elevenlabs.stream_input import elevenlabs_stream_input_routes
 from lab_kit.gateway.providers.open_inference.http import open_inference_routes
@@ -124,6 +126,10 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         openai_realtime_routes(door, streams, server.is_strict),
         assemblyai_routes(door, server.transcriber, server.callbacks),
         elevenlabs_speech_routes(door, server.voice, server.is_strict),
+        elevenlabs_recording_routes(
+            door, limits, server.uploads, server.recognition, server.is_strict
+        ),
+        elevenlabs_realtime_routes(door, streams, server.is_strict),
         elevenlabs_stream_input_routes(door, limits, server.voice, server.is_strict),
         rtc_routes(door, streams, server.failures),
         documentation_routes(),

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 
 from lab_kit.audio.containers import FileWriter
 from lab_kit.core.errors import LabError, PayloadTooLarge, SlowConsumer
-from lab_kit.dialects.elevenlabs.errors import NORMAL, close_frame
+from lab_kit.dialects.elevenlabs.errors import NORMAL, close_frame, status_of
 from lab_kit.dialects.elevenlabs.stream_input import server
 from lab_kit.dialects.elevenlabs.stream_input.options import (
     PATH,
@@ -109,7 +109,7 @@ class StreamInput:
             await self._socket.send(server.final())
         except LabError as error:
             await self._fall_silent()
-            close = close_frame(error)
+            close = close_frame(error, status_of(error))
             if not isinstance(error, SlowConsumer):
                 await self._socket.send(server.failed(error))
         finally:

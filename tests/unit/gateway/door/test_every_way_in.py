@@ -50,6 +50,7 @@ VALUES = {
 QUERIES = {
     "/v1/listen": "encoding=linear16&sample_rate=16000",
     "/v1/realtime": "intent=transcription",
+    "/v1/speech-to-text/realtime": "model_id=scribe_v2_realtime",
     "/v1/streams/{session}/messages": "number=1",
 }
 READS = {
