@@ -47,7 +47,7 @@ labs = $(BIN)/python -m pytest --durations=25 --nbval-lax --nbval-current-env \
 LANES := $(if $(filter output-sync,$(.FEATURES)),-j4 --output-sync=target)
 PARTS := build/parts
 
-.PHONY: lab setup tools check test fuzz bench gpu book outputs lock clean $(TEST)
+.PHONY: lab setup tools check test fuzz bench gpu book outputs contract lock clean $(TEST)
 
 lab: setup
 	@$(PYTHON) packaging/start_lab.py
@@ -109,6 +109,12 @@ book:
 outputs:
 	@$(SETUP) --dev
 	$(BIN)/python labs/refresh_outputs.py
+
+# Publishes what the server says of its interface, to which `make test` compares what it says then.
+# BREAKING=1 publishes what breaks clients, too.
+contract:
+	@$(SETUP) --dev
+	$(BIN)/python tests/unit/gateway/served_contract.py $(if $(BREAKING),--breaking)
 
 # Resolves every package afresh and rewrites constraints.txt.
 lock:

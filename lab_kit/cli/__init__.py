@@ -9,7 +9,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lab_kit.cli import authority, call, course, judge, load, models, network, operations, speak
+from lab_kit.cli import (
+    authority,
+    call,
+    contract,
+    course,
+    judge,
+    load,
+    models,
+    network,
+    operations,
+    speak,
+)
 from lab_kit.cli.terminal import warn
 from lab_kit.core.errors import LabError, NotInstalled
 
@@ -50,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     authority.add(
         commands.add_parser("ca", help="print where the certificate of our own authority is")
     )
+    contract.add(commands.add_parser("contract", help="say what a new schema breaks"))
     network.add(commands.add_parser("network", help="put a bad network in front of a server"))
     judge.add(commands.add_parser("judge", help="say whether a live stream keeps its contract"))
     load.add(commands.add_parser("load", help="call a server, many at once, and measure"))

@@ -32,6 +32,10 @@ _CONVERSATIONS = {
     "openai": ("lab_kit.dialects.openai.realtime.conversation", "RealtimeConversation"),
     "elevenlabs": ("lab_kit.dialects.elevenlabs.realtime.conversation", "RealtimeConversation"),
     "google": ("lab_kit.dialects.google.conversation", "GoogleConversation"),
+    "assemblyai": (
+        "lab_kit.dialects.assemblyai.streaming.conversation",
+        "StreamingConversation",
+    ),
 }
 _NATIVE = {
     Carrier.WEBSOCKET: NativeWire.WEBSOCKET,

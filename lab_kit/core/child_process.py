@@ -188,8 +188,11 @@ def port_number(text: str) -> int:
     return number
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, option: str = "--port") -> socket.socket:
     """Open a listening socket; port 0 takes any free one.
+
+    Args:
+        option: by which the port was chosen.
 
     Raises:
         ServerFailed: the port is taken, or the address is not this machine's.
@@ -205,7 +208,7 @@ def bind(host: str, port: int) -> socket.socket:
         raise ServerFailed(
             f"{host}:{port} cannot be used ({getattr(error, 'strerror', None) or error})",
             "a free port at an address of this machine",
-            "stop what uses it, or choose another with --port and --host",
+            f"stop what uses it, or choose another with {option} and --host",
         ) from error
     listener.listen(128)
     return listener

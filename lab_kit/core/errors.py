@@ -106,6 +106,14 @@ class InvalidMessage(LabError):
     http_status = 400
 
 
+class InvalidContract(LabError):
+    """A description of an interface cannot be read, or not compared with another."""
+
+    code = Code.INVALID_ARGUMENT
+    reason = "INVALID_CONTRACT"
+    http_status = 400
+
+
 class Unauthenticated(LabError):
     """No key, or not the right one."""
 

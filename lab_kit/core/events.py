@@ -38,6 +38,7 @@ class StreamOptions:
         priority_class: how urgent the stream is, against others'.
         postprocess: optional steps that results go through, as `stream.sink.steps.STEPS` lists.
         interim_words: whether interims carry the times of their words, as finals do.
+        speech_probability: from what probability on a window of sound begins speech.
     """
 
     encoding: str = "linear16"
@@ -52,6 +53,7 @@ class StreamOptions:
     interim_words: bool = False
     unfinished_silence_s: float | None = None
     finished_probability: float = 0.5
+    speech_probability: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

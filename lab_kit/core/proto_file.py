@@ -5,7 +5,7 @@ libraries beside this one may not fit, and up to half a second for what else the
 made here live in a pool of their own, so that both can be in one process.
 
 Read is what such files use: messages and enums, also inside each other, ``oneof``, ``map``,
-``repeated``, ``optional``, services without options, and imports of protobuf's own files.
+``repeated``, ``optional``, ``reserved``, services, and imports of protobuf's own files.
 [Source: Protocol Buffers Language Specification (Proto3)]
 """
 
@@ -16,8 +16,10 @@ from types import SimpleNamespace
 
 from google.protobuf.descriptor_pb2 import (  # type: ignore[import-untyped]
     DescriptorProto,
+    EnumDescriptorProto,
     FieldDescriptorProto,
     FileDescriptorProto,
+    ServiceDescriptorProto,
 )
 from google.protobuf.descriptor_pool import DescriptorPool  # type: ignore[import-untyped]
 from google.protobuf.message_factory import GetMessageClass  # type: ignore[import-untyped]
@@ -42,6 +44,7 @@ def message_classes(name: str, text: str) -> SimpleNamespace:
         ValueError: the file holds what is not read here.
     """
     file = file_description(name, text)
+    file.ClearField("service")  # whose messages may be in files that are not here
     pool = pool_of(file)
     found = {
         m.name: pool.FindMessageTypeByName(f"{file.package}.{m.name}") for m in file.message_type
@@ -49,21 +52,30 @@ def message_classes(name: str, text: str) -> SimpleNamespace:
     return SimpleNamespace(**{name: GetMessageClass(kind) for name, kind in found.items()})
 
 
+def pool_of(*files: FileDescriptorProto) -> DescriptorPool:
+    """A pool with these files, and with those of protobuf's own that they import."""
+    pool = DescriptorPool()
+    for imported in sorted({name for file in files for name in file.dependency}):
+        module = import_module(imported.removesuffix(".proto").replace("/", ".") + "_pb2")
+        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    for file in files:
+        pool.Add(file)
+    return pool
+
+
 def file_description(name: str, text: str) -> FileDescriptorProto:
-    """The file as protobuf describes it; see `message_classes`."""
+    """What a file declares; names of types stay as they are written.
+
+    Args:
+        name: the file's.
+        text: what it holds.
+
+    Raises:
+        ValueError: the file holds what is not read here.
+    """
     file = _File(_tokens(text)).description
     file.name = name
     return file
-
-
-def pool_of(file: FileDescriptorProto) -> DescriptorPool:
-    """A pool with the file, and with those that it imports."""
-    pool = DescriptorPool()
-    for imported in file.dependency:
-        module = import_module(imported.removesuffix(".proto").replace("/", ".") + "_pb2")
-        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-    pool.Add(file)
-    return pool
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -73,6 +85,12 @@ def _tokens(text: str) -> Iterator[str]:
         if match[1] is None and match[2] is None:
             raise ValueError(f"{match[0]!r} in a .proto file; expected: messages and enums")
         yield match[1] if match[2] is None else match[2]
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} in a .proto file; expected: a number")
+    return int(text)
 
 
 class _File:
@@ -95,31 +113,12 @@ class _File:
                     self.description.dependency.append(self._last())
                 case "message":
                     self._message(self.description.message_type.add(name=self._next()))
+                case "enum":
+                    self._enum(self.description.enum_type.add(name=self._next()))
                 case "service":
-                    self._service()
+                    self._service(self.description.service.add(name=self._next()))
                 case _:
                     raise ValueError(f"{token!r} at the top of a .proto file; expected: a message")
-
-    def _service(self) -> None:
-        service = self.description.service.add(name=self._next())
-        self._expect("{")
-        while (token := self._next()) != "}":
-            if token != "rpc":
-                raise ValueError(f"{token!r} in a service of a .proto file; expected: 'rpc'")
-            method = service.method.add(name=self._next())
-            method.client_streaming, method.input_type = self._side()
-            self._expect("returns")
-            method.server_streaming, method.output_type = self._side()
-            self._expect(";")
-
-    def _side(self) -> tuple[bool, str]:
-        """Whether messages are streamed that way, and their type."""
-        self._expect("(")
-        token = self._next()
-        streamed = token == "stream"
-        kind = self._next() if streamed else token
-        self._expect(")")
-        return streamed, kind
 
     def _next(self) -> str:
         for token in self._tokens:
@@ -144,7 +143,9 @@ class _File:
                 case "message":
                     self._message(message.nested_type.add(name=self._next()))
                 case "enum":
-                    self._enum(message)
+                    self._enum(message.enum_type.add(name=self._next()))
+                case "reserved":
+                    self._reserved(message, 1)
                 case "oneof":
                     self._one_of(message)
                 case "map":
@@ -161,7 +162,7 @@ class _File:
     ) -> FieldDescriptorProto:
         name = self._next()
         self._expect("=")
-        field = message.field.add(name=name, number=int(self._last()), label=label)
+        field = message.field.add(name=name, number=_number(self._last()), label=label)
         _set_kind(field, kind)
         return field
 
@@ -191,12 +192,54 @@ class _File:
         _set_kind(entry.field.add(name="key", number=1, label=_SINGLE), key)
         _set_kind(entry.field.add(name="value", number=2, label=_SINGLE), value)
 
-    def _enum(self, message: DescriptorProto) -> None:
-        enum = message.enum_type.add(name=self._next())
+    def _enum(self, enum: EnumDescriptorProto) -> None:
         self._expect("{")
         while (name := self._next()) != "}":
-            self._expect("=")
-            enum.value.add(name=name, number=int(self._last()))
+            if name == "reserved":
+                self._reserved(enum, 0)
+            else:
+                self._expect("=")
+                enum.value.add(name=name, number=_number(self._last()))
+
+    def _reserved(self, holder: DescriptorProto | EnumDescriptorProto, beyond: int) -> None:
+        """Numbers, ranges of them, or names, until a semicolon.
+
+        Args:
+            beyond: from a range's last number to its ``end``, which a message has behind it.
+        """
+        while True:
+            token = self._next()
+            then = self._next()
+            if not token.isdecimal():
+                holder.reserved_name.append(token)
+            else:
+                last = self._next() if then == "to" else token
+                then = self._next() if then == "to" else then
+                holder.reserved_range.add(start=int(token), end=_number(last) + beyond)
+            if then == ";":
+                return
+            if then != ",":
+                raise ValueError(f"{then!r} in a .proto file; expected: ',' or ';'")
+
+    def _service(self, service: ServiceDescriptorProto) -> None:
+        self._expect("{")
+        while (token := self._next()) != "}":
+            if token != "rpc":
+                raise ValueError(f"{token!r} in a service of a .proto file; expected: 'rpc'")
+            method = service.method.add(name=self._next())
+            method.input_type, method.client_streaming = self._message_of_method()
+            self._expect("returns")
+            method.output_type, method.server_streaming = self._message_of_method()
+            self._expect(";")
+
+    def _message_of_method(self) -> tuple[str, bool]:
+        """Its type, and whether it is a stream of them."""
+        self._expect("(")
+        name = self._next()
+        is_stream = name == "stream"
+        name = self._next() if is_stream else name
+        self._expect(")")
+        return name, is_stream
 
 
 def _set_kind(field: FieldDescriptorProto, kind: str) -> None:

@@ -1,6 +1,20 @@
 """Word error rate: substitutions, deletions and insertions per reference word."""
 
 import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WordErrors:
+    """What was heard wrong of a text.
+
+    Attributes:
+        errors: substitutions, deletions and insertions; may exceed ``words``.
+        words: of the reference.
+    """
+
+    errors: int
+    words: int
 
 
 def word_error_rate(reference: str, hypothesis: str) -> float:
@@ -9,11 +23,23 @@ def word_error_rate(reference: str, hypothesis: str) -> float:
     Raises:
         ValueError: the reference has no words.
     """
-    if not bare_words(reference):
+    found = word_errors(reference, hypothesis)
+    return found.errors / found.words
+
+
+def word_errors(reference: str, hypothesis: str) -> WordErrors:
+    """The errors themselves, to be added up over texts of different lengths.
+
+    Raises:
+        ValueError: the reference has no words.
+    """
+    words = bare_words(reference)
+    if not words:
         raise ValueError("the reference has no words, so an error rate means nothing")
     import jiwer  # here, because a server that compares no versions does without it
 
-    return float(jiwer.wer(" ".join(bare_words(reference)), " ".join(bare_words(hypothesis))))
+    found = jiwer.process_words(" ".join(words), " ".join(bare_words(hypothesis)))
+    return WordErrors(found.substitutions + found.deletions + found.insertions, len(words))
 
 
 def bare_words(text: str) -> list[str]:

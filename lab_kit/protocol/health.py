@@ -20,6 +20,7 @@ class Ready:
 
     Attributes:
         grpc_port: where it speaks gRPC.
+        tls_port: where it speaks HTTP with TLS; None where it does not.
         degradation: how far its service is reduced; ``full`` if it is not.
         background_failures: how often each of its background tasks failed, by name.
     """
@@ -31,6 +32,7 @@ class Ready:
     grpc_port: int
     degradation: str
     background_failures: dict[str, int]
+    tls_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,13 @@ class Reply:
     message: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How utterances begin and end from here on; nothing else of the options may differ."""
+
+    options: StreamOptions
+
+
 class Control(Enum):
     """What a client may send besides audio."""
 
@@ -35,7 +42,7 @@ class Control(Enum):
     CLOSE = "no more audio will come"
 
 
-Input = Audio | Reply | Control
+Input = Audio | Reply | Change | Control
 """What a message from the client brings: audio, a command, or a mistake that is answered."""
 
 

@@ -2,6 +2,7 @@
 
 from lab_kit.show.api.costs import cuts, paid
 from lab_kit.show.api.deliveries import checks_table, deliveries
+from lab_kit.show.api.gate import gate
 from lab_kit.show.api.storming import storms
 from lab_kit.show.api.ways import ways
 from lab_kit.show.latency.delays import delays
@@ -17,6 +18,9 @@ from lab_kit.show.load.live import live_load
 from lab_kit.show.load.load import load, loads
 from lab_kit.show.load.offered import offered
 from lab_kit.show.load.offering import offering
+from lab_kit.show.messages.lost_lines import lost_lines
+from lab_kit.show.messages.revisions import revisions
+from lab_kit.show.messages.timeline import messages
 from lab_kit.show.serving.cache import cache
 from lab_kit.show.serving.runtimes import runtimes
 from lab_kit.show.serving.starts import cold_starts
@@ -45,15 +49,19 @@ __all__ = [
     "deliveries",
     "detectors",
     "frontier",
+    "gate",
     "lags",
     "live",
     "live_load",
     "load",
     "loads",
+    "lost_lines",
+    "messages",
     "microphone",
     "offered",
     "offering",
     "paid",
+    "revisions",
     "runtimes",
     "shadow",
     "silences",

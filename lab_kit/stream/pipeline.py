@@ -236,6 +236,10 @@ class StreamPipeline:
             self._trace.stage(chunk, Stage.SEGMENT, began_ns, time.perf_counter_ns())
             self._carry_out(actions, chunk)
 
+    def change(self, options: StreamOptions) -> None:
+        """Have utterances end otherwise from here on; see `StreamSession.change`."""
+        self._session.change(options)
+
     async def finalize(self) -> None:
         """Turn what was heard so far into a final; the stream goes on.
 

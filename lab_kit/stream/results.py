@@ -25,15 +25,16 @@ def interim_of(
 ) -> Interim:
     """What of a pass over the segment so far is shown."""
     text = after_cut(visible.text) if segment.goes_on else visible.text
+    words = _words(segment, hypothesis, text, at_s(pending.end_sample))
     return Interim(
         sequence=sequence,
-        start_s=at_s(segment.onset_sample),
+        start_s=_start_s(segment, words),
         end_s=at_s(pending.end_sample),
         text=text,
         stable_chars=visible.stable_chars,
         confidence=_confidence(hypothesis),
         timing=_timing(pending.trigger, hypothesis),
-        words=_words(segment, hypothesis, text, at_s(pending.end_sample)),
+        words=words,
     )
 
 
@@ -46,16 +47,17 @@ def final_of(sequence: int, segment: Segment, hypothesis: Hypothesis, closing: C
     text = after_cut(text) if segment.goes_on else text
     text = before_cut(text) if closing.is_cut else text
     end_s = at_s(segment.speech_end_sample)
+    words = _words(segment, hypothesis, text, end_s)
     return Final(
         sequence=sequence,
-        start_s=at_s(segment.onset_sample),
+        start_s=_start_s(segment, words),
         end_s=end_s,
         text=text,
         confidence=_confidence(hypothesis),
         endpoint=closing.endpoint,
         requested=closing.requested,
         timing=_timing(closing.trigger, hypothesis),
-        words=_words(segment, hypothesis, text, end_s),
+        words=words,
         finished_probability=segment.finished_probability,
     )
 
@@ -66,6 +68,12 @@ def empty_final(sequence: int, trigger: Trigger) -> Final:
     stamps = (trigger.decided_ns,) * 3
     timing = Timing(now_s, trigger.received_ns, trigger.decided_ns, *stamps, compute_ns=0)
     return Final(sequence, now_s, now_s, "", 0.0, False, True, timing)
+
+
+def _start_s(segment: Segment, words: tuple[TimedWord, ...]) -> float:
+    """Where it begins: at the first word, where that is heard before the voice detector's onset."""
+    onset_s = at_s(segment.onset_sample)
+    return min(onset_s, words[0].start_s) if words else onset_s
 
 
 def _words(

@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from lab_kit.audio.buffer import AudioBuffer
-from lab_kit.audio.detect.endpointing import RELEASE_PROBABILITY, Endpointer, Mark, SpeechMark
+from lab_kit.audio.detect.endpointing import Endpointer, Mark, SpeechMark
 from lab_kit.audio.detect.vad import SpeechScorer, VoiceActivity, Window
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import SpeechStarted, StreamOptions, UtteranceEnd
@@ -74,14 +74,9 @@ class StreamSession:
     """
 
     def __init__(self, options: StreamOptions, scorer: SpeechScorer) -> None:
-        silence_s = options.endpoint_silence_s
         self._options = options
         self._activity = VoiceActivity(scorer)
-        unfinished_s = options.unfinished_silence_s
-        self._endpointer = Endpointer(
-            None if silence_s is None else samples(silence_s),
-            None if unfinished_s is None else samples(unfinished_s),
-        )
+        self._endpointer = Endpointer(*_silences(options), options.speech_probability)
         self._buffer = AudioBuffer()
         # how far the audio has been judged; within a push it lags behind what the buffer holds
         self._now_sample = 0
@@ -189,6 +184,21 @@ class StreamSession:
             segment.final = None
         return not any(_is(closed.final, number) for closed in self._closing)
 
+    def change(self, options: StreamOptions) -> None:
+        """From the next sound on end utterances, and begin them, as ``options`` say; the rest of
+        what was chosen stays as it was."""
+        self._options = options = replace(
+            self._options,
+            endpoint_silence_s=options.endpoint_silence_s,
+            unfinished_silence_s=options.unfinished_silence_s,
+            finished_probability=options.finished_probability,
+            speech_probability=options.speech_probability,
+        )
+        self._endpointer.change(*_silences(options), options.speech_probability)
+        heard = None if self._open is None else self._open.finished_probability
+        if heard is not None:
+            self._endpointer.judged(heard >= options.finished_probability)
+
     def finalize(self, received_ns: int, now_ns: int) -> list[Action]:
         """Say now what was heard until now; the stream goes on."""
         trigger = Trigger(self._buffer.end_sample, received_ns, now_ns)
@@ -221,7 +231,7 @@ class StreamSession:
         segment = self._open
         if segment is None:
             return
-        if window.speech_probability >= RELEASE_PROBABILITY:
+        if window.speech_probability >= self._endpointer.release_probability:
             segment.voiced_samples += window.end_sample - window.start_sample
             segment.voiced_until_sample = window.end_sample
         old_enough = window.start_sample - segment.start_sample >= MAX_SEGMENT_SAMPLES // 2
@@ -488,6 +498,15 @@ class StreamSession:
     def _taken(self) -> list[Action]:
         actions, self._actions = self._actions, []
         return actions
+
+
+def _silences(options: StreamOptions) -> tuple[int | None, int | None]:
+    """That end an utterance, and one which did not sound finished."""
+    silence_s, unfinished_s = options.endpoint_silence_s, options.unfinished_silence_s
+    return (
+        None if silence_s is None else samples(silence_s),
+        None if unfinished_s is None else samples(unfinished_s),
+    )
 
 
 def _is(pending: PendingDecode | None, number: int) -> bool:

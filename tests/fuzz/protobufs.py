@@ -10,6 +10,7 @@ import grpc
 from attempts import CLOSED, HUNG, Kind, Outcome, Target
 from google.cloud.speech_v1.types import cloud_speech as v1
 from google.cloud.speech_v2.types import cloud_speech as v2
+from google.longrunning import operations_pb2
 from mutation import mutated
 from tritonclient.grpc import service_pb2 as pb
 
@@ -26,6 +27,9 @@ UNSENT = "Internal error from Core"
 """What our own library says of a message that the server did not wait for."""
 SOUND = bytes(32_000)
 NAME = "projects/p/locations/global/recognizers/_"
+NOBODYS = operations_pb2.GetOperationRequest(
+    name="01a229bd-f753-768f-a518-07a06b43dab0"
+).SerializeToString()
 
 
 def _inference() -> bytes:
@@ -62,6 +66,13 @@ def _google() -> dict[str, list[bytes]]:
         "/google.cloud.speech.v1.Speech/Recognize": [
             v1.RecognizeRequest.serialize({"config": config1, "audio": {"content": SOUND}})
         ],
+        "/google.cloud.speech.v1.Speech/LongRunningRecognize": [
+            v1.LongRunningRecognizeRequest.serialize(
+                {"config": config1, "audio": {"content": SOUND}}
+            )
+        ],
+        "/google.longrunning.Operations/GetOperation": [NOBODYS],
+        "/google.longrunning.Operations/CancelOperation": [NOBODYS],
         "/google.cloud.speech.v2.Speech/Recognize": [
             v2.RecognizeRequest.serialize({"recognizer": NAME, "config": config2, "content": SOUND})
         ],

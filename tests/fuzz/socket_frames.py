@@ -8,13 +8,20 @@ not, a client library would tell its caller 1006.
 import base64
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from urllib.parse import urlencode
 
 from attempts import CLOSED, Attempt, Kind, Outcome, Target
-from mutation import as_text, wrong_kind
-from wire import Connection, meanwhile, talked, upgraded
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from mutation import as_text, mutated, wrong_kind
+from wire import UPGRADE, Connection, head, meanwhile, talked, upgraded
+
+from lab_kit.dialects.amazon.client import audio_frame
+from lab_kit.dialects.amazon.event_stream import Frame, encoded
+from lab_kit.dialects.amazon.options import SOCKET_PATH
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 LISTEN = "/v1/listen?" + urlencode({"encoding": "linear16", "sample_rate": "16000"})
@@ -22,6 +29,12 @@ OPUS = "/v1/listen?" + urlencode({"encoding": "opus", "sample_rate": "48000"})
 REALTIME = "/v1/realtime?intent=transcription"
 STREAM_INPUT = "/v1/text-to-speech/anybody/stream-input?output_format=pcm_16000"
 SCRIBE = "/v1/speech-to-text/realtime?model_id=scribe_v2_realtime&include_timestamps=true"
+STREAMING = "/v3/ws?" + urlencode({"sample_rate": "16000", "format_turns": "True"})
+TRANSCRIBE = (
+    SOCKET_PATH
+    + "?"
+    + urlencode({"language-code": "en-US", "media-encoding": "pcm", "sample-rate": "16000"})
+)
 MOST_MOVES = 40
 EVENT_BYTES = 990_000
 """The longest message may have ten thousand more."""
@@ -53,6 +66,8 @@ CHUNKS = [
     {"message_type": "input_audio_chunk", "audio_base_64": _SOUND_64, "sample_rate": 16_000},
     {"message_type": "input_audio_chunk", "audio_base_64": "", "commit": True},
 ]
+TURNS = [{"type": kind} for kind in ("KeepAlive", "ForceEndpoint", "Terminate")]
+TURNS += [{"type": "UpdateConfiguration", "max_turn_silence": 300, "vad_threshold": 0.4}]
 NAMES = ["type", "session", "audio", "input", "format", "turn_detection", "rate"]
 NAMES += ["transcription", "silence_duration_ms", "CloseStream", "input_audio_buffer.append"]
 NAMES += ["text", "flush", "generation_config", "message_type", "audio_base_64", "commit"]
@@ -189,17 +204,34 @@ def _judged(closed: tuple[int, str] | None, said: str) -> Outcome:
     return Outcome(str(code))
 
 
-def dialogue(path: str, messages: Sequence[object]) -> Attempt:
-    """A connection on which the machine makes its moves."""
+def dialogue(path: str, messages: Sequence[object], closes_with: int | None = None) -> Attempt:
+    """A connection on which the machine makes its moves.
+
+    Args:
+        closes_with: the code by which the provider refuses whoever has no key, after the upgrade;
+            None where it refuses the upgrade.
+    """
 
     async def attempt(target: Target, chance: random.Random) -> Sequence[Outcome]:
         async def talk(connection: Connection) -> Outcome:
+            if closes_with is not None and target.key is None:
+                return await _refused(target, connection, path, closes_with)
             refused = await upgraded(target, connection, path)
             return refused or await _moved(connection, Machine(chance, messages))
 
         return await talked(target, talk)
 
     return attempt
+
+
+async def _refused(target: Target, connection: Connection, path: str, code: int) -> Outcome:
+    """Nobody is let in without a key, though the upgrade is answered."""
+    await connection.send([head(target, "GET", path, *UPGRADE)])
+    await connection.status()
+    closed = await close_code(connection)
+    if closed is None or closed[0] != code:
+        return Outcome("let in", f"closed with {closed} without a key")
+    return Outcome(str(code))
 
 
 async def _moved(connection: Connection, machine: Machine) -> Outcome:
@@ -237,6 +269,51 @@ async def _fragments(target: Target, chance: random.Random) -> Sequence[Outcome]
     return await talked(target, talk)
 
 
+def signed(target: Target, path: str) -> str:
+    """The path with the target's key, as Amazon's clients sign it."""
+    key = target.key or ""
+    request = AWSRequest("GET", f"http://localhost{path}")
+    SigV4QueryAuth(Credentials(key, key), "transcribe", "us-east-1", expires=300).add_auth(request)
+    return str(request.url).removeprefix("http://localhost")
+
+
+async def _events(target: Target, chance: random.Random) -> Sequence[Outcome]:
+    """Event-stream frames, some of them damaged, some whole around headers of any kind."""
+
+    def event() -> bytes:
+        sound = SOUND[: chance.choice((2, 640, 3_200))]
+        match chance.randrange(4):
+            case 0:
+                return mutated(chance, audio_frame(sound))
+            case 1:
+                names = (":date", ":chunk-signature", ":message-type", "x" * 200)
+                headers = {name: chance.choice((True, 1, "event", b"x" * 32)) for name in names}
+                return encoded(Frame(headers, mutated(chance, audio_frame(sound))))
+            case _:
+                return audio_frame(sound)
+
+    # without a key it is one that nobody has: a socket is opened to be told so
+    asked = target if target.key is not None else replace(target, key="nobodys")
+
+    async def talk(connection: Connection) -> Outcome:
+        if refused := await upgraded(asked, connection, signed(asked, TRANSCRIBE)):
+            return refused
+        async with meanwhile(close_code(connection)) as closing:
+            said = b""
+            for _ in range(chance.randint(1, MOST_MOVES)):
+                said = event()
+                if closing.done() or not await connection.send([frame(BINARY, said)]):
+                    break
+            await connection.send([FAREWELL])
+            closed = await closing
+        if target.key is None:
+            is_told = closed is not None and closed[1].startswith("UNAUTHENTICATED: ")
+            return Outcome("401", None if is_told else "let in with a key that nobody has")
+        return _judged(closed, repr(said[:80]))
+
+    return await talked(target, talk)
+
+
 def dear(inside: str, piece: str, last: str) -> Attempt:
     """Realtime events of a megabyte of small pieces, which take a parser of JSON long.
 
@@ -265,6 +342,8 @@ KIND = Kind(
         "opus": dialogue(OPUS, COMMANDS),
         "stream input": dialogue(STREAM_INPUT, TEXTS),
         "scribe": dialogue(SCRIBE, CHUNKS),
+        "streaming": dialogue(STREAMING, TURNS, closes_with=1008),
+        "events": _events,
         "empty fragments": _fragments,
         "many numbers": dear('{"type": "x", "a": [...]}', "1,", "1"),
         "many digits": dear('{"type": "x", "a": [...]}', "9" * 4_300 + ",", "1"),

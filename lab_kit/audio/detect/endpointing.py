@@ -18,8 +18,9 @@ from lab_kit.core.units import samples
 
 ONSET_PROBABILITY = 0.5
 """Silero's own default threshold."""
-RELEASE_PROBABILITY = 0.35
-"""Lower than the onset's, so that one quiet syllable does not end speech; Silero's default gap."""
+RELEASE_GAP = 0.15
+"""So much lower than the onset's is the probability that ends speech, so that one quiet syllable
+does not; Silero's default."""
 QUIET_SAMPLES = samples(0.07)
 """A quiet spell this long may be the end; most stop consonants are shorter."""
 DOUBT_SAMPLES = samples(0.3)
@@ -71,11 +72,16 @@ class Endpointer:
         silence_samples: silence that ends an utterance; None never ends one.
         unfinished_samples: silence that ends one of which `judged` said that it is not finished;
             None where nobody is asked.
+        onset_probability: from which on a window begins speech.
     """
 
-    def __init__(self, silence_samples: int | None, unfinished_samples: int | None = None) -> None:
-        self._silence_samples = silence_samples
-        self._unfinished_samples = unfinished_samples
+    def __init__(
+        self,
+        silence_samples: int | None,
+        unfinished_samples: int | None = None,
+        onset_probability: float = ONSET_PROBABILITY,
+    ) -> None:
+        self.change(silence_samples, unfinished_samples, onset_probability)
         self._is_finished: bool | None = None
         self._phase = _Phase.SILENCE
         self._speech_end = 0
@@ -87,6 +93,22 @@ class Endpointer:
         self._trusted_from = 0
         # the level was wrong, and has not heard anything loud since
         self._refuted = False
+
+    def change(
+        self,
+        silence_samples: int | None,
+        unfinished_samples: int | None,
+        onset_probability: float,
+    ) -> None:
+        """Go on with these, also in a pause that has begun."""
+        self._silence_samples = silence_samples
+        self._unfinished_samples = unfinished_samples
+        self._onset_probability = onset_probability
+
+    @property
+    def release_probability(self) -> float:
+        """Below which a window ends speech."""
+        return max(0.01, self._onset_probability - RELEASE_GAP)
 
     def push(self, window: Window) -> SpeechMark | None:
         """Judge one window."""
@@ -125,7 +147,7 @@ class Endpointer:
     def _in_silence(self, window: Window) -> SpeechMark | None:
         # where speech stands out, what is near the noise floor is breath and not speech
         breath = window.is_clear and window.end_sample - window.loud_until_sample > QUIET_SAMPLES
-        if window.speech_probability < ONSET_PROBABILITY or breath:
+        if window.speech_probability < self._onset_probability or breath:
             return None
         self._phase = _Phase.SPEECH
         self._trusted_from = window.end_sample
@@ -134,7 +156,7 @@ class Endpointer:
         return SpeechMark(Mark.ONSET, self._onset)
 
     def _in_speech(self, window: Window) -> SpeechMark | None:
-        released = window.speech_probability < RELEASE_PROBABILITY
+        released = window.speech_probability < self.release_probability
         quiet_from = max(window.loud_until_sample, self._trusted_from)
         self._refuted = self._refuted and window.loud_until_sample <= self._trusted_from
         quiet = not self._refuted and window.end_sample - quiet_from >= QUIET_SAMPLES
@@ -148,14 +170,14 @@ class Endpointer:
         return SpeechMark(Mark.PAUSE, self._speech_end, self._confirmed)
 
     def _in_pause(self, window: Window) -> SpeechMark | None:
-        speech = window.speech_probability >= ONSET_PROBABILITY
+        speech = window.speech_probability >= self._onset_probability
         if speech and (self._confirmed or window.loud_until_sample > self._speech_end):
             return self._resume(window)
         if speech and window.end_sample - self._speech_end > DOUBT_SAMPLES:
             self._trusted_from = window.end_sample
             self._refuted = True
             return self._resume(window)
-        if not self._confirmed and window.speech_probability < RELEASE_PROBABILITY:
+        if not self._confirmed and window.speech_probability < self.release_probability:
             self._confirmed = True
             self._speech_end = self._end_by_level(window, released=True)
         return None

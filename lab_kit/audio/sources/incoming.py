@@ -65,6 +65,7 @@ class IncomingAudio:
                 f"the stream has more than {self._longest_s:,.0f} s of audio",
                 f"one stream takes at most {self._longest_s:,.0f} s",
                 "close it and open another",
+                details={"limit": "stream_audio_s", "value": f"{self._longest_s:g}"},
             )
         self._samples += len(audio)
         self._hash.update(data)

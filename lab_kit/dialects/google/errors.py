@@ -5,13 +5,15 @@ from lab_kit.core.errors import (
     InvalidMessage,
     LabError,
     ModelNotLoaded,
+    OperationNotFound,
     PayloadTooLarge,
+    QuotaExceeded,
     SlowConsumer,
     StreamIdle,
     SystemOverloaded,
     Unauthenticated,
 )
-from lab_kit.dialects.google.versions import ApiVersion
+from lab_kit.dialects.google.versions import V1, ApiVersion
 from lab_kit.protocol.live import Ending
 
 _STATUSES: dict[type[LabError], str] = {
@@ -21,8 +23,12 @@ _STATUSES: dict[type[LabError], str] = {
     SlowConsumer: "ABORTED",
     GoingAway: "ABORTED",
     StreamIdle: "OUT_OF_RANGE",
+    OperationNotFound: "NOT_FOUND",
+    QuotaExceeded: "RESOURCE_EXHAUSTED",
 }
 """Never UNAVAILABLE: the provider's client would try again for over an hour."""
+STREAM_LIMIT = "stream_audio_s"
+"""As an error's details name it."""
 _IDLE = (
     "Audio Timeout Error: Long duration elapsed without audio. Audio should be sent close to real"
     " time."
@@ -37,8 +43,22 @@ def stream_status(api: ApiVersion, error: LabError) -> Ending:
     if isinstance(error, StreamIdle):
         text = _IDLE
     if isinstance(error, PayloadTooLarge):
-        code, text = api.too_long, f"Exceeded maximum allowed stream duration: {text}"
+        code = api.too_long
+        if error.details.get("limit") == STREAM_LIMIT:
+            limit_s = float(error.details["value"])
+            told = api.too_long_text.format(limit_s=limit_s, limit_min=limit_s / 60)
+            text = f"{told} ({error})"
     return Ending(code, text)
+
+
+def too_long(longest_s: float) -> PayloadTooLarge:
+    """Why a stream ends that has been open for so long."""
+    return PayloadTooLarge(
+        f"a stream that was open for {longest_s:g} s",
+        "a shorter one",
+        "send what follows on another stream",
+        details={"limit": STREAM_LIMIT, "value": f"{longest_s:g}"},
+    )
 
 
 def recording_status(api: ApiVersion, error: LabError) -> Ending:
@@ -47,6 +67,13 @@ def recording_status(api: ApiVersion, error: LabError) -> Ending:
         text = f"Sync input too long. {error.received} ({error.expected}; {error.next_step})"
         return Ending("INVALID_ARGUMENT", text)
     return stream_status(api, error)
+
+
+def operation_status(error: LabError) -> Ending:
+    """The status of a call about operations that is refused."""
+    if isinstance(error, PayloadTooLarge):
+        return Ending("INVALID_ARGUMENT", str(error))
+    return stream_status(V1, error)
 
 
 def malordered(expected: str) -> InvalidMessage:

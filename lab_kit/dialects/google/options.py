@@ -107,19 +107,21 @@ def parse_recording(api: ApiVersion, data: bytes) -> Recording:
         InvalidMessage: no such message, or more audio in it than a call may hold.
         InvalidParameter: what it asks for is not spoken here.
     """
-    message = decoded_message(api.recording_request, data)
+    return recording_in(api, decoded_message(api.recording_request, data))
+
+
+def recording_in(api: ApiVersion, message: Any) -> Recording:
+    """What a message asks for, whichever method's it is; see `parse_recording`."""
     source = message.audio if api is V1 else message
     if source.HasField("uri"):
         raise InvalidParameter(
             f"audio.uri '{source.uri[:200]}'",
             "the recording itself in audio.content: this server fetches nothing",
-            "send up to a minute of it in audio.content",
+            "send its bytes in audio.content",
         )
     content = bytes(source.content)
     if not content:
-        raise InvalidParameter(
-            "no audio.content", "a recording of up to a minute", "send its bytes in audio.content"
-        )
+        raise InvalidParameter("no audio.content", "a recording", "send its bytes in audio.content")
     if len(content) > MOST_BYTES:
         raise InvalidMessage(
             f"Request payload size exceeds the limit: {MOST_BYTES} bytes.",

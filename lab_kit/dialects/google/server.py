@@ -32,6 +32,7 @@ from lab_kit.dialects.google.options import Recording, StreamConfig, WordFields
 from lab_kit.dialects.google.versions import ApiVersion, duration, set_billed
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
 from lab_kit.protocol.record import described
+from lab_kit.protocol.recordings import Segment, Word
 
 LAB_FIELD = 1000
 STABLE, UNSTABLE = 0.9, 0.1
@@ -219,7 +220,7 @@ def samples_of(recording: Recording, longest_s: float) -> FloatArray:
     """
     if recording.encoding is None:
         audio = read_recording(recording.content, longest_s)
-        _check_header(recording)
+        check_header(recording)
         return audio
     check_encoding(recording.encoding, recording.rate_hz, recording.channels)
     per_s = frame_bytes(recording.encoding, recording.channels) * recording.rate_hz
@@ -238,28 +239,34 @@ def recording_response(
     api: ApiVersion, recording: Recording, finals: Sequence[Final], audio_s: float
 ) -> bytes:
     """The response: a result for each segment; as in a stream, texts after the first are spaced."""
-    said = [final for final in finals if final.text]
-    results: list[dict[str, Any]] = [
-        {
-            "alternatives": [
-                {
-                    "transcript": final.text if number == 0 else f" {final.text}",
-                    "confidence": final.confidence,
-                    **words_told(api, recording.words, final.words),
-                }
-            ],
-            "language_code": recording.language,
-            api.end_time: duration(final.end_s),
-        }
-        for number, final in enumerate(said)
-    ]
+    results = results_told(api, recording.language, recording.words, finals)
     response = api.recording_response(results=results)
     set_billed(response, audio_s)
     return bytes(response.SerializeToString())
 
 
+def results_told(
+    api: ApiVersion, language: str, fields: WordFields, said: Sequence[Final | Segment]
+) -> list[dict[str, Any]]:
+    """The results of a recording, but for what has no text."""
+    return [
+        {
+            "alternatives": [
+                {
+                    "transcript": one.text if number == 0 else f" {one.text}",
+                    "confidence": one.confidence,
+                    **words_told(api, fields, one.words),
+                }
+            ],
+            "language_code": language,
+            api.end_time: duration(one.end_s),
+        }
+        for number, one in enumerate(one for one in said if one.text)
+    ]
+
+
 def words_told(
-    api: ApiVersion, fields: WordFields, words: Sequence[TimedWord]
+    api: ApiVersion, fields: WordFields, words: Sequence[TimedWord | Word]
 ) -> dict[str, list[dict[str, Any]]]:
     """The words of an alternative, if it is to have any."""
     if not (fields.times or fields.confidence):
@@ -275,8 +282,12 @@ def words_told(
     return {"words": told}
 
 
-def _check_header(recording: Recording) -> None:
-    """The provider refuses a rate that a header contradicts; Opus decodes to any."""
+def check_header(recording: Recording) -> None:
+    """The provider refuses a rate that a file's header contradicts; Opus decodes to any.
+
+    Raises:
+        InvalidParameter: it does.
+    """
     header = soundfile.info(io.BytesIO(recording.content))
     if header.format != "OGG" and recording.rate_hz not in (0, header.samplerate):
         raise InvalidParameter(

@@ -14,10 +14,12 @@ from typing import Any
 
 from lab_kit.core.proto_file import message_classes
 
-v1, v2 = (
+v1, v2, longrunning = (
     message_classes(name, files(__package__).joinpath(name).read_text("utf-8"))
-    for name in ("speech_v1.proto", "speech_v2.proto")
+    for name in ("speech_v1.proto", "speech_v2.proto", "longrunning.proto")
 )
+OPERATIONS = "google.longrunning.Operations"
+"""The service by which operations are asked for, whoever's they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ class ApiVersion:
         files: the numbers of encodings whose files say themselves what they hold.
         most_bytes: of audio in one message.
         too_large: what the provider says of a larger one.
-        too_long: the status of a stream that has lasted too long.
+        longest_s: of a stream.
+        too_long: the status of one that has lasted longer; ``too_long_text`` is what the provider
+            says of it.
     """
 
     service: str
@@ -51,7 +55,9 @@ class ApiVersion:
     files: frozenset[int]
     most_bytes: int
     too_large: str
+    longest_s: float
     too_long: str
+    too_long_text: str
 
 
 V1 = ApiVersion(
@@ -69,7 +75,9 @@ V1 = ApiVersion(
     files=frozenset({0, 2, 6}),  # unspecified, FLAC, OGG_OPUS
     most_bytes=10_485_760,
     too_large="Request payload size exceeds the limit: {most} bytes.",
+    longest_s=305.0,
     too_long="OUT_OF_RANGE",
+    too_long_text="Exceeded maximum allowed stream duration of {limit_s:g} seconds.",
 )
 V2 = ApiVersion(
     service="google.cloud.speech.v2.Speech",
@@ -87,7 +95,9 @@ V2 = ApiVersion(
     most_bytes=25_600,
     too_large="Audio chunk can be of a maximum of {most} bytes. Received audio of {got} bytes"
     " instead.",
+    longest_s=300.0,
     too_long="ABORTED",
+    too_long_text="Max duration of {limit_min:g} minutes reached for stream.",
 )
 
 

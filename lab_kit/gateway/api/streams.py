@@ -24,14 +24,13 @@ from lab_kit.gateway.live.carrying import End, carried
 from lab_kit.gateway.live.session_wire import Connection, Kept, Replaced
 from lab_kit.gateway.live.sessions import Session, Sessions
 from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
+from lab_kit.protocol.stream_document import command_schema, request_schema
 from lab_kit.protocol.stream_messages import (
     SOCKET_PATH,
     STREAMS_PATH,
     SUBPROTOCOL,
-    CommandMessage,
     SessionOpened,
     SessionResumed,
-    StreamRequest,
     Taken,
 )
 
@@ -42,14 +41,14 @@ _SESSION, _AFTER = "session", "after"
 _MOST_DIGITS = 12
 _NOT_KEPT = {"cache-control": "no-store"}
 _BODY: dict[str, Any] = {
-    "requestBody": {"content": {"application/json": {"schema": StreamRequest.model_json_schema()}}}
+    "requestBody": {"content": {"application/json": {"schema": request_schema()}}}
 }
 _MESSAGE: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            "application/json": {"schema": CommandMessage.model_json_schema()},
+            "application/json": {"schema": command_schema()},
         },
     }
 }

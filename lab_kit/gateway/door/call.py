@@ -39,17 +39,22 @@ class Call:
     exchange: Exchange | None = None
 
 
-def http_call(connection: HTTPConnection, credential: str | None = None) -> Call:
+def http_call(
+    connection: HTTPConnection, credential: str | None = None, signed_as: str | None = None
+) -> Call:
     """A request or an upgrade.
 
     Args:
         credential: where it is in no header, as browsers cannot set them.
+        signed_as: the name of the key that it is signed with, in place of all others: whoever asks
+            for it has to check the signature as well.
 
     Raises:
         InvalidParameter: it says a time that is none.
     """
     headers = connection.headers
     offered = headers.get("authorization") or headers.get(ELEVENLABS_KEY) or credential
+    offered = offered if signed_as is None else signed_as
     peer = "" if connection.client is None else connection.client.host
     deadline_ns = _deadline_ns(connection.headers.get(TIMEOUT))
     exchange = getattr(connection.state, "exchange", None)

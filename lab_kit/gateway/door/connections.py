@@ -20,6 +20,8 @@ from lab_kit.gateway.door.limits import Limits
 
 HTTP_SHARE = 1 / 2
 GRPC_SHARE = 1 / 4
+HANDSHAKES_SHARE = 1 / 16
+"""Of TLS, before a connection has a place: each takes milliseconds of a client that means it."""
 PEER_SHARE = 3 / 4
 
 
@@ -94,6 +96,12 @@ def connections(limits: Limits) -> Connections:
     """The places that this process can give."""
     most = min(limits.connections, share_of_descriptors(HTTP_SHARE))
     return Connections(most, max(1, int(most * PEER_SHARE)), limits.probe_connections)
+
+
+def handshakes(limits: Limits) -> Connections:
+    """Places for those who begin to speak TLS."""
+    most = min(limits.connections, share_of_descriptors(HANDSHAKES_SHARE))
+    return Connections(most, max(1, int(most * PEER_SHARE)), 0)
 
 
 def share_of_descriptors(share: float) -> int:

@@ -24,7 +24,7 @@ from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.observe.work import Ended
-from lab_kit.protocol.live import Audio, Control, Dialect, Ending, Input, Reply
+from lab_kit.protocol.live import Audio, Change, Control, Dialect, Ending, Input, Reply
 from lab_kit.stream.pipeline import StreamPipeline
 
 GONE = 1006
@@ -69,12 +69,25 @@ class ServerWire(Protocol):
 
 
 class LiveStream:
-    """One open stream, on one version from its first word to its last."""
+    """One open stream, on one version from its first word to its last.
+
+    Args:
+        idle_s: silence on the wire after which it ends; None for the server's own limit.
+        longest_s: audio that it may hold, where that is less than the server's limit.
+    """
 
     def __init__(
-        self, streams: StreamServices, place: Place, wire: ServerWire, dialect: Dialect
+        self,
+        streams: StreamServices,
+        place: Place,
+        wire: ServerWire,
+        dialect: Dialect,
+        idle_s: float | None = None,
+        longest_s: float | None = None,
     ) -> None:
         self._streams = streams
+        self._idle_s = streams.limits.idle_s if idle_s is None else idle_s
+        self._longest_s = longest_s
         self._place = place
         self._wire = wire
         self._dialect = dialect
@@ -110,7 +123,8 @@ class LiveStream:
             InvalidParameter, UnsupportedSampleRate: the options cannot be met.
         """
         if self._pipeline is None:
-            self._pipeline = self._streams.pipeline(self._place, self._dialect.options)
+            options = self._dialect.options
+            self._pipeline = self._streams.pipeline(self._place, options, self._longest_s)
             self._begun.set()
         return self._pipeline
 
@@ -166,7 +180,7 @@ class LiveStream:
         while not self._is_drained:
             since_ns = time.perf_counter_ns()
             try:
-                async with fair_timeout(self._streams.limits.idle_s) as self._patience:
+                async with fair_timeout(self._idle_s) as self._patience:
                     message = await self._wire.receive()
             except TimeoutError:
                 break
@@ -206,7 +220,7 @@ class LiveStream:
         await self.begin().finish()
         if self._reason is not None:
             return self._reason
-        idle_s = self._streams.limits.idle_s
+        idle_s = self._idle_s
         return StreamIdle(
             f"no audio and no KeepAlive for {idle_s:.0f} s",
             f"one of them at least every {idle_s:.0f} s",
@@ -215,12 +229,16 @@ class LiveStream:
 
     async def _take(self, inputs: Sequence[Input]) -> bool:
         """Act on one message; True once the client has said that it is done."""
-        for one in inputs:
+        for number, one in enumerate(inputs):
+            if number:
+                await asyncio.sleep(0)  # others' turn, for one message may hold many packets
             match one:
                 case Audio():
                     await self.begin().feed(one.data)
                 case Reply():
                     await self._send(one.message)
+                case Change():
+                    self.begin().change(one.options)
                 case Control.FINALIZE:
                     await self.begin().finalize()
                 case Control.CLOSE:

@@ -198,7 +198,9 @@ class ReleasingConnection(WebSocketsSansIOProtocol):
         self.read_paused = False
         self._arrived.clear()
         self.transport.write(b"".join(self.conn.data_to_send()))
-        if not self.transport.get_write_buffer_size():
+        is_encrypted = self.transport.get_extra_info("ssl_object") is not None
+        # beneath TLS more may wait than its transport tells, and no half of it can be closed
+        if not is_encrypted and not self.transport.get_write_buffer_size():
             # not the transport's `write_eof`, which fails where the client has gone meanwhile
             with suppress(OSError):
                 self.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)

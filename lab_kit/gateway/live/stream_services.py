@@ -49,8 +49,13 @@ class StreamServices:
             on_failed_decode=dead_letters.keep,
         )
 
-    def pipeline(self, place: Place, options: StreamOptions) -> StreamPipeline:
+    def pipeline(
+        self, place: Place, options: StreamOptions, longest_s: float | None = None
+    ) -> StreamPipeline:
         """The pipeline of one stream.
+
+        Args:
+            longest_s: audio that it may hold, where that is less than the server's limit.
 
         Raises:
             InvalidParameter, UnsupportedSampleRate: the options cannot be met.
@@ -59,7 +64,7 @@ class StreamServices:
             place.lease.engine,
             place.lease.new_scorer(),
             options,
-            self.limits.stream_audio_s,
+            min(longest_s or self.limits.stream_audio_s, self.limits.stream_audio_s),
             replace(self._services, completeness=partial(self._turns, place.caller)),
             place.work.identity,
         )

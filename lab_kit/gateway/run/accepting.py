@@ -13,6 +13,7 @@ from collections.abc import Callable
 from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.connections import share_of_descriptors
 from lab_kit.gateway.door.public import PROBES
+from lab_kit.gateway.run.tls import Tls
 
 AT_ONCE = 64
 """Accepted in one turn of the loop, a millisecond's work."""
@@ -32,24 +33,25 @@ class Accepting:
     """One listening socket.
 
     Args:
-        begin: makes the protocol of a connection.
+        begin: makes the protocol of a connection; what is encrypted begins as ``tls`` says.
         note: told, with the task's name, what went wrong.
     """
 
     def __init__(
         self,
         listener: socket.socket,
-        begin: Callable[[], asyncio.BaseProtocol],
+        begin: Callable[[], asyncio.BaseProtocol] | Tls,
         arrivals: Arrivals,
         note: Note,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
-        self._protocol = begin
+        self._how = begin
         self._arrivals = arrivals
         self._note = note
         self._most = share_of_descriptors(DESCRIPTORS_SHARE)
         self._waiting: set[asyncio.Task[None]] = set()
+        self._shaking: set[asyncio.Task[None]] = set()
         self._again: asyncio.TimerHandle | None = None
         self._is_stopped = False
         listener.setblocking(False)
@@ -62,7 +64,7 @@ class Accepting:
         self._loop.remove_reader(self._listener)
         if self._again is not None:
             self._again.cancel()
-        for task in self._waiting:
+        for task in self._waiting | self._shaking:
             task.cancel()
 
     def _resume(self) -> None:
@@ -92,7 +94,12 @@ class Accepting:
     async def _begin(self, connection: socket.socket, peer: str) -> None:
         try:
             await self._arrivals.turn(peer)
-            await self._loop.connect_accepted_socket(self._protocol, connection)
+            if isinstance(self._how, Tls):
+                shaking = self._loop.create_task(self._how.begin(connection, peer))
+                self._shaking.add(shaking)
+                shaking.add_done_callback(self._has_shaken)
+            else:
+                await self._loop.connect_accepted_socket(self._how, connection)
         except BaseException:
             connection.close()
             raise
@@ -101,6 +108,13 @@ class Accepting:
         if len(self._waiting) == self._most:
             self._resume()
         self._waiting.discard(task)
+        self._tell(task)
+
+    def _has_shaken(self, task: asyncio.Task[None]) -> None:
+        self._shaking.discard(task)
+        self._tell(task)
+
+    def _tell(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._note("accept", error)
 

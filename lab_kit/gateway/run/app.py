@@ -35,6 +35,8 @@ from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.sandbox_api import sandbox_routes
 from lab_kit.gateway.operator.versions_api import version_routes
+from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
+from lab_kit.gateway.providers.assemblyai.streaming import assemblyai_streaming_routes
 from lab_kit.gateway.providers.assemblyai.transcripts import assemblyai_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.prerecorded import prerecorded_routes
@@ -72,10 +74,10 @@ _ELEVENLABS = (
     *("/v1/text-to-voice", "/v1/text-to-dialogue", "/v1/forced-alignment", "/v1/convai"),
     *("/v1/dubbing", "/v1/music", "/v1/pronunciation-dictionaries", "/v1/single-use-token"),
 )
-_TEXT_ERRORS = "/v2/"
+_TEXT_ERRORS = ("/v2/", "/v3/")
 """Paths, by how they begin, that a provider has; what is not served there is refused in its words.
-Under the last are the Open Inference Protocol and AssemblyAI's transcripts. In both, ``error`` is a
-text."""
+Under the last two are the Open Inference Protocol, AssemblyAI's transcripts and its streaming. In
+all of them, ``error`` is a text."""
 
 
 def create_app(server: Server, is_local: bool = False) -> FastAPI:
@@ -93,7 +95,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     describe(app)
     door, streams, limits = server.door, server.streams, server.limits
     versions, watch, metrics = server.versions, server.watch, server.metrics
-    state = partial(readiness, door, versions, watch, server.background, lambda: server.grpc_port)
+    state = partial(readiness, door, versions, watch, server.background, lambda: server.ports)
     for router in (
         front_page_routes(state),
         health_routes(state, metrics),
@@ -124,6 +126,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         openai_upload_routes(door, limits, server.uploads, server.recognition, server.is_strict),
         openai_speech_routes(door, server.voice),
         openai_realtime_routes(door, streams, server.is_strict),
+        amazon_routes(door, streams, server.is_strict),
         assemblyai_routes(door, server.transcriber, server.callbacks),
         elevenlabs_speech_routes(door, server.voice, server.is_strict),
         elevenlabs_recording_routes(
@@ -131,6 +134,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         ),
         elevenlabs_realtime_routes(door, streams, server.is_strict),
         elevenlabs_stream_input_routes(door, limits, server.voice, server.is_strict),
+        assemblyai_streaming_routes(door, streams, server.is_strict),
         rtc_routes(door, streams, server.failures),
         documentation_routes(),
     ):
@@ -195,7 +199,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 def _provider(path: str) -> bool:
     """Whether a provider has such a path."""
-    return path.startswith((*_OPENAIS, *_DEEPGRAMS, *_ELEVENLABS, _TEXT_ERRORS))
+    return path.startswith((*_OPENAIS, *_DEEPGRAMS, *_ELEVENLABS, *_TEXT_ERRORS))
 
 
 def _refused_at(path: str, error: LabError, request_id: RequestId) -> Response:

@@ -6,6 +6,7 @@ can read its key, so name it to a test's client, and never to a system.
 
 import os
 import shutil
+import ssl
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -28,6 +29,21 @@ class Identity:
 
     chain: bytes
     key: bytes
+
+    def context(self, protocols: tuple[str, ...]) -> ssl.SSLContext:
+        """What a server needs to show it.
+
+        Args:
+            protocols: that may be spoken, as TLS names them; the first that a client offers is.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(list(protocols))
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # the library reads files alone
+            file.write(self.key + self.chain)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
 
 
 def certificate_path() -> Path:

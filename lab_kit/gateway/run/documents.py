@@ -2,6 +2,7 @@
 network; of its sockets, which OpenAPI does not know, ``/asyncapi.json`` [Source: AsyncAPI 3.0].
 """
 
+import json
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from lab_kit.core.errors import UnknownPath
 from lab_kit.gateway.door.public import PUBLIC_PATHS
+from lab_kit.protocol.stream_document import with_own_stream
 
 SCHEMA_PATH = "/openapi.json"
 SOCKETS_PATH = "/asyncapi.json"
@@ -41,7 +43,8 @@ def documentation_routes() -> APIRouter:
             swagger_favicon_url=icon,
         )
 
-    sockets = files(__package__).joinpath("asyncapi.json").read_bytes()
+    written = json.loads(files(__package__).joinpath("asyncapi.json").read_bytes())
+    sockets = json.dumps(with_own_stream(written)).encode()
 
     @router.get(SOCKETS_PATH)
     def asyncapi() -> Response:

@@ -4,15 +4,16 @@ import asyncio
 import json
 import os
 import socket
-from functools import partial
+import ssl
 from importlib import import_module
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from lab_kit.core.child_process import HOST
-from lab_kit.gateway.door.connections import connections
+from lab_kit.core.child_process import HOST, bind
+from lab_kit.dialects.amazon.options import HTTP_PATH
+from lab_kit.gateway.door.connections import connections, handshakes
 from lab_kit.gateway.live.releasing import releasing_protocol
 from lab_kit.gateway.providers.deepgram.rtc_route import import_webrtc
 from lab_kit.gateway.run.accepting import Accepting
@@ -21,6 +22,10 @@ from lab_kit.gateway.run.grpc import start_grpc
 from lab_kit.gateway.run.http_connection import http_protocol
 from lab_kit.gateway.run.maintenance import begin_maintenance
 from lab_kit.gateway.run.server import Server
+from lab_kit.gateway.run.tls import Tls, new_context
+
+if TYPE_CHECKING:
+    from lab_kit.gateway.run.http2 import Http2
 
 _READY_LOOK_S = 0.02
 
@@ -43,10 +48,13 @@ class DrainingServer(uvicorn.Server):
         grpc_port: int,
         grpc_tls_port: int | None = None,
         tells_ready: bool = False,
+        tls_port: int | None = None,
     ) -> None:
         super().__init__(config)
         self._server = server
         self._grpc_port, self._grpc_tls_port = grpc_port, grpc_tls_port
+        self._tls_port = tls_port
+        self._http2: Http2 | None = None
         self._tells_ready = tells_ready
         self.failure: str | None = None
         self._app: Any = config.app
@@ -65,6 +73,8 @@ class DrainingServer(uvicorn.Server):
         print(f"gRPC on {host}:{port}", flush=True)
         if tls_port is not None:
             print(f"gRPC with TLS on {host}:{tls_port}", flush=True)
+        secure = None if self._tls_port is None else bind(host, self._tls_port, "--tls-port")
+        context = None if secure is None else new_context()
         begin_maintenance(self._server.background, self._server)
         await super().startup(sockets=[])
         self._accepting = [self._accept(listener) for listener in sockets or ()]
@@ -72,18 +82,34 @@ class DrainingServer(uvicorn.Server):
         ready = {"url": next(iter(urls), None), "grpc": f"{host}:{port}", "pid": os.getpid()}
         if tls_port is not None:
             ready["grpc_tls"] = f"{host}:{tls_port}"
+        if secure is not None and context is not None:
+            self._accepting.append(self._accept_encrypted(secure, context))
+            self._server.tls_port = secure.getsockname()[1]
+            ready["tls"] = f"https://{host}:{self._server.tls_port}"
+            print(f"HTTP with TLS on {host}:{self._server.tls_port}", flush=True)
         self._ready_task = asyncio.create_task(self._when_ready(json.dumps(ready)))
 
     def _accept(self, listener: socket.socket) -> Accepting:
-        protocol: Any = self.config.http_protocol_class
-        begin = partial(
-            protocol,
-            config=self.config,
-            server_state=self.server_state,
-            app_state=self.lifespan.state,
-        )
         note = self._server.metrics.background_failures.note
-        return Accepting(listener, begin, self._server.arrivals, note)
+        return Accepting(listener, self._begin, self._server.arrivals, note)
+
+    def _accept_encrypted(self, listener: socket.socket, context: ssl.SSLContext) -> Accepting:
+        from lab_kit.gateway.run.http2 import Http2  # its library is of an extra
+
+        note, arrivals = self._server.metrics.background_failures.note, self._server.arrivals
+        protocol: Any = self.config.http_protocol_class
+        limits, places = self._server.limits, protocol.places
+        self._http2 = Http2(self._app, HTTP_PATH, limits, places, arrivals, note)
+        how = Tls(context, limits, handshakes(limits), self._begin, self._http2.protocol)
+        return Accepting(listener, how, arrivals, note)
+
+    def _begin(self) -> asyncio.BaseProtocol:
+        """The protocol of a new connection."""
+        protocol: Any = self.config.http_protocol_class
+        begun: asyncio.BaseProtocol = protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return begun
 
     async def _when_ready(self, line: str) -> None:
         """Tell of it where somebody waits for that, and then do what can wait."""
@@ -110,7 +136,10 @@ class DrainingServer(uvicorn.Server):
         for accepting in self._accepting:
             accepting.stop()
         grace_s = None if self.force_exit else self.config.timeout_graceful_shutdown
-        await asyncio.gather(self._grpc.stop(grace_s), super().shutdown(sockets=sockets))
+        others = [self._grpc.stop(grace_s), super().shutdown(sockets=sockets)]
+        if self._http2 is not None:
+            others.append(self._http2.stop(grace_s))
+        await asyncio.gather(*others)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """React to a signal: drain at the first, stop at the second."""

@@ -10,9 +10,11 @@ from lab_kit.core.errors import ServerFailed
 from lab_kit.gateway.api.streams_grpc import stream_methods
 from lab_kit.gateway.door.calls import MESSAGE_BYTES, Calls
 from lab_kit.gateway.door.connections import GRPC_SHARE, share_of_descriptors
-from lab_kit.gateway.providers.google import google_methods
+from lab_kit.gateway.providers.google.operations import google_operation_methods
+from lab_kit.gateway.providers.google.recognize import google_methods
 from lab_kit.gateway.providers.open_inference.grpc import SERVICE, InferenceService
 from lab_kit.gateway.run.authority import new_identity
+from lab_kit.gateway.run.grpc_about import about_methods
 from lab_kit.gateway.run.server import Server
 
 REFUSED_CALLS = 64
@@ -94,8 +96,14 @@ def grpc_services(server: Server) -> dict[str, dict[str, Any]]:
     google = google_methods(
         server.streams, limits, server.uploads, server.recognition, calls, server.is_strict
     )
-    return {
+    operations = google_operation_methods(
+        server.transcriber, limits, server.uploads, calls, server.is_strict
+    )
+    served = {
         SERVICE: inference.methods(),
         **google,
         **stream_methods(server.sessions, limits, calls),
     }
+    for service, methods in operations.items():
+        served.setdefault(service, {}).update(methods)
+    return {**served, **about_methods(tuple(served), lambda: server.door.is_ready, limits)}

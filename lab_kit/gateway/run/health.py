@@ -20,21 +20,23 @@ def readiness(
     versions: Versions,
     watch: Watch,
     background: Background,
-    grpc_port: Callable[[], int],
+    ports: Callable[[], tuple[int, int | None]],
 ) -> Ready | NotReady:
     """Ready once production is loaded and warm, until the server begins to stop.
 
     Args:
-        grpc_port: where gRPC is spoken; known once the server has started.
+        ports: where gRPC is spoken, and HTTP with TLS, if it is; known once the server has started.
     """
     if door.is_ready:
         model = versions.production
+        grpc_port, tls_port = ports()
         return Ready(
             status="ready",
             model=model.name,
             version=model.version,
             device=model.device,
-            grpc_port=grpc_port(),
+            grpc_port=grpc_port,
+            tls_port=tls_port,
             degradation=watch.level,
             background_failures=dict(background.failures),
         )

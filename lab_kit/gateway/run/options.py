@@ -35,6 +35,7 @@ class ServerConfig:
         is_ephemeral: remove the repository at the end; it was made for this server alone.
         grpc_port: where gRPC is spoken; 0 takes any free port.
         grpc_tls_port: the same with TLS; None for nowhere.
+        tls_port: where HTTP and WebSockets are spoken with TLS; None for nowhere.
         traces: where sampled traces go; None for nowhere.
         state: folder for what outlives requests and the server; None for one that goes with it.
         allowed_hosts: that webhooks may go to, and recordings be fetched from, though not public.
@@ -55,6 +56,7 @@ class ServerConfig:
     allowed_hosts: tuple[str, ...] = ()
     tells_ready: bool = False
     is_strict: bool = False
+    tls_port: int | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--grpc-tls-port",
         type=port_number,
         help="speak gRPC with TLS, too, by a certificate of our own authority (see lab ca)",
+    )
+    parser.add_argument(
+        "--tls-port",
+        type=port_number,
+        help="speak HTTP and WebSockets with TLS, too, by a certificate of our own authority",
     )
     parser.add_argument("--key", help="accept only this key (default: any, or LAB_SERVER_KEY)")
     parser.add_argument(

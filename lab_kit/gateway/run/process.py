@@ -109,6 +109,7 @@ def _listen(
             config.grpc_port,
             config.grpc_tls_port,
             config.tells_ready,
+            config.tls_port,
         )
         if with_parent:
             # not as a signal: whoever closes the pipe may send one too, and that is no second
@@ -182,6 +183,7 @@ def run(options: argparse.Namespace) -> int:
         tuple(options.allow_host),
         options.ready_json,
         options.strict,
+        options.tls_port,
     )
     begin_logging()
     try:

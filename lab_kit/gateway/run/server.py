@@ -55,6 +55,7 @@ class Server:
         listeners: told what becomes of work that was let in.
         is_strict: what a provider offers and is not imitated is refused, not ignored.
         grpc_port: where gRPC is spoken; 0 until it is.
+        tls_port: where HTTP is spoken with TLS; None where it is not.
     """
 
     limits: Limits
@@ -67,6 +68,7 @@ class Server:
     allowed_hosts: tuple[str, ...] = ()
     is_strict: bool = False
     grpc_port: int = 0
+    tls_port: int | None = None
     background: Background = field(init=False)
     failures: Failures = field(init=False)
     watch: Watch = field(init=False)
@@ -148,6 +150,11 @@ class Server:
         self.bare_model = BareModel(
             self.door, self.versions, limits, self.preparation, self.listeners
         )
+
+    @property
+    def ports(self) -> tuple[int, int | None]:
+        """Of gRPC, and of TLS."""
+        return self.grpc_port, self.tls_port
 
     def stop(self) -> None:
         """Free the versions and the workers that prepare uploads; write what traces are left."""

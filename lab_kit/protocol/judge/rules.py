@@ -130,6 +130,9 @@ def _words(line: int, result: Result) -> Found:
     assert result.start_s is not None
     assert result.end_s is not None
     last_s = result.start_s
+    if result.words and result.words[0].start_s < result.start_s - EDGE_S:
+        yield line, f"the word {result.words[0].text!r} begins before its result"
+        last_s = result.words[0].start_s
     for word in result.words:
         if word.end_s < word.start_s - EDGE_S:
             yield line, f"the word {word.text!r} ends before it begins"

@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import json
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
+from amazon_calls import ASKED, signed_address
 from fastapi.routing import APIWebSocketRoute
 from hang import HANG_S
 from jsonschema import Draft202012Validator
@@ -15,6 +17,12 @@ from websockets.exceptions import ConnectionClosed
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
+from lab_kit.dialects.amazon.client import audio_frame
+from lab_kit.dialects.amazon.event_stream import decoded
+from lab_kit.gateway.api.streams import stream_routes
+from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
+from lab_kit.gateway.providers.assemblyai.streaming import assemblyai_streaming_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.speak_socket import speak_socket_routes
 from lab_kit.gateway.providers.elevenlabs.realtime import elevenlabs_realtime_routes
@@ -116,6 +124,54 @@ async def test_openais_messages(bench: Bench, document: dict[str, Any]) -> None:
     assert "conversation.item.input_audio_transcription.completed" in seen
 
 
+async def test_assemblyais_messages(bench: Bench, document: dict[str, Any]) -> None:
+    query = document["channels"]["streaming"]["bindings"]["ws"]["query"]
+    asked = "sample_rate=16000&speech_model=u3-rt-pro&min_turn_silence=200&max_turn_silence=200"
+    assert {pair.partition("=")[0] for pair in asked.split("&")} <= set(query["properties"])
+    address = f"{bench.url.replace('http', 'ws')}/v3/ws?{asked}"
+    data = CLIP.pcm16 + QUIET
+    sound = [data[start : start + 1_600] for start in range(0, len(data), 1_600)]
+    told = [
+        '{"type": "UpdateConfiguration", "format_turns": true, "vad_threshold": 0.5}',
+        *(f'{{"type": "{kind}"}}' for kind in ("KeepAlive", "ForceEndpoint", "Terminate")),
+    ]
+    assert len(kinds(document, "hearTurns", told)) == 4
+    heard: list[str] = []
+    for messages in ([told[0], *sound, *told[1:]], ["nonsense"]):
+        async with asyncio.timeout(HANG_S), connect(address, proxy=None) as socket:
+            heard += await said_to(socket, *messages)
+    assert kinds(document, "tellTurns", heard) == {
+        "Begin",
+        "SpeechStarted",
+        "Turn",
+        "Termination",
+        "Error",
+    }
+
+
+async def test_our_own_messages(bench: Bench, document: dict[str, Any]) -> None:
+    address = f"{bench.url.replace('http', 'ws')}/v1/stream"
+    query = document["channels"]["stream"]["bindings"]["ws"]["query"]
+    assert {"sample_rate_hz", "session", "after"} <= set(query["properties"])
+    data = CLIP.pcm16 + QUIET
+    sound = [data[start : start + 3_200] for start in range(0, len(data), 3_200)]
+    commands = [json.dumps({"type": kind}) for kind in ("keep_alive", "finalize", "finish")]
+    async with asyncio.timeout(HANG_S), connect(address, proxy=None) as socket:
+        heard = await said_to(socket, "nonsense", *sound, *commands)
+    assert kinds(document, "hearOwnSound", commands) == {"keep_alive", "finalize", "finish"}
+    assert kinds(document, "tellOwnResults", heard) == {
+        *("session_begun", "speech_started", "interim", "final"),
+        *("usage", "error", "session_ended"),
+    }
+    name = json.loads(heard[0])["session"]
+    async with (
+        asyncio.timeout(HANG_S),
+        connect(f"{address}?session={name}&after=1", proxy=None) as socket,
+    ):
+        first = str(await socket.recv())
+    assert kinds(document, "tellOwnResults", [first]) == {"session_resumed"}
+
+
 async def test_spoken_messages(bench: Bench, document: dict[str, Any]) -> None:
     told = [
         '{"type": "Speak", "text": "The door is open."}',
@@ -164,7 +220,7 @@ async def test_elevenlabs_messages(bench: Bench, document: dict[str, Any]) -> No
     async with asyncio.timeout(HANG_S), connect(path, proxy=None) as socket:
         heard = await said_to(socket, *chunks, "nonsense")
     assert kinds(document, "hearChunks", chunks) == {kind}
-    assert kinds(document, "tellTranscripts", heard) >= {
+    assert kinds(document, "tellCommits", heard) >= {
         "session_started",
         "committed_transcript",
         "committed_transcript_with_timestamps",
@@ -172,15 +228,43 @@ async def test_elevenlabs_messages(bench: Bench, document: dict[str, Any]) -> No
     }
 
 
+async def test_amazons_frames(bench: Bench, document: dict[str, Any]) -> None:
+    stable = {"enable-partial-results-stabilization": "true", "partial-results-stability": "low"}
+    query = document["channels"]["transcribe"]["bindings"]["ws"]["query"]
+    address = signed_address("any", bench.url, ASKED | stable)
+    asked = {pair.partition("=")[0] for pair in address.partition("?")[2].split("&")}
+    assert set(query["required"]) <= asked <= set(query["properties"])
+    sound = [CLIP.pcm16[start : start + 3_200] for start in range(0, len(CLIP.pcm16), 3_200)]
+    heard: list[bytes] = []
+    async with asyncio.timeout(HANG_S), connect(address, proxy=None) as socket:
+        for chunk in [*sound, QUIET[:16_000], b"odd"]:
+            await socket.send(audio_frame(chunk))
+        with suppress(ConnectionClosed):
+            while True:
+                heard.append(await socket.recv(decode=False))
+    frames = [decoded(data, 2**24) for data in heard]
+    validators = schemas(document, "tellTranscripts")
+    names = ["TranscriptEvent", "TranscriptException"]
+    for frame in frames:
+        fits = [one.is_valid(json.loads(frame.payload)) for one in validators]
+        name = frame.headers.get(":event-type", "TranscriptException")
+        assert fits == [one == name for one in names], frame.payload[:300]
+    assert ":exception-type" in frames[-1].headers
+    assert len(frames) > 2
+
+
 def test_every_socket_is_in_it_and_every_reference_leads_somewhere(
     document: dict[str, Any],
 ) -> None:
     routers = (
+        amazon_routes(None, None, False),  # type: ignore[arg-type]
         listen_routes(None, None, False),  # type: ignore[arg-type]
+        assemblyai_streaming_routes(None, None, False),  # type: ignore[arg-type]
         openai_realtime_routes(None, None, False),  # type: ignore[arg-type]
         speak_socket_routes(None, None, None),  # type: ignore[arg-type]
         elevenlabs_realtime_routes(None, None, False),  # type: ignore[arg-type]
         elevenlabs_stream_input_routes(None, None, None, False),  # type: ignore[arg-type]
+        stream_routes(Door, None),  # type: ignore[arg-type]
     )
     served = {
         route.path

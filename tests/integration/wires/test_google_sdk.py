@@ -295,6 +295,70 @@ def test_version_2_refuses_a_chunk_of_more_than_25600_bytes(bench: Bench) -> Non
         hear2(bench, CLIP + TAIL, size=25_602)
 
 
+# -- endless streams -----------------------------------------------------------------------------
+
+LONGEST_S = 3.0
+"""In place of the provider's five minutes, which are told of by the same limit."""
+
+
+@pytest.fixture(scope="module")
+def short_streams() -> Iterator[ServerProcess]:
+    with ServerProcess(Limits(stream_audio_s=LONGEST_S)) as server:
+        yield server
+
+
+def grpc_port(server: ServerProcess) -> int:
+    return int(httpx.get(f"{server.url}/readyz").json()["grpc_port"])
+
+
+def test_a_client_that_streams_without_an_end_goes_on_after_each_limit(
+    short_streams: ServerProcess,
+) -> None:
+    """As the provider's sample does: a new stream, with the sound behind the last final again."""
+    clip = datasets.clip("two-cities-opening")
+    data = clip.pcm16 + TAIL
+    at, said, ends = 0, [], []
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port(short_streams)}") as channel:
+        caller = speech_v1.SpeechClient(transport=SpeechGrpcTransport(channel=channel))
+        asked = speech_v1.StreamingRecognitionConfig(config=CONFIG)
+        while at < len(data):
+            end_s = 0.0
+            requests = (Request(audio_content=one) for one in paced(data[at:]))
+            try:
+                for response in caller.streaming_recognize(asked, requests, retry=None):
+                    for result in response.results:
+                        said.append(result.alternatives[0].transcript)
+                        end_s = result.result_end_time.total_seconds()
+            except exceptions.OutOfRange as ended:
+                ends.append((ended.message, end_s))
+                at += 2 * round(end_s * 16_000)
+            else:
+                break
+    assert len(ends) >= 2
+    for message, end_s in ends:
+        assert "Exceeded maximum allowed stream duration of 3 seconds." in message
+        assert end_s > 0, "what was heard before is told"
+    assert word_error_rate(clip.text, " ".join(said)) < 0.4, "words at the cuts may be lost"
+
+
+def test_version_2_has_a_status_and_a_text_of_its_own(short_streams: ServerProcess) -> None:
+    decoding = {"encoding": 1, "sample_rate_hertz": 16_000, "audio_channel_count": 1}
+    config = {"explicit_decoding_config": decoding, "language_codes": ["en-US"]}
+    first = speech_v2.StreamingRecognizeRequest(
+        recognizer="projects/lab/locations/global/recognizers/_",
+        streaming_config={"config": config},
+    )
+    audio = (speech_v2.StreamingRecognizeRequest(audio=c) for c in paced(CLIP + TAIL * 3))
+    heard: list[Any] = []
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port(short_streams)}") as channel:
+        caller = speech_v2.SpeechClient(transport=SpeechGrpcTransport2(channel=channel))
+        requests = itertools.chain([first], audio)
+        responses = caller.streaming_recognize(requests=requests, retry=None)
+        with pytest.raises(exceptions.Aborted, match=r"Max duration of 0\.05 minutes reached for"):
+            heard.extend(responses)
+    assert SAID in plain("".join(finals(heard)))
+
+
 # -- recordings ----------------------------------------------------------------------------------
 
 

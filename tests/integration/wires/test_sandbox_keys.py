@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -315,6 +316,34 @@ async def test_calls_without_such_a_key_are_in_no_journal(bench: Bench, new_key:
     assert await entries(bench, key) == ()
     shown = json.dumps((await bench.operator.journal(key)).entries)
     assert key.key not in shown
+
+
+async def test_assemblyais_sessions_are_closed_with_the_providers_codes_then_served(
+    keyed_bench: Bench,
+) -> None:
+    """A token is as good as the key that it was made with: its faults are met, too."""
+    faults = (Fault(status=429), Fault(status=503), Fault(status=401), Fault(close_code=4008))
+    key = await keyed_bench.operator.make_sandbox_key(Fault(delay_s=0.01), *faults)
+    headers = {"authorization": key.key}
+    async with httpx.AsyncClient(
+        base_url=keyed_bench.url, headers=headers, trust_env=False
+    ) as client:
+        token = (await client.get("/v3/token?expires_in_seconds=60")).json()["token"]
+    address = f"{keyed_bench.url.replace('http', 'ws')}/v3/ws?sample_rate=16000&token={token}"
+    codes, last = [], ""
+    for _ in range(5):
+        async with asyncio.timeout(HANG_S), connect(address, proxy=None) as socket:
+            with suppress(ConnectionClosed):  # it may be over by now
+                await socket.send('{"type": "Terminate"}')
+            with suppress(ConnectionClosed):
+                async for text in socket:
+                    last = str(text)
+        codes.append(socket.close_code)
+    # one whose session was begun is used, whatever became of it
+    assert codes == [3009, 1013, 1008, 4008, 1008]
+    assert "Unauthorized" in last
+    _, *calls = await entries(keyed_bench, key)
+    assert [(one.status, one.close_code) for one in calls] == [(101, code) for code in codes[:4]]
 
 
 async def test_an_upgrade_is_denied_with_the_status_itself(bench: Bench, new_key: Any) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soxr
 from hang import HANG_S
+from transcribe_server import KEY, tls_server
 
 from lab_kit import datasets
 from lab_kit.audio.pcm import FloatArray
@@ -35,18 +36,18 @@ def bench() -> Any:
     bench.stop()
 
 
-def snippet(heading: str, language: str = "python") -> str:
-    """The first block in that language below a heading."""
-    block = rf"^## {heading}$.*?^```{language}\n(.*?)^```$"
+def snippet(heading: str, language: str = "python", number: int = 1) -> str:
+    """A block in that language below a heading, the first if nothing is said."""
+    block = rf"^## {heading}$" + rf".*?^```{language}\n(.*?)^```$" * number
     found = re.search(block, PAGE, re.DOTALL | re.MULTILINE)
     assert found, heading
-    return found[1]
+    return found[number]
 
 
-def names_of(heading: str, bench: Bench) -> dict[str, Any]:
+def names_of(heading: str, bench: Bench, number: int = 1) -> dict[str, Any]:
     """What a snippet defines, run with the server's addresses in place of the page's."""
     address = bench.url.removeprefix("http://")
-    code = snippet(heading).replace("127.0.0.1:8300", address)
+    code = snippet(heading, number=number).replace("127.0.0.1:8300", address)
     names: dict[str, Any] = {}
     exec(code.replace("127.0.0.1:8301", bench.grpc_address), names)
     return names
@@ -104,6 +105,11 @@ def test_the_page_names_all_that_elevenlabs_dialect_refuses() -> None:
     assert [name for name in recording.NOT_GIVEN if f"`{name}`" not in section] == []
 
 
+async def test_assemblyais_other_snippet_hears_turns(bench: Bench) -> None:
+    turns = await names_of("AssemblyAI", bench, 2)["hear"](pcm16())
+    assert word_error_rate(CLIP.text, " ".join(turn.transcript for turn in turns)) == 0
+
+
 def test_the_page_names_all_that_assemblyais_dialect_refuses() -> None:
     section = PAGE.split("\n## AssemblyAI\n")[1].split("\n## ")[0]
     assert [name for name in (*NOT_GIVEN, *ALWAYS_ON) if f"`{name}`" not in section] == []
@@ -119,6 +125,17 @@ def test_googles_snippets_hear(bench: Bench) -> None:
     finals = [result for answer in answers for result in answer.results if result.is_final]
     said = " ".join(result.alternatives[0].transcript for result in finals)
     assert word_error_rate(CLIP.text, said) == 0
+
+
+async def test_amazons_snippet_hears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tls_server(tmp_path) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.ca))
+        code = snippet("Amazon Transcribe").replace("8443", str(server.port)).replace("KEY", KEY)
+        names: dict[str, Any] = {}
+        exec(code, names)
+        results = await names["hear"](pcm16())
+    finals = [one.alternatives[0].transcript for one in results if not one.is_partial]
+    assert word_error_rate(CLIP.text, " ".join(finals)) == 0
 
 
 def test_the_plugin_serves_a_strangers_tests(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -21,7 +22,7 @@ from google.cloud.speech_v2.services.speech.transports import (
     SpeechGrpcTransport as SpeechGrpcTransport2,
 )
 from hang import HANG_S
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from lab_kit import datasets
@@ -124,6 +125,29 @@ def test_openais_sessions(addresses: dict[str, str]) -> None:
         assert refused["type"] == "error"
         assert "'prompt=Dickens', which is not imitated" in refused["error"]["message"]
         assert told(socket, {"model": "any", "language": "en"})["type"] == "session.updated"
+
+
+def test_assemblyais_sessions(addresses: dict[str, str]) -> None:
+    address = f"{addresses['url'].replace('http', 'ws')}/v3/ws?sample_rate=16000"
+
+    def told(query: str, *sent: bytes | str) -> tuple[list[Any], int | None]:
+        messages: list[Any] = []
+        with connect(f"{address}&{query}", proxy=None) as socket, suppress(ConnectionClosed):
+            for message in sent:
+                socket.send(message)
+            while True:
+                messages.append(json.loads(socket.recv(HANG_S)))
+        return messages, socket.close_code
+
+    (refused,), code = told("speaker_labels=True")
+    assert (refused["error_code"], code) == (3006, 3006)
+    assert "'speaker_labels=True', which is not imitated" in refused["error"]
+    known = "speech_model=universal-streaming-english&language_code=en&speaker_labels=False"
+    (_, ended), code = told(known, bytes(1_600), '{"type": "Terminate"}')
+    assert (ended["type"], code) == ("Termination", 1000)
+    (_, refused), code = told(known, bytes(1_598))
+    assert "50 ms. Expected between 50 and 1000 ms" in refused["error"]
+    assert code == 3007
 
 
 def test_googles_calls(addresses: dict[str, str]) -> None:

@@ -39,8 +39,9 @@ from wrong_situations import (
 from lab_kit.bench import Bench
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "server.md"
-DEEPGRAM, OPENAI, GOOGLE_1, GOOGLE_2, WEBRTC = LiveWire
+DEEPGRAM, OPENAI, GOOGLE_1, GOOGLE_2, WEBRTC, ASSEMBLYAI, TRANSCRIBE = LiveWire
 GOOGLE = (GOOGLE_1, GOOGLE_2)
+SOCKETS = (DEEPGRAM, OPENAI, ASSEMBLYAI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,15 +243,25 @@ NO_OPUS = Cannot("the dialect has no Opus here")
 NO_FRAMES = Cannot("a message is not sent as frames that somebody could count")
 PACKETS = Cannot("the sound is Opus packets, which are whole")
 SDP_SAYS = Cannot("Opus itself has its rate and its channels")
+ONE_CHANNEL = Cannot("the dialect's sound has one channel, and no word for more")
 NO_END = Cannot("the dialect has no word for the end: its clients close the socket")
 
 FORBIDDEN = Gets(403, '"FORBIDDEN"')
+FORBIDDEN_PAGES = dict.fromkeys((DEEPGRAM, OPENAI, WEBRTC, ASSEMBLYAI), FORBIDDEN)
+FORBIDDEN_PAGES |= on_google(NO_PAGE)
 BAD_QUERY = Gets(400, '"err_code":"INVALID_QUERY_PARAMETER","err_msg":".*"request_id"')
 BAD_UPDATE = Gets(1000, errors=("invalid_parameter",))
 BAD_CONFIG = Gets("INVALID_ARGUMENT")
+NO_KEEP_ALIVE = Cannot("the dialect has no word for it: an event without sound is the end")
+BAD_EVENT = Gets(1008, "^BadRequestException: ", owed=SAID)
 TOO_MANY = "messages with .* s of sound"
 TOO_MUCH = "more than 10 s of audio"
 OVERLOADED = r"^SYSTEM_OVERLOADED: "
+
+
+def told_by_assemblyai(code: int, words: str, owed: str = "") -> Gets:
+    """In its message, and by a close with the same code."""
+    return Gets(code, words, (str(code),), owed=owed)
 
 
 def everywhere_overloaded(words: str) -> dict[LiveWire, Gets | Cannot]:
@@ -261,6 +272,8 @@ def everywhere_overloaded(words: str) -> dict[LiveWire, Gets | Cannot]:
         OPENAI: replace(closed, errors=("server_overloaded",)),
         **on_google(Gets("RESOURCE_EXHAUSTED", words)),
         WEBRTC: closed,
+        ASSEMBLYAI: told_by_assemblyai(1013, words),
+        TRANSCRIBE: Gets(1011, f"^ServiceUnavailableException: {words}"),
     }
 
 
@@ -272,6 +285,8 @@ def everywhere_refused(words: str) -> dict[LiveWire, Gets | Cannot]:
         OPENAI: replace(refused, words=f'{words}.*"server_overloaded"'),
         **on_google(Gets("RESOURCE_EXHAUSTED", words)),
         WEBRTC: replace(refused, words=f'"SYSTEM_OVERLOADED".*{words}'),
+        ASSEMBLYAI: told_by_assemblyai(1013, words),
+        TRANSCRIBE: Gets(1011, f"^ServiceUnavailableException: .*{words}"),
     }
 
 
@@ -283,12 +298,17 @@ def everywhere_idle(words: str) -> dict[LiveWire, Gets | Cannot]:
         OPENAI: Gets(1008, f"^STREAM_IDLE: {words}", ("stream_idle",), owed=SAID),
         **on_google(Gets("OUT_OF_RANGE", "Audio Timeout Error", owed=SAID)),
         WEBRTC: closed,
+        ASSEMBLYAI: told_by_assemblyai(4031, words, SAID),
+        TRANSCRIBE: replace(BAD_EVENT, words="^BadRequestException: .* no new audio .* 5 seconds"),
     }
 
 
 def where_there_are_classes(gets: Gets) -> dict[LiveWire, Gets | Cannot]:
     """On Deepgram's wires."""
-    return {DEEPGRAM: gets, OPENAI: NO_CLASS, **on_google(NO_CLASS), WEBRTC: gets}
+    return {
+        **dict.fromkeys((DEEPGRAM, WEBRTC), gets),
+        **dict.fromkeys((OPENAI, *GOOGLE, ASSEMBLYAI, TRANSCRIBE), NO_CLASS),
+    }
 
 
 def given_way(kind: str) -> dict[LiveWire, Gets | Cannot]:
@@ -307,13 +327,13 @@ TABLE = (
     Row(
         "comes from a web page of another site",
         on_small_limits,
-        {DEEPGRAM: FORBIDDEN, OPENAI: FORBIDDEN, **on_google(NO_PAGE), WEBRTC: FORBIDDEN},
+        FORBIDDEN_PAGES,
         asked=dict.fromkeys(LiveWire, FOREIGN_PAGE),
     ),
     Row(
         "under another site's name",
         on_small_limits,
-        {DEEPGRAM: FORBIDDEN, OPENAI: FORBIDDEN, **on_google(NO_PAGE), WEBRTC: FORBIDDEN},
+        FORBIDDEN_PAGES,
         asked=dict.fromkeys(LiveWire, FOREIGN_HOST),
     ),
     Row(
@@ -324,6 +344,8 @@ TABLE = (
             OPENAI: Gets(401, '"invalid_api_key"'),
             **on_google(Gets("UNAUTHENTICATED", "not valid here")),
             WEBRTC: Gets(401, '"UNAUTHENTICATED"'),
+            ASSEMBLYAI: told_by_assemblyai(1008, "^Unauthorized Connection: Missing"),
+            TRANSCRIBE: Gets(1008, "^BadRequestException: The security token"),
         },
     ),
     Row(
@@ -334,12 +356,15 @@ TABLE = (
             OPENAI: BAD_UPDATE,
             **on_google(replace(BAD_CONFIG, words="encoding number 9")),
             WEBRTC: Gets(400, "without a codec that is spoken here"),
+            ASSEMBLYAI: told_by_assemblyai(3006, "^encoding: 'speex'"),
+            TRANSCRIBE: Gets(1008, "^BadRequestException: media-encoding='speex'"),
         },
         act={wire: not_understood if wire is OPENAI else None for wire in LiveWire},
         asked={
-            **asked("encoding", "speex", DEEPGRAM),
+            **asked("encoding", "speex", DEEPGRAM, ASSEMBLYAI),
             **asked("format", {"type": "audio/speex"}, OPENAI),
             **asked("encoding", 9, *GOOGLE),
+            **asked("media-encoding", "speex", TRANSCRIBE),
             WEBRTC: Asked(offer=without_opus),
         },
         case="encoding",
@@ -352,12 +377,15 @@ TABLE = (
             OPENAI: BAD_UPDATE,
             **on_google(replace(BAD_CONFIG, words="sample rate 4,000 Hz")),
             WEBRTC: SDP_SAYS,
+            ASSEMBLYAI: told_by_assemblyai(3006, "^sample rate 4,000 Hz"),
+            TRANSCRIBE: Gets(1008, "^BadRequestException: sample-rate='4000'"),
         },
         act={wire: not_understood if wire is OPENAI else None for wire in LiveWire},
         asked={
-            **asked("sample_rate", "4000", DEEPGRAM),
+            **asked("sample_rate", "4000", DEEPGRAM, ASSEMBLYAI),
             **asked("format", {"type": "audio/pcm", "rate": 4_000}, OPENAI),
             **asked("sample_rate_hertz", 4_000, *GOOGLE),
+            **asked("sample-rate", "4000", TRANSCRIBE),
         },
         case="rate",
     ),
@@ -366,13 +394,18 @@ TABLE = (
         on_small_limits,
         {
             DEEPGRAM: BAD_QUERY,
-            OPENAI: Cannot("the dialect's sound has one channel, and no word for more"),
+            OPENAI: ONE_CHANNEL,
             **on_google(replace(BAD_CONFIG, words="audio_channel_count 99")),
             WEBRTC: SDP_SAYS,
+            ASSEMBLYAI: ONE_CHANNEL,
+            TRANSCRIBE: Gets(1008, "^BadRequestException: number-of-channels='99'"),
         },
         asked={
             **asked("channels", "99", DEEPGRAM),
             **asked("audio_channel_count", 99, *GOOGLE),
+            TRANSCRIBE: Asked(
+                options={"enable-channel-identification": "true", "number-of-channels": "99"}
+            ),
         },
         case="channels",
     ),
@@ -384,6 +417,8 @@ TABLE = (
             OPENAI: Gets(1008, "^INVALID_AUDIO_FORMAT: ", ("invalid_audio_format",), owed=SAID),
             **on_google(Gets("INVALID_ARGUMENT", "3,201 bytes", owed=SAID)),
             WEBRTC: PACKETS,
+            ASSEMBLYAI: told_by_assemblyai(3006, "3,201 bytes", SAID),
+            TRANSCRIBE: replace(BAD_EVENT, words="^BadRequestException: .* 3,201 bytes"),
         },
         ODD,
     ),
@@ -396,12 +431,14 @@ TABLE = (
             **on_google(NO_OPUS),
             # it counts as lost, which is silence in its place; and with nothing else there is none
             WEBRTC: Gets(1011, "^NET-0001: ", owed=SAID),
+            ASSEMBLYAI: told_by_assemblyai(3006, "no opus packet"),
+            TRANSCRIBE: NO_OPUS,
         },
         {
-            DEEPGRAM: lambda caller: caller.audio(b"RIFF"),
+            **dict.fromkeys((DEEPGRAM, ASSEMBLYAI), lambda caller: caller.audio(b"RIFF")),
             WEBRTC: say_then(WebRtcCaller.no_opus_packet),
         },
-        asked=asked("encoding", "opus", DEEPGRAM),
+        asked=asked("encoding", "opus", DEEPGRAM, ASSEMBLYAI),
     ),
     Row(
         "too much audio",
@@ -415,6 +452,8 @@ TABLE = (
                 Gets("OUT_OF_RANGE", TOO_MUCH, owed=SAID), Gets("ABORTED", TOO_MUCH, owed=SAID)
             ),
             WEBRTC: replace(BAD_DATA, words=f"^DATA-0000: .*{TOO_MUCH}"),
+            ASSEMBLYAI: told_by_assemblyai(3008, f"^Session Expired: .*{TOO_MUCH}", SAID),
+            TRANSCRIBE: replace(BAD_EVENT, words=f"^BadRequestException: .*{TOO_MUCH}"),
         },
         say_then(too_much),
     ),
@@ -428,6 +467,8 @@ TABLE = (
             ),
             **on_google(Cannot("a caller who writes on hears of its end from its own library")),
             WEBRTC: Cannot("each of its packets holds 20 ms"),
+            ASSEMBLYAI: told_by_assemblyai(3007, f"^Audio Transmission.*{TOO_MANY}", SAID),
+            TRANSCRIBE: replace(BAD_EVENT, words=f"^BadRequestException: .*{TOO_MANY}"),
         },
         say_then(in_tiny_pieces),
     ),
@@ -439,6 +480,8 @@ TABLE = (
             OPENAI: Gets(1000, finals=PHRASES),
             **on_google(Gets("OK", finals=PHRASES)),
             WEBRTC: Gets(1000, finals=PHRASES),
+            ASSEMBLYAI: Gets(1000, finals=PHRASES),
+            TRANSCRIBE: Gets(1000, finals=PHRASES),
         },
         many_phrases_heard_out,
     ),
@@ -453,10 +496,11 @@ TABLE = (
                 Gets("INVALID_ARGUMENT", "maximum of 25600 bytes", owed=SAID),
             ),
             WEBRTC: GONE_ON,
+            ASSEMBLYAI: Gets(1009),
+            TRANSCRIBE: Gets(1009),
         },
         {
-            DEEPGRAM: lambda caller: caller.audio(bytes(1_000_002)),
-            OPENAI: lambda caller: caller.audio(bytes(1_000_002)),
+            **dict.fromkeys((*SOCKETS, TRANSCRIBE), lambda caller: caller.audio(bytes(1_000_002))),
             GOOGLE_1: say_then(lambda caller: caller.audio(bytes(10_485_762))),
             GOOGLE_2: say_then(lambda caller: caller.audio(bytes(25_602))),
             WEBRTC: say_then(much_text),
@@ -470,9 +514,11 @@ TABLE = (
             OPENAI: Gets(1009, "256 frames"),
             **on_google(Gets("INVALID_ARGUMENT", "more than 64 fields", owed=SAID)),
             WEBRTC: NO_FRAMES,
+            ASSEMBLYAI: Gets(1009, "256 frames"),
+            TRANSCRIBE: Gets(1009, "256 frames"),
         },
         {
-            **dict.fromkeys((DEEPGRAM, OPENAI), lambda caller: caller.send([b"ab"] * 1_025)),
+            **dict.fromkeys((*SOCKETS, TRANSCRIBE), lambda caller: caller.send([b"ab"] * 1_025)),
             **dict.fromkeys(GOOGLE, say_then(lambda caller: caller.text(b"\x1a\x00" * 4_097))),
         },
     ),
@@ -484,6 +530,8 @@ TABLE = (
             OPENAI: Gets(1007),
             **on_google(NOT_PROTOBUF),
             WEBRTC: Gets(LOST),
+            ASSEMBLYAI: Gets(1007),
+            TRANSCRIBE: Gets(1007),
         },
         {
             **dict.fromkeys(LiveWire, lambda caller: caller.text(b"\xff\xfe")),
@@ -499,10 +547,14 @@ TABLE = (
             OPENAI: Gets(1000, errors=("invalid_message",), owed=SAID),
             **on_google(NOT_PROTOBUF),
             WEBRTC: GONE_ON,
+            ASSEMBLYAI: told_by_assemblyai(3006, "^Invalid JSON: 'is that all[?]'", SAID),
+            TRANSCRIBE: replace(BAD_EVENT, words="Unexpected WebSocket frame received"),
         },
         {
             **dict.fromkeys(LiveWire, say_then(no_command)),
-            **dict.fromkeys(GOOGLE, say_then(lambda caller: caller.text(b"is that all?"))),
+            **dict.fromkeys(
+                (*GOOGLE, TRANSCRIBE), say_then(lambda caller: caller.text(b"is that all?"))
+            ),
         },
     ),
     Row(
@@ -516,7 +568,7 @@ TABLE = (
     Row(
         "KeepAlive and no audio for five minutes",
         until_a_limit_of_time,
-        everywhere_idle("no audio for 8 s, whatever else was sent"),
+        {**everywhere_idle("no audio for 8 s, whatever else was sent"), TRANSCRIBE: NO_KEEP_ALIVE},
         keep_alive_for_good,
     ),
     *(
@@ -557,10 +609,12 @@ TABLE = (
             OPENAI: Gets(1008, "^SLOW_CONSUMER: "),
             **on_google(Gets("ABORTED", "wait unread|took no result")),
             WEBRTC: Gets(1008, "^SLOW-CONSUMER: "),
+            ASSEMBLYAI: Gets(3005, "^Session Cancelled: "),
+            TRANSCRIBE: Gets(1008, "^SLOW_CONSUMER: "),
         },
         {
             **dict.fromkeys(LiveWire, sixteen_finals),
-            **dict.fromkeys(GOOGLE, one_phrase),
+            **dict.fromkeys((*GOOGLE, ASSEMBLYAI, TRANSCRIBE), one_phrase),
         },
         asked=dict.fromkeys(LiveWire, Asked(reads_little=True)),
     ),
@@ -570,9 +624,11 @@ TABLE = (
         {
             DEEPGRAM: Gets(1001, errors=("SchemaError",), owed=SAID),
             OPENAI: Gets(1001, owed=SAID),
-            # its caller cannot know how much of the clip was taken by then
+            # its caller cannot know how much of the clip was taken by then, nor can the last one's
             **on_google(Gets("ABORTED", "the server stops", owed="it was")),
             WEBRTC: Gets(1001, errors=("SchemaError",), owed=SAID),
+            ASSEMBLYAI: told_by_assemblyai(1001, "the server stops", "it was"),
+            TRANSCRIBE: Gets(1001, "^ServiceUnavailableException: the server stops", owed="it was"),
         },
         say,
     ),

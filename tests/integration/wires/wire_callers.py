@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 import grpc
 import httpx
 from aiortc.rtcsctptransport import WEBRTC_STRING
+from amazon_calls import ASKED, signed_query
 from av.packet import Packet
 from google.cloud import speech_v1, speech_v2
 from hang import HANG_S
@@ -30,6 +31,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lab_kit.client import ServerAddress
+from lab_kit.dialects.amazon.client import MOST_BYTES, audio_frame
+from lab_kit.dialects.amazon.event_stream import decoded
+from lab_kit.dialects.amazon.options import SOCKET_PATH
 from lab_kit.wires.grpc_call import status_of
 from lab_kit.wires.webrtc import FRAME_S, RtcCall, open_rtc_call
 
@@ -42,6 +46,8 @@ class LiveWire(StrEnum):
     GOOGLE_1 = "Google v1"
     GOOGLE_2 = "Google v2"
     WEBRTC = "WebRTC"
+    ASSEMBLYAI = "AssemblyAI"
+    TRANSCRIBE = "Transcribe"
 
 
 UNREAD_BYTES = 65_536
@@ -314,6 +320,63 @@ class OpenAICaller(DeepgramCaller):
         return [m["transcript"] for m in self.heard if m["type"] == TRANSCRIPT + "completed"]
 
 
+class AssemblyAICaller(DeepgramCaller):
+    """Binary audio and JSON commands, told by turns."""
+
+    async def finalize(self) -> None:
+        await self.send('{"type":"ForceEndpoint"}')
+
+    async def finish(self) -> None:
+        await self.send('{"type":"Terminate"}')
+
+    async def taken(self) -> None:
+        """Nothing that a client says is answered in its turn."""
+
+    def outcome(self, code: int | str, reason: str) -> Outcome:
+        """The reason is the message's, if there was one: not every one fits into a close frame."""
+        errors = [m for m in self.heard if m["type"] == "Error"]
+        told = errors[-1]["error"] if errors else reason
+        codes = tuple(str(m["error_code"]) for m in errors)
+        return Outcome(code, told, *self.spoken(), codes)
+
+    def texts(self) -> list[str]:
+        return [m["transcript"] for m in self.heard if m["type"] == "Turn" and m["end_of_turn"]]
+
+
+class TranscribeCaller(DeepgramCaller):
+    """The same socket, with sound and results in event-stream frames; the last may be an exception,
+    whose name and text are the reason then."""
+
+    def sound(self, data: bytes) -> bytes:
+        return audio_frame(data)
+
+    async def finish(self) -> None:
+        await self.audio(b"")
+
+    async def taken(self) -> None:
+        """There is no way to ask."""
+
+    async def hear_out(self) -> Outcome:
+        told = ""
+        try:
+            while True:
+                frame = decoded(await self.socket.recv(decode=False), MOST_BYTES)
+                body = json.loads(frame.payload)
+                if frame.headers[":message-type"] == "exception":
+                    told = f"{frame.headers[':exception-type']}: {body['Message']}"
+                else:
+                    self._hear(body)
+        except ConnectionClosed as closed:
+            if closed.rcvd is None:
+                return Outcome(LOST, told, *self.spoken())
+            return Outcome(closed.rcvd.code, told or closed.rcvd.reason, *self.spoken())
+
+    def texts(self) -> list[str]:
+        results = [result for body in self.heard for result in body["Transcript"]["Results"]]
+        finals = [result for result in results if not result["IsPartial"]]
+        return [result["Alternatives"][0]["Transcript"] for result in finals]
+
+
 class GoogleCaller(Caller):
     """A call of StreamingRecognize; the two versions differ in their messages.
 
@@ -507,6 +570,21 @@ async def _openai(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
 
 
 @asynccontextmanager
+async def _assemblyai(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    turns = {"min_turn_silence": 200, "max_turn_silence": 200}
+    path = "/v3/ws?" + urlencode({"sample_rate": RATE_HZ, **turns, **asked.options})
+    async with _socket(server, path, asked) as socket:
+        yield AssemblyAICaller(socket)
+
+
+async def _transcribe(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    host = asked.host or urlsplit(server.url).netloc
+    query = signed_query(server.key or "any", host, {**ASKED, **asked.options})
+    async with _socket(server, f"{SOCKET_PATH}?{query}", asked) as socket:
+        yield TranscribeCaller(socket)
+
+
+@asynccontextmanager
 async def _google_1(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
     config = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "en-US"}
     chosen = {"streaming_config": {"config": config | dict(asked.options)}}
@@ -569,6 +647,8 @@ _CONNECT: dict[LiveWire, _Connect] = {
     LiveWire.GOOGLE_1: _google_1,
     LiveWire.GOOGLE_2: _google_2,
     LiveWire.WEBRTC: _webrtc,
+    LiveWire.ASSEMBLYAI: _assemblyai,
+    LiveWire.TRANSCRIBE: _transcribe,
 }
 
 

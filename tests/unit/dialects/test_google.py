@@ -29,7 +29,7 @@ from lab_kit.core.events import (
     Timing,
 )
 from lab_kit.dialects.google import client
-from lab_kit.dialects.google.errors import stream_status
+from lab_kit.dialects.google.errors import stream_status, too_long
 from lab_kit.dialects.google.options import StreamConfig, WordFields, parse_config
 from lab_kit.dialects.google.server import MOST_FIELDS_OF_AUDIO, GoogleStream, audio_of
 from lab_kit.dialects.google.versions import V1, V2, ApiVersion
@@ -214,6 +214,16 @@ def test_no_refusal_makes_the_providers_client_come_back_for_an_hour(
     assert stream_status(V1, error).code != "UNAVAILABLE"
     if isinstance(error, PayloadTooLarge):
         assert stream_status(V2, error).code == "ABORTED"
+
+
+def test_a_stream_that_has_lasted_too_long_is_told_so_in_each_versions_words() -> None:
+    first, second = stream_status(V1, too_long(305.0)), stream_status(V2, too_long(300.0))
+    assert first.code == "OUT_OF_RANGE"
+    assert first.reason.startswith("Exceeded maximum allowed stream duration of 305 seconds.")
+    assert second.code == "ABORTED"
+    assert second.reason.startswith("Max duration of 5 minutes reached for stream.")
+    limits = {(V1.longest_s, V1.too_long), (V2.longest_s, V2.too_long)}
+    assert limits == {(305.0, "OUT_OF_RANGE"), (300.0, "ABORTED")}
 
 
 def test_the_providers_own_parser_reads_every_response() -> None:

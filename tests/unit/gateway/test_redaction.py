@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 import soundfile
 from google.cloud import speech_v1
+from hang import HANG_S
+from operations_at_work import at_work
 from scripted_engine import MODEL, ScriptedEngine, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -92,6 +94,16 @@ def realtime(client: TestClient, redacts: bool) -> str:
     return spoken(client, f"/v1/realtime{query}", [json.dumps(append)], commit, ".completed")
 
 
+def streaming(**asked: str) -> WayOut:
+    def way(client: TestClient, redacts: bool) -> str:
+        query = "&".join(f"{name}={value}" for name, value in asked.items())
+        query += "&redact=true" if redacts else ""
+        path = f"/v3/ws?sample_rate=16000&{query}"
+        return spoken(client, path, [speech()], '{"type":"Terminate"}', "Termination")
+
+    return way
+
+
 def spoken(
     client: TestClient, path: str, sent: list[Any], last: str, until: str = "Metadata"
 ) -> str:
@@ -124,6 +136,9 @@ WAYS: dict[str, WayOut] = {
     "form, events": form("field", stream="true"),
     "listen": listen,
     "realtime": realtime,
+    "streaming, unformatted": streaming(),
+    "streaming, formatted": streaming(format_turns="true"),
+    "streaming, whole turns": streaming(speech_model="u3-rt-pro"),
 }
 
 
@@ -191,6 +206,19 @@ async def test_googles_recognize_redacts_as_its_metadata_says(server: Server, fa
     assert SECRET in plain.results[0].alternatives[0].transcript
     told = redacted.results[0].alternatives[0].transcript
     assert told == WITHHELD if fails else "[card]" in told and "4111 1111" not in told
+
+
+async def test_googles_operations_redact_as_their_metadata_says(server: Server) -> None:
+    async with google(server) as caller, at_work(server):
+        operation = await caller.long_running_recognize(
+            config=CONFIG,
+            audio={"content": speech()},
+            retry=None,
+            metadata=(("redact", "true"),),
+        )
+        told = str(await operation.result(timeout=HANG_S))
+    assert "[card]" in told
+    assert not GROUP.search(told)
 
 
 async def test_googles_stream_redacts_as_its_metadata_says(server: Server) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from api_samples import CUTS, SLOW_WAYS, STORMS, USUAL_WAYS, paid_by, storm_run, three, told
+from gate_samples import GATES
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
 
 from lab_kit.audio import signals
@@ -45,9 +46,10 @@ from lab_kit.experiments.sound import (
     carried,
 )
 from lab_kit.measure.confidence import JudgedWord
+from lab_kit.measure.version_gate import decide
 from lab_kit.measure.wires import WireFigures
 from lab_kit.protocol.degradation import LevelChange
-from lab_kit.show.api import costs, deliveries, storm, ways
+from lab_kit.show.api import costs, deliveries, gate, storm, ways
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Verdict
 from lab_kit.show.latency import delays, stages, turns, waterfall, waterfall_picture
@@ -79,7 +81,7 @@ def figures() -> Iterator[Drawn]:
         yield from several()
     for several in (_loads, _wires, _lags, _runtimes, _starts, _caches, _chunks, _codecs):
         yield from several()
-    for several in (_confidence, _detectors, _buffers, _silences, _spectra, _api):
+    for several in (_confidence, _detectors, _buffers, _silences, _spectra, _api, _gates):
         yield from several()
 
 
@@ -488,6 +490,12 @@ def _spectra() -> Iterator[Drawn]:
             spectrum.draw_spectrum(sounds),
             Verdict(spectrum.spectrum_verdict(sounds)),
         )
+
+
+def _gates() -> Iterator[Drawn]:
+    for name, (found, allowance) in GATES.items():
+        verdict = gate.gate_verdict(decide(found, allowance))
+        yield f"gate {name}", gate.draw_gate(found, allowance), verdict
 
 
 def _api() -> Iterator[Drawn]:

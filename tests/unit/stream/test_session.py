@@ -1,5 +1,7 @@
 """The streaming recognizer on scripted speech: what it asks, what it says, in which order."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scripted import RATE, TableScorer, Talk, sound
@@ -145,6 +147,68 @@ def test_a_pause_that_was_called_unfinished_joins_what_comes_after_it() -> None:
     alone.hear(sound(5.0, spans), chunk_s=0.02)
     assert len(alone.finals) == 2
     assert alone.asked == []
+
+
+TALKED = ((0.5, 1.5), (3.0, 4.0))
+
+
+@pytest.mark.parametrize("changed_at_s", [0.0, 0.7, 1.6, 2.2])
+def test_the_silence_that_ends_a_turn_can_be_changed_at_any_time(changed_at_s: float) -> None:
+    """Before it, while somebody speaks, in the pause, and once the first turn has ended."""
+    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda decode: "done")
+    audio, at = sound(6.0, TALKED), round(changed_at_s * RATE)
+    talk.hear(audio[:at], chunk_s=0.02)
+    talk.session.change(StreamOptions(endpoint_silence_s=0.6))
+    talk.hear(audio[at:], chunk_s=0.02)
+    waited_s = [final.timing.trigger_audio_s - final.end_s for final in talk.finals]
+    first_s = 0.2 if changed_at_s > 2 else 0.6
+    assert waited_s == [pytest.approx(first_s, abs=0.03), pytest.approx(0.6, abs=0.03)]
+
+
+def test_a_change_leaves_the_rest_of_the_options_as_it_was() -> None:
+    talk = Talk(StreamOptions(interim_results=False, speech_events=False))
+    talk.answer_with = lambda decode: "done"
+    talk.session.change(StreamOptions(interim_results=True, speech_events=True))
+    talk.hear(sound(4.0, ONE_UTTERANCE))
+    assert [type(event) for event in talk.events] == [Final]
+
+
+def test_a_pause_that_was_judged_is_held_against_the_new_threshold() -> None:
+    talk = Talk(JUDGED, answer_with=lambda decode: "done")
+    talk.judge_with = 0.4
+    audio = sound(4.0, ONE_UTTERANCE)
+    talk.hear(audio[: 2 * RATE], chunk_s=0.02)
+    assert talk.finals == [], "it does not sound finished"
+    talk.session.change(replace(JUDGED, finished_probability=0.3))
+    talk.hear(audio[2 * RATE :], chunk_s=0.02)
+    (final,) = talk.finals
+    assert final.timing.trigger_audio_s == pytest.approx(2.0, abs=0.03)
+    assert final.finished_probability == 0.4
+
+
+def test_pauses_are_judged_from_a_change_on_that_asks_for_it() -> None:
+    talk = Talk(StreamOptions(interim_results=False), answer_with=lambda decode: "done")
+    talk.judge_with = 0.1
+    audio = sound(7.0, TALKED)
+    talk.hear(audio[: 2 * RATE], chunk_s=0.02)
+    talk.session.change(JUDGED)
+    talk.hear(audio[2 * RATE :], chunk_s=0.02)
+    first, second = talk.finals
+    assert (first.finished_probability, second.finished_probability) == (None, 0.1)
+    assert second.timing.trigger_audio_s == pytest.approx(second.end_s + 1.0, abs=0.04)
+
+
+@pytest.mark.parametrize(("threshold", "starts"), [(0.5, 0), (0.4, 1)])
+def test_what_counts_as_speech_is_asked_for_and_can_be_changed(
+    threshold: float, starts: int
+) -> None:
+    scored = [0.0] * 10 + [0.45] * 20 + [0.0]
+    asked = Talk(StreamOptions(speech_probability=threshold), TableScorer(scored))
+    changed = Talk(StreamOptions(), TableScorer(scored))
+    changed.session.change(StreamOptions(speech_probability=threshold))
+    for talk in (asked, changed):
+        talk.hear(sound(2.0, ((0.32, 1.0),)))
+        assert sum(isinstance(event, SpeechStarted) for event in talk.events) == starts
 
 
 def test_a_pause_is_judged_once_it_is_a_tenth_of_a_second_long() -> None:

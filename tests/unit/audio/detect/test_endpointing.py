@@ -184,6 +184,30 @@ def test_a_dip_between_the_thresholds_is_no_pause() -> None:
     assert stream.hear(0.4, loud=True, windows=20) == []
 
 
+def test_a_higher_threshold_takes_the_dip_for_a_pause_and_less_for_no_speech() -> None:
+    stream = Stream().speaking()
+    stream.endpointer.change(SILENCE, None, 0.8)
+    assert stream.endpointer.release_probability == pytest.approx(0.65)
+    assert kinds(stream.hear(0.6, loud=True)) == [Mark.PAUSE]
+    assert stream.hear(0.7, loud=True) == []
+    assert kinds(stream.hear(0.8, loud=True)) == [Mark.RESUMED]
+
+
+def test_a_threshold_below_the_gap_still_lets_speech_end() -> None:
+    stream = Stream()
+    stream.endpointer.change(SILENCE, None, 0.05)
+    stream.speaking()
+    assert kinds(stream.hear(0.0, loud=False, windows=12)) == [Mark.PAUSE, Mark.ENDPOINT]
+
+
+def test_another_silence_counts_in_a_pause_that_has_begun() -> None:
+    stream = Stream().speaking()
+    assert kinds(stream.hear(0.1, loud=False, windows=5)) == [Mark.PAUSE]
+    stream.endpointer.change(2 * SILENCE, None, 0.5)
+    assert stream.hear(0.1, loud=False, windows=5) == []
+    assert kinds(stream.hear(0.1, loud=False, windows=5)) == [Mark.ENDPOINT]
+
+
 def test_the_end_is_not_placed_far_before_the_detectors_fall() -> None:
     """A voice that fades below the level's notice was still there."""
     stream = Stream(silence_samples=samples(1.0), is_clear=False)

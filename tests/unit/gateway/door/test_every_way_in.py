@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import pytest
+from amazon_calls import signed_headers, signed_query
 from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from google.cloud import speech_v1, speech_v2
 from hang import HANG_S
@@ -21,6 +22,8 @@ from scripted_engine import ScriptedEngine, recognizer, server_at, wait_until
 from starlette.routing import BaseRoute, Route
 
 from lab_kit.capacity.degradation import Level
+from lab_kit.dialects.amazon.event_stream import decoded
+from lab_kit.dialects.amazon.options import HTTP_PATH, SOCKET_PATH
 from lab_kit.dialects.google.versions import V1, V2
 from lab_kit.dialects.lab.protobuf import first_message
 from lab_kit.gateway.door.public import PUBLIC_METHODS, PUBLIC_PATHS
@@ -52,7 +55,11 @@ QUERIES = {
     "/v1/realtime": "intent=transcription",
     "/v1/speech-to-text/realtime": "model_id=scribe_v2_realtime",
     "/v1/streams/{session}/messages": "number=1",
+    "/v3/ws": "sample_rate=16000",
+    "/v3/token": "expires_in_seconds=60",
 }
+CLOSES = {"/v3/ws": {1008: 401, 1013: 503}}
+"""Where a provider refuses after the upgrade: its codes, and the statuses that they stand for."""
 READS = {
     "/v1/models",
     "/v1/models/{model}",
@@ -85,6 +92,7 @@ OWN = {
     "/v2/transcript/{transcript}/srt",
     "/v2/transcript/{transcript}/vtt",
     "/v2/transcript/{transcript}/word-search",
+    "/v3/token",
 }
 """A caller's own: also while the server refuses work it is asked for, ended and removed."""
 OWN_LISTS = {"GET /v2/transcript"}
@@ -94,6 +102,10 @@ WAITING_WORK = {"/v1/transcriptions": 400, "/v2/transcript": 400, "/v2/upload": 
 answered to a body that is no recording."""
 NOT_FOUND = {"/v2/transcript": 400}
 """By the beginning of the path, for a provider that has another status than 404."""
+WRONG_KEY = {HTTP_PATH: 403}
+"""Where a provider has another status than 401."""
+TOLD_BY_FRAME = {"BadRequestException": 401, "ServiceUnavailableException": 503}
+"""By a socket that is opened to be told, and closed; the exception, and what it stands for."""
 OPERATOR = "/operator"
 
 
@@ -167,7 +179,7 @@ async def asked(
 ) -> tuple[int, dict[str, str]]:
     """The status and the headers of the answer; without a body there is nothing to be read."""
     path = way.path.format(**VALUES)
-    headers = [] if key is None else [(b"authorization", f"Token {key}".encode())]
+    headers, query = offered(way, key)
     scope: dict[str, Any] = {
         "type": way.kind,
         "asgi": {"version": "3.0"},
@@ -177,7 +189,7 @@ async def asked(
         "path": path,
         "raw_path": path.encode(),
         "root_path": "",
-        "query_string": QUERIES.get(way.path, "").encode(),
+        "query_string": query.encode(),
         "headers": headers,
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 2),
@@ -199,9 +211,32 @@ async def asked(
 
     async with asyncio.timeout(HANG_S):
         await create_app(server)(scope, receive, send)
-    assert sent[0]["type"] in ("http.response.start", "websocket.http.response.start"), sent
+    if way.path == SOCKET_PATH:
+        assert [one["type"] for one in sent] == [
+            *("websocket.accept", "websocket.send", "websocket.close")
+        ]
+        name = decoded(sent[1]["bytes"]).headers[":exception-type"]
+        told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return TOLD_BY_FRAME[str(name)], told
     told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    if sent[0]["type"] == "websocket.accept":
+        assert [one["type"] for one in sent[1:]] == ["websocket.send", "websocket.close"], sent
+        return CLOSES[way.path][sent[2]["code"]], told
+    assert sent[0]["type"] in ("http.response.start", "websocket.http.response.start"), sent
     return sent[0]["status"], told
+
+
+def offered(way: Way, key: str | None) -> tuple[list[tuple[bytes, bytes]], str]:
+    """The headers and the query of a call with that key."""
+    query = QUERIES.get(way.path, "")
+    if key is None:
+        return [], query
+    if way.path == SOCKET_PATH:
+        return [(b"host", b"localhost")], signed_query(key, "localhost")
+    if way.path == HTTP_PATH:
+        signed = signed_headers(key, "localhost")
+        return [(name.encode(), value.encode()) for name, value in signed.items()], query
+    return [(b"authorization", f"Token {key}".encode())], query
 
 
 def test_what_is_public_is_there() -> None:
@@ -218,7 +253,7 @@ async def test_without_the_right_key_nothing_is_read_and_nobody_comes_in(
     other = KEY if way.key == OPERATOR_KEY else OPERATOR_KEY
     for key in (None, "", "wrong", other):
         status, headers = await asked(server, way, key)
-        assert status == 401, (way, key)
+        assert status == WRONG_KEY.get(way.path, 401), (way, key)
         assert headers["x-request-id"]
 
 
@@ -235,7 +270,7 @@ async def test_work_is_refused_before_its_body_is_read(server: Server, way: Way,
         return
     status, headers = await asked(server, way, way.key)
     assert status == 503, way
-    assert int(headers["retry-after"]) >= 1
+    assert way.path in (*CLOSES, SOCKET_PATH) or int(headers["retry-after"]) >= 1
     assert server.versions.status(1).in_flight == 0
     assert not server.door.streams
 
@@ -297,6 +332,10 @@ FIRST_MESSAGES = {
 """They say what is wanted, and with it of what class it is."""
 BY_MESSAGE = {"ModelStreamInfer"}
 """It is open for as long as its caller likes; each of its messages is refused by itself."""
+GRPC_OWN = {"GetOperation", "CancelOperation"}
+"""A caller's own: also while the server refuses work."""
+GRPC_WAITING = {"LongRunningRecognize"}
+"""It is taken also while the server reduces its service, and waits until there is room."""
 
 
 def grpc_methods(root: Path) -> list[str]:
@@ -335,7 +374,7 @@ async def called(
 
 def test_what_is_public_of_grpc_is_there() -> None:
     assert set(METHODS) >= PUBLIC_METHODS
-    assert len(GUARDED_METHODS) == 11
+    assert len(GUARDED_METHODS) == 14
 
 
 @pytest.mark.parametrize("method", GUARDED_METHODS)
@@ -351,15 +390,30 @@ async def test_without_the_right_key_no_method_waits_for_a_message(
 @pytest.mark.parametrize("when", STATUSES)
 @pytest.mark.parametrize(
     "method",
-    [m for m in GUARDED_METHODS if m.rpartition("/")[2] not in GRPC_READS | BY_MESSAGE],
+    [m for m in GUARDED_METHODS if m.rpartition("/")[2] not in GRPC_READS | BY_MESSAGE | GRPC_OWN],
 )
 async def test_methods_that_do_work_are_refused(server: Server, method: str, when: str) -> None:
     if when == "draining":
         server.door.drain()
     else:
         server.watch.degradation.level = Level.REFUSE_ALL
+    if when != "draining" and method.rpartition("/")[2] in GRPC_WAITING:
+        code, _ = await called(server, method, KEY, b"\x12\x00")
+        assert code == "INVALID_ARGUMENT", "it was let in, and there is no sound"
+        return
     code, name = await called(server, method, KEY, FIRST_MESSAGES.get(method, b""))
     assert code in STATUSES[when]
+    assert name
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m.rpartition("/")[2] in GRPC_OWN])
+async def test_callers_reach_their_operations_also_while_work_is_refused(
+    server: Server, method: str
+) -> None:
+    server.watch.degradation.level = Level.REFUSE_ALL
+    server.door.drain()
+    code, name = await called(server, method, KEY, b"\n\x24" + NOBODYS.encode())
+    assert code == "NOT_FOUND"
     assert name
 
 

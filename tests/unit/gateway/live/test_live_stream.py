@@ -26,9 +26,10 @@ from lab_kit.core.ids import RequestId
 from lab_kit.gateway.door.call import Call
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live import live_stream
+from lab_kit.gateway.live.ending_after import ending_after
 from lab_kit.gateway.live.live_stream import GONE, ClientGone, LiveStream
 from lab_kit.gateway.run.server import Server
-from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
+from lab_kit.protocol.live import Audio, Change, Control, Ending, Input, Reply
 
 NOISE = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
 CALL = Call(RequestId.new(), None, "127.0.0.1")
@@ -111,11 +112,11 @@ def server_with(tmp_path: Path) -> Iterator[ServerWith]:
         server.stop()
 
 
-async def served(server: Server, wire: Hands) -> list[Event]:
+async def served(server: Server, wire: Hands, idle_s: float | None = None) -> list[Event]:
     """Serve a stream to its end; gives the events that were taken."""
     async with server.door.open(CALL) as admitted, asyncio.timeout(HANG_S):
         place = admitted.stream(PriorityClass.INTERACTIVE)
-        await LiveStream(server.streams, place, wire, Words()).run()
+        await LiveStream(server.streams, place, wire, Words(), idle_s).run()
     assert not server.door.streams
     return [one for one in wire.taken if not isinstance(one, str)]
 
@@ -133,6 +134,15 @@ async def test_a_stream_is_greeted_heard_and_ended(server_with: ServerWith) -> N
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
     assert wire.ending is not None
     assert wire.ending.code == "OK"
+
+
+async def test_how_turns_end_can_be_changed_while_it_goes_on(server_with: ServerWith) -> None:
+    """The silence behind the second word is not enough for the longer one that is asked for."""
+    longer = Change(StreamOptions(endpoint_silence_s=5.0))
+    wire = Hands(WORD, longer, WORD, Control.FINALIZE, Control.CLOSE)
+    events = await served(server_with(), wire)
+    finals = [event for event in events if isinstance(event, Final)]
+    assert [(one.endpoint, one.requested) for one in finals] == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize(("times", "counts"), [(1, "all"), (3, "fewer")])
@@ -203,6 +213,38 @@ async def test_silence_ends_a_stream_after_what_it_is_owed(server_with: ServerWi
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
     assert wire.ending is not None
     assert wire.ending.code == "STREAM_IDLE"
+
+
+async def test_a_stream_may_have_a_limit_of_its_own_for_silence(server_with: ServerWith) -> None:
+    wire = Hands(WORD)
+    await served(server_with(idle_s=HANG_S), wire, idle_s=0.2)
+    assert wire.ending is not None
+    assert wire.ending.code == "STREAM_IDLE"
+
+
+async def test_a_stream_ends_when_it_was_open_for_as_long_as_it_may_be(
+    server_with: ServerWith,
+) -> None:
+    server, wire = server_with(idle_s=HANG_S), Hands(WORD)
+    reason = InvalidMessage("a stream of 0.2 s", "a shorter one", "open another")
+    async with server.door.open(CALL) as admitted, asyncio.timeout(HANG_S):
+        place = admitted.stream(PriorityClass.INTERACTIVE)
+        stream = LiveStream(server.streams, place, wire, Words())
+        with ending_after(0.2, stream, reason):
+            await stream.run()
+    assert kinds(wire.taken, Final, StreamEnded) == [Final, StreamEnded]
+    assert wire.ending is not None
+    assert wire.ending.reason == str(reason)
+
+
+async def test_a_stream_may_hold_less_than_the_server_lets_it(server_with: ServerWith) -> None:
+    server, wire = server_with(), Hands(WORD, WORD)
+    async with server.door.open(CALL) as admitted, asyncio.timeout(HANG_S):
+        place = admitted.stream(PriorityClass.INTERACTIVE)
+        await LiveStream(server.streams, place, wire, Words(), longest_s=2.0).run()
+    assert wire.ending is not None
+    assert wire.ending.code == "PAYLOAD_TOO_LARGE"
+    assert "at most 2 s" in wire.ending.reason
 
 
 async def test_a_server_that_was_held_up_does_not_call_the_client_silent(

@@ -86,7 +86,8 @@ def test_every_way_in_is_heard_once_from_its_opening_to_its_end(
     (work,) = counted.begun
     ((ending_work, ended),) = counted.over
     assert ending_work == work
-    assert work.kind is (WorkKind.STREAM if way in ("listen", "realtime") else WorkKind.RECORDING)
+    is_live = way.startswith(("listen", "realtime", "streaming"))
+    assert work.kind is (WorkKind.STREAM if is_live else WorkKind.RECORDING)
     assert (work.tenant, work.version) == (ANYBODY, 1)
     assert {whose for whose, _ in counted.results} == {work}
     finals_s = sum(delivery.audio_s for _, delivery in counted.results if delivery.is_final)

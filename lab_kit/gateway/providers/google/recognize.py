@@ -13,7 +13,12 @@ import grpc
 from lab_kit.audio.pcm import FloatArray, frame_bytes
 from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
-from lab_kit.dialects.google.errors import malordered, recording_status, stream_status
+from lab_kit.dialects.google.errors import (
+    malordered,
+    recording_status,
+    stream_status,
+    too_long,
+)
 from lab_kit.dialects.google.options import (
     LONGEST_S,
     Recording,
@@ -29,6 +34,7 @@ from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recognition import Recognition, collected
 from lab_kit.gateway.door.uploads import Uploads
+from lab_kit.gateway.live.ending_after import ending_after
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.protocol.live import Ending
@@ -85,15 +91,17 @@ class StreamingRecognize:
         config = parse_config(self._api, first)
         if self._is_strict:
             check_config(self._api, first, is_stream=True)
-        options = replace(config.options, postprocess=_steps(context))
+        options = replace(config.options, postprocess=asked_steps(context))
         place = admitted.stream(options.priority_class)
         per_s = frame_bytes(options.encoding, options.channels) * options.sample_rate_hz
         version = place.lease.engine.model.version
         dialect = GoogleStream(self._api, replace(config, options=options), version, per_s)
         wire = GrpcWire(context, admitted.call.request_id)
-        stream = LiveStream(self._streams, place, wire, dialect)
+        longest_s = self._api.longest_s
+        stream = LiveStream(self._streams, place, wire, dialect, longest_s=longest_s)
         stream.begin()
-        await stream.run()
+        with ending_after(longest_s, stream, too_long(longest_s)):
+            await stream.run()
 
     async def _first(self, context: Any) -> bytes:
         data = await received(context, self._streams.limits.idle_s)
@@ -128,7 +136,7 @@ class Recognize:
         Raises:
             LabError: it is refused.
         """
-        call, steps = admitted.recording(), _steps(context)
+        call, steps = admitted.recording(), asked_steps(context)
         context.set_trailing_metadata(((REQUEST_ID, str(admitted.call.request_id)),))
 
         async def read(data: bytes) -> tuple[Recording, FloatArray]:
@@ -149,7 +157,7 @@ def _read(api: ApiVersion, data: bytes, longest_s: float) -> tuple[Recording, Fl
     return recording, samples_of(recording, longest_s)
 
 
-def _steps(context: Any) -> tuple[str, ...]:
+def asked_steps(context: Any) -> tuple[str, ...]:
     """The optional steps that a call's metadata switches on; the provider has no field for them.
 
     Raises:

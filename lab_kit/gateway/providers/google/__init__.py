@@ -1,0 +1,1 @@
+"""Google: streams, recordings in one message, and recordings transcribed while nobody waits."""

@@ -1,0 +1,1 @@
+"""What a live stream's messages mean, as pictures."""
