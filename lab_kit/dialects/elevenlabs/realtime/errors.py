@@ -6,6 +6,7 @@ from lab_kit.core.errors import (
     LabError,
     PayloadTooLarge,
     QuotaExceeded,
+    SlowConsumer,
     StreamIdle,
     SystemOverloaded,
     Unauthenticated,
@@ -27,6 +28,7 @@ class QueueOverflow(InvalidMessage):
 _TYPES: dict[type[LabError], str] = {
     CommitThrottled: "commit_throttled",
     QueueOverflow: "queue_overflow",
+    SlowConsumer: "queue_overflow",
     InvalidMessage: "input_error",
     InvalidAudioFormat: "input_error",
     StreamIdle: "insufficient_audio_activity",
