@@ -26,7 +26,7 @@ CHUNK_S = 0.1
 QUIET_S = 30.0
 """A server that has heard everything and says nothing for so long is hung up on."""
 OWN = "lab"
-_WELL, _FAILED = "OK", "_FAILED"
+_WELL, _FAILED = "OK", "FAILED"
 _CONVERSATIONS = {
     "deepgram": ("lab_kit.dialects.deepgram.conversation", "DeepgramConversation"),
     "openai": ("lab_kit.dialects.openai.realtime.conversation", "RealtimeConversation"),

@@ -34,6 +34,8 @@ def lost_lines(each: Sequence[LostLine], guess: Guess | None = None) -> None:
 
 def lost_verdict(each: Sequence[LostLine]) -> str:
     """What each has lost and sent again, in a sentence."""
+    if not each:
+        return "No client was run."
     return " ".join(f"{one.listener.value.capitalize()}: {_told(one)}." for one in each)
 
 

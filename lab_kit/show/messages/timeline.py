@@ -63,6 +63,15 @@ def draw_messages(captures: Mapping[str, Capture]) -> Svg:
     axis_below(svg, across, _TOP_PX - 8, bottom, "seconds since the connection was begun")
     for number, (name, capture) in enumerate(captures.items()):
         _lane(svg, _TOP_PX + number * _LANE_PX, name, marks[name], _broken(capture), across)
+    # all at once: hundreds of dots would make the file large
+    for is_final, radius_px in ((False, 3), (True, 6)):
+        dots = [
+            (across.px(one.at_s), _TOP_PX + number * _LANE_PX + _SERVER_PX)
+            for number, each in enumerate(marks.values())
+            for one in each
+            if isinstance(one.what, Result) and one.what.is_final == is_final
+        ]
+        svg.points(dots, theme.COMPUTE, radius_px)
     return svg
 
 
@@ -102,12 +111,8 @@ def _lane(
 def _mark(svg: Svg, one: _Mark, across: Scale, client: float, server: float) -> None:
     x = across.px(one.at_s)
     match one.what:
-        case Sound():
+        case Sound() | Result():
             return
-        case Result(is_final=True):
-            svg.points([(x, server)], theme.COMPUTE, 6)
-        case Result():
-            svg.points([(x, server)], theme.COMPUTE, 3)
         case Closed(by_client=True):
             svg.crosses([(x, client)])
         case Closed():

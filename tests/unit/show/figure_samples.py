@@ -10,6 +10,7 @@ import numpy as np
 from api_samples import CUTS, SLOW_WAYS, STORMS, USUAL_WAYS, paid_by, storm_run, three, told
 from gate_samples import GATES
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
+from stream_samples import CAPTURES, LOST
 
 from lab_kit.audio import signals
 from lab_kit.audio.codecs import Codec
@@ -46,16 +47,18 @@ from lab_kit.experiments.sound import (
     carried,
 )
 from lab_kit.measure.confidence import JudgedWord
+from lab_kit.measure.revisions import revisions as compared
 from lab_kit.measure.version_gate import decide
 from lab_kit.measure.wires import WireFigures
 from lab_kit.protocol.degradation import LevelChange
 from lab_kit.show.api import costs, deliveries, gate, storm, ways
 from lab_kit.show.draw.svg import Svg
-from lab_kit.show.draw.verdict import Verdict
+from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.latency import delays, stages, turns, waterfall, waterfall_picture
 from lab_kit.show.live import report
 from lab_kit.show.live.state import LiveState
 from lab_kit.show.load import frontier, load, offered
+from lab_kit.show.messages import lost_lines, revisions, timeline
 from lab_kit.show.serving import cache, runtimes, starts, wires
 from lab_kit.show.sound import (
     chunks,
@@ -81,7 +84,16 @@ def figures() -> Iterator[Drawn]:
         yield from several()
     for several in (_loads, _wires, _lags, _runtimes, _starts, _caches, _chunks, _codecs):
         yield from several()
-    for several in (_confidence, _detectors, _buffers, _silences, _spectra, _api, _gates):
+    for several in (
+        _confidence,
+        _detectors,
+        _buffers,
+        _silences,
+        _spectra,
+        _api,
+        _gates,
+        _messages,
+    ):
         yield from several()
 
 
@@ -490,6 +502,20 @@ def _spectra() -> Iterator[Drawn]:
             spectrum.draw_spectrum(sounds),
             Verdict(spectrum.spectrum_verdict(sounds)),
         )
+
+
+def _messages() -> Iterator[Drawn]:
+    for name, captures in CAPTURES.items():
+        told = Verdict(timeline.messages_verdict(captures))
+        yield f"messages {name}", timeline.draw_messages(captures), told
+    for name in ("usual", "empty", "refused", "final-is-final"):
+        for each, one in CAPTURES[name].items():
+            found = compared(revisions.shown_in(one))
+            said = Verdict(revisions.revisions_verdict(found), Sign.NONE, "No guess; it was 15.")
+            yield f"revisions {name} {each}", revisions.draw_revisions(found), said
+    for name, lost in LOST.items():
+        said = Verdict(lost_lines.lost_verdict(lost), Sign.NONE, "No guess; it was 15.")
+        yield f"lost lines {name}", lost_lines.draw_lost(lost), said
 
 
 def _gates() -> Iterator[Drawn]:
