@@ -264,3 +264,16 @@ async def test_clients_that_vanish_leave_nothing_behind(bench: Bench) -> None:
             await send(heard, data[:cut])
             heard.connection.websocket.transport.abort()
     await eventually(lambda: is_at_rest(bench.url), "at rest")
+
+
+async def test_eight_at_once_hear_their_own(bench: Bench) -> None:
+    clips = [CLIP, datasets.clip("two-cities-best-and-worst")] * 4
+
+    async def one(clip: datasets.Clip) -> float:
+        async with stream(bench) as heard:
+            await send(heard, to_bytes(np.array(clip.samples), "linear16"))
+            await heard.connection.commit()
+            (told,) = await heard.until("committed_transcript")
+        return word_error_rate(clip.text, told["text"])
+
+    assert max(await asyncio.gather(*map(one, clips))) < 0.15
