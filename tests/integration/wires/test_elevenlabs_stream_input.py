@@ -12,7 +12,7 @@ from elevenlabs import ElevenLabs, VoiceSettings
 from elevenlabs.core.api_error import ApiError
 from hang import HANG_S
 from server_process import KEY
-from test_elevenlabs_speech import EDGE_S, decoded
+from test_elevenlabs_speech import EDGE_S, decoded, spoken
 from test_speech_sdks import TEXT, is_understood
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -72,6 +72,16 @@ def test_an_mp3_is_one_file(bench: Bench) -> None:
         assert file.streams.audio[0].rate == 44_100
 
 
+@pytest.mark.parametrize("name", ["mp3_44100_128", "pcm_16000"])
+def test_a_text_becomes_the_file_that_it_is_over_http(bench: Bench, name: str) -> None:
+    """To its last byte: what an encoder kept comes before the end."""
+    with opened(bench, f"output_format={name}") as socket:
+        say(socket, f"{TEXT} ", flush=True)
+        say(socket, "")
+        data = b"".join(map(sound, frames(socket)))
+    assert data == spoken(bench, text=TEXT, output_format=name)
+
+
 def test_times_cover_the_text_and_each_frames_sound(bench: Bench) -> None:
     with opened(bench) as socket:
         say(socket, " ")
@@ -99,7 +109,7 @@ def test_times_cover_the_text_and_each_frames_sound(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "first", "texts", "spoken"),
+    ("query", "first", "texts", "expected"),
     [
         ("", {}, ["Short. "], ""),
         ("auto_mode=true", {}, ["Short. ", "And not "], "Short. "),
@@ -121,16 +131,16 @@ def test_times_cover_the_text_and_each_frames_sound(bench: Bench) -> None:
     ids=["usual", "auto", "try", "flush", "schedule", "its second"],
 )
 def test_texts_wait_as_they_are_told_to(
-    bench: Bench, query: str, first: dict[str, Any], texts: list[Any], spoken: str
+    bench: Bench, query: str, first: dict[str, Any], texts: list[Any], expected: str
 ) -> None:
     with opened(bench, f"{PCM}&{query}") as socket:
         socket.send(json.dumps({"text": " ", **first}))
         for text in texts:
             socket.send(json.dumps({"text": text} if isinstance(text, str) else text))
         said = ""
-        while len(said) < len(spoken):
+        while len(said) < len(expected):
             said += "".join(json.loads(socket.recv(HANG_S))["alignment"]["chars"])
-        assert said == spoken
+        assert said == expected
         with pytest.raises(TimeoutError):
             socket.recv(0.3)
 
