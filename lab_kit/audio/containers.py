@@ -27,6 +27,7 @@ class FileForm:
         options: of the muxer.
         is_streamed: its head can be written first. FLAC's says how long it is, and what does not
             know it cannot be sought in; so all of it comes at the end.
+        bits_per_s: what an encoder that may choose aims at; None leaves it to FFmpeg.
     """
 
     muxer: str
@@ -35,6 +36,7 @@ class FileForm:
     media_type: str
     options: Mapping[str, str] = field(default_factory=dict)
     is_streamed: bool = True
+    bits_per_s: int | None = None
 
     def media_type_at(self, rate_hz: int) -> str:
         """What an answer calls it."""
@@ -89,6 +91,8 @@ class FileWriter:
         stream = self._file.add_stream(form.codec, rate=rate_hz)
         assert isinstance(stream, av.AudioStream)
         stream.layout = "mono"
+        if form.bits_per_s is not None:
+            stream.bit_rate = form.bits_per_s
         self._stream = stream
         self._source_hz = source_hz
         self._frame = av.AudioFrame

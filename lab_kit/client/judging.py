@@ -30,6 +30,7 @@ _WELL, _FAILED = "OK", "FAILED"
 _CONVERSATIONS = {
     "deepgram": ("lab_kit.dialects.deepgram.conversation", "DeepgramConversation"),
     "openai": ("lab_kit.dialects.openai.realtime.conversation", "RealtimeConversation"),
+    "elevenlabs": ("lab_kit.dialects.elevenlabs.realtime.conversation", "RealtimeConversation"),
     "google": ("lab_kit.dialects.google.conversation", "GoogleConversation"),
     "assemblyai": (
         "lab_kit.dialects.assemblyai.streaming.conversation",

@@ -27,6 +27,8 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 LISTEN = "/v1/listen?" + urlencode({"encoding": "linear16", "sample_rate": "16000"})
 OPUS = "/v1/listen?" + urlencode({"encoding": "opus", "sample_rate": "48000"})
 REALTIME = "/v1/realtime?intent=transcription"
+STREAM_INPUT = "/v1/text-to-speech/anybody/stream-input?output_format=pcm_16000"
+SCRIBE = "/v1/speech-to-text/realtime?model_id=scribe_v2_realtime&include_timestamps=true"
 STREAMING = "/v3/ws?" + urlencode({"sample_rate": "16000", "format_turns": "True"})
 TRANSCRIBE = (
     SOCKET_PATH
@@ -54,10 +56,21 @@ EVENTS = [
     {"type": "input_audio_buffer.commit"},
     {"type": "input_audio_buffer.clear"},
 ]
+TEXTS = [
+    {"text": " ", "generation_config": {"chunk_length_schedule": [50]}, "voice_settings": None},
+    {"text": "So. ", "try_trigger_generation": True},
+    {"text": "Go on. ", "flush": True},
+    {"text": ""},
+]
+CHUNKS = [
+    {"message_type": "input_audio_chunk", "audio_base_64": _SOUND_64, "sample_rate": 16_000},
+    {"message_type": "input_audio_chunk", "audio_base_64": "", "commit": True},
+]
 TURNS = [{"type": kind} for kind in ("KeepAlive", "ForceEndpoint", "Terminate")]
 TURNS += [{"type": "UpdateConfiguration", "max_turn_silence": 300, "vad_threshold": 0.4}]
 NAMES = ["type", "session", "audio", "input", "format", "turn_detection", "rate"]
 NAMES += ["transcription", "silence_duration_ms", "CloseStream", "input_audio_buffer.append"]
+NAMES += ["text", "flush", "generation_config", "message_type", "audio_base_64", "commit"]
 
 
 class State(Enum):
@@ -327,6 +340,8 @@ KIND = Kind(
         "listen": dialogue(LISTEN, COMMANDS),
         "realtime": dialogue(REALTIME, EVENTS),
         "opus": dialogue(OPUS, COMMANDS),
+        "stream input": dialogue(STREAM_INPUT, TEXTS),
+        "scribe": dialogue(SCRIBE, CHUNKS),
         "streaming": dialogue(STREAMING, TURNS, closes_with=1008),
         "events": _events,
         "empty fragments": _fragments,

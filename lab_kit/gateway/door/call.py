@@ -15,6 +15,8 @@ from lab_kit.gateway.sandbox.exchange import Exchange
 REQUEST_ID = "x-request-id"
 TRACE_PARENT = "traceparent"
 TIMEOUT = "x-request-timeout"
+ELEVENLABS_KEY = "xi-api-key"
+"""The header in which ElevenLabs's clients show their key."""
 LONGEST_TIMEOUT_S = 86_400.0
 
 
@@ -43,14 +45,15 @@ def http_call(
     """A request or an upgrade.
 
     Args:
-        credential: where it is not in the header ``authorization``, as browsers cannot set it.
+        credential: where it is in no header, as browsers cannot set them.
         signed_as: the name of the key that it is signed with, in place of all others: whoever asks
             for it has to check the signature as well.
 
     Raises:
         InvalidParameter: it says a time that is none.
     """
-    offered = connection.headers.get("authorization") or credential
+    headers = connection.headers
+    offered = headers.get("authorization") or headers.get(ELEVENLABS_KEY) or credential
     offered = offered if signed_as is None else signed_as
     peer = "" if connection.client is None else connection.client.host
     deadline_ns = _deadline_ns(connection.headers.get(TIMEOUT))

@@ -43,6 +43,12 @@ from lab_kit.gateway.providers.deepgram.prerecorded import prerecorded_routes
 from lab_kit.gateway.providers.deepgram.rtc_route import rtc_routes
 from lab_kit.gateway.providers.deepgram.speak import speak_routes
 from lab_kit.gateway.providers.deepgram.speak_socket import speak_socket_routes
+from lab_kit.gateway.providers.elevenlabs.catalog import elevenlabs_catalog_routes
+from lab_kit.gateway.providers.elevenlabs.errors import refused as elevenlabs_refusal
+from lab_kit.gateway.providers.elevenlabs.realtime import elevenlabs_realtime_routes
+from lab_kit.gateway.providers.elevenlabs.recording import elevenlabs_recording_routes
+from lab_kit.gateway.providers.elevenlabs.speech import elevenlabs_speech_routes
+from lab_kit.gateway.providers.elevenlabs.stream_input import elevenlabs_stream_input_routes
 from lab_kit.gateway.providers.open_inference.http import open_inference_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 from lab_kit.gateway.providers.openai.speech import openai_speech_routes
@@ -61,6 +67,12 @@ _OPENAIS = (
 _DEEPGRAMS = (
     *("/v1/listen", "/v2/listen", "/v1/speak", "/v1/read", "/v1/agent", "/v1/auth/"),
     "/v1/projects",
+)
+_ELEVENLABS = (
+    *("/v1/text-to-speech", "/v1/speech-to-text", "/v1/voices", "/v2/voices", "/v1/history"),
+    *("/v1/speech-to-speech", "/v1/sound-generation", "/v1/audio-isolation", "/v1/user"),
+    *("/v1/text-to-voice", "/v1/text-to-dialogue", "/v1/forced-alignment", "/v1/convai"),
+    *("/v1/dubbing", "/v1/music", "/v1/pronunciation-dictionaries", "/v1/single-use-token"),
 )
 _TEXT_ERRORS = ("/v2/", "/v3/")
 """Paths, by how they begin, that a provider has; what is not served there is refused in its words.
@@ -87,6 +99,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     for router in (
         front_page_routes(state),
         health_routes(state, metrics),
+        elevenlabs_catalog_routes(door, versions),  # before the models: it shares their path
         model_routes(door, versions),
         recording_routes(door, limits, server.uploads, server.recognition, server.answers),
         speech_routes(door, server.voice, server.answers),
@@ -115,6 +128,12 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         openai_realtime_routes(door, streams, server.is_strict),
         amazon_routes(door, streams, server.is_strict),
         assemblyai_routes(door, server.transcriber, server.callbacks),
+        elevenlabs_speech_routes(door, server.voice, server.is_strict),
+        elevenlabs_recording_routes(
+            door, limits, server.uploads, server.recognition, server.is_strict
+        ),
+        elevenlabs_realtime_routes(door, streams, server.is_strict),
+        elevenlabs_stream_input_routes(door, limits, server.voice, server.is_strict),
         assemblyai_streaming_routes(door, streams, server.is_strict),
         rtc_routes(door, streams, server.failures),
         documentation_routes(),
@@ -180,7 +199,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 def _provider(path: str) -> bool:
     """Whether a provider has such a path."""
-    return path.startswith((*_OPENAIS, *_DEEPGRAMS, *_TEXT_ERRORS))
+    return path.startswith((*_OPENAIS, *_DEEPGRAMS, *_ELEVENLABS, *_TEXT_ERRORS))
 
 
 def _refused_at(path: str, error: LabError, request_id: RequestId) -> Response:
@@ -190,6 +209,8 @@ def _refused_at(path: str, error: LabError, request_id: RequestId) -> Response:
     if path.startswith(_DEEPGRAMS):
         refused = deepgram.refusal(error, str(request_id))
         return JSONResponse(refused.body, refused.status, refused.headers)
+    if path.startswith(_ELEVENLABS):
+        return elevenlabs_refusal(error)
     if path.startswith(_TEXT_ERRORS):
         return JSONResponse({"error": str(error)}, error.http_status)
     return error_response(error, request_id)

@@ -50,7 +50,7 @@ button { font: inherit; padding: .25rem 1rem; margin-right: 1rem; }
 <h1>lab_kit, a speech API on this machine</h1>
 <p class="state">$headline</p>
 <p>It recognizes and speaks English, in its own API and in those of Deepgram, OpenAI, AssemblyAI,
-Google and Amazon, so that their SDKs work against it. $grpc</p>
+ElevenLabs, Google and Amazon, so that their SDKs work against it. $grpc</p>
 <section id="voice" hidden>
 <p><button id="speak">Speak</button>
 <meter id="level" min="0" max="1" aria-label="level of the microphone"></meter>

@@ -1,7 +1,7 @@
 """A text in pieces that are spoken one after the other, so that the first is heard soon."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 LONGEST = 240
 """Characters of a piece: some fifteen seconds, which the voice makes in a quarter of one."""
@@ -23,6 +23,28 @@ def pieces(text: str) -> Iterator[str]:
             if any(letter.isalnum() for letter in piece):
                 yield piece
                 longest = LONGEST
+
+
+def between(text: str, parts: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Where a text's pieces are in it: what stands before each, it, and what stands behind it.
+
+    All of them in a row are the text again. What lies between two pieces stands behind the first.
+
+    Args:
+        parts: what `pieces` made of the text.
+    """
+    places = [place for place, letter in enumerate(text) if not letter.isspace()]
+    letters = "".join(text.split())
+    spans, at = [], 0
+    for part in parts:
+        said = "".join(part.split())
+        # the first letter or digit that is not taken yet is the part's first: nothing else has any
+        at = letters.index(said, at)
+        spans.append((places[at], places[at + len(said) - 1] + 1))
+        at += len(said)
+    for number, (start, end) in enumerate(spans):
+        next_start = spans[number + 1][0] if number + 1 < len(spans) else len(text)
+        yield "" if number else text[:start], text[start:end], text[end:next_start]
 
 
 def _cut(text: str, longest: int) -> Iterator[str]:

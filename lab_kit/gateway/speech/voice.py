@@ -6,7 +6,9 @@ It is loaded when somebody first asks for it. A caller who goes away is spoken t
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,8 +20,9 @@ from lab_kit.gateway.door.door import Spoken
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.work import CANCELLED, OK, Ended
-from lab_kit.gateway.speech.pieces import pieces
+from lab_kit.gateway.speech.pieces import between, pieces
 from lab_kit.models.synthesizer import VOICE_RATE_HZ, Synthesizer
+from lab_kit.protocol.character_times import PieceTimes
 
 QUIET = 10 ** (-50 / 20)
 """Amplitude: below it the voice has not begun."""
@@ -27,9 +30,10 @@ LEAD_S = 0.02
 """Of quiet before the first sound; the voice itself makes three tenths of a second."""
 BREATH_S = 0.15
 """Between two pieces, beside the quiet that the voice ends with."""
+_T = TypeVar("_T")
 
 
-async def begun(sound: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def begun(sound: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
     """The same sound once its first piece is there: what is wrong with it is raised here, while an
     answer has no status yet.
 
@@ -38,13 +42,35 @@ async def begun(sound: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, Non
     """
     first = await anext(sound)
 
-    async def whole() -> AsyncGenerator[bytes, None]:
+    async def whole() -> AsyncGenerator[_T, None]:
         async with aclosing(sound):
             yield first
             async for piece in sound:
                 yield piece
 
     return whole()
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenPiece:
+    """A piece of a text, once it is spoken.
+
+    Attributes:
+        data: of the file, what is ready; an encoder may keep some for the next.
+        times: None for the file's end, which has no text.
+    """
+
+    data: bytes
+    times: PieceTimes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """Samples, and between which of them the voice is heard."""
+
+    samples: FloatArray
+    begins: int
+    ends: int
 
 
 class Voice:
@@ -61,6 +87,40 @@ class Voice:
         """A text as a file, in pieces as they are made.
 
         Raises:
+            LabError: see `spoken`.
+        """
+        async with aclosing(self.spoken(call, text, form, rate_hz, speed)) as spoken:
+            async for piece in spoken:
+                if piece.data or piece.times is None:
+                    yield piece.data
+
+    async def spoken(
+        self, call: Spoken, text: str, form: FileForm, rate_hz: int, speed: float
+    ) -> AsyncGenerator[SpokenPiece, None]:
+        """The same, with what each piece says and how long that takes; last, the file's end.
+
+        Raises:
+            LabError: see `into`.
+        """
+        file = await self.open_file(form, rate_hz)
+        async with aclosing(self.into(file, call, text, speed, is_first=True)) as pieces:
+            async for piece in pieces:
+                yield piece
+        yield SpokenPiece(await asyncio.to_thread(file.finish), None)
+
+    async def open_file(self, form: FileForm, rate_hz: int) -> FileWriter:
+        """A file for what is said next."""
+        return await asyncio.to_thread(FileWriter, form, rate_hz, VOICE_RATE_HZ)
+
+    async def into(
+        self, file: FileWriter, call: Spoken, text: str, speed: float, *, is_first: bool
+    ) -> AsyncGenerator[SpokenPiece, None]:
+        """Say a text into a file that goes on.
+
+        Args:
+            is_first: nothing was said into it before.
+
+        Raises:
             InvalidParameter: nothing is to be said.
             NotInstalled: the voice is not installed.
             SystemOverloaded: too many callers wait.
@@ -72,16 +132,19 @@ class Voice:
             )
         self._listeners.opened(call.work)
         code, spoken_s = CANCELLED, 0.0
-        writer = await asyncio.to_thread(FileWriter, form, rate_hz, VOICE_RATE_HZ)
         try:
-            for number, part in enumerate(parts):
-                sound = await self._workers.run(
-                    call.caller, partial(self._spoken, part, speed, is_first=not number)
+            for number, (part, texts) in enumerate(zip(parts, between(text, parts), strict=True)):
+                said = partial(self._said, part, speed, is_first=is_first and not number)
+                sound = await self._workers.run(call.caller, said)
+                length = len(sound.samples)
+                spoken_s += length / VOICE_RATE_HZ
+                times = PieceTimes(
+                    *texts,
+                    quiet_s=sound.begins / VOICE_RATE_HZ,
+                    voice_s=(sound.ends - sound.begins) / VOICE_RATE_HZ,
+                    rest_s=(length - sound.ends) / VOICE_RATE_HZ,
                 )
-                spoken_s += len(sound) / VOICE_RATE_HZ
-                if piece := await asyncio.to_thread(writer.push, sound):
-                    yield piece
-            yield await asyncio.to_thread(writer.finish)
+                yield SpokenPiece(await asyncio.to_thread(file.push, sound.samples), times)
             code = OK
         finally:
             self._listeners.ended(call.work, Ended(code, 0.0, spoken_s))
@@ -90,10 +153,10 @@ class Voice:
         """Begin nothing any more."""
         self._workers.stop()
 
-    def _spoken(self, text: str, speed: float, *, is_first: bool) -> FloatArray:
+    def _said(self, text: str, speed: float, *, is_first: bool) -> _Sound:
         sound = self._synthesizer.speak(text, speed=speed).samples
         loud = np.flatnonzero(np.abs(sound) > QUIET)
-        begins = int(loud[0]) if len(loud) else 0
-        lead_s = LEAD_S if is_first else BREATH_S
-        quiet = np.zeros(round(lead_s * VOICE_RATE_HZ), np.float32)
-        return np.concatenate([quiet, sound[begins:]])
+        begins, ends = (int(loud[0]), int(loud[-1]) + 1) if len(loud) else (0, len(sound))
+        lead = round((LEAD_S if is_first else BREATH_S) * VOICE_RATE_HZ)
+        samples = np.concatenate([np.zeros(lead, np.float32), sound[begins:]])
+        return _Sound(samples, lead, lead + ends - begins)

@@ -25,6 +25,8 @@ from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
 from lab_kit.gateway.providers.assemblyai.streaming import assemblyai_streaming_routes
 from lab_kit.gateway.providers.deepgram.listen import listen_routes
 from lab_kit.gateway.providers.deepgram.speak_socket import speak_socket_routes
+from lab_kit.gateway.providers.elevenlabs.realtime import elevenlabs_realtime_routes
+from lab_kit.gateway.providers.elevenlabs.stream_input import elevenlabs_stream_input_routes
 from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 
 CLIP = datasets.clip("two-cities-best")
@@ -58,7 +60,8 @@ def kinds(document: dict[str, Any], operation: str, messages: list[str]) -> set[
     for text in messages:
         fits = [one for one in validators if one.is_valid(json.loads(text))]
         assert len(fits) == 1, text[:300]
-    return {json.loads(text)["type"] for text in messages}
+    told = map(json.loads, messages)
+    return {one.get("type") or one.get("message_type") or one.get("error") for one in told}
 
 
 async def said_to(socket: Any, *messages: bytes | str) -> list[str]:
@@ -192,6 +195,39 @@ async def test_spoken_messages(bench: Bench, document: dict[str, Any]) -> None:
     assert seen == {"Metadata", "Warning", "Flushed", "Cleared"}
 
 
+async def test_elevenlabs_messages(bench: Bench, document: dict[str, Any]) -> None:
+    url = bench.url.replace("http", "ws")
+    texts = [
+        json.dumps({"text": " ", "generation_config": {"chunk_length_schedule": [50]}}),
+        json.dumps({"text": "The door is open. ", "flush": True}),
+        json.dumps({"text": ""}),
+    ]
+    path = f"{url}/v1/text-to-speech/anybody/stream-input?output_format=pcm_16000"
+    heard: list[str] = []
+    for told in (texts, ["nonsense"]):
+        async with asyncio.timeout(HANG_S), connect(path, proxy=None) as socket:
+            heard += await said_to(socket, *told)
+    kinds(document, "hearTextsBitByBit", texts)
+    assert kinds(document, "tellSoundAndTimes", heard) == {None, "invalid_message"}
+    assert json.loads(heard[-2])["isFinal"]
+    kind, data = "input_audio_chunk", CLIP.pcm16
+    chunks = [
+        json.dumps({"message_type": kind, "audio_base_64": base64.b64encode(one).decode()})
+        for one in (data[start : start + 3_200] for start in range(0, len(data), 3_200))
+    ]
+    chunks.append(json.dumps({"message_type": kind, "audio_base_64": "", "commit": True}))
+    path = f"{url}/v1/speech-to-text/realtime?model_id=scribe_v2_realtime&include_timestamps=true"
+    async with asyncio.timeout(HANG_S), connect(path, proxy=None) as socket:
+        heard = await said_to(socket, *chunks, "nonsense")
+    assert kinds(document, "hearChunks", chunks) == {kind}
+    assert kinds(document, "tellCommits", heard) >= {
+        "session_started",
+        "committed_transcript",
+        "committed_transcript_with_timestamps",
+        "input_error",
+    }
+
+
 async def test_amazons_frames(bench: Bench, document: dict[str, Any]) -> None:
     stable = {"enable-partial-results-stabilization": "true", "partial-results-stability": "low"}
     query = document["channels"]["transcribe"]["bindings"]["ws"]["query"]
@@ -226,6 +262,8 @@ def test_every_socket_is_in_it_and_every_reference_leads_somewhere(
         assemblyai_streaming_routes(None, None, False),  # type: ignore[arg-type]
         openai_realtime_routes(None, None, False),  # type: ignore[arg-type]
         speak_socket_routes(None, None, None),  # type: ignore[arg-type]
+        elevenlabs_realtime_routes(None, None, False),  # type: ignore[arg-type]
+        elevenlabs_stream_input_routes(None, None, None, False),  # type: ignore[arg-type]
         stream_routes(Door, None),  # type: ignore[arg-type]
     )
     served = {

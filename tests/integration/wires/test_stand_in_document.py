@@ -1,5 +1,6 @@
 """The snippets of `docs/stand-in.md` do what the page says: they are run as they are printed."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.bench import Bench
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.assemblyai.options import ALWAYS_ON, NOT_GIVEN
+from lab_kit.dialects.elevenlabs.recording import options as recording
 from lab_kit.measure.accuracy import word_error_rate
 
 ROOT = Path(__file__).parents[3]
@@ -83,6 +85,24 @@ async def test_openais_snippets_hear(
 def test_assemblyais_snippet_hears(bench: Bench) -> None:
     transcript = names_of("AssemblyAI", bench)["transcribe"](str(CLIP.path))
     assert word_error_rate(CLIP.text, transcript.text) == 0
+
+
+async def test_elevenlabs_snippets_speak_and_hear(bench: Bench, tmp_path: Path) -> None:
+    names = names_of("ElevenLabs", bench)
+    spoken = await asyncio.to_thread(names["speak"], CLIP.text)
+    words = [f"{word} " for word in CLIP.text.split()]
+    written = await asyncio.to_thread(names["speak_as_it_is_written"], words)
+    for sound in (pcm16(), spoken, written):
+        heard = await names["hear"](sound)
+        assert word_error_rate(CLIP.text, heard[-1]["text"]) < 0.15
+        assert heard[-1]["message_type"] == "committed_transcript"
+    text = await asyncio.to_thread(names["transcribe"], str(CLIP.path))
+    assert word_error_rate(CLIP.text, text) == 0
+
+
+def test_the_page_names_all_that_elevenlabs_dialect_refuses() -> None:
+    section = PAGE.split("\n## ElevenLabs\n")[1].split("\n## ")[0]
+    assert [name for name in recording.NOT_GIVEN if f"`{name}`" not in section] == []
 
 
 async def test_assemblyais_other_snippet_hears_turns(bench: Bench) -> None:

@@ -39,9 +39,9 @@ from wrong_situations import (
 from lab_kit.bench import Bench
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "server.md"
-DEEPGRAM, OPENAI, GOOGLE_1, GOOGLE_2, WEBRTC, ASSEMBLYAI, TRANSCRIBE = LiveWire
+DEEPGRAM, OPENAI, GOOGLE_1, GOOGLE_2, WEBRTC, ASSEMBLYAI, TRANSCRIBE, ELEVENLABS = LiveWire
 GOOGLE = (GOOGLE_1, GOOGLE_2)
-SOCKETS = (DEEPGRAM, OPENAI, ASSEMBLYAI)
+SOCKETS = (DEEPGRAM, OPENAI, ASSEMBLYAI, ELEVENLABS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ ONE_CHANNEL = Cannot("the dialect's sound has one channel, and no word for more"
 NO_END = Cannot("the dialect has no word for the end: its clients close the socket")
 
 FORBIDDEN = Gets(403, '"FORBIDDEN"')
-FORBIDDEN_PAGES = dict.fromkeys((DEEPGRAM, OPENAI, WEBRTC, ASSEMBLYAI), FORBIDDEN)
+FORBIDDEN_PAGES = dict.fromkeys((*SOCKETS, WEBRTC, TRANSCRIBE), FORBIDDEN)
 FORBIDDEN_PAGES |= on_google(NO_PAGE)
 BAD_QUERY = Gets(400, '"err_code":"INVALID_QUERY_PARAMETER","err_msg":".*"request_id"')
 BAD_UPDATE = Gets(1000, errors=("invalid_parameter",))
@@ -264,6 +264,11 @@ def told_by_assemblyai(code: int, words: str, owed: str = "") -> Gets:
     return Gets(code, words, (str(code),), owed=owed)
 
 
+def told_by_elevenlabs(word: str, reason: str, owed: str = "", code: int = 1008) -> Gets:
+    """In a message of that type, and in the reason of the close."""
+    return Gets(code, f"^{word}: {reason}", (word,), owed=owed)
+
+
 def everywhere_overloaded(words: str) -> dict[LiveWire, Gets | Cannot]:
     """A stream that is ended for the server's sake."""
     closed = Gets(1011, f"{OVERLOADED}{words}")
@@ -274,6 +279,7 @@ def everywhere_overloaded(words: str) -> dict[LiveWire, Gets | Cannot]:
         WEBRTC: closed,
         ASSEMBLYAI: told_by_assemblyai(1013, words),
         TRANSCRIBE: Gets(1011, f"^ServiceUnavailableException: {words}"),
+        ELEVENLABS: told_by_elevenlabs("resource_exhausted", words, code=1011),
     }
 
 
@@ -287,6 +293,7 @@ def everywhere_refused(words: str) -> dict[LiveWire, Gets | Cannot]:
         WEBRTC: replace(refused, words=f'"SYSTEM_OVERLOADED".*{words}'),
         ASSEMBLYAI: told_by_assemblyai(1013, words),
         TRANSCRIBE: Gets(1011, f"^ServiceUnavailableException: .*{words}"),
+        ELEVENLABS: replace(refused, words=f'"system_busy".*{words}'),
     }
 
 
@@ -300,6 +307,7 @@ def everywhere_idle(words: str) -> dict[LiveWire, Gets | Cannot]:
         WEBRTC: closed,
         ASSEMBLYAI: told_by_assemblyai(4031, words, SAID),
         TRANSCRIBE: replace(BAD_EVENT, words="^BadRequestException: .* no new audio .* 5 seconds"),
+        ELEVENLABS: told_by_elevenlabs("insufficient_audio_activity", words, SAID),
     }
 
 
@@ -307,7 +315,7 @@ def where_there_are_classes(gets: Gets) -> dict[LiveWire, Gets | Cannot]:
     """On Deepgram's wires."""
     return {
         **dict.fromkeys((DEEPGRAM, WEBRTC), gets),
-        **dict.fromkeys((OPENAI, *GOOGLE, ASSEMBLYAI, TRANSCRIBE), NO_CLASS),
+        **dict.fromkeys((OPENAI, *GOOGLE, ASSEMBLYAI, TRANSCRIBE, ELEVENLABS), NO_CLASS),
     }
 
 
@@ -346,6 +354,7 @@ TABLE = (
             WEBRTC: Gets(401, '"UNAUTHENTICATED"'),
             ASSEMBLYAI: told_by_assemblyai(1008, "^Unauthorized Connection: Missing"),
             TRANSCRIBE: Gets(1008, "^BadRequestException: The security token"),
+            ELEVENLABS: Gets(401, '"invalid_api_key"'),
         },
     ),
     Row(
@@ -358,6 +367,7 @@ TABLE = (
             WEBRTC: Gets(400, "without a codec that is spoken here"),
             ASSEMBLYAI: told_by_assemblyai(3006, "^encoding: 'speex'"),
             TRANSCRIBE: Gets(1008, "^BadRequestException: media-encoding='speex'"),
+            ELEVENLABS: Gets(422, "audio_format='pcm_4000'"),
         },
         act={wire: not_understood if wire is OPENAI else None for wire in LiveWire},
         asked={
@@ -365,6 +375,7 @@ TABLE = (
             **asked("format", {"type": "audio/speex"}, OPENAI),
             **asked("encoding", 9, *GOOGLE),
             **asked("media-encoding", "speex", TRANSCRIBE),
+            **asked("audio_format", "pcm_4000", ELEVENLABS),
             WEBRTC: Asked(offer=without_opus),
         },
         case="encoding",
@@ -379,6 +390,7 @@ TABLE = (
             WEBRTC: SDP_SAYS,
             ASSEMBLYAI: told_by_assemblyai(3006, "^sample rate 4,000 Hz"),
             TRANSCRIBE: Gets(1008, "^BadRequestException: sample-rate='4000'"),
+            ELEVENLABS: Cannot("the rate is part of the encoding's name"),
         },
         act={wire: not_understood if wire is OPENAI else None for wire in LiveWire},
         asked={
@@ -399,6 +411,7 @@ TABLE = (
             WEBRTC: SDP_SAYS,
             ASSEMBLYAI: ONE_CHANNEL,
             TRANSCRIBE: Gets(1008, "^BadRequestException: number-of-channels='99'"),
+            ELEVENLABS: ONE_CHANNEL,
         },
         asked={
             **asked("channels", "99", DEEPGRAM),
@@ -419,6 +432,7 @@ TABLE = (
             WEBRTC: PACKETS,
             ASSEMBLYAI: told_by_assemblyai(3006, "3,201 bytes", SAID),
             TRANSCRIBE: replace(BAD_EVENT, words="^BadRequestException: .* 3,201 bytes"),
+            ELEVENLABS: told_by_elevenlabs("input_error", ".* 3,201 bytes", SAID),
         },
         ODD,
     ),
@@ -433,6 +447,7 @@ TABLE = (
             WEBRTC: Gets(1011, "^NET-0001: ", owed=SAID),
             ASSEMBLYAI: told_by_assemblyai(3006, "no opus packet"),
             TRANSCRIBE: NO_OPUS,
+            ELEVENLABS: NO_OPUS,
         },
         {
             **dict.fromkeys((DEEPGRAM, ASSEMBLYAI), lambda caller: caller.audio(b"RIFF")),
@@ -454,6 +469,7 @@ TABLE = (
             WEBRTC: replace(BAD_DATA, words=f"^DATA-0000: .*{TOO_MUCH}"),
             ASSEMBLYAI: told_by_assemblyai(3008, f"^Session Expired: .*{TOO_MUCH}", SAID),
             TRANSCRIBE: replace(BAD_EVENT, words=f"^BadRequestException: .*{TOO_MUCH}"),
+            ELEVENLABS: told_by_elevenlabs("session_time_limit_exceeded", f".*{TOO_MUCH}", SAID),
         },
         say_then(too_much),
     ),
@@ -469,6 +485,7 @@ TABLE = (
             WEBRTC: Cannot("each of its packets holds 20 ms"),
             ASSEMBLYAI: told_by_assemblyai(3007, f"^Audio Transmission.*{TOO_MANY}", SAID),
             TRANSCRIBE: replace(BAD_EVENT, words=f"^BadRequestException: .*{TOO_MANY}"),
+            ELEVENLABS: told_by_elevenlabs("session_time_limit_exceeded", f".*{TOO_MANY}", SAID),
         },
         say_then(in_tiny_pieces),
     ),
@@ -482,6 +499,7 @@ TABLE = (
             WEBRTC: Gets(1000, finals=PHRASES),
             ASSEMBLYAI: Gets(1000, finals=PHRASES),
             TRANSCRIBE: Gets(1000, finals=PHRASES),
+            ELEVENLABS: Gets(1000, finals=PHRASES),
         },
         many_phrases_heard_out,
     ),
@@ -498,6 +516,7 @@ TABLE = (
             WEBRTC: GONE_ON,
             ASSEMBLYAI: Gets(1009),
             TRANSCRIBE: Gets(1009),
+            ELEVENLABS: Gets(1009),
         },
         {
             **dict.fromkeys((*SOCKETS, TRANSCRIBE), lambda caller: caller.audio(bytes(1_000_002))),
@@ -516,6 +535,7 @@ TABLE = (
             WEBRTC: NO_FRAMES,
             ASSEMBLYAI: Gets(1009, "256 frames"),
             TRANSCRIBE: Gets(1009, "256 frames"),
+            ELEVENLABS: Gets(1009, "256 frames"),
         },
         {
             **dict.fromkeys((*SOCKETS, TRANSCRIBE), lambda caller: caller.send([b"ab"] * 1_025)),
@@ -532,6 +552,7 @@ TABLE = (
             WEBRTC: Gets(LOST),
             ASSEMBLYAI: Gets(1007),
             TRANSCRIBE: Gets(1007),
+            ELEVENLABS: Gets(1007),
         },
         {
             **dict.fromkeys(LiveWire, lambda caller: caller.text(b"\xff\xfe")),
@@ -549,6 +570,7 @@ TABLE = (
             WEBRTC: GONE_ON,
             ASSEMBLYAI: told_by_assemblyai(3006, "^Invalid JSON: 'is that all[?]'", SAID),
             TRANSCRIBE: replace(BAD_EVENT, words="Unexpected WebSocket frame received"),
+            ELEVENLABS: Gets(1000, errors=("input_error",), owed=SAID),
         },
         {
             **dict.fromkeys(LiveWire, say_then(no_command)),
@@ -592,7 +614,7 @@ TABLE = (
     Row(
         "it has ended",
         while_it_answers_nothing,
-        {**everywhere_overloaded(NO_ANSWER), OPENAI: NO_END},
+        {**everywhere_overloaded(NO_ANSWER), OPENAI: NO_END, ELEVENLABS: NO_END},
         say_and_finish,
     ),
     Row(
@@ -611,6 +633,7 @@ TABLE = (
             WEBRTC: Gets(1008, "^SLOW-CONSUMER: "),
             ASSEMBLYAI: Gets(3005, "^Session Cancelled: "),
             TRANSCRIBE: Gets(1008, "^SLOW_CONSUMER: "),
+            ELEVENLABS: Gets(1008, "^queue_overflow: "),
         },
         {
             **dict.fromkeys(LiveWire, sixteen_finals),
@@ -629,6 +652,7 @@ TABLE = (
             WEBRTC: Gets(1001, errors=("SchemaError",), owed=SAID),
             ASSEMBLYAI: told_by_assemblyai(1001, "the server stops", "it was"),
             TRANSCRIBE: Gets(1001, "^ServiceUnavailableException: the server stops", owed="it was"),
+            ELEVENLABS: Gets(1001, errors=("input_error",), owed=SAID),
         },
         say,
     ),

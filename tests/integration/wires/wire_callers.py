@@ -48,6 +48,7 @@ class LiveWire(StrEnum):
     WEBRTC = "WebRTC"
     ASSEMBLYAI = "AssemblyAI"
     TRANSCRIBE = "Transcribe"
+    ELEVENLABS = "ElevenLabs"
 
 
 UNREAD_BYTES = 65_536
@@ -320,6 +321,37 @@ class OpenAICaller(DeepgramCaller):
         return [m["transcript"] for m in self.heard if m["type"] == TRANSCRIPT + "completed"]
 
 
+class ElevenLabsCaller(OpenAICaller):
+    """Audio as base64 in JSON, committed by silence or by the client."""
+
+    speech = DeepgramCaller.speech
+    pause = DeepgramCaller.pause
+    rate_hz = DeepgramCaller.rate_hz
+
+    def sound(self, data: bytes) -> str:
+        audio = base64.b64encode(data).decode()
+        return json.dumps({"message_type": "input_audio_chunk", "audio_base_64": audio})
+
+    async def keep_alive(self) -> None:
+        await self.audio(b"")
+
+    async def taken(self) -> None:
+        """A message of no use is answered in its turn."""
+        await self.text(b"is that all?")
+        await self.until_error()
+
+    async def finalize(self) -> None:
+        await self.audio(bytes(3 * CHUNK_BYTES))
+        await self.send(json.dumps({**json.loads(self.sound(b"")), "commit": True}))
+
+    def outcome(self, code: int | str, reason: str) -> Outcome:
+        errors = tuple(m["message_type"] for m in self.heard if "error" in m)
+        return Outcome(code, reason, *self.spoken(), errors)
+
+    def texts(self) -> list[str]:
+        return [m["text"] for m in self.heard if m["message_type"] == "committed_transcript"]
+
+
 class AssemblyAICaller(DeepgramCaller):
     """Binary audio and JSON commands, told by turns."""
 
@@ -577,6 +609,15 @@ async def _assemblyai(server: ServerAddress, asked: Asked) -> AsyncIterator[Call
         yield AssemblyAICaller(socket)
 
 
+@asynccontextmanager
+async def _elevenlabs(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
+    chosen = {"commit_strategy": "vad", "vad_silence_threshold_secs": 0.3, **asked.options}
+    path = "/v1/speech-to-text/realtime?" + urlencode({"model_id": "any", **chosen})
+    async with _socket(server, path, asked) as socket:
+        yield ElevenLabsCaller(socket)
+
+
+@asynccontextmanager
 async def _transcribe(server: ServerAddress, asked: Asked) -> AsyncIterator[Caller]:
     host = asked.host or urlsplit(server.url).netloc
     query = signed_query(server.key or "any", host, {**ASKED, **asked.options})
@@ -649,6 +690,7 @@ _CONNECT: dict[LiveWire, _Connect] = {
     LiveWire.WEBRTC: _webrtc,
     LiveWire.ASSEMBLYAI: _assemblyai,
     LiveWire.TRANSCRIBE: _transcribe,
+    LiveWire.ELEVENLABS: _elevenlabs,
 }
 
 

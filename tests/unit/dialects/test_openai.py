@@ -29,12 +29,13 @@ from lab_kit.core.events import (
 )
 from lab_kit.dialects.openai.realtime import client
 from lab_kit.dialects.openai.realtime.client import RealtimeReader
-from lab_kit.dialects.openai.realtime.server import MOST_COMMAS, RealtimeSession
+from lab_kit.dialects.openai.realtime.server import RealtimeSession
 from lab_kit.dialects.openai.transcriptions import server
 from lab_kit.dialects.openai.transcriptions.client import parse_event
 from lab_kit.dialects.openai.transcriptions.options import UploadOptions, parse_form
 from lab_kit.protocol.captions import LINE_CHARS, cues_of
 from lab_kit.protocol.live import Audio, Control, Reply
+from lab_kit.protocol.plain_json import MOST_COMMAS
 
 TIMING = Timing(1.5, 10, 20, 30, 40, 50, 60)
 DELTA = "conversation.item.input_audio_transcription.delta"

@@ -79,7 +79,7 @@ JSON_CHANGES: list[tuple[str, str, Any, Verdict, str]] = [
     (OPENAPI, f"{ASKED}/required", ["text", "voice"], BREAK, "json: voice"),
     (OPENAPI, f"{ASKED}/properties/sample_rate_hz", {"type": "integer"}, BREAK, "null → integer"),
     (OPENAPI, "paths//v1/models/get", GONE, BREAK, "GET /v1/models"),
-    (OPENAPI, "paths//v1/voices", {"get": {"responses": {"200": {}}}}, ADD, "GET /v1/voices"),
+    (OPENAPI, "paths//v1/speakers", {"get": {"responses": {"200": {}}}}, ADD, "GET /v1/speakers"),
     (OPENAPI, "paths//healthz/get/security", [{"key": []}], BREAK, "no key → a key"),
     (OPENAPI, "components/securitySchemes/key/name", "X-Key", BREAK, "securitySchemes.key"),
     (

@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from lab_kit.core.errors import GoingAway, InvalidMessage, InvalidParameter, LabError
 from lab_kit.core.events import (
     Event,
@@ -40,13 +38,9 @@ from lab_kit.dialects.openai.realtime.options import (
     updated_input,
 )
 from lab_kit.protocol.live import Audio, Control, Ending, Input, Reply
+from lab_kit.protocol.plain_json import read_object
 from lab_kit.protocol.record import described
 
-MOST_CONTAINERS = 1_000
-"""Lists and objects of one event."""
-MOST_COMMAS = 8_192
-"""Of one event: base64 has none, and of values there is no more than one between two. A megabyte of
-nothing but numbers, or of names, took the parser a tenth of a second, in which nobody is served."""
 MOST_ID_CHARS = 512
 """Of an event's name, which an error tells back; the provider's own limit."""
 
@@ -346,22 +340,12 @@ class _Item:
             self._pieces.append(final.text)
 
 
-def _is_plain(message: str) -> bool:
-    """Sound is one long text, and settings are a few values; many take the parser long."""
-    containers = message.count("[") + message.count("{")
-    return containers <= MOST_CONTAINERS and message.count(",") <= MOST_COMMAS
-
-
 def _parsed(message: bytes | str) -> dict[str, Any]:
-    try:
-        # not the standard library's: a megabyte of digits takes that 30 ms, this one less than 1
-        event = orjson.loads(message) if isinstance(message, str) and _is_plain(message) else None
-        if not isinstance(event, dict) or not isinstance(event["type"], str):
-            raise KeyError("type")
-        return event
-    except (ValueError, KeyError) as error:
+    event = read_object(message)
+    if event is None or not isinstance(event.get("type"), str):
         raise InvalidMessage(
             f"message {message[:80]!r}",
             'JSON text such as {"type": ...}',
             "send events as text messages, the audio as base64 in input_audio_buffer.append",
-        ) from error
+        )
+    return event

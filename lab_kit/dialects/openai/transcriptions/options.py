@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.dialects.openai.transcriptions.form import Form, read_form
+from lab_kit.protocol.form import Form, read_form
 from lab_kit.protocol.imitated import check_imitated, check_language
 
 PATH = "/v1/audio/transcriptions"

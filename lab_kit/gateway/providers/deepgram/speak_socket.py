@@ -11,18 +11,18 @@ from contextlib import aclosing, suppress
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
-from lab_kit.core.errors import LabError, PayloadTooLarge, SlowConsumer, StreamIdle
+from lab_kit.core.errors import LabError, PayloadTooLarge
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import speak
 from lab_kit.dialects.deepgram.speak import SpeakCommand, SpeakOptions
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door, Spoken
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.live_stream import ClientGone
 from lab_kit.gateway.live.socket_wire import subprotocols
+from lab_kit.gateway.speech.text_socket import TextSocket
 from lab_kit.gateway.speech.voice import Voice
 
 MOST_WAITING = 20_000
@@ -47,8 +47,8 @@ def speak_socket_routes(door: Door, limits: Limits, voice: Voice) -> APIRouter:
                 header = (b"dg-request-id", request_id.encode())
                 await socket.accept(offered[0] if offered else None, [header])
                 with suppress(ClientGone):
-                    session = SpeakSession(socket, voice, admitted.speech, asked, limits)
-                    await session.run(request_id)
+                    texts = TextSocket(socket, limits.no_audio_s, limits.unsent_s)
+                    await SpeakSession(texts, voice, admitted.speech, asked).run(request_id)
         except LabError as error:
             refusal = deepgram.refusal(error, request_id)
             denial = JSONResponse(refusal.body, refusal.status, refusal.headers)
@@ -66,17 +66,15 @@ class SpeakSession:
 
     def __init__(
         self,
-        socket: WebSocket,
+        socket: TextSocket,
         voice: Voice,
         admit: Callable[[], Spoken],
         asked: SpeakOptions,
-        limits: Limits,
     ) -> None:
         self._socket = socket
         self._voice = voice
         self._admit = admit
         self._asked = asked
-        self._limits = limits
         self._text = ""
         self._flushed: deque[str] = deque()
         self._speaking: asyncio.Task[None] | None = None
@@ -91,7 +89,7 @@ class SpeakSession:
         close = deepgram.NORMAL
         try:
             await self._tell(speak.socket_metadata(self._asked, request_id))
-            while await self._take(await self._next()):
+            while await self._take(await self._socket.next(self._speaking)):
                 pass
             if self._text:
                 self._flush()
@@ -101,40 +99,7 @@ class SpeakSession:
             close = deepgram.close_frame(error)
         finally:
             await self._fall_silent()
-        try:
-            await self._socket.close(close.code, close.reason)
-        except (RuntimeError, WebSocketDisconnect) as error:
-            raise ClientGone from error
-
-    async def _next(self) -> bytes | str:
-        """The next message; whatever ended the speaking is raised meanwhile."""
-        receiving = asyncio.ensure_future(self._received())
-        waited = {receiving} if self._speaking is None else {receiving, self._speaking}
-        try:
-            while not receiving.done():
-                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-                if self._speaking is not None and self._speaking.done():
-                    self._speaking.result()
-                    waited.discard(self._speaking)
-                    self._speaking = None
-            return receiving.result()
-        finally:
-            receiving.cancel()
-
-    async def _received(self) -> bytes | str:
-        try:
-            async with fair_timeout(self._limits.no_audio_s):
-                message = await self._socket.receive()
-        except TimeoutError as error:
-            raise StreamIdle(
-                f"no message for {self._limits.no_audio_s:.0f} s",
-                "one before that",
-                "connect again",
-            ) from error
-        if message["type"] == "websocket.disconnect":
-            raise ClientGone
-        data = message.get("bytes")
-        return data if data is not None else message.get("text") or ""
+        await self._socket.close(close.code, close.reason)
 
     async def _take(self, message: bytes | str) -> bool:
         """Act on a message; False once the client closes."""
@@ -194,7 +159,7 @@ class SpeakSession:
                 sound = self._voice.file(call, text, asked.form, asked.rate_hz, asked.speed)
                 async with aclosing(sound) as pieces:
                     async for piece in pieces:
-                        await self._send(piece)
+                        await self._socket.send(piece)
             await self._tell(speak.flushed(self._next_number()))
             await asyncio.sleep(0)  # a socket with room never waits, and others want their turn
 
@@ -212,20 +177,4 @@ class SpeakSession:
         return number
 
     async def _tell(self, message: dict[str, object]) -> None:
-        await self._send(json.dumps(message))
-
-    async def _send(self, message: bytes | str) -> None:
-        try:
-            async with fair_timeout(self._limits.unsent_s):
-                if isinstance(message, bytes):
-                    await self._socket.send_bytes(message)
-                else:
-                    await self._socket.send_text(message)
-        except TimeoutError as error:
-            raise SlowConsumer(
-                f"sound that was not taken for {self._limits.unsent_s:.0f} s",
-                "a client that reads",
-                "read what comes, and connect again",
-            ) from error
-        except (RuntimeError, WebSocketDisconnect) as error:
-            raise ClientGone from error
+        await self._socket.send(json.dumps(message))

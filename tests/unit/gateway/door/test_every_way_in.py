@@ -47,11 +47,13 @@ VALUES = {
     "message": "msg_nobodys",
     "transcript": NOBODYS,
     "session": NOBODYS,
+    "voice_id": "anybody",
 }
 """For the parameters in paths."""
 QUERIES = {
     "/v1/listen": "encoding=linear16&sample_rate=16000",
     "/v1/realtime": "intent=transcription",
+    "/v1/speech-to-text/realtime": "model_id=scribe_v2_realtime",
     "/v1/streams/{session}/messages": "number=1",
     "/v3/ws": "sample_rate=16000",
     "/v3/token": "expires_in_seconds=60",
@@ -61,6 +63,8 @@ CLOSES = {"/v3/ws": {1008: 401, 1013: 503}}
 READS = {
     "/v1/models",
     "/v1/models/{model}",
+    "/v1/voices",
+    "/v1/voices/{voice_id}",
     "/v2",
     "/v2/models/{model}",
     "/v2/models/{model}/versions/{version}",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab_kit.gateway.speech.pieces import FIRST, LONGEST, pieces
+from lab_kit.gateway.speech.pieces import FIRST, LONGEST, between, pieces
 
 READABLE = st.text(st.sampled_from("ab c.!?,;:\n\"'—…é 1"), max_size=900)
 
@@ -21,6 +21,18 @@ def test_nothing_that_can_be_said_is_lost_or_said_twice(text: str) -> None:
     assert all(len(piece) <= LONGEST for piece in found)
     assert all(bare(piece) for piece in found)
     assert not found or len(found[0]) <= FIRST
+
+
+@given(READABLE)
+@settings(max_examples=300, deadline=None, database=None)
+def test_what_lies_between_the_pieces_is_kept(text: str) -> None:
+    found = list(pieces(text))
+    parts = list(between(text, found))
+    assert "".join(before + said + behind for before, said, behind in parts) == text * bool(found)
+    for (before, said, behind), piece in zip(parts, found, strict=True):
+        assert " ".join(said.split()) == piece
+        assert not bare(before + behind)
+    assert not any(before for before, _, _ in parts[1:])
 
 
 @pytest.mark.parametrize(

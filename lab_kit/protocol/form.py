@@ -1,4 +1,4 @@
-"""The parts of a form, within limits.
+"""The parts of a form that brings a recording, within limits.
 
 Parts are found by searching for their delimiter, so the time is that of one pass over the body,
 however many delimiters are in it. Only a part's own head goes through the standard library's MIME
@@ -16,7 +16,7 @@ from email.utils import collapse_rfc2231_value
 from lab_kit.core.errors import InvalidParameter
 
 MOST_PARTS = 32
-"""Three times as many as the provider's form has fields."""
+"""Three times as many as a provider's form has fields."""
 MOST_HEAD_BYTES = 4_096
 """Of the content type, and of each part's head: a name and a file's name fit easily."""
 MOST_VALUE_BYTES = 4_096
@@ -71,7 +71,7 @@ def _delimiter(content_type: str) -> bytes:
     if head.get_content_type() != "multipart/form-data" or not boundary:
         raise InvalidParameter(
             f"content type '{content_type[:80]}'",
-            "multipart/form-data with a boundary, holding file and model",
+            "multipart/form-data with a boundary, holding the file and the fields",
             "send the file in a form",
         )
     return b"\r\n--" + boundary.encode("latin-1", errors="replace")
@@ -128,12 +128,12 @@ def _value(name: str, body: bytes, content: int, end: int) -> str:
 def _damaged(what: str) -> InvalidParameter:
     return InvalidParameter(
         f"a form that cannot be read: {what}",
-        "multipart/form-data with file and model",
+        "multipart/form-data with the file and its fields",
         "let an HTTP library write the form",
     )
 
 
 def _too_much(received: str, limit: str) -> InvalidParameter:
     return InvalidParameter(
-        f"a form with {received}", limit, "send file, model and the options that you need"
+        f"a form with {received}", limit, "send the file and the options that you need"
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.dialects.openai.transcriptions.form import (
+from lab_kit.protocol.form import (
     MOST_HEAD_BYTES,
     MOST_PARTS,
     MOST_VALUE_BYTES,

@@ -1,0 +1,1 @@
+"""Realtime recognition over a WebSocket."""

@@ -1,0 +1,1 @@
+"""Speech over HTTP, with or without the times of its characters."""

@@ -1,0 +1,1 @@
+"""Speech over a WebSocket, from texts that come bit by bit."""

@@ -1,0 +1,1 @@
+"""ElevenLabs's API: speech, recordings, and realtime recognition."""
