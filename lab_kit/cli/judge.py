@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lab_kit.protocol.judge.capture import Capture
 
 BROKEN, NOT_JUDGED = 1, 2
-DIALECTS = ("lab", "deepgram", "openai", "elevenlabs", "google", "assemblyai")
+DIALECTS = ("lab", "deepgram", "openai", "elevenlabs", "google", "assemblyai", "amazon")
 CLIP = "two-cities-opening"
 TAIL_S = 1.5
 """Silence behind a recording, so that its last word is followed by an endpoint."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
 from lab_kit.audio.resample import to_rate
@@ -13,10 +14,11 @@ from lab_kit.client.address import ServerAddress
 from lab_kit.client.sessions import NativeWire
 from lab_kit.client.sessions.line import Line as SessionLine
 from lab_kit.client.sessions.session import lines_to
+from lab_kit.core.clock import since_1970_ms
 from lab_kit.core.errors import ConnectionFailed, InvalidParameter, LabError
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.protocol.judge.capture import Capture, Head, Line
-from lab_kit.protocol.judge.conversation import HALF_CLOSE, Carrier, Conversation, Reading
+from lab_kit.protocol.judge.conversation import HALF_CLOSE, Caller, Carrier, Conversation, Reading
 from lab_kit.protocol.judge.seen import Closed
 from lab_kit.protocol.stream_messages import Command, EndReason, SessionEnded, StreamRequest
 from lab_kit.wires.grpc_call import GrpcCall, open_grpc_call
@@ -36,6 +38,7 @@ _CONVERSATIONS = {
         "lab_kit.dialects.assemblyai.streaming.conversation",
         "StreamingConversation",
     ),
+    "amazon": ("lab_kit.dialects.amazon.conversation", "TranscribeConversation"),
 }
 _NATIVE = {
     Carrier.WEBSOCKET: NativeWire.WEBSOCKET,
@@ -211,14 +214,16 @@ class _SocketTalk:
         self._closed = Closed(None, by_client=True)
 
     async def send(self, message: str | bytes) -> None:
-        if isinstance(message, bytes):
-            self._recorder.note(by_client=True, sound={"bytes": len(message)})
-        else:
-            self._recorder.note(by_client=True, message=self._spoken.noted(message, by_client=True))
+        self._recorder.note(by_client=True, message=self._spoken.noted(message, by_client=True))
         await self._wire.send(message)
 
     async def say(self, pcm: bytes) -> None:
-        await self.send(self._spoken.sound(pcm))
+        message = self._spoken.sound(pcm)
+        if message is pcm:
+            self._recorder.note(by_client=True, sound={"bytes": len(pcm)})
+            await self._wire.send(pcm)
+        else:
+            await self.send(message)
 
     async def finish(self) -> None:
         for message in self._spoken.finish():
@@ -226,8 +231,8 @@ class _SocketTalk:
 
     async def hear(self) -> None:
         try:
-            async for arrived in self._wire.messages():
-                noted = self._spoken.noted(arrived.text, by_client=False)
+            async for content, _ in self._wire.received():
+                noted = self._spoken.noted(content, by_client=False)
                 self._recorder.note(by_client=False, message=noted)
                 if self._spoken.is_over(noted):
                     return
@@ -243,7 +248,7 @@ class _SocketTalk:
 async def _socket(
     recorder: Recorder, spoken: Conversation, address: ServerAddress
 ) -> AsyncIterator[Talk]:
-    url = address.url.replace("http", "ws", 1) + spoken.target
+    url = address.url.replace("http", "ws", 1) + spoken.target(_caller(address))
     async with open_websocket(url, _shown(spoken, address)) as wire:
         talk = _SocketTalk(recorder, spoken, wire)
         for message in spoken.first():
@@ -290,9 +295,13 @@ async def _call(
     metadata = list(_shown(spoken, address).items())
     (first,) = spoken.first()
     assert isinstance(first, bytes)
-    where = address.grpc or ""
-    async with open_grpc_call(where, spoken.target, first, metadata) as call:
+    where, method = address.grpc or "", spoken.target(_caller(address))
+    async with open_grpc_call(where, method, first, metadata) as call:
         yield _CallTalk(recorder, spoken, call)
+
+
+def _caller(address: ServerAddress) -> Caller:
+    return Caller(urlsplit(address.url).netloc, address.key, since_1970_ms() / 1e3)
 
 
 def _shown(spoken: Conversation, address: ServerAddress) -> Mapping[str, str]:

@@ -56,6 +56,16 @@ class WebSocketWire:
         """Text messages until the server closes normally.
 
         Raises:
+            ConnectionFailed: see `received`.
+        """
+        async for content, received_ns in self.received():
+            if isinstance(content, str):
+                yield StampedMessage(content, received_ns)
+
+    async def received(self) -> AsyncIterator[tuple[str | bytes, int]]:
+        """Messages of both kinds, each with when it arrived, until the server closes normally.
+
+        Raises:
             ConnectionFailed: it closed for another reason, which the error names. That the server
                 goes away is such a reason: whether anything was still owed, only the dialect can
                 tell.
@@ -63,9 +73,7 @@ class WebSocketWire:
         try:
             while True:
                 message = await self._connection.recv()
-                received_ns = time.perf_counter_ns()
-                if isinstance(message, str):
-                    yield StampedMessage(message, received_ns)
+                yield message, time.perf_counter_ns()
         except ConnectionClosed as error:
             closed = _lost(error)
             if closed.close_code != NORMAL:
@@ -120,7 +128,7 @@ def _refused(error: InvalidStatus) -> LabError:
             "try again after the stated delay",
             retry_after_s=float(wait_s) if wait_s.isdecimal() else 1.0,
         )
-    kind = Unauthenticated if status == 401 else ConnectionFailed
+    kind = Unauthenticated if status in (401, 403) else ConnectionFailed
     return kind(
         f"the server refused the stream with {status}: {reason}",
         "101 Switching Protocols",

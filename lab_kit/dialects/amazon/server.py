@@ -121,10 +121,13 @@ class TranscriptWriter:
             for item in self._items(word, is_settled=place < settled, is_partial=is_partial)
         ]
         transcript = " ".join(word.text for word in words)
+        # a settled word may have the times of a pass before this one
+        starts_s = [word.start_s for word in words if word.start_s is not None]
+        ends_s = [word.end_s for word in words if word.end_s is not None]
         result = {
             "ResultId": self._segment,
-            "StartTime": _told_s(event.start_s),
-            "EndTime": _told_s(event.end_s),
+            "StartTime": _told_s(min([event.start_s, *starts_s])),
+            "EndTime": _told_s(max([event.end_s, *ends_s])),
             "IsPartial": is_partial,
             "Alternatives": [{"Transcript": transcript, "Items": items}],
         }

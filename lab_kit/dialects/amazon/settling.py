@@ -8,7 +8,7 @@ the recognizer agree on, but for the last few of them. Marks between words are s
 segment alone: they depend on what follows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lab_kit.dialects.amazon.options import Stability
@@ -78,15 +78,26 @@ class Settling:
         length = _length_alike(self._settled, words)
         settled = self._settled
         if length == len(settled):
-            settled = tuple(_marked(*pair) for pair in zip(settled, words, strict=False))
-        return (*settled, *words[length:])
+            settled = tuple(_renewed(*pair) for pair in zip(settled, words, strict=False))
+        return tuple(_in_order((*settled, *words[length:])))
 
 
-def _marked(settled: Word, now: Word) -> Word:
-    """A settled word with the marks that it now has; without them, where it is another word."""
+def _renewed(settled: Word, now: Word) -> Word:
+    """A settled word with the marks and times that it now has; as it was if it is another now."""
     (_, spoken, _), (before, spoken_now, behind) = settled.parts, now.parts
     is_same = spoken.lower() == spoken_now.lower()
-    return replace(settled, text=f"{before}{spoken}{behind}") if is_same else settled
+    return replace(now, text=f"{before}{spoken}{behind}") if is_same else settled
+
+
+def _in_order(words: Sequence[Word]) -> Iterator[Word]:
+    """Words with times of different passes, none of which begins before the one in front of it."""
+    begun_s = 0.0
+    for word in words:
+        if word.start_s is None or word.end_s is None:
+            yield word
+            continue
+        begun_s = max(begun_s, word.start_s)
+        yield replace(word, start_s=begun_s, end_s=max(begun_s, word.end_s))
 
 
 def _length_alike(settled: Sequence[Word], words: Sequence[Word]) -> int:

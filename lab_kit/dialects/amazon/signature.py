@@ -114,9 +114,7 @@ class Signed:
         Raises:
             InvalidSignature: it was not.
         """
-        hashed = sha256(self.canonical.encode("latin-1", "replace")).hexdigest()
-        signed = "\n".join((ALGORITHM, self.moment, self.scope.text(), hashed))
-        expected = _mac(self.scope.signing_key(secret), signed).hex()
+        expected = _signature(self.scope, self.moment, self.canonical, secret)
         if not hmac.compare_digest(expected, self.signature):
             raise InvalidSignature(
                 "a signature that does not fit the request",
@@ -173,6 +171,29 @@ def key_id_in_headers(headers: Headers) -> str:
 def key_id_in_query(query: Mapping[str, str]) -> str:
     """The access key id that an address tells; empty if it tells none."""
     return _key_id(query.get("X-Amz-Credential", ""))
+
+
+def signed_query(
+    path: str, query: Mapping[str, str], host: str, region: str, secret: str, now_s: float
+) -> dict[str, str]:
+    """The query of an address that `signed_by_query` finds right; id and secret are the same.
+
+    Args:
+        host: with its port.
+        now_s: when it is signed, since 1970.
+    """
+    moment = _moment(now_s)
+    scope = Scope(secret, moment[:8], region)
+    told = {
+        **query,
+        "X-Amz-Algorithm": ALGORITHM,
+        "X-Amz-Credential": f"{secret}/{scope.text()}",
+        "X-Amz-Date": moment,
+        "X-Amz-Expires": str(LONGEST_EXPIRES_S),
+        "X-Amz-SignedHeaders": "host",
+    }
+    canonical = _canonical("GET", path, told.items(), [("host", host)], ["host"], _EMPTY_HASH)
+    return {**told, "X-Amz-Signature": _signature(scope, moment, canonical, secret)}
 
 
 def signed_by_headers(method: str, path: str, query: bytes, headers: Headers) -> Signed:
@@ -294,6 +315,13 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
 
 def _quoted(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(quote(name, safe="~"), quote(value, safe="~")) for name, value in pairs]
+
+
+def _signature(scope: Scope, moment: str, canonical: str, secret: str) -> str:
+    """Of a request in its canonical form."""
+    hashed = sha256(canonical.encode("latin-1", "replace")).hexdigest()
+    text = "\n".join((ALGORITHM, moment, scope.text(), hashed))
+    return _mac(scope.signing_key(secret), text).hex()
 
 
 def _mac(key: bytes, text: str) -> bytes:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from lab_kit.core.errors import InvalidMessage
 from lab_kit.dialects.deepgram.options import PATH
 from lab_kit.dialects.deepgram.server import Command
-from lab_kit.protocol.judge.conversation import Carrier, Told, finished
+from lab_kit.protocol.judge.conversation import Caller, Carrier, Told, finished
 from lab_kit.protocol.judge.seen import (
     AskedForFinal,
     Ended,
@@ -34,9 +34,12 @@ class DeepgramConversation:
     """Speech at 16 kHz, with interims and marks."""
 
     carrier = Carrier.WEBSOCKET
-    target = f"{PATH}?{urlencode(_ASKED)}"
     rate_hz = 16_000
     bytes_per_s = 32_000.0
+
+    def target(self, caller: Caller) -> str:
+        """What is chosen is in the query."""
+        return f"{PATH}?{urlencode(_ASKED)}"
 
     def headers(self, key: str) -> Mapping[str, str]:
         """The provider's own scheme."""

@@ -11,7 +11,7 @@ from lab_kit.core.events import StreamOptions
 from lab_kit.core.wire_format import decoded_message
 from lab_kit.dialects.google.client import METHOD, audio_message, first_message
 from lab_kit.dialects.google.versions import V1
-from lab_kit.protocol.judge.conversation import Carrier, Told, sound_of
+from lab_kit.protocol.judge.conversation import Caller, Carrier, Told, sound_of
 from lab_kit.protocol.judge.seen import Ended, Failed, Result, Speech, Spoken
 
 _BYTES_PER_S = 32_000.0
@@ -22,9 +22,12 @@ class GoogleConversation:
     """Speech at 16 kHz, with interims and voice events."""
 
     carrier = Carrier.GRPC
-    target = METHOD
     rate_hz = 16_000
     bytes_per_s = _BYTES_PER_S
+
+    def target(self, caller: Caller) -> str:
+        """The method."""
+        return METHOD
 
     def headers(self, key: str) -> Mapping[str, str]:
         """As metadata."""

@@ -5,6 +5,7 @@ nothing that only our own server has, so that it can be held with the provider's
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -20,6 +21,20 @@ class Carrier(StrEnum):
     EVENTS = "sse"
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls which server, and when: what a signed address is made of.
+
+    Attributes:
+        host: with its port, as in the header of that name.
+        now_s: since 1970.
+    """
+
+    host: str
+    key: str | None
+    now_s: float
+
+
 class Reading(Protocol):
     """What a dialect's messages mean."""
 
@@ -33,15 +48,17 @@ class Conversation(Reading, Protocol):
 
     Attributes:
         carrier: a WebSocket or gRPC.
-        target: the path with its query, or the gRPC method.
         rate_hz: of the PCM16 that `sound` takes.
         bytes_per_s: of that sound.
     """
 
     carrier: Carrier
-    target: str
     rate_hz: int
     bytes_per_s: float
+
+    def target(self, caller: Caller) -> str:
+        """The path with its query, or the gRPC method."""
+        ...
 
     def headers(self, key: str) -> Mapping[str, str]:
         """What shows a key; metadata for gRPC."""

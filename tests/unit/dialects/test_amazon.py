@@ -298,7 +298,7 @@ def test_a_result_in_the_sdks_eyes() -> None:
     frame = writer().frame(final('"Well," he said.'), 0)
     assert frame is not None
     [one] = in_sdk(frame).transcript.results
-    assert (one.start_time, one.end_time, one.is_partial) == (0.4, 2.0, False)
+    assert (one.start_time, one.end_time, one.is_partial) == (0.0, 2.0, False)
     assert (one.channel_id, one.language_code) == (None, None)
     [alternative] = one.alternatives
     assert alternative.transcript == '"Well," he said.'
@@ -395,6 +395,16 @@ def test_a_settled_word_stays_though_the_recognizer_changes_its_mind() -> None:
     assert all(item["Stable"] for item in last["Alternatives"][0]["Items"])
     after = result(told.frame(final("An ice man came."), 0))
     assert after["Alternatives"][0]["Transcript"] == "An ice man came."
+
+
+def test_a_result_with_words_of_earlier_passes_holds_their_times_in_order() -> None:
+    told = stable_writer("high")
+    told.frame(interim("a nice man cave", len("a nice man cave")), 0)
+    later = tuple(TimedWord(w, 0.3 + n / 10, 0.4 + n / 10, 0.9) for n, w in enumerate("xyz"))
+    last = result(told.frame(Final(2, 0.3, 0.6, "x y z", 0.9, True, False, TIMING, later), 0))
+    assert (last["StartTime"], last["EndTime"]) == (0.0, 1.4)
+    starts = [item["StartTime"] for item in last["Alternatives"][0]["Items"]]
+    assert starts == sorted(starts)
 
 
 def test_marks_are_settled_with_their_segment() -> None:

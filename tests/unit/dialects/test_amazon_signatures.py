@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from amazon_calls import ASKED, REGION, signed_address, signed_headers
@@ -25,6 +25,7 @@ from lab_kit.dialects.amazon.signature import (
     key_id_in_query,
     signed_by_headers,
     signed_by_query,
+    signed_query,
 )
 
 KEY, HOST = "a/key+with=all,of~it", "localhost:8443"
@@ -326,3 +327,15 @@ def test_where_nobody_has_the_secret_any_signature_of_that_form_is_taken(signed:
     checked = ChunkSignatures(signed, None)
     for _ in range(2):
         checked.check(Sender("00" * 32, "whatever").sign(b"sound"), b"sound", NOW_S)
+
+
+# -- our own address -----------------------------------------------------------------------------
+
+
+def test_our_own_address_is_the_one_that_botocore_signs() -> None:
+    query = signed_query(SOCKET_PATH, ASKED, HOST, REGION, KEY, NOW_S)
+    by_botocore = signed_address(KEY, f"http://{HOST}", at=NOW)
+    assert query == dict(parse_qsl(urlsplit(by_botocore).query))
+    signed = by_address(f"http://{HOST}{SOCKET_PATH}?{urlencode(query)}")
+    signed.check_time(NOW_S)
+    signed.check(KEY)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from lab_kit.core.errors import InvalidMessage
 from lab_kit.dialects.assemblyai.streaming.client import TERMINATE
 from lab_kit.dialects.assemblyai.streaming.options import PATH
-from lab_kit.protocol.judge.conversation import Carrier, Told, finished
+from lab_kit.protocol.judge.conversation import Caller, Carrier, Told, finished
 from lab_kit.protocol.judge.seen import (
     AskedForFinal,
     Begun,
@@ -37,12 +37,15 @@ class StreamingConversation:
     """Speech at 16 kHz, turns that are formatted."""
 
     carrier = Carrier.WEBSOCKET
-    target = f"{PATH}?{urlencode(_ASKED)}"
     rate_hz = 16_000
     bytes_per_s = 32_000.0
 
     def __init__(self) -> None:
         self._ended: int | None = None
+
+    def target(self, caller: Caller) -> str:
+        """What is chosen is in the query."""
+        return f"{PATH}?{urlencode(_ASKED)}"
 
     def headers(self, key: str) -> Mapping[str, str]:
         """Without a scheme."""

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from lab_kit.core.errors import InvalidMessage
 from lab_kit.dialects.elevenlabs.realtime.options import PATH
 from lab_kit.dialects.elevenlabs.realtime.server import CHUNK
-from lab_kit.protocol.judge.conversation import Carrier, Told, sound_of
+from lab_kit.protocol.judge.conversation import Caller, Carrier, Told, sound_of
 from lab_kit.protocol.judge.seen import AskedForFinal, Begun, Failed, Finished, Result, Spoken
 
 _RATE_HZ = 16_000
@@ -33,12 +33,15 @@ class RealtimeConversation:
     """Speech at 16 kHz in base64, committed once, at its end."""
 
     carrier = Carrier.WEBSOCKET
-    target = f"{PATH}?{urlencode(_ASKED)}"
     rate_hz = _RATE_HZ
     bytes_per_s = _BYTES_PER_S
 
     def __init__(self) -> None:
         self._has_committed = False
+
+    def target(self, caller: Caller) -> str:
+        """What is chosen is in the query."""
+        return f"{PATH}?{urlencode(_ASKED)}"
 
     def headers(self, key: str) -> Mapping[str, str]:
         """The provider's own header."""

@@ -12,7 +12,7 @@ from typing import Any
 from lab_kit.core.errors import InvalidMessage
 from lab_kit.dialects.openai.realtime.client import RATE_HZ, append, commit
 from lab_kit.dialects.openai.realtime.options import PATH
-from lab_kit.protocol.judge.conversation import Carrier, Told, sound_of
+from lab_kit.protocol.judge.conversation import Caller, Carrier, Told, sound_of
 from lab_kit.protocol.judge.seen import AskedForFinal, Begun, Failed, Finished, Result, Speech
 
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
@@ -34,7 +34,6 @@ class RealtimeConversation:
     """Speech at 24 kHz in base64, turns by the server."""
 
     carrier = Carrier.WEBSOCKET
-    target = f"{PATH}?intent=transcription"
     rate_hz = RATE_HZ
     bytes_per_s = _BYTES_PER_S
 
@@ -42,6 +41,10 @@ class RealtimeConversation:
         self._text: dict[str, str] = {}
         self._committed: str | None = None
         self._is_committing = False
+
+    def target(self, caller: Caller) -> str:
+        """What is chosen is said later."""
+        return f"{PATH}?intent=transcription"
 
     def headers(self, key: str) -> Mapping[str, str]:
         """A bearer's."""
