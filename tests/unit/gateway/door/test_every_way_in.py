@@ -47,6 +47,7 @@ VALUES = {
     "message": "msg_nobodys",
     "transcript": NOBODYS,
     "session": NOBODYS,
+    "route": "v1-audio-transcribe",
 }
 """For the parameters in paths."""
 QUERIES = {
