@@ -20,6 +20,10 @@ from pydantic.dataclasses import dataclass
 
 from lab_kit.core.errors import InvalidParameter, RouteBrownedOut, RouteGone
 
+TRANSCRIBE_V1 = "v1-audio-transcribe"
+"""By which name the operator's API knows the first version of a recording's answer."""
+GUIDE_PATH = "/docs/v1-to-v2"
+"""Where a server tells its clients how they get to the second."""
 MOST_BROWN_OUTS = 64
 """One a week for a year, and some."""
 LONGEST_NAME = 60

@@ -15,9 +15,8 @@ from lab_kit.bench import Bench
 from lab_kit.client import NativeWire, Operations, connect_session
 from lab_kit.core.errors import InvalidParameter, LabError, ModelNotLoaded, VersionNotFound
 from lab_kit.core.events import Final, StreamOptions
-from lab_kit.gateway.api.deprecations import GUIDE_PATH, TRANSCRIBE_V1
 from lab_kit.measure.accuracy import bare_words
-from lab_kit.protocol.deprecations import DeprecationPlan
+from lab_kit.protocol.deprecations import GUIDE_PATH, TRANSCRIBE_V1, DeprecationPlan
 from lab_kit.protocol.recordings import TRANSCRIBE_PATH
 from lab_kit.protocol.recordings_v2 import TRANSCRIBE_V2_PATH
 from lab_kit.protocol.stream_messages import SessionBegun

@@ -17,6 +17,8 @@ from lab_kit.core.ids import TenantId
 from lab_kit.core.shown import shown
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.protocol.deprecations import (
+    GUIDE_PATH,
+    TRANSCRIBE_V1,
     DeprecationPlan,
     DeprecationStatus,
     TenantUse,
@@ -28,8 +30,6 @@ from lab_kit.protocol.deprecations import (
 from lab_kit.protocol.recordings import TRANSCRIBE_PATH
 from lab_kit.protocol.recordings_v2 import TRANSCRIBE_V2_PATH
 
-GUIDE_PATH = "/docs/v1-to-v2"
-TRANSCRIBE_V1 = "v1-audio-transcribe"
 MOST_TENANTS = 1_000
 """Of each route; beyond them the one goes that has not called for longest. As many as there may be
 sandbox keys."""

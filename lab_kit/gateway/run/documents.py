@@ -12,8 +12,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from lab_kit.core.errors import UnknownPath
-from lab_kit.gateway.api.deprecations import GUIDE_PATH
 from lab_kit.gateway.door.public import PUBLIC_PATHS
+from lab_kit.protocol.deprecations import GUIDE_PATH
 from lab_kit.protocol.stream_document import with_own_stream
 
 SCHEMA_PATH = "/openapi.json"

@@ -13,14 +13,19 @@ from lab_kit.audio.pcm import to_pcm16
 from lab_kit.core.errors import RouteGone
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.api import deprecations as module
-from lab_kit.gateway.api.deprecations import GUIDE_PATH, TRANSCRIBE_V1, Deprecations
+from lab_kit.gateway.api.deprecations import Deprecations
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.versions import Versions
-from lab_kit.protocol.deprecations import BrownOut, DeprecationPlan
+from lab_kit.protocol.deprecations import (
+    GUIDE_PATH,
+    TRANSCRIBE_V1,
+    BrownOut,
+    DeprecationPlan,
+)
 from lab_kit.protocol.recordings import TRANSCRIBE_PATH
 from lab_kit.protocol.recordings_v2 import TRANSCRIBE_V2_PATH
 
