@@ -12,7 +12,7 @@ from server_process import at_full_service
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
-from lab_kit.client import NativeWire, Operations, connect_session
+from lab_kit.client import NativeWire, Operations, connect_session, transcribe
 from lab_kit.core.errors import InvalidParameter, LabError, ModelNotLoaded, VersionNotFound
 from lab_kit.core.events import Final, StreamOptions
 from lab_kit.measure.accuracy import bare_words
@@ -119,6 +119,19 @@ async def test_a_transcription_is_done_by_the_version_it_names(own_bench: Bench)
             CLIP.pcm16, KIND["content-type"], model=f"{own_bench.model}@{idle}"
         )
     assert isinstance(refused.value, ModelNotLoaded)
+
+
+async def test_our_client_names_a_version(own_bench: Bench) -> None:
+    for number in ("2", "1"):
+        call = await transcribe(
+            own_bench.url,
+            CLIP.pcm16,
+            KIND["content-type"],
+            CLIP.id,
+            key=KEY,
+            model=f"{own_bench.model}@{number}",
+        )
+        assert call.version == number
 
 
 async def test_both_versions_of_the_api_tell_of_the_same_speech(own_bench: Bench) -> None:

@@ -169,6 +169,29 @@ def test_a_brown_out_and_the_end_are_refused_before_the_body_and_counted(
         assert f"lab_replaced_route_calls_total{{{labels}}} 2.0" in counts
 
 
+def test_a_repeated_request_gets_its_first_answer_even_after_the_end(
+    client: TestClient, clock: Clock
+) -> None:
+    client.put(PUT_AT, json=PLAN, headers=OPERATOR)
+    named = {"idempotency-key": "once"}
+    first = post(client, **named)
+    clock.now_s = 300.0
+    again = post(client, **named)
+    assert (again.status_code, again.content) == (200, first.content)
+    assert again.headers["x-model-version"] == first.headers["x-model-version"] == "1"
+    assert again.headers["deprecation"] == "@100"
+    assert post(client, **{"idempotency-key": "another"}).status_code == 410
+
+
+def test_a_path_of_ours_among_the_providers_is_refused_in_our_words(client: TestClient) -> None:
+    for method, path, reason in (
+        ("GET", TRANSCRIBE_V2_PATH, "METHOD_NOT_ALLOWED"),
+        ("POST", "/v2/audio:nothing", "UNKNOWN_PATH"),
+    ):
+        assert client.request(method, path, headers=CALLER).json()["error"]["reason"] == reason
+    assert isinstance(client.get("/v2/nothing", headers=CALLER).json()["error"], str)
+
+
 def test_a_sandbox_keys_calls_are_a_tenant_of_their_own(client: TestClient, clock: Clock) -> None:
     key = client.post("/operator/sandbox-keys", json={"faults": []}, headers=OPERATOR).json()
     client.put(PUT_AT, json=PLAN, headers=OPERATOR)
