@@ -58,6 +58,7 @@ class Operations:
         *,
         ttl_s: float = USUAL_TTL_S,
         steps: tuple[str, ...] = (),
+        model: str | None = None,
         idempotency_key: str | None = None,
     ) -> Operation:
         """Hand a recording over.
@@ -67,6 +68,8 @@ class Operations:
                 PCM16 with ``audio/l16;rate=N`` as content type.
             ttl_s: how long the result is kept.
             steps: optional steps that every result passes, such as ``redact``.
+            model: by its name, one of its versions as ``NAME@3``, or ``production``; None leaves it
+                to the server.
             idempotency_key: names the request where it may be sent again by another process; by
                 default one is made for this call.
 
@@ -78,6 +81,8 @@ class Operations:
             "idempotency-key": idempotency_key or str(uuid4()),
         }
         query = {"ttl_s": f"{ttl_s:g}", **dict.fromkeys(steps, "true")}
+        if model is not None:
+            query["model"] = model
 
         async def send() -> Operation:
             content = recording if isinstance(recording, bytes) else _pieces(recording)

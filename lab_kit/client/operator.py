@@ -13,6 +13,7 @@ from lab_kit.protocol.degradation import (
     DegradationStatus,
     StepSwitch,
 )
+from lab_kit.protocol.deprecations import DeprecationPlan, DeprecationStatus
 from lab_kit.protocol.sandbox import Fault, FaultPlan, Journal, SandboxKey, Script
 from lab_kit.protocol.versions import (
     BatchingPolicy,
@@ -133,6 +134,31 @@ class Operator:
             InvalidParameter: there is no such step.
         """
         await self._answer("PUT", f"/steps/{name}", asdict(StepSwitch(fails)))
+
+    async def deprecation(self, route: str) -> DeprecationStatus:
+        """What is planned for a route that has a successor, and which tenants call it.
+
+        Raises:
+            UnknownDeprecation: no route of that name has one.
+        """
+        return await self._ask(DeprecationStatus, "GET", f"/deprecations/{route}")
+
+    async def deprecate(self, route: str, plan: DeprecationPlan) -> DeprecationStatus:
+        """Announce a plan, in place of whatever was announced before.
+
+        Raises:
+            UnknownDeprecation: no route of that name has a successor.
+            InvalidParameter: a plan that cannot be kept.
+        """
+        return await self._ask(DeprecationStatus, "PUT", f"/deprecations/{route}", asdict(plan))
+
+    async def take_back_deprecation(self, route: str) -> None:
+        """Announce nothing any more.
+
+        Raises:
+            UnknownDeprecation: no route of that name has a successor.
+        """
+        await self._answer("DELETE", f"/deprecations/{route}")
 
     async def dead_letters(self) -> list[DeadLetter]:
         """Decodes that failed for good, oldest first."""

@@ -55,6 +55,7 @@ async def transcribe(
     *,
     key: str | None = None,
     streamed: bool = False,
+    model: str | None = None,
 ) -> RequestCall:
     """Have a recording transcribed in one request.
 
@@ -62,6 +63,8 @@ async def transcribe(
         audio: a WAV, FLAC or OGG file, or PCM16 with ``audio/l16;rate=N`` as content type.
         name: for titles.
         streamed: ask for each segment when it is done, rather than for everything at the end.
+        model: by its name, one of its versions as ``NAME@3``, or ``production``; None leaves it to
+            the server.
 
     Raises:
         ConnectionFailed: the server cannot be reached, or does not speak as ours does.
@@ -74,6 +77,7 @@ async def transcribe(
             request = client.stream(
                 "POST",
                 TRANSCRIBE_PATH,
+                params={} if model is None else {"model": model},
                 content=audio,
                 headers={"content-type": content_type, "accept": LINES if streamed else _JSON},
             )

@@ -299,6 +299,31 @@ class QuotaExceeded(LabError):
     retryable = True
 
 
+class UnknownDeprecation(LabError):
+    """No route of that name has a successor."""
+
+    code = Code.NOT_FOUND
+    reason = "UNKNOWN_DEPRECATION"
+    http_status = 404
+
+
+class RouteBrownedOut(LabError):
+    """The route is to be gone, and for a rehearsal of that answers nobody for a while."""
+
+    code = Code.UNAVAILABLE
+    reason = "ROUTE_BROWNED_OUT"
+    http_status = 503
+    retryable = True
+
+
+class RouteGone(LabError):
+    """The route is past its sunset; ``details`` name its successor, and the guide."""
+
+    code = Code.NOT_FOUND
+    reason = "ROUTE_GONE"
+    http_status = 410
+
+
 class VersionConflict(LabError):
     """A version is not in the state from which what was asked is possible."""
 

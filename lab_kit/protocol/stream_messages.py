@@ -48,6 +48,8 @@ class StreamRequest(BaseModel):
         finished_probability: from what probability on an utterance sounds finished.
         interim_words: whether interims carry the times of their words, as finals do.
         punctuate, numerals, redact: optional steps that results go through.
+        model: the model by its name, one of its versions as ``NAME@3``, or ``production``; empty
+            leaves it to the server.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +66,7 @@ class StreamRequest(BaseModel):
     punctuate: Annotated[bool, number(10)] = False
     numerals: Annotated[bool, number(11)] = False
     redact: Annotated[bool, number(12)] = False
+    model: Annotated[str, number(13)] = ""
 
 
 class Command(StrEnum):

@@ -2,6 +2,7 @@
 
 from lab_kit.show.api.costs import cuts, paid
 from lab_kit.show.api.deliveries import checks_table, deliveries
+from lab_kit.show.api.deprecation import deprecation
 from lab_kit.show.api.gate import gate
 from lab_kit.show.api.storming import storms
 from lab_kit.show.api.ways import ways
@@ -47,6 +48,7 @@ __all__ = [
     "cuts",
     "delays",
     "deliveries",
+    "deprecation",
     "detectors",
     "frontier",
     "gate",

@@ -316,14 +316,18 @@ def lines_to(wire: NativeWire, address: ServerAddress) -> Lines:
 
 @asynccontextmanager
 async def connect_session(
-    wire: NativeWire, address: ServerAddress, options: StreamOptions
+    wire: NativeWire, address: ServerAddress, options: StreamOptions, model: str = ""
 ) -> AsyncIterator[SessionClient]:
     """Begin a session over ``wire``.
+
+    Args:
+        model: by its name, one of its versions as ``NAME@3``, or ``production``; empty leaves it to
+            the server.
 
     Raises:
         LabError: refused, or nobody listens.
     """
-    client = SessionClient(lines_to(wire, address), request_for(options))
+    client = SessionClient(lines_to(wire, address), request_for(options, model))
     try:
         await client.open()
         yield client

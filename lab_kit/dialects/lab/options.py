@@ -76,9 +76,10 @@ def options_of(request: StreamRequest) -> StreamOptions:
     )
 
 
-def request_for(options: StreamOptions) -> StreamRequest:
+def request_for(options: StreamOptions, model: str = "") -> StreamRequest:
     """The request that asks for ``options``; speech marks are always told, gaps never."""
     return StreamRequest(
+        model=model,
         encoding=options.encoding,
         sample_rate_hz=options.sample_rate_hz,
         channels=options.channels,

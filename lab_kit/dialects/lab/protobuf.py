@@ -20,7 +20,7 @@ from lab_kit.protocol.stream_messages import (
 
 _classes = message_classes(FILE, proto_text())
 MOST_FIELDS = 64
-"""The longest request has twelve; thousands of unknown ones would take the event loop's time."""
+"""The longest request has thirteen; thousands of unknown ones would take the event loop's time."""
 
 
 def begun(data: bytes) -> StreamRequest | Resume:

@@ -19,7 +19,7 @@ from starlette.types import Message, Receive
 from lab_kit.core.errors import IdempotencyMismatch, InvalidParameter, PayloadTooLarge
 from lab_kit.core.ids import TenantId
 from lab_kit.core.shown import shown
-from lab_kit.gateway.door.call import http_call
+from lab_kit.gateway.door.call import MODEL_VERSION, http_call
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.form_file import FORM, MOST_BESIDE_BYTES, FormFile, is_form
 from lab_kit.gateway.state import answers
@@ -27,7 +27,7 @@ from lab_kit.gateway.state.answers import LARGEST_BYTES, Answer, Answers
 
 HEADER, REPLAYED = "idempotency-key", "idempotent-replayed"
 _KEY = re.compile(r"[!-~]{1,255}")
-_KEPT_HEADERS = ("content-type", "location")
+_KEPT_HEADERS = ("content-type", "location", MODEL_VERSION)
 
 
 class Attempt:

@@ -1,7 +1,8 @@
-"""A recording transcribed in one request."""
+"""A recording transcribed in one request, told in either version of the API."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -14,14 +15,16 @@ from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge
 from lab_kit.core.events import Final, ModelInfo
 from lab_kit.core.ids import RequestId
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.gateway.api.deprecations import Deprecations
 from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.api.idempotency import check_not_streamed, repeatable
-from lab_kit.gateway.door.call import request_id_of
-from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.call import MODEL_VERSION, request_id_of
+from lab_kit.gateway.door.door import Admitted, Door, Leased
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upload_call
 from lab_kit.gateway.state.answers import Answers
+from lab_kit.gateway.versions.asked import MODEL
 from lab_kit.protocol.error_body import ErrorEnvelope
 from lab_kit.protocol.recordings import (
     LINES,
@@ -30,6 +33,11 @@ from lab_kit.protocol.recordings import (
     SegmentLine,
     Stages,
     Transcript,
+)
+from lab_kit.protocol.recordings_v2 import (
+    TRANSCRIBE_V2_PATH,
+    RecordingLine,
+    RecordingTranscript,
 )
 from lab_kit.protocol.transcriptions import TRANSCRIPTIONS_PATH
 from lab_kit.stream.sink.steps import STEPS, asked_for
@@ -44,21 +52,62 @@ DESCRIBED: dict[str, Any] = {
         ),
     },
     "parameters": [
-        {"name": name, "in": "query", "schema": {"type": "boolean", "default": False}}
-        for name in STEPS
+        *(
+            {"name": name, "in": "query", "schema": {"type": "boolean", "default": False}}
+            for name in STEPS
+        ),
+        {
+            "name": MODEL,
+            "in": "query",
+            "description": "The model, one of its versions as NAME@3, or production.",
+            "schema": {"type": "string"},
+        },
     ],
 }
 """What the framework cannot see, since the body is read as bytes and the query by the steps."""
-_line: TypeAdapter[SegmentLine | Transcript] = TypeAdapter(SegmentLine | Transcript)
+_first: TypeAdapter[SegmentLine | Transcript] = TypeAdapter(SegmentLine | Transcript)
+_second: TypeAdapter[RecordingLine | RecordingTranscript] = TypeAdapter(
+    RecordingLine | RecordingTranscript
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How one version of the API writes what was heard.
+
+    Attributes:
+        line: a segment that is done, with its number from 0.
+        whole: everything.
+    """
+
+    line: Callable[[Segment, int], bytes]
+    whole: Callable[[Transcript], bytes]
+
+
+V1 = _Form(lambda segment, _: _first.dump_json(SegmentLine(segment)), _first.dump_json)
+V2 = _Form(
+    lambda segment, number: _second.dump_json(RecordingLine.of(segment, number)),
+    lambda told: _second.dump_json(RecordingTranscript.of(told)),
+)
 
 
 def recording_routes(
-    door: Door, limits: Limits, uploads: Uploads, recognition: Recognition, answers: Answers
+    door: Door,
+    limits: Limits,
+    uploads: Uploads,
+    recognition: Recognition,
+    answers: Answers,
+    deprecations: Deprecations,
 ) -> APIRouter:
-    """The route, bound to the server's parts."""
+    """The routes, bound to the server's parts: one way to an answer, written in two forms."""
     again = repeatable(door, answers, limits.upload_bytes)
     router = APIRouter(route_class=again, responses=REFUSALS)
-    admitted = Annotated[Upload, Depends(upload_call(door, uploads))]
+
+    def lease(request: Request, inside: Admitted) -> Leased:
+        deprecations.meet(request.url.path, inside.principal.tenant)
+        return inside.recording(request.query_params.get(MODEL))
+
+    admitted = Annotated[Upload, Depends(upload_call(door, uploads, lease))]
 
     @router.post(
         TRANSCRIBE_PATH,
@@ -70,9 +119,27 @@ def recording_routes(
         """Transcribe the body: WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``.
 
         With ``Accept: application/x-ndjson`` each segment is a line, sent when it is done. The
-        query switches optional steps on, as in ``?redact=true``.
+        query switches optional steps on, as in ``?redact=true``, and may name the ``model``.
         """
-        call, steps = upload.call, steps_of(request.query_params)
+        return await answered(request, upload, V1)
+
+    @router.post(
+        TRANSCRIBE_V2_PATH,
+        response_model=RecordingTranscript,
+        responses={200: {"content": {LINES: {}}}},
+        openapi_extra=DESCRIBED,
+    )
+    async def transcribe_v2(request: Request, upload: admitted) -> Response:
+        """Transcribe the body, as the first version does, with times in milliseconds.
+
+        The words are one list of the whole recording, and the model is one object.
+        """
+        return await answered(request, upload, V2)
+
+    async def answered(request: Request, upload: Upload, form: _Form) -> Response:
+        query = dict(request.query_params)
+        query.pop(MODEL, None)
+        call, steps = upload.call, steps_of(query)
         in_lines = LINES in request.headers.get("accept", "")
         if in_lines:
             check_not_streamed(request)
@@ -87,12 +154,13 @@ def recording_routes(
             where = f"hand it over to POST {TRANSCRIPTIONS_PATH}, which takes more, or cut it"
             raise PayloadTooLarge(error.received, error.expected, where) from error
         upload.share.hold(audio.nbytes)
-        answer = RecordingAnswer(call.lease.engine.model, request_id_of(request), received_ns)
+        answer = RecordingAnswer(call.lease.engine.model, request_id_of(request), received_ns, form)
         finals = recognition.finals(call, audio, steps)
+        spoke = {MODEL_VERSION: str(call.lease.version)}
         if in_lines:
-            return StreamingResponse(answer.lines(finals, audio), media_type=LINES)
+            return StreamingResponse(answer.lines(finals, audio), 200, spoke, LINES)
         whole = await unless_gone(request, answer.whole(finals, audio))
-        return Response(_line.dump_json(whole), media_type="application/json")
+        return Response(whole, 200, spoke, "application/json")
 
     return router
 
@@ -148,8 +216,11 @@ def _decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
 class RecordingAnswer:
     """One recording's answer as it comes together."""
 
-    def __init__(self, model: ModelInfo, request_id: RequestId, received_ns: int) -> None:
+    def __init__(
+        self, model: ModelInfo, request_id: RequestId, received_ns: int, form: _Form
+    ) -> None:
         self._model = model
+        self._form = form
         self._request_id = request_id
         self._received_ns = received_ns
         self._finals: list[Final] = []
@@ -159,16 +230,16 @@ class RecordingAnswer:
         try:
             async for final in finals:
                 self._finals.append(final)
-                yield _line.dump_json(SegmentLine(Segment.of(final))) + b"\n"
+                yield self._form.line(Segment.of(final), len(self._finals) - 1) + b"\n"
         except LabError as error:  # the status is out already, so the last line has to say it
             yield ErrorEnvelope.of(error, self._request_id).model_dump_json().encode() + b"\n"
             return
-        yield _line.dump_json(self._transcript(audio)) + b"\n"
+        yield self._form.whole(self._transcript(audio)) + b"\n"
 
-    async def whole(self, finals: AsyncIterator[Final], audio: FloatArray) -> Transcript:
+    async def whole(self, finals: AsyncIterator[Final], audio: FloatArray) -> bytes:
         """Everything, when everything is done."""
         self._finals = [final async for final in finals]
-        return self._transcript(audio)
+        return self._form.whole(self._transcript(audio))
 
     def _transcript(self, audio: FloatArray) -> Transcript:
         return Transcript(

@@ -15,10 +15,10 @@ from starlette.websockets import WebSocket
 from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.shown import shown
 from lab_kit.dialects.lab.errors import SessionEnding
-from lab_kit.dialects.lab.options import options_of, read_request, request_of
+from lab_kit.dialects.lab.options import read_request, request_of
 from lab_kit.gateway.api.errors import REFUSALS, error_response
 from lab_kit.gateway.api.operations import tenant_of
-from lab_kit.gateway.door.call import REQUEST_ID, http_call
+from lab_kit.gateway.door.call import MODEL_VERSION, REQUEST_ID, http_call
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, guarded, small_body
 from lab_kit.gateway.live.carrying import End, carried
 from lab_kit.gateway.live.session_wire import Connection, Kept, Replaced
@@ -65,9 +65,10 @@ def stream_routes(door: Door, sessions: Sessions) -> APIRouter:
         async with door.open(http_call(request)) as admitted:
             admitted.check_work()
             asked = read_request(await small_body(request, MAX_SMALL_BODY_BYTES))
-            session = sessions.begin(admitted, options_of(asked))
+            session = sessions.begin(admitted, asked)
             opened = SessionOpened(session=session.name, resume_window_s=sessions.window_s)
-            return JSONResponse(opened.model_dump(), 201)
+            spoke = {MODEL_VERSION: str(session.version)}
+            return JSONResponse(opened.model_dump(), 201, spoke)
 
     @inside.post(STREAMS_PATH + "/{session}/messages", openapi_extra=_MESSAGE)
     async def say(request: Request, session: str, number: Annotated[int, Query(ge=1)]) -> Taken:
@@ -106,14 +107,12 @@ def stream_routes(door: Door, sessions: Sessions) -> APIRouter:
         is_ours = offered[:1] == [SUBPROTOCOL]
         # a browser, which cannot set the header, offers the key as a second subprotocol
         call = http_call(socket, offered[1] if is_ours and len(offered) > 1 else None)
-        header = (REQUEST_ID.encode(), str(call.request_id).encode())
-        wire = SocketWire(socket, SUBPROTOCOL if is_ours else None, [header])
         resumed = None
         try:
             async with door.open(call) as admitted:
                 query = dict(socket.query_params)
                 if (name := query.pop(_SESSION, None)) is None:
-                    session = sessions.begin(admitted, options_of(request_of(query)))
+                    session = sessions.begin(admitted, request_of(query))
                 else:
                     session = sessions.of(name, admitted.principal.tenant)
                     resumed = _resumed(session, _number(query.pop(_AFTER, "0")))
@@ -121,6 +120,9 @@ def stream_routes(door: Door, sessions: Sessions) -> APIRouter:
         except LabError as error:
             await socket.send_denial_response(error_response(error, call.request_id))
             return
+        named = {REQUEST_ID: str(call.request_id), MODEL_VERSION: str(session.version)}
+        headers = [(name.encode(), value.encode()) for name, value in named.items()]
+        wire = SocketWire(socket, SUBPROTOCOL if is_ours else None, headers)
         await carried(sessions, session, connection, _SocketLine(wire, resumed))
 
     router.include_router(inside)

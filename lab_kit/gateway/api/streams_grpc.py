@@ -6,11 +6,9 @@ from typing import Any
 import grpc
 
 from lab_kit.core.errors import LabError
-from lab_kit.core.ids import RequestId
 from lab_kit.dialects.lab.errors import SessionEnding
-from lab_kit.dialects.lab.options import options_of
 from lab_kit.dialects.lab.protobuf import begun, said, told
-from lab_kit.gateway.door.call import REQUEST_ID
+from lab_kit.gateway.door.call import MODEL_VERSION, REQUEST_ID
 from lab_kit.gateway.door.calls import Calls, received, send
 from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
@@ -41,9 +39,13 @@ def stream_methods(sessions: Sessions, limits: Limits, calls: Calls) -> dict[str
                 session=session.name, after=asked.after, taken=session.wire.taken
             )
         else:
-            session = sessions.begin(admitted, options_of(asked))
+            session = sessions.begin(admitted, asked)
         connection = session.wire.connect(0 if resumed is None else resumed.after)
-        line = _CallLine(context, admitted.call.request_id, resumed)
+        named = (
+            (REQUEST_ID, str(admitted.call.request_id)),
+            (MODEL_VERSION, str(session.version)),
+        )
+        line = _CallLine(context, named, resumed)
         await carried(sessions, session, connection, line)
 
     handler = calls.stream(f"/{SERVICE}/{METHOD}", serve, _refusal, limits.streams, limits.streams)
@@ -64,15 +66,17 @@ command is believed at once."""
 class _CallLine:
     """A call as a session's connection uses it."""
 
-    def __init__(self, context: Any, request_id: RequestId, resumed: SessionResumed | None) -> None:
+    def __init__(
+        self, context: Any, named: tuple[tuple[str, str], ...], resumed: SessionResumed | None
+    ) -> None:
         self._context = context
-        self._request_id = request_id
+        self._named = named
         self._resumed = resumed
         self._is_half_closed = False
 
     async def open(self) -> None:
         """Send the headers, and say what is gone on with."""
-        await self._context.send_initial_metadata(((REQUEST_ID, str(self._request_id)),))
+        await self._context.send_initial_metadata(self._named)
         if self._resumed is not None:
             await send(self._context, told(self._resumed))
 

@@ -18,7 +18,7 @@ from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.api.idempotency import attempt_of, repeatable
 from lab_kit.gateway.api.operations import tenant_of
 from lab_kit.gateway.api.recordings import DESCRIBED, raw_pcm, steps_of
-from lab_kit.gateway.door.call import http_call
+from lab_kit.gateway.door.call import MODEL_VERSION, http_call
 from lab_kit.gateway.door.door import (
     MAX_SMALL_BODY_BYTES,
     Admitted,
@@ -31,6 +31,7 @@ from lab_kit.gateway.outbound.guarded import LONGEST_URL, parsed
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
+from lab_kit.gateway.versions.asked import MODEL
 from lab_kit.protocol import operations as told
 from lab_kit.protocol.captions import srt, vtt
 from lab_kit.protocol.transcriptions import (
@@ -96,7 +97,7 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
 
     async def inside(request: Request) -> AsyncIterator[Admitted]:
         async with door.open(http_call(request)) as admitted:
-            admitted.check_operation()
+            admitted.check_operation(request.query_params.get(MODEL))
             yield admitted
 
     @router.post(
@@ -112,17 +113,18 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
 
         WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``, of any length that the server
         takes; a form with such a ``file``; or, as JSON, the ``url`` of a file that the server
-        fetches. ``ttl_s`` says how long the result is kept; the rest of the query switches optional
-        steps on.
+        fetches. ``ttl_s`` says how long the result is kept, ``model`` which version transcribes;
+        the rest of the query switches optional steps on.
         """
         query = dict(request.query_params)
-        ttl_s = _ttl_s(query.pop(TTL, None))
+        ttl_s, model = _ttl_s(query.pop(TTL, None)), query.pop(MODEL, None)
         order = Order(
             admitted.principal.tenant,
             admitted.caller,
             StreamIdentity(admitted.call.request_id, StreamId.new()),
             steps_of(query),
             raw_pcm(request.headers.get("content-type", "")),
+            model=model,
         )
         attempt = attempt_of(request)
 
@@ -153,7 +155,7 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         found = await operations.transcription(tenant_of(request), transcription)
         # on a thread: the captions of an hour take a third of a second
         body, media_type = await asyncio.to_thread(_written, found, format)
-        return Response(body, media_type=media_type)
+        return Response(body, headers={MODEL_VERSION: found.version}, media_type=media_type)
 
     @small.delete(TRANSCRIPTIONS_PATH + "/{transcription:uuid}", status_code=204)
     async def delete_transcription(request: Request, transcription: UUID) -> Response:

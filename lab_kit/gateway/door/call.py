@@ -14,6 +14,8 @@ from lab_kit.gateway.sandbox.exchange import Exchange
 
 REQUEST_ID = "x-request-id"
 TRACE_PARENT = "traceparent"
+MODEL_VERSION = "x-model-version"
+"""Of an answer: the number of the version that spoke."""
 TIMEOUT = "x-request-timeout"
 ELEVENLABS_KEY = "xi-api-key"
 """The header in which ElevenLabs's clients show their key."""

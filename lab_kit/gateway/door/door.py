@@ -26,8 +26,10 @@ from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.observe.work import Work, WorkKind
 from lab_kit.gateway.sandbox.keys import SandboxKeys
+from lab_kit.gateway.versions.asked import asked_version
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.versions import Versions
+from lab_kit.models.store.version import Label
 
 
 class Door:
@@ -111,19 +113,24 @@ class Door:
 
     @contextmanager
     def operation(
-        self, tenant: TenantId, caller: str, identity: StreamIdentity
+        self, tenant: TenantId, caller: str, identity: StreamIdentity, model: str | None = None
     ) -> Iterator["Leased"]:
         """A version for work that was let in before, and is done now.
 
         Raises:
             SystemOverloaded: the server reduces its service, or is stopping.
-            ModelNotLoaded: no version is ready.
+            ModelNotLoaded: the version that is asked for is not ready, or none is.
+            ModelNotFound, VersionNotFound: there is no such version any more.
         """
         self.admit(PriorityClass.BATCH)
-        with self.lease(None, tenant) as lease:
+        with self.lease(self.asked(model), tenant) as lease:
             yield Leased(Work(WorkKind.RECORDING, identity, tenant, lease.version), lease, caller)
 
-    def lease(self, version: int | None, tenant: TenantId) -> Lease:
+    def asked(self, model: str | None) -> int | Label | None:
+        """Which version a caller asks for; see `asked_version`."""
+        return asked_version(model, self._versions.model)
+
+    def lease(self, version: int | Label | None, tenant: TenantId) -> Lease:
         """A version for one stream or request, or the tenant's script; see `Versions.lease`."""
         lease, script = self._versions.lease(version), self.sandbox_keys.engine_of(tenant)
         if script is None:
@@ -179,15 +186,20 @@ class Admitted:
         tenant = self.principal.tenant
         return self.call.peer if tenant == ANYBODY else str(tenant)
 
-    def stream(self, priority_class: PriorityClass) -> Place:
-        """A place among the live streams, and the version whose turn it is.
+    def stream(self, priority_class: PriorityClass, model: str | None = None) -> Place:
+        """A place among the live streams, and a version.
+
+        Args:
+            model: which, as `asked_version` reads it; None for whose turn it is.
 
         Raises:
             SystemOverloaded: the server is full, reduces its service, or is stopping.
-            ModelNotLoaded: no version is ready.
+            ModelNotLoaded: the version is not ready, or none is.
+            InvalidParameter, ModelNotFound, VersionNotFound: there is none of that name.
         """
+        asked = self._door.asked(model)
         self._door.admit(priority_class, self._door.streams)
-        lease = self._held.enter_context(self._door.lease(None, self.principal.tenant))
+        lease = self._held.enter_context(self._door.lease(asked, self.principal.tenant))
         place = Place(self._work(WorkKind.STREAM, lease), priority_class, lease, self.caller)
         self._door.streams.add(place)
         self._held.callback(self._door.streams.discard, place)
@@ -197,22 +209,27 @@ class Admitted:
         """What it holds, for work that goes on when the call has ended; who has it, releases it."""
         return self._held.pop_all()
 
-    def recording(self) -> Leased:
+    def recording(self, model: str | None = None) -> Leased:
         """A version for a recording: batch work, which takes no stream's place.
 
         Raises:
-            SystemOverloaded, ModelNotLoaded: see `stream`.
+            LabError: see `stream`.
         """
+        asked = self._door.asked(model)
         self._door.admit(PriorityClass.BATCH)
-        return self._leased(WorkKind.RECORDING, None)
+        return self._leased(WorkKind.RECORDING, asked)
 
-    def check_operation(self) -> None:
+    def check_operation(self, model: str | None = None) -> None:
         """Make sure that an operation may be asked for: it waits for room by itself.
 
         Raises:
             SystemOverloaded: the server is stopping.
+            ModelNotLoaded: the version that it names is not ready.
+            InvalidParameter, ModelNotFound, VersionNotFound: there is none of that name.
         """
         self._door.check_goes_on()
+        if (asked := self._door.asked(model)) is not None:
+            self._door.lease(asked, self.principal.tenant).release()
 
     def speech(self) -> Spoken:
         """A text to be spoken: somebody waits for it, and it needs no version.
@@ -242,7 +259,7 @@ class Admitted:
         self.check_work()
         return self._leased(WorkKind.INFERENCE, version)
 
-    def _leased(self, kind: WorkKind, version: int | None) -> Leased:
+    def _leased(self, kind: WorkKind, version: int | Label | None) -> Leased:
         lease = self._held.enter_context(self._door.lease(version, self.principal.tenant))
         return Leased(self._work(kind, lease), lease, self.caller, self.call.deadline_ns)
 

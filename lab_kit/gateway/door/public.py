@@ -11,6 +11,7 @@ PUBLIC_PATHS = PROBES | {
     "/openapi.json",
     "/asyncapi.json",
     "/docs",
+    "/docs/v1-to-v2",
     "/docs/{name}",
 }
 PUBLIC_METHODS = frozenset(

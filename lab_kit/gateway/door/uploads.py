@@ -23,7 +23,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.gateway.door.body_memory import BodyMemory, Share
 from lab_kit.gateway.door.call import http_call
-from lab_kit.gateway.door.door import Door, Leased
+from lab_kit.gateway.door.door import Admitted, Door, Leased
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.outbound.guarded import Outbound
@@ -161,12 +161,23 @@ class Upload:
     share: Share
 
 
-def upload_call(door: Door, uploads: Uploads) -> Callable[[Request], AsyncIterator[Upload]]:
-    """A dependency of routes that take a recording: inside until the last byte is sent."""
+def _recording(_: Request, admitted: Admitted) -> Leased:
+    return admitted.recording()
+
+
+def upload_call(
+    door: Door, uploads: Uploads, lease: Callable[[Request, Admitted], Leased] = _recording
+) -> Callable[[Request], AsyncIterator[Upload]]:
+    """A dependency of routes that take a recording: inside until the last byte is sent.
+
+    Args:
+        lease: gives a call that was let in its version, or refuses it; by default that whose turn
+            it is.
+    """
 
     async def inside(request: Request) -> AsyncIterator[Upload]:
         async with door.open(http_call(request)) as admitted:
-            call = admitted.recording()
+            call = lease(request, admitted)
             request.state.version = call.work.version  # for the count of requests
             with uploads.memory.share(call.caller) as share:
                 yield Upload(call, share)

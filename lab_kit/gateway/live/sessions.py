@@ -11,14 +11,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from lab_kit.core.errors import SessionNotFound
-from lab_kit.core.events import StreamOptions
 from lab_kit.core.ids import TenantId
 from lab_kit.core.shown import shown
+from lab_kit.dialects.lab.options import options_of
 from lab_kit.dialects.lab.server import LabStream
 from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.session_wire import SessionWire
 from lab_kit.gateway.live.stream_services import StreamServices
+from lab_kit.protocol.stream_messages import StreamRequest
 
 MOST_ENDED = 256
 """Sessions that have ended and are kept; the oldest gives way."""
@@ -31,12 +32,14 @@ class Session:
     Attributes:
         name: what a client asks for it by.
         tenant: who may.
+        version: of the model, that serves it to its end.
         task: that it runs on.
     """
 
     name: str
     tenant: TenantId
     wire: SessionWire
+    version: int
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
 
@@ -59,21 +62,22 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._ended: dict[str, Session] = {}
 
-    def begin(self, admitted: Admitted, options: StreamOptions) -> Session:
+    def begin(self, admitted: Admitted, asked: StreamRequest) -> Session:
         """Begin one, for a call that was let in.
 
         Raises:
-            SystemOverloaded, ModelNotLoaded: see `Admitted.stream`.
+            LabError: see `Admitted.stream`.
             InvalidParameter, UnsupportedSampleRate: the options cannot be met.
         """
-        place = admitted.stream(options.priority_class)
+        options = options_of(asked)
+        place = admitted.stream(options.priority_class, asked.model)
         identity = place.work.identity
         wire = SessionWire(self.window_s)
         dialect = LabStream(options, identity, place.lease.engine.model, self.window_s)
         stream = LiveStream(self._streams, place, wire, dialect)
         pipeline = stream.begin()
         dialect.audio_s = lambda: pipeline.audio_s
-        session = Session(str(identity.stream), admitted.principal.tenant, wire)
+        session = Session(str(identity.stream), admitted.principal.tenant, wire, place.work.version)
         self._open[session.name] = session
         session.task = asyncio.create_task(self._run(session, stream, admitted.hand_over()))
         return session

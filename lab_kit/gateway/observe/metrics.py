@@ -95,6 +95,12 @@ class Metrics:
         self.requests = self._counter(
             "lab_requests", "HTTP requests.", "route", "status", "version"
         )
+        self._replaced = self._counter(
+            "lab_replaced_route_calls",
+            "Calls of routes that have a successor, served or refused for what is planned.",
+            "route",
+            "outcome",
+        )
         self._decodes = self._counter(
             "lab_decodes",
             "Decodes that ended: whole, truncated at the token limit, refused or failed.",
@@ -173,6 +179,10 @@ class Metrics:
     def failed(self, route: str) -> None:
         """Account for a call that ended for what nobody foresaw."""
         self._unexpected.labels(route).inc()
+
+    def replaced_route_asked(self, route: str, outcome: str) -> None:
+        """Account for a call of a route that has a successor; whose it was is the operator's."""
+        self._replaced.labels(route, outcome).inc()
 
     def level_changed(self, change: LevelChange) -> None:
         """Account for a step of the service level."""

@@ -18,6 +18,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.ids import RequestId
 from lab_kit.dialects import deepgram
+from lab_kit.gateway.api.deprecations import TellDeprecations
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.operations import operation_routes
@@ -33,6 +34,7 @@ from lab_kit.gateway.door.uploads import CLIENT_CLOSED
 from lab_kit.gateway.observe.failures import EndFailedCalls
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
+from lab_kit.gateway.operator.deprecations_api import deprecation_routes
 from lab_kit.gateway.operator.sandbox_api import sandbox_routes
 from lab_kit.gateway.operator.versions_api import version_routes
 from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
@@ -78,6 +80,8 @@ _TEXT_ERRORS = ("/v2/", "/v3/")
 """Paths, by how they begin, that a provider has; what is not served there is refused in its words.
 Under the last two are the Open Inference Protocol, AssemblyAI's transcripts and its streaming. In
 all of them, ``error`` is a text."""
+_OWN = "/v2/audio:"
+"""Among those under ``/v2/``, what is ours."""
 
 
 def create_app(server: Server, is_local: bool = False) -> FastAPI:
@@ -101,7 +105,14 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         health_routes(state, metrics),
         elevenlabs_catalog_routes(door, versions),  # before the models: it shares their path
         model_routes(door, versions),
-        recording_routes(door, limits, server.uploads, server.recognition, server.answers),
+        recording_routes(
+            door,
+            limits,
+            server.uploads,
+            server.recognition,
+            server.answers,
+            server.deprecations,
+        ),
         speech_routes(door, server.voice, server.answers),
         transcription_routes(door, server.transcriber, server.answers),
         operation_routes(door, server.transcriber),
@@ -122,6 +133,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),
         sandbox_routes(door),
+        deprecation_routes(door, server.deprecations),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
         openai_upload_routes(door, limits, server.uploads, server.recognition, server.is_strict),
         openai_speech_routes(door, server.voice),
@@ -147,6 +159,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     # the last one added is the outermost: durations need the trace that is around them, and what
     # failed is counted with its status
     app.add_middleware(EndFailedCalls, failures=server.failures)
+    app.add_middleware(TellDeprecations, deprecations=server.deprecations)
     app.add_middleware(TimeRequests, metrics=metrics)
     app.add_middleware(TraceRequests, tracer=server.spans.tracer)
     app.add_middleware(WatchExchanges, keys=door.sandbox_keys)
@@ -199,6 +212,8 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 def _provider(path: str) -> bool:
     """Whether a provider has such a path."""
+    if path.startswith(_OWN):
+        return False
     return path.startswith((*_OPENAIS, *_DEEPGRAMS, *_ELEVENLABS, *_TEXT_ERRORS))
 
 
@@ -211,7 +226,7 @@ def _refused_at(path: str, error: LabError, request_id: RequestId) -> Response:
         return JSONResponse(refused.body, refused.status, refused.headers)
     if path.startswith(_ELEVENLABS):
         return elevenlabs_refusal(error)
-    if path.startswith(_TEXT_ERRORS):
+    if path.startswith(_TEXT_ERRORS) and not path.startswith(_OWN):
         return JSONResponse({"error": str(error)}, error.http_status)
     return error_response(error, request_id)
 

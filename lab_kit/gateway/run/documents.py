@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from lab_kit.core.errors import UnknownPath
 from lab_kit.gateway.door.public import PUBLIC_PATHS
+from lab_kit.protocol.deprecations import GUIDE_PATH
 from lab_kit.protocol.stream_document import with_own_stream
 
 SCHEMA_PATH = "/openapi.json"
@@ -50,6 +51,13 @@ def documentation_routes() -> APIRouter:
     def asyncapi() -> Response:
         """The sockets: their messages, both ways."""
         return Response(sockets, media_type="application/json")
+
+    guide = files(__package__).joinpath(f"{GUIDE_PATH.rpartition('/')[2]}.md").read_bytes()
+
+    @router.get(GUIDE_PATH)
+    def guide_to_v2() -> Response:
+        """How clients of the first version get to the second."""
+        return Response(guide, media_type="text/markdown")
 
     @router.get(f"{PAGE_PATH}/{{name}}")
     def file(name: str) -> FileResponse:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.watch import Watch
+from lab_kit.gateway.api.deprecations import Deprecations
 from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.keys import Keys
@@ -92,6 +93,7 @@ class Server:
     streams: StreamServices = field(init=False)
     sessions: Sessions = field(init=False)
     bare_model: BareModel = field(init=False)
+    deprecations: Deprecations = field(init=False)
 
     def __post_init__(self) -> None:
         limits, metrics = self.limits, self.metrics
@@ -147,6 +149,7 @@ class Server:
             self.turns,
         )
         self.sessions = Sessions(self.streams, metrics.count_session_connection)
+        self.deprecations = Deprecations(metrics)
         self.bare_model = BareModel(
             self.door, self.versions, limits, self.preparation, self.listeners
         )

@@ -35,6 +35,8 @@ class Order:
         raw: what the sound is, where the file does not say so itself.
         url: where the sound is to be fetched; None where the caller brought it.
         foreign: None where it was asked for in our own words.
+        model: which version does it, as `gateway.versions.asked` reads it; None for whose turn it
+            is.
         from_s, to_s: of the recording, what is transcribed; None for its end. Times count from the
             recording's beginning all the same.
     """
@@ -48,6 +50,7 @@ class Order:
     foreign: Foreign | None = None
     from_s: float = 0.0
     to_s: float | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

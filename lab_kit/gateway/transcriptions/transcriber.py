@@ -54,6 +54,9 @@ ROOM_S = 0.5
 EXPIRY_S = 5.0
 FETCH_S = 900.0
 """For a recording at an address: four hours of FLAC at 5 Mbit/s."""
+PINNED_S = 60.0
+"""For a version that an operation names and that is not ready: a server that was just started loads
+what has a label within it. What nobody loads must not keep one of the two places for ever."""
 MOST_REMEMBERED = 1_000
 """Callers of whom it is known when they were served last."""
 MOST_ATTEMPTS = 5
@@ -340,10 +343,13 @@ class Transcriber:
                 "ask again with an earlier one",
             )
         done_s, place = max(operation.processed_s, order.from_s), operation.segments
+        missing_s = 0.0
         while True:
             await self._room()
             try:
-                with self._door.operation(order.tenant, order.caller, order.identity) as leased:
+                with self._door.operation(
+                    order.tenant, order.caller, order.identity, order.model
+                ) as leased:
                     async with aclosing(self._segments(leased, operation, done_s)) as segments:
                         async for segment, done_s in segments:
                             await self.operations.add(number, place, segment, done_s)
@@ -351,7 +357,12 @@ class Transcriber:
                             await self._room()
                     await self.operations.succeed(number, leased.lease.engine.model)
                     return
-            except (SystemOverloaded, ModelNotLoaded):
+            except ModelNotLoaded:
+                if order.model and missing_s >= PINNED_S:
+                    raise
+                missing_s += ROOM_S
+                await asyncio.sleep(ROOM_S)
+            except SystemOverloaded:
                 await asyncio.sleep(ROOM_S)  # then it goes on behind the last segment
 
     async def _fetch(self, number: UUID, caller: str, url: str) -> None:

@@ -5,6 +5,7 @@ For routes, whatever their protocol:
     with versions.lease() as lease:           # by label: the canary's turn, else production
         lease.engine.submit(...)              # lease.version says which it is
     with versions.lease(3) as lease:          # that version, if it is ready
+    with versions.lease(Label.PRODUCTION) as lease:  # production, whoever's turn it is
     versions.statuses()                       # number, state, reason, labels of each
 
 A stream keeps its lease, and so its version, for life: moving a label decides about new ones only.
@@ -102,15 +103,25 @@ class Versions:
             workers=max(load.workers for load in loads),
         )
 
-    def lease(self, number: int | None = None) -> Lease:
-        """A version for one stream or request: ``number``, or the one whose turn it is.
+    def lease(self, asked: int | Label | None = None) -> Lease:
+        """A version for one stream or request: that of a number, or the one whose turn it is.
+
+        Args:
+            asked: a number; ``production`` for it alone; None for whose turn it is, the canary
+                included.
 
         Raises:
             VersionNotFound: there is no such version.
             ModelNotLoaded: it is not ready, or no version is.
         """
         with self._table.lock:
-            chosen = self.routing.chosen() if number is None else self._table.progress(number)
+            match asked:
+                case None:
+                    chosen = self.routing.chosen()
+                case Label.PRODUCTION:
+                    chosen = self.routing.answering()
+                case _:
+                    chosen = self._table.progress(int(asked))
             recognizer = self._recognizer(chosen)
             chosen.in_flight += 1
         ended = partial(self.routing.decode_ended, chosen.number)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from api_samples import CUTS, SLOW_WAYS, STORMS, USUAL_WAYS, paid_by, storm_run, three, told
+from deprecation_samples import DEPRECATIONS
 from gate_samples import GATES
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
 from stream_samples import CAPTURES, LOST
@@ -51,7 +52,7 @@ from lab_kit.measure.revisions import revisions as compared
 from lab_kit.measure.version_gate import decide
 from lab_kit.measure.wires import WireFigures
 from lab_kit.protocol.degradation import LevelChange
-from lab_kit.show.api import costs, deliveries, gate, storm, ways
+from lab_kit.show.api import costs, deliveries, deprecation, gate, storm, ways
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.latency import delays, stages, turns, waterfall, waterfall_picture
@@ -522,6 +523,9 @@ def _gates() -> Iterator[Drawn]:
     for name, (found, allowance) in GATES.items():
         verdict = gate.gate_verdict(decide(found, allowance))
         yield f"gate {name}", gate.draw_gate(found, allowance), verdict
+    for name, lived in DEPRECATIONS.items():
+        verdict = deprecation.deprecation_verdict(lived)
+        yield f"deprecation {name}", deprecation.draw_deprecation(lived), verdict
 
 
 def _api() -> Iterator[Drawn]:

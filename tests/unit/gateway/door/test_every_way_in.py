@@ -48,6 +48,7 @@ VALUES = {
     "transcript": NOBODYS,
     "session": NOBODYS,
     "voice_id": "anybody",
+    "route": "v1-audio-transcribe",
 }
 """For the parameters in paths."""
 QUERIES = {

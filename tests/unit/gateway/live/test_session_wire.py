@@ -197,7 +197,7 @@ async def spoken(
     """What was said, what was told, what was taken, and how often the client came back."""
     stream = Stream(answers)
     serving = asyncio.create_task(stream.run())
-    lines = Lines(Session("s", TENANT, stream.wire), cuts)
+    lines = Lines(Session("s", TENANT, stream.wire, 1), cuts)
     client = SessionClient(lines, StreamRequest())
     said = [bytes([number % 256]) * 2 for number in range(len(answers))]
     async with asyncio.timeout(30):
@@ -323,7 +323,7 @@ async def test_a_stream_that_ends_without_a_word_lets_its_connection_go() -> Non
 
 async def test_who_takes_nothing_loses_the_connection_and_not_the_session() -> None:
     wire = SessionWire(window_s=60.0)
-    session = Session("s", TENANT, wire)
+    session = Session("s", TENANT, wire, 1)
     closed: list[SessionEnding] = []
 
     class Deaf:

@@ -71,6 +71,10 @@ ROUTES = [
     ("PUT", "/operator/sandbox-keys/1/script"),
     ("GET", "/operator/sandbox-keys/1/journal"),
     ("DELETE", "/operator/sandbox-keys/1"),
+    ("GET", "/operator/deprecations"),
+    ("GET", "/operator/deprecations/v1-audio-transcribe"),
+    ("PUT", "/operator/deprecations/v1-audio-transcribe"),
+    ("DELETE", "/operator/deprecations/v1-audio-transcribe"),
 ]
 
 
@@ -100,6 +104,7 @@ def test_these_are_all_the_routes(start: Start) -> None:
     tried = {(m, "/operator/labels/{label}" if "labels" in p else p) for m, p in tried}
     tried = {(m, "/operator/steps/{name}" if "steps" in p else p) for m, p in tried}
     tried = {(m, p.replace("keys/1", "keys/{name}")) for m, p in tried}
+    tried = {(m, p.replace("v1-audio-transcribe", "{route}")) for m, p in tried}
     assert there == tried
 
 

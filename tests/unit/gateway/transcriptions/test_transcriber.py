@@ -13,7 +13,7 @@ from hang import HANG_S
 from made_orders import ANN, BOB, order_of
 from operations_at_work import SENTENCES, at_work, chunks, files, sentences
 from receiver import Receiver
-from scripted_engine import ScriptedEngine, heard, recognizer, server_at, wait_until
+from scripted_engine import MODEL, ScriptedEngine, heard, recognizer, server_at, wait_until
 
 from lab_kit.audio.files import RawPcm
 from lab_kit.capacity.degradation import Level
@@ -28,6 +28,8 @@ from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.transcriptions import transcriber as module
 from lab_kit.gateway.transcriptions.operation import Operation
+from lab_kit.models.store.repository import Repository
+from lab_kit.models.store.version import Settings
 from lab_kit.protocol.operations import OperationState
 
 SMALL = replace(
@@ -104,6 +106,24 @@ async def test_bare_samples_are_what_the_caller_says(server_with: ServerWith) ->
     assert operation.audio_s == 8.0
     with pytest.raises(InvalidAudioFormat, match="63,999 bytes"):
         await taken(server, pcm[:63_999], RawPcm(16_000))
+
+
+async def test_an_operation_that_names_a_version_gets_it_or_fails_by_name(
+    server_with: ServerWith, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = server_with(ScriptedEngine("so"))
+    repository = Repository(tmp_path / "0" / "repository")
+    repository.publish(MODEL, {"weights": tmp_path / "0" / "weights"}, Settings())
+    monkeypatch.setattr(module, "PINNED_S", 0.0)
+    ends: dict[str, str | None] = {}
+    async with at_work(server):
+        for named in ("@1", "@2", "@3"):
+            order = replace(order_of(), model=MODEL + named)
+            data = sentences(2)
+            pinned = await server.transcriber.take(order, DAY_S, len(data), chunks(data), itself)
+            done = await ended(server, pinned)
+            ends[named] = None if done.error is None else done.error.reason
+    assert ends == {"@1": None, "@2": "MODEL_NOT_LOADED", "@3": "VERSION_NOT_FOUND"}
 
 
 @pytest.mark.parametrize("answered", [0, 1, 5, SENTENCES - 1])
