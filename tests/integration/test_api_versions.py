@@ -9,6 +9,7 @@ import httpx
 import pytest
 from hang import HANG_S
 from server_process import at_full_service
+from websockets.asyncio.client import connect
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
@@ -103,6 +104,22 @@ async def test_a_stream_is_pinned_on_every_wire(own_bench: Bench, wire: NativeWi
     for named, kind in ((f"{model}@9", VersionNotFound), ("shadow", InvalidParameter)):
         with pytest.raises(kind):
             await heard(named)
+
+
+async def test_a_stream_says_its_version_before_its_first_message(own_bench: Bench) -> None:
+    pinned = f"{own_bench.model}@2"
+    async with asking(own_bench) as server:
+        begun = await server.post("/v1/streams", json={"model": pinned})
+        refused = await server.post("/v1/streams", json={"model": f"{own_bench.model}@9"})
+    assert (begun.status_code, begun.headers["x-model-version"]) == (201, "2")
+    assert (refused.status_code, refused.json()["error"]["reason"]) == (404, "VERSION_NOT_FOUND")
+    address = own_bench.url.replace("http", "ws") + "/v1/stream?"
+    key = {"authorization": f"Token {KEY}"}
+    for query in (f"model={pinned}", f"session={begun.json()['session']}"):
+        async with connect(address + query, additional_headers=key) as socket:
+            assert socket.response is not None
+            assert socket.response.headers["x-model-version"] == "2"
+            await socket.send('{"type": "finish"}')
 
 
 async def test_a_transcription_is_done_by_the_version_it_names(own_bench: Bench) -> None:
