@@ -72,6 +72,9 @@ def _judge(options: argparse.Namespace) -> int:
         return NOT_JUDGED
     for breach in found:
         print(breach)
+    if not found and (unheard := capture.unheard()) is not None:
+        warn(f"not judged: {unheard}")
+        return NOT_JUDGED
     count = f"{len(capture.lines):,} lines of {capture.head.dialect} over {capture.head.wire}"
     print(f"{count}: {len(found)} breaches of {len(RULES)} rules" if found else f"{count}: kept")
     return BROKEN if found else 0

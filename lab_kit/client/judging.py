@@ -15,18 +15,32 @@ from lab_kit.client.sessions import NativeWire
 from lab_kit.client.sessions.line import Line as SessionLine
 from lab_kit.client.sessions.session import lines_to
 from lab_kit.core.clock import since_1970_ms
-from lab_kit.core.errors import ConnectionFailed, InvalidParameter, LabError
+from lab_kit.core.errors import (
+    ConnectionFailed,
+    InvalidMessage,
+    InvalidParameter,
+    LabError,
+    PayloadTooLarge,
+)
 from lab_kit.core.units import SAMPLE_RATE_HZ
-from lab_kit.protocol.judge.capture import Capture, Head, Line
-from lab_kit.protocol.judge.conversation import HALF_CLOSE, Caller, Carrier, Conversation, Reading
+from lab_kit.protocol.judge.capture import MOST_HEARD_BYTES, MOST_LINES, Capture, Head, Line
+from lab_kit.protocol.judge.conversation import (
+    HALF_CLOSE,
+    Caller,
+    Carrier,
+    Conversation,
+    Reading,
+    heard,
+)
 from lab_kit.protocol.judge.seen import Closed
 from lab_kit.protocol.stream_messages import Command, EndReason, SessionEnded, StreamRequest
 from lab_kit.wires.grpc_call import GrpcCall, open_grpc_call
 from lab_kit.wires.websocket import NORMAL, WebSocketWire, open_websocket
 
 CHUNK_S = 0.1
-QUIET_S = 30.0
-"""A server that has heard everything and says nothing for so long is hung up on."""
+QUIET_S, LONGEST_AFTER_S = 30.0, 120.0
+"""A server that has heard everything is hung up on when it says nothing, or has not ended, for so
+long."""
 OWN = "lab"
 _WELL, _FAILED = "OK", "FAILED"
 _CONVERSATIONS = {
@@ -106,6 +120,22 @@ class Recorder:
     def __init__(self, dialect: str, wire: str, bytes_per_s: float) -> None:
         self.capture = Capture(Head(dialect=dialect, wire=wire, bytes_per_s=bytes_per_s))
         self._began_ns = time.perf_counter_ns()
+        self._heard_bytes = 0
+
+    def heard(self, message: dict[str, Any], size_bytes: int) -> None:
+        """Write a server's message down.
+
+        Raises:
+            PayloadTooLarge: that is more than one capture holds.
+        """
+        self._heard_bytes += size_bytes
+        if self._heard_bytes > MOST_HEARD_BYTES or len(self.capture.lines) >= MOST_LINES:
+            raise PayloadTooLarge(
+                f"{self._heard_bytes:,} bytes in {len(self.capture.lines):,} lines",
+                f"{MOST_HEARD_BYTES:,} bytes and {MOST_LINES:,} lines of one stream",
+                "judge a shorter one",
+            )
+        self.note(by_client=False, message=message)
 
     def note(self, by_client: bool, **what: Any) -> None:
         """Write one line."""
@@ -154,7 +184,11 @@ async def recorded(
                     return recorder.capture
                 if finishes and not hearing.done():
                     await talk.finish()
-                await _heard_out(hearing, recorder)
+                if not await _heard_out(hearing, recorder):
+                    why = "the server has not ended the stream, and was hung up on"
+                    recorder.note(by_client=True, closed={"why": why})
+                    return recorder.capture
+                await hearing
             finally:
                 hearing.cancel()
                 await asyncio.gather(hearing, return_exceptions=True)
@@ -189,13 +223,15 @@ async def _speak(
             return  # the server has closed; how, is heard
 
 
-async def _heard_out(hearing: "asyncio.Task[None]", recorder: Recorder) -> None:
-    """Wait for the end, as long as anything comes."""
-    while not hearing.done():
+async def _heard_out(hearing: "asyncio.Task[None]", recorder: Recorder) -> bool:
+    """Wait for the end, while anything comes and not for ever; whether it has come."""
+    until_s = time.perf_counter() + LONGEST_AFTER_S
+    while not hearing.done() and time.perf_counter() < until_s:
         before = len(recorder.capture.lines)
         await asyncio.wait({hearing}, timeout=QUIET_S)
         if len(recorder.capture.lines) == before:
-            return
+            break
+    return hearing.done()
 
 
 def _told(closed: ConnectionFailed) -> str | None:
@@ -232,9 +268,9 @@ class _SocketTalk:
     async def hear(self) -> None:
         try:
             async for content, _ in self._wire.received():
-                noted = self._spoken.noted(content, by_client=False)
-                self._recorder.note(by_client=False, message=noted)
-                if self._spoken.is_over(noted):
+                noted, is_over = heard(self._spoken, content)
+                self._recorder.heard(noted, len(content))
+                if is_over:
                     return
             self._closed = Closed(str(NORMAL))
         except ConnectionFailed as closed:
@@ -277,12 +313,14 @@ class _CallTalk:
         await self._call.half_close()
 
     async def hear(self) -> None:
-        try:
-            async for arrived in self._call.messages():
-                noted = self._spoken.noted(arrived.data, by_client=False)
-                self._recorder.note(by_client=False, message=noted)
-        except LabError:
-            pass  # how it ended is the status
+        messages = self._call.messages()
+        while True:
+            try:
+                arrived = await anext(messages)
+            except (StopAsyncIteration, LabError):
+                return  # how it ended is the status
+            noted, _ = heard(self._spoken, arrived.data)
+            self._recorder.heard(noted, len(arrived.data))
 
     async def closed(self) -> Closed:
         return Closed(str((await self._call.status()).code.name))
@@ -333,14 +371,17 @@ class _OwnTalk:
     async def hear(self) -> None:
         ended = _WELL
         try:
-            async for heard in self._line.messages():
-                if isinstance(heard.message, SessionEnded):
-                    ended = _WELL if heard.message.reason is EndReason.FINISHED else _FAILED
-                told = heard.message.model_dump(mode="json", exclude_none=True)
-                self._recorder.note(by_client=False, message=told)
+            async for arrived in self._line.messages():
+                message = arrived.message
+                if isinstance(message, SessionEnded):
+                    ended = _WELL if message.reason is EndReason.FINISHED else _FAILED
+                told = message.model_dump(mode="json", exclude_none=True)
+                self._recorder.heard(told, len(message.model_dump_json()))
             self._closed = Closed(ended)  # of events over HTTP, their last one says it
         except ConnectionFailed as closed:
             self._closed = Closed(_told(closed))
+        except (InvalidMessage, PayloadTooLarge):
+            raise  # what arrived is no message, or more than one capture holds
         except LabError as error:  # gRPC's: its status is the error's code
             self._closed = Closed(error.code.value)
 

@@ -42,8 +42,8 @@ class Notices(StrEnum):
     """What makes a client's makers change it."""
 
     HEADERS = "reads the headers"
-    BROWN_OUT = "notices a brown-out"
-    END = "notices the end"
+    BROWN_OUT = "sees a brown-out"
+    END = "sees the end"
     NEVER = "never changes"
 
 

@@ -8,6 +8,7 @@ each later one has ``at_ms``, since the connection was begun, ``by``, which side
     "sound": {"bytes": 3200}           sound alone
     "message": {...}                   a message, as JSON; sound in it is a number of bytes
     "closed": {"code": "1000"}         the connection is over; without a code it was lost
+    "closed": {"why": "…"}             the client has given up waiting for the end
 """
 
 import json
@@ -22,6 +23,7 @@ from lab_kit.core.errors import InvalidMessage, PayloadTooLarge
 _T = TypeVar("_T", bound=BaseModel)
 MOST_LINES = 200_000
 MOST_LINE_CHARS = 1_000_000
+MOST_HEARD_BYTES = 64_000_000
 """Hours of a stream; what is larger is no capture."""
 
 
@@ -63,6 +65,17 @@ class Capture:
 
     head: Head
     lines: list[Line] = field(default_factory=list)
+
+    def unheard(self) -> str | None:
+        """Why it is too little to say that the server keeps the rules; None if it is not."""
+        last = self.lines[-1].closed if self.lines else None
+        if last is not None and "why" in last:
+            return last["why"]
+        if last is not None and self.lines[-1].by == "server" and "code" not in last:
+            return "the connection was lost without a word"
+        if not any(line.by == "server" and line.message is not None for line in self.lines):
+            return "the server said nothing"
+        return None
 
     def text(self) -> Iterator[str]:
         """The file's lines, each with its end."""

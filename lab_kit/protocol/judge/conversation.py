@@ -4,11 +4,13 @@ A conversation is pure: messages out, and what was recorded turned into what was
 nothing that only our own server has, so that it can be held with the provider's too.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from lab_kit.core.errors import InvalidMessage
 from lab_kit.protocol.judge.capture import Capture, Line
 from lab_kit.protocol.judge.seen import Closed, Finished, Happening, Opened, Refused, Seen, Sound
 
@@ -85,6 +87,32 @@ class Conversation(Reading, Protocol):
         ...
 
 
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What taking a message apart may raise that has not the form of its dialect."""
+
+
+def heard(spoken: Conversation, content: str | bytes) -> tuple[dict[str, Any], bool]:
+    """What a capture notes of a server's message, and whether the client hangs up after it.
+
+    Raises:
+        InvalidMessage: it is none of the dialect.
+    """
+    try:
+        noted = spoken.noted(content, by_client=False)
+        json.dumps(noted, ensure_ascii=False, allow_nan=False).encode()
+        return noted, spoken.is_over(noted)
+    except _UNREADABLE as error:
+        raise _unreadable(content, error) from error
+
+
+def _unreadable(content: str | bytes, error: Exception) -> InvalidMessage:
+    return InvalidMessage(
+        f"the message {content[:80]!r} ({type(error).__name__})",
+        "one that has the form of the dialect",
+        "see what the server sent, or name another dialect",
+    )
+
+
 HALF_CLOSE = {"half_close": True}
 """How a capture notes that a gRPC client will send no more."""
 Told = tuple[Happening, int | None]
@@ -111,7 +139,11 @@ def _told(line: Line, bytes_per_s: float | None, reading: Reading) -> Sequence[T
         return [(Closed(line.closed.get("code"), line.by == "client"), None)]
     if line.message == HALF_CLOSE:
         return finished()
-    return reading.seen(line.message or {}, line.by == "client")
+    message = line.message or {}
+    try:
+        return reading.seen(message, line.by == "client")
+    except _UNREADABLE as error:
+        raise _unreadable(json.dumps(message), error) from error
 
 
 def sound_of(size_bytes: int, bytes_per_s: float | None) -> Sound:

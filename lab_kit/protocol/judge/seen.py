@@ -5,60 +5,65 @@ count from the stream's first sample.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted, StreamEnded, UtteranceEnd
 
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+"""Servers of any make are read: a time that is no number is found where it is read."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Opened:
     """The connection is open."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Refused:
     """The server refused to open it; ``status`` is HTTP's or gRPC's."""
 
     status: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Sound:
     """The client sent sound; ``audio_s`` is None where its length cannot be told."""
 
     audio_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class AskedForFinal:
     """The client wants a final of what was heard so far."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Finished:
     """The client will send no more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Begun:
     """The server says that the session begins."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Resumed:
     """The session goes on over this connection; ``after`` is the last number the client has."""
 
     after: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Speech:
     """Somebody began to speak."""
 
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Spoken:
     """A word of a result."""
 
@@ -67,7 +72,7 @@ class Spoken:
     end_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Result:
     """An interim or a final.
 
@@ -88,14 +93,14 @@ class Result:
     words: tuple[Spoken, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class UtteranceOver:
     """Nothing was said for some time after the word that ended then."""
 
     last_word_end_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Used:
     """Sound that is accounted for; without ``from_s`` it is all until then."""
 
@@ -103,7 +108,7 @@ class Used:
     from_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Failed:
     """An error; a fatal one ends the stream."""
 
@@ -111,14 +116,14 @@ class Failed:
     is_fatal: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Ended:
     """Everything was said; ``audio_s`` of sound was heard."""
 
     audio_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Closed:
     """The connection is over.
 
@@ -154,7 +159,7 @@ Happening = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Seen:
     """One thing that was seen.
 

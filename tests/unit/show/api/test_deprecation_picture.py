@@ -43,7 +43,7 @@ def test_the_table_has_each_client_with_both_counts() -> None:
         "1 reads the headers",
         "2 reads the headers",
         "3 reads the headers",
-        "4 notices a brown-out",
+        "4 sees a brown-out",
     ]
     for number, row in enumerate(table.rows):
         answered, refused, new, counted, counted_refused = map(int, row[2:])
