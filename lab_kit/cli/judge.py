@@ -57,7 +57,7 @@ def _judge(options: argparse.Namespace) -> int:
                 "name a file, or a server with --url",
             )
         if options.url is None:
-            capture = Capture.read(_text(options.capture).splitlines())
+            capture = Capture.read(_text(options.capture).split("\n"))
         else:
             capture = asyncio.run(_recorded(options))
         if options.save is not None:

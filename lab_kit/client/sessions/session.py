@@ -22,6 +22,7 @@ from lab_kit.core.errors import (
     ConnectionFailed,
     InvalidMessage,
     LabError,
+    MessageOutOfOrder,
     QuotaExceeded,
     SystemOverloaded,
 )
@@ -98,6 +99,9 @@ class SessionClient:
         self._turn = asyncio.Lock()
         self._window_s = RESUME_WINDOW_S
         self._number = self._seen = 0
+        self._connections = 0
+        # whether a message may have been left out: its sending failed, or was cancelled
+        self._is_torn = False
         self._untaken: deque[tuple[int, bytes | str]] = deque()
         self._untaken_bytes = 0
         self._begun: SessionBegun | None = None
@@ -173,9 +177,11 @@ class SessionClient:
     async def _until_ended(self) -> AsyncIterator[_HeardNumbered]:
         """Every numbered message, each once."""
         while True:
-            line = self._line
+            connection = self._connections
             try:
                 async for heard in self._heard:
+                    if self._connections != connection:
+                        break  # whoever sends has gone on, and what came since is told again
                     if not isinstance(heard.message, SessionResumed):
                         self._note(heard.message)
                         yield _HeardNumbered(heard.message, heard.received_ns)
@@ -184,7 +190,7 @@ class SessionClient:
             except ConnectionFailed:
                 pass  # as one that just ends: the session goes on, or it is said why not
             async with self._turn:
-                if self._line is line:
+                if self._connections == connection:
                     await self._go_on()
 
     async def _say(self, message: bytes | str) -> int:
@@ -198,10 +204,16 @@ class SessionClient:
                     f"at most {MOST_UNTAKEN_BYTES:,}",
                     "read what it says while you send, and send no faster than it takes",
                 )
-            try:
-                return await self._line.send(message, self._number)
-            except ConnectionFailed:
-                await self._go_on()
+            if not self._is_torn:
+                self._is_torn = True
+                try:
+                    left_ns = await self._line.send(message, self._number)
+                except (*_WORTH_ANOTHER_TRY, MessageOutOfOrder):
+                    pass
+                else:
+                    self._is_torn = False
+                    return left_ns
+            await self._go_on()
             return time.perf_counter_ns()
 
     async def _connect(self, asked: StreamRequest | Resume) -> None:
@@ -216,6 +228,8 @@ class SessionClient:
         Raises:
             LabError: the session is over, or nobody could be reached in time.
         """
+        self._connections += 1
+        self._is_torn = True
         while True:
             await self._wait_for_another_try()
             try:
@@ -230,10 +244,11 @@ class SessionClient:
         self.resumed += 1
         self._forget_until(first.taken)
         try:
-            for number, message in self._untaken:
+            for number, message in tuple(self._untaken):
                 await self._line.send(message, number)
-        except ConnectionFailed:
-            pass  # whoever reads goes on again, or hears that the session has ended
+            self._is_torn = False
+        except _WORTH_ANOTHER_TRY:
+            pass  # whoever reads or sends next goes on again, or hears that the session has ended
 
     async def _wait_for_another_try(self) -> None:
         """The first comes at once, later ones by chance, and none after the session's time.

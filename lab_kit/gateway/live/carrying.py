@@ -58,16 +58,14 @@ class Line(Protocol):
 async def carried(sessions: Sessions, session: Session, connection: Connection, line: Line) -> None:
     """Carry a session until it ends, or goes on elsewhere, or the client is gone."""
     end = End.LOST
+    patience_s = sessions.unsent_s * PATIENCE
     try:
-        await line.open()
-        end = await _until_over(connection, line, sessions.unsent_s * PATIENCE)
-        match end:
-            case End.WITH_THE_SESSION:
-                await line.close(session.wire.ending or LOST)
-            case End.REPLACED:
-                await line.close(ELSEWHERE)
-            case End.UNREAD:
-                await line.close(NOT_READ)
+        async with fair_timeout(patience_s):
+            await line.open()
+        end = await _until_over(connection, line, patience_s)
+        endings = {End.REPLACED: ELSEWHERE, End.UNREAD: NOT_READ}
+        async with fair_timeout(patience_s):
+            await line.close(endings.get(end) or session.wire.ending or LOST)
     except (ClientGone, OSError):
         pass  # the session waits for the next connection
     finally:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from lab_kit.core.errors import InvalidMessage, MessageOutOfOrder, SessionHistoryLost
+from lab_kit.core.errors import InvalidMessage, MessageOutOfOrder, QuotaExceeded, SessionHistoryLost
 from lab_kit.dialects.lab.errors import FAILED, SessionEnding
 from lab_kit.gateway.live.live_stream import ClientGone
 from lab_kit.protocol.live import Ending
@@ -24,6 +24,8 @@ from lab_kit.protocol.stream_messages import Command, Numbered
 MOST_KEPT = 1_000
 MOST_KEPT_BYTES = 262_144
 """Minutes of speech, where a session waits for half a minute at most."""
+MOST_WAITING = 16
+"""Posts that wait for their turn: a client that sends one after the other has one."""
 LOOK_S = 1.0
 """So often a session without a connection looks whether its time is over. Until it is, that it
 says nothing is no reason to end it."""
@@ -64,6 +66,7 @@ class SessionWire:
         self._kept_bytes = 0
         self._sequence = 0
         self._inbox: deque[bytes | str] = deque()
+        self._waiting = 0
         self._connection: Connection | None = None
         self._seen_ns = time.perf_counter_ns()
         self._changed = asyncio.Event()
@@ -157,9 +160,9 @@ class SessionWire:
         Raises:
             Replaced: that connection is not the session's any more; the message is not taken.
             MessageOutOfOrder: one that comes before it was not taken yet.
+            QuotaExceeded: too many wait for their turn.
         """
-        while self._inbox and self.ending is None:
-            await self._has_changed()
+        await self._turn_of(connection)
         if connection is not None and self._connection is not connection:
             raise Replaced
         if number is not None and number <= self.taken:
@@ -171,11 +174,12 @@ class SessionWire:
                 "send that one first, and then those after it",
                 details={"taken": str(self.taken)},
             )
+        if self.ending is not None:  # nobody would work on it
+            return
         self.taken += 1
         self._seen_ns = time.perf_counter_ns()
-        if self.ending is None:  # afterwards nobody would work on it
-            self._inbox.append(message)
-            self._notify()
+        self._inbox.append(message)
+        self._notify()
 
     def abandon(self) -> None:
         """The stream is over without having said how: let connections and senders go."""
@@ -202,6 +206,22 @@ class SessionWire:
     def told(self) -> None:
         """A connection has taken a message."""
         self._notify()
+
+    async def _turn_of(self, connection: "Connection | None") -> None:
+        """Wait until the message before has been worked on."""
+        if connection is None and self._waiting >= MOST_WAITING:
+            raise QuotaExceeded(
+                f"{self._waiting} messages wait for their turn",
+                f"fewer than {MOST_WAITING} at once",
+                "send one after the other was answered",
+                retry_after_s=1.0,
+            )
+        self._waiting += 1
+        try:
+            while self._inbox and self.ending is None:
+                await self._has_changed()
+        finally:
+            self._waiting -= 1
 
     async def _taken_up(self, number: int) -> None:
         """Wait until the connection has taken that message, or there is none."""

@@ -27,7 +27,9 @@ HEALTH = "grpc.health.v1.Health"
 REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 """The later one is the same under another name."""
 MOST_CALLS = 8
-"""Of reflection, at once; health is answered in no time."""
+"""Of reflection, at once."""
+MOST_CHECKS = 32
+"""Of health, at once: each is answered in no time, if its caller asks."""
 MOST_QUESTIONS = 200
 """Of one call: a tool asks for each service and each file once."""
 MOST_FIELDS = 16
@@ -60,10 +62,20 @@ class Health:
     def __init__(self, services: tuple[str, ...], is_ready: Callable[[], bool]) -> None:
         self._services = {"", *services}
         self._is_ready = is_ready
+        self._open = 0
 
     async def check(self, _: Any, context: Any) -> bytes:
         """One answer to one question."""
-        data = await received(context, _QUESTION_S)
+        if self._open >= MOST_CHECKS:
+            busy = f"{MOST_CHECKS} calls ask already"
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, busy)
+        self._open += 1
+        try:
+            data = await received(context, _QUESTION_S)
+        except LabError as error:
+            await context.abort(grpc.StatusCode[error.code.value], str(error))
+        finally:
+            self._open -= 1
         asked = health_pb2.HealthCheckRequest.FromString(data or b"").service
         if asked not in self._services:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service is served here")
@@ -72,7 +84,7 @@ class Health:
         return bytes(answer(status=status).SerializeToString())
 
 
-_QUESTION_S = 5.0
+_QUESTION_S = 0.5
 """For a question whose call has begun already."""
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab_kit.core.errors import InvalidMessage, PayloadTooLarge
 
@@ -42,7 +42,7 @@ class Head(BaseModel):
     capture: Literal[1] = 1
     dialect: str
     wire: str
-    bytes_per_s: float | None = None
+    bytes_per_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class Line(BaseModel):

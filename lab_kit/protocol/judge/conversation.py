@@ -87,7 +87,10 @@ class Conversation(Reading, Protocol):
         ...
 
 
-_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+_UNREADABLE = (
+    *(ValueError, TypeError, LookupError, AttributeError),
+    *(RecursionError, ArithmeticError),
+)
 """What taking a message apart may raise that has not the form of its dialect."""
 
 
@@ -121,11 +124,14 @@ Told = tuple[Happening, int | None]
 
 def seen_in(capture: Capture, reading: Reading) -> list[Seen]:
     """What was seen of a recorded stream; lines count from the file's first."""
-    return [
-        Seen(number, what, sequence)
-        for number, line in enumerate(capture.lines, 2)
-        for what, sequence in _told(line, capture.head.bytes_per_s, reading)
-    ]
+    seen = []
+    for number, line in enumerate(capture.lines, 2):
+        try:
+            told = _told(line, capture.head.bytes_per_s, reading)
+        except _UNREADABLE as error:
+            raise _unreadable(f"line {number}: {line.message or line.sound}", error) from error
+        seen += [Seen(number, what, sequence) for what, sequence in told]
+    return seen
 
 
 def _told(line: Line, bytes_per_s: float | None, reading: Reading) -> Sequence[Told]:
@@ -139,11 +145,7 @@ def _told(line: Line, bytes_per_s: float | None, reading: Reading) -> Sequence[T
         return [(Closed(line.closed.get("code"), line.by == "client"), None)]
     if line.message == HALF_CLOSE:
         return finished()
-    message = line.message or {}
-    try:
-        return reading.seen(message, line.by == "client")
-    except _UNREADABLE as error:
-        raise _unreadable(json.dumps(message), error) from error
+    return reading.seen(line.message or {}, line.by == "client")
 
 
 def sound_of(size_bytes: int, bytes_per_s: float | None) -> Sound:

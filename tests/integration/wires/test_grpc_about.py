@@ -16,7 +16,7 @@ from hang import HANG_S
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
-from lab_kit.gateway.run.grpc_about import MOST_CALLS, MOST_QUESTIONS
+from lab_kit.gateway.run.grpc_about import MOST_CALLS, MOST_CHECKS, MOST_QUESTIONS
 
 SERVICE = "lab.speech.v1.Speech"
 
@@ -36,6 +36,24 @@ def test_health(channel: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         health.Check(health_pb2.HealthCheckRequest(service="dance"), timeout=HANG_S)
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_calls_that_ask_nothing_are_refused_and_keep_nobody_out(keyed_bench: Bench) -> None:
+    async with grpc.aio.insecure_channel(keyed_bench.address.grpc) as channel:
+        check = channel.stream_unary("/grpc.health.v1.Health/Check")
+        silent = [check() for _ in range(3 * MOST_CHECKS)]
+        async with asyncio.timeout(HANG_S):
+            codes = await asyncio.gather(*(call.code() for call in silent))
+            answer = await health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest()
+            )
+    assert set(codes) <= {
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.ABORTED,
+    }
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED in codes
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_a_stream_is_held_by_who_knows_nothing_but_the_address(keyed_bench: Bench) -> None:

@@ -242,6 +242,8 @@ def test_a_capture_survives_being_written() -> None:
         ["[]"],
         ["[" * 100_000],
         [json.dumps({**HEAD, "capture": 2})],
+        [json.dumps({**HEAD, "bytes_per_s": 0})],
+        [json.dumps({**HEAD, "bytes_per_s": float("nan")})],
         [json.dumps(HEAD), '{"at_ms": 1}'],
         [json.dumps(HEAD), '{"at_ms": 1, "by": "nobody"}'],
         [json.dumps(HEAD), '{"at_ms": 1, "by": "client", "dance": 1}'],
@@ -261,6 +263,39 @@ def test_what_is_far_too_long_is_refused() -> None:
 def test_a_message_that_is_none_of_the_schemas_is_refused(message: Row) -> None:
     with pytest.raises(InvalidMessage):
         broken_rules([server(**message)])
+
+
+@pytest.mark.parametrize(
+    "values", [{"start": "0"}, {"start": None}, {"start": float("nan")}, {"channel": "x"}]
+)
+def test_a_provider_s_message_of_another_form_is_refused(values: Row) -> None:
+    alternative = {"transcript": "a", "words": []}
+    message = {
+        "type": "Results", "start": 0.0, "duration": 1.0, "is_final": True,
+        "channel": {"alternatives": [alternative]},
+    }  # fmt: skip
+    head = {**HEAD, "dialect": "deepgram"}
+    assert broken_rules([client(sound={"bytes": 64_000}), server(**message)], head) == []
+    with pytest.raises(InvalidMessage):
+        broken_rules([server(**{**message, **values})], head)
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (good(), None),
+        (good()[:2], None),
+        (good()[:1], "said nothing"),
+        ([], "said nothing"),
+        ([*good()[:5], {"at_ms": 0.0, "by": "server", "closed": {}}], "lost without a word"),
+        ([*good()[:5], client(closed={"why": "hung up"})], "hung up"),
+        ([*good()[:5], client(closed={})], None),
+    ],
+)
+def test_too_little_to_judge(rows: list[Row], why: str | None) -> None:
+    unheard = Capture.read([json.dumps(HEAD), *map(json.dumps, rows)]).unheard()
+    assert (unheard is None) == (why is None)
+    assert (why or "") in (unheard or "")
 
 
 def test_deepgrams_messages_are_read_without_what_is_ours() -> None:

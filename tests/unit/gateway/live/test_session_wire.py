@@ -19,13 +19,14 @@ from lab_kit.core.errors import (
     InvalidMessage,
     LabError,
     MessageOutOfOrder,
+    QuotaExceeded,
     SessionHistoryLost,
 )
 from lab_kit.core.ids import TenantId
 from lab_kit.dialects.lab.errors import SessionEnding
 from lab_kit.gateway.live.carrying import End, carried
 from lab_kit.gateway.live.live_stream import ClientGone
-from lab_kit.gateway.live.session_wire import MOST_KEPT, Kept, Replaced, SessionWire
+from lab_kit.gateway.live.session_wire import MOST_KEPT, MOST_WAITING, Kept, Replaced, SessionWire
 from lab_kit.gateway.live.sessions import Session
 from lab_kit.protocol.stream_messages import (
     Command,
@@ -117,7 +118,12 @@ class Line:
         return 0
 
     async def messages(self) -> AsyncIterator[Heard]:
-        while (message := await self._next(self._down)) is not None:  # type: ignore[arg-type]
+        while True:
+            # what has arrived is read although the line broke behind it
+            arrived = not self._down.empty()
+            message = self._down.get_nowait() if arrived else await self._next(self._down)  # type: ignore[arg-type]
+            if message is None:
+                return
             yield Heard(message, 0)  # type: ignore[arg-type]
 
     # the server's end
@@ -192,7 +198,7 @@ class Lines:
 
 
 async def spoken(
-    answers: Sequence[int], cuts: Sequence[int]
+    answers: Sequence[int], cuts: Sequence[int], lag: int = 0
 ) -> tuple[list[bytes], list[Numbered], list[bytes], int]:
     """What was said, what was told, what was taken, and how often the client came back."""
     stream = Stream(answers)
@@ -210,7 +216,8 @@ async def spoken(
 
         speaking = asyncio.create_task(speak())
         async for _ in client:
-            pass
+            for _ in range(lag):  # what has arrived waits, and its connection breaks meanwhile
+                await asyncio.sleep(0)
         await speaking
         await client.close()
         await serving
@@ -222,11 +229,12 @@ async def spoken(
     answers=some.lists(some.integers(0, 4), max_size=12),
     # the first connection must live to tell the session's name: without it nobody can come back
     cuts=some.lists(some.integers(2, 12), max_size=6),
+    lag=some.integers(0, 60),
 )
 def test_wherever_connections_are_cut_all_is_said_and_heard_once(
-    answers: list[int], cuts: list[int]
+    answers: list[int], cuts: list[int], lag: int
 ) -> None:
-    said, told, taken, _ = asyncio.run(spoken(answers, cuts))
+    said, told, taken, _ = asyncio.run(spoken(answers, cuts, lag))
     _, uncut, _, _ = asyncio.run(spoken(answers, []))
     assert taken == said
     assert [m.sequence for m in told] == list(range(1, len(told) + 1))
@@ -242,6 +250,27 @@ async def test_cuts_are_cuts() -> None:
     """The property above would hold for lines that never break."""
     *_, resumed = await spoken([1] * 10, [3, 3, 3])
     assert resumed >= 3
+
+
+async def test_a_message_whose_sending_was_given_up_is_sent_again() -> None:
+    """It may have left or not; what comes after it must not come before it."""
+    stream = Stream([0] * 3)
+    serving = asyncio.create_task(stream.run())
+    client = SessionClient(Lines(Session("s", TENANT, stream.wire, 1), []), StreamRequest())
+    async with asyncio.timeout(30):
+        await client.open()
+        await client.send(b"1")
+        sending = asyncio.create_task(client.send(b"2"))
+        await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await client.send(b"3")
+        await client.finish()
+        async for _ in client:
+            pass
+        await client.close()
+        await serving
+    assert stream.heard == [b"1", b"2", b"3"]
 
 
 async def test_a_session_that_waits_too_long_is_gone() -> None:
@@ -288,6 +317,27 @@ async def test_a_message_by_number_is_taken_once_and_in_its_turn() -> None:
     await wire.take(b"2", number=2)
     assert await wire.receive() == b"2"
     assert wire.taken == 2
+
+
+async def test_few_posts_may_wait_for_their_turn() -> None:
+    wire = SessionWire(window_s=60.0)
+    await wire.take(b"1", number=1)  # which nobody works on
+    waiting = [asyncio.create_task(wire.take(b"2", number=2)) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(QuotaExceeded, match=f"{MOST_WAITING} messages wait"):
+        await wire.take(b"3", number=3)
+    assert [await wire.receive(), await wire.receive()] == [b"1", b"2"]
+    async with asyncio.timeout(10):
+        await asyncio.gather(*waiting)
+    assert wire.taken == 2
+
+
+async def test_what_comes_after_the_end_is_not_taken() -> None:
+    wire = SessionWire(window_s=60.0)
+    await wire.take(b"1")
+    wire.abandon()
+    await wire.take(b"2")
+    assert wire.taken == 1
 
 
 @pytest.mark.parametrize(
