@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from lab_kit.core.errors import (
     ConnectionFailed,
@@ -102,7 +102,7 @@ async def open_websocket(url: str, headers: Mapping[str, str]) -> AsyncIterator[
         )
     except InvalidStatus as error:
         raise _refused(error) from error
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, InvalidHandshake) as error:  # or one lost in the middle of it
         raise ConnectionFailed(
             f"no connection to {url.split('?')[0]} ({error})",
             "a server that listens there",

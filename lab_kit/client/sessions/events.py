@@ -1,5 +1,6 @@
 """A session's connection as posts upwards and server-sent events down."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,6 +23,9 @@ from lab_kit.protocol.stream_messages import (
 _TIMEOUT_S = 30.0
 """The server says something every ten seconds, if only a comment."""
 _DATA = "data: "
+_POST_AGAIN_S = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""A post whose connection was lost is posted again, after these times: the events go on meanwhile
+over their own, so nobody else would notice. Its number lets it be taken once."""
 
 
 class EventsLine:
@@ -40,6 +44,17 @@ class EventsLine:
             message if sound else CommandMessage.model_validate({"type": message}).model_dump_json()
         )
         kind = "application/octet-stream" if sound else "application/json"
+        for wait_s in _POST_AGAIN_S:
+            try:
+                await self._post(body, kind, number)
+            except ConnectionFailed:
+                await asyncio.sleep(wait_s)
+            else:
+                return sent_ns
+        await self._post(body, kind, number)
+        return sent_ns
+
+    async def _post(self, body: bytes | str, kind: str, number: int) -> None:
         with _named(self._path):
             answer = await self._http.post(
                 f"{self._path}/messages",
@@ -48,7 +63,6 @@ class EventsLine:
                 headers={"content-type": kind},
             )
         _check(answer, answer.content)
-        return sent_ns
 
     async def messages(self) -> AsyncIterator[Heard]:
         """Those of the server."""
