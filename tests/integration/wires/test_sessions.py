@@ -70,8 +70,9 @@ async def test_a_session_survives_its_connections(bench: Bench, wire: NativeWire
     async with cutting(bench.address, lambda: chance.randrange(12_000, 50_000)) as (address, cuts):
         said, session = await whole(wire, address)
     assert said == uncut
-    assert session.resumed > 0
     assert cuts
+    if wire is not NativeWire.EVENTS:  # whose posts are repeated, and the events go on
+        assert session.resumed > 0
     assert [m.sequence for m in session.messages] == list(range(1, len(session.messages) + 1))
     usage = [m for m in session.messages if isinstance(m, Usage)]
     assert usage[-1].until_s == pytest.approx(len(SPEECH) / 32_000)
