@@ -75,7 +75,7 @@ class Calls:
         self._arrivals = arrivals
         self._receiving = asyncio.Semaphore(RECEIVING)
         self._receiving_of: dict[str, _Receivers] = {}
-        self._open = _Open("gRPC calls", limits.calls, _share_of(limits.calls))
+        self._open = Open("gRPC calls", limits.calls, _share_of(limits.calls))
 
     def unary(
         self, route: str, answer: Callable[[Any, Admitted], Awaitable[bytes]], statuses: Statuses
@@ -105,7 +105,7 @@ class Calls:
         Args:
             most: calls of it at once, and ``most_of_one`` caller.
         """
-        streams = _Open(f"streams of {route}", most, most_of_one)
+        streams = Open(f"streams of {route}", most, most_of_one)
 
         async def stream(context: Any, admitted: Admitted) -> None:
             with streams.another(admitted.caller):
@@ -205,7 +205,7 @@ class _Receivers:
     count: int = 0
 
 
-class _Open:
+class Open:
     """How many of something are open, and may be: in all, and of one caller."""
 
     def __init__(self, what: str, most: int, most_of_one: int) -> None:

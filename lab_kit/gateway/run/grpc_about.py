@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha.reflection import ReflectionServicer  # type: ignor
 from lab_kit.core.errors import LabError
 from lab_kit.core.proto_file import file_description, pool_of
 from lab_kit.core.wire_format import decoded_message
-from lab_kit.gateway.door.calls import received, send_in_time
+from lab_kit.gateway.door.calls import Open, received, send_in_time
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.live.live_stream import ClientGone
 from lab_kit.protocol.proto_text import FILE, proto_text
@@ -33,6 +33,8 @@ MOST_CHECKS = 32
 MOST_QUESTIONS = 200
 """Of one call: a tool asks for each service and each file once."""
 MOST_FIELDS = 16
+_ANYBODY = "anybody"
+"""Callers are not told apart: none shows a key."""
 _PROTOS = (
     ("lab_kit.dialects.google", "speech_v1.proto"),
     ("lab_kit.dialects.google", "speech_v2.proto"),
@@ -62,20 +64,15 @@ class Health:
     def __init__(self, services: tuple[str, ...], is_ready: Callable[[], bool]) -> None:
         self._services = {"", *services}
         self._is_ready = is_ready
-        self._open = 0
+        self._open = Open("questions for health", MOST_CHECKS, MOST_CHECKS)
 
     async def check(self, _: Any, context: Any) -> bytes:
         """One answer to one question."""
-        if self._open >= MOST_CHECKS:
-            busy = f"{MOST_CHECKS} calls ask already"
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, busy)
-        self._open += 1
         try:
-            data = await received(context, _QUESTION_S)
+            with self._open.another(_ANYBODY):
+                data = await received(context, _QUESTION_S)
         except LabError as error:
             await context.abort(grpc.StatusCode[error.code.value], str(error))
-        finally:
-            self._open -= 1
         asked = health_pb2.HealthCheckRequest.FromString(data or b"").service
         if asked not in self._services:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service is served here")
@@ -97,26 +94,21 @@ class Reflection:
         own = file_description(FILE, proto_text())
         self._servicer = ReflectionServicer(services, pool=pool_of(own, *described))
         self._limits = limits
-        self._open = 0
+        self._open = Open("calls of reflection", MOST_CALLS, MOST_CALLS)
 
     async def answer(self, _: Any, context: Any) -> None:
         """Answer questions until the caller has no more."""
-        if self._open >= MOST_CALLS:
-            busy = f"{MOST_CALLS} calls ask already"
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, busy)
-        self._open += 1
         try:
-            for _question in range(MOST_QUESTIONS):
-                data = await received(context, self._limits.idle_s)
-                if data is None:
-                    return
-                await send_in_time(context, self._answered(data), self._limits.unsent_s)
+            with self._open.another(_ANYBODY):
+                for _question in range(MOST_QUESTIONS):
+                    data = await received(context, self._limits.idle_s)
+                    if data is None:
+                        return
+                    await send_in_time(context, self._answered(data), self._limits.unsent_s)
         except ClientGone:
             return
         except LabError as error:
             await context.abort(grpc.StatusCode[error.code.value], str(error))
-        finally:
-            self._open -= 1
 
     def _answered(self, data: bytes) -> bytes:
         question = decoded_message(reflection_pb2.ServerReflectionRequest, data, MOST_FIELDS)

@@ -1,34 +1,18 @@
 """Refusals of HTTP requests in AssemblyAI's words."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 from fastapi import Request
-from fastapi.routing import APIRoute
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from lab_kit.core.errors import LabError
 from lab_kit.dialects.assemblyai.errors import refusal
 from lab_kit.gateway.door.uploads import retry_after
-
-REFUSED: dict[int | str, dict[str, Any]] = {
-    "default": {"description": "A refusal, in the provider's words."}
-}
-"""How its routes can end otherwise, for their description."""
+from lab_kit.gateway.providers.errors import ProviderRoute
 
 
-class AssemblyAIErrors(APIRoute):
+class AssemblyAIErrors(ProviderRoute):
     """Errors in the provider's words."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The framework's handler, its errors caught."""
-        handle = super().get_route_handler()
-
-        async def handled(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except LabError as error:
-                refused = refusal(error)
-                return JSONResponse(refused.body, refused.status, retry_after(error))
-
-        return handled
+    def refused(self, request: Request, error: LabError) -> JSONResponse:
+        """See `ProviderRoute`."""
+        answer = refusal(error)
+        return JSONResponse(answer.body, answer.status, retry_after(error))

@@ -31,7 +31,8 @@ from lab_kit.gateway.live.ending_after import ending_after
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.socket_wire import SocketWire
 from lab_kit.gateway.live.stream_services import StreamServices
-from lab_kit.gateway.providers.assemblyai.errors import REFUSED, AssemblyAIErrors
+from lab_kit.gateway.providers.assemblyai.errors import AssemblyAIErrors
+from lab_kit.gateway.providers.errors import REFUSED
 from lab_kit.stream.sink.steps import asked_for
 
 _LASTS: dict[str, Any] = {

@@ -22,7 +22,8 @@ from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.recognition import Recognition, collected
 from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upload_call
-from lab_kit.gateway.providers.elevenlabs.errors import REFUSED, ElevenLabsErrors
+from lab_kit.gateway.providers.elevenlabs.errors import ElevenLabsErrors
+from lab_kit.gateway.providers.errors import REFUSED
 from lab_kit.stream.sink.steps import asked_for
 
 

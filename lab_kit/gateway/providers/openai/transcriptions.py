@@ -35,13 +35,10 @@ from lab_kit.gateway.door.uploads import (
     unless_gone,
     upload_call,
 )
+from lab_kit.gateway.providers.errors import REFUSED
 from lab_kit.stream.sink.steps import asked_for
 
 TRANSLATIONS_PATH = "/v1/audio/translations"
-REFUSED: dict[int | str, dict[str, Any]] = {
-    "default": {"description": "A refusal, in the provider's words."}
-}
-"""How its routes can end otherwise, for their description."""
 
 
 class OpenAIErrors(APIRoute):
