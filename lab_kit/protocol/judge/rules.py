@@ -86,7 +86,7 @@ def nothing_after_the_end(seen: Sequence[Seen]) -> Found:
 
 
 def numbers_without_holes(seen: Sequence[Seen]) -> Found:
-    """Numbered messages count 1, 2, 3, …; a connection that goes on begins behind ``after``."""
+    """Numbered messages count 1, 2, 3, …, over a new connection too."""
     last = 0
     for one in seen:
         if isinstance(one.what, Resumed):
@@ -103,7 +103,7 @@ def numbers_without_holes(seen: Sequence[Seen]) -> Found:
 
 
 def times_in_order(seen: Sequence[Seen]) -> Found:
-    """What is told begins before it ends; finals follow one another; words are in their result."""
+    """Ends come after starts, finals after one another, words in their result."""
     until_s = 0.0
     for one in seen:
         result = one.what
@@ -201,7 +201,7 @@ def an_interim_has_its_final(seen: Sequence[Seen]) -> Found:
 
 
 def revisions_count(seen: Sequence[Seen]) -> Found:
-    """The results of a segment are numbered 1, 2, 3, …, and what is stable of a text is in it."""
+    """The results of a segment are numbered 1, 2, 3, …; stable text is in them."""
     revisions: dict[str | None, int] = {}
     for one in seen:
         result = one.what
@@ -241,7 +241,7 @@ def finals_that_were_asked_for(seen: Sequence[Seen]) -> Found:
 
 
 def usage_adds_up(seen: Sequence[Seen]) -> Found:
-    """Each stretch goes on where the last one ended, and together they are all sound there was."""
+    """Usage has no gap and no overlap, and is all the sound there was."""
     until_s: float | None = None
     sent_s: float | None = 0.0
     for one in seen:
@@ -263,7 +263,7 @@ def usage_adds_up(seen: Sequence[Seen]) -> Found:
 
 
 def an_end_with_its_reason(seen: Sequence[Seen]) -> Found:
-    """A fatal error comes before an end that is none of a finished stream, and the other way."""
+    """A fatal error and a good end do not go together."""
     fatal: Seen | None = None
     has_finished = has_ended = False
     for one in seen:

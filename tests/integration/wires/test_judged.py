@@ -13,6 +13,7 @@ from test_wires_conform import address_of, has_heard_something
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
+from lab_kit.cli.judge import DIALECTS as OFFERED
 from lab_kit.client import ServerAddress
 from lab_kit.client.judging import DIALECTS, OWN, reading_of, recorded
 from lab_kit.gateway.door.limits import Limits
@@ -132,6 +133,11 @@ def lab_judge(*arguments: str) -> tuple[int, str]:
         timeout=HANG_S,
     )
     return ran.returncode, ran.stdout + ran.stderr
+
+
+def test_the_command_offers_every_dialect() -> None:
+    """It names them itself, so that it starts without reading them all."""
+    assert set(OFFERED) == set(DIALECTS)
 
 
 def test_from_a_terminal(bench: Bench, tmp_path: Path) -> None:
