@@ -1,9 +1,10 @@
 """Two real versions in one server, the same sounds for both, and what the gate makes of it."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
-from server_process import at_full_service
+from server_process import HANG_S, at_full_service
 
 from lab_kit import datasets
 from lab_kit.bench import Bench
@@ -34,6 +35,13 @@ async def states(bench: Bench) -> list[VersionState]:
     return [one.state for one in await bench.operator.versions()]
 
 
+async def is_unloaded(bench: Bench, version: int) -> None:
+    """In a moment: whoever asked it last may still hold it when the answer is there."""
+    async with asyncio.timeout(HANG_S):
+        while (await states(bench))[version - 1] is not VersionState.UNLOADED:
+            await asyncio.sleep(0.02)
+
+
 async def test_a_hasty_version_is_held_and_the_server_left_as_it_was(bench: Bench) -> None:
     hasty, clips = bench.publish(tokens_per_audio_s=BRIEF_TOKENS), spoken()
     pairs = await versions_side_by_side(bench, 1, hasty, clips, snrs_db=(10.0,))
@@ -45,7 +53,7 @@ async def test_a_hasty_version_is_held_and_the_server_left_as_it_was(bench: Benc
     assert found[0].old < 0.2 < found[0].new
     assert decide(found, 0.01).gate is Gate.HOLD
     assert decide(found, 2.0).gate is Gate.SHIP
-    assert (await states(bench))[hasty - 1] is VersionState.UNLOADED
+    await is_unloaded(bench, hasty)
     assert (await states(bench))[0] is VersionState.READY
 
 
@@ -66,7 +74,7 @@ async def test_what_cannot_be_compared_is_refused_and_leaves_nothing_loaded(benc
     bench.damage(damaged)
     with pytest.raises(VersionFailed):
         await versions_side_by_side(bench, hasty, damaged, spoken()[:1])
-    assert (await states(bench))[hasty - 1] is VersionState.UNLOADED
+    await is_unloaded(bench, hasty)
 
 
 async def test_a_refusal_in_the_middle_is_raised_as_itself(
@@ -78,7 +86,7 @@ async def test_a_refusal_in_the_middle_is_raised_as_itself(
     with pytest.raises(LabError) as refused:
         await versions_side_by_side(bench, 1, other, spoken()[:3], snrs_db=())
     assert refused.value.expected
-    assert (await states(bench))[other - 1] is VersionState.UNLOADED
+    await is_unloaded(bench, other)
 
 
 def test_no_two_clips_of_the_test_set_share_sound() -> None:

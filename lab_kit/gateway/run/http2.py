@@ -155,7 +155,10 @@ class _Connection(TCPServer):
 
     async def _read_data(self) -> None:
         with suppress(OSError):
-            while data := await self.reader.read(SLICE_BYTES):
+            # asyncio resumes a paused TLS transport that it has taken apart, which is no OSError
+            while not self.writer.transport.is_closing():
+                if not (data := await self.reader.read(SLICE_BYTES)):
+                    break
                 await self.protocol.handle(RawData(data))
                 await asyncio.sleep(0)
         await self.protocol.handle(Closed())
