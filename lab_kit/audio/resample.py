@@ -1,4 +1,4 @@
-"""Any sample rate to 16 kHz, whole recordings or chunk by chunk.
+"""Any sample rate to another, most often 16 kHz: whole recordings, or chunk by chunk.
 
 Both filters keep frequencies above the new band from folding back into it, or images of the old
 band from filling the new one. They differ in what they cost a listener. A recording goes through
@@ -69,25 +69,28 @@ class StreamResampler:
 
     Args:
         rate_hz: rate of what is pushed.
+        to_hz: of what comes out.
 
     Raises:
         UnsupportedSampleRate: see `check_rate`.
     """
 
-    def __init__(self, rate_hz: int) -> None:
+    def __init__(self, rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> None:
         check_rate(rate_hz)
+        check_rate(to_hz)
         self._rate_hz = rate_hz
+        self._to_hz = to_hz
         self._taken = self._given = 0
         self._filter: av.AudioResampler | None = None
 
     def push(self, audio: FloatArray) -> FloatArray:
         """Resample a chunk; what the filter still holds comes out with later chunks."""
-        if self._rate_hz == SAMPLE_RATE_HZ or not len(audio):
+        if self._rate_hz == self._to_hz or not len(audio):
             return audio
         import av
 
         if self._filter is None:
-            self._filter = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+            self._filter = av.AudioResampler(format="flt", layout="mono", rate=self._to_hz)
         frame = av.AudioFrame.from_ndarray(audio[None], format="flt", layout="mono")
         frame.sample_rate = self._rate_hz
         self._taken += len(audio)
@@ -99,7 +102,7 @@ class StreamResampler:
             return np.zeros(0, np.float32)
         rest = self._joined(self._filter.resample(None))
         # the filter is emptied with as many samples as it is long; what is no sound of the stream's
-        surplus = self._given - round(self._taken * SAMPLE_RATE_HZ / self._rate_hz)
+        surplus = self._given - round(self._taken * self._to_hz / self._rate_hz)
         return rest[: len(rest) - max(0, surplus)]
 
     def _joined(self, frames: "list[av.AudioFrame]") -> FloatArray:

@@ -4,10 +4,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import numpy as np
-import soxr
-
 from lab_kit.audio.pcm import FloatArray, to_float, to_pcm16
+from lab_kit.audio.resample import StreamResampler
 from lab_kit.client.address import ServerAddress
 from lab_kit.core.call_record import Received
 from lab_kit.core.events import StreamOptions
@@ -28,7 +26,7 @@ class RealtimeClient:
 
     def __init__(self, wire: WebSocketWire, rate_hz: int, opening_ns: int) -> None:
         self._wire = wire
-        self._resampler = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="float32")
+        self._resampler = StreamResampler(rate_hz, RATE_HZ)
         self._options: str | None = None
         self.opening_ns = opening_ns
         self.opened_ns = 0
@@ -44,7 +42,7 @@ class RealtimeClient:
 
     async def send(self, pcm: bytes) -> int:
         """Send audio, resampled and encoded; returns when it was handed to the socket."""
-        return await self._append(self._resampler.resample_chunk(to_float(pcm, "linear16")))
+        return await self._append(self._resampler.push(to_float(pcm, "linear16")))
 
     async def keep_alive(self) -> None:
         """Ask for the options again: the dialect has no word for staying."""
@@ -52,8 +50,7 @@ class RealtimeClient:
 
     async def finish(self) -> None:
         """Commit what is left; the iteration ends when that was said."""
-        rest = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-        await self._append(rest)
+        await self._append(self._resampler.flush())
         await self._wire.send(dialect.commit())
 
     async def __aiter__(self) -> AsyncIterator[Received]:
@@ -67,7 +64,7 @@ class RealtimeClient:
                 return
 
     async def _append(self, audio: FloatArray) -> int:
-        return await self._wire.send(dialect.append(to_pcm16(np.asarray(audio, np.float32))))
+        return await self._wire.send(dialect.append(to_pcm16(audio)))
 
 
 @asynccontextmanager

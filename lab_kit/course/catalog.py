@@ -180,10 +180,12 @@ LABS = (
         "09",
         "api_versioning_and_developer_experience",
         "API versioning and developer experience",
-        "Two axes, API version and model version: what may change under a client?",
+        "What may change under a client?",
         _API,
         75,
         ("01",),
+        ("09.1", "09.2"),
+        is_available=True,
     ),
     Lab(
         "10",

@@ -3,6 +3,7 @@
 from lab_kit.show.api.costs import cuts, paid
 from lab_kit.show.api.deliveries import checks_table, deliveries
 from lab_kit.show.api.deprecation import deprecation
+from lab_kit.show.api.first_call import first_call, stopwatch
 from lab_kit.show.api.gate import gate
 from lab_kit.show.api.storming import storms
 from lab_kit.show.api.ways import ways
@@ -50,6 +51,7 @@ __all__ = [
     "deliveries",
     "deprecation",
     "detectors",
+    "first_call",
     "frontier",
     "gate",
     "lags",
@@ -70,6 +72,7 @@ __all__ = [
     "sound",
     "spectrum",
     "stages",
+    "stopwatch",
     "storms",
     "transcript",
     "turns",

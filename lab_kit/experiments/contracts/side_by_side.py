@@ -65,7 +65,7 @@ async def versions_side_by_side(
     chosen = apart() if clips is None else clips
     conditions = [None, *snrs_db]
     async with (
-        _loaded(server, old, new),
+        loaded(server, old, new),
         _asking(server, old) as ask_old,
         _asking(server, new) as ask_new,
     ):
@@ -90,7 +90,7 @@ async def versions_side_by_side(
 
 
 @asynccontextmanager
-async def _loaded(server: Server, *versions: int) -> AsyncIterator[None]:
+async def loaded(server: Server, *versions: int) -> AsyncIterator[None]:
     """While the block runs, these are ready."""
     there = {one.number: one for one in await server.operator.versions()}
     missing = [version for version in versions if version not in there]

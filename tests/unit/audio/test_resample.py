@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.audio.resample import StreamResampler, to_model_rate
+from lab_kit.audio.resample import StreamResampler, to_model_rate, to_rate
 from lab_kit.core.errors import UnsupportedSampleRate
 
 
@@ -63,6 +63,18 @@ def test_a_stream_is_held_back_by_no_more_than_two_milliseconds(rate_hz: int) ->
     for number in range(1, 51):
         given += len(resampler.push(np.zeros(rate_hz // 50, np.float32)))
         assert number * 0.02 - given / 16_000 <= 0.0021
+
+
+def test_a_client_that_raises_the_rate_holds_back_no_more_and_loses_nothing() -> None:
+    """24 kHz for OpenAI's Realtime sessions; the long filter would hold back a whole chunk."""
+    sound = tone(440, 16_000)
+    resampler, pieces = StreamResampler(16_000, 24_000), [np.zeros(0, np.float32)]
+    for number in range(1, 51):
+        pieces.append(resampler.push(sound[(number - 1) * 320 : number * 320]))
+        assert number * 0.02 - sum(map(len, pieces)) / 24_000 <= 0.0021
+    given = np.concatenate([*pieces, resampler.flush()])
+    assert len(given) == 24_000
+    assert level_db(given - to_rate(sound, 16_000, 24_000)) < -60
 
 
 def test_a_telephones_band_leaves_no_image_above_it() -> None:
