@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from numbers import Real
 from typing import Any
 
-from lab_kit.course.exercises.exercise import Exercise, is_starter
+from lab_kit.course.exercises.exercise import Exercise
 from lab_kit.course.outcome import Outcome, not_yet, passed
 from lab_kit.experiments.contracts import BothAnswers, Proposals, leaves
 from lab_kit.protocol.contract.change import Verdict
@@ -58,11 +58,9 @@ def judge_guide(answer: Any, measured: object) -> Outcome:
         return not_yet("no answers", "both of the cell above", 'check("09.2", guide, both)')
     if not isinstance(answer, Mapping) or set(answer) != set(_KEYS):
         return not_yet(f"{answer!r:.60}", f"a dict with the keys {', '.join(_KEYS)}", "its form")
-    if is_starter(dict(answer)):
-        return not_yet("a guide with gaps", "every key filled in", "the cell above")
     wrong = [*_wrong_call(answer, measured), *_wrong_dates(answer, measured)]
     fields = answer["fields"]
-    if not isinstance(fields, Mapping) or is_starter(dict(fields)):
+    if not isinstance(fields, Mapping):
         wrong.append(f"fields: {fields!r:.40} is no dict from an old field to (new field, factor)")
     else:
         wrong += _wrong_fields(fields, measured)

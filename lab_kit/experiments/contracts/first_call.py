@@ -24,13 +24,16 @@ class Attempt:
         at_s: when its answer was there, after the start; of one without an answer, when it came.
         what: method and path.
         status: as the wire tells it; None while there is none.
-        succeeded: whether it brought what was asked for.
+        succeeded: whether it brought what was asked for; to look around is neither that nor a
+            failure.
+        failed: whether it was refused, or has no answer.
     """
 
     at_s: float
     what: str
     status: int | None
     succeeded: bool
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,10 @@ class Attempts:
 
     @property
     def before(self) -> tuple[Attempt, ...]:
-        """Those that came before the first that succeeded."""
+        """Those that failed before the first that succeeded."""
         first_s = self.first_s
         return tuple(
-            one
-            for one in self.calls
-            if not one.succeeded and (first_s is None or one.at_s < first_s)
+            one for one in self.calls if one.failed and (first_s is None or one.at_s < first_s)
         )
 
 
@@ -109,7 +110,8 @@ def _attempts(entries: Sequence[JournalEntry], start_s: float) -> tuple[Attempt,
             one.began_s + (one.duration_s or 0.0) - start_s,
             f"{one.method} {one.path}",
             one.status,
-            _has_succeeded(one),
+            _is_let_in(one) and (one.wire != "http" or one.method == "POST"),
+            not _is_let_in(one),
         )
         for one in entries
         if one.began_s >= start_s
@@ -117,12 +119,10 @@ def _attempts(entries: Sequence[JournalEntry], start_s: float) -> tuple[Attempt,
     return tuple(sorted(found, key=lambda one: one.at_s))
 
 
-def _has_succeeded(entry: JournalEntry) -> bool:
-    """Whether it sent something and was let in; to ask which models there are is too little."""
+def _is_let_in(entry: JournalEntry) -> bool:
     match entry.wire:
         case "http":
-            is_ok = entry.status is not None and 200 <= entry.status < 300
-            return is_ok and entry.method == "POST"
+            return entry.status is not None and 200 <= entry.status < 300
         case "websocket":
             return entry.status == _SWITCHED and entry.sent_messages > 0
         case "grpc":

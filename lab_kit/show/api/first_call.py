@@ -18,11 +18,12 @@ from lab_kit.show.live.attended import can_click
 
 _MINUTE_S = 60.0
 _LEFT_PX, _RIGHT_PX = theme.MARGIN_PX + 12, theme.WIDTH_PX - theme.MARGIN_PX - 12
-_TOP_PX, _LANE_PX = 46, 64
+_TOP_PX, _LANE_PX = 18, 64
 _BEYOND = 3.0
 """A guess that is further than so many times the run stands at the end, with an arrow."""
 _LEAST_S = 10.0
 _MOST_ROWS = 20
+_APART_PX = 5
 
 
 def stopwatch(first: FirstCall) -> None:
@@ -71,7 +72,7 @@ def first_call_verdict(found: Attempts) -> Verdict:
     if found.waited_s is None:
         return Verdict("The time was not started, so there is nothing to tell.", Sign.UNSAID)
     failed = len(found.before)
-    tried = "1 call failed" if failed == 1 else f"{failed} calls failed"
+    tried = "1 call failed" if failed == 1 else f"{failed or 'no'} calls failed"
     if found.first_s is None:
         return Verdict(f"No call has succeeded in {_time(found.waited_s)}; {tried}.", Sign.UNSAID)
     return Verdict(f"The first call succeeded after {_time(found.first_s)}; {tried} before.")
@@ -95,11 +96,12 @@ def draw_first_call(found: Attempts, guess_min: float | None = None) -> Svg:
     axis_below(svg, across, _TOP_PX, bottom, f"{unit} since the start")
     y = _TOP_PX + _LANE_PX / 2
     svg.grid((_LEFT_PX, y), (_RIGHT_PX, y))
-    svg.crosses([(across.px(one.at_s / unit_s), y) for one in found.before], 4)
-    if first_s is not None:
-        x = across.px(first_s / unit_s)
-        svg.points([(x, y)], theme.COMPUTE, 6)
-        put(svg, _time(first_s), _around(x, y - 12), bold=True)
+    kept: list[float] = []
+    for one in found.before:  # those whose crosses can be told apart; the table has the others
+        x = across.px(one.at_s / unit_s)
+        if not kept or x - kept[-1] >= _APART_PX:
+            kept.append(x)
+    svg.crosses([(x, y) for x in kept], 4)
     if guess_min is not None:
         at, label = guess_min * _MINUTE_S / unit_s, f"your guess: {guess_min:g} min"
         if at > across.high:
@@ -107,6 +109,10 @@ def draw_first_call(found: Attempts, guess_min: float | None = None) -> Svg:
         x = across.px(at)
         svg.diamonds([(x, y)], is_hollow=True)
         put(svg, label, _around(x, y + 22), role=FAINT)
+    if first_s is not None:
+        x = across.px(first_s / unit_s)
+        svg.points([(x, y)], theme.COMPUTE, 6)
+        put(svg, _time(first_s), _around(x, y - 12), bold=True)
     return svg
 
 

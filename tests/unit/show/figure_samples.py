@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from api_samples import CUTS, SLOW_WAYS, STORMS, USUAL_WAYS, paid_by, storm_run, three, told
 from deprecation_samples import DEPRECATIONS
+from first_call_samples import FIRST_CALLS
 from gate_samples import GATES
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
 from stream_samples import CAPTURES, LOST
@@ -52,7 +53,7 @@ from lab_kit.measure.revisions import revisions as compared
 from lab_kit.measure.version_gate import decide
 from lab_kit.measure.wires import WireFigures
 from lab_kit.protocol.degradation import LevelChange
-from lab_kit.show.api import costs, deliveries, deprecation, gate, storm, ways
+from lab_kit.show.api import costs, deliveries, deprecation, first_call, gate, storm, ways
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.latency import delays, stages, turns, waterfall, waterfall_picture
@@ -526,6 +527,9 @@ def _gates() -> Iterator[Drawn]:
     for name, lived in DEPRECATIONS.items():
         verdict = deprecation.deprecation_verdict(lived)
         yield f"deprecation {name}", deprecation.draw_deprecation(lived), verdict
+    for name, (found, guess_min) in FIRST_CALLS.items():
+        verdict = first_call.first_call_verdict(found)
+        yield f"first call {name}", first_call.draw_first_call(found, guess_min), verdict
 
 
 def _api() -> Iterator[Drawn]:
