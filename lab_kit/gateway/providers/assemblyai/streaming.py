@@ -26,13 +26,13 @@ from lab_kit.dialects.assemblyai.streaming.options import (
 from lab_kit.dialects.assemblyai.streaming.server import StreamingSession
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import Door
+from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.door.tokens import Tokens
 from lab_kit.gateway.live.ending_after import ending_after
 from lab_kit.gateway.live.live_stream import ClientGone, LiveStream
 from lab_kit.gateway.live.socket_wire import SocketWire
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.providers.assemblyai.errors import AssemblyAIErrors
-from lab_kit.gateway.providers.errors import REFUSED
 from lab_kit.stream.sink.steps import asked_for
 
 _LASTS: dict[str, Any] = {

@@ -36,9 +36,9 @@ from lab_kit.dialects.assemblyai.queries import (
 )
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Admitted, Door, small_body
+from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.outbound.guarded import parsed
 from lab_kit.gateway.providers.assemblyai.errors import AssemblyAIErrors
-from lab_kit.gateway.providers.errors import REFUSED
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.paging import Query
 from lab_kit.gateway.transcriptions.transcriber import Transcriber

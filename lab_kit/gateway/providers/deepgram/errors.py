@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 from lab_kit.core.errors import LabError
 from lab_kit.dialects import deepgram
 from lab_kit.gateway.door.call import request_id_of
-from lab_kit.gateway.providers.errors import ProviderRoute
+from lab_kit.gateway.door.provider_route import ProviderRoute
 
 
 class DeepgramErrors(ProviderRoute):

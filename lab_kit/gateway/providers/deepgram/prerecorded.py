@@ -19,12 +19,12 @@ from lab_kit.dialects.deepgram.prerecorded import PreRecordedOptions
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, small_body
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.door.recognition import Recognition, collected
 from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upload_call
 from lab_kit.gateway.outbound.guarded import Outbound, parsed
 from lab_kit.gateway.providers.deepgram import callback
 from lab_kit.gateway.providers.deepgram.errors import DeepgramErrors
-from lab_kit.gateway.providers.errors import REFUSED
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.protocol.transcriptions import USUAL_TTL_S

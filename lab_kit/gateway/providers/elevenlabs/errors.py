@@ -5,8 +5,8 @@ from starlette.responses import JSONResponse
 
 from lab_kit.core.errors import LabError
 from lab_kit.dialects.elevenlabs.errors import refusal
+from lab_kit.gateway.door.provider_route import ProviderRoute
 from lab_kit.gateway.door.uploads import retry_after
-from lab_kit.gateway.providers.errors import ProviderRoute
 
 
 class ElevenLabsErrors(ProviderRoute):

@@ -20,10 +20,10 @@ from lab_kit.dialects.elevenlabs.recording.options import (
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.door.recognition import Recognition, collected
 from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upload_call
 from lab_kit.gateway.providers.elevenlabs.errors import ElevenLabsErrors
-from lab_kit.gateway.providers.errors import REFUSED
 from lab_kit.stream.sink.steps import asked_for
 
 

@@ -19,8 +19,8 @@ from lab_kit.dialects.elevenlabs.speech.options import (
 )
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, Spoken, small_body
+from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.providers.elevenlabs.errors import ElevenLabsErrors
-from lab_kit.gateway.providers.errors import REFUSED
 from lab_kit.gateway.speech.call import speech_call
 from lab_kit.gateway.speech.voice import SpokenPiece, Voice, begun
 

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from lab_kit.dialects.openai import speech
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Door, Spoken, small_body
-from lab_kit.gateway.providers.errors import REFUSED
+from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.providers.openai.transcriptions import OpenAIErrors
 from lab_kit.gateway.speech.call import speech_call
 from lab_kit.gateway.speech.voice import Voice, begun

@@ -26,6 +26,7 @@ from lab_kit.dialects.openai.transcriptions.options import (
 from lab_kit.gateway.door.call import REQUEST_ID, request_id_of
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.door.recognition import Recognition, collected
 from lab_kit.gateway.door.uploads import (
     Body,
@@ -35,7 +36,6 @@ from lab_kit.gateway.door.uploads import (
     unless_gone,
     upload_call,
 )
-from lab_kit.gateway.providers.errors import REFUSED
 from lab_kit.stream.sink.steps import asked_for
 
 TRANSLATIONS_PATH = "/v1/audio/translations"
