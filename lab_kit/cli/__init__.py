@@ -15,6 +15,7 @@ from lab_kit.cli import (
     contract,
     course,
     judge,
+    keys,
     load,
     models,
     network,
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("ca", help="print where the certificate of our own authority is")
     )
     contract.add(commands.add_parser("contract", help="say what a new schema breaks"))
+    keys.add(commands.add_parser("keys", help="make, list, rotate and revoke API keys"))
     network.add(commands.add_parser("network", help="put a bad network in front of a server"))
     judge.add(commands.add_parser("judge", help="say whether a live stream keeps its contract"))
     load.add(commands.add_parser("load", help="call a server, many at once, and measure"))

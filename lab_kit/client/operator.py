@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import httpx
 
 from lab_kit.client.requests import read_as, refused, unreachable
+from lab_kit.protocol.api_keys import ApiKey, ApiKeyList, MadeKey, NewKey, Rotation
 from lab_kit.protocol.degradation import (
     DeadLetter,
     DeadLetterList,
@@ -206,6 +207,36 @@ class Operator:
             SandboxKeyNotFound: it was removed.
         """
         await self._answer("DELETE", f"/sandbox-keys/{key.name}")
+
+    async def make_key(self, new: NewKey) -> MadeKey:
+        """A key for a tenant, which is told this once.
+
+        Raises:
+            InvalidParameter: a tenant, scope or end that cannot be.
+        """
+        return await self._ask(MadeKey, "POST", "/keys", asdict(new))
+
+    async def keys(self) -> tuple[ApiKey, ...]:
+        """All keys, those that are over too."""
+        return (await self._ask(ApiKeyList, "GET", "/keys")).keys
+
+    async def rotate_key(self, key_id: str, overlap_s: float) -> MadeKey:
+        """A new key for the same; the old one ends after ``overlap_s``.
+
+        Raises:
+            ApiKeyNotFound: there is none of that id.
+            InvalidParameter: it is over.
+        """
+        body = asdict(Rotation(overlap_s))
+        return await self._ask(MadeKey, "POST", f"/keys/{key_id}:rotate", body)
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        """Let nobody in with it any more; its open streams end with what they are owed.
+
+        Raises:
+            ApiKeyNotFound: there is none of that id.
+        """
+        return await self._ask(ApiKey, "POST", f"/keys/{key_id}:revoke")
 
     async def _ask(
         self, kind: type[_T], method: str, path: str, body: Mapping[str, Any] | None = None

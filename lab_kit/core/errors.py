@@ -122,6 +122,22 @@ class Unauthenticated(LabError):
     http_status = 401
 
 
+class KeyEnded(LabError):
+    """The key that a stream was opened with was revoked, or is over; told after what was owed."""
+
+    code = Code.UNAUTHENTICATED
+    reason = "KEY_ENDED"
+    http_status = 401
+
+
+class ScopeMissing(LabError):
+    """The key is valid, and not for this feature or this model."""
+
+    code = Code.PERMISSION_DENIED
+    reason = "SCOPE_MISSING"
+    http_status = 403
+
+
 class Forbidden(LabError):
     """Whoever asks may not, whatever key they show."""
 
@@ -136,6 +152,14 @@ class OperatorLocked(LabError):
     code = Code.PERMISSION_DENIED
     reason = "OPERATOR_LOCKED"
     http_status = 403
+
+
+class ApiKeyNotFound(LabError):
+    """No API key has that id."""
+
+    code = Code.NOT_FOUND
+    reason = "API_KEY_NOT_FOUND"
+    http_status = 404
 
 
 class UnknownPath(LabError):

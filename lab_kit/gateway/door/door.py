@@ -5,7 +5,7 @@ is given a version. What it holds is released in one place, when ``open`` is lef
 gives an engine, so that a way in which forgets the door can do no work.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +15,10 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
+from lab_kit.access.api_keys import Feature
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.open_streams import OpenStream
-from lab_kit.core.errors import GoingAway, PayloadTooLarge, SystemOverloaded
+from lab_kit.core.errors import GoingAway, KeyEnded, PayloadTooLarge, SystemOverloaded
 from lab_kit.core.events import PriorityClass
 from lab_kit.core.ids import StreamId, StreamIdentity, TenantId
 from lab_kit.gateway.door.call import Call, http_call
@@ -43,7 +44,7 @@ class Door:
 
     def __init__(self, keys: Keys, admission: Admission, versions: Versions) -> None:
         self.keys = keys
-        self.streams: set[OpenStream] = set()
+        self.streams: set[Place] = set()
         self.is_draining = False
         self.sandbox_keys = SandboxKeys()
         self._admission = admission
@@ -81,7 +82,21 @@ class Door:
         for stream in tuple(self.streams):
             stream.close_early(GoingAway("the server stops", "another server", "connect again"))
 
-    def admit(self, priority_class: PriorityClass, beside: set[OpenStream] | None = None) -> None:
+    def end_streams_without_key(self) -> None:
+        """Have every stream finish whose key was revoked, or has expired."""
+        for stream in tuple(self.streams):
+            try:
+                self.keys.check_goes_on(stream.key_id)
+            except KeyEnded as ended:
+                stream.close_early(ended)
+
+    def check_allowed(self, principal: Principal, feature: Feature) -> None:
+        """Make sure that a key is for what its caller wants; see `Keys.check_allowed`."""
+        self.keys.check_allowed(principal, feature, self._versions.model)
+
+    def admit(
+        self, priority_class: PriorityClass, beside: Collection[OpenStream] | None = None
+    ) -> None:
         """Make sure that work of that class may begin.
 
         Args:
@@ -193,14 +208,18 @@ class Admitted:
             model: which, as `asked_version` reads it; None for whose turn it is.
 
         Raises:
+            ScopeMissing, QuotaExceeded: the key is not for it, or for no more of them.
             SystemOverloaded: the server is full, reduces its service, or is stopping.
             ModelNotLoaded: the version is not ready, or none is.
             InvalidParameter, ModelNotFound, VersionNotFound: there is none of that name.
         """
+        self._door.check_allowed(self.principal, Feature.STREAMS)
+        self._door.keys.check_streams(self.principal, self._door.streams)
         asked = self._door.asked(model)
         self._door.admit(priority_class, self._door.streams)
         lease = self._held.enter_context(self._door.lease(asked, self.principal.tenant))
-        place = Place(self._work(WorkKind.STREAM, lease), priority_class, lease, self.caller)
+        work, key_id = self._work(WorkKind.STREAM, lease), self.principal.key_id
+        place = Place(work, priority_class, lease, self.caller, key_id)
         self._door.streams.add(place)
         self._held.callback(self._door.streams.discard, place)
         return place
@@ -215,6 +234,7 @@ class Admitted:
         Raises:
             LabError: see `stream`.
         """
+        self._door.check_allowed(self.principal, Feature.RECORDINGS)
         asked = self._door.asked(model)
         self._door.admit(PriorityClass.BATCH)
         return self._leased(WorkKind.RECORDING, asked)
@@ -227,6 +247,7 @@ class Admitted:
             ModelNotLoaded: the version that it names is not ready.
             InvalidParameter, ModelNotFound, VersionNotFound: there is none of that name.
         """
+        self._door.check_allowed(self.principal, Feature.RECORDINGS)
         self._door.check_goes_on()
         if (asked := self._door.asked(model)) is not None:
             self._door.lease(asked, self.principal.tenant).release()
@@ -237,6 +258,7 @@ class Admitted:
         Raises:
             SystemOverloaded: see `stream`.
         """
+        self._door.check_allowed(self.principal, Feature.SPEECH)
         self._door.admit(PriorityClass.INTERACTIVE)
         identity = StreamIdentity(self.call.request_id, StreamId.new())
         return Spoken(Work(WorkKind.SPEECH, identity, self.principal.tenant, 0), self.caller)
@@ -256,6 +278,7 @@ class Admitted:
             SystemOverloaded, ModelNotLoaded: see `stream`.
             ModelNotFound, VersionNotFound: there is no such version.
         """
+        self._door.check_allowed(self.principal, Feature.INFERENCE)
         self.check_work()
         return self._leased(WorkKind.INFERENCE, version)
 

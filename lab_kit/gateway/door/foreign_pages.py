@@ -34,7 +34,7 @@ class RefuseForeignPages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application run, or answer 403."""
         foreign = self._foreign(scope) if scope["type"] in ("http", "websocket") else None
-        if foreign is None or self._keys.caller is not None:
+        if foreign is None or not self._keys.is_open:
             await self._app(scope, receive, send)
             return
         error = Forbidden(

@@ -43,17 +43,24 @@ class Place:
         work: what it is counted as.
         lease: the version that serves the stream to its end.
         caller: by what name it takes turns.
+        key_id: of the API key that it was let in with; None for none.
         stream: who has the place; None until it is set up.
     """
 
     def __init__(
-        self, work: Work, priority_class: PriorityClass, lease: Lease, caller: str
+        self,
+        work: Work,
+        priority_class: PriorityClass,
+        lease: Lease,
+        caller: str,
+        key_id: str | None = None,
     ) -> None:
         self.work = work
         # a plain value: others' admission reads it, and must not depend on what this client says
         self.priority_class = priority_class
         self.lease = lease
         self.caller = caller
+        self.key_id = key_id
         self.opened_ns = time.perf_counter_ns()
         self.stream: PlacedStream | None = None
         self._reason: LabError | None = None

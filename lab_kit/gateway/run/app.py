@@ -35,6 +35,7 @@ from lab_kit.gateway.observe.failures import EndFailedCalls
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.deprecations_api import deprecation_routes
+from lab_kit.gateway.operator.keys_api import key_routes
 from lab_kit.gateway.operator.sandbox_api import sandbox_routes
 from lab_kit.gateway.operator.versions_api import version_routes
 from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
@@ -133,6 +134,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),
         sandbox_routes(door),
+        key_routes(door, server.api_keys),
         deprecation_routes(door, server.deprecations),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
         openai_upload_routes(door, limits, server.uploads, server.recognition, server.is_strict),

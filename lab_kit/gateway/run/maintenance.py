@@ -8,6 +8,8 @@ from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.run.server import Server
 
 LOOK_S = 0.25
+KEYS_S = 0.5
+"""A stream goes on so long at most after its key has expired; revoking a key ends it at once."""
 FORGET_S = 60.0
 """Answers are kept for a day, deliveries for a week; a minute more is no matter."""
 TRIM_S = 5.0
@@ -29,10 +31,14 @@ def begin_maintenance(background: Background, server: Server) -> None:
             await server.webhooks.expire()
             await server.callbacks.expire()
 
+    async def end_without_key() -> None:
+        server.door.end_streams_without_key()
+
     async def trim_now() -> None:
         await asyncio.to_thread(trim)
 
     background.repeat("watch", LOOK_S, look_now)
+    background.repeat("keys", KEYS_S, end_without_key)
     background.repeat("trim", TRIM_S, trim_now)
     background.repeat("operations", 0.0, server.transcriber.turn)
     background.repeat("webhooks", 0.0, server.sender.turn)

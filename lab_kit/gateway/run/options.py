@@ -41,6 +41,8 @@ class ServerConfig:
         allowed_hosts: that webhooks may go to, and recordings be fetched from, though not public.
         dead_letters: where decodes that failed for good are written, with their sound.
         is_strict: what a provider offers and is not imitated is refused, not ignored.
+        is_open_meant: anybody may call from other machines, where no key is asked for.
+        is_plain_meant: other machines may call without TLS.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -57,6 +59,8 @@ class ServerConfig:
     tells_ready: bool = False
     is_strict: bool = False
     tls_port: int | None = None
+    is_open_meant: bool = False
+    is_plain_meant: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +73,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default %(default)s; 0 takes any free port",
     )
     parser.add_argument("--grpc-port", type=port_number, default=0, help="default: any free port")
+    parser.add_argument(
+        "--without-keys",
+        action="store_true",
+        help="with a --host beyond this machine: let anybody call, though no key was set or made",
+    )
+    parser.add_argument(
+        "--without-tls",
+        action="store_true",
+        help="with a --host beyond this machine: let others call without TLS, by whatever is"
+        " between them and this server",
+    )
     parser.add_argument(
         "--grpc-tls-port",
         type=port_number,
@@ -183,14 +198,14 @@ def keys_of(options: argparse.Namespace) -> Keys:
     A variable that is set and empty counts as not set. An option that is empty was meant to hold a
     key, and its variable was not set: an open server is not what was asked for.
     """
-    given = [
+    caller, operator = (
         option if option is not None else os.environ.get(variable) or None
         for option, variable in (
             (options.key, KEY_VARIABLE),
             (options.operator_key, OPERATOR_KEY_VARIABLE),
         )
-    ]
-    return Keys(*given)
+    )
+    return Keys(caller, operator)
 
 
 def traces_of(options: argparse.Namespace) -> TraceFile:

@@ -31,6 +31,7 @@ from lab_kit.core.errors import (
 from lab_kit.core.memory import return_last_blocks
 from lab_kit.engine.scripted import SCRIPTED, check_lines
 from lab_kit.gateway.door.identify import name_calls_in_log
+from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.observe.background_failures import FewFromLibraries
 from lab_kit.gateway.observe.metrics import Metrics
@@ -103,6 +104,8 @@ def _listen(
     try:
         if config.state is not None:
             server.database.open()
+            server.api_keys.load()
+        _check_reach(server.keys, config, is_local)
         listening = DrainingServer(
             configuration(server, is_local),
             server,
@@ -126,6 +129,30 @@ def _listen(
             )
     finally:
         server.stop()
+
+
+def _check_reach(keys: Keys, config: ServerConfig, is_local: bool) -> None:
+    """Make sure that who may call from where is what was meant; say so where anybody may.
+
+    Raises:
+        InvalidParameter: other machines reach the server, and it asks for no key or speaks no TLS.
+    """
+    if is_local:
+        if keys.is_open:
+            _tell("open to whoever is on this machine: no key is set, and none was made")
+        return
+    if keys.is_open and not config.is_open_meant:
+        raise InvalidParameter(
+            "an address that other machines reach, and no key",
+            "keys: lab keys create, or --key",
+            "make one, listen on 127.0.0.1, or say --without-keys if that is meant",
+        )
+    if not config.is_plain_meant:
+        raise InvalidParameter(
+            "an address that other machines reach, without TLS",
+            "something with TLS before it, in a network of its own",
+            "listen on 127.0.0.1, or say --without-tls if that is meant",
+        )
 
 
 def _import_fastapi() -> None:
@@ -184,6 +211,8 @@ def run(options: argparse.Namespace) -> int:
         options.ready_json,
         options.strict,
         options.tls_port,
+        options.without_keys,
+        options.without_tls,
     )
     begin_logging()
     try:

@@ -1,15 +1,19 @@
 """One server put together from its parts; each route is given those that it uses, and no more."""
 
+import os
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.watch import Watch
 from lab_kit.gateway.api.deprecations import Deprecations
+from lab_kit.gateway.door import key_table
+from lab_kit.gateway.door.api_keys import ApiKeys
 from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.pepper import pepper, short_lived
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.uploads import Uploads
@@ -73,6 +77,7 @@ class Server:
     background: Background = field(init=False)
     failures: Failures = field(init=False)
     watch: Watch = field(init=False)
+    api_keys: ApiKeys = field(init=False)
     door: Door = field(init=False)
     steps: SwitchableSteps = field(init=False)
     listeners: Listeners = field(init=False)
@@ -101,13 +106,8 @@ class Server:
         self.failures = Failures(metrics)
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
-        self.door = Door(self.keys, admission, self.versions)
-        self.steps = SwitchableSteps()
-        self.listeners = Listeners(self.failures, metrics)
-        self.preparation = Preparation()
-        self.uploads = Uploads(limits, self.preparation)
-        self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
         tables = (
+            *key_table.TABLES,
             *operations.TABLES,
             *kept_uploads.TABLES,
             *answers.TABLES,
@@ -115,6 +115,14 @@ class Server:
             *callbacks.TABLES,
         )
         self.database = Database(self.state.path, tables)
+        self.api_keys = ApiKeys(self.database, self._pepper)
+        self.keys = replace(self.keys, made=self.api_keys)
+        self.door = Door(self.keys, admission, self.versions)
+        self.steps = SwitchableSteps()
+        self.listeners = Listeners(self.failures, metrics)
+        self.preparation = Preparation()
+        self.uploads = Uploads(limits, self.preparation)
+        self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
         outbound = self.outbound = Outbound(self.allowed_hosts)
         self.webhooks = Webhooks(self.database)
         self.callbacks = Callbacks(self.database)
@@ -153,6 +161,10 @@ class Server:
         self.bare_model = BareModel(
             self.door, self.versions, limits, self.preparation, self.listeners
         )
+
+    def _pepper(self) -> bytes:
+        """What goes with the server needs none that outlives it."""
+        return pepper(os.environ) if self.state.is_kept else short_lived()
 
     @property
     def ports(self) -> tuple[int, int | None]:

@@ -43,7 +43,15 @@ class Database:
         Raises:
             StateUnusable: it cannot.
         """
-        self._thread.submit(self._transact, lambda _: None).result()
+        self.read_now(lambda _: None)
+
+    def read_now(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do ``work`` and wait for it: before the server serves, or where none does.
+
+        Raises:
+            Exception: see `run`.
+        """
+        return self._thread.submit(self._transact, work).result()
 
     async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do ``work`` in a transaction of its own: all of it is kept, or where it raises, nothing.

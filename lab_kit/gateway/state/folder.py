@@ -31,6 +31,11 @@ class StateFolder:
         self._made: Path | None = None
 
     @property
+    def is_kept(self) -> bool:
+        """Whether it stays when the server ends."""
+        return self._given is not None
+
+    @property
     def is_used(self) -> bool:
         """Whether there is anything in it, or may be from before."""
         return self._given is not None or self._made is not None

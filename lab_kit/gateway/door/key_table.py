@@ -1,0 +1,67 @@
+"""The table of API keys: their digests and what they are for, never a key."""
+
+import sqlite3
+
+from lab_kit.access.api_keys import Environment, KeyRecord, Scope
+from lab_kit.core.ids import TenantId
+
+TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS api_keys (
+        id TEXT PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        digest BLOB NOT NULL UNIQUE,
+        pepper TEXT NOT NULL,
+        made_s REAL NOT NULL,
+        not_before_s REAL NOT NULL,
+        expires_s REAL,
+        revoked_s REAL,
+        streams INTEGER
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+
+def put(rows: sqlite3.Connection, *records: KeyRecord) -> None:
+    """Write new ones, or ones that changed, together."""
+    rows.executemany(
+        "INSERT OR REPLACE INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                one.id,
+                str(one.tenant),
+                one.environment,
+                " ".join(one.scope.words),
+                one.digest,
+                one.pepper,
+                one.made_s,
+                one.not_before_s,
+                one.expires_s,
+                one.revoked_s,
+                one.streams,
+            )
+            for one in records
+        ],
+    )
+
+
+def read(rows: sqlite3.Connection) -> list[KeyRecord]:
+    """All of them, by when they were made."""
+    return [
+        KeyRecord(
+            row["id"],
+            TenantId(row["tenant"]),
+            Environment(row["environment"]),
+            Scope.of(row["scope"].split()),
+            row["digest"],
+            row["pepper"],
+            row["made_s"],
+            row["not_before_s"],
+            row["expires_s"],
+            row["revoked_s"],
+            row["streams"],
+        )
+        for row in rows.execute("SELECT * FROM api_keys ORDER BY made_s, id")
+    ]
