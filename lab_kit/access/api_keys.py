@@ -180,7 +180,8 @@ def id_of(key: str) -> str:
 def digest(key: str, pepper: bytes) -> bytes:
     """What is kept of a key, and what it is found by. Finding it by this tells nothing by its time:
     nobody can steer a keyed hash."""
-    return blake2b(key.encode(), digest_size=32, key=pepper, person=_PERSON).digest()
+    text = key.encode(errors="surrogatepass")  # JSON may hold what is no character
+    return blake2b(text, digest_size=32, key=pepper, person=_PERSON).digest()
 
 
 def pepper_id(pepper: bytes) -> str:

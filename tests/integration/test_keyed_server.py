@@ -119,7 +119,8 @@ async def test_a_stream_whose_key_is_revoked_ends_at_once_and_says_what_it_owes(
         except (ConnectionFailed, InvalidMessage, KeyEnded) as error:
             failure = error
         took_s = (time.perf_counter_ns() - revoked_ns) / 1e9
-    assert plain(" ".join(texts)).startswith("it was the best of times")
+    # how much of the clip it had taken by then is another matter
+    assert plain(" ".join(texts)).startswith("it was")
     assert took_s < HANG_S
     if isinstance(wire, NativeWire):
         assert isinstance(failure, KeyEnded)
@@ -309,16 +310,20 @@ async def test_a_key_has_no_more_streams_at_once_than_it_may(server: KeyedServer
     def another() -> AbstractAsyncContextManager[client.SessionClient]:
         return client.connect_session(NativeWire.EVENTS, address, StreamOptions())
 
-    async with asyncio.timeout(HANG_S), another(), another() as second:
+    async def end(session: client.SessionClient) -> None:
+        await session.finish()
+        async for _ in session:
+            pass
+
+    async with asyncio.timeout(HANG_S), another() as first, another() as second:
         with pytest.raises(QuotaExceeded, match="at most 2 at once"):
             async with another():
                 pass
         assert (await client.transcribe(server.url, PHRASE.pcm16, RAW, "", key=made.key)).text
-        await second.finish()
-        async for _ in second:
-            pass
-        async with another():
-            pass  # there is room again
+        await end(second)
+        async with another() as third:  # there is room again
+            await end(third)
+        await end(first)
     await eventually(lambda: is_at_rest(server.url), "at rest")
 
 

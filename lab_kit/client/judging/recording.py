@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from importlib import import_module
 
 from lab_kit.audio.pcm import FloatArray, to_pcm16
@@ -98,7 +99,8 @@ async def recorded(
                     recorder.note(by_client=True, closed={})
                     return recorder.capture
                 if finishes and not hearing.done():
-                    await talk.finish()
+                    with suppress(ConnectionFailed):  # the server has closed; how, is heard
+                        await talk.finish()
                 if not await _heard_out(hearing, recorder):
                     why = "the server has not ended the stream, and was hung up on"
                     recorder.note(by_client=True, closed={"why": why})

@@ -100,7 +100,7 @@ class Keys:
             _require(self.operator, credential or "")
             return Principal(OPERATOR, role)
         given = _word(credential)
-        if self.caller is not None and compare_digest(given.encode(), self.caller.encode()):
+        if self.caller is not None and compare_digest(_bytes(given), _bytes(self.caller)):
             return Principal(KEY_HOLDER, role)
         record = self.made.of(given) if self.made else None
         if record is not None:
@@ -171,7 +171,7 @@ class Keys:
 
 def _require(key: str, offered: str) -> None:
     """Compare with the last word that was offered, whatever scheme stands before it."""
-    if not compare_digest(_word(offered).encode(), key.encode()):
+    if not compare_digest(_bytes(_word(offered)), _bytes(key)):
         raise _refusal(_word(offered))
 
 
@@ -198,3 +198,7 @@ def _check_standing(record: KeyRecord) -> None:
             "one that is valid",
             "ask the operator for another one",
         )
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")  # JSON may hold what is no character

@@ -79,6 +79,11 @@ def test_what_is_kept_depends_on_the_pepper_and_tells_nothing_of_the_key() -> No
     assert pepper_id(PEPPER) != pepper_id(bytes(32))
 
 
+def test_what_no_header_could_hold_has_a_digest_too() -> None:
+    assert digest("\ud800", PEPPER) != digest("?", PEPPER)
+    assert not is_wellformed("\ud800" * 57)
+
+
 def record(**changes: object) -> KeyRecord:
     given = {
         "id": "sk_live_00000000",

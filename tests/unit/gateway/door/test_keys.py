@@ -35,3 +35,8 @@ def test_a_key_that_no_client_could_send_is_refused_at_the_start(key: str) -> No
         Keys(key)
     with pytest.raises(InvalidParameter, match="a key for the operator"):
         Keys("right", key)
+
+
+def test_a_key_that_no_header_could_hold_is_refused_as_any_other() -> None:
+    with pytest.raises(Unauthenticated):
+        Keys("right").authenticate("\ud800", Role.CALLER)
