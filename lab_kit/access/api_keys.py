@@ -34,6 +34,8 @@ _SHOWN_CHARS = 8
 _FORM = re.compile(rf"sk_(live|test)_[0-9A-Za-z]{{{_BODY_CHARS + _SUM_CHARS}}}")
 _PERSON = b"lab_kit api key"
 _MODEL = "model:"
+_MODEL_WORD = re.compile(rf"{_MODEL}[!-~]{{1,100}}")
+"""One word, as it is written down between spaces."""
 
 
 class Environment(StrEnum):
@@ -82,7 +84,7 @@ class Scope:
         """
         features, models = set(), set()
         for word in words:
-            if word.startswith(_MODEL) and word != _MODEL:
+            if _MODEL_WORD.fullmatch(word):
                 models.add(word.removeprefix(_MODEL))
             elif word in tuple(Feature):
                 features.add(Feature(word))
@@ -103,9 +105,6 @@ class Scope:
         """Whether a call may use ``feature`` with ``model``."""
         is_feature = not self.features or feature in self.features
         return is_feature and (not self.models or model in self.models)
-
-
-EVERYTHING = Scope()
 
 
 @dataclass(frozen=True, slots=True)

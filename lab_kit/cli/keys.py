@@ -9,9 +9,15 @@ import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.protocol.api_keys import ApiKey, MadeKey, NewKey
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from lab_kit.client import Operator
+    from lab_kit.protocol.api_keys import ApiKey, MadeKey
 
 _DAY_S = 86_400.0
 
@@ -51,9 +57,17 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def _create(options: argparse.Namespace) -> int:
+    from pydantic import ValidationError
+
+    from lab_kit.protocol.api_keys import NewKey
+
     ends_s = None if options.days is None else time.time() + options.days * _DAY_S
     environment = "test" if options.test else "live"
-    new = NewKey(options.tenant, environment, tuple(options.scope), None, ends_s, options.streams)
+    scope = tuple(options.scope)
+    try:
+        new = NewKey(options.tenant, environment, scope, None, ends_s, options.streams)
+    except ValidationError as error:
+        raise _refused(error) from error
     if options.state is not None and options.url is None:
         from lab_kit.gateway.run.first_keys import make_key
 
@@ -69,8 +83,14 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _rotate(options: argparse.Namespace) -> int:
+    from pydantic import ValidationError
+
     overlap_s = options.overlap_hours * 3_600
-    _tell_made(asyncio.run(_operator(options).rotate_key(options.id, overlap_s)))
+    try:
+        made = asyncio.run(_operator(options).rotate_key(options.id, overlap_s))
+    except ValidationError as error:
+        raise _refused(error) from error
+    _tell_made(made)
     return 0
 
 
@@ -79,7 +99,14 @@ def _revoke(options: argparse.Namespace) -> int:
     return 0
 
 
-def _operator(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _refused(error: "ValidationError") -> InvalidParameter:
+    """A value that no key can have, in words."""
+    first = error.errors(include_url=False)[0]
+    name = " ".join(map(str, first["loc"]))
+    return InvalidParameter(f"{name}: {first['msg']}", "a value that fits", "change that option")
+
+
+def _operator(options: argparse.Namespace) -> "Operator":
     """The client of the server that was named.
 
     Raises:
@@ -99,12 +126,12 @@ def _operator(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     return client.Operator(options.url, key)
 
 
-def _tell_made(made: MadeKey) -> None:
+def _tell_made(made: "MadeKey") -> None:
     print(made.key)
     _tell([made.about])
 
 
-def _tell(keys: Sequence[ApiKey]) -> None:
+def _tell(keys: "Sequence[ApiKey]") -> None:
     for one in keys:
         scope = " ".join(one.scope) or "everything"
         ends = "" if one.expires_s is None else f"  until {_moment(one.expires_s)}"
