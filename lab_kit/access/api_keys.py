@@ -19,6 +19,7 @@ from hashlib import blake2b
 from typing import Self
 from zlib import crc32
 
+from lab_kit.access.budget import Allowance
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import TenantId
 
@@ -118,6 +119,7 @@ class KeyRecord:
         expires_s: the first moment at which it is over; None for never.
         revoked_s: since when it is revoked; None while it is not.
         streams: how many live streams it may have at once; None for as many as there is room for.
+        compute: what its calls may spend, within what its tenant may; None for all of that.
     """
 
     id: str
@@ -131,6 +133,7 @@ class KeyRecord:
     expires_s: float | None = None
     revoked_s: float | None = None
     streams: int | None = None
+    compute: Allowance | None = None
 
     def standing(self, now_s: float) -> Standing:
         """Whether it lets anybody in at ``now_s``."""

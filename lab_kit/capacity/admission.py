@@ -7,7 +7,7 @@ alone lets in a crowd. Here each open stream counts with what streams have cost 
 from collections.abc import Collection
 from typing import NoReturn, Protocol
 
-from lab_kit.capacity.open_streams import RETRY_AFTER_S, OpenStream, live_count
+from lab_kit.capacity.open_streams import RETRY_AFTER_S, OpenStream, fair_share, live_count
 from lab_kit.capacity.watch import Watch
 from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import PriorityClass
@@ -34,19 +34,29 @@ class Admission:
         self._most_streams = most_streams
         self._listener = listener
 
-    def admit(self, priority_class: PriorityClass, streams: Collection[OpenStream]) -> None:
+    def admit(
+        self,
+        priority_class: PriorityClass,
+        streams: Collection[OpenStream],
+        caller: str | None = None,
+    ) -> None:
         """Make sure that one more may open beside ``streams``.
 
         Batch streams take what others leave: they need a place, and take none from a live one.
 
+        Args:
+            caller: who wants a place; None for work that needs none.
+
         Raises:
-            SystemOverloaded: the level forbids it, or there is no place.
+            SystemOverloaded: the level forbids it, there is no place, or it would be others'.
         """
         if self._watch.degradation.refuses(priority_class):
             self._refuse(priority_class, "level", f"the service is at level {self._watch.level}")
         if len(streams) >= self._most_streams:
             self._refuse(priority_class, "limit", f"{len(streams)} streams are open")
         capacity = self._watch.capacity
+        if caller is not None:
+            self._leave_others(priority_class, streams, capacity, caller)
         if capacity is None:
             return
         live = live_count(streams)
@@ -58,6 +68,20 @@ class Admission:
         elif live >= capacity:
             costs = f"each costs {self._watch.cost.workers:.3f} of a worker"
             self._refuse(priority_class, "capacity", f"{live} streams are open, {costs}")
+
+    def _leave_others(
+        self,
+        priority_class: PriorityClass,
+        streams: Collection[OpenStream],
+        capacity: int | None,
+        caller: str,
+    ) -> None:
+        places = self._most_streams if capacity is None else min(capacity, self._most_streams)
+        share = fair_share(places, streams, caller)
+        own = sum(stream.caller == caller for stream in streams)
+        if share is not None and own >= share:
+            found = f"{len(streams)} streams are open, {own} of them this caller's"
+            self._refuse(priority_class, "share", found)
 
     @property
     def is_open_to_batch(self) -> bool:

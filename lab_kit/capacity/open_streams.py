@@ -24,6 +24,11 @@ class OpenStream(Protocol):
         ...
 
     @property
+    def caller(self) -> str:
+        """Whose it is."""
+        ...
+
+    @property
     def opened_ns(self) -> int:
         """When it was opened."""
         ...
@@ -60,6 +65,20 @@ class Eviction:
     stream: OpenStream
     reason: str
     error: LabError
+
+
+def fair_share(places: int, streams: Collection[OpenStream], caller: str) -> int | None:
+    """How many of the places may be one caller's, where the server is about to be full.
+
+    Up to half of them anybody may take. From there on each caller has as much as any other: who has
+    more gets no further one, and loses none.
+
+    Returns:
+        None while half of the places are free.
+    """
+    if 2 * len(streams) < places:
+        return None
+    return max(1, places // len({stream.caller for stream in streams} | {caller}))
 
 
 def live_count(streams: Collection[OpenStream]) -> int:

@@ -21,6 +21,7 @@ from lab_kit.cli import (
     network,
     operations,
     speak,
+    tenants,
 )
 from lab_kit.cli.terminal import warn
 from lab_kit.core.errors import LabError, NotInstalled
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     contract.add(commands.add_parser("contract", help="say what a new schema breaks"))
     keys.add(commands.add_parser("keys", help="make, list, rotate and revoke API keys"))
+    tenants.add(commands.add_parser("tenants", help="say what tenants may use, and what they do"))
     network.add(commands.add_parser("network", help="put a bad network in front of a server"))
     judge.add(commands.add_parser("judge", help="say whether a live stream keeps its contract"))
     load.add(commands.add_parser("load", help="call a server, many at once, and measure"))

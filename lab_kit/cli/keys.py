@@ -11,21 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab_kit.core.errors import InvalidParameter
+from lab_kit.cli.operator import add_server, operator, refused
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
-    from lab_kit.client import Operator
     from lab_kit.protocol.api_keys import ApiKey, MadeKey
 
 _DAY_S = 86_400.0
+_OFFLINE = "name a running server; keys can be created without one, by --state FOLDER"
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    command.add_argument("--url", help="a running server")
-    command.add_argument("--operator-key", help="the operator's key (default: LAB_OPERATOR_KEY)")
+    add_server(command)
     command.add_argument(
         "--state", type=Path, metavar="FOLDER", help="of a server that does not run, to create in"
     )
@@ -42,6 +39,7 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     create.add_argument("--test", action="store_true", help="sk_test_ in place of sk_live_")
     create.add_argument("--streams", type=int, help="at most so many live streams at once")
+    create.add_argument("--compute", type=float, metavar="S", help="compute-seconds a minute")
     create.add_argument("--days", type=float, help="how long it is valid (default: for ever)")
     create.set_defaults(run=_create)
     actions.add_parser("list", help="ids, tenants, scopes, standing").set_defaults(run=_list)
@@ -65,20 +63,27 @@ def _create(options: argparse.Namespace) -> int:
     environment = "test" if options.test else "live"
     scope = tuple(options.scope)
     try:
-        new = NewKey(options.tenant, environment, scope, None, ends_s, options.streams)
+        new = NewKey(
+            options.tenant,
+            environment,
+            scope,
+            expires_s=ends_s,
+            streams=options.streams,
+            compute_s_per_min=options.compute,
+        )
     except ValidationError as error:
-        raise _refused(error) from error
+        raise refused(error) from error
     if options.state is not None and options.url is None:
         from lab_kit.gateway.run.first_keys import make_key
 
         _tell_made(make_key(options.state, new))
         return 0
-    _tell_made(asyncio.run(_operator(options).make_key(new)))
+    _tell_made(asyncio.run(operator(options, _OFFLINE).make_key(new)))
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    _tell(asyncio.run(_operator(options).keys()))
+    _tell(asyncio.run(operator(options, _OFFLINE).keys()))
     return 0
 
 
@@ -87,43 +92,16 @@ def _rotate(options: argparse.Namespace) -> int:
 
     overlap_s = options.overlap_hours * 3_600
     try:
-        made = asyncio.run(_operator(options).rotate_key(options.id, overlap_s))
+        made = asyncio.run(operator(options, _OFFLINE).rotate_key(options.id, overlap_s))
     except ValidationError as error:
-        raise _refused(error) from error
+        raise refused(error) from error
     _tell_made(made)
     return 0
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    _tell([asyncio.run(_operator(options).revoke_key(options.id))])
+    _tell([asyncio.run(operator(options, _OFFLINE).revoke_key(options.id))])
     return 0
-
-
-def _refused(error: "ValidationError") -> InvalidParameter:
-    """A value that no key can have, in words."""
-    first = error.errors(include_url=False)[0]
-    name = " ".join(map(str, first["loc"]))
-    return InvalidParameter(f"{name}: {first['msg']}", "a value that fits", "change that option")
-
-
-def _operator(options: argparse.Namespace) -> "Operator":
-    """The client of the server that was named.
-
-    Raises:
-        InvalidParameter: none was.
-    """
-    import os
-
-    from lab_kit import client
-
-    key = options.operator_key or os.environ.get("LAB_OPERATOR_KEY")
-    if options.url is None or not key:
-        raise InvalidParameter(
-            "no server" if options.url is None else "no operator's key",
-            "--url and --operator-key, or LAB_OPERATOR_KEY",
-            "name a running server; keys can be created without one, by --state FOLDER",
-        )
-    return client.Operator(options.url, key)
 
 
 def _tell_made(made: "MadeKey") -> None:

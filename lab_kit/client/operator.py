@@ -16,6 +16,7 @@ from lab_kit.protocol.degradation import (
 )
 from lab_kit.protocol.deprecations import DeprecationPlan, DeprecationStatus
 from lab_kit.protocol.sandbox import Fault, FaultPlan, Journal, SandboxKey, Script
+from lab_kit.protocol.tenants import TenantList, TenantSettings, TenantStatus
 from lab_kit.protocol.versions import (
     BatchingPolicy,
     CacheUse,
@@ -237,6 +238,18 @@ class Operator:
             ApiKeyNotFound: there is none of that id.
         """
         return await self._ask(ApiKey, "POST", f"/keys/{key_id}:revoke")
+
+    async def tenants(self) -> list[TenantStatus]:
+        """All that have settings, or called since the server started."""
+        return list((await self._ask(TenantList, "GET", "/tenants")).tenants)
+
+    async def set_tenant(self, tenant: str, settings: TenantSettings) -> TenantStatus:
+        """Have a tenant be allowed this from now on.
+
+        Raises:
+            InvalidParameter: a name or settings that cannot be.
+        """
+        return await self._ask(TenantStatus, "PUT", f"/tenants/{tenant}", asdict(settings))
 
     async def _ask(
         self, kind: type[_T], method: str, path: str, body: Mapping[str, Any] | None = None

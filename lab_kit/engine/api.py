@@ -1,5 +1,6 @@
 """What the engine offers: submit audio, get a hypothesis, change your mind."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import IntEnum
@@ -41,6 +42,8 @@ class DecodeRequest:
         deadline_ns: on the monotonic clock; from then on nobody waits for it, and it is not begun.
         utterance: which of its stream it is of, from 0.
         goes_on: the utterance was cut before, and this is more of it.
+        on_compute: told, on the engine's threads, how many nanoseconds of the device each pass took
+            for it; whatever becomes of it. It must be quick.
     """
 
     audio: FloatArray
@@ -55,6 +58,7 @@ class DecodeRequest:
     deadline_ns: int | None = None
     utterance: int = 0
     goes_on: bool = False
+    on_compute: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -386,5 +386,8 @@ def _seconds_until(wait: Wait, now_ns: int) -> float | None:
 def _share_time(work: Work, spent_ns: int) -> None:
     """Account for a pass: all of it was each one's life, an equal share each one's cost."""
     for sequence in work.sequences:
+        share_ns = spent_ns // len(work.sequences)
         sequence.busy_ns += spent_ns
-        sequence.compute_ns += spent_ns // len(work.sequences)
+        sequence.compute_ns += share_ns
+        if sequence.request.on_compute is not None:
+            sequence.request.on_compute(share_ns)

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from lab_kit.protocol.tenants import ComputeS
+
 Moment = Annotated[float, Field(ge=0, le=253_402_300_799, allow_inf_nan=False)]
 """Seconds since 1970, UTC, up to the year 9999."""
 MOST_WORDS = 32
@@ -29,6 +31,9 @@ class NewKey:
         not_before_s: the first moment at which it is valid; None for now.
         expires_s: the first moment at which it is over; None for never.
         streams: how many live streams it may have at once; None for as many as there is room for.
+        compute_s_per_min: compute-seconds that its calls may spend in a minute, within what its
+            tenant may; None for all of that.
+        compute_burst_s: compute-seconds at once; None for those of a minute.
     """
 
     tenant: Annotated[str, Field(max_length=63)]
@@ -37,6 +42,8 @@ class NewKey:
     not_before_s: Moment | None = None
     expires_s: Moment | None = None
     streams: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    compute_s_per_min: ComputeS | None = None
+    compute_burst_s: ComputeS | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class ApiKey:
     revoked_s: float | None
     standing: str
     streams: int | None = None
+    compute_s_per_min: float | None = None
+    compute_burst_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from lab_kit.access.api_keys import (
 from lab_kit.core.errors import ApiKeyNotFound, InvalidParameter, QuotaExceeded, StateUnusable
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.door import key_table as table
+from lab_kit.gateway.door.tenants import allowance
 from lab_kit.gateway.state.database import Database
 from lab_kit.protocol.api_keys import ApiKey, MadeKey, NewKey
 
@@ -194,7 +195,10 @@ class ApiKeys:
             )
         environment, scope = Environment(asked.environment), Scope.of(asked.scope)
         record = KeyRecord("", tenant, environment, scope, b"", "", now_s, begins_s)
-        return self._written(replace(record, expires_s=asked.expires_s, streams=asked.streams))
+        compute = allowance(asked.compute_s_per_min, asked.compute_burst_s)
+        return self._written(
+            replace(record, expires_s=asked.expires_s, streams=asked.streams, compute=compute)
+        )
 
     def _written(self, record: KeyRecord) -> tuple[str, KeyRecord]:
         """A key for what a record says, and the record with it."""
@@ -238,4 +242,6 @@ def told(record: KeyRecord) -> ApiKey:
         record.revoked_s,
         record.standing(time.time()),
         record.streams,
+        None if record.compute is None else record.compute.per_min_s,
+        None if record.compute is None else record.compute.burst_s,
     )

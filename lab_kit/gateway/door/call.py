@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import RequestId
 from lab_kit.core.shown import shown
+from lab_kit.gateway.door.quota import Quota
 from lab_kit.gateway.sandbox.exchange import Exchange
 
 REQUEST_ID = "x-request-id"
@@ -32,6 +33,8 @@ class Call:
         deadline_ns: on the monotonic clock; from then on its caller does not wait. None for one who
             did not say.
         exchange: counts what goes both ways; None while there is no sandbox key.
+        quota: told who calls, so that the answer can say what they have left; None where an answer
+            has no place for that.
     """
 
     request_id: RequestId
@@ -39,6 +42,7 @@ class Call:
     peer: str
     deadline_ns: int | None = None
     exchange: Exchange | None = None
+    quota: Quota | None = None
 
 
 def http_call(
@@ -60,7 +64,8 @@ def http_call(
     peer = "" if connection.client is None else connection.client.host
     deadline_ns = _deadline_ns(connection.headers.get(TIMEOUT))
     exchange = getattr(connection.state, "exchange", None)
-    return Call(request_id_of(connection), offered, peer, deadline_ns, exchange)
+    quota = getattr(connection.state, "quota", None)
+    return Call(request_id_of(connection), offered, peer, deadline_ns, exchange, quota)
 
 
 def request_id_of(connection: HTTPConnection) -> RequestId:

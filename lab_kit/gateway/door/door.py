@@ -18,13 +18,22 @@ from starlette.types import Message, Receive
 from lab_kit.access.api_keys import Feature
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.open_streams import OpenStream
-from lab_kit.core.errors import GoingAway, KeyEnded, PayloadTooLarge, SystemOverloaded
+from lab_kit.core.errors import (
+    GoingAway,
+    KeyEnded,
+    PayloadTooLarge,
+    QuotaExceeded,
+    SystemOverloaded,
+)
 from lab_kit.core.events import PriorityClass
 from lab_kit.core.ids import StreamId, StreamIdentity, TenantId
 from lab_kit.gateway.door.call import Call, http_call
+from lab_kit.gateway.door.compute import AHEAD_S, Compute, Spending
 from lab_kit.gateway.door.identify import named_for_log
 from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
+from lab_kit.gateway.door.metered_engine import metered
 from lab_kit.gateway.door.place import Place
+from lab_kit.gateway.door.tenants import Tenants
 from lab_kit.gateway.observe.work import Work, WorkKind
 from lab_kit.gateway.sandbox.keys import SandboxKeys
 from lab_kit.gateway.versions.asked import asked_version
@@ -32,18 +41,33 @@ from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.version import Label
 
+LEAST_S, LEAST_CHARS = 1.0, 10.0
+"""Sound, or a text, for which compute is reserved before it is received: who has no more left is
+refused before the server reads megabytes."""
+
 
 class Door:
     """The way into one server.
 
     Attributes:
+        compute: who may spend how much of it.
+        tenants: what each is allowed.
         streams: the places that are taken.
         is_draining: nobody is let in any more; who is in may finish.
         sandbox_keys: that callers are let in with, too, to meet what an operator planned for them.
     """
 
-    def __init__(self, keys: Keys, admission: Admission, versions: Versions) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        tenants: Tenants,
+        compute: Compute,
+        admission: Admission,
+        versions: Versions,
+    ) -> None:
         self.keys = keys
+        self.tenants = tenants
+        self.compute = compute
         self.streams: set[Place] = set()
         self.is_draining = False
         self.sandbox_keys = SandboxKeys()
@@ -65,6 +89,8 @@ class Door:
         """
         named_for_log(call.request_id)
         principal = await self._authenticate(call, role)
+        if call.quota is not None:
+            call.quota.principal = principal
         with ExitStack() as held:
             yield Admitted(call, principal, self, held)
 
@@ -90,23 +116,42 @@ class Door:
             except KeyEnded as ended:
                 stream.close_early(ended)
 
+    def renew_compute(self) -> None:
+        """Have every stream reserve compute for its next seconds; who cannot, finishes."""
+        for stream in tuple(self.streams):
+            try:
+                stream.renew_compute()
+            except (QuotaExceeded, PayloadTooLarge) as spent:
+                stream.close_early(spent)
+
+    def spending(
+        self, tenant: TenantId, key_id: str | None, kind: WorkKind, *, is_patient: bool = False
+    ) -> Spending:
+        """The spending of work that begins; whoever has it ends it."""
+        record = self.keys.record(key_id)
+        return self.compute.begin(tenant, record, kind, is_patient=is_patient)
+
     def check_allowed(self, principal: Principal, feature: Feature) -> None:
         """Make sure that a key is for what its caller wants; see `Keys.check_allowed`."""
         self.keys.check_allowed(principal, feature, self._versions.model)
 
     def admit(
-        self, priority_class: PriorityClass, beside: Collection[OpenStream] | None = None
+        self,
+        priority_class: PriorityClass,
+        beside: Collection[OpenStream] | None = None,
+        caller: str | None = None,
     ) -> None:
         """Make sure that work of that class may begin.
 
         Args:
             beside: the streams among which it needs a place; None for what needs none.
+            caller: who needs it.
 
         Raises:
             SystemOverloaded: the server is full, reduces its service, or is stopping.
         """
         self.check_goes_on()
-        self._admission.admit(priority_class, beside or ())
+        self._admission.admit(priority_class, beside or (), caller)
 
     def check_goes_on(self) -> None:
         """Make sure that the server is not about to stop.
@@ -136,10 +181,16 @@ class Door:
             SystemOverloaded: the server reduces its service, or is stopping.
             ModelNotLoaded: the version that is asked for is not ready, or none is.
             ModelNotFound, VersionNotFound: there is no such version any more.
+
+        What it gives reserves no compute yet, see `Leased.spending`.
         """
         self.admit(PriorityClass.BATCH)
-        with self.lease(self.asked(model), tenant) as lease:
-            yield Leased(Work(WorkKind.RECORDING, identity, tenant, lease.version), lease, caller)
+        spending = self.spending(tenant, None, WorkKind.RECORDING, is_patient=True)
+        with ExitStack() as held:
+            held.callback(spending.end)
+            lease = metered(held.enter_context(self.lease(self.asked(model), tenant)), spending)
+            work = Work(WorkKind.RECORDING, identity, tenant, lease.version)
+            yield Leased(work, lease, caller, spending)
 
     def asked(self, model: str | None) -> int | Label | None:
         """Which version a caller asks for; see `asked_version`."""
@@ -160,12 +211,14 @@ class Leased:
     Attributes:
         work: what it is counted as.
         caller: by what name it takes turns.
+        spending: where compute is reserved for it, once its length is known.
         deadline_ns: from then on its caller does not wait; None for one who did not say.
     """
 
     work: Work
     lease: Lease
     caller: str
+    spending: Spending
     deadline_ns: int | None = None
 
 
@@ -176,10 +229,12 @@ class Spoken:
     Attributes:
         work: what it is counted as.
         caller: by what name it takes turns.
+        spending: where compute is reserved for it.
     """
 
     work: Work
     caller: str
+    spending: Spending
 
 
 class Admitted:
@@ -208,18 +263,22 @@ class Admitted:
             model: which, as `asked_version` reads it; None for whose turn it is.
 
         Raises:
-            ScopeMissing, QuotaExceeded: the key is not for it, or for no more of them.
+            ScopeMissing, QuotaExceeded: the key is not for it, or for no more of them, or the
+                caller has no compute left.
             SystemOverloaded: the server is full, reduces its service, or is stopping.
             ModelNotLoaded: the version is not ready, or none is.
             InvalidParameter, ModelNotFound, VersionNotFound: there is none of that name.
         """
         self._door.check_allowed(self.principal, Feature.STREAMS)
         self._door.keys.check_streams(self.principal, self._door.streams)
+        self._door.tenants.check_streams(self.principal.tenant, self._door.streams)
         asked = self._door.asked(model)
-        self._door.admit(priority_class, self._door.streams)
-        lease = self._held.enter_context(self._door.lease(asked, self.principal.tenant))
+        spending = self._spending(WorkKind.STREAM)
+        spending.hold(AHEAD_S)
+        self._door.admit(priority_class, self._door.streams, self.caller)
+        lease = self._lease(asked, spending)
         work, key_id = self._work(WorkKind.STREAM, lease), self.principal.key_id
-        place = Place(work, priority_class, lease, self.caller, key_id)
+        place = Place(work, priority_class, lease, self.caller, spending, key_id)
         self._door.streams.add(place)
         self._held.callback(self._door.streams.discard, place)
         return place
@@ -236,8 +295,10 @@ class Admitted:
         """
         self._door.check_allowed(self.principal, Feature.RECORDINGS)
         asked = self._door.asked(model)
+        spending = self._spending(WorkKind.RECORDING)
+        spending.hold(LEAST_S)
         self._door.admit(PriorityClass.BATCH)
-        return self._leased(WorkKind.RECORDING, asked)
+        return self._leased(WorkKind.RECORDING, asked, spending)
 
     def check_operation(self, model: str | None = None) -> None:
         """Make sure that an operation may be asked for: it waits for room by itself.
@@ -259,9 +320,12 @@ class Admitted:
             SystemOverloaded: see `stream`.
         """
         self._door.check_allowed(self.principal, Feature.SPEECH)
+        spending = self._spending(WorkKind.SPEECH)
+        spending.hold(LEAST_CHARS)
         self._door.admit(PriorityClass.INTERACTIVE)
         identity = StreamIdentity(self.call.request_id, StreamId.new())
-        return Spoken(Work(WorkKind.SPEECH, identity, self.principal.tenant, 0), self.caller)
+        work = Work(WorkKind.SPEECH, identity, self.principal.tenant, 0)
+        return Spoken(work, self.caller, spending)
 
     def check_work(self) -> None:
         """Make sure that one may begin, before the message that says which is received.
@@ -279,12 +343,24 @@ class Admitted:
             ModelNotFound, VersionNotFound: there is no such version.
         """
         self._door.check_allowed(self.principal, Feature.INFERENCE)
+        spending = self._spending(WorkKind.INFERENCE)
+        spending.hold(LEAST_S)
         self.check_work()
-        return self._leased(WorkKind.INFERENCE, version)
+        return self._leased(WorkKind.INFERENCE, version, spending)
 
-    def _leased(self, kind: WorkKind, version: int | Label | None) -> Leased:
+    def _spending(self, kind: WorkKind) -> Spending:
+        spending = self._door.spending(self.principal.tenant, self.principal.key_id, kind)
+        self._held.callback(spending.end)
+        return spending
+
+    def _lease(self, version: int | Label | None, spending: Spending) -> Lease:
         lease = self._held.enter_context(self._door.lease(version, self.principal.tenant))
-        return Leased(self._work(kind, lease), lease, self.caller, self.call.deadline_ns)
+        return metered(lease, spending)
+
+    def _leased(self, kind: WorkKind, version: int | Label | None, spending: Spending) -> Leased:
+        lease = self._lease(version, spending)
+        work = self._work(kind, lease)
+        return Leased(work, lease, self.caller, spending, self.call.deadline_ns)
 
     def _work(self, kind: WorkKind, lease: Lease) -> Work:
         identity = StreamIdentity(self.call.request_id, StreamId.new())

@@ -3,6 +3,7 @@
 import sqlite3
 
 from lab_kit.access.api_keys import Environment, KeyRecord, Scope
+from lab_kit.access.budget import Allowance
 from lab_kit.core.ids import TenantId
 
 TABLES = (
@@ -18,7 +19,9 @@ TABLES = (
         not_before_s REAL NOT NULL,
         expires_s REAL,
         revoked_s REAL,
-        streams INTEGER
+        streams INTEGER,
+        compute_s_per_min REAL,
+        compute_burst_s REAL
     ) STRICT, WITHOUT ROWID
     """,
 )
@@ -27,7 +30,7 @@ TABLES = (
 def put(rows: sqlite3.Connection, *records: KeyRecord) -> None:
     """Write new ones, or ones that changed, together."""
     rows.executemany(
-        "INSERT OR REPLACE INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 one.id,
@@ -41,6 +44,8 @@ def put(rows: sqlite3.Connection, *records: KeyRecord) -> None:
                 one.expires_s,
                 one.revoked_s,
                 one.streams,
+                None if one.compute is None else one.compute.per_min_s,
+                None if one.compute is None else one.compute.burst_s,
             )
             for one in records
         ],
@@ -62,6 +67,11 @@ def read(rows: sqlite3.Connection) -> list[KeyRecord]:
             row["expires_s"],
             row["revoked_s"],
             row["streams"],
+            _allowance(row["compute_s_per_min"], row["compute_burst_s"]),
         )
         for row in rows.execute("SELECT * FROM api_keys ORDER BY made_s, id")
     ]
+
+
+def _allowance(per_min_s: float | None, burst_s: float | None) -> Allowance | None:
+    return None if per_min_s is None or burst_s is None else Allowance(per_min_s, burst_s)

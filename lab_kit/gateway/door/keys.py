@@ -121,7 +121,7 @@ class Keys:
         Raises:
             ScopeMissing: it is not.
         """
-        record = self._record(principal.key_id)
+        record = self.record(principal.key_id)
         if record is not None and not record.scope.allows(feature, model):
             raise ScopeMissing(
                 f"{feature} with {model}, by the key {record.id}",
@@ -138,7 +138,7 @@ class Keys:
         Raises:
             QuotaExceeded: it has as many as it may.
         """
-        record = self._record(principal.key_id)
+        record = self.record(principal.key_id)
         if record is None or record.streams is None:
             return
         own = sum(place.key_id == record.id for place in places)
@@ -156,7 +156,7 @@ class Keys:
         Raises:
             KeyEnded: it was revoked meanwhile, or has expired.
         """
-        record = self._record(key_id)
+        record = self.record(key_id)
         standing = Standing.VALID if record is None else record.standing(time.time())
         if standing is not Standing.VALID:
             raise KeyEnded(
@@ -165,7 +165,8 @@ class Keys:
                 "begin another stream, with another key",
             )
 
-    def _record(self, key_id: str | None) -> KeyRecord | None:
+    def record(self, key_id: str | None) -> KeyRecord | None:
+        """What is kept of the API key that a call came with; None where it had none."""
         return self.made.named(key_id) if self.made and key_id is not None else None
 
 

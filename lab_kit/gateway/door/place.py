@@ -9,6 +9,7 @@ from typing import Protocol
 
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import PriorityClass
+from lab_kit.gateway.door.compute import AHEAD_S, Spending
 from lab_kit.gateway.observe.work import Work
 from lab_kit.gateway.versions.lease import Lease
 
@@ -29,6 +30,11 @@ class PlacedStream(Protocol):
     @property
     def is_ahead(self) -> bool:
         """Whether its sound comes faster than speech."""
+        ...
+
+    @property
+    def audio_s(self) -> float:
+        """Sound that came so far."""
         ...
 
     def close_early(self, reason: LabError) -> None:
@@ -53,6 +59,7 @@ class Place:
         priority_class: PriorityClass,
         lease: Lease,
         caller: str,
+        spending: Spending,
         key_id: str | None = None,
     ) -> None:
         self.work = work
@@ -63,6 +70,8 @@ class Place:
         self.key_id = key_id
         self.opened_ns = time.perf_counter_ns()
         self.stream: PlacedStream | None = None
+        self._spending = spending
+        self._renewed_audio_s = 0.0
         self._reason: LabError | None = None
 
     @property
@@ -79,6 +88,17 @@ class Place:
     def is_ahead(self) -> bool:
         """Whether sound comes faster than speech."""
         return self.stream is not None and self.stream.is_ahead
+
+    def renew_compute(self) -> None:
+        """Settle what it spent since the last time, and reserve for its next seconds.
+
+        Raises:
+            QuotaExceeded, PayloadTooLarge: there is not enough left.
+        """
+        audio_s = 0.0 if self.stream is None else self.stream.audio_s
+        self._spending.settle(audio_s - self._renewed_audio_s)
+        self._renewed_audio_s = audio_s
+        self._spending.hold(AHEAD_S)
 
     def take(self, stream: PlacedStream) -> None:
         """The stream is set up; if it was asked to end meanwhile, it is told now."""

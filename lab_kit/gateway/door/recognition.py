@@ -37,8 +37,14 @@ class Recognition:
     def finals(
         self, call: Leased, audio: FloatArray, steps: tuple[str, ...]
     ) -> AsyncGenerator[Final, None]:
-        """Transcribe (samples,) float32 at 16 kHz; see `finals_of`."""
-        return self.finals_of(call, (audio,), len(audio) / SAMPLE_RATE_HZ, steps)
+        """Transcribe (samples,) float32 at 16 kHz, once compute is reserved; see `finals_of`.
+
+        Raises:
+            QuotaExceeded, PayloadTooLarge: the caller has not enough left, now or ever.
+        """
+        audio_s = len(audio) / SAMPLE_RATE_HZ
+        call.spending.hold(audio_s)
+        return self.finals_of(call, (audio,), audio_s, steps)
 
     async def finals_of(
         self, call: Leased, sound: Iterable[FloatArray], audio_s: float, steps: tuple[str, ...]
@@ -74,6 +80,7 @@ class Recognition:
             raise
         finally:
             await said.aclose()
+            call.spending.settle(processed_s)
             self._listeners.ended(call.work, Ended(code, audio_s, processed_s, steps))
 
 

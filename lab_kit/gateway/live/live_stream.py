@@ -112,6 +112,11 @@ class LiveStream:
         return None if self._pipeline is None else self._pipeline.owed_since_ns
 
     @property
+    def audio_s(self) -> float:
+        """Sound that came so far."""
+        return 0.0 if self._pipeline is None else self._pipeline.audio_s
+
+    @property
     def is_ahead(self) -> bool:
         """Whether its sound comes faster than anybody speaks."""
         return self._pipeline is not None and self._pipeline.is_ahead

@@ -57,6 +57,9 @@ class Metrics:
         self._over_budget = self._counter(
             "lab_stage_over_budget", "Times that a stage took more than its budget.", "stage"
         )
+        self._compute = self._counter(
+            "lab_compute_seconds", "Time of the device that callers' work took.", "kind"
+        )
         self._skipped = self._counter(
             "lab_steps_skipped", "Results that an optional step was left out of.", "step", "reason"
         )
@@ -197,6 +200,10 @@ class Metrics:
     def stream_evicted(self, priority_class: PriorityClass, reason: str) -> None:
         """Account for a stream that the server asked to end."""
         self._closed_early.labels(priority_class.value, reason).inc()
+
+    def count_compute(self, kind: WorkKind, seconds: float) -> None:
+        """The device took that long for callers' work of that kind."""
+        self._compute.labels(kind).inc(seconds)
 
     def count_skipped(self, skipped: Skipped) -> None:
         """Account for an optional step that was left out of a result."""

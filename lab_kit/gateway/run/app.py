@@ -30,6 +30,7 @@ from lab_kit.gateway.api.webhooks import webhook_routes
 from lab_kit.gateway.door.call import request_id_of
 from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
 from lab_kit.gateway.door.identify import IdentifyCalls
+from lab_kit.gateway.door.quota import TellQuota
 from lab_kit.gateway.door.uploads import CLIENT_CLOSED
 from lab_kit.gateway.observe.failures import EndFailedCalls
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
@@ -37,6 +38,7 @@ from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.deprecations_api import deprecation_routes
 from lab_kit.gateway.operator.keys_api import key_routes
 from lab_kit.gateway.operator.sandbox_api import sandbox_routes
+from lab_kit.gateway.operator.tenants_api import tenant_routes
 from lab_kit.gateway.operator.versions_api import version_routes
 from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
 from lab_kit.gateway.providers.assemblyai.streaming import assemblyai_streaming_routes
@@ -135,6 +137,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         degradation_routes(door, watch, server.steps, server.dead_letters),
         sandbox_routes(door),
         key_routes(door, server.api_keys),
+        tenant_routes(door),
         deprecation_routes(door, server.deprecations),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
         openai_upload_routes(door, limits, server.uploads, server.recognition, server.is_strict),
@@ -164,6 +167,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     app.add_middleware(TellDeprecations, deprecations=server.deprecations)
     app.add_middleware(TimeRequests, metrics=metrics)
     app.add_middleware(TraceRequests, tracer=server.spans.tracer)
+    app.add_middleware(TellQuota, keys=door.keys, compute=door.compute)
     app.add_middleware(WatchExchanges, keys=door.sandbox_keys)
     app.add_middleware(IdentifyCalls)
     return app

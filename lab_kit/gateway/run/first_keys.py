@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from lab_kit.gateway.door import key_table
 from lab_kit.gateway.door.api_keys import ApiKeys
 from lab_kit.gateway.door.pepper import pepper
+from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.protocol.api_keys import MadeKey, NewKey
@@ -18,7 +18,7 @@ def make_key(folder: Path, new: NewKey) -> MadeKey:
         InvalidParameter: a key that cannot be.
         StateUnusable: the folder cannot be used, or a server does.
     """
-    database = Database(StateFolder(folder).path, key_table.TABLES)
+    database = Database(StateFolder(folder).path, FORMS)
     try:
         keys = ApiKeys(database, lambda: pepper(os.environ))
         keys.load()

@@ -4,12 +4,15 @@ import asyncio
 import time
 
 from lab_kit.core.memory import trimmer
+from lab_kit.gateway.door.compute import AHEAD_S
 from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.run.server import Server
 
 LOOK_S = 0.25
 KEYS_S = 0.5
 """A stream goes on so long at most after its key has expired; revoking a key ends it at once."""
+COMPUTE_S = AHEAD_S / 2
+"""A stream reserves compute for twice as long."""
 FORGET_S = 60.0
 """Answers are kept for a day, deliveries for a week; a minute more is no matter."""
 TRIM_S = 5.0
@@ -34,11 +37,15 @@ def begin_maintenance(background: Background, server: Server) -> None:
     async def end_without_key() -> None:
         server.door.end_streams_without_key()
 
+    async def renew_compute() -> None:
+        server.door.renew_compute()
+
     async def trim_now() -> None:
         await asyncio.to_thread(trim)
 
     background.repeat("watch", LOOK_S, look_now)
     background.repeat("keys", KEYS_S, end_without_key)
+    background.repeat("compute", COMPUTE_S, renew_compute)
     background.repeat("trim", TRIM_S, trim_now)
     background.repeat("operations", 0.0, server.transcriber.turn)
     background.repeat("webhooks", 0.0, server.sender.turn)

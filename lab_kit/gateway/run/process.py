@@ -105,6 +105,7 @@ def _listen(
         if config.state is not None:
             server.database.open()
             server.api_keys.load()
+            server.tenants.load()
         _check_reach(server.keys, config, is_local)
         listening = DrainingServer(
             configuration(server, is_local),

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.watch import Watch
 from lab_kit.gateway.api.deprecations import Deprecations
-from lab_kit.gateway.door import key_table
 from lab_kit.gateway.door.api_keys import ApiKeys
 from lab_kit.gateway.door.arrivals import Arrivals
+from lab_kit.gateway.door.compute import Compute
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.pepper import pepper, short_lived
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
+from lab_kit.gateway.door.tenants import Tenants
 from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.sessions import Sessions
 from lab_kit.gateway.live.stream_services import StreamServices
@@ -30,8 +31,8 @@ from lab_kit.gateway.providers.assemblyai.callback import tell_of_transcript
 from lab_kit.gateway.providers.deepgram.callback import tell_of_recording
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
+from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.speech.voice import Voice
-from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
@@ -41,7 +42,7 @@ from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.versions.engine_factory import load_turns
 from lab_kit.gateway.versions.versions import Versions
-from lab_kit.gateway.webhooks import callbacks, webhooks
+from lab_kit.gateway.webhooks import webhooks
 from lab_kit.gateway.webhooks.callbacks import Callbacks
 from lab_kit.gateway.webhooks.sender import Sender
 from lab_kit.gateway.webhooks.webhooks import Webhooks
@@ -78,6 +79,8 @@ class Server:
     failures: Failures = field(init=False)
     watch: Watch = field(init=False)
     api_keys: ApiKeys = field(init=False)
+    tenants: Tenants = field(init=False)
+    compute: Compute = field(init=False)
     door: Door = field(init=False)
     steps: SwitchableSteps = field(init=False)
     listeners: Listeners = field(init=False)
@@ -106,18 +109,12 @@ class Server:
         self.failures = Failures(metrics)
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
-        tables = (
-            *key_table.TABLES,
-            *operations.TABLES,
-            *kept_uploads.TABLES,
-            *answers.TABLES,
-            *webhooks.TABLES,
-            *callbacks.TABLES,
-        )
-        self.database = Database(self.state.path, tables)
+        self.database = Database(self.state.path, FORMS)
         self.api_keys = ApiKeys(self.database, self._pepper)
         self.keys = replace(self.keys, made=self.api_keys)
-        self.door = Door(self.keys, admission, self.versions)
+        self.tenants = Tenants(self.database)
+        self.compute = Compute(self.tenants.allowance, metrics.count_compute)
+        self.door = Door(self.keys, self.tenants, self.compute, admission, self.versions)
         self.steps = SwitchableSteps()
         self.listeners = Listeners(self.failures, metrics)
         self.preparation = Preparation()

@@ -4,6 +4,7 @@ It is loaded when somebody first asks for it. A caller who goes away is spoken t
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -122,6 +123,7 @@ class Voice:
 
         Raises:
             InvalidParameter: nothing is to be said.
+            QuotaExceeded, PayloadTooLarge: the caller has not enough compute left, now or ever.
             NotInstalled: the voice is not installed.
             SystemOverloaded: too many callers wait.
         """
@@ -130,11 +132,12 @@ class Voice:
             raise InvalidParameter(
                 f"a text with nothing to say: {shown(text)}", "at least one word", "send a text"
             )
+        call.spending.hold(len(text))
         self._listeners.opened(call.work)
         code, spoken_s = CANCELLED, 0.0
         try:
             for number, (part, texts) in enumerate(zip(parts, between(text, parts), strict=True)):
-                said = partial(self._said, part, speed, is_first=is_first and not number)
+                said = partial(self._said, call, part, speed, is_first=is_first and not number)
                 sound = await self._workers.run(call.caller, said)
                 length = len(sound.samples)
                 spoken_s += length / VOICE_RATE_HZ
@@ -147,14 +150,17 @@ class Voice:
                 yield SpokenPiece(await asyncio.to_thread(file.push, sound.samples), times)
             code = OK
         finally:
+            call.spending.settle(len(text) if code == OK else 0.0)
             self._listeners.ended(call.work, Ended(code, 0.0, spoken_s))
 
     def stop(self) -> None:
         """Begin nothing any more."""
         self._workers.stop()
 
-    def _said(self, text: str, speed: float, *, is_first: bool) -> _Sound:
+    def _said(self, call: Spoken, text: str, speed: float, *, is_first: bool) -> _Sound:
+        began_ns = time.perf_counter_ns()
         sound = self._synthesizer.speak(text, speed=speed).samples
+        call.spending.add(time.perf_counter_ns() - began_ns)
         loud = np.flatnonzero(np.abs(sound) > QUIET)
         begins, ends = (int(loud[0]), int(loud[-1]) + 1) if len(loud) else (0, len(sound))
         lead = round((LEAD_S if is_first else BREATH_S) * VOICE_RATE_HZ)

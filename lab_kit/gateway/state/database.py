@@ -15,8 +15,6 @@ from typing import TypeVar
 from lab_kit.core.errors import StateUnusable, SystemOverloaded
 
 FILE = "state.sqlite"
-FORM = 1
-"""Of the tables; a file of another form was made by another version of the lab."""
 MOST_WAITING = 1_024
 """Transactions: at a millisecond each a second of them, later than which nobody waits."""
 _T = TypeVar("_T")
@@ -27,12 +25,13 @@ class Database:
 
     Args:
         folder: gives where it is.
-        tables: statements that make them, each harmless where they are there.
+        forms: the statements that make the first form of the tables, those that make the second of
+            it, and so on.
     """
 
-    def __init__(self, folder: Callable[[], Path], tables: Sequence[str]) -> None:
+    def __init__(self, folder: Callable[[], Path], forms: Sequence[Sequence[str]]) -> None:
         self._folder = folder
-        self._tables = tables
+        self._forms = forms
         self._thread = ThreadPoolExecutor(1, "state")
         self._connection: sqlite3.Connection | None = None
         self._waiting = 0
@@ -136,17 +135,29 @@ class Database:
         # what was deleted is overwritten: transcripts go when their callers say so
         connection.execute("PRAGMA secure_delete = ON")
         (form,) = connection.execute("PRAGMA user_version").fetchone()
-        if form not in (0, FORM):
+        if form > len(self._forms):
             raise StateUnusable(
                 f"{self._folder() / FILE}, whose form is {form}",
-                f"form {FORM}, as this version of the lab writes it",
-                "start the server with another --state folder",
+                f"form {len(self._forms)}, as this version of the lab writes it, or an earlier one",
+                "start a later version, or this one with another --state folder",
             )
+        for number, statements in enumerate(self._forms[form:], start=form + 1):
+            self._bring_forward(connection, number, statements)
+
+    def _bring_forward(
+        self, connection: sqlite3.Connection, number: int, statements: Sequence[str]
+    ) -> None:
+        """To form ``number``, or where that fails, not at all."""
         connection.execute("BEGIN IMMEDIATE")
-        for statement in self._tables:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {FORM}")
-        connection.execute("COMMIT")
+        try:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

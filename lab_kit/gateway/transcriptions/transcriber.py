@@ -26,6 +26,7 @@ from lab_kit.core.errors import (
     LabError,
     ModelNotLoaded,
     OperationCancelled,
+    QuotaExceeded,
     SystemOverloaded,
 )
 from lab_kit.core.events import Final
@@ -350,6 +351,7 @@ class Transcriber:
                 with self._door.operation(
                     order.tenant, order.caller, order.identity, order.model
                 ) as leased:
+                    leased.spending.hold(operation.audio_s - done_s)
                     async with aclosing(self._segments(leased, operation, done_s)) as segments:
                         async for segment, done_s in segments:
                             await self.operations.add(number, place, segment, done_s)
@@ -362,7 +364,7 @@ class Transcriber:
                     raise
                 missing_s += ROOM_S
                 await asyncio.sleep(ROOM_S)
-            except SystemOverloaded:
+            except (SystemOverloaded, QuotaExceeded):
                 await asyncio.sleep(ROOM_S)  # then it goes on behind the last segment
 
     async def _fetch(self, number: UUID, caller: str, url: str) -> None:

@@ -93,8 +93,9 @@ class Shadow:
                 self._done(self._compared(request, production, future))
 
         try:
-            # a draft is tokens of production's vocabulary and of its opinion
-            waits = replace(request, priority_class=PriorityClass.BATCH, draft=())
+            # a draft is tokens of production's vocabulary and of its opinion; and the caller of
+            # production has not asked for this one, so that its compute is nobody's
+            waits = replace(request, priority_class=PriorityClass.BATCH, draft=(), on_compute=None)
             ticket = lease.engine.submit(waits)
         except Exception as failure:
             is_full = isinstance(failure, SystemOverloaded)

@@ -169,10 +169,12 @@ class BareModel:
 
         Raises:
             SystemOverloaded: the engine's queue is full.
+            QuotaExceeded, PayloadTooLarge: the caller has not enough compute left, now or ever.
             InferenceTimeout: its caller's time is over.
         """
         request, decode = prepared
         audio_s = len(decode.audio) / SAMPLE_RATE_HZ
+        call.spending.hold(audio_s)
         self._listeners.opened(call.work)
         code, processed_s = CANCELLED, 0.0
         try:
@@ -184,6 +186,7 @@ class BareModel:
             code = error.reason
             raise
         finally:
+            call.spending.settle(processed_s)
             self._listeners.ended(call.work, Ended(code, audio_s, processed_s))
         return request, _response(self._versions.model, call.work.version, request, hypothesis)
 

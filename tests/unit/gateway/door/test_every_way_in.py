@@ -40,6 +40,7 @@ VALUES = {
     "version": "1",
     "number": "1",
     "label": "canary",
+    "tenant": "acme",
     "key": "sk_live_nobodys0",
     "name": "redact",
     "operation": NOBODYS,

@@ -70,6 +70,8 @@ ROUTES = [
     ("GET", "/operator/keys"),
     ("POST", "/operator/keys/sk_live_1:rotate"),
     ("POST", "/operator/keys/sk_live_1:revoke"),
+    ("GET", "/operator/tenants"),
+    ("PUT", "/operator/tenants/acme"),
     ("POST", "/operator/sandbox-keys"),
     ("PUT", "/operator/sandbox-keys/1/faults"),
     ("PUT", "/operator/sandbox-keys/1/script"),
@@ -109,6 +111,7 @@ def test_these_are_all_the_routes(start: Start) -> None:
     tried = {(m, "/operator/steps/{name}" if "steps" in p else p) for m, p in tried}
     tried = {(m, p.replace("keys/1", "keys/{name}")) for m, p in tried}
     tried = {(m, p.replace("sk_live_1", "{key}")) for m, p in tried}
+    tried = {(m, p.replace("acme", "{tenant}")) for m, p in tried}
     tried = {(m, p.replace("v1-audio-transcribe", "{route}")) for m, p in tried}
     assert there == tried
 

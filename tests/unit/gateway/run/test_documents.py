@@ -67,14 +67,19 @@ def test_every_example_is_taken(client: TestClient) -> None:
                     told = client.post("/operator/keys", json={"tenant": "acme"}).json()
                     key = {"key": told["about"]["id"]}
                 filled = path.format(
-                    label="production", name="redact", number=1, route="v1-audio-transcribe", **key
+                    label="production",
+                    name="redact",
+                    number=1,
+                    route="v1-audio-transcribe",
+                    tenant="acme",
+                    **key,
                 )
                 if "sandbox-keys/" in path:
                     filled = path.format(name=made)
                 answer = client.request(method, filled, json=example)
                 assert answer.is_success, f"{method} {filled}: {answer.text}"
                 sent += 1
-    assert sent == 13
+    assert sent == 14
 
 
 def test_what_needs_a_key_says_so(client: TestClient) -> None:

@@ -16,7 +16,7 @@ TABLE = "CREATE TABLE IF NOT EXISTS words (word TEXT) STRICT"
 
 
 def opened(folder: Path) -> Database:
-    return Database(lambda: folder, (TABLE,))
+    return Database(lambda: folder, ((TABLE,),))
 
 
 async def write(database: Database, word: str) -> None:
@@ -71,6 +71,36 @@ async def test_a_second_server_is_refused_and_told_what_to_do(tmp_path: Path) ->
     second.close()
 
 
+async def test_a_file_of_an_earlier_form_is_brought_forward_with_what_it_holds(
+    tmp_path: Path,
+) -> None:
+    before = opened(tmp_path)
+    await write(before, "kept")
+    before.close()
+    second = ("ALTER TABLE words ADD COLUMN language TEXT", "UPDATE words SET language = 'en'")
+    third = ("CREATE INDEX by_language ON words (language)",)
+    for forms in (((TABLE,), second), ((TABLE,), second, third), ((TABLE,), second, third)):
+        after = Database(lambda: tmp_path, forms)
+        found = await after.run(lambda rows: rows.execute("SELECT * FROM words").fetchall())
+        assert [tuple(row) for row in found] == [("kept", "en")]
+        after.close()
+
+
+async def test_a_form_that_fails_half_way_changes_nothing(tmp_path: Path) -> None:
+    before = opened(tmp_path)
+    await write(before, "kept")
+    before.close()
+    broken = Database(
+        lambda: tmp_path, ((TABLE,), ("ALTER TABLE words ADD COLUMN a TEXT", "no statement"))
+    )
+    with pytest.raises(StateUnusable):
+        broken.open()
+    broken.close()
+    again = opened(tmp_path)
+    assert await words(again) == ["kept"]
+    again.close()
+
+
 async def test_a_file_of_another_form_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / FILE) as other:
         other.execute("PRAGMA user_version = 99")
@@ -119,7 +149,7 @@ async def test_the_folder_of_a_server_that_was_killed_is_removed_by_the_next(
 ) -> None:
     monkeypatch.setattr(folders.tempfile, "tempdir", str(tmp_path))
     abandoned, used = StateFolder(), StateFolder()
-    database = Database(used.path, (TABLE,))
+    database = Database(used.path, ((TABLE,),))
     await write(database, "at work")
     assert abandoned.path() != used.path()
     # neither is young any more

@@ -263,10 +263,10 @@ async def test_they_outlive_a_server_that_ends(make_server: Callable[[], Server]
 
 
 async def test_one_on_its_way_when_a_server_ends_is_forgotten(tmp_path: Path) -> None:
-    first = Database(lambda: tmp_path, module.TABLES)
+    first = Database(lambda: tmp_path, (module.TABLES,))
     await module.KeptUploads(first, Allowance(1, 1)).receive(uuid4(), ANN, "ann")
     first.close()
-    second = Database(lambda: tmp_path, module.TABLES)
+    second = Database(lambda: tmp_path, (module.TABLES,))
     uploads = module.KeptUploads(second, Allowance(1, 1))
     with pytest.raises(QuotaExceeded):
         await uploads.receive(uuid4(), ANN, "ann")

@@ -41,7 +41,7 @@ def nothing_told(rows: sqlite3.Connection, operation: Operation) -> None:
 
 def table(folder: Path, allowance: Allowance | None = None) -> Operations:
     return Operations(
-        Database(lambda: folder, TABLES), allowance or Allowance(100, 100), nothing_told
+        Database(lambda: folder, (TABLES,)), allowance or Allowance(100, 100), nothing_told
     )
 
 
@@ -176,7 +176,7 @@ class Lives(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        self.database = Database(lambda: Path(self.folder.name), TABLES)
+        self.database = Database(lambda: Path(self.folder.name), (TABLES,))
         self.operations = Operations(self.database, Allowance(1_000, 1_000), nothing_told)
 
     def do(self, work: Any) -> Any:

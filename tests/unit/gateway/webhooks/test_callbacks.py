@@ -29,7 +29,7 @@ class Telling:
     def __init__(self, folder: Path, allowed: tuple[str, ...] = ("127.0.0.1",)) -> None:
         state = StateFolder(folder)
         self.folder = folder
-        self.database = Database(state.path, TABLES)
+        self.database = Database(state.path, (TABLES,))
         self.callbacks = Callbacks(self.database)
         self.sender = Sender(state, self.callbacks, Outbound(allowed), 0.01)
 

@@ -39,7 +39,7 @@ class Telling:
 
     def __init__(self, folder: Path, allowed: tuple[str, ...] = ("127.0.0.1",)) -> None:
         state = StateFolder(folder)
-        self.database = Database(state.path, TABLES)
+        self.database = Database(state.path, (TABLES,))
         self.webhooks = Webhooks(self.database)
         self.sender = Sender(state, self.webhooks, Outbound(allowed), 0.01)
 

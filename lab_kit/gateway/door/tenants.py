@@ -1,0 +1,144 @@
+"""What each tenant is allowed: in memory, and on the disk first."""
+
+import asyncio
+import json
+import re
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Protocol
+
+from pydantic import TypeAdapter
+
+from lab_kit.access.budget import Allowance
+from lab_kit.core.errors import InvalidParameter, QuotaExceeded
+from lab_kit.core.ids import TenantId
+from lab_kit.core.shown import shown
+from lab_kit.gateway.observe.work import Work
+from lab_kit.gateway.state.database import Database
+from lab_kit.protocol.tenants import TenantSettings
+
+MOST_TENANTS = 100_000
+TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS tenants (
+        name TEXT PRIMARY KEY,
+        settings TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+_NAME = re.compile(r"[!-~]{1,63}")
+_SETTINGS = TypeAdapter(TenantSettings)
+
+
+class HasWork(Protocol):
+    """Whatever is counted as a tenant's."""
+
+    @property
+    def work(self) -> Work:
+        """What it is counted as."""
+        ...
+
+
+class Tenants:
+    """Those of one server that have settings."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._settings: dict[TenantId, TenantSettings] = {}
+        # one change after the other, so that memory ends as the disk does
+        self._turn = asyncio.Lock()
+
+    def load(self) -> None:
+        """Read what an earlier server kept."""
+        found = self._database.read_now(_read)
+        self._settings = {TenantId(name): _SETTINGS.validate_json(text) for name, text in found}
+
+    @property
+    def named(self) -> tuple[TenantId, ...]:
+        """Those that have settings."""
+        return tuple(self._settings)
+
+    def settings(self, tenant: TenantId) -> TenantSettings:
+        """What it is allowed: everything where nothing was said."""
+        return self._settings.get(tenant, TenantSettings())
+
+    def allowance(self, tenant: TenantId) -> Allowance | None:
+        """Its compute; None for as much as there is."""
+        settings = self.settings(tenant)
+        return allowance(settings.compute_s_per_min, settings.compute_burst_s)
+
+    async def put(self, name: str, settings: TenantSettings) -> None:
+        """Have it be allowed this from now on.
+
+        Raises:
+            InvalidParameter: no tenant can have that name, or a burst without a rate.
+            QuotaExceeded: there are too many.
+            StateUnusable: it cannot be kept; then it is as it was.
+        """
+        self._check(name, settings)
+        text = json.dumps(asdict(settings))
+
+        async def kept() -> None:
+            async with self._turn:
+                await self._database.run(lambda rows: _put(rows, name, text))
+                self._settings[TenantId(name)] = settings
+
+        await asyncio.shield(kept())
+
+    def check_streams(self, tenant: TenantId, places: Iterable[HasWork]) -> None:
+        """Make sure that a tenant may have one more live stream.
+
+        Raises:
+            QuotaExceeded: it has as many as it may.
+        """
+        most = self.settings(tenant).streams
+        if most is None:
+            return
+        own = sum(place.work.tenant == tenant for place in places)
+        if own >= most:
+            raise QuotaExceeded(
+                f"another live stream beside {own} of tenant {tenant}",
+                f"at most {most} at once",
+                "end one of them, or ask the operator for more",
+                details={"limit": "streams", "of": f"tenant {tenant}"},
+            )
+
+    def _check(self, name: str, settings: TenantSettings) -> None:
+        if not _NAME.fullmatch(name):
+            raise InvalidParameter(
+                f"a tenant named {shown(name)}",
+                "1 to 63 visible ASCII characters without spaces",
+                "choose such a name",
+            )
+        allowance(settings.compute_s_per_min, settings.compute_burst_s)
+        if TenantId(name) not in self._settings and len(self._settings) >= MOST_TENANTS:
+            raise QuotaExceeded(
+                f"{len(self._settings):,} tenants with settings",
+                f"at most {MOST_TENANTS:,}",
+                "use another server",
+                details={"limit": "tenants"},
+            )
+
+
+def allowance(per_min_s: float | None, burst_s: float | None) -> Allowance | None:
+    """From settings, where a burst that was left out is a minute's worth.
+
+    Raises:
+        InvalidParameter: a burst without a rate.
+    """
+    if per_min_s is None:
+        if burst_s is not None:
+            raise InvalidParameter(
+                "a burst of compute without a rate", "both, or the rate alone", "name the rate"
+            )
+        return None
+    return Allowance(per_min_s, per_min_s if burst_s is None else burst_s)
+
+
+def _read(rows: sqlite3.Connection) -> list[tuple[str, str]]:
+    return [(row["name"], row["settings"]) for row in rows.execute("SELECT * FROM tenants")]
+
+
+def _put(rows: sqlite3.Connection, name: str, text: str) -> None:
+    rows.execute("INSERT OR REPLACE INTO tenants VALUES (?, ?)", (name, text))

@@ -1,0 +1,31 @@
+"""The operator's API on tenants: what they are allowed, and what they spend."""
+
+from fastapi import APIRouter
+
+from lab_kit.gateway.api.errors import REFUSALS
+from lab_kit.gateway.door.door import Door, guarded
+from lab_kit.gateway.door.keys import Role
+from lab_kit.gateway.door.tenant_status import tenant_statuses
+from lab_kit.gateway.operator.versions_api import PREFIX
+from lab_kit.protocol.tenants import TenantList, TenantSettings, TenantStatus
+
+
+def tenant_routes(door: Door) -> APIRouter:
+    """The routes, bound to the door that counts."""
+    router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR), responses=REFUSALS)
+
+    @router.get("/tenants")
+    def list_tenants() -> TenantList:
+        """All that have settings, or called since the server started."""
+        return TenantList(tenant_statuses(door))
+
+    @router.put("/tenants/{tenant}")
+    async def set_tenant(tenant: str, body: TenantSettings) -> TenantStatus:
+        """Have a tenant be allowed this; it counts from the next second on, for open streams too.
+
+        What it has spent stays spent.
+        """
+        await door.tenants.put(tenant, body)
+        return next(one for one in tenant_statuses(door) if one.tenant == tenant)
+
+    return router

@@ -1,0 +1,63 @@
+"""The operator's API on tenants: what each is allowed, and what it has spent."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+ComputeS = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+"""Compute-seconds: of the device, whatever it is."""
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"compute_s_per_min": 600, "streams": 20}]},
+    ),
+)
+class TenantSettings:
+    """What a tenant is allowed.
+
+    Attributes:
+        compute_s_per_min: compute-seconds that come back in a minute; None for as many as there is
+            room for.
+        compute_burst_s: compute-seconds that may be spent at once; None for those of a minute.
+        streams: live streams at once, over all its keys; None for as many as there is room for.
+    """
+
+    compute_s_per_min: ComputeS | None = None
+    compute_burst_s: ComputeS | None = None
+    streams: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantStatus:
+    """A tenant, as it is now.
+
+    Attributes:
+        streams: live ones that it has open.
+        compute_s: spent since the server started.
+        compute_left_s: that it may spend now; None where there is no limit. Below 0 where more was
+            spent than had been reserved.
+        works: streams, recordings, inferences and texts that began since the server started.
+        refused: calls that it had no compute left for.
+        is_costly: its work costs far more than other tenants', see `lab_kit.access.costly`.
+    """
+
+    tenant: str
+    settings: TenantSettings
+    streams: int
+    compute_s: float
+    compute_left_s: float | None
+    works: int
+    refused: int
+    is_costly: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TenantList:
+    """All that have settings, or called since the server started; by name."""
+
+    tenants: tuple[TenantStatus, ...]
