@@ -102,6 +102,11 @@ class Scope:
         """As `of` reads it, in order."""
         return (*sorted(self.features), *(f"{_MODEL}{name}" for name in sorted(self.models)))
 
+    def is_within(self, other: Self) -> bool:
+        """Whether the other allows all that this does."""
+        pairs = ((self.features, other.features), (self.models, other.models))
+        return all(not wide or (narrow and narrow <= wide) for narrow, wide in pairs)
+
     def allows(self, feature: Feature, model: str) -> bool:
         """Whether a call may use ``feature`` with ``model``."""
         is_feature = not self.features or feature in self.features

@@ -13,6 +13,7 @@ from lab_kit.client.retries import Retries, RetryBudget
 from lab_kit.client.sessions import NativeWire, SessionClient, connect_session
 from lab_kit.client.speech import synthesize
 from lab_kit.client.streaming import stream, stream_over
+from lab_kit.client.tokens import access_token
 from lab_kit.client.webhooks import Webhooks
 from lab_kit.client.wires import WIRES, connect_over
 from lab_kit.protocol.degradation import DegradationStatus, LevelChange
@@ -39,6 +40,7 @@ __all__ = [
     "VersionStatus",
     "Webhooks",
     "Wire",
+    "access_token",
     "connect",
     "connect_over",
     "connect_session",

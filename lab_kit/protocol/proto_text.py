@@ -25,6 +25,7 @@ _ENTRY = {
         ("Resume", "resume", 2),
         ("bytes", "audio", 3),
         ("string", "command", 4),
+        ("string", "refresh", 5),
     ),
 }
 """What a client says: the first message begins a session or goes on with one."""

@@ -75,14 +75,20 @@ class Command(StrEnum):
     FINALIZE = "finalize"
     KEEP_ALIVE = "keep_alive"
     FINISH = "finish"
+    REFRESH = "refresh"
 
 
 class CommandMessage(BaseModel):
-    """A command, as JSON; sound is a binary message, or a body."""
+    """A command, as JSON; sound is a binary message, or a body.
+
+    Attributes:
+        token: with ``refresh``, the access token that takes the place of the one before.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Command
+    token: Annotated[str | None, Field(max_length=4_096, repr=False)] = None
 
 
 class SessionOpened(BaseModel):
@@ -203,6 +209,17 @@ class Usage(_Told):
     until_s: Annotated[float, number(5)]
 
 
+class Refreshed(_Told):
+    """Another access token was taken in place of the one before.
+
+    Attributes:
+        valid_s: for so long, from now on.
+    """
+
+    type: Literal["refreshed"] = "refreshed"
+    valid_s: Annotated[float, number(4)]
+
+
 class StreamError(_Told):
     """Something went wrong.
 
@@ -269,7 +286,14 @@ class SessionResumed(BaseModel):
 
 
 Numbered = (
-    SessionBegun | SpeechBegan | InterimResult | FinalResult | Usage | StreamError | SessionEnded
+    SessionBegun
+    | SpeechBegan
+    | InterimResult
+    | FinalResult
+    | Usage
+    | Refreshed
+    | StreamError
+    | SessionEnded
 )
 ServerMessage = Numbered | SessionResumed
 MESSAGE_KINDS: tuple[type[ServerMessage], ...] = (
@@ -281,6 +305,7 @@ MESSAGE_KINDS: tuple[type[ServerMessage], ...] = (
     StreamError,
     SessionEnded,
     SessionResumed,
+    Refreshed,
 )
 server_message: TypeAdapter[ServerMessage] = TypeAdapter(
     Annotated[ServerMessage, Field(discriminator="type")]

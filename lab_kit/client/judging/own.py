@@ -11,7 +11,13 @@ from lab_kit.client.sessions.session import lines_to
 from lab_kit.core.errors import ConnectionFailed, InvalidMessage, LabError, PayloadTooLarge
 from lab_kit.protocol.judge.conversation import Carrier
 from lab_kit.protocol.judge.seen import Closed
-from lab_kit.protocol.stream_messages import Command, EndReason, SessionEnded, StreamRequest
+from lab_kit.protocol.stream_messages import (
+    Command,
+    CommandMessage,
+    EndReason,
+    SessionEnded,
+    StreamRequest,
+)
 
 _WELL, _FAILED = "OK", "FAILED"
 _NATIVE = {
@@ -38,7 +44,7 @@ class _OwnTalk:
     async def finish(self) -> None:
         self._number += 1
         self._recorder.note(by_client=True, message={"type": Command.FINISH.value})
-        await self._line.send(Command.FINISH, self._number)
+        await self._line.send(CommandMessage(type=Command.FINISH), self._number)
 
     async def hear(self) -> None:
         ended = _WELL

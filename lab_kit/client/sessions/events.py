@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import httpx
 
@@ -36,14 +37,15 @@ class EventsLine:
         self._path = path
         self._answer = answer
 
-    async def send(self, message: bytes | str, number: int) -> int:
+    async def send(self, message: bytes | CommandMessage, number: int) -> int:
         """Post one, by its number: posts may overtake each other, or come twice."""
         sent_ns = time.perf_counter_ns()
-        sound = isinstance(message, bytes)
-        body = (
-            message if sound else CommandMessage.model_validate({"type": message}).model_dump_json()
-        )
-        kind = "application/octet-stream" if sound else "application/json"
+        if isinstance(message, bytes):
+            body: bytes | str = message
+            kind = "application/octet-stream"
+        else:
+            body = message.model_dump_json(exclude_none=True)
+            kind = "application/json"
         for wait_s in _POST_AGAIN_S:
             try:
                 await self._post(body, kind, number)
@@ -77,16 +79,25 @@ class EventsLines:
 
     def __init__(self, address: ServerAddress) -> None:
         self._address = address
+        self._http: httpx.AsyncClient | None = None
+
+    def use(self, key: str) -> None:
+        """Ask with another key from now on, what is open included: each post is a request."""
+        self._address = replace(self._address, key=key)
+        if self._http is not None:
+            self._http.headers.update(_authorization(key))
 
     @asynccontextmanager
     async def open(self, asked: StreamRequest | Resume) -> AsyncIterator[EventsLine]:
         """Begin a session, unless there is one, and read its events."""
-        key = self._address.key
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
         # a machine's proxy settings must not get between a notebook and its own server
         async with httpx.AsyncClient(
-            base_url=self._address.url, headers=headers, timeout=_TIMEOUT_S, trust_env=False
+            base_url=self._address.url,
+            headers=_authorization(self._address.key),
+            timeout=_TIMEOUT_S,
+            trust_env=False,
         ) as http:
+            self._http = http
             resume = asked if isinstance(asked, Resume) else await _begun(http, asked)
             path = f"{STREAMS_PATH}/{resume.session}"
             with _named(path):
@@ -100,6 +111,10 @@ class EventsLines:
                 yield EventsLine(http, path, answer)
             finally:
                 await answer.aclose()
+
+
+def _authorization(key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 async def _begun(http: httpx.AsyncClient, asked: StreamRequest) -> Resume:

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from lab_kit.protocol.stream_messages import Resume, ServerMessage, StreamRequest
+from lab_kit.protocol.stream_messages import CommandMessage, Resume, ServerMessage, StreamRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Heard:
 class Line(Protocol):
     """An open connection."""
 
-    async def send(self, message: bytes | str, number: int) -> int:
+    async def send(self, message: bytes | CommandMessage, number: int) -> int:
         """Send sound or a command, the client's message of that number; returns when it left.
 
         Raises:
@@ -38,6 +38,10 @@ class Line(Protocol):
 
 class Lines(Protocol):
     """How connections are made to one server."""
+
+    def use(self, key: str) -> None:
+        """Connect with another key, or token, from now on."""
+        ...
 
     def open(self, asked: StreamRequest | Resume) -> AbstractAsyncContextManager[Line]:
         """Connect, to begin a session or to go on with one.

@@ -33,8 +33,10 @@ from lab_kit.protocol.error_body import ErrorEnvelope
 from lab_kit.protocol.stream_messages import (
     RESUME_WINDOW_S,
     Command,
+    CommandMessage,
     EndReason,
     Numbered,
+    Refreshed,
     Resume,
     SessionBegun,
     SessionEnded,
@@ -102,8 +104,10 @@ class SessionClient:
         self._connections = 0
         # whether a message may have been left out: its sending failed, or was cancelled
         self._is_torn = False
-        self._untaken: deque[tuple[int, bytes | str]] = deque()
+        self._untaken: deque[tuple[int, bytes | CommandMessage]] = deque()
         self._untaken_bytes = 0
+        # tokens that the server has not answered yet, in the order in which it will
+        self._offered: deque[str] = deque()
         self._begun: SessionBegun | None = None
         # while nothing comes through: until when it is tried, how long it waits, how it failed
         self._until_ns: int | None = None
@@ -137,15 +141,24 @@ class SessionClient:
 
     async def finalize(self) -> None:
         """Ask for a final of what was heard so far."""
-        await self._say(Command.FINALIZE)
+        await self._say(CommandMessage(type=Command.FINALIZE))
 
     async def keep_alive(self) -> None:
         """Keep the session open while there is no sound."""
-        await self._say(Command.KEEP_ALIVE)
+        await self._say(CommandMessage(type=Command.KEEP_ALIVE))
+
+    async def refresh(self, token: str) -> None:
+        """Have the session go on with another access token.
+
+        The server's answer is among `messages`: it was taken, or why it was not. Once it was, later
+        connections show it, too.
+        """
+        self._offered.append(token)
+        await self._say(CommandMessage(type=Command.REFRESH, token=token))
 
     async def finish(self) -> None:
         """Say that no more sound will come; the iteration ends when everything was said."""
-        await self._say(Command.FINISH)
+        await self._say(CommandMessage(type=Command.FINISH))
 
     async def __aiter__(self) -> AsyncIterator[Received]:
         """Events as they arrive, each once, until the session has ended.
@@ -193,11 +206,11 @@ class SessionClient:
                 if self._connections == connection:
                     await self._go_on()
 
-    async def _say(self, message: bytes | str) -> int:
+    async def _say(self, message: bytes | CommandMessage) -> int:
         async with self._turn:
             self._number += 1
             self._untaken.append((self._number, message))
-            self._untaken_bytes += len(message)
+            self._untaken_bytes += _bytes_of(message)
             if self._untaken_bytes > MOST_UNTAKEN_BYTES:
                 raise ConnectionFailed(
                     f"{self._untaken_bytes:,} bytes that the server has not taken",
@@ -302,12 +315,16 @@ class SessionClient:
         if isinstance(message, SessionBegun):
             self._begun = message
             self.name, self._window_s = message.session, message.resume_window_s
+        if isinstance(message, Refreshed) and self._offered:
+            self._lines.use(self._offered.popleft())
+        if isinstance(message, StreamError) and not message.fatal and self._offered:
+            self._offered.popleft()  # nothing else that we say can be refused alone
 
     def _forget_until(self, taken: int) -> None:
         if self._untaken and self._untaken[0][0] <= taken:
             self._get_on()
         while self._untaken and self._untaken[0][0] <= taken:
-            self._untaken_bytes -= len(self._untaken.popleft()[1])
+            self._untaken_bytes -= _bytes_of(self._untaken.popleft()[1])
 
 
 def _raised(message: StreamError) -> LabError:
@@ -348,3 +365,7 @@ async def connect_session(
         yield client
     finally:
         await client.close()
+
+
+def _bytes_of(message: bytes | CommandMessage) -> int:
+    return len(message) if isinstance(message, bytes) else len(message.token or "")

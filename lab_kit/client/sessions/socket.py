@@ -1,8 +1,8 @@
 """A session's connection as a WebSocket."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from pydantic import ValidationError
@@ -13,6 +13,7 @@ from lab_kit.core.errors import InvalidMessage
 from lab_kit.dialects.lab.options import query_for
 from lab_kit.protocol.stream_messages import (
     SOCKET_PATH,
+    CommandMessage,
     Resume,
     ServerMessage,
     StreamRequest,
@@ -27,10 +28,11 @@ class SocketLine:
     def __init__(self, wire: WebSocketWire) -> None:
         self._wire = wire
 
-    async def send(self, message: bytes | str, number: int) -> int:
+    async def send(self, message: bytes | CommandMessage, number: int) -> int:
         """Send one; on a connection they are in order, and need no number."""
-        sound = isinstance(message, bytes)
-        return await self._wire.send(message if sound else json.dumps({"type": message}))
+        if isinstance(message, bytes):
+            return await self._wire.send(message)
+        return await self._wire.send(message.model_dump_json(exclude_none=True))
 
     async def messages(self) -> AsyncIterator[Heard]:
         """Those of the server."""
@@ -43,6 +45,10 @@ class SocketLines:
 
     def __init__(self, address: ServerAddress) -> None:
         self._address = address
+
+    def use(self, key: str) -> None:
+        """Connect with another key from now on."""
+        self._address = replace(self._address, key=key)
 
     @asynccontextmanager
     async def open(self, asked: StreamRequest | Resume) -> AsyncIterator[SocketLine]:

@@ -10,6 +10,7 @@ from lab_kit.protocol.judge.seen import (
     Begun,
     Ended,
     Failed,
+    Renewed,
     Result,
     Resumed,
     Speech,
@@ -20,6 +21,7 @@ from lab_kit.protocol.stream_messages import (
     Command,
     FinalResult,
     InterimResult,
+    Refreshed,
     ServerMessage,
     SessionBegun,
     SessionEnded,
@@ -60,7 +62,7 @@ def _said(message: Mapping[str, Any]) -> Sequence[Told]:
 
 def _meaning(
     told: ServerMessage,
-) -> Begun | Resumed | Speech | Result | Used | Failed | Ended:
+) -> Begun | Resumed | Speech | Result | Used | Renewed | Failed | Ended:
     match told:
         case SessionBegun():
             return Begun()
@@ -83,6 +85,8 @@ def _meaning(
             )
         case Usage():
             return Used(told.until_s, told.from_s)
+        case Refreshed():
+            return Renewed()
         case StreamError():
             return Failed(told.error.reason, told.fatal)
         case SessionEnded():

@@ -1,5 +1,6 @@
 """The same messages as protobuf, for gRPC; the classes are made of `protocol.proto_text`'s file."""
 
+import json
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
@@ -12,6 +13,7 @@ from lab_kit.dialects.lab.options import request_of
 from lab_kit.protocol.proto_text import FILE, proto_text
 from lab_kit.protocol.stream_messages import (
     Command,
+    CommandMessage,
     Resume,
     ServerMessage,
     StreamRequest,
@@ -51,7 +53,7 @@ def begun(data: bytes) -> StreamRequest | Resume:
 
 
 def said(data: bytes) -> bytes | str:
-    """What a later message of a client's says: sound, or a command.
+    """What a later message of a client's says: sound, or a command; one with a token as JSON.
 
     Raises:
         InvalidMessage: neither.
@@ -63,10 +65,14 @@ def said(data: bytes) -> bytes | str:
         case "command":
             name = str(message.command)
             # another text is answered where commands are, and the session goes on
-            return Command(name) if name in set(Command) else name
+            return Command(name) if name in set(Command) - {Command.REFRESH} else name
+        case "refresh":
+            return json.dumps({"type": Command.REFRESH, "token": str(message.refresh)})
         case other:
             raise InvalidMessage(
-                f"{other or 'nothing'} on an open call", "audio or command", "send one of these"
+                f"{other or 'nothing'} on an open call",
+                "audio, command or refresh",
+                "send one of these",
             )
 
 
@@ -77,9 +83,14 @@ def first_message(asked: StreamRequest | Resume) -> bytes:
     return bytes(_classes.ClientMessage(**{field: values}).SerializeToString())
 
 
-def message_of(said: bytes | str) -> bytes:
+def message_of(said: bytes | CommandMessage) -> bytes:
     """A client's later message."""
-    field = {"audio": said} if isinstance(said, bytes) else {"command": str(said)}
+    if isinstance(said, bytes):
+        field: dict[str, bytes | str] = {"audio": said}
+    elif said.token is not None:
+        field = {"refresh": said.token}
+    else:
+        field = {"command": said.type.value}
     return bytes(_classes.ClientMessage(**field).SerializeToString())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lab_kit.core.errors import InvalidMessage, LabError
+from lab_kit.core.errors import InvalidMessage, LabError, Unauthenticated
 from lab_kit.core.events import (
     Event,
     Final,
@@ -39,14 +39,15 @@ from lab_kit.protocol.stream_messages import (
     FinalResult,
     InterimResult,
     Numbered,
+    Refreshed,
     SessionBegun,
     SessionEnded,
     SpeechBegan,
     Usage,
 )
 
-MOST_COMMAND_CHARS = 1_024
-"""A command is a word; whatever is longer is not parsed."""
+MOST_COMMAND_CHARS = 5_000
+"""A command is a word, and a token at most; whatever is longer is not parsed."""
 _CONTROLS = {
     Command.FINALIZE: Control.FINALIZE,
     Command.KEEP_ALIVE: Control.KEEP_ALIVE,
@@ -54,7 +55,7 @@ _CONTROLS = {
 }
 
 
-def command_of(text: str) -> Command:
+def command_of(text: str) -> CommandMessage:
     """What a text message asks for.
 
     Raises:
@@ -63,13 +64,18 @@ def command_of(text: str) -> Command:
     try:
         if len(text) > MOST_COMMAND_CHARS:
             raise ValueError("longer than any command")
-        return CommandMessage.model_validate_json(text).type
+        command = CommandMessage.model_validate_json(text)
+        if (command.type is Command.REFRESH) != (command.token is not None):
+            raise ValueError("a token without refresh, or refresh without one")
     except (ValidationError, ValueError) as error:
+        # who sends a token in a wrong message does not find it in an answer
+        received = "the message " + shown(text) if "token" not in text else "a message with a token"
         raise InvalidMessage(
-            f"the message {shown(text)}",
-            f'{{"type": …}} with one of {", ".join(Command)}',
+            received,
+            f'{{"type": …}} with one of {", ".join(Command)}, and a token with refresh',
             "send sound as binary messages and commands as JSON",
         ) from error
+    return command
 
 
 class LabStream:
@@ -82,6 +88,8 @@ class LabStream:
 
     Attributes:
         audio_s: how much sound was taken so far; told when the stream has begun.
+        refresh: lets the stream go on with another access token, and gives how long that is valid;
+            raises a `LabError` where it may not.
     """
 
     def __init__(
@@ -89,6 +97,7 @@ class LabStream:
     ) -> None:
         self.options = options
         self.audio_s: Callable[[], float] = lambda: 0.0
+        self.refresh: Callable[[str], float] = _no_token
         self._identity = identity
         self._model = model
         self._window_s = window_s
@@ -116,10 +125,14 @@ class LabStream:
         if isinstance(message, bytes):
             return [*self._usage_until(self.audio_s(), USAGE_EVERY_S), Audio(message)]
         try:
-            command = message if isinstance(message, Command) else command_of(message)
-        except InvalidMessage as error:
+            if isinstance(message, Command):
+                return [_CONTROLS[message]]
+            command = command_of(message)
+            if command.token is not None:
+                return [Reply(Refreshed(valid_s=self.refresh(command.token)))]
+        except LabError as error:
             return [Reply(error_message(error, self._identity.request, fatal=False))]
-        return [_CONTROLS[command]]
+        return [_CONTROLS[command.type]]
 
     def render(self, event: Event, sent_ns: int) -> Sequence[Numbered]:
         """The message that tells an event; the stream's end is told by `end`."""
@@ -198,3 +211,9 @@ class LabStream:
 
 def _words(words: Sequence[TimedWord]) -> tuple[Word, ...]:
     return tuple(Word(w.text, w.start_s, w.end_s, w.confidence) for w in words)
+
+
+def _no_token(_: str) -> float:
+    raise Unauthenticated(
+        "a token on a stream that was opened without one", "none", "open the stream with a token"
+    )

@@ -46,8 +46,7 @@ class ApiKeys:
 
     def __init__(self, database: Database, pepper: Callable[[], bytes]) -> None:
         self._database = database
-        self._new_pepper = pepper
-        self._pepper: bytes | None = None
+        self._pepper = pepper
         self._by_id: dict[str, KeyRecord] = {}
         self._ids: dict[bytes, str] = {}
         # one change after the other: a rotation that began before must not undo a revocation
@@ -83,11 +82,11 @@ class ApiKeys:
             StateUnusable: it cannot be read, or was made with another pepper.
         """
         found = self._database.read_now(table.read)
-        foreign = {one.pepper for one in found if one.pepper != pepper_id(self._its_pepper())}
+        foreign = {one.pepper for one in found if one.pepper != pepper_id(self._pepper())}
         if foreign:
             raise StateUnusable(
                 f"API keys that were made with the pepper {', '.join(sorted(foreign))}",
-                f"the pepper {pepper_id(self._its_pepper())}, which is here",
+                f"the pepper {pepper_id(self._pepper())}, which is here",
                 "set LAB_KEY_PEPPER to the one that they were made with",
             )
         self._take(found)
@@ -96,7 +95,7 @@ class ApiKeys:
         """What is kept of a key; None for one that was not made here."""
         if not self._by_id:
             return None
-        identity = self._ids.get(digest(key, self._its_pepper()))
+        identity = self._ids.get(digest(key, self._pepper()))
         return None if identity is None else self._by_id[identity]
 
     async def make(self, asked: NewKey) -> MadeKey:
@@ -214,14 +213,9 @@ class ApiKeys:
             self._by_id
         ):
             pass
-        pepper = self._its_pepper()
+        pepper = self._pepper()
         made = replace(record, id=id_of(key), digest=digest(key, pepper), pepper=pepper_id(pepper))
         return key, made
-
-    def _its_pepper(self) -> bytes:
-        if self._pepper is None:
-            self._pepper = self._new_pepper()
-        return self._pepper
 
     def _take(self, records: Iterable[KeyRecord]) -> None:
         for one in records:

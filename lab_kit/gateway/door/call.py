@@ -33,6 +33,7 @@ class Call:
         deadline_ns: on the monotonic clock; from then on its caller does not wait. None for one who
             did not say.
         exchange: counts what goes both ways; None while there is no sandbox key.
+        certificate: the thumbprint of the client's own; None where it showed none.
         quota: told who calls, so that the answer can say what they have left; None where an answer
             has no place for that.
     """
@@ -43,6 +44,7 @@ class Call:
     deadline_ns: int | None = None
     exchange: Exchange | None = None
     quota: Quota | None = None
+    certificate: str | None = None
 
 
 def http_call(

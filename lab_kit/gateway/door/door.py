@@ -97,7 +97,7 @@ class Door:
     async def _authenticate(self, call: Call, role: Role) -> Principal:
         sandbox = self.sandbox_keys.of(call.credential) if role is Role.CALLER else None
         if sandbox is None:
-            return self.keys.authenticate(call.credential, role)
+            return self.keys.authenticate(call.credential, role, call.certificate)
         if call.exchange is not None:
             await sandbox.meet(call.exchange)
         return Principal(sandbox.tenant, role)
@@ -109,10 +109,10 @@ class Door:
             stream.close_early(GoingAway("the server stops", "another server", "connect again"))
 
     def end_streams_without_key(self) -> None:
-        """Have every stream finish whose key was revoked, or has expired."""
+        """Have every stream finish whose key was revoked, or whose key or token has expired."""
         for stream in tuple(self.streams):
             try:
-                self.keys.check_goes_on(stream.key_id)
+                self.keys.check_goes_on(stream.principal)
             except KeyEnded as ended:
                 stream.close_early(ended)
 
@@ -263,6 +263,7 @@ class Admitted:
             model: which, as `asked_version` reads it; None for whose turn it is.
 
         Raises:
+            Unauthenticated: the token has opened a stream before.
             ScopeMissing, QuotaExceeded: the key is not for it, or for no more of them, or the
                 caller has no compute left.
             SystemOverloaded: the server is full, reduces its service, or is stopping.
@@ -277,11 +278,24 @@ class Admitted:
         spending.hold(AHEAD_S)
         self._door.admit(priority_class, self._door.streams, self.caller)
         lease = self._lease(asked, spending)
-        work, key_id = self._work(WorkKind.STREAM, lease), self.principal.key_id
-        place = Place(work, priority_class, lease, self.caller, spending, key_id)
+        work = self._work(WorkKind.STREAM, lease)
+        self._door.keys.spend(self.principal)
+        place = Place(work, priority_class, lease, self.caller, spending, self.principal)
         self._door.streams.add(place)
         self._held.callback(self._door.streams.discard, place)
         return place
+
+    def refresh(self, place: Place, token: str) -> float:
+        """Let a stream go on with another token in place of the one before.
+
+        Returns:
+            How long that one is valid, in seconds.
+
+        Raises:
+            Unauthenticated: it may not, see `Keys.refreshed`; the stream goes on as it was.
+        """
+        place.principal = self._door.keys.refreshed(place.principal, token)
+        return place.principal.valid_s
 
     def hand_over(self) -> ExitStack:
         """What it holds, for work that goes on when the call has ended; who has it, releases it."""

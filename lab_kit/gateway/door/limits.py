@@ -44,6 +44,7 @@ class Limits:
         resume_window_s: how long a session of our own API waits for a client that lost it.
         unsent_s: how long a client may refuse to take a result before its stream is closed.
         drain_s: how long open streams get to finish when the server stops.
+        token_s: how long an access token is valid, 900 s at most.
 
     Raises:
         InvalidParameter: the largest upload would never be taken.
@@ -73,6 +74,7 @@ class Limits:
     resume_window_s: float = RESUME_WINDOW_S
     unsent_s: float = 10.0
     drain_s: float = 8.0
+    token_s: float = 600.0
 
     def __post_init__(self) -> None:
         self._check_room("upload_bytes", "held_bytes")

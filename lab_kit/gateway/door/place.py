@@ -10,6 +10,7 @@ from typing import Protocol
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import PriorityClass
 from lab_kit.gateway.door.compute import AHEAD_S, Spending
+from lab_kit.gateway.door.keys import Principal
 from lab_kit.gateway.observe.work import Work
 from lab_kit.gateway.versions.lease import Lease
 
@@ -49,7 +50,7 @@ class Place:
         work: what it is counted as.
         lease: the version that serves the stream to its end.
         caller: by what name it takes turns.
-        key_id: of the API key that it was let in with; None for none.
+        principal: who has it, by the key or the token that counts now.
         stream: who has the place; None until it is set up.
     """
 
@@ -60,14 +61,14 @@ class Place:
         lease: Lease,
         caller: str,
         spending: Spending,
-        key_id: str | None = None,
+        principal: Principal,
     ) -> None:
         self.work = work
         # a plain value: others' admission reads it, and must not depend on what this client says
         self.priority_class = priority_class
         self.lease = lease
         self.caller = caller
-        self.key_id = key_id
+        self.principal = principal
         self.opened_ns = time.perf_counter_ns()
         self.stream: PlacedStream | None = None
         self._spending = spending

@@ -13,6 +13,8 @@ PUBLIC_PATHS = PROBES | {
     "/docs",
     "/docs/v1-to-v2",
     "/docs/{name}",
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
 }
 PUBLIC_METHODS = frozenset(
     {

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from lab_kit.core.errors import SessionNotFound
 from lab_kit.core.ids import TenantId
@@ -77,6 +78,7 @@ class Sessions:
         stream = LiveStream(self._streams, place, wire, dialect)
         pipeline = stream.begin()
         dialect.audio_s = lambda: pipeline.audio_s
+        dialect.refresh = partial(admitted.refresh, place)
         session = Session(str(identity.stream), admitted.principal.tenant, wire, place.work.version)
         self._open[session.name] = session
         session.task = asyncio.create_task(self._run(session, stream, admitted.hand_over()))

@@ -6,11 +6,13 @@ from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.api_keys import ApiKeys
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.door.keys import Role
+from lab_kit.gateway.door.token_keys import TokenKeys
 from lab_kit.gateway.operator.versions_api import PREFIX
 from lab_kit.protocol.api_keys import ApiKey, ApiKeyList, MadeKey, NewKey, Rotation
+from lab_kit.protocol.tokens import TokenKeyRotation, TokenKeySet
 
 
-def key_routes(door: Door, keys: ApiKeys) -> APIRouter:
+def key_routes(door: Door, keys: ApiKeys, token_keys: TokenKeys) -> APIRouter:
     """The routes, bound to the keys and to the door whose streams end with them."""
     router = APIRouter(prefix=PREFIX, route_class=guarded(door, Role.OPERATOR), responses=REFUSALS)
 
@@ -35,5 +37,11 @@ def key_routes(door: Door, keys: ApiKeys) -> APIRouter:
         revoked = await keys.revoke(key)
         door.end_streams_without_key()
         return revoked
+
+    @router.post("/token-keys:rotate")
+    async def rotate_token_key(body: TokenKeyRotation) -> TokenKeySet:
+        """Publish a new key for tokens; see what it may do at once."""
+        await token_keys.rotate(at_once=body.at_once)
+        return TokenKeySet(tuple(token_keys.public()["keys"]))
 
     return router

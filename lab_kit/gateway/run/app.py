@@ -21,6 +21,7 @@ from lab_kit.dialects import deepgram
 from lab_kit.gateway.api.deprecations import TellDeprecations
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
+from lab_kit.gateway.api.oauth import oauth_routes
 from lab_kit.gateway.api.operations import operation_routes
 from lab_kit.gateway.api.recordings import recording_routes
 from lab_kit.gateway.api.speech import speech_routes
@@ -116,6 +117,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
             server.answers,
             server.deprecations,
         ),
+        oauth_routes(door, server.token_keys),
         speech_routes(door, server.voice, server.answers),
         transcription_routes(door, server.transcriber, server.answers),
         operation_routes(door, server.transcriber),
@@ -136,7 +138,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         version_routes(door, versions),
         degradation_routes(door, watch, server.steps, server.dead_letters),
         sandbox_routes(door),
-        key_routes(door, server.api_keys),
+        key_routes(door, server.api_keys, server.token_keys),
         tenant_routes(door),
         deprecation_routes(door, server.deprecations),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),

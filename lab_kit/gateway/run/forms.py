@@ -4,7 +4,7 @@ A new version of the lab adds a form at the end, and never changes one that was 
 from before is brought forward when it is opened, one from a later version is refused.
 """
 
-from lab_kit.gateway.door import key_table, tenants
+from lab_kit.gateway.door import key_table, tenants, token_keys
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.transcriptions import kept_uploads, operations
 from lab_kit.gateway.webhooks import callbacks, webhooks
@@ -17,5 +17,5 @@ FORMS = (
         *webhooks.TABLES,
         *callbacks.TABLES,
     ),
-    (*key_table.TABLES, *tenants.TABLES),
+    (*key_table.TABLES, *tenants.TABLES, *token_keys.TABLES),
 )

@@ -106,6 +106,7 @@ def _listen(
             server.database.open()
             server.api_keys.load()
             server.tenants.load()
+            server.token_keys.load()
         _check_reach(server.keys, config, is_local)
         listening = DrainingServer(
             configuration(server, is_local),

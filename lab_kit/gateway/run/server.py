@@ -3,10 +3,12 @@
 import os
 import sqlite3
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.watch import Watch
 from lab_kit.gateway.api.deprecations import Deprecations
+from lab_kit.gateway.door.access_tokens import AccessTokens
 from lab_kit.gateway.door.api_keys import ApiKeys
 from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.compute import Compute
@@ -17,6 +19,7 @@ from lab_kit.gateway.door.pepper import pepper, short_lived
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.tenants import Tenants
+from lab_kit.gateway.door.token_keys import TokenKeys
 from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.sessions import Sessions
 from lab_kit.gateway.live.stream_services import StreamServices
@@ -79,6 +82,7 @@ class Server:
     failures: Failures = field(init=False)
     watch: Watch = field(init=False)
     api_keys: ApiKeys = field(init=False)
+    token_keys: TokenKeys = field(init=False)
     tenants: Tenants = field(init=False)
     compute: Compute = field(init=False)
     door: Door = field(init=False)
@@ -110,8 +114,11 @@ class Server:
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
         self.database = Database(self.state.path, FORMS)
-        self.api_keys = ApiKeys(self.database, self._pepper)
-        self.keys = replace(self.keys, made=self.api_keys)
+        its_pepper = cache(self._pepper)
+        self.api_keys = ApiKeys(self.database, its_pepper)
+        self.token_keys = TokenKeys(self.database, its_pepper)
+        tokens = AccessTokens(self.token_keys, limits.token_s)
+        self.keys = replace(self.keys, made=self.api_keys, tokens=tokens)
         self.tenants = Tenants(self.database)
         self.compute = Compute(self.tenants.allowance, metrics.count_compute)
         self.door = Door(self.keys, self.tenants, self.compute, admission, self.versions)

@@ -109,6 +109,11 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class Renewed:
+    """Another credential counts for the session from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """An error; a fatal one ends the stream."""
 
@@ -153,6 +158,7 @@ Happening = (
     | Result
     | UtteranceOver
     | Used
+    | Renewed
     | Failed
     | Ended
     | Closed

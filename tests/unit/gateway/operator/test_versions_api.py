@@ -70,6 +70,7 @@ ROUTES = [
     ("GET", "/operator/keys"),
     ("POST", "/operator/keys/sk_live_1:rotate"),
     ("POST", "/operator/keys/sk_live_1:revoke"),
+    ("POST", "/operator/token-keys:rotate"),
     ("GET", "/operator/tenants"),
     ("PUT", "/operator/tenants/acme"),
     ("POST", "/operator/sandbox-keys"),
