@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,15 @@ class KeyedServer:
 
     Attributes:
         log: what it wrote, both its streams.
+        tls, grpc_tls: where it speaks TLS; empty where it does not.
     """
 
     url: str
     grpc: str
     process: "subprocess.Popen[bytes]"
     log: Path
+    tls: str = ""
+    grpc_tls: str = ""
 
     @property
     def operator(self) -> Operator:
@@ -38,11 +41,13 @@ class KeyedServer:
         return ServerAddress(self.url, key, self.grpc)
 
 
-def lab(*arguments: str, pepper: str = PEPPER) -> "subprocess.CompletedProcess[str]":
+def lab(
+    *arguments: str, pepper: str = PEPPER, environ: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     """One command, whatever becomes of it."""
     return subprocess.run(
         [sys.executable, "-m", "lab_kit.cli", *arguments],
-        env={**os.environ, "LAB_KEY_PEPPER": pepper},
+        env={**os.environ, "LAB_KEY_PEPPER": pepper, **(environ or {})},
         capture_output=True,
         text=True,
         timeout=HANG_S,
@@ -51,7 +56,9 @@ def lab(*arguments: str, pepper: str = PEPPER) -> "subprocess.CompletedProcess[s
 
 
 @contextmanager
-def keyed_server(folder: Path, *options: str) -> Iterator[KeyedServer]:
+def keyed_server(
+    folder: Path, *options: str, environ: Mapping[str, str] | None = None
+) -> Iterator[KeyedServer]:
     """A server that keeps its keys in ``folder / state``."""
     log = folder / "log"
     command = [sys.executable, "-m", "lab_kit.cli", "serve", "--port", "0", "--ready-json"]
@@ -60,14 +67,15 @@ def keyed_server(folder: Path, *options: str) -> Iterator[KeyedServer]:
     with log.open("ab") as told:
         process = subprocess.Popen(
             command,
-            env={**os.environ, "LAB_KEY_PEPPER": PEPPER},
+            env={**os.environ, "LAB_KEY_PEPPER": PEPPER, **(environ or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=told,
         )
     try:
         ready = _ready(process)
-        server = KeyedServer(ready["url"], ready["grpc"], process, log)
+        encrypted = ready.get("tls", ""), ready.get("grpc_tls", "")
+        server = KeyedServer(ready["url"], ready["grpc"], process, log, *encrypted)
         refuse_nobody(server.url, {"authorization": f"Token {OPERATOR_KEY}"})
         yield server
     finally:

@@ -1,8 +1,11 @@
 """One call as the door sees it: what it is named, what it offers, and from where it comes."""
 
+import ssl
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from starlette.requests import HTTPConnection
@@ -67,7 +70,8 @@ def http_call(
     deadline_ns = _deadline_ns(connection.headers.get(TIMEOUT))
     exchange = getattr(connection.state, "exchange", None)
     quota = getattr(connection.state, "quota", None)
-    return Call(request_id_of(connection), offered, peer, deadline_ns, exchange, quota)
+    certificate = getattr(connection.state, "certificate", None)
+    return Call(request_id_of(connection), offered, peer, deadline_ns, exchange, quota, certificate)
 
 
 def request_id_of(connection: HTTPConnection) -> RequestId:
@@ -84,7 +88,30 @@ def grpc_call(context: Any) -> Call:
     brought = RequestId.brought(metadata.get(REQUEST_ID), metadata.get(TRACE_PARENT))
     left_s = context.time_remaining()
     deadline_ns = None if left_s is None else _in_ns(left_s)
-    return Call(brought or RequestId.new(), offered, _host(context.peer()), deadline_ns)
+    return Call(
+        brought or RequestId.new(),
+        offered,
+        _host(context.peer()),
+        deadline_ns,
+        certificate=_certificate(context.auth_context()),
+    )
+
+
+def thumbprint(certificate: bytes | None) -> str | None:
+    """By what a token names a certificate [Source: RFC 8705, 3.1].
+
+    Args:
+        certificate: DER; None for none, which has none.
+    """
+    if not certificate:
+        return None
+    return urlsafe_b64encode(sha256(certificate).digest()).rstrip(b"=").decode()
+
+
+def _certificate(found: Mapping[str, Any]) -> str | None:
+    """The thumbprint of the certificate that a call over gRPC came with."""
+    pem = next(iter(found.get("x509_pem_cert", ())), None)
+    return None if pem is None else thumbprint(ssl.PEM_cert_to_DER_cert(bytes(pem).decode()))
 
 
 def _deadline_ns(told: str | None) -> int | None:

@@ -24,9 +24,13 @@ class RefuseForeignPages:
 
     Args:
         is_local: the server listens on this machine alone, so that ``Host`` must name it.
+        allowed: origins of pages that may, all the same.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keys, is_local: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: Keys, is_local: bool, allowed: tuple[str, ...] = ()
+    ) -> None:
+        self._allowed = allowed
         self._app = app
         self._keys = keys
         self._is_local = is_local
@@ -53,7 +57,7 @@ class RefuseForeignPages:
         """Which header names another place than this machine, and which place."""
         for name, value in scope["headers"]:
             text = value.decode("latin-1")
-            if name == b"origin" and not _is_here(text):
+            if name == b"origin" and text not in self._allowed and not _is_here(text):
                 return f"the page {text[:100]!r}"
             if name == b"host" and self._is_local and not _is_here(f"//{text}"):
                 return f"the host {text[:100]!r}"

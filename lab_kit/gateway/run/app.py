@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
@@ -63,6 +64,7 @@ from lab_kit.gateway.providers.openai.transcriptions import refusal as openai_re
 from lab_kit.gateway.run.documents import describe, documentation_routes
 from lab_kit.gateway.run.front_page import front_page_routes
 from lab_kit.gateway.run.health import health_routes, readiness
+from lab_kit.gateway.run.pages import SecureAnswers
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.sandbox.watch import WatchExchanges
 
@@ -88,11 +90,14 @@ _OWN = "/v2/audio:"
 """Among those under ``/v2/``, what is ours."""
 
 
-def create_app(server: Server, is_local: bool = False) -> FastAPI:
+def create_app(
+    server: Server, is_local: bool = False, allowed_origins: tuple[str, ...] = ()
+) -> FastAPI:
     """Build the application on the server's parts; nothing is loaded or started here.
 
     Args:
         is_local: it listens on this machine alone, so that no other name for it can be right.
+        allowed_origins: pages of elsewhere that may call.
     """
     app = FastAPI(
         title="lab_kit",
@@ -162,7 +167,17 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _correct)
     app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(ClientDisconnect, _note_hang_up)
-    app.add_middleware(RefuseForeignPages, keys=door.keys, is_local=is_local)
+    app.add_middleware(
+        RefuseForeignPages, keys=door.keys, is_local=is_local, allowed=allowed_origins
+    )
+    if allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=allowed_origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["*"],
+        )
     # the last one added is the outermost: durations need the trace that is around them, and what
     # failed is counted with its status
     app.add_middleware(EndFailedCalls, failures=server.failures)
@@ -171,6 +186,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
     app.add_middleware(TraceRequests, tracer=server.spans.tracer)
     app.add_middleware(TellQuota, keys=door.keys, compute=door.compute)
     app.add_middleware(WatchExchanges, keys=door.sandbox_keys)
+    app.add_middleware(SecureAnswers)
     app.add_middleware(IdentifyCalls)
     return app
 

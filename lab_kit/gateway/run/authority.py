@@ -30,19 +30,27 @@ class Identity:
     chain: bytes
     key: bytes
 
-    def context(self, protocols: tuple[str, ...]) -> ssl.SSLContext:
+    def context(self, protocols: tuple[str, ...], clients: bytes | None = None) -> ssl.SSLContext:
         """What a server needs to show it.
 
         Args:
             protocols: that may be spoken, as TLS names them; the first that a client offers is.
+            clients: the authority, PEM, of which each client has to show a certificate; None for
+                none.
+
+        Raises:
+            ValueError, OSError: it is none, or the key is another certificate's.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.set_alpn_protocols(list(protocols))
         with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # the library reads files alone
-            file.write(self.key + self.chain)
+            file.write(self.key + b"\n" + self.chain)
             file.flush()
             context.load_cert_chain(file.name)
+        if clients is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cadata=clients.decode("ascii"))
         return context
 
 
@@ -56,8 +64,11 @@ def certificate_path() -> Path:
     return _folder() / CERTIFICATE
 
 
-def new_identity() -> Identity:
-    """A certificate for one server of this machine, which nobody else has.
+def new_identity(*names: str) -> Identity:
+    """A certificate that nobody else has.
+
+    Args:
+        names: for which it holds: a client's; those of a server on this machine where none is.
 
     Raises:
         NotInstalled: it takes a package that is not here.
@@ -72,7 +83,7 @@ def new_identity() -> Identity:
         )
     except (OSError, ValueError) as error:
         raise _unusable(folder, error) from error
-    issued = authority.issue_cert(*NAMES)
+    issued = authority.issue_cert(*(names or NAMES))
     chain = b"".join(one.bytes() for one in issued.cert_chain_pems)
     return Identity(chain, issued.private_key_pem.bytes())
 

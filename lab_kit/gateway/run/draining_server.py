@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import socket
-import ssl
+from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -18,16 +19,40 @@ from lab_kit.gateway.live.releasing import releasing_protocol
 from lab_kit.gateway.providers.deepgram.rtc_route import import_webrtc
 from lab_kit.gateway.run.accepting import Accepting
 from lab_kit.gateway.run.app import create_app
-from lab_kit.gateway.run.grpc import start_grpc
+from lab_kit.gateway.run.certificates import LOOK_S, CertificateFiles, Certificates
+from lab_kit.gateway.run.grpc import Encrypted, start_grpc
 from lab_kit.gateway.run.http_connection import http_protocol
 from lab_kit.gateway.run.maintenance import begin_maintenance
 from lab_kit.gateway.run.server import Server
-from lab_kit.gateway.run.tls import Tls, new_context
+from lab_kit.gateway.run.tls import Tls, certificates
 
 if TYPE_CHECKING:
     from lab_kit.gateway.run.http2 import Http2
 
 _READY_LOOK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a server listens, beside the socket that it is given.
+
+    Attributes:
+        grpc: without TLS; 0 for any free one, as the others.
+        grpc_tls, tls: with TLS, for gRPC and for HTTP; None for none.
+        tls_host: the address of both.
+        certificates: for both.
+    """
+
+    grpc: int = 0
+    grpc_tls: int | None = None
+    tls: int | None = None
+    tls_host: str = HOST
+    certificates: CertificateFiles = field(default_factory=CertificateFiles)
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether anything is encrypted."""
+        return self.tls is not None or self.grpc_tls is not None
 
 
 class DrainingServer(uvicorn.Server):
@@ -45,15 +70,12 @@ class DrainingServer(uvicorn.Server):
         self,
         config: uvicorn.Config,
         server: Server,
-        grpc_port: int,
-        grpc_tls_port: int | None = None,
+        ports: "Ports",
         tells_ready: bool = False,
-        tls_port: int | None = None,
     ) -> None:
         super().__init__(config)
         self._server = server
-        self._grpc_port, self._grpc_tls_port = grpc_port, grpc_tls_port
-        self._tls_port = tls_port
+        self._ports = ports
         self._http2: Http2 | None = None
         self._tells_ready = tells_ready
         self.failure: str | None = None
@@ -66,41 +88,44 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._server.metrics.background_failures.note_of_loop)
         host = sockets[0].getsockname()[0] if sockets else HOST
+        ports = self._ports
+        shown = certificates(ports.certificates) if ports.has_tls else None
         self._grpc, port, tls_port = await start_grpc(
-            self._server, host, self._grpc_port, self._grpc_tls_port
+            self._server, host, ports.grpc, Encrypted.at(ports.tls_host, ports.grpc_tls, shown)
         )
         self._server.grpc_port = port
         print(f"gRPC on {host}:{port}", flush=True)
         if tls_port is not None:
-            print(f"gRPC with TLS on {host}:{tls_port}", flush=True)
-        secure = None if self._tls_port is None else bind(host, self._tls_port, "--tls-port")
-        context = None if secure is None else new_context()
+            print(f"gRPC with TLS on {ports.tls_host}:{tls_port}", flush=True)
+        secure = None if ports.tls is None else bind(ports.tls_host, ports.tls, "--tls-port")
+        if shown is not None:
+            self._server.background.repeat("certificates", LOOK_S, partial(_look, shown))
         begin_maintenance(self._server.background, self._server)
         await super().startup(sockets=[])
         self._accepting = [self._accept(listener) for listener in sockets or ()]
         urls = [f"http://{host}:{one.getsockname()[1]}" for one in sockets or ()]
         ready = {"url": next(iter(urls), None), "grpc": f"{host}:{port}", "pid": os.getpid()}
         if tls_port is not None:
-            ready["grpc_tls"] = f"{host}:{tls_port}"
-        if secure is not None and context is not None:
-            self._accepting.append(self._accept_encrypted(secure, context))
+            ready["grpc_tls"] = f"{ports.tls_host}:{tls_port}"
+        if secure is not None and shown is not None:
+            self._accepting.append(self._accept_encrypted(secure, shown))
             self._server.tls_port = secure.getsockname()[1]
-            ready["tls"] = f"https://{host}:{self._server.tls_port}"
-            print(f"HTTP with TLS on {host}:{self._server.tls_port}", flush=True)
+            ready["tls"] = f"https://{ports.tls_host}:{self._server.tls_port}"
+            print(f"HTTP with TLS on {ports.tls_host}:{self._server.tls_port}", flush=True)
         self._ready_task = asyncio.create_task(self._when_ready(json.dumps(ready)))
 
     def _accept(self, listener: socket.socket) -> Accepting:
         note = self._server.metrics.background_failures.note
         return Accepting(listener, self._begin, self._server.arrivals, note)
 
-    def _accept_encrypted(self, listener: socket.socket, context: ssl.SSLContext) -> Accepting:
+    def _accept_encrypted(self, listener: socket.socket, shown: Certificates) -> Accepting:
         from lab_kit.gateway.run.http2 import Http2  # its library is of an extra
 
         note, arrivals = self._server.metrics.background_failures.note, self._server.arrivals
         protocol: Any = self.config.http_protocol_class
         limits, places = self._server.limits, protocol.places
         self._http2 = Http2(self._app, HTTP_PATH, limits, places, arrivals, note)
-        how = Tls(context, limits, handshakes(limits), self._begin, self._http2.protocol)
+        how = Tls(shown, limits, handshakes(limits), self._begin, self._http2.protocol)
         return Accepting(listener, how, arrivals, note)
 
     def _begin(self) -> asyncio.BaseProtocol:
@@ -172,16 +197,19 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = True
 
 
-def configuration(server: Server, is_local: bool) -> uvicorn.Config:
+def configuration(
+    server: Server, is_local: bool, allowed_origins: tuple[str, ...] = ()
+) -> uvicorn.Config:
     """How HTTP is served: with our parsers, limits and log.
 
     Args:
         is_local: it listens on this machine alone.
+        allowed_origins: see `create_app`.
     """
     places = connections(server.limits)
     server.metrics.listening(lambda: places.open)
     return uvicorn.Config(
-        create_app(server, is_local=is_local),
+        create_app(server, is_local, allowed_origins),
         # uvicorn would take uvloop where another package brought it. That accepts one connection
         # a turn, and a health probe waited 2 s behind three hundred upgrades; this one takes all
         loop="asyncio",
@@ -199,3 +227,7 @@ def configuration(server: Server, is_local: bool) -> uvicorn.Config:
         timeout_graceful_shutdown=3,
         lifespan="off",
     )
+
+
+async def _look(shown: Certificates) -> None:
+    await asyncio.to_thread(shown.look)

@@ -1,8 +1,9 @@
 """The gRPC server: its limits, and the services of all who speak gRPC here."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import grpc
 
@@ -13,7 +14,7 @@ from lab_kit.gateway.door.connections import GRPC_SHARE, share_of_descriptors
 from lab_kit.gateway.providers.google.operations import google_operation_methods
 from lab_kit.gateway.providers.google.recognize import google_methods
 from lab_kit.gateway.providers.open_inference.grpc import SERVICE, InferenceService
-from lab_kit.gateway.run.authority import new_identity
+from lab_kit.gateway.run.certificates import Certificates
 from lab_kit.gateway.run.grpc_about import about_methods
 from lab_kit.gateway.run.server import Server
 
@@ -22,20 +23,33 @@ REFUSED_CALLS = 64
 message."""
 
 
+@dataclass(frozen=True, slots=True)
+class Encrypted:
+    """A port with TLS."""
+
+    host: str
+    port: int
+    shown: Certificates
+
+    @classmethod
+    def at(cls, host: str, port: int | None, shown: Certificates | None) -> Self | None:
+        """None without a port."""
+        return None if port is None or shown is None else cls(host, port, shown)
+
+
 async def start_grpc(
-    server: Server, host: str, port: int, tls_port: int | None = None
+    server: Server, host: str, port: int, encrypted: Encrypted | None = None
 ) -> tuple[Any, int, int | None]:
     """Serve on ``host``; port 0 takes any free one.
 
     Args:
-        tls_port: for TLS; None for none.
+        encrypted: the port for TLS; None for none.
 
     Returns:
         The server, to be stopped with its ``stop(grace)``, its port, and that for TLS.
 
     Raises:
         ServerFailed: a port is taken.
-        NotInstalled, StateUnusable: there can be no certificate.
     """
     limits = server.limits
     listening = grpc.aio.server(
@@ -61,13 +75,23 @@ async def start_grpc(
         listening.add_generic_rpc_handlers((handler,))
     chosen = _bound(f"{host}:{port}", "--grpc-port", listening.add_insecure_port)
     chosen_tls = None
-    if tls_port is not None:
-        identity = new_identity()
-        own = grpc.ssl_server_credentials([(identity.key, identity.chain)])
-        add = partial(listening.add_secure_port, server_credentials=own)
-        chosen_tls = _bound(f"{host}:{tls_port}", "--grpc-tls-port", add)
+    if encrypted is not None:
+        add = partial(listening.add_secure_port, server_credentials=_credentials(encrypted.shown))
+        chosen_tls = _bound(f"{encrypted.host}:{encrypted.port}", "--grpc-tls-port", add)
     await listening.start()
     return listening, chosen, chosen_tls
+
+
+def _credentials(shown: Certificates) -> Any:
+    """What is shown, asked for again at each new connection."""
+
+    def now() -> Any:
+        pair = (shown.identity.key, shown.identity.chain)
+        return grpc.ssl_server_certificate_configuration([pair], shown.clients)
+
+    return grpc.dynamic_ssl_server_credentials(
+        now(), now, require_client_authentication=shown.clients is not None
+    )
 
 
 def _bound(address: str, option: str, add: Callable[[str], int]) -> int:

@@ -27,6 +27,7 @@ from lab_kit.core.errors import LabError
 from lab_kit.core.ids import RequestId
 from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.door.arrivals import Arrivals
+from lab_kit.gateway.door.call import thumbprint
 from lab_kit.gateway.door.connections import Connections
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.public import PROBES
@@ -94,6 +95,11 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give it a place, or hear whether it is a probe."""
         super().connection_made(transport)
+        encrypted = transport.get_extra_info("ssl_object")
+        if encrypted is not None:
+            # every request's scope has it, and an upgrade's: it says who may show a bound token
+            shown = thumbprint(encrypted.getpeercert(binary_form=True))
+            self.app_state = {**self.app_state, "certificate": shown}
         self._has_place = self.places.enter(transport, self._peer)
         if not self._has_place and not self.places.visit(self):
             self._refuse(full())

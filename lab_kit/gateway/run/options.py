@@ -17,6 +17,7 @@ from lab_kit.gateway.observe.trace_file import (
     SHARE_VARIABLE,
     TraceFile,
 )
+from lab_kit.gateway.run.certificates import CertificateFiles
 from lab_kit.gateway.versions.engine_factory import SERVED
 from lab_kit.models.store.repository import default_root
 
@@ -43,6 +44,9 @@ class ServerConfig:
         is_strict: what a provider offers and is not imitated is refused, not ignored.
         is_open_meant: anybody may call from other machines, where no key is asked for.
         is_plain_meant: other machines may call without TLS.
+        tls_host: the address of the ports with TLS.
+        certificates: what is shown there, and has to be shown by clients.
+        allowed_origins: web pages of elsewhere that may call, and read what is answered.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -61,6 +65,9 @@ class ServerConfig:
     tls_port: int | None = None
     is_open_meant: bool = False
     is_plain_meant: bool = False
+    tls_host: str = HOST
+    certificates: CertificateFiles = field(default_factory=CertificateFiles)
+    allowed_origins: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +89,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--without-tls",
         action="store_true",
         help="with a --host beyond this machine: let others call without TLS, by whatever is"
-        " between them and this server",
+        " between them and this server; else that address is for the ports with TLS alone",
+    )
+    parser.add_argument(
+        "--tls-certificate",
+        type=Path,
+        metavar="FILE",
+        help="the certificate for the ports with TLS, with all up to the authority's, PEM; it is"
+        " read again when it changes (default: one of our own authority)",
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key, PEM")
+    parser.add_argument(
+        "--client-authority",
+        metavar="FILE",
+        help="have each client of the ports with TLS show a certificate of this authority, PEM;"
+        " own for ours (see lab ca)",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a web page of elsewhere, such as https://example.com, that may call from a browser"
+        " and read what is answered; as often as you like (default: none)",
     )
     parser.add_argument(
         "--grpc-tls-port",

@@ -20,7 +20,7 @@ from tempfile import mkdtemp
 
 from pydantic import BaseModel
 
-from lab_kit.core.child_process import bind, stop_with_parent
+from lab_kit.core.child_process import HOST, bind, stop_with_parent
 from lab_kit.core.errors import (
     InvalidParameter,
     LabError,
@@ -35,6 +35,7 @@ from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.observe.background_failures import FewFromLibraries
 from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.run.certificates import CertificateFiles
 from lab_kit.gateway.run.options import ServerConfig, add_arguments, keys_of, traces_of
 from lab_kit.gateway.versions.engine_factory import (
     check_served,
@@ -85,7 +86,7 @@ def _listen(
     _import_fastapi()
     from lab_kit.gateway.observe.dead_letters import DeadLetters
     from lab_kit.gateway.observe.tracing import Spans
-    from lab_kit.gateway.run.draining_server import DrainingServer, configuration
+    from lab_kit.gateway.run.draining_server import DrainingServer, Ports, configuration
     from lab_kit.gateway.run.server import Server
     from lab_kit.gateway.state.folder import StateFolder
 
@@ -107,14 +108,19 @@ def _listen(
             server.api_keys.load()
             server.tenants.load()
             server.token_keys.load()
-        _check_reach(server.keys, config, is_local)
-        listening = DrainingServer(
-            configuration(server, is_local),
-            server,
+        _check_reach(server.keys, config, is_plain_local=is_local)
+        ports = Ports(
             config.grpc_port,
             config.grpc_tls_port,
-            config.tells_ready,
             config.tls_port,
+            config.tls_host,
+            config.certificates,
+        )
+        listening = DrainingServer(
+            configuration(server, is_local, config.allowed_origins),
+            server,
+            ports,
+            config.tells_ready,
         )
         if with_parent:
             # not as a signal: whoever closes the pipe may send one too, and that is no second
@@ -133,13 +139,16 @@ def _listen(
         server.stop()
 
 
-def _check_reach(keys: Keys, config: ServerConfig, is_local: bool) -> None:
+def _check_reach(keys: Keys, config: ServerConfig, *, is_plain_local: bool) -> None:
     """Make sure that who may call from where is what was meant; say so where anybody may.
+
+    Args:
+        is_plain_local: only this machine reaches what is not encrypted.
 
     Raises:
         InvalidParameter: other machines reach the server, and it asks for no key or speaks no TLS.
     """
-    if is_local:
+    if is_plain_local and ip_address(config.tls_host).is_loopback:
         if keys.is_open:
             _tell("open to whoever is on this machine: no key is set, and none was made")
         return
@@ -149,11 +158,11 @@ def _check_reach(keys: Keys, config: ServerConfig, is_local: bool) -> None:
             "keys: lab keys create, or --key",
             "make one, listen on 127.0.0.1, or say --without-keys if that is meant",
         )
-    if not config.is_plain_meant:
+    if not is_plain_local and not config.is_plain_meant:
         raise InvalidParameter(
             "an address that other machines reach, without TLS",
-            "something with TLS before it, in a network of its own",
-            "listen on 127.0.0.1, or say --without-tls if that is meant",
+            "--tls-port, --grpc-tls-port, or something with TLS before it in a network of its own",
+            "name such a port, listen on 127.0.0.1, or say --without-tls if that is meant",
         )
 
 
@@ -185,9 +194,13 @@ def run(options: argparse.Namespace) -> int:
         check_served(options.model)
         keys, traces = keys_of(options), traces_of(options)
         limits = replace(Limits(), **dict(options.limit))
-        listener = (
-            socket.socket(fileno=options.fd) if inherits else bind(options.host, options.port)
-        )
+        files = CertificateFiles(options.tls_certificate, options.tls_key, options.client_authority)
+        files.check()
+        # with a port for TLS, it is that one which is for others, unless they are meant to come
+        # without it
+        is_encrypted = options.tls_port is not None or options.grpc_tls_port is not None
+        host = HOST if is_encrypted and not options.without_tls else options.host
+        listener = socket.socket(fileno=options.fd) if inherits else bind(host, options.port)
         script = _script(options)
         if script is not None:
             repository = Path(mkdtemp(prefix="lab-script-"))
@@ -215,6 +228,9 @@ def run(options: argparse.Namespace) -> int:
         options.tls_port,
         options.without_keys,
         options.without_tls,
+        options.host if is_encrypted else HOST,
+        files,
+        tuple(options.allow_origin),
     )
     begin_logging()
     try:

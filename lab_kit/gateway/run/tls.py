@@ -6,7 +6,6 @@ Whoever prefers HTTP/2 gets that, see `http2`.
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -14,22 +13,22 @@ from importlib.util import find_spec
 from lab_kit.core.errors import NotInstalled
 from lab_kit.gateway.door.connections import Connections
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.run.authority import new_identity
+from lab_kit.gateway.run.certificates import CertificateFiles, Certificates
 
 PROTOCOLS = ("h2", "http/1.1")
 Begin = Callable[[], asyncio.BaseProtocol]
 
 
-def new_context() -> ssl.SSLContext:
-    """How the port is encrypted: by a certificate of the lab's own authority.
+def certificates(files: CertificateFiles) -> Certificates:
+    """How the ports are encrypted.
 
     Raises:
         NotInstalled: it takes packages that are not here.
-        StateUnusable: the authority cannot be read or made.
+        InvalidParameter, StateUnusable: see `Certificates`.
     """
     if find_spec("hypercorn") is None:
         raise NotInstalled.extra("TLS", "hypercorn", "tls")
-    return new_identity().context(PROTOCOLS)
+    return Certificates(files, PROTOCOLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,12 @@ class Tls:
     """How connections begin.
 
     Attributes:
+        certificates: what is shown; new connections see what is new.
         handshakes: places for those; who is through has one of the server's others.
         http2: makes the protocol of a connection that speaks HTTP/2, and ``http`` of any other.
     """
 
-    context: ssl.SSLContext
+    certificates: Certificates
     limits: Limits
     handshakes: Connections
     http: Begin
@@ -56,7 +56,7 @@ class Tls:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: ByProtocol(self.http, self.http2),
                 connection,
-                ssl=self.context,
+                ssl=self.certificates.context,
                 ssl_handshake_timeout=self.limits.unreceived_s,
                 ssl_shutdown_timeout=self.limits.unsent_s,
             )

@@ -26,7 +26,7 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.trace_file import TraceFile
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.run.app import create_app
-from lab_kit.gateway.run.draining_server import DrainingServer
+from lab_kit.gateway.run.draining_server import DrainingServer, Ports
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.gateway.versions.versions import Versions
@@ -199,7 +199,7 @@ async def test_a_server_that_is_told_to_stop_stops_whatever_draining_raises(
     parts.begin()
     parts.server.door.streams.add(Stuck())
     configuration = uvicorn.Config(create_app(parts.server), lifespan="off", log_config=None)
-    listening = DrainingServer(configuration, parts.server, 0)
+    listening = DrainingServer(configuration, parts.server, Ports())
     async with asyncio.timeout(HANG_S):
         with bind(HOST, 0) as listener:
             serving = asyncio.create_task(listening.serve(sockets=[listener]))
