@@ -19,6 +19,7 @@ _DOT = ("dot", ".", "period", "point")
 _JOINERS = frozenset(
     {*_DOT, "underscore", "dash", "hyphen", "plus", "minus", "_", "-", "+", "'", "–"}
 )
+_SPOKEN_JOINERS = ("dot", "underscore", "hyphen")
 _ENDINGS = word_set("com org net edu gov io co uk de fr eu info us ca au me app dev")
 """The domains that most addresses end with."""
 _PROVIDERS = word_set("gmail hotmail yahoo outlook icloud protonmail aol")
@@ -53,9 +54,19 @@ def emails(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
             )
         elif _may_go_on(tokens, at + 1):
             yield Hold(tokens[first].start, _EMAIL)
-    last = _mailbox(tokens, len(tokens) - 1, numbers)
-    if last is not None and _may_be(tokens, last, len(tokens)):
-        yield Hold(tokens[last].start, _EMAIL)
+    yield from _begun(tokens, numbers)
+
+
+def _begun(tokens: Sequence[Token], numbers: set[int]) -> Iterator[Seen]:
+    """What at the end of the text may be a mailbox, and is one where a "dot" was said in it."""
+    first = _mailbox(tokens, len(tokens) - 1, numbers)
+    if first is None or not _may_be(tokens, first, len(tokens)):
+        return
+    yield Hold(tokens[first].start, _EMAIL)
+    is_domain = first > 0 and tokens[first - 1].low in _AT
+    if not is_domain and any(one.low in _SPOKEN_JOINERS for one in tokens[first + 1 :]):
+        place = tokens[first].start, tokens[-1].end
+        yield Finding(PersonalKind.EMAIL, *place, 0.4, "a mailbox, which a domain may follow")
 
 
 def _domain(tokens: Sequence[Token], first: int) -> tuple[int, bool]:

@@ -2,6 +2,9 @@
 
 A card is confirmed by its checksum. Where a recognizer lost or doubled a digit there is none, so a
 row of about that length that was announced as a card is withheld all the same, with a lower score.
+
+People pause while they dictate, and a recognizer ends its segment there. So digits at the end of a
+text count before they are complete: if they were announced, or said one by one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,6 +33,13 @@ KINDS = frozenset(
         PersonalKind.ACCOUNT,
     }
 )
+_NUMBERS = {
+    Topic.CARD: PersonalKind.CARD,
+    Topic.PHONE: PersonalKind.PHONE,
+    Topic.NATIONAL: PersonalKind.NATIONAL_NUMBER,
+    Topic.ACCOUNT: PersonalKind.ACCOUNT,
+}
+_LEAST_BEGUN_DIGITS = 2
 _Found = tuple[PersonalKind, float, str]
 
 
@@ -38,9 +48,11 @@ def numbered(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
     for row in rows:
         whole, topic = _announced(tokens, row)
         start = tokens[_with_sign(tokens, whole.first)].start
+        found = _kind(row, topic)
         if is_open(tokens, whole.end):
             yield Hold(start, KINDS)
-        if (found := _kind(row, topic)) is not None:
+            found = found or _begun(row, topic)
+        if found is not None:
             kind, score, reason = found
             yield Finding(kind, start, tokens[whole.end - 1].end, score, reason)
     if (letters := _letters_at_the_end(tokens)) < len(tokens):
@@ -91,6 +103,15 @@ def _kind(row: Row, topic: Topic | None) -> _Found | None:
     if topic is Topic.ACCOUNT and count >= _LEAST_CODE_DIGITS:
         return PersonalKind.ACCOUNT, 0.8, "announced as an account, a document or a code"
     return None if row.counts_up or row.lists_years else _unannounced(count)
+
+
+def _begun(row: Row, topic: Topic | None) -> _Found | None:
+    """What a row at the end of a text is, as far as it goes."""
+    if topic in _NUMBERS and len(row.digits) >= _LEAST_BEGUN_DIGITS:
+        return _NUMBERS[topic], 0.5, "announced, and may go on"
+    if row.is_digit_by_digit and len(row.digits) >= _LEAST_CODE_DIGITS and not row.counts_up:
+        return PersonalKind.ACCOUNT, 0.3, "digits one by one, which may go on"
+    return None
 
 
 def _unannounced(count: int) -> _Found | None:

@@ -14,6 +14,7 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge
 from lab_kit.core.events import Final, ModelInfo
 from lab_kit.core.ids import RequestId
+from lab_kit.core.personal_data import REDACT, PersonalKind, joined
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.gateway.api.deprecations import Deprecations
 from lab_kit.gateway.api.errors import REFUSALS
@@ -55,7 +56,14 @@ DESCRIBED: dict[str, Any] = {
         *(
             {"name": name, "in": "query", "schema": {"type": "boolean", "default": False}}
             for name in STEPS
+            if name != REDACT
         ),
+        {
+            "name": REDACT,
+            "in": "query",
+            "description": f"true, or kinds with commas between them: {', '.join(PersonalKind)}.",
+            "schema": {"anyOf": [{"type": "boolean"}, {"type": "string"}], "default": False},
+        },
         {
             "name": MODEL,
             "in": "query",
@@ -137,7 +145,7 @@ def recording_routes(
         return await answered(request, upload, V2)
 
     async def answered(request: Request, upload: Upload, form: _Form) -> Response:
-        query = dict(request.query_params)
+        query = joined(request.query_params.multi_items())
         query.pop(MODEL, None)
         call, steps = upload.call, steps_of(query)
         in_lines = LINES in request.headers.get("accept", "")

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from lab_kit.core.errors import OperationNotFound
 from lab_kit.core.ids import StreamId, StreamIdentity
+from lab_kit.core.personal_data import joined
 from lab_kit.dialects.assemblyai import server
 from lab_kit.dialects.assemblyai.options import (
     PATH,
@@ -142,7 +143,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
     @router.post(PATH, openapi_extra=_REQUEST)
     async def create(request: Request, admitted: working) -> Response:
         """Ask for the transcript of an upload, or of a recording at an address."""
-        steps = asked_for(request.query_params)
+        steps = asked_for(joined(request.query_params.multi_items()))
         asked = parse_request(await small_body(request, MAX_SMALL_BODY_BYTES))
         if asked.webhook_url is not None:
             parsed(asked.webhook_url)
