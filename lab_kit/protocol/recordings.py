@@ -8,6 +8,7 @@ from lab_kit.core.events import Final
 from lab_kit.core.personal_data import Redaction
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
+REDACT_SOUND_PATH = "/v1/audio:redact"
 LINES = "application/x-ndjson"
 """Asked for as ``Accept``, it brings each segment when it is done."""
 

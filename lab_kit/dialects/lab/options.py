@@ -33,7 +33,7 @@ def request_of(query: Mapping[str, str]) -> StreamRequest:
 def _narrowed(query: Mapping[str, str]) -> dict[str, str]:
     """The query as the fields of a request: an address says ``redact=card,phone`` in one."""
     fields = dict(query)
-    if fields.get(REDACT, "").lower() not in ("", "true", "false"):
+    if str(fields.get(REDACT, "")).lower() not in ("", "true", "false"):
         fields[REDACT], fields[KINDS] = "true", fields[REDACT]
     return fields
 

@@ -154,7 +154,7 @@ def recording_routes(
         kind = request.headers.get("content-type", "")
 
         def decode(body: Body) -> tuple[int, FloatArray]:
-            return body.received_ns, _decoded(body.data, kind, limits.recording_audio_s)
+            return body.received_ns, decoded(body.data, kind, limits.recording_audio_s)
 
         try:
             received_ns, audio = await uploads.decoded(request, call.caller, upload.share, decode)
@@ -214,7 +214,12 @@ def raw_pcm(content_type: str) -> RawPcm | None:
     return RawPcm(rate_hz, channels)
 
 
-def _decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
+def decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
+    """A body's sound: (samples,) float32 at 16 kHz.
+
+    Raises:
+        InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: it cannot be transcribed.
+    """
     raw = raw_pcm(content_type)
     if raw is None:
         return read_recording(data, longest_s)

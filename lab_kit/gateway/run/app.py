@@ -23,6 +23,7 @@ from lab_kit.gateway.api.errors import error_response
 from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.operations import operation_routes
 from lab_kit.gateway.api.recordings import recording_routes
+from lab_kit.gateway.api.redacted_sound import redacted_sound_routes
 from lab_kit.gateway.api.speech import speech_routes
 from lab_kit.gateway.api.streams import stream_routes
 from lab_kit.gateway.api.transcriptions import transcription_routes
@@ -114,6 +115,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
             server.answers,
             server.deprecations,
         ),
+        redacted_sound_routes(door, limits, server.uploads, server.recognition),
         speech_routes(door, server.voice, server.answers),
         transcription_routes(door, server.transcriber, server.answers),
         operation_routes(door, server.transcriber),
