@@ -105,8 +105,8 @@ def overall(by_kind: dict[str, Figures]) -> Figures:
 def carried_spans(said: str, spans: Iterable[PersonalSpan], heard: str) -> list[PersonalSpan]:
     """Where in what was heard the spans of what was said are.
 
-    Both texts are aligned by their letters and digits; a word belongs to a span if half of it does.
-    What was not heard at all is left out.
+    Both texts are aligned by their letters and digits; a word belongs to a span if half of the
+    word is in it, or half of it in the word. What was not heard at all is left out.
     """
     ours, theirs = _signs(said), _signs(heard)
     place_of = _aligned("".join(sign for sign, _ in ours), "".join(sign for sign, _ in theirs))
@@ -150,12 +150,13 @@ def _aligned(ours: str, theirs: str) -> dict[int, int]:
 
 
 def _whole_words(text: str, places: set[int]) -> tuple[int, int] | None:
-    """From the first to the last word of which half of the signs are among the places."""
+    """From the first to the last word that has half of its own signs among the places, or half of
+    the places among its signs."""
     words = []
     for word in _WORD.finditer(text):
         signs = [at for _, at in _signs(word.group())]
         inside = sum(word.start() + at in places for at in signs)
-        if inside and 2 * inside >= len(signs):
+        if inside and 2 * inside >= min(len(signs), len(places)):
             words.append(word)
     return (words[0].start(), words[-1].end()) if words else None
 

@@ -18,6 +18,7 @@ _STREETS = word_set(
 street avenue ave road rd lane ln drive court boulevard blvd way place terrace square circle
 highway parkway trail crescent alley row"""
 )
+_STREET_ENDINGS = ("way", "street", "road", "avenue")
 _UNITS_OF_HOUSES = word_set("apartment apt suite unit floor flat room")
 _DIRECTIONS = word_set("north south east west northeast northwest southeast southwest n s e w")
 _NO_NAMES = word_set("way lane hour minute mile block day week") | COUNTED
@@ -64,7 +65,7 @@ def _street(tokens: Sequence[Token], first: int) -> int | None:
         if token.is_mark:
             if token.text not in ".-,'" or (token.text == "," and names):
                 return None
-        elif names and token.low in _STREETS:
+        elif (names and token.low in _STREETS) or _is_whole_street(token):
             return at + 1
         elif not _may_name_a_street(token):
             return None
@@ -72,6 +73,11 @@ def _street(tokens: Sequence[Token], first: int) -> int | None:
             names += not token.is_glued
         at += 1
     return 0 if at == len(tokens) else None
+
+
+def _is_whole_street(token: Token) -> bool:
+    """Broadway, or Harborway where Harbor Way was said."""
+    return token.is_capital and token.low.endswith(_STREET_ENDINGS) and token.low != "norway"
 
 
 def _may_name_a_street(token: Token) -> bool:

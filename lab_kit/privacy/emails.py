@@ -15,7 +15,7 @@ from lab_kit.privacy.tokens import Token, word_set
 from lab_kit.privacy.vocabulary import CONNECTIVES, FUNCTION_WORDS, NUMBER_WORDS
 
 _AT = ("at", "@")
-_DOT = ("dot", ".", "period", "point")
+_DOT = ("dot", ".", "period", "point", "_")
 _JOINERS = frozenset(
     {*_DOT, "underscore", "dash", "hyphen", "plus", "minus", "_", "-", "+", "'", "–"}
 )
@@ -114,8 +114,10 @@ def _is_inner_joiner(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_run_together(word: str) -> bool:
-    """``ExamplesCom``: a recognizer's word for a domain."""
-    return len(word) > 5 and word[-3:] in ("Com", "Org", "Net")
+    """``ExamplesCom`` or ``examplecom``: a recognizer's word for a domain."""
+    return (len(word) > 5 and word[-3:] in ("Com", "Org", "Net")) or (
+        len(word) > 7 and word.endswith("com")
+    )
 
 
 def _mailbox(tokens: Sequence[Token], last: int, numbers: set[int]) -> int | None:
