@@ -1,9 +1,10 @@
 """Sentences as people say them on the telephone, with the personal data in them marked.
 
 All persons and numbers are made up: telephone numbers of the range for fiction, cards of the
-published test numbers. A third of the sentences have nothing personal and look as if they had:
-prices, years, counts, streets in stories. All were written before the rules that look for such
-data, then parted at random into halves. Rules are tuned on one; the other is held out, to measure.
+published test numbers. A quarter of the sentences have nothing personal and look as if they had:
+prices, years, counts, streets in stories. 195 were written before the rules that look for such
+data, then parted at random into halves: one to tune by, which grew by fifty sentences since, and
+one that is held out to measure with, and that nobody read while the rules were tuned.
 """
 
 import re

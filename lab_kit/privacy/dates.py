@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from lab_kit.core.personal_data import PersonalKind
 from lab_kit.privacy.findings import Finding, Hold, Seen
-from lab_kit.privacy.introductions import Topic, announced
+from lab_kit.privacy.introductions import Topic, announced, speaks_of_birth
 from lab_kit.privacy.numbers import Row, is_glue
 from lab_kit.privacy.tokens import Token, word_set
 
@@ -29,11 +29,12 @@ def dates_of_birth(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[See
     at = 0
     while at < len(tokens):
         first = at
-        at, is_date = _date(tokens, at, row_at)
+        at, is_date, has_month = _date(tokens, at, row_at)
         if at == first:
             at += 1
             continue
-        if announced(tokens, first, *_ORDINALS) is not Topic.BIRTH:
+        is_announced = announced(tokens, first, *_ORDINALS) is Topic.BIRTH
+        if not (is_announced or (has_month and speaks_of_birth(tokens, first))):
             continue
         if all(is_glue(one) or one.low in _BETWEEN for one in tokens[at:]):
             yield Hold(tokens[first].start, _KINDS)
@@ -47,8 +48,8 @@ def dates_of_birth(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[See
             )
 
 
-def _date(tokens: Sequence[Token], first: int, row_at: dict[int, Row]) -> tuple[int, bool]:
-    """Where a run of a date's parts ends, and whether it tells enough to be one."""
+def _date(tokens: Sequence[Token], first: int, row_at: dict[int, Row]) -> tuple[int, bool, bool]:
+    """Where a run of a date's parts ends, whether it tells enough to be one, and of a month."""
     end = at = first
     months = parts = 0
     has_year = False
@@ -69,4 +70,4 @@ def _date(tokens: Sequence[Token], first: int, row_at: dict[int, Row]) -> tuple[
         else:
             break
         end = at
-    return end, bool(months) or has_year or parts > 1
+    return end, bool(months) or has_year or parts > 1, bool(months)

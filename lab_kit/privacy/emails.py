@@ -136,40 +136,55 @@ def _mailbox(tokens: Sequence[Token], last: int, numbers: set[int]) -> int | Non
 
 def _before(tokens: Sequence[Token], first: int, numbers: set[int]) -> int | None:
     """One step further to the left, as long as the parts belong to each other."""
-    joined = first - 1
-    while joined >= 0 and tokens[joined].text == ",":
-        joined -= 1
-    if joined < 0:
+    before = _past_commas(tokens, first - 1)
+    if before < 0:
         return None
-    before = tokens[joined]
-    if before.low in _JOINERS and joined > 0:
-        part = joined - 1
-        while part > 0 and tokens[part].text == ",":
-            part -= 1
-        is_stop = (
-            before.text == "."
-            and not tokens[first].is_glued
-            and tokens[part].low
-            not in (
-                "mr",
-                "mrs",
-                "dr",
-            )
-        )
-        return None if tokens[part].is_mark or is_stop else part
-    if joined < first - 1 or before.is_mark or before.low in _AT:
+    if tokens[before].low in _JOINERS and before > 0:
+        return _joined(tokens, _past_commas(tokens, before - 1), before, first)
+    if before < first - 1 or tokens[before].is_mark or tokens[before].low in _AT:
         return None
-    this = tokens[first]
-    is_number = joined in numbers
-    if this.is_glued or (this.is_letter and before.is_letter) or is_number:
-        return joined if this.is_glued or before.is_letter or first in numbers else None
-    if first in numbers and before.low not in FUNCTION_WORDS and not this.is_letter:
-        return joined
-    if this.is_capital and before.is_capital and not this.is_letter and this.is_word:
-        return joined if before.low not in FUNCTION_WORDS else None
-    if before.is_letter and before.low not in ("a", "i"):
-        return joined
-    return None
+    return (
+        before
+        if _are_one(tokens[before], tokens[first], before in numbers, first in numbers)
+        else None
+    )
+
+
+def _past_commas(tokens: Sequence[Token], at: int) -> int:
+    while at > 0 and tokens[at].text == ",":
+        at -= 1
+    return at
+
+
+def _joined(tokens: Sequence[Token], part: int, joiner: int, first: int) -> int | None:
+    """The part before a dot, a dash or the like; None where there is none, or a sentence ends."""
+    token = tokens[part]
+    if tokens[joiner].is_glued and tokens[first].is_glued and not token.is_mark:
+        return part  # written as one
+    is_stop = tokens[joiner].text == "." and not token.is_letter
+    is_other = token.is_mark or (token.low in FUNCTION_WORDS and not _is_sign(token))
+    return None if is_stop or is_other else part
+
+
+def _is_sign(token: Token) -> bool:
+    return token.is_letter or token.low in NUMBER_WORDS
+
+
+def _are_one(before: Token, this: Token, is_number: bool, before_number: bool) -> bool:
+    """Whether two parts with nothing between them are of one mailbox: "ann lee", "j s", "lee 84".
+
+    Args:
+        is_number: the first is part of a number; ``before_number``: the second is.
+    """
+    if this.is_glued:
+        return True
+    if before.is_letter:
+        return this.is_letter or before_number or before.low not in ("a", "i")
+    if is_number or before.low in FUNCTION_WORDS:
+        return is_number and before_number
+    if before_number:
+        return not this.is_letter
+    return this.is_capital and before.is_capital and this.is_word and not this.is_letter
 
 
 def _back_to_announcement(tokens: Sequence[Token], first: int) -> int:

@@ -33,9 +33,10 @@ _TOPICS = {
     Topic.PHONE: "phone telephone mobile cell cellphone landline fax text dial call reach whatsapp",
     Topic.NATIONAL: "social ssn",
     Topic.ACCOUNT: "account routing pin passcode password cvv cvc code policy member id passport "
-    "license licence permit iban",
+    "license licence permit iban confirmation customer reference medicare insurance membership "
+    "verification registration",
     Topic.BIRTH: "born birth birthday birthdate dob",
-    Topic.EMAIL: "email emails mail",
+    Topic.EMAIL: "email emails mail login username",
     Topic.ADDRESS: "address live lives living moved ship shipped deliver delivery delivered "
     "staying mailing home resident residing",
     Topic.NAME: "name names surname",
@@ -68,11 +69,26 @@ def announced(tokens: Sequence[Token], at: int, *also: str) -> Topic | None:
             return _PAIRS[pair]
         if low in _WORDS:
             return _WORDS[low]
-        if low == "b" and [one.low for one in tokens[max(0, place - 4) : place : 2]] == ["d", "o"]:
+        if low == "b" and _letters_before(tokens, place) == ["d", "o"]:
             return Topic.BIRTH  # "D. O. B."
         if not (tokens[place].is_mark or low in CONNECTIVES or low in also):
             return None
     return None
+
+
+def speaks_of_birth(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a birth was spoken of shortly before, in the same sentence."""
+    for place in range(at - 1, max(-1, at - 1 - _MOST_BETWEEN), -1):
+        if tokens[place].text in ".?!":
+            return False
+        if _WORDS.get(tokens[place].low) is Topic.BIRTH:
+            return True
+    return False
+
+
+def _letters_before(tokens: Sequence[Token], at: int) -> list[str]:
+    """The two tokens before that are no marks."""
+    return [one.low for one in tokens[max(0, at - 4) : at] if not one.is_mark][-2:]
 
 
 def _word_before(tokens: Sequence[Token], at: int) -> str:

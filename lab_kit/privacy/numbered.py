@@ -48,7 +48,7 @@ def numbered(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
     for row in rows:
         whole, topic = _announced(tokens, row)
         start = tokens[_with_sign(tokens, whole.first)].start
-        found = _kind(row, topic)
+        found = _kind(whole, topic)
         if is_open(tokens, whole.end):
             yield Hold(start, KINDS)
             found = found or _begun(row, topic)
@@ -100,7 +100,7 @@ def _kind(row: Row, topic: Topic | None) -> _Found | None:
         return PersonalKind.PHONE, 0.9, "announced as a telephone number"
     if row.is_count:
         return None
-    if topic is Topic.ACCOUNT and count >= _LEAST_CODE_DIGITS:
+    if topic is Topic.ACCOUNT and count + row.letters >= _LEAST_CODE_DIGITS:
         return PersonalKind.ACCOUNT, 0.8, "announced as an account, a document or a code"
     return None if row.counts_up or row.lists_years else _unannounced(count)
 

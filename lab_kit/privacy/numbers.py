@@ -23,6 +23,7 @@ from lab_kit.privacy.vocabulary import (
 )
 
 _MOST_GLUE = 3
+_MOST_CODE_TOKENS = 40
 _BEFORE_NUMBERS = frozenset({"is", "s", "number", "code", "plus"})
 
 
@@ -34,6 +35,7 @@ class Row:
         first, end: its tokens, the end not included.
         digits: all of them.
         groups: the same, as they were said or written.
+        letters: that stand with them, and count where a code is expected.
         is_count: it is written or said as a quantity: 1,250,000, three million, 12 dollars.
     """
 
@@ -42,6 +44,7 @@ class Row:
     digits: str
     groups: tuple[str, ...]
     is_count: bool = False
+    letters: int = 0
 
     @property
     def counts_up(self) -> bool:
@@ -169,21 +172,51 @@ def _is_thousands(tokens: Sequence[Token], at: int, end: int) -> bool:
 
 
 def with_letters(tokens: Sequence[Token], row: Row, *, is_introduced: bool) -> Row:
-    """The row with the letters that belong to it, as in X4481207.
+    """The row with the letters that belong to it, as in X4481207 or 1EG4-TE5.
 
-    Letters that stand alone belong to it only where a number is expected.
+    Letters that stand alone, and digits behind letters, belong to it only where a number is
+    expected.
     """
-    first = row.first
-    while first > 0 and _belongs(tokens, first - 1, is_introduced, tokens[first].is_glued):
-        first -= 1
-    end = row.end
-    while end < len(tokens) and _belongs(tokens, end, is_introduced, tokens[end].is_glued):
-        end += 1
-    return replace(row, first=first, end=end)
+    first, end = row.first, row.end
+    while row.first - first < _MOST_CODE_TOKENS:
+        if (before := _one_back(tokens, first, is_introduced)) == first:
+            break
+        first = before
+    while end - row.end < _MOST_CODE_TOKENS:
+        if (after := _one_on(tokens, end, is_introduced)) == end:
+            break
+        end = after
+    while end > row.end and tokens[end - 1].low in ("a", "i") and not tokens[end - 1].is_glued:
+        end -= 1  # words, more probably
+    letters = sum(len(one.text) for one in tokens[first:end] if one.is_word)
+    return replace(row, first=first, end=end, letters=letters)
 
 
-def _belongs(tokens: Sequence[Token], at: int, is_introduced: bool, is_glued: bool) -> bool:
-    token = tokens[at]
-    return token.is_word and (
-        (is_glued and len(token.text) <= 3) or (is_introduced and token.is_letter)
-    )
+def _one_back(tokens: Sequence[Token], first: int, is_introduced: bool) -> int:
+    """One token further to the left, if it belongs to what begins there."""
+    if first == 0:
+        return first
+    is_glued = tokens[first].is_glued
+    if is_introduced and is_glued and tokens[first - 1].text in "-–" and first > 1:
+        return first - 2 if _belongs(tokens[first - 2], True, True) else first
+    return first - 1 if _belongs(tokens[first - 1], is_introduced, is_glued) else first
+
+
+def _one_on(tokens: Sequence[Token], end: int, is_introduced: bool) -> int:
+    """One token, or group of digits, further to the right."""
+    at = end
+    if is_introduced:
+        at = after_glue(tokens, end) if tokens[end - 1].is_word else end
+        if at < len(tokens) and tokens[at].text in "-–" and tokens[at].is_glued:
+            at += 1
+    if at >= len(tokens):
+        return end
+    if _belongs(tokens[at], is_introduced, tokens[at].is_glued):
+        return at + 1
+    after, digits = _group(tokens, at) if is_introduced else (end, "")
+    return after if digits else end
+
+
+def _belongs(token: Token, is_introduced: bool, is_glued: bool) -> bool:
+    is_short = is_glued and len(token.text) <= 3
+    return token.is_word and (is_short or (is_introduced and token.is_letter))

@@ -27,6 +27,7 @@ _GREETERS = (
     ("spoke", "with"),
     ("spoke", "to"),
     ("booking", "under"),
+    ("through", "to"),
 )
 """What people say before a name, when a capital follows."""
 _WEAK_GREETERS = frozenset({("this", "is"), ("i", "am"), ("i", "m")})
@@ -104,6 +105,8 @@ def _joins(tokens: Sequence[Token], at: int) -> bool:
     token = tokens[at]
     if token.text in "'’-":
         return token.is_glued and _follows_glued(tokens, at + 1)
+    if token.low in _PARTICLES and at + 1 < len(tokens) and tokens[at + 1].text == "-":
+        return _follows_glued(tokens, at + 2)
     return (token.low in _PARTICLES or token.text == ".") and _goes_on(tokens, at)
 
 

@@ -61,7 +61,9 @@ a again and are as at back be but called digits ends ending extension file first
 full goes here his her him i in is it its last let long me mine my new next no not now number
 numbers of off ok okay old on or our please ready right s same see so that the their then there
 these they think this to today true uh um us was we well were which will with would yes you your
-abroad says ll d m re under six four three after before either just only"""
+abroad says ll d m re under six four three after before either just only believe starts begins
+starting beginning reads
+"""
 )
 """What may stand between a word that introduces and what it introduces."""
 FUNCTION_WORDS = word_set(

@@ -17,7 +17,8 @@ def test_the_marks_are_taken_out_and_kept() -> None:
 
 
 def test_both_halves_have_every_kind_and_sentences_without_any() -> None:
-    assert len(sentences()) == 195
+    assert len(sentences()) == 245
+    assert len(sentences(is_held_out=True)) == 97
     for is_held_out in (False, True):
         half = sentences(is_held_out=is_held_out)
         kinds = Counter(span.kind for sentence in half for span in sentence.spans)
