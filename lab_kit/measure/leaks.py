@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lab_kit.core.personal_data import PersonalSpan
+from lab_kit.measure.accuracy import bare_words
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _SAID = {word: str(n) for n, word in enumerate(_DIGITS)} | {"oh": "0", "dot": ".", "at": "@"}
@@ -173,3 +174,15 @@ def _of_findings(one: Judged) -> Iterator[tuple[str, Figures]]:
     for found in one.found:
         is_right = any(found.start < span.end and span.start < found.end for span in one.gold)
         yield found.kind, Figures(findings=1, right_findings=int(is_right))
+
+
+def early_words(interim: str, heard: str, final: str) -> list[str]:
+    """Words that an interim told and the final then withheld.
+
+    Args:
+        interim, final: as they were told.
+        heard: the final before anything was taken out of it.
+    """
+    told = bare_words(final)
+    withheld = {word for word in bare_words(heard) if word not in told}
+    return [word for word in bare_words(interim) if word in withheld]

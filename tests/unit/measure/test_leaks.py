@@ -3,7 +3,14 @@
 import pytest
 
 from lab_kit.core.personal_data import PersonalKind, PersonalSpan
-from lab_kit.measure.leaks import Figures, Judged, carried_spans, figures_by_kind, overall
+from lab_kit.measure.leaks import (
+    Figures,
+    Judged,
+    carried_spans,
+    early_words,
+    figures_by_kind,
+    overall,
+)
 
 PHONE, CARD = PersonalKind.PHONE, PersonalKind.CARD
 TEXT = "call 555-0192 or 4111"
@@ -53,3 +60,9 @@ def test_spans_are_carried_to_where_they_were_heard(
         text += part
     carried = carried_spans(text, spans, heard)
     assert [heard[span.start : span.end] for span in carried] == secrets
+
+
+def test_what_an_interim_told_too_early_is_what_the_final_withheld() -> None:
+    heard, final = "I am Ann and Ann is fine", "I am [name] and [name] is fine"
+    assert early_words("I am Ann", heard, final) == ["ann"]
+    assert early_words("I am and fine", heard, final) == []
