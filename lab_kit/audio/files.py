@@ -1,6 +1,7 @@
 """Recordings as files or uploads: WAV, FLAC and OGG/Opus through libsndfile, raw PCM by hand."""
 
 import io
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from lab_kit.audio.pcm import FloatArray, to_float
+from lab_kit.audio.pcm import FloatArray, to_float, to_pcm16
 from lab_kit.audio.resample import HIGHEST_RATE_HZ, check_rate, to_model_rate
 from lab_kit.core.errors import InvalidAudioFormat, PayloadTooLarge
 from lab_kit.core.units import SAMPLE_RATE_HZ
@@ -192,6 +193,17 @@ def read_raw(data: bytes, rate_hz: int, channels: int, longest_s: float) -> Floa
     _check_channels(channels)
     _check_length(len(data) / (2 * channels * rate_hz), longest_s)
     return to_model_rate(to_float(data, "linear16", channels), rate_hz)
+
+
+def written_wav(audio: FloatArray) -> bytes:
+    """A file of PCM16 from (samples,) float32 at 16 kHz."""
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(to_pcm16(audio))
+    return target.getvalue()
 
 
 def _opened(source: BinaryIO, raw: RawPcm | None) -> soundfile.SoundFile:

@@ -7,6 +7,8 @@ the server's monotonic clock. A dialect turns these into its provider's messages
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lab_kit.core.personal_data import Redaction
+
 
 class PriorityClass(StrEnum):
     """How urgent somebody's work is; the most urgent first.
@@ -36,7 +38,8 @@ class StreamOptions:
         utterance_end_s: gap after the last final that is announced as the utterance's end.
         speech_events: whether `SpeechStarted` is wanted.
         priority_class: how urgent the stream is, against others'.
-        postprocess: optional steps that results go through, as `stream.sink.steps.STEPS` lists.
+        postprocess: optional steps that results go through, as `stream.sink.steps.STEPS` lists;
+            ``redact:KIND`` narrows redaction, see `personal_data.redaction_of`.
         interim_words: whether interims carry the times of their words, as finals do.
         speech_probability: from what probability on a window of sound begins speech.
     """
@@ -132,6 +135,7 @@ class Final:
         words: those of the text, with their times.
         finished_probability: that the speaker had finished, by how it sounded; None where silence
             alone decided.
+        redactions: what was taken out of the text, where the stream asked for that.
     """
 
     sequence: int
@@ -144,6 +148,7 @@ class Final:
     timing: Timing
     words: tuple[TimedWord, ...] = ()
     finished_probability: float | None = None
+    redactions: tuple[Redaction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

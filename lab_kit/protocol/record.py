@@ -18,6 +18,7 @@ from lab_kit.core.events import (
     Timing,
     UtteranceEnd,
 )
+from lab_kit.core.personal_data import Redaction
 
 _KINDS: dict[str, Any] = {
     kind.__name__: kind for kind in (SpeechStarted, Interim, Final, UtteranceEnd, StreamEnded)
@@ -53,6 +54,9 @@ def event_of(description: dict[str, Any], text: str = "") -> tuple[Event, int, s
         if kind in (Interim, Final):
             words = tuple(TimedWord(**word) for word in values["words"])
             values |= {"text": text, "timing": Timing(**values["timing"]), "words": words}
+        if kind is Final:
+            gone = values.get("redactions", ())
+            values["redactions"] = tuple(Redaction(**one) for one in gone)
         return kind(**values), sent_ns, version
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidMessage(

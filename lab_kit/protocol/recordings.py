@@ -5,8 +5,10 @@ from typing import Self
 from pydantic.dataclasses import dataclass
 
 from lab_kit.core.events import Final
+from lab_kit.core.personal_data import Redaction
 
 TRANSCRIBE_PATH = "/v1/audio:transcribe"
+REDACT_SOUND_PATH = "/v1/audio:redact"
 LINES = "application/x-ndjson"
 """Asked for as ``Accept``, it brings each segment when it is done."""
 
@@ -32,6 +34,7 @@ class Segment:
     Attributes:
         confidence: of its words, in [0, 1].
         words: those of the text, in order.
+        redactions: what was taken out of the text, where that was asked for.
     """
 
     start_s: float
@@ -39,12 +42,15 @@ class Segment:
     text: str
     confidence: float
     words: tuple[Word, ...]
+    redactions: tuple[Redaction, ...] = ()
 
     @classmethod
     def of(cls, final: Final) -> Self:
         """What a final says."""
         words = tuple(Word(w.text, w.start_s, w.end_s, w.confidence) for w in final.words)
-        return cls(final.start_s, final.end_s, final.text, final.confidence, words)
+        return cls(
+            final.start_s, final.end_s, final.text, final.confidence, words, final.redactions
+        )
 
 
 @dataclass(frozen=True, slots=True)

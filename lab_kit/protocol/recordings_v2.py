@@ -39,6 +39,23 @@ class RecordingWord:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingRedaction:
+    """Something that was taken out of a text.
+
+    Attributes:
+        kind: of personal data, or ``withheld`` where a text could not be looked through.
+        score: how sure that is, in [0, 1].
+        reason: the rule that found it.
+    """
+
+    kind: str
+    start_ms: int
+    end_ms: int
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingSegment:
     """A stretch of speech.
 
@@ -46,6 +63,7 @@ class RecordingSegment:
         number: from 0.
         start_ms, end_ms: count from the recording's beginning.
         confidence: of its words, in [0, 1].
+        redactions: what was taken out of the text, where that was asked for.
     """
 
     number: int
@@ -53,12 +71,17 @@ class RecordingSegment:
     end_ms: int
     text: str
     confidence: float
+    redactions: tuple[RecordingRedaction, ...] = ()
 
     @classmethod
     def of(cls, segment: first.Segment, number: int) -> Self:
         """The segment without its words."""
         start_ms, end_ms = _ms(segment.start_s), _ms(segment.end_s)
-        return cls(number, start_ms, end_ms, segment.text, segment.confidence)
+        gone = tuple(
+            RecordingRedaction(one.kind, _ms(one.start_s), _ms(one.end_s), one.score, one.reason)
+            for one in segment.redactions
+        )
+        return cls(number, start_ms, end_ms, segment.text, segment.confidence, gone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lab_kit.core.events import PriorityClass, Timing
+from lab_kit.core.personal_data import Redaction
 from lab_kit.protocol.error_body import ErrorBody
 from lab_kit.protocol.recordings import Word
 
@@ -48,6 +49,7 @@ class StreamRequest(BaseModel):
         finished_probability: from what probability on an utterance sounds finished.
         interim_words: whether interims carry the times of their words, as finals do.
         punctuate, numerals, redact: optional steps that results go through.
+        redact_kinds: the kinds of personal data to redact, with commas between them; empty for all.
         model: the model by its name, one of its versions as ``NAME@3``, or ``production``; empty
             leaves it to the server.
     """
@@ -67,6 +69,7 @@ class StreamRequest(BaseModel):
     numerals: Annotated[bool, number(11)] = False
     redact: Annotated[bool, number(12)] = False
     model: Annotated[str, number(13)] = ""
+    redact_kinds: Annotated[str, number(14)] = ""
 
 
 class Command(StrEnum):
@@ -185,6 +188,7 @@ class FinalResult(_Told):
         requested: the client asked for it.
         finished_probability: that the speaker had finished, by how it sounded; None where silence
             alone decided.
+        redactions: what was taken out of the text, where that was asked for.
     """
 
     type: Literal["final"] = "final"
@@ -199,6 +203,7 @@ class FinalResult(_Told):
     endpoint: Annotated[bool, number(13)]
     requested: Annotated[bool, number(14)]
     finished_probability: Annotated[float | None, number(15)] = None
+    redactions: Annotated[tuple[Redaction, ...], number(16)] = ()
 
 
 class Usage(_Told):

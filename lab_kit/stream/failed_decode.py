@@ -16,6 +16,7 @@ class FailedDecode:
         audio: (samples,) float32 at 16 kHz that was to be decoded.
         tries: how often it was tried.
         error: what the last try raised.
+        is_private: the stream redacts, so its sound must not be kept.
     """
 
     identity: StreamIdentity
@@ -23,3 +24,4 @@ class FailedDecode:
     audio: FloatArray
     tries: int
     error: str
+    is_private: bool

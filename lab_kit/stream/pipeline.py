@@ -416,6 +416,7 @@ class StreamPipeline:
                 audio=decode.request.audio,
                 tries=decode.tries,
                 error=f"{type(error).__name__}: {error}",
+                is_private=self._postprocess.keeps_in,
             )
         )
 

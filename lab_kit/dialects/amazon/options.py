@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import StreamOptions
+from lab_kit.core.personal_data import PersonalKind, redaction_of
 from lab_kit.core.shown import shown
 from lab_kit.protocol.imitated import check_imitated, check_language, not_imitated
 
@@ -32,7 +33,7 @@ IMITATED = frozenset(
     {
         *("language-code", "sample-rate", "media-encoding", "session-id"),
         *("enable-partial-results-stabilization", "partial-results-stability"),
-        "content-redaction-type",
+        *("content-redaction-type", "pii-entity-types"),
     }
 )
 """What has its effect."""
@@ -57,6 +58,21 @@ class Stability(StrEnum):
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
+
+
+_KINDS = {
+    "ADDRESS": PersonalKind.ADDRESS,
+    "BANK_ACCOUNT_NUMBER": PersonalKind.ACCOUNT,
+    "BANK_ROUTING": PersonalKind.ACCOUNT,
+    "CREDIT_DEBIT_CVV": PersonalKind.ACCOUNT,
+    "CREDIT_DEBIT_NUMBER": PersonalKind.CARD,
+    "EMAIL": PersonalKind.EMAIL,
+    "NAME": PersonalKind.NAME,
+    "PHONE": PersonalKind.PHONE,
+    "PIN": PersonalKind.ACCOUNT,
+    "SSN": PersonalKind.NATIONAL_NUMBER,
+}
+"""The provider's types of entities, and our kinds that they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +260,14 @@ def _steps(fields: Mapping[str, str]) -> tuple[str, ...]:
         raise InvalidParameter(
             "content-redaction-type with content-identification-type", "one of them", "choose one"
         )
-    if "pii-entity-types" in fields:
-        raise not_imitated(f"pii-entity-types={fields['pii-entity-types']}")
-    return ("redact",)
+    return redaction_of(_kinds(fields.get("pii-entity-types", "ALL")))
+
+
+def _kinds(value: str) -> tuple[PersonalKind, ...]:
+    """Our kinds for the provider's; none, which is every kind, where all are asked for."""
+    names = [name.strip() for name in value.split(",")]
+    if names == ["ALL"]:
+        return ()
+    if strange := [name for name in names if name not in _KINDS]:
+        raise not_imitated(f"pii-entity-types={','.join(strange)}")
+    return tuple(_KINDS[name] for name in names)

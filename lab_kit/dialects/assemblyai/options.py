@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass as checked
 
 from lab_kit.core.errors import InvalidMessage, InvalidParameter
 from lab_kit.core.shown import shown
+from lab_kit.dialects.assemblyai.redaction import steps_of
 from lab_kit.protocol.operations import OperationState
 
 PROVIDER = "assemblyai"
@@ -43,7 +44,6 @@ NOT_GIVEN = (
     "iab_categories",
     "language_detection",
     "multichannel",
-    "redact_pii",
     "redact_pii_audio",
     "sentiment_analysis",
     "speaker_labels",
@@ -86,6 +86,8 @@ class Asked:
     Attributes:
         webhook_auth_header_name: sent to the webhook with ``webhook_auth_header_value``; both or
             neither.
+        redact_pii: whether personal data is taken out, by ``redact_pii_policies``, and replaced as
+            ``redact_pii_sub`` says.
     """
 
     audio_url: _URL
@@ -104,6 +106,9 @@ class Asked:
     prompt: str | None = None
     temperature: Annotated[float, Field(allow_inf_nan=False)] | None = None
     domain: str | None = None
+    redact_pii: bool | None = None
+    redact_pii_policies: _Terms | None = None
+    redact_pii_sub: Literal["hash", "entity_name"] | None = None
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -118,6 +123,7 @@ class Asked:
         """What an answer repeats: all but what proves to the webhook who calls it."""
         fields = _fields(self)
         del fields["webhook_auth_header_value"]
+        fields["redact_pii"] = bool(self.redact_pii)
         if self.speech_model not in _SPEECH_MODELS:
             fields["speech_model"] = None
         return fields
@@ -134,6 +140,15 @@ class Asked:
             keyterms_prompt=None,
             prompt=None,
         )
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Our optional steps: redaction is one of them.
+
+        Raises:
+            InvalidParameter: a policy is not given here.
+        """
+        return steps_of(self.redact_pii_policies) if self.redact_pii else ()
 
     @property
     def webhook_headers(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from lab_kit.audio.codecs import LIVE_ENCODINGS, check_encoding
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import PriorityClass, StreamOptions
+from lab_kit.core.personal_data import REDACT, PersonalKind, redact_value, redaction_of
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.protocol.imitated import check_imitated, check_language
 
@@ -42,7 +43,32 @@ IMITATED = frozenset(
     }
 )
 """Of a live stream: what has its effect, or none that could be seen."""
-_STEPS = {"punctuate": "true", "numerals": "true", "redact": "pii"}
+_SWITCHES = ("punctuate", "numerals")
+_REDACTED = {
+    "pci": (PersonalKind.CARD, PersonalKind.ACCOUNT),
+    "ssn": (PersonalKind.NATIONAL_NUMBER,),
+    "numbers": (
+        PersonalKind.CARD,
+        PersonalKind.PHONE,
+        PersonalKind.NATIONAL_NUMBER,
+        PersonalKind.DATE_OF_BIRTH,
+        PersonalKind.ACCOUNT,
+    ),
+    "credit_card": (PersonalKind.CARD,),
+    "cvv": (PersonalKind.ACCOUNT,),
+    "account_number": (PersonalKind.ACCOUNT,),
+    "bank_account": (PersonalKind.ACCOUNT,),
+    "passport_number": (PersonalKind.ACCOUNT,),
+    "driver_license": (PersonalKind.ACCOUNT,),
+    "phone_number": (PersonalKind.PHONE,),
+    "email_address": (PersonalKind.EMAIL,),
+    "dob": (PersonalKind.DATE_OF_BIRTH,),
+    "location_address": (PersonalKind.ADDRESS,),
+    "name": (PersonalKind.NAME,),
+    **{kind.value: (kind,) for kind in PersonalKind},
+}
+"""The provider's groups and entities that have a kind of ours, and our kinds by their own names.
+[Source: Deepgram (2025), "Redaction" and "Supported entity types"]"""
 
 
 def parse_query(query: Mapping[str, str]) -> StreamOptions:
@@ -109,7 +135,9 @@ def query_for(options: StreamOptions, model: str) -> dict[str, str]:
     if options.unfinished_silence_s is not None:
         query[EOT_TIMEOUT] = str(round(options.unfinished_silence_s * 1000))
         query[EOT_THRESHOLD] = str(options.finished_probability)
-    query |= {name: wanted for name, wanted in _STEPS.items() if name in options.postprocess}
+    query |= {name: "true" for name in _SWITCHES if name in options.postprocess}
+    if REDACT in options.postprocess:
+        query[REDACT] = redact_value(options.postprocess)
     if gap_s is not None:
         query["utterance_end_ms"] = str(round(gap_s * 1000))
     return query
@@ -223,9 +251,18 @@ def _priority(query: Mapping[str, str]) -> PriorityClass:
 
 
 def asked_steps(query: Mapping[str, str]) -> tuple[str, ...]:
-    """The steps that are asked for; ``redact`` names kinds of data, and any of them means all."""
-    steps = [name for name in ("punctuate", "numerals") if read_boolean(query, name)]
-    return (*steps, *(["redact"] if query.get("redact", "false").lower() != "false" else []))
+    """The steps that are asked for; what ``redact`` names and we do not know is every kind."""
+    steps = [name for name in _SWITCHES if read_boolean(query, name)]
+    return (*steps, *_redaction(query.get(REDACT, "false").lower()))
+
+
+def _redaction(value: str) -> tuple[str, ...]:
+    if value == "false":
+        return ()
+    names = [name.strip() for name in value.split(",")]
+    if not all(name in _REDACTED for name in names):
+        return redaction_of()
+    return redaction_of(kind for name in names for kind in _REDACTED[name])
 
 
 def _spelled(value: bool) -> str:

@@ -43,6 +43,7 @@ def event_of(message: Numbered, channels: int = 1) -> Event | None:
                 timing=message.timing,
                 words=_words(message.words),
                 finished_probability=message.finished_probability,
+                redactions=message.redactions,
             )
         case SessionEnded(audio_s=float(audio_s), sha256=str(sha256)):
             return StreamEnded(audio_s, sha256, channels)

@@ -7,13 +7,15 @@ from pydantic import ValidationError
 from lab_kit.audio.codecs import check_encoding
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import StreamOptions
+from lab_kit.core.personal_data import REDACT, parse_redact, redact_value
 from lab_kit.protocol.stream_messages import StreamRequest
 
 LEAST_SILENCE_S = 0.1
 """Shorter silences lie inside words."""
 MOST_SILENCE_S = 10.0
 MOST_CHANNELS = 8
-_STEPS = ("punctuate", "numerals", "redact")
+KINDS = "redact_kinds"
+_SWITCHES = ("punctuate", "numerals")
 
 
 def request_of(query: Mapping[str, str]) -> StreamRequest:
@@ -23,9 +25,17 @@ def request_of(query: Mapping[str, str]) -> StreamRequest:
         InvalidParameter: a name that is not known, or a value that does not fit.
     """
     try:
-        return StreamRequest.model_validate(dict(query))
+        return StreamRequest.model_validate(_narrowed(query))
     except ValidationError as error:
         raise _does_not_fit(error) from error
+
+
+def _narrowed(query: Mapping[str, str]) -> dict[str, str]:
+    """The query as the fields of a request: an address says ``redact=card,phone`` in one."""
+    fields = dict(query)
+    if str(fields.get(REDACT, "")).lower() not in ("", "true", "false"):
+        fields[REDACT], fields[KINDS] = "true", fields[REDACT]
+    return fields
 
 
 def read_request(body: bytes) -> StreamRequest:
@@ -69,7 +79,7 @@ def options_of(request: StreamRequest) -> StreamOptions:
         interim_results=request.interim_results,
         endpoint_silence_s=request.endpoint_silence_s or None,
         priority_class=request.priority_class,
-        postprocess=tuple(step for step in _STEPS if getattr(request, step)),
+        postprocess=_steps(request),
         interim_words=request.interim_words and request.interim_results,
         unfinished_silence_s=request.unfinished_silence_s or None,
         finished_probability=request.finished_probability,
@@ -89,8 +99,26 @@ def request_for(options: StreamOptions, model: str = "") -> StreamRequest:
         unfinished_silence_s=options.unfinished_silence_s or 0.0,
         finished_probability=options.finished_probability,
         priority_class=options.priority_class,
-        **{step: step in options.postprocess for step in _STEPS},
+        **{step: step in options.postprocess for step in _SWITCHES},
+        redact=REDACT in options.postprocess,
+        redact_kinds=_kinds(options.postprocess),
     )
+
+
+def _steps(request: StreamRequest) -> tuple[str, ...]:
+    """The optional steps that a request asks for.
+
+    Raises:
+        InvalidParameter: a kind of personal data that is not known.
+    """
+    switched = tuple(step for step in _SWITCHES if getattr(request, step))
+    return switched + (parse_redact(request.redact_kinds or "true") if request.redact else ())
+
+
+def _kinds(steps: tuple[str, ...]) -> str:
+    """The kinds that redaction is narrowed to; none where it is not."""
+    value = redact_value(steps)
+    return "" if value in ("true", "false") else value
 
 
 def query_for(request: StreamRequest) -> dict[str, str]:

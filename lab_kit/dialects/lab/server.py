@@ -206,6 +206,7 @@ class LabStream:
             endpoint=event.endpoint,
             requested=event.requested,
             finished_probability=event.finished_probability,
+            redactions=event.redactions,
         )
 
 

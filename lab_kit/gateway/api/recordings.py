@@ -14,6 +14,7 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import InvalidParameter, LabError, PayloadTooLarge
 from lab_kit.core.events import Final, ModelInfo
 from lab_kit.core.ids import RequestId
+from lab_kit.core.personal_data import REDACT, PersonalKind, joined
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.gateway.api.deprecations import Deprecations
 from lab_kit.gateway.api.errors import REFUSALS
@@ -55,7 +56,14 @@ DESCRIBED: dict[str, Any] = {
         *(
             {"name": name, "in": "query", "schema": {"type": "boolean", "default": False}}
             for name in STEPS
+            if name != REDACT
         ),
+        {
+            "name": REDACT,
+            "in": "query",
+            "description": f"true, or kinds with commas between them: {', '.join(PersonalKind)}.",
+            "schema": {"anyOf": [{"type": "boolean"}, {"type": "string"}], "default": False},
+        },
         {
             "name": MODEL,
             "in": "query",
@@ -137,7 +145,7 @@ def recording_routes(
         return await answered(request, upload, V2)
 
     async def answered(request: Request, upload: Upload, form: _Form) -> Response:
-        query = dict(request.query_params)
+        query = joined(request.query_params.multi_items())
         query.pop(MODEL, None)
         call, steps = upload.call, steps_of(query)
         in_lines = LINES in request.headers.get("accept", "")
@@ -146,7 +154,7 @@ def recording_routes(
         kind = request.headers.get("content-type", "")
 
         def decode(body: Body) -> tuple[int, FloatArray]:
-            return body.received_ns, _decoded(body.data, kind, limits.recording_audio_s)
+            return body.received_ns, decoded(body.data, kind, limits.recording_audio_s)
 
         try:
             received_ns, audio = await uploads.decoded(request, call.caller, upload.share, decode)
@@ -206,7 +214,12 @@ def raw_pcm(content_type: str) -> RawPcm | None:
     return RawPcm(rate_hz, channels)
 
 
-def _decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
+def decoded(data: bytes, content_type: str, longest_s: float) -> FloatArray:
+    """A body's sound: (samples,) float32 at 16 kHz.
+
+    Raises:
+        InvalidAudioFormat, UnsupportedSampleRate, PayloadTooLarge: it cannot be transcribed.
+    """
     raw = raw_pcm(content_type)
     if raw is None:
         return read_recording(data, longest_s)

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.websockets import WebSocket
 
 from lab_kit.core.errors import InvalidParameter, LabError
+from lab_kit.core.personal_data import joined
 from lab_kit.core.shown import shown
 from lab_kit.dialects.lab.errors import SessionEnding
 from lab_kit.dialects.lab.options import read_request, request_of
@@ -110,7 +111,7 @@ def stream_routes(door: Door, sessions: Sessions) -> APIRouter:
         resumed = None
         try:
             async with door.open(call) as admitted:
-                query = dict(socket.query_params)
+                query = joined(socket.query_params.multi_items())
                 if (name := query.pop(_SESSION, None)) is None:
                     session = sessions.begin(admitted, request_of(query))
                 else:

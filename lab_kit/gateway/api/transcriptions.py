@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import StreamId, StreamIdentity
+from lab_kit.core.personal_data import joined
 from lab_kit.core.shown import shown
 from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.api.idempotency import attempt_of, repeatable
@@ -116,7 +117,7 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         fetches. ``ttl_s`` says how long the result is kept, ``model`` which version transcribes;
         the rest of the query switches optional steps on.
         """
-        query = dict(request.query_params)
+        query = joined(request.query_params.multi_items())
         ttl_s, model = _ttl_s(query.pop(TTL, None)), query.pop(MODEL, None)
         order = Order(
             admitted.principal.tenant,

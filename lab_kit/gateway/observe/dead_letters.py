@@ -2,17 +2,18 @@
 
 A letter says whose it was, what was asked and how it failed. The sound itself is somebody's voice:
 it is kept only where a folder was configured for it, and then only the newest letters', as WAV
-files beside the JSON. In memory there is never any.
+files beside the JSON. In memory there is never any. A stream that redacts leaves no sound at all:
+what failed was not recognized, so nobody knows where in it personal data is.
 """
 
 import json
 import logging
-import wave
 from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 
-from lab_kit.audio.pcm import FloatArray, to_pcm16
+from lab_kit.audio.files import written_wav
+from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.clock import wall_clock_iso
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.protocol.degradation import DeadLetter
@@ -59,7 +60,7 @@ class DeadLetters:
         if self._folder is None:
             return
         try:
-            self._write(self._folder, letter, failed.audio)
+            self._write(self._folder, letter, None if failed.is_private else failed.audio)
         except OSError as trouble:
             _log.error("dead letter %d could not be written: %s", letter.number, trouble)
 
@@ -67,15 +68,12 @@ class DeadLetters:
         """Those kept, oldest first."""
         return tuple(self._letters)
 
-    def _write(self, folder: Path, letter: DeadLetter, audio: FloatArray) -> None:
+    def _write(self, folder: Path, letter: DeadLetter, audio: FloatArray | None) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = f"{letter.at.replace(chr(58), chr(45))}-{letter.number:06}"
         (folder / f"{name}.json").write_text(json.dumps(asdict(letter)), "utf-8")
-        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE_HZ)
-            file.writeframes(to_pcm16(audio))
+        if audio is not None:
+            (folder / f"{name}.wav").write_bytes(written_wav(audio))
         for old in sorted(folder.glob("*.json"))[:-MOST_KEPT]:
             old.unlink()
             old.with_suffix(".wav").unlink(missing_ok=True)

@@ -25,6 +25,7 @@ from lab_kit.gateway.api.models import model_routes
 from lab_kit.gateway.api.oauth import oauth_routes
 from lab_kit.gateway.api.operations import operation_routes
 from lab_kit.gateway.api.recordings import recording_routes
+from lab_kit.gateway.api.redacted_sound import redacted_sound_routes
 from lab_kit.gateway.api.speech import speech_routes
 from lab_kit.gateway.api.streams import stream_routes
 from lab_kit.gateway.api.transcriptions import transcription_routes
@@ -123,6 +124,7 @@ def create_app(
             server.deprecations,
         ),
         oauth_routes(door, server.token_keys),
+        redacted_sound_routes(door, limits, server.uploads, server.recognition),
         speech_routes(door, server.voice, server.answers),
         transcription_routes(door, server.transcriber, server.answers),
         operation_routes(door, server.transcriber),

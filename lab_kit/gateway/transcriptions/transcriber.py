@@ -451,4 +451,14 @@ def _later(final: Final, by_s: float) -> Final:
         replace(word, start_s=later_s(word.start_s), end_s=later_s(word.end_s))
         for word in final.words
     )
-    return replace(final, start_s=later_s(final.start_s), end_s=later_s(final.end_s), words=words)
+    redactions = tuple(
+        replace(one, start_s=later_s(one.start_s), end_s=later_s(one.end_s))
+        for one in final.redactions
+    )
+    return replace(
+        final,
+        start_s=later_s(final.start_s),
+        end_s=later_s(final.end_s),
+        words=words,
+        redactions=redactions,
+    )

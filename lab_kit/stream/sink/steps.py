@@ -1,22 +1,24 @@
 """Optional steps between hearing and telling, each opted in by the stream, each failing alone.
 
-A step gets a text and returns one. One that raises, or takes longer than its budget, is left out
-of that result and counted; the result goes on. With one exception: where redaction fails, letting
-the text pass would do what it is there to prevent, so the text is withheld and the event goes on.
+A step gets a draft of a result and returns one. One that raises, or takes longer than its budget,
+is left out of that result and counted; the result goes on. With one exception: where redaction
+fails, letting the text pass would do what it is there to prevent, so the text is withheld and the
+event goes on.
 
-These are first forms, by rule and pattern: they know English number words, and personal data only
-as it is written, not as it is spelled out.
+Punctuation and numerals are first forms, by rule: they know English number words.
 """
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import Final, Interim
-from lab_kit.stream.words import carried
+from lab_kit.core.personal_data import REDACT, parse_redact, redacted_kinds
+from lab_kit.stream.sink.drafts import Draft
+from lab_kit.stream.sink.redaction import redact, remembered
 
 _Result = TypeVar("_Result", bound=Interim | Final)
 BUDGET_S = 0.005
@@ -29,13 +31,10 @@ class Step:
 
     Attributes:
         is_guard: it keeps something in; without it, or in spite of a failure, nothing passes.
-        settled: of an interim's text, what comes before a number or an address that the next word
-            may complete. What does not look like one yet is told.
     """
 
-    apply: Callable[[str], str]
+    apply: Callable[[Draft], Draft]
     is_guard: bool = False
-    settled: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,10 @@ class SwitchableSteps:
         self.table = {name: self._switchable(name, step) for name, step in STEPS.items()}
 
     def _switchable(self, name: str, step: Step) -> Step:
-        def apply(text: str) -> str:
+        def apply(draft: Draft) -> Draft:
             if name in self.failing:
                 raise StepSwitchedOff(name)
-            return step.apply(text)
+            return step.apply(draft)
 
         return replace(step, apply=apply)
 
@@ -75,11 +74,11 @@ class Postprocess:
     """The steps of one stream, in the order of `STEPS`.
 
     Args:
-        names: what the client opted in to.
+        names: what the client opted in to; see `personal_data.redaction_of` for kinds.
         steps: what there is.
 
     Raises:
-        InvalidParameter: there is no such step.
+        InvalidParameter: there is no such step, or no such kind of personal data.
 
     Attributes:
         keeps_in: whether one of them is there to keep something in.
@@ -87,56 +86,84 @@ class Postprocess:
 
     def __init__(self, names: tuple[str, ...], steps: Mapping[str, Step] | None = None) -> None:
         known = STEPS if steps is None else steps
-        if strange := set(names) - set(known):
+        asked = {name.partition(":")[0] for name in names}
+        if strange := asked - set(known):
             raise InvalidParameter(
                 f"postprocessing {', '.join(sorted(strange))}",
                 f"one of {', '.join(known)}",
                 "ask for these steps only",
             )
-        self._steps = {name: step for name, step in known.items() if name in names}
+        self._steps = {name: step for name, step in known.items() if name in asked}
+        self._kinds = redacted_kinds(names)
+        self._before = ""
         self.keeps_in = any(step.is_guard for step in self._steps.values())
 
     def __call__(
         self, event: _Result, now_ns: Callable[[], int] = time.perf_counter_ns
     ) -> tuple[_Result, list[Skipped]]:
-        """The event with its text as the steps leave it, and the steps that were left out."""
+        """The event with its text as the steps leave it, and the steps that were left out.
+
+        Events come in the stream's order: what a final says is remembered for those after it.
+        """
         skipped: list[Skipped] = []
-        text = event.text
-        stable = text[: event.stable_chars] if isinstance(event, Interim) else ""
+        draft = self._draft(event)
+        heard = draft.text
         for name, step in self._steps.items():
+            if step.is_guard:
+                heard = draft.text
             began_ns = now_ns()
             try:
-                done = step.apply(text), step.apply(stable)
-                if isinstance(event, Interim):
-                    done = step.settled(done[0]), step.settled(done[1])
+                done = step.apply(draft)
             except Exception as error:  # whatever a step raises is that step's affair
                 skipped.append(Skipped(name, f"raised {type(error).__name__}"))
                 if step.is_guard:
-                    text = stable = WITHHELD if text else ""
+                    draft = draft.withheld(WITHHELD)
                 continue
             if now_ns() - began_ns > BUDGET_S * 1e9:
                 skipped.append(Skipped(name, "over budget"))
                 if not step.is_guard:
                     continue
-            text, stable = done
-        if isinstance(event, Interim):
-            event = replace(event, stable_chars=_agreed(text, stable))
-        return replace(event, text=text, words=carried(event.words, text)), skipped
+            draft = done
+        if isinstance(event, Final) and self.keeps_in:
+            self._before = remembered(self._before, heard)
+        return _told(event, draft), skipped
+
+    def _draft(self, event: Interim | Final) -> Draft:
+        is_final = isinstance(event, Final)
+        return Draft(
+            text=event.text,
+            start_s=event.start_s,
+            end_s=event.end_s,
+            stable_chars=event.stable_chars if isinstance(event, Interim) else len(event.text),
+            words=event.words,
+            is_final=is_final,
+            before=self._before,
+            kinds=self._kinds,
+        )
+
+
+def _told(event: _Result, draft: Draft) -> _Result:
+    told = replace(event, text=draft.text, words=draft.words)
+    if isinstance(told, Interim):
+        return replace(told, stable_chars=draft.stable_chars)
+    return replace(told, redactions=draft.redactions)
 
 
 def asked_for(query: Mapping[str, str]) -> tuple[str, ...]:
     """The steps that a query switches on, as in ``redact=true``; other names are not looked at.
 
     Raises:
-        InvalidParameter: a value that is neither true nor false.
+        InvalidParameter: a value that is neither true nor false, nor kinds of personal data.
     """
-    return tuple(name for name in STEPS if _is_on(name, query.get(name, "false")))
+    return tuple(step for name in STEPS for step in _asked(name, query.get(name, "false")))
 
 
-def _is_on(name: str, value: str) -> bool:
+def _asked(name: str, value: str) -> Iterable[str]:
+    if name == REDACT:
+        return parse_redact(value)
     if value.lower() not in ("true", "false"):
         raise InvalidParameter(f"{name}={value[:80]}", "true or false", f"send {name}=true")
-    return value.lower() == "true"
+    return (name,) if value.lower() == "true" else ()
 
 
 def punctuate(text: str) -> str:
@@ -154,28 +181,12 @@ def numerals(text: str) -> str:
     return _NUMBER.sub(lambda found: _digits(found.group()), text)
 
 
-def redact(text: str) -> str:
-    """E-mail addresses, card numbers (those that pass Luhn's check) and phone numbers, by name."""
-    text = _EMAIL.sub("[email]", text)
-    text = _CARD.sub(lambda m: "[card]" if _luhn(m.group()) else m.group(), text)
-    return _PHONE.sub("[phone]", text)
-
-
-def before_unfinished(text: str) -> str:
-    """The text without a number or an address at its end, which the next word may complete.
-
-    An interim cannot be taken back once it was told.
-    """
-    begin = max(0, len(text) - _LONGEST_UNFINISHED)
-    return text[:begin] + _UNFINISHED.sub("", text[begin:].rstrip())
-
-
 STEPS: Mapping[str, Step] = {
-    "punctuate": Step(punctuate),
-    "numerals": Step(numerals),
-    "redact": Step(redact, is_guard=True, settled=before_unfinished),
+    "punctuate": Step(lambda draft: draft.rewritten(punctuate)),
+    "numerals": Step(lambda draft: draft.rewritten(numerals)),
+    REDACT: Step(redact, is_guard=True),
 }
-"""Numerals before redaction, which looks for digits."""
+"""Redaction last: what it takes out, no other step writes again."""
 
 _UNITS = (
     "zero",
@@ -206,12 +217,6 @@ _VALUES = {word: n for n, word in enumerate(_UNITS)} | {
 _SCALES = {"hundred": 100, "thousand": 1_000}
 _WORD = "|".join(sorted([*_VALUES, *_SCALES], key=len, reverse=True))
 _NUMBER = re.compile(rf"\b(?:{_WORD})(?:[ -](?:{_WORD}))*\b", re.IGNORECASE)
-_EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
-_CARD = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
-_PHONE = re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()./-]{0,2}\d){6,14}\b")
-_UNFINISHED = re.compile(r"\s*(?<!\w)(?:[+(]*\d[\d ()./+-]*|\S*@\S*)\s*$")
-_LONGEST_UNFINISHED = 100
-"""Characters at the end that are looked at."""
 _ROW = 3
 """So many single digits are a row of digits, such as a code, and no sum."""
 
@@ -232,16 +237,3 @@ def _digits(said: str) -> str:
         else:
             current += _VALUES[word]
     return str(total + current)
-
-
-def _agreed(text: str, stable: str) -> int:
-    """How many characters the text and what its stable part becomes have in common."""
-    pairs = enumerate(zip(text, stable, strict=False))
-    return next((n for n, (a, b) in pairs if a != b), min(len(text), len(stable)))
-
-
-def _luhn(number: str) -> bool:
-    """Whether the digits pass the check of ISO/IEC 7812."""
-    digits = [int(c) for c in number if c.isdigit()][::-1]
-    doubled = (2 * d if n % 2 else d for n, d in enumerate(digits))
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0

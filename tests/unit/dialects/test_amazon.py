@@ -33,6 +33,7 @@ from lab_kit.core.events import (
     Timing,
     UtteranceEnd,
 )
+from lab_kit.core.personal_data import redact_value
 from lab_kit.dialects.amazon import client
 from lab_kit.dialects.amazon.errors import ending, exception_frame, refusal
 from lab_kit.dialects.amazon.event_stream import Frame, decoded, encoded
@@ -120,6 +121,15 @@ def test_redaction_is_a_step_of_ours() -> None:
 
 
 @pytest.mark.parametrize(
+    ("types", "kinds"),
+    [("ALL", "true"), ("NAME", "name"), ("CREDIT_DEBIT_NUMBER, PIN", "card,account")],
+)
+def test_the_types_of_entities_are_kinds_of_ours(types: str, kinds: str) -> None:
+    asked = parse_fields({**ASKED, "content-redaction-type": "PII", "pii-entity-types": types})
+    assert redact_value(asked.options.postprocess) == kinds
+
+
+@pytest.mark.parametrize(
     ("changes", "named"),
     [
         ({"media-encoding": None}, "no media-encoding"),
@@ -157,7 +167,10 @@ def test_redaction_is_a_step_of_ours() -> None:
             {"content-redaction-type": "PII", "content-identification-type": "PII"},
             "with content-identification-type",
         ),
-        ({"content-redaction-type": "PII", "pii-entity-types": "NAME"}, "pii-entity-types=NAME"),
+        (
+            {"content-redaction-type": "PII", "pii-entity-types": "NAME,AGE"},
+            "pii-entity-types=AGE",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(changes: dict[str, str | None], named: str) -> None:

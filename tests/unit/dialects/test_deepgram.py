@@ -38,6 +38,7 @@ from lab_kit.core.events import (
     Timing,
     UtteranceEnd,
 )
+from lab_kit.core.personal_data import redact_value
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import (
     Command,
@@ -404,8 +405,26 @@ def test_a_priority_that_is_none_is_refused_with_those_there_are() -> None:
 
 
 def test_optional_steps_are_asked_for_as_the_provider_names_them() -> None:
-    said = RAW | {"punctuate": "true", "numerals": "true", "redact": "pci"}
+    said = RAW | {"punctuate": "true", "numerals": "true", "redact": "true"}
     assert parse_query(said).postprocess == ("punctuate", "numerals", "redact")
     options = StreamOptions(postprocess=("numerals", "redact"))
     assert parse_query(deepgram.query_for(options, "nova-3")).postprocess == ("numerals", "redact")
     assert parse_query(RAW | {"redact": "false"}).postprocess == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "kinds"),
+    [
+        ("pci", "card,account"),
+        ("ssn", "national_number"),
+        ("pci,name", "card,account,name"),
+        ("numbers", "card,phone,national_number,date_of_birth,account"),
+        ("pii", "true"),
+        ("pci,blood_type", "true"),
+    ],
+)
+def test_redaction_is_of_the_kinds_that_the_provider_groups(asked: str, kinds: str) -> None:
+    """What we have no kind for redacts everything, and not nothing."""
+    options = parse_query(RAW | {"redact": asked})
+    assert redact_value(options.postprocess) == kinds
+    assert parse_query(deepgram.query_for(options, "nova-3")).postprocess == options.postprocess

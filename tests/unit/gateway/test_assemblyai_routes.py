@@ -331,6 +331,37 @@ async def test_optional_steps_are_asked_for_in_the_query(
         assert refused.status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, "I am #### write to ####"),
+        ({"redact_pii_sub": "entity_name"}, "I am [PERSON_NAME] write to [EMAIL_ADDRESS]"),
+        ({"redact_pii_policies": ["email_address"]}, "I am Mary Johnson write to ####"),
+    ],
+)
+async def test_redaction_is_asked_for_and_told_in_the_providers_words(
+    server: Server, engine: ScriptedEngine, asked: dict[str, Any], told: str
+) -> None:
+    engine.answer = "I am Mary Johnson write to a@example.com"
+    async with calling(server) as client, at_work(server):
+        upload = await uploaded(client, sentences(1))
+        body = {"audio_url": upload, "redact_pii": True, **asked}
+        made = await client.post(PATH, json=body)
+        done = await ended(client, made.json()["id"])
+        assert (done["text"], done["redact_pii"]) == (told, True)
+        assert " ".join(word["text"] for word in done["words"]) == told
+        captions = await client.get(f"{PATH}/{done['id']}/srt")
+        assert "example" not in captions.text
+
+
+async def test_a_policy_that_is_not_given_is_refused_by_name(server: Server) -> None:
+    async with calling(server) as client:
+        upload = await uploaded(client, sentences(1))
+        body = {"audio_url": upload, "redact_pii": True, "redact_pii_policies": ["location"]}
+        refused = await client.post(PATH, json=body)
+        assert (refused.status_code, "location" in refused.json()["error"]) == (400, True)
+
+
 async def test_too_many_are_told_when_to_come_back(server: Server) -> None:
     async with calling(server) as client:
         upload = await uploaded(client, sentences(2))

@@ -10,6 +10,7 @@ from typing import Any
 
 from lab_kit.core.errors import InvalidMessage
 from lab_kit.core.events import Event, Final, Interim, StreamOptions, TimedWord
+from lab_kit.core.personal_data import REDACT, redact_value
 from lab_kit.protocol.record import event_of
 
 _ENCODINGS = {"linear16": "pcm_s16le", "mulaw": "pcm_mulaw", "opus": "opus"}
@@ -39,7 +40,10 @@ def query_for(options: StreamOptions) -> dict[str, str]:
         query["min_turn_silence"] = str(round(silence_s * 1_000))
         query["max_turn_silence"] = str(round((longest_s or silence_s) * 1_000))
         query["end_of_turn_confidence_threshold"] = str(options.finished_probability)
-    return query | dict.fromkeys(options.postprocess, "true")
+    asked = {step.partition(":")[0]: "true" for step in options.postprocess}
+    if REDACT in asked:
+        asked[REDACT] = redact_value(options.postprocess)
+    return query | asked
 
 
 def parse_message(text: str) -> StampedEvent | None:

@@ -18,6 +18,7 @@ from lab_kit.audio.codecs import OPUS
 from lab_kit.audio.ogg import OpusPackets
 from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
 from lab_kit.core.events import Event, StreamOptions
+from lab_kit.core.personal_data import joined, united
 from lab_kit.dialects.amazon.errors import REQUEST_ID, ending, exception_frame, refusal
 from lab_kit.dialects.amazon.options import (
     HEADER_PREFIX,
@@ -100,7 +101,7 @@ class _Transcription(Response):
                 signed = signed_by_headers("POST", _path(scope), scope["query_string"], headers)
                 signatures = _checked(signed, admitted)
                 fields = fields_of_headers(request.headers)
-                asked = _asked(fields, dict(request.query_params), self._is_strict)
+                asked = _asked(fields, joined(request.query_params.multi_items()), self._is_strict)
                 session_id = asked.session_id or str(uuid4())
                 told = {REQUEST_ID: request_id, **answer_headers(fields, session_id)}
                 wire = BodyWire(receive, send, told)
@@ -115,7 +116,7 @@ async def _over_socket(
     door: Door, streams: StreamServices, is_strict: bool, socket: WebSocket
 ) -> None:
     """A browser cannot show why an upgrade is refused; so it is taken, and then told."""
-    query = dict(socket.query_params)
+    query = joined(socket.query_params.multi_items())
     header = (REQUEST_ID.encode(), str(request_id_of(socket)).encode())
     try:
         call = http_call(socket, signed_as=key_id_in_query(query))
@@ -243,7 +244,7 @@ def _asked(fields: dict[str, str], query: dict[str, str], is_strict: bool) -> As
     if is_strict:
         check_fields(fields)
     asked = parse_fields(fields)
-    steps = tuple(dict.fromkeys((*asked.options.postprocess, *asked_for(query))))
+    steps = united(*asked.options.postprocess, *asked_for(query))
     return replace(asked, options=replace(asked.options, postprocess=steps))
 
 

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import PriorityClass
+from lab_kit.core.personal_data import joined
 from lab_kit.dialects.assemblyai.streaming.errors import SessionExpired, closing
 from lab_kit.dialects.assemblyai.streaming.options import (
     LONGEST_SESSION_S,
@@ -84,7 +85,7 @@ def assemblyai_streaming_routes(door: Door, streams: StreamServices, is_strict: 
                 if is_strict:
                     check_settings(query)
                 session, turns = parse_query(query)
-                steps = asked_for(query)
+                steps = asked_for(joined(query.multi_items()))
                 place = admitted.stream(PriorityClass.INTERACTIVE)
                 longest_s = LONGEST_SESSION_S
                 if offered is not None:

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from lab_kit.core.errors import OperationNotFound
 from lab_kit.core.ids import StreamId, StreamIdentity
+from lab_kit.core.personal_data import joined, united
 from lab_kit.dialects.assemblyai import server
 from lab_kit.dialects.assemblyai.options import (
     PATH,
@@ -34,6 +35,7 @@ from lab_kit.dialects.assemblyai.queries import (
     parse_transcript_id,
     parse_words,
 )
+from lab_kit.dialects.assemblyai.redaction import substituted
 from lab_kit.gateway.door.call import http_call
 from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Admitted, Door, small_body
 from lab_kit.gateway.door.provider_route import REFUSED
@@ -125,8 +127,11 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
 
     async def find(transcript: str, admitted: inside) -> Found:
         number = parse_transcript_id(transcript)
-        operation, transcription = await operations.read(admitted.principal.tenant, number)
-        return Found(number, _asked(operation), operation.message(), transcription)
+        operation, said = await operations.read(admitted.principal.tenant, number)
+        asked = _asked(operation)
+        if said is not None and asked.redact_pii:
+            said = await asyncio.to_thread(substituted, said, asked.redact_pii_sub)
+        return Found(number, asked, operation.message(), said)
 
     one = Annotated[Found, Depends(find)]
 
@@ -142,7 +147,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
     @router.post(PATH, openapi_extra=_REQUEST)
     async def create(request: Request, admitted: working) -> Response:
         """Ask for the transcript of an upload, or of a recording at an address."""
-        steps = asked_for(request.query_params)
+        steps = asked_for(joined(request.query_params.multi_items()))
         asked = parse_request(await small_body(request, MAX_SMALL_BODY_BYTES))
         if asked.webhook_url is not None:
             parsed(asked.webhook_url)
@@ -150,7 +155,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
             admitted.principal.tenant,
             admitted.caller,
             StreamIdentity(admitted.call.request_id, StreamId.new()),
-            steps,
+            united(*asked.steps, *steps),
             foreign=Foreign(PROVIDER, asked.written()),
             from_s=(asked.audio_start_from or 0) / 1_000,
             to_s=None if asked.audio_end_at is None else asked.audio_end_at / 1_000,

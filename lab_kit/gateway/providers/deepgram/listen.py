@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 from lab_kit.core.clock import wall_clock_iso
 from lab_kit.core.errors import InvalidMessage, LabError
 from lab_kit.core.events import Event, ModelInfo, StreamOptions
+from lab_kit.core.personal_data import joined
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import Command
 from lab_kit.gateway.door.call import http_call
@@ -46,7 +47,7 @@ def listen_routes(door: Door, streams: StreamServices, is_strict: bool) -> APIRo
             async with door.open(call) as admitted:
                 if is_strict:
                     deepgram.check_query(socket.query_params)
-                options = deepgram.parse_query(dict(socket.query_params))
+                options = deepgram.parse_query(joined(socket.query_params.multi_items()))
                 place = admitted.stream(options.priority_class)
                 dialect = Deepgram(options, request_id, place.lease.engine.model)
                 stream = LiveStream(streams, place, wire, dialect)

@@ -12,6 +12,7 @@ from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.clock import wall_clock_iso
 from lab_kit.core.ids import StreamId, StreamIdentity
+from lab_kit.core.personal_data import joined
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import prerecorded
@@ -51,7 +52,7 @@ def prerecorded_routes(
         """Queue it, and say so; the answer goes to the callback."""
         call, query = upload.call, request.query_params
         request_id = request_id_of(request)
-        written = callback.write_query(dict(query), query.getlist("tag"))
+        written = callback.write_query(joined(query.multi_items()), query.getlist("tag"))
         order = Order(
             call.work.tenant,
             call.caller,
@@ -80,7 +81,7 @@ def prerecorded_routes(
         call, query = upload.call, request.query_params
         if is_strict:
             prerecorded.check_query(query)
-        asked = prerecorded.parse_query(dict(query), query.getlist("tag"))
+        asked = prerecorded.parse_query(joined(query.multi_items()), query.getlist("tag"))
         if asked.callback is not None:
             parsed(asked.callback)
             return await later(request, upload, asked)

@@ -27,6 +27,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lab_kit.core.errors import InvalidMessage, LabError, PayloadTooLarge
+from lab_kit.core.personal_data import joined
 from lab_kit.core.shown import shown
 from lab_kit.dialects import deepgram
 from lab_kit.gateway.door.call import http_call, request_id_of
@@ -115,7 +116,7 @@ async def _serve(
     wire: RtcWire | None = None
     try:
         async with door.open(call) as admitted:
-            options = deepgram.parse_query(dict(request.query_params) | _SOUND)
+            options = deepgram.parse_query(joined(request.query_params.multi_items()) | _SOUND)
             place = admitted.stream(options.priority_class)
             described = await _offered(request)
             peer = local_peer()  # it makes keys and a certificate, so for nobody who is refused

@@ -5,6 +5,7 @@ from starlette.websockets import WebSocket
 
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import PriorityClass
+from lab_kit.core.personal_data import joined
 from lab_kit.dialects.elevenlabs.realtime.options import PATH, check_query, parse_query
 from lab_kit.dialects.elevenlabs.realtime.server import RealtimeStream
 from lab_kit.gateway.door.call import http_call
@@ -32,7 +33,9 @@ def elevenlabs_realtime_routes(door: Door, streams: StreamServices, is_strict: b
             async with door.open(call) as admitted:
                 if is_strict:
                     check_query(socket.query_params)
-                asked = parse_query(socket.query_params, asked_for(socket.query_params))
+                asked = parse_query(
+                    socket.query_params, asked_for(joined(socket.query_params.multi_items()))
+                )
                 place = admitted.stream(PriorityClass.INTERACTIVE)
                 wire = SocketWire(socket, None, [(b"request-id", session_id.encode())])
                 dialect = RealtimeStream(asked, session_id, is_strict)

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from lab_kit.audio.files import read_raw, read_recording
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.core.personal_data import joined
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.elevenlabs.recording import server
 from lab_kit.dialects.elevenlabs.recording.options import (
@@ -53,7 +54,7 @@ def elevenlabs_recording_routes(
 
         asked, audio = await uploads.decoded(request, call.caller, upload.share, decode)
         upload.share.hold(audio.nbytes)
-        steps = asked_for({**request.query_params, **asked.fields})
+        steps = asked_for(joined([*request.query_params.multi_items(), *asked.fields.items()]))
         said = await unless_gone(request, collected(recognition.finals(call, audio, steps)))
         name, audio_s = str(request_id_of(request)), len(audio) / SAMPLE_RATE_HZ
         # on a thread: the words of ten minutes take a hundredth of a second

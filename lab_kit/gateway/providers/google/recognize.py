@@ -12,6 +12,7 @@ import grpc
 
 from lab_kit.audio.pcm import FloatArray, frame_bytes
 from lab_kit.core.ids import RequestId
+from lab_kit.core.personal_data import joined
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.google.errors import (
     malordered,
@@ -163,7 +164,7 @@ def asked_steps(context: Any) -> tuple[str, ...]:
     Raises:
         InvalidParameter: a value that is neither true nor false.
     """
-    return asked_for(dict(context.invocation_metadata() or ()))
+    return asked_for(joined(context.invocation_metadata() or ()))
 
 
 class GrpcWire:

@@ -7,6 +7,7 @@ from starlette.websockets import WebSocket
 
 from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.events import PriorityClass
+from lab_kit.core.personal_data import joined
 from lab_kit.dialects.openai.realtime.options import KEY_SUBPROTOCOL, PATH
 from lab_kit.dialects.openai.realtime.server import RealtimeSession
 from lab_kit.gateway.door.call import REQUEST_ID, http_call
@@ -34,7 +35,7 @@ def openai_realtime_routes(door: Door, streams: StreamServices, is_strict: bool)
         try:
             async with door.open(call) as admitted:
                 _check_intent(socket.query_params.get("intent"))
-                steps = asked_for(socket.query_params)
+                steps = asked_for(joined(socket.query_params.multi_items()))
                 place = admitted.stream(PriorityClass.INTERACTIVE)
                 version = place.lease.engine.model.version
                 session = RealtimeSession(version, int(time.time()), steps, is_strict)

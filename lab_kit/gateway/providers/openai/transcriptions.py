@@ -14,6 +14,7 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.events import Final, StreamEnded
 from lab_kit.core.ids import RequestId
+from lab_kit.core.personal_data import joined
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.dialects.openai.errors import error_object
 from lab_kit.dialects.openai.transcriptions import server
@@ -104,7 +105,7 @@ def openai_upload_routes(
 
         asked, audio = await uploads.decoded(request, call.caller, upload.share, decode)
         upload.share.hold(audio.nbytes)
-        steps = asked_for({**request.query_params, **asked.fields})
+        steps = asked_for(joined([*request.query_params.multi_items(), *asked.fields.items()]))
         finals = recognition.finals(call, audio, steps)
         audio_s = len(audio) / SAMPLE_RATE_HZ
         if asked.is_streamed:

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from lab_kit.stream.failed_decode import FailedDecode
 
 AUDIO = np.full(16_000, 0.5, np.float32)
 IDENTITY = StreamIdentity.new()
-FAILED = FailedDecode(IDENTITY, "abc", AUDIO, 2, "RuntimeError: device lost")
+FAILED = FailedDecode(IDENTITY, "abc", AUDIO, 2, "RuntimeError: device lost", is_private=False)
 
 
 def keep(letters: DeadLetters, count: int) -> None:
@@ -42,6 +43,14 @@ def test_a_folder_gets_letter_and_sound_for_nobody_else_to_read(tmp_path: Path) 
     audio, rate = soundfile.read(sounds[-1], dtype="float32")
     assert rate == 16_000
     np.testing.assert_allclose(audio, AUDIO, atol=1e-4)
+
+
+def test_of_a_stream_that_redacts_the_letter_is_kept_and_no_sound(tmp_path: Path) -> None:
+    letters = DeadLetters(tmp_path)
+    letters.keep(replace(FAILED, is_private=True))
+    (written,) = tmp_path.iterdir()
+    assert written.suffix == ".json"
+    assert letters.letters()[0].audio_s == 1.0
 
 
 def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:

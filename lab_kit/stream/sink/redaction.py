@@ -1,0 +1,107 @@
+"""Personal data taken out of a result: of its text, of its words, and of what is told too early.
+
+Each finding becomes a word that names its kind, as ``[card]``, with the time of all the words that
+it stands for. An interim ends before whatever the next word may complete, since what was told
+cannot be taken back. What earlier finals of the stream said is looked at together with this one: a
+number that is dictated with pauses comes in several finals.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from lab_kit.core.events import TimedWord
+from lab_kit.core.personal_data import Redaction
+from lab_kit.privacy.findings import Finding
+from lab_kit.privacy.scanner import scan
+from lab_kit.stream.sink.drafts import Draft, one_word, word_places
+
+BEFORE_CHARS = 300
+"""Remembered of earlier finals: more than the longest number, and than what announces one."""
+
+
+def redact(draft: Draft) -> Draft:
+    """The draft without personal data of its kinds."""
+    before = f"{draft.before} " if draft.before else ""
+    looked = scan(before + draft.text, draft.kinds)
+    found = [_moved(one, -len(before)) for one in looked.findings if one.end > len(before)]
+    settled = len(draft.text) if draft.is_final else max(0, looked.settled_chars - len(before))
+    cut = min([settled, *(one.start for one in found if one.end > settled)])
+    told = _until(draft, cut)
+    return _replaced(told, [one for one in found if one.end <= len(told.text)])
+
+
+def remembered(before: str, text: str) -> str:
+    """What is remembered once a final has said ``text``."""
+    return f"{before} {text}".strip()[-BEFORE_CHARS:]
+
+
+def _moved(finding: Finding, by: int) -> Finding:
+    return replace(finding, start=max(0, finding.start + by), end=finding.end + by)
+
+
+def _until(draft: Draft, cut: int) -> Draft:
+    """The draft up to a character, or up to the word that the character is in."""
+    if cut == len(draft.text):
+        return draft
+    ends = [end for _, end in word_places(draft.text) if end <= cut]
+    text = draft.text[: ends[-1]] if ends else ""
+    words = draft.words[: len(text.split())]
+    return replace(draft, text=text, stable_chars=min(draft.stable_chars, len(text)), words=words)
+
+
+def _replaced(draft: Draft, findings: Sequence[Finding]) -> Draft:
+    """The draft with a placeholder for each finding."""
+    text, at, stable = "", 0, draft.stable_chars
+    moved_stable = stable
+    for one in findings:
+        placeholder = f"[{one.kind}]"
+        text += draft.text[at : one.start] + placeholder
+        at = one.end
+        if one.end <= stable:
+            moved_stable = stable - one.end + len(text)
+        elif one.start < stable:
+            moved_stable = len(text) - len(placeholder)
+    return replace(
+        draft,
+        text=text + draft.text[at:],
+        stable_chars=moved_stable,
+        words=tuple(_words(draft, findings, text + draft.text[at:])),
+        redactions=tuple(_redaction(draft, one) for one in findings),
+    )
+
+
+def _words(draft: Draft, findings: Sequence[Finding], text: str) -> Iterator[TimedWord]:
+    """The words of the new text: those that a finding touches are one word."""
+    if not _has_times(draft):
+        return
+    groups: list[list[TimedWord]] = []
+    end = 0
+    for (start, stop), word in zip(word_places(draft.text), draft.words, strict=True):
+        if groups and any(one.start < end and start < one.end for one in findings):
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+        end = stop
+    for said, group in zip(text.split(), groups, strict=True):
+        yield group[0] if said == group[0].text else one_word(said, group)
+
+
+def _redaction(draft: Draft, finding: Finding) -> Redaction:
+    """What was taken out, and when it sounded; the whole segment, where that is not known."""
+    touched = [
+        word
+        for (start, end), word in zip(word_places(draft.text), draft.words, strict=False)
+        if start < finding.end and finding.start < end
+    ]
+    is_known = _has_times(draft) and touched
+    return Redaction(
+        finding.kind,
+        touched[0].start_s if is_known else draft.start_s,
+        touched[-1].end_s if is_known else draft.end_s,
+        finding.score,
+        finding.reason,
+    )
+
+
+def _has_times(draft: Draft) -> bool:
+    return [word.text for word in draft.words] == draft.text.split()
