@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import HTTPConnection
@@ -32,6 +32,8 @@ class Call:
         deadline_ns: on the monotonic clock; from then on its caller does not wait. None for one who
             did not say.
         exchange: counts what goes both ways; None while there is no sandbox key.
+        way: the method and the route's pattern, or the name of a gRPC method.
+        named: what the path names, by the pattern's words.
     """
 
     request_id: RequestId
@@ -39,6 +41,8 @@ class Call:
     peer: str
     deadline_ns: int | None = None
     exchange: Exchange | None = None
+    way: str = ""
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 def http_call(
@@ -60,7 +64,9 @@ def http_call(
     peer = "" if connection.client is None else connection.client.host
     deadline_ns = _deadline_ns(connection.headers.get(TIMEOUT))
     exchange = getattr(connection.state, "exchange", None)
-    return Call(request_id_of(connection), offered, peer, deadline_ns, exchange)
+    way = f"{_method(connection)} {getattr(connection.scope.get('route'), 'path', '')}"
+    named = {name: str(value) for name, value in connection.path_params.items()}
+    return Call(request_id_of(connection), offered, peer, deadline_ns, exchange, way, named)
 
 
 def request_id_of(connection: HTTPConnection) -> RequestId:
@@ -70,14 +76,20 @@ def request_id_of(connection: HTTPConnection) -> RequestId:
     return request_id
 
 
-def grpc_call(context: Any) -> Call:
+def grpc_call(context: Any, method: str) -> Call:
     """A call over gRPC; the key is where clients put it, Google's own included."""
     metadata: Mapping[str, str] = dict(context.invocation_metadata() or ())
     offered = metadata.get("x-goog-api-key") or metadata.get("authorization")
     brought = RequestId.brought(metadata.get(REQUEST_ID), metadata.get(TRACE_PARENT))
     left_s = context.time_remaining()
     deadline_ns = None if left_s is None else _in_ns(left_s)
-    return Call(brought or RequestId.new(), offered, _host(context.peer()), deadline_ns)
+    peer = _host(context.peer())
+    return Call(brought or RequestId.new(), offered, peer, deadline_ns, way=f"gRPC {method}")
+
+
+def _method(connection: HTTPConnection) -> str:
+    scope = connection.scope
+    return "WebSocket" if scope["type"] == "websocket" else str(scope["method"])
 
 
 def _deadline_ns(told: str | None) -> int | None:

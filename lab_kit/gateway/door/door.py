@@ -8,7 +8,8 @@ gives an engine, so that a way in which forgets the door can do no work.
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -18,19 +19,29 @@ from starlette.types import Message, Receive
 from lab_kit.access.api_keys import Feature
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.open_streams import OpenStream
-from lab_kit.core.errors import GoingAway, KeyEnded, PayloadTooLarge, SystemOverloaded
+from lab_kit.core.errors import (
+    GoingAway,
+    KeyEnded,
+    LabError,
+    PayloadTooLarge,
+    SystemOverloaded,
+)
 from lab_kit.core.events import PriorityClass
 from lab_kit.core.ids import StreamId, StreamIdentity, TenantId
 from lab_kit.gateway.door.call import Call, http_call
 from lab_kit.gateway.door.identify import named_for_log
 from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
 from lab_kit.gateway.door.place import Place
+from lab_kit.gateway.observe.audit import Audit
 from lab_kit.gateway.observe.work import Work, WorkKind
 from lab_kit.gateway.sandbox.keys import SandboxKeys
 from lab_kit.gateway.versions.asked import asked_version
 from lab_kit.gateway.versions.lease import Lease
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.models.store.version import Label
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Door:
@@ -40,10 +51,14 @@ class Door:
         streams: the places that are taken.
         is_draining: nobody is let in any more; who is in may finish.
         sandbox_keys: that callers are let in with, too, to meet what an operator planned for them.
+        audit: told who was let in, and who was refused.
     """
 
-    def __init__(self, keys: Keys, admission: Admission, versions: Versions) -> None:
+    def __init__(
+        self, keys: Keys, admission: Admission, versions: Versions, audit: Audit | None = None
+    ) -> None:
         self.keys = keys
+        self.audit = audit or Audit()
         self.streams: set[Place] = set()
         self.is_draining = False
         self.sandbox_keys = SandboxKeys()
@@ -64,7 +79,12 @@ class Door:
             LabError: the key is a sandbox's, and refuses the call.
         """
         named_for_log(call.request_id)
-        principal = await self._authenticate(call, role)
+        try:
+            principal = await self._authenticate(call, role)
+        except LabError as error:
+            self.audit.refused(call, error)
+            raise
+        self.audit.admitted(call, principal.tenant, principal.key_id)
         with ExitStack() as held:
             yield Admitted(call, principal, self, held)
 
@@ -182,6 +202,22 @@ class Spoken:
     caller: str
 
 
+def _tells_refusals(
+    admit: Callable[Concatenate["Admitted", _P], _T],
+) -> Callable[Concatenate["Admitted", _P], _T]:
+    """Have the audit log hear of it when somebody who was let in may not have what they ask for."""
+
+    @wraps(admit)
+    def told(admitted: "Admitted", /, *what: _P.args, **named: _P.kwargs) -> _T:
+        try:
+            return admit(admitted, *what, **named)
+        except LabError as error:
+            admitted.tell_refused(error)
+            raise
+
+    return told
+
+
 class Admitted:
     """A call that was let in, and what it holds.
 
@@ -201,6 +237,7 @@ class Admitted:
         tenant = self.principal.tenant
         return self.call.peer if tenant == ANYBODY else str(tenant)
 
+    @_tells_refusals
     def stream(self, priority_class: PriorityClass, model: str | None = None) -> Place:
         """A place among the live streams, and a version.
 
@@ -224,10 +261,16 @@ class Admitted:
         self._held.callback(self._door.streams.discard, place)
         return place
 
+    def tell_refused(self, error: LabError) -> None:
+        """Have the audit log hear of what this call may not."""
+        tenant, key_id = self.principal.tenant, self.principal.key_id
+        self._door.audit.refused(self.call, error, tenant, key_id)
+
     def hand_over(self) -> ExitStack:
         """What it holds, for work that goes on when the call has ended; who has it, releases it."""
         return self._held.pop_all()
 
+    @_tells_refusals
     def recording(self, model: str | None = None) -> Leased:
         """A version for a recording: batch work, which takes no stream's place.
 
@@ -239,6 +282,7 @@ class Admitted:
         self._door.admit(PriorityClass.BATCH)
         return self._leased(WorkKind.RECORDING, asked)
 
+    @_tells_refusals
     def check_operation(self, model: str | None = None) -> None:
         """Make sure that an operation may be asked for: it waits for room by itself.
 
@@ -252,6 +296,7 @@ class Admitted:
         if (asked := self._door.asked(model)) is not None:
             self._door.lease(asked, self.principal.tenant).release()
 
+    @_tells_refusals
     def speech(self) -> Spoken:
         """A text to be spoken: somebody waits for it, and it needs no version.
 
@@ -271,6 +316,7 @@ class Admitted:
         """
         self._door.admit(PriorityClass.INTERACTIVE)
 
+    @_tells_refusals
     def inference(self, version: int | None) -> Leased:
         """A version for one run of the bare model, whose urgency is in a body that is still unread.
 
@@ -314,7 +360,10 @@ def guarded(door: Door, role: Role = Role.CALLER) -> type[APIRoute]:
                         request = Request(
                             request.scope, _given(await small_body(request, MAX_SMALL_BODY_BYTES))
                         )
-                    return await handle(request)
+                    answer = await handle(request)
+                    if role is Role.OPERATOR and request.method != "GET":
+                        door.audit.changed(admitted.call)
+                    return answer
 
             return handled
 

@@ -43,6 +43,7 @@ class ServerConfig:
         is_strict: what a provider offers and is not imitated is refused, not ignored.
         is_open_meant: anybody may call from other machines, where no key is asked for.
         is_plain_meant: other machines may call without TLS.
+        audit: folder of the audit log; None for one in ``state``, where that is given.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -61,6 +62,7 @@ class ServerConfig:
     tls_port: int | None = None
     is_open_meant: bool = False
     is_plain_meant: bool = False
+    audit: Path | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +136,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="where operations are kept, WITH their sound and text until they expire or are"
         " deleted (default: a folder of its own, gone when the server stops)",
+    )
+    parser.add_argument(
+        "--audit",
+        type=Path,
+        metavar="FOLDER",
+        help="where the audit log is kept (default: audit in the --state folder, if any)",
     )
     parser.add_argument(
         "--allow-host",

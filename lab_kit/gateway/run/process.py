@@ -100,11 +100,15 @@ def _listen(
         StateFolder(config.state),
         config.allowed_hosts,
         config.is_strict,
+        audit_folder=config.audit,
     )
     try:
         if config.state is not None:
             server.database.open()
             server.api_keys.load()
+        if (audit := server.audit.log) is not None:
+            audit.open()
+            _tell(f"audit log in {audit.folder}; to verify it: {audit.verifier_key}")
         _check_reach(server.keys, config, is_local)
         listening = DrainingServer(
             configuration(server, is_local),
@@ -213,6 +217,7 @@ def run(options: argparse.Namespace) -> int:
         options.tls_port,
         options.without_keys,
         options.without_tls,
+        options.audit,
     )
     begin_logging()
     try:
