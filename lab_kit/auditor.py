@@ -454,17 +454,12 @@ def _lines(path: Path) -> Iterator[bytes]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check a folder; 0 where nothing is wrong."""
     parser = argparse.ArgumentParser(description="Say whether an audit log is the signed one.")
-    add_arguments(parser)
-    return run(parser.parse_args(arguments))
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `run` needs."""
     parser.add_argument("folder", type=Path, help=f"with {LOG_FILE} and {CHECKPOINTS_FILE}")
     parser.add_argument("--key", required=True, help="the log's verifier key")
     parser.add_argument(
         "--against", type=Path, metavar="FILE", help="a checkpoint that was saved elsewhere"
     )
+    return run(parser.parse_args(arguments))
 
 
 def run(options: argparse.Namespace) -> int:

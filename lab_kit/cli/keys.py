@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab_kit.cli.terminal import operator_at
 from lab_kit.core.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -112,18 +113,13 @@ def _operator(options: argparse.Namespace) -> "Operator":
     Raises:
         InvalidParameter: none was.
     """
-    import os
-
-    from lab_kit import client
-
-    key = options.operator_key or os.environ.get("LAB_OPERATOR_KEY")
-    if options.url is None or not key:
+    if options.url is None:
         raise InvalidParameter(
-            "no server" if options.url is None else "no operator's key",
+            "no server",
             "--url and --operator-key, or LAB_OPERATOR_KEY",
             "name a running server; keys can be created without one, by --state FOLDER",
         )
-    return client.Operator(options.url, key)
+    return operator_at(options.url, options.operator_key)
 
 
 def _tell_made(made: "MadeKey") -> None:

@@ -2,12 +2,17 @@
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab_kit.core.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from lab_kit.client import Operator
 
 _MOST_DIGITS = 6
 
@@ -59,6 +64,27 @@ def server(url: str | None, key: str | None) -> Iterator[str]:
         yield bench.url
     finally:
         bench.stop()
+
+
+def operator_at(url: str, key: str | None) -> "Operator":
+    """The client of a server's operator.
+
+    Args:
+        key: None for that of the environment.
+
+    Raises:
+        InvalidParameter: there is none.
+    """
+    from lab_kit import client
+
+    found = key or os.environ.get("LAB_OPERATOR_KEY")
+    if not found:
+        raise InvalidParameter(
+            "no operator's key",
+            "--operator-key, or LAB_OPERATOR_KEY",
+            "use the one that the server was started with",
+        )
+    return client.Operator(url, found)
 
 
 def warn(sentence: str) -> None:

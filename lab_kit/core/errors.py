@@ -162,6 +162,14 @@ class ApiKeyNotFound(LabError):
     http_status = 404
 
 
+class AuditNotKept(LabError):
+    """The server keeps no audit log."""
+
+    code = Code.NOT_FOUND
+    reason = "AUDIT_NOT_KEPT"
+    http_status = 404
+
+
 class UnknownPath(LabError):
     """Nothing is served under that path."""
 

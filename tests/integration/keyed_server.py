@@ -15,6 +15,7 @@ from server_process import OPERATOR_KEY, refuse_nobody
 from lab_kit.client import Operator, ServerAddress
 
 PEPPER = "5a" * 32
+AUDIT_KEY = "a5" * 32
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def lab(*arguments: str, pepper: str = PEPPER) -> "subprocess.CompletedProcess[s
     """One command, whatever becomes of it."""
     return subprocess.run(
         [sys.executable, "-m", "lab_kit.cli", *arguments],
-        env={**os.environ, "LAB_KEY_PEPPER": pepper},
+        env={**os.environ, "LAB_KEY_PEPPER": pepper, "LAB_AUDIT_KEY": AUDIT_KEY},
         capture_output=True,
         text=True,
         timeout=HANG_S,
@@ -60,7 +61,7 @@ def keyed_server(folder: Path, *options: str) -> Iterator[KeyedServer]:
     with log.open("ab") as told:
         process = subprocess.Popen(
             command,
-            env={**os.environ, "LAB_KEY_PEPPER": PEPPER},
+            env={**os.environ, "LAB_KEY_PEPPER": PEPPER, "LAB_AUDIT_KEY": AUDIT_KEY},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=told,

@@ -33,6 +33,7 @@ from lab_kit.gateway.door.identify import IdentifyCalls
 from lab_kit.gateway.door.uploads import CLIENT_CLOSED
 from lab_kit.gateway.observe.failures import EndFailedCalls
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
+from lab_kit.gateway.operator.audit_api import audit_routes
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.deprecations_api import deprecation_routes
 from lab_kit.gateway.operator.keys_api import key_routes
@@ -135,6 +136,7 @@ def create_app(server: Server, is_local: bool = False) -> FastAPI:
         degradation_routes(door, watch, server.steps, server.dead_letters),
         sandbox_routes(door),
         key_routes(door, server.api_keys),
+        audit_routes(door),
         deprecation_routes(door, server.deprecations),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
         openai_upload_routes(door, limits, server.uploads, server.recognition, server.is_strict),
