@@ -9,8 +9,8 @@ from collections import Counter
 
 from lab_kit.governance.record import Action, Entry
 
-PER_S = {Action.CALL_ADMITTED: 100, Action.CALL_REFUSED: 10}
-"""At 400 bytes a record, a flood writes 44 kB a second."""
+PER_S = {Action.CALL_ADMITTED: 100, Action.CALL_REFUSED: 10, Action.POLICY_DECIDED: 100}
+"""At 400 bytes a record, a flood writes 84 kB a second."""
 
 
 class Allowance:
@@ -49,6 +49,7 @@ class Allowance:
         about = {
             "admitted": self._over[Action.CALL_ADMITTED],
             "refused": self._over[Action.CALL_REFUSED],
+            "decided": self._over[Action.POLICY_DECIDED],
             "lasted_ms": max(0, now_ms - self._over_since_ms),
         }
         self._over.clear()

@@ -133,7 +133,7 @@ class Audit:
                 self._put(Action.DATA_DELETED, tenant, None, {"kind": kind, "ids": ids, "why": why})
 
     def decided(
-        self, tenant: TenantId, is_allowed: bool, rules: Sequence[str], about: Mapping[str, Value]
+        self, tenant: str, is_allowed: bool, rules: Sequence[str], about: Mapping[str, Value]
     ) -> None:
         """A rule decided about a call.
 
@@ -142,7 +142,7 @@ class Audit:
         """
         decision = "allow" if is_allowed else "deny"
         told: dict[str, Value] = {**about, "decision": decision, "rules": list(rules)}
-        self._put(Action.POLICY_DECIDED, str(tenant), None, told)
+        self._put(Action.POLICY_DECIDED, tenant, None, told)
 
     def _work(self, action: Action, work: Work, about: Mapping[str, Value]) -> None:
         if self.log is not None:
