@@ -308,6 +308,7 @@ class Admitted:
         identity = StreamIdentity(self.call.request_id, StreamId.new())
         return Spoken(Work(WorkKind.SPEECH, identity, self.principal.tenant, 0), self.caller)
 
+    @_tells_refusals
     def check_work(self) -> None:
         """Make sure that one may begin, before the message that says which is received.
 
@@ -325,7 +326,7 @@ class Admitted:
             ModelNotFound, VersionNotFound: there is no such version.
         """
         self._door.check_allowed(self.principal, Feature.INFERENCE)
-        self.check_work()
+        self._door.admit(PriorityClass.INTERACTIVE)
         return self._leased(WorkKind.INFERENCE, version)
 
     def _leased(self, kind: WorkKind, version: int | Label | None) -> Leased:
@@ -362,7 +363,7 @@ def guarded(door: Door, role: Role = Role.CALLER) -> type[APIRoute]:
                         )
                     answer = await handle(request)
                     if role is Role.OPERATOR and request.method != "GET":
-                        door.audit.changed(admitted.call)
+                        door.audit.changed(admitted.call, admitted.principal.tenant)
                     return answer
 
             return handled

@@ -95,9 +95,9 @@ class Audit:
             about["rules"] = error.details["rules"].split()
         self._call(Action.CALL_REFUSED, call, tenant, known, about)
 
-    def changed(self, call: Call) -> None:
+    def changed(self, call: Call, tenant: TenantId) -> None:
         """The operator changed something; where this is missing behind an admission, it failed."""
-        self._call(Action.OPERATOR_CHANGED, call, None, None, _named(call))
+        self._call(Action.OPERATOR_CHANGED, call, tenant, None, _named(call))
 
     # -- keys, data, rules ---------------------------------------------------------------------
 
