@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from lab_kit.gateway.observe.audit import Audit
-from lab_kit.governance.policy import Asked, Policies, Region, Tenant
+from lab_kit.governance.policy import Asked, DataClass, Policies, Purpose, Region, Tenant
 from lab_kit.governance.residency import denied
 
+__all__ = ["Asked", "DataClass", "Purpose", "Region", "Rules", "Tenant", "packaged_policies"]
+"""With the words that whoever asks needs; elsewhere in the gateway nobody knows the rules' home."""
 _SCHEMA = "schema.cedarschema"
 _RULES = ".cedar"
 
@@ -39,7 +41,7 @@ class Rules:
     region: str
     regions: Collection[Region]
 
-    def decide(self, tenant: Tenant, asked: Asked) -> None:
+    def check(self, tenant: Tenant, asked: Asked) -> None:
         """Make sure that the rules allow it here.
 
         Raises:

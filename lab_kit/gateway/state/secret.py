@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,17 +54,20 @@ class Secret:
     def _kept(self, path: Path) -> str:
         """What the file holds; of two that make it at once the first one's is kept."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            # nobody else may read it, from its first moment on
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text("ascii").strip()
-        text = secrets.token_hex(self.length_bytes)
+        if not path.exists():
+            self._make(path)
+        return path.read_text("ascii").strip()
+
+    def _make(self, path: Path) -> None:
+        # nobody else may read it, from its first moment on; and it gets its name when it is whole
+        descriptor, unnamed = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
+            file.write(secrets.token_hex(self.length_bytes))
             file.flush()
             os.fsync(file.fileno())
-        return text
+        with suppress(FileExistsError):
+            os.link(unnamed, path)
+        os.unlink(unnamed)
 
     def _read(self, text: str, where: str) -> bytes:
         try:

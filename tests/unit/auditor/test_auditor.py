@@ -161,6 +161,26 @@ def test_what_is_changed_is_caught_and_the_first_bad_record_named(
     assert report.first_bad == first_bad
 
 
+def test_no_byte_can_be_changed(folder: Path) -> None:
+    path = folder / LOG_FILE
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 3):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        assert not verify(folder, KEY).is_good, place
+
+
+def test_no_end_can_be_cut_off(folder: Path) -> None:
+    path = folder / LOG_FILE
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        report = verify(folder, KEY)
+        left = whole[:length].count(b"\n")
+        assert report.first_bad == range(left, left + 1)
+
+
 @pytest.mark.parametrize("line", [1, 2, 4])
 def test_a_changed_size_root_or_signature_is_caught(folder: Path, line: int) -> None:
     path = folder / CHECKPOINTS_FILE

@@ -22,9 +22,9 @@ def test_what_the_rules_decide_is_told_and_what_they_forbid_refused(tmp_path: Pa
     rules = Rules(packaged_policies(), Audit(log), "us-east", REGIONS)
     here, asked = frozenset({"us-east"}), Asked(Purpose.RECOGNITION, "streams")
     european = Tenant("euro", "eu-west", here, frozenset(Purpose))
-    rules.decide(Tenant("acme", "us-east", here, frozenset(Purpose)), asked)
+    rules.check(Tenant("acme", "us-east", here, frozenset(Purpose)), asked)
     with pytest.raises(PolicyDenied, match="eu-stays-in-the-eu"):
-        rules.decide(european, asked)
+        rules.check(european, asked)
     log.signed().result(HANG_S)
     lines = (tmp_path / "log.jsonl").read_bytes().splitlines()
     told = [one for one in map(json.loads, lines) if one["action"] == "policy.decided"]
