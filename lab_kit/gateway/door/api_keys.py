@@ -25,7 +25,7 @@ from lab_kit.access.api_keys import (
 from lab_kit.core.errors import ApiKeyNotFound, InvalidParameter, QuotaExceeded, StateUnusable
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.door import key_table as table
-from lab_kit.gateway.observe.audit import Audit
+from lab_kit.gateway.observe.audit.audit import Audit
 from lab_kit.gateway.state.database import Database
 from lab_kit.protocol.api_keys import ApiKey, MadeKey, NewKey
 

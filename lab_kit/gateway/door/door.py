@@ -32,7 +32,7 @@ from lab_kit.gateway.door.call import Call, http_call
 from lab_kit.gateway.door.identify import named_for_log
 from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
 from lab_kit.gateway.door.place import Place
-from lab_kit.gateway.observe.audit import Audit
+from lab_kit.gateway.observe.audit.audit import Audit
 from lab_kit.gateway.observe.work import Work, WorkKind
 from lab_kit.gateway.sandbox.keys import SandboxKeys
 from lab_kit.gateway.versions.asked import asked_version

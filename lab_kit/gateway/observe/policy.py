@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.resources import files
 
-from lab_kit.gateway.observe.audit import Audit
+from lab_kit.gateway.observe.audit.audit import Audit
 from lab_kit.governance.policy import Asked, DataClass, Policies, Purpose, Region, Tenant
 from lab_kit.governance.residency import denied
 

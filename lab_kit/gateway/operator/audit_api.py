@@ -6,7 +6,7 @@ from lab_kit.core.errors import InvalidParameter
 from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.door.keys import Role
-from lab_kit.gateway.observe.audit_reading import AuditQuery, AuditReader
+from lab_kit.gateway.observe.audit.reading import AuditQuery, AuditReader
 from lab_kit.gateway.operator.versions_api import PREFIX
 from lab_kit.protocol.audit import AuditCheckpoint, AuditPage, AuditProof
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from lab_kit.gateway.door import key_table
 from lab_kit.gateway.door.api_keys import ApiKeys
 from lab_kit.gateway.door.pepper import PEPPER
-from lab_kit.gateway.observe.audit import Audit
-from lab_kit.gateway.observe.audit_log import AUDIT_FOLDER, AUDIT_KEY, AuditLog
+from lab_kit.gateway.observe.audit.audit import Audit
+from lab_kit.gateway.observe.audit.log import AUDIT_FOLDER, AUDIT_KEY, AuditLog
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder

@@ -21,8 +21,8 @@ from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.sessions import Sessions
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.live.turn_judge import TurnJudge
-from lab_kit.gateway.observe.audit import Audit
-from lab_kit.gateway.observe.audit_log import AUDIT_FOLDER, AUDIT_KEY, AuditLog
+from lab_kit.gateway.observe.audit.audit import Audit
+from lab_kit.gateway.observe.audit.log import AUDIT_FOLDER, AUDIT_KEY, AuditLog
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.listeners import Listeners

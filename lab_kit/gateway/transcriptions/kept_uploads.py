@@ -11,7 +11,7 @@ from uuid import UUID
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.core.errors import QuotaExceeded, SystemOverloaded, UploadNotFound
 from lab_kit.core.ids import TenantId
-from lab_kit.gateway.observe.audit import ASKED, EXPIRED, GAVE_WAY, Audit
+from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, GAVE_WAY, Audit
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.transcriptions.operations import Allowance
 

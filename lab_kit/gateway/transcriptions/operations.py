@@ -22,7 +22,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.events import ModelInfo
 from lab_kit.core.ids import TenantId
-from lab_kit.gateway.observe.audit import ASKED, EXPIRED, Audit
+from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, Audit
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.transcriptions import transcripts
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 import pytest
@@ -61,8 +62,9 @@ def of(server: Server, *actions: str) -> list[dict[str, Any]]:
     return [one for one in records(server) if one["action"] in actions]
 
 
-def made_key(client: TestClient, **asked: Any) -> tuple[str, str]:
-    answer = client.post("/operator/keys", json={"tenant": "acme", **asked}, headers=AS_OPERATOR)
+def made_key(client: TestClient, tenant: str = "acme", **asked: Any) -> tuple[str, str]:
+    body = {"tenant": tenant, **asked}
+    answer = client.post("/operator/keys", json=body, headers=AS_OPERATOR)
     assert answer.status_code == 201
     return answer.json()["key"], answer.json()["about"]["id"]
 
@@ -203,6 +205,26 @@ def test_what_is_deleted_is_told_with_its_reason(server: Server, client: TestCli
     ]
     assert [one["about"]["ids"] for one in told] == [[number], [number]]
     assert [one["request_id"] for one in told] == [one.headers["x-request-id"] for one in deleted]
+
+
+def test_what_was_kept_long_enough_is_told_by_tenant(server: Server, client: TestClient) -> None:
+    numbers = set()
+    for tenant in ("acme", "globex"):
+        key, _ = made_key(client, tenant=tenant)
+        as_caller = {**UPLOAD, "authorization": f"Token {key}"}
+        asked = client.post("/v1/transcriptions", content=speech(), headers=as_caller)
+        numbers.add((tenant, asked.json()["name"].partition("/")[2]))
+    assert client.portal is not None
+    client.portal.call(server.database.run, _age)
+    gone = client.portal.call(server.transcriber.operations.expire)
+    assert {str(one) for one in gone} == {number for _, number in numbers}
+    told = of(server, "data.deleted")
+    assert {(one["tenant"], *one["about"]["ids"]) for one in told} == numbers
+    assert {one["about"]["why"] for one in told} == {"kept long enough"}
+
+
+def _age(rows: Connection) -> None:
+    rows.execute("UPDATE operations SET expires_ms = 0")
 
 
 def _turned(client: TestClient, server: Server, name: str) -> bool:

@@ -12,7 +12,7 @@ from hang import HANG_S
 
 from lab_kit.auditor import verify
 from lab_kit.core.errors import StateUnusable
-from lab_kit.gateway.observe.audit_log import AUDIT_KEY, AuditLog
+from lab_kit.gateway.observe.audit.log import AUDIT_KEY, AuditLog
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.governance.allowance import PER_S
 from lab_kit.governance.record import Action, Entry
@@ -132,7 +132,7 @@ def test_a_torn_checkpoint_is_cut_off(tmp_path: Path, torn: str) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from lab_kit.gateway.observe.audit_log import AuditLog
+from lab_kit.gateway.observe.audit.log import AuditLog
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.governance.record import Action, Entry
 log = AuditLog(Path(sys.argv[1]), lambda: bytes(range(32)), Metrics())
@@ -216,6 +216,7 @@ def test_what_there_is_no_room_for_is_counted_and_the_log_says_so(tmp_path: Path
     log.close()
     lost = next(one for one in records(tmp_path) if one["action"] == "log.lost")
     assert lost["about"] == {"records": 3, "since_ms": 5}
+    assert actions(tmp_path)[-1] == "log.closed"
     assert actions(tmp_path).count("stream.opened") == 5
     assert "lab_audit_records_lost_total 3.0" in metrics.exposition()[0].decode()
 
@@ -223,7 +224,7 @@ def test_what_there_is_no_room_for_is_counted_and_the_log_says_so(tmp_path: Path
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from lab_kit.gateway.observe.audit_log import AuditLog
+from lab_kit.gateway.observe.audit.log import AuditLog
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.core.errors import StateUnusable
 from lab_kit.governance.record import Action, Entry
@@ -280,6 +281,7 @@ def test_a_flood_of_refusals_is_counted_and_not_written(tmp_path: Path) -> None:
     counted = [one["about"] for one in records(tmp_path) if one["action"] == "calls.counted"]
     assert sum(one["refused"] for one in counted) == 1_000 - MOST_REFUSED
     assert sum(one["admitted"] for one in counted) == 0
+    assert actions(tmp_path)[-1] == "log.closed"
 
 
 def test_every_second_has_its_own_allowance(tmp_path: Path) -> None:

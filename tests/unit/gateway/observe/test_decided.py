@@ -7,8 +7,8 @@ import pytest
 from hang import HANG_S
 
 from lab_kit.core.errors import PolicyDenied
-from lab_kit.gateway.observe.audit import Audit
-from lab_kit.gateway.observe.audit_log import AuditLog
+from lab_kit.gateway.observe.audit.audit import Audit
+from lab_kit.gateway.observe.audit.log import AuditLog
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.policy import Rules, packaged_policies
 from lab_kit.governance.policy import Asked, Purpose, Region, Tenant

@@ -15,9 +15,9 @@ from typing import TypeVar
 from lab_kit.core.clock import wall_clock_of
 from lab_kit.core.errors import AuditNotKept, InvalidParameter, StateUnusable
 from lab_kit.core.shown import shown
-from lab_kit.gateway.observe.audit import Audit
-from lab_kit.gateway.observe.audit_files import LOG_FILE, LONGEST_LINE_BYTES
-from lab_kit.gateway.observe.audit_log import AuditLog
+from lab_kit.gateway.observe.audit.audit import Audit
+from lab_kit.gateway.observe.audit.files import LOG_FILE, LONGEST_LINE_BYTES
+from lab_kit.gateway.observe.audit.log import AuditLog
 from lab_kit.governance.tree import consistency_ranges, inclusion_ranges, leaf_hash, roots_of
 from lab_kit.protocol.audit import AuditCheckpoint, AuditPage, AuditProof, AuditRecord
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.core.errors import InvalidParameter, StateUnusable
-from lab_kit.gateway.observe.audit_files import (
+from lab_kit.gateway.observe.audit.files import (
     CHECKPOINTS_FILE,
     LOG_FILE,
     Found,
@@ -194,11 +194,12 @@ class AuditLog:
         """Write what waits, and sign where that is due; False where the disk refuses."""
         with self._lock:
             asked, self._asked = self._asked, []
-            if is_last:
-                self._waiting.append(Entry(Action.LOG_CLOSED, since_1970_ms()))
         try:
             while entries := self._taken(is_last):
                 self._write(entries)
+            if is_last:  # behind what is said of records that are missing
+                self._waiting.append(Entry(Action.LOG_CLOSED, since_1970_ms()))
+                self._write(list(self._waiting))
             if asked or is_last or self._is_due:
                 self._sign()
         except Exception as error:  # whatever it is, the next turn may do better

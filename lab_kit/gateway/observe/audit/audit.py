@@ -13,7 +13,7 @@ from lab_kit.core.errors import LabError
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.door.call import Call
 from lab_kit.gateway.door.identify import current_request
-from lab_kit.gateway.observe.audit_log import AuditLog
+from lab_kit.gateway.observe.audit.log import AuditLog
 from lab_kit.gateway.observe.work import Delivery, Ended, Work, WorkKind
 from lab_kit.governance.canonical import Value
 from lab_kit.governance.record import Action, Entry
