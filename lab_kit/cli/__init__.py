@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from lab_kit.cli import (
+    audit,
     authority,
     call,
     contract,
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     call.add(commands.add_parser("call", help="transcribe a file"))
     speak.add(commands.add_parser("speak", help="have a text spoken, into a file"))
     operations.add(commands.add_parser("operations", help="list them, or cancel or forget one"))
+    audit.add(commands.add_parser("audit", help="read the audit log, and say whether it is whole"))
     authority.add(
         commands.add_parser("ca", help="print where the certificate of our own authority is")
     )

@@ -1,13 +1,15 @@
 """The client of the operator's API: versions and labels, batching, degradation, dead letters."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
 from lab_kit.client.requests import read_as, refused, unreachable
 from lab_kit.protocol.api_keys import ApiKey, ApiKeyList, MadeKey, NewKey, Rotation
+from lab_kit.protocol.audit import AuditCheckpoint, AuditPage, AuditProof, AuditRecord
 from lab_kit.protocol.degradation import (
     DeadLetter,
     DeadLetterList,
@@ -250,6 +252,53 @@ class Operator:
             InvalidParameter: a name or settings that cannot be.
         """
         return await self._ask(TenantStatus, "PUT", f"/tenants/{tenant}", asdict(settings))
+
+    async def audit_checkpoint(self) -> AuditCheckpoint:
+        """A signed checkpoint of all that has happened until now; save it elsewhere.
+
+        Raises:
+            AuditNotKept: the server keeps no audit log.
+        """
+        return await self._ask(AuditCheckpoint, "GET", "/audit/checkpoint")
+
+    async def audit_records(self, **wanted: str) -> AsyncIterator[AuditRecord]:
+        """The audit log's records, oldest first.
+
+        Args:
+            wanted: by ``tenant``, ``action`` (such as ``key.made``, or ``key`` for all of a kind),
+                ``key_id``, ``request_id``, ``stream_id``, ``since``, ``until``.
+
+        Raises:
+            AuditNotKept: the server keeps no audit log.
+            InvalidParameter: a moment that is none.
+        """
+        token = ""
+        while True:
+            query = urlencode({**wanted, "page_token": token, "page_size": "1000"})
+            page = await self._ask(AuditPage, "GET", f"/audit/records?{query}")
+            for record in page.records:
+                yield record
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def audit_inclusion(self, record: int, size: int) -> AuditProof:
+        """Shows that a record is among the first ``size``; `lab_kit.auditor` checks it.
+
+        Raises:
+            AuditNotKept: the server keeps no audit log.
+            InvalidParameter: there is no such record, or are not so many.
+        """
+        return await self._ask(AuditProof, "GET", f"/audit/proof?record={record}&size={size}")
+
+    async def audit_consistency(self, old_size: int, size: int) -> AuditProof:
+        """Shows that the log only grew from ``old_size`` records to ``size``.
+
+        Raises:
+            AuditNotKept: the server keeps no audit log.
+            InvalidParameter: there are not so many, or the one is not smaller.
+        """
+        return await self._ask(AuditProof, "GET", f"/audit/proof?old_size={old_size}&size={size}")
 
     async def _ask(
         self, kind: type[_T], method: str, path: str, body: Mapping[str, Any] | None = None

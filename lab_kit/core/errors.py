@@ -146,6 +146,24 @@ class Forbidden(LabError):
     http_status = 403
 
 
+class PolicyDenied(LabError):
+    """The rules about where speech may go and with whose consent do not allow it; ``details`` name
+    them."""
+
+    code = Code.PERMISSION_DENIED
+    reason = "POLICY_DENIED"
+    http_status = 403
+
+
+class RegionDown(LabError):
+    """Every region is down in which the call may be served; none of the others is an answer."""
+
+    code = Code.UNAVAILABLE
+    reason = "REGION_DOWN"
+    http_status = 503
+    retryable = True
+
+
 class OperatorLocked(LabError):
     """The operator's API is asked for on a server that was given no operator's key."""
 
@@ -159,6 +177,14 @@ class ApiKeyNotFound(LabError):
 
     code = Code.NOT_FOUND
     reason = "API_KEY_NOT_FOUND"
+    http_status = 404
+
+
+class AuditNotKept(LabError):
+    """The server keeps no audit log."""
+
+    code = Code.NOT_FOUND
+    reason = "AUDIT_NOT_KEPT"
     http_status = 404
 
 

@@ -15,6 +15,7 @@ from server_process import OPERATOR_KEY, refuse_nobody
 from lab_kit.client import Operator, ServerAddress
 
 PEPPER = "5a" * 32
+AUDIT_KEY = "a5" * 32
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,12 @@ def lab(
     """One command, whatever becomes of it."""
     return subprocess.run(
         [sys.executable, "-m", "lab_kit.cli", *arguments],
-        env={**os.environ, "LAB_KEY_PEPPER": pepper, **(environ or {})},
+        env={
+            **os.environ,
+            "LAB_KEY_PEPPER": pepper,
+            "LAB_AUDIT_KEY": AUDIT_KEY,
+            **(environ or {}),
+        },
         capture_output=True,
         text=True,
         timeout=HANG_S,
@@ -67,7 +73,12 @@ def keyed_server(
     with log.open("ab") as told:
         process = subprocess.Popen(
             command,
-            env={**os.environ, "LAB_KEY_PEPPER": PEPPER, **(environ or {})},
+            env={
+                **os.environ,
+                "LAB_KEY_PEPPER": PEPPER,
+                "LAB_AUDIT_KEY": AUDIT_KEY,
+                **(environ or {}),
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=told,

@@ -26,6 +26,7 @@ from lab_kit.core.errors import ApiKeyNotFound, InvalidParameter, QuotaExceeded,
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.door import key_table as table
 from lab_kit.gateway.door.tenants import allowance
+from lab_kit.gateway.observe.audit.audit import Audit
 from lab_kit.gateway.state.database import Database
 from lab_kit.protocol.api_keys import ApiKey, MadeKey, NewKey
 
@@ -42,11 +43,15 @@ class ApiKeys:
     Args:
         database: where they are kept.
         pepper: gives what digests are made with, when it is first needed.
+        audit: told what was made, and what is over.
     """
 
-    def __init__(self, database: Database, pepper: Callable[[], bytes]) -> None:
+    def __init__(
+        self, database: Database, pepper: Callable[[], bytes], audit: Audit | None = None
+    ) -> None:
         self._database = database
         self._pepper = pepper
+        self._audit = audit or Audit()
         self._by_id: dict[str, KeyRecord] = {}
         self._ids: dict[bytes, str] = {}
         # one change after the other: a rotation that began before must not undo a revocation
@@ -111,7 +116,7 @@ class ApiKeys:
         async def made() -> MadeKey:
             key, record = self._new(asked)
             await self._keep(record)
-            return MadeKey(key, told(record))
+            return self._told_made(key, record)
 
         return await self._in_turn(made)
 
@@ -120,7 +125,7 @@ class ApiKeys:
         key, record = self._new(asked)
         self._database.read_now(lambda rows: table.put(rows, record))
         self._take([record])
-        return MadeKey(key, told(record))
+        return self._told_made(key, record)
 
     async def revoke(self, identity: str) -> ApiKey:
         """Let nobody in with it any more.
@@ -133,7 +138,8 @@ class ApiKeys:
         async def revoked() -> ApiKey:
             record = self.named(identity).revoked(time.time())
             await self._keep(record)
-            return told(record)
+            self._audit.key_revoked(about := told(record))
+            return about
 
         return await self._in_turn(revoked)
 
@@ -155,7 +161,8 @@ class ApiKeys:
                 )
             key, record = self._written(replace(old, made_s=now_s, not_before_s=now_s))
             await self._keep(old.ending(now_s + overlap_s), record)
-            return MadeKey(key, told(record))
+            self._audit.key_rotated(told(old), about := told(record), overlap_s)
+            return MadeKey(key, about)
 
         return await self._in_turn(rotated)
 
@@ -198,6 +205,11 @@ class ApiKeys:
         return self._written(
             replace(record, expires_s=asked.expires_s, streams=asked.streams, compute=compute)
         )
+
+    def _told_made(self, key: str, record: KeyRecord) -> MadeKey:
+        about = told(record)
+        self._audit.key_made(about)
+        return MadeKey(key, about)
 
     def _written(self, record: KeyRecord) -> tuple[str, KeyRecord]:
         """A key for what a record says, and the record with it."""

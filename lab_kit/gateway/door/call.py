@@ -4,16 +4,15 @@ import ssl
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
 from lab_kit.core.errors import InvalidParameter
-from lab_kit.core.ids import RequestId
+from lab_kit.core.ids import RequestId, TenantId
 from lab_kit.core.shown import shown
-from lab_kit.gateway.door.quota import Quota
 from lab_kit.gateway.sandbox.exchange import Exchange
 
 REQUEST_ID = "x-request-id"
@@ -24,6 +23,14 @@ TIMEOUT = "x-request-timeout"
 ELEVENLABS_KEY = "xi-api-key"
 """The header in which ElevenLabs's clients show their key."""
 LONGEST_TIMEOUT_S = 86_400.0
+
+
+@dataclass(slots=True)
+class Quota:
+    """Whose quota an answer tells of: the call's tenant and key, once they are known."""
+
+    tenant: TenantId | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class Call:
         certificate: the thumbprint of the client's own; None where it showed none.
         quota: told who calls, so that the answer can say what they have left; None where an answer
             has no place for that.
+        way: the method and the route's pattern, or the name of a gRPC method.
+        named: what the path names, by the pattern's words.
     """
 
     request_id: RequestId
@@ -48,6 +57,8 @@ class Call:
     exchange: Exchange | None = None
     quota: Quota | None = None
     certificate: str | None = None
+    way: str = ""
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 def http_call(
@@ -71,7 +82,19 @@ def http_call(
     exchange = getattr(connection.state, "exchange", None)
     quota = getattr(connection.state, "quota", None)
     certificate = getattr(connection.state, "certificate", None)
-    return Call(request_id_of(connection), offered, peer, deadline_ns, exchange, quota, certificate)
+    way = f"{_method(connection)} {getattr(connection.scope.get('route'), 'path', '')}"
+    named = {name: str(value) for name, value in connection.path_params.items()}
+    return Call(
+        request_id_of(connection),
+        offered,
+        peer,
+        deadline_ns,
+        exchange,
+        quota,
+        certificate,
+        way,
+        named,
+    )
 
 
 def request_id_of(connection: HTTPConnection) -> RequestId:
@@ -81,7 +104,7 @@ def request_id_of(connection: HTTPConnection) -> RequestId:
     return request_id
 
 
-def grpc_call(context: Any) -> Call:
+def grpc_call(context: Any, method: str) -> Call:
     """A call over gRPC; the key is where clients put it, Google's own included."""
     metadata: Mapping[str, str] = dict(context.invocation_metadata() or ())
     offered = metadata.get("x-goog-api-key") or metadata.get("authorization")
@@ -94,6 +117,7 @@ def grpc_call(context: Any) -> Call:
         _host(context.peer()),
         deadline_ns,
         certificate=_certificate(context.auth_context()),
+        way=f"gRPC {method}",
     )
 
 
@@ -112,6 +136,11 @@ def _certificate(found: Mapping[str, Any]) -> str | None:
     """The thumbprint of the certificate that a call over gRPC came with."""
     pem = next(iter(found.get("x509_pem_cert", ())), None)
     return None if pem is None else thumbprint(ssl.PEM_cert_to_DER_cert(bytes(pem).decode()))
+
+
+def _method(connection: HTTPConnection) -> str:
+    scope = connection.scope
+    return "WebSocket" if scope["type"] == "websocket" else str(scope["method"])
 
 
 def _deadline_ns(told: str | None) -> int | None:

@@ -164,7 +164,7 @@ class Calls:
         statuses: Statuses,
         context: Any,
     ) -> _T:
-        call, ending = grpc_call(context), INTERNAL
+        call, ending = grpc_call(context, route), INTERNAL
         exchange = None
         if self._door.sandbox_keys:
             exchange = Exchange(call.request_id, "grpc", "POST", route)

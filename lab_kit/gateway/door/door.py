@@ -8,7 +8,8 @@ gives an engine, so that a way in which forgets the door can do no work.
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -21,6 +22,7 @@ from lab_kit.capacity.open_streams import OpenStream
 from lab_kit.core.errors import (
     GoingAway,
     KeyEnded,
+    LabError,
     PayloadTooLarge,
     QuotaExceeded,
     SystemOverloaded,
@@ -34,6 +36,7 @@ from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
 from lab_kit.gateway.door.metered_engine import metered
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.door.tenants import Tenants
+from lab_kit.gateway.observe.audit.audit import Audit
 from lab_kit.gateway.observe.work import Work, WorkKind
 from lab_kit.gateway.sandbox.keys import SandboxKeys
 from lab_kit.gateway.versions.asked import asked_version
@@ -44,6 +47,8 @@ from lab_kit.models.store.version import Label
 LEAST_S, LEAST_CHARS = 1.0, 10.0
 """Sound, or a text, for which compute is reserved before it is received: who has no more left is
 refused before the server reads megabytes."""
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Door:
@@ -55,6 +60,7 @@ class Door:
         streams: the places that are taken.
         is_draining: nobody is let in any more; who is in may finish.
         sandbox_keys: that callers are let in with, too, to meet what an operator planned for them.
+        audit: told who was let in, and who was refused.
     """
 
     def __init__(
@@ -64,10 +70,12 @@ class Door:
         compute: Compute,
         admission: Admission,
         versions: Versions,
+        audit: Audit | None = None,
     ) -> None:
         self.keys = keys
         self.tenants = tenants
         self.compute = compute
+        self.audit = audit or Audit()
         self.streams: set[Place] = set()
         self.is_draining = False
         self.sandbox_keys = SandboxKeys()
@@ -88,9 +96,14 @@ class Door:
             LabError: the key is a sandbox's, and refuses the call.
         """
         named_for_log(call.request_id)
-        principal = await self._authenticate(call, role)
+        try:
+            principal = await self._authenticate(call, role)
+        except LabError as error:
+            self.audit.refused(call, error)
+            raise
+        self.audit.admitted(call, principal.tenant, principal.key_id)
         if call.quota is not None:
-            call.quota.principal = principal
+            call.quota.tenant, call.quota.key_id = principal.tenant, principal.key_id
         with ExitStack() as held:
             yield Admitted(call, principal, self, held)
 
@@ -237,6 +250,22 @@ class Spoken:
     spending: Spending
 
 
+def _tells_refusals(
+    admit: Callable[Concatenate["Admitted", _P], _T],
+) -> Callable[Concatenate["Admitted", _P], _T]:
+    """Have the audit log hear of it when somebody who was let in may not have what they ask for."""
+
+    @wraps(admit)
+    def told(admitted: "Admitted", /, *what: _P.args, **named: _P.kwargs) -> _T:
+        try:
+            return admit(admitted, *what, **named)
+        except LabError as error:
+            admitted.tell_refused(error)
+            raise
+
+    return told
+
+
 class Admitted:
     """A call that was let in, and what it holds.
 
@@ -256,6 +285,7 @@ class Admitted:
         tenant = self.principal.tenant
         return self.call.peer if tenant == ANYBODY else str(tenant)
 
+    @_tells_refusals
     def stream(self, priority_class: PriorityClass, model: str | None = None) -> Place:
         """A place among the live streams, and a version.
 
@@ -297,10 +327,16 @@ class Admitted:
         place.principal = self._door.keys.refreshed(place.principal, token)
         return place.principal.valid_s
 
+    def tell_refused(self, error: LabError) -> None:
+        """Have the audit log hear of what this call may not."""
+        tenant, key_id = self.principal.tenant, self.principal.key_id
+        self._door.audit.refused(self.call, error, tenant, key_id)
+
     def hand_over(self) -> ExitStack:
         """What it holds, for work that goes on when the call has ended; who has it, releases it."""
         return self._held.pop_all()
 
+    @_tells_refusals
     def recording(self, model: str | None = None) -> Leased:
         """A version for a recording: batch work, which takes no stream's place.
 
@@ -314,6 +350,7 @@ class Admitted:
         self._door.admit(PriorityClass.BATCH)
         return self._leased(WorkKind.RECORDING, asked, spending)
 
+    @_tells_refusals
     def check_operation(self, model: str | None = None) -> None:
         """Make sure that an operation may be asked for: it waits for room by itself.
 
@@ -327,6 +364,7 @@ class Admitted:
         if (asked := self._door.asked(model)) is not None:
             self._door.lease(asked, self.principal.tenant).release()
 
+    @_tells_refusals
     def speech(self) -> Spoken:
         """A text to be spoken: somebody waits for it, and it needs no version.
 
@@ -341,6 +379,7 @@ class Admitted:
         work = Work(WorkKind.SPEECH, identity, self.principal.tenant, 0)
         return Spoken(work, self.caller, spending)
 
+    @_tells_refusals
     def check_work(self) -> None:
         """Make sure that one may begin, before the message that says which is received.
 
@@ -349,6 +388,7 @@ class Admitted:
         """
         self._door.admit(PriorityClass.INTERACTIVE)
 
+    @_tells_refusals
     def inference(self, version: int | None) -> Leased:
         """A version for one run of the bare model, whose urgency is in a body that is still unread.
 
@@ -359,7 +399,7 @@ class Admitted:
         self._door.check_allowed(self.principal, Feature.INFERENCE)
         spending = self._spending(WorkKind.INFERENCE)
         spending.hold(LEAST_S)
-        self.check_work()
+        self._door.admit(PriorityClass.INTERACTIVE)
         return self._leased(WorkKind.INFERENCE, version, spending)
 
     def _spending(self, kind: WorkKind) -> Spending:
@@ -404,7 +444,10 @@ def guarded(door: Door, role: Role = Role.CALLER) -> type[APIRoute]:
                         request = Request(
                             request.scope, _given(await small_body(request, MAX_SMALL_BODY_BYTES))
                         )
-                    return await handle(request)
+                    answer = await handle(request)
+                    if role is Role.OPERATOR and request.method != "GET":
+                        door.audit.changed(admitted.call, admitted.principal.tenant)
+                    return answer
 
             return handled
 

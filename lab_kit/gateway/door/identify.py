@@ -60,6 +60,11 @@ def named_for_log(request_id: RequestId) -> None:
     _current.set(request_id)
 
 
+def current_request() -> RequestId | None:
+    """The call that this task works for; None outside of one."""
+    return _current.get()
+
+
 def _raw(message: Message) -> list[tuple[bytes, bytes]]:
     """The message's headers as a list that stands in it and can be added to."""
     raw = list(message.get("headers") or ())

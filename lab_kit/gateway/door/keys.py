@@ -296,6 +296,7 @@ def _check_standing(record: KeyRecord) -> None:
             f"the key {record.id}, which is {standing}",
             "one that is valid",
             "ask the operator for another one",
+            details={"key_id": record.id, "standing": standing},
         )
 
 

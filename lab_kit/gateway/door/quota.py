@@ -6,24 +6,18 @@ draft-ietf-httpapi-ratelimit-headers-10].
 """
 
 import math
-from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab_kit.access.budget import Budget
+from lab_kit.core.ids import TenantId
+from lab_kit.gateway.door.call import Quota
 from lab_kit.gateway.door.compute import Account, Compute
-from lab_kit.gateway.door.keys import Keys, Principal
+from lab_kit.gateway.door.keys import Keys
 
 _UNIT = "compute-milliseconds"
 _BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
-
-
-@dataclass(slots=True)
-class Quota:
-    """Who made a call, once that is known."""
-
-    principal: Principal | None = None
 
 
 class TellQuota:
@@ -43,8 +37,8 @@ class TellQuota:
         scope.setdefault("state", {})["quota"] = quota
 
         async def telling(message: Message) -> None:
-            if message["type"] in _BEGINNINGS and quota.principal is not None:
-                told = self._told(quota.principal)
+            if message["type"] in _BEGINNINGS and quota.tenant is not None:
+                told = self._told(quota.tenant, quota.key_id)
                 if told:
                     message.setdefault("headers", [])
                     MutableHeaders(scope=message).update(told)
@@ -52,9 +46,8 @@ class TellQuota:
 
         await self._app(scope, receive, telling)
 
-    def _told(self, principal: Principal) -> dict[str, str]:
-        record = self._keys.record(principal.key_id)
-        accounts = self._compute.accounts(principal.tenant, record)
+    def _told(self, tenant: TenantId, key_id: str | None) -> dict[str, str]:
+        accounts = self._compute.accounts(tenant, self._keys.record(key_id))
         limited = [(one, one.budget) for one in accounts if one.budget is not None]
         if not limited:
             return {}

@@ -98,6 +98,10 @@ class Metrics:
         self.requests = self._counter(
             "lab_requests", "HTTP requests.", "route", "status", "version"
         )
+        self.audit_records = self._counter("lab_audit_records", "Records of the audit log written.")
+        self.audit_lost = self._counter(
+            "lab_audit_records_lost", "What the audit log had no room for; it says so, too."
+        )
         self._replaced = self._counter(
             "lab_replaced_route_calls",
             "Calls of routes that have a successor, served or refused for what is planned.",

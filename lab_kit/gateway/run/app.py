@@ -37,6 +37,7 @@ from lab_kit.gateway.door.quota import TellQuota
 from lab_kit.gateway.door.uploads import CLIENT_CLOSED
 from lab_kit.gateway.observe.failures import EndFailedCalls
 from lab_kit.gateway.observe.middleware import TimeRequests, TraceRequests
+from lab_kit.gateway.operator.audit_api import audit_routes
 from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.deprecations_api import deprecation_routes
 from lab_kit.gateway.operator.keys_api import key_routes
@@ -147,6 +148,7 @@ def create_app(
         sandbox_routes(door),
         key_routes(door, server.api_keys, server.token_keys),
         tenant_routes(door),
+        audit_routes(door),
         deprecation_routes(door, server.deprecations),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
         openai_upload_routes(door, limits, server.uploads, server.recognition, server.is_strict),

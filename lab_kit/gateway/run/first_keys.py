@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 
 from lab_kit.gateway.door.api_keys import ApiKeys
-from lab_kit.gateway.door.pepper import pepper
+from lab_kit.gateway.door.pepper import PEPPER
+from lab_kit.gateway.observe.audit.audit import Audit
+from lab_kit.gateway.observe.audit.log import AUDIT_FOLDER, AUDIT_KEY, AuditLog
+from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
@@ -19,9 +22,12 @@ def make_key(folder: Path, new: NewKey) -> MadeKey:
         StateUnusable: the folder cannot be used, or a server does.
     """
     database = Database(StateFolder(folder).path, FORMS)
+    log = AuditLog(folder / AUDIT_FOLDER, lambda: AUDIT_KEY.of(os.environ), Metrics())
     try:
-        keys = ApiKeys(database, lambda: pepper(os.environ))
+        keys = ApiKeys(database, lambda: PEPPER.of(os.environ), Audit(log))
         keys.load()
+        log.open()
         return keys.make_now(new)
     finally:
+        log.close()
         database.close()

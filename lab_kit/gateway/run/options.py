@@ -47,6 +47,7 @@ class ServerConfig:
         tls_host: the address of the ports with TLS.
         certificates: what is shown there, and has to be shown by clients.
         allowed_origins: web pages of elsewhere that may call, and read what is answered.
+        audit: folder of the audit log; None for one in ``state``, where that is given.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -68,6 +69,7 @@ class ServerConfig:
     tls_host: str = HOST
     certificates: CertificateFiles = field(default_factory=CertificateFiles)
     allowed_origins: tuple[str, ...] = ()
+    audit: Path | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -163,6 +165,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="where operations are kept, WITH their sound and text until they expire or are"
         " deleted (default: a folder of its own, gone when the server stops)",
+    )
+    parser.add_argument(
+        "--audit",
+        type=Path,
+        metavar="FOLDER",
+        help="where the audit log is kept (default: audit in the --state folder, if any)",
     )
     parser.add_argument(
         "--allow-host",

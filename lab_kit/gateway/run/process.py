@@ -101,6 +101,7 @@ def _listen(
         StateFolder(config.state),
         config.allowed_hosts,
         config.is_strict,
+        audit_folder=config.audit,
     )
     try:
         if config.state is not None:
@@ -108,6 +109,9 @@ def _listen(
             server.api_keys.load()
             server.tenants.load()
             server.token_keys.load()
+        if (audit := server.audit.log) is not None:
+            audit.open()
+            _tell(f"audit log in {audit.folder}; to verify it: {audit.verifier_key}")
         _check_reach(server.keys, config, is_plain_local=is_local)
         ports = Ports(
             config.grpc_port,
@@ -231,6 +235,7 @@ def run(options: argparse.Namespace) -> int:
         options.host if is_encrypted else HOST,
         files,
         tuple(options.allow_origin),
+        options.audit,
     )
     begin_logging()
     try:

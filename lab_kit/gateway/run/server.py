@@ -4,6 +4,7 @@ import os
 import sqlite3
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.watch import Watch
@@ -15,7 +16,7 @@ from lab_kit.gateway.door.compute import Compute
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
-from lab_kit.gateway.door.pepper import pepper, short_lived
+from lab_kit.gateway.door.pepper import PEPPER, short_lived
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.tenants import Tenants
@@ -24,6 +25,8 @@ from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.sessions import Sessions
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.live.turn_judge import TurnJudge
+from lab_kit.gateway.observe.audit.audit import Audit
+from lab_kit.gateway.observe.audit.log import AUDIT_FOLDER, AUDIT_KEY, AuditLog
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.listeners import Listeners
@@ -65,6 +68,7 @@ class Server:
         is_strict: what a provider offers and is not imitated is refused, not ignored.
         grpc_port: where gRPC is spoken; 0 until it is.
         tls_port: where HTTP is spoken with TLS; None where it is not.
+        audit_folder: of the audit log; None for one in ``state``, where that is kept.
     """
 
     limits: Limits
@@ -78,6 +82,8 @@ class Server:
     is_strict: bool = False
     grpc_port: int = 0
     tls_port: int | None = None
+    audit_folder: Path | None = None
+    audit: Audit = field(init=False)
     background: Background = field(init=False)
     failures: Failures = field(init=False)
     watch: Watch = field(init=False)
@@ -114,16 +120,19 @@ class Server:
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
         self.database = Database(self.state.path, FORMS)
+        self.audit = Audit(self._audit_log())
         its_pepper = cache(self._pepper)
-        self.api_keys = ApiKeys(self.database, its_pepper)
+        self.api_keys = ApiKeys(self.database, its_pepper, self.audit)
         self.token_keys = TokenKeys(self.database, its_pepper)
         tokens = AccessTokens(self.token_keys, limits.token_s)
         self.keys = replace(self.keys, made=self.api_keys, tokens=tokens)
         self.tenants = Tenants(self.database)
         self.compute = Compute(self.tenants.allowance, metrics.count_compute)
-        self.door = Door(self.keys, self.tenants, self.compute, admission, self.versions)
+        self.door = Door(
+            self.keys, self.tenants, self.compute, admission, self.versions, self.audit
+        )
         self.steps = SwitchableSteps()
-        self.listeners = Listeners(self.failures, metrics)
+        self.listeners = Listeners(self.failures, metrics, self.audit)
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
@@ -137,8 +146,8 @@ class Server:
         allowance = operations.Allowance(limits.operations_of_one, limits.operations)
         self.transcriber = Transcriber(
             self.state,
-            operations.Operations(self.database, allowance, _tell),
-            kept_uploads.KeptUploads(self.database, allowance),
+            operations.Operations(self.database, allowance, _tell, self.audit),
+            kept_uploads.KeptUploads(self.database, allowance, self.audit),
             Spool(self.state.path, limits.operation_bytes, limits.spool_bytes),
             self.door,
             self.recognition,
@@ -168,7 +177,14 @@ class Server:
 
     def _pepper(self) -> bytes:
         """What goes with the server needs none that outlives it."""
-        return pepper(os.environ) if self.state.is_kept else short_lived()
+        return PEPPER.of(os.environ) if self.state.is_kept else short_lived()
+
+    def _audit_log(self) -> AuditLog | None:
+        """Kept only where somebody said that something is to be."""
+        if self.audit_folder is None and not self.state.is_kept:
+            return None
+        folder = self.audit_folder or self.state.path() / AUDIT_FOLDER
+        return AuditLog(folder, lambda: AUDIT_KEY.of(os.environ), self.metrics)
 
     @property
     def ports(self) -> tuple[int, int | None]:
@@ -180,6 +196,8 @@ class Server:
         self.preparation.stop()
         self.voice.stop()
         self.database.close()
+        if self.audit.log is not None:
+            self.audit.log.close()
         self.state.remove()
         self.turns.stop()
         self.versions.stop()

@@ -11,6 +11,7 @@ from uuid import UUID
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.core.errors import QuotaExceeded, SystemOverloaded, UploadNotFound
 from lab_kit.core.ids import TenantId
+from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, GAVE_WAY, Audit
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.transcriptions.operations import Allowance
 
@@ -34,11 +35,15 @@ class KeptUploads:
 
     Args:
         allowance: how many there may be at a time, those on their way included.
+        audit: told of what is deleted, once it is.
     """
 
-    def __init__(self, database: Database, allowance: Allowance) -> None:
+    def __init__(
+        self, database: Database, allowance: Allowance, audit: Audit | None = None
+    ) -> None:
         self._database = database
         self._allowance = allowance
+        self._audit = audit or Audit()
 
     async def receive(self, number: UUID, tenant: TenantId, caller: str) -> list[UUID]:
         """Begin one, whose sound is about to come.
@@ -51,7 +56,7 @@ class KeptUploads:
             SystemOverloaded: the server has as many as it may have.
         """
 
-        def work(rows: sqlite3.Connection) -> list[UUID]:
+        def work(rows: sqlite3.Connection) -> list[tuple[str, UUID]]:
             gone = self._make_room(rows, caller)
             rows.execute(
                 "INSERT INTO uploads (number, tenant, caller) VALUES (?, ?, ?)",
@@ -59,7 +64,9 @@ class KeptUploads:
             )
             return gone
 
-        return await self._database.run(work)
+        gone = await self._database.run(work)
+        self._audit.deleted("upload", gone, GAVE_WAY)
+        return [one for _, one in gone]
 
     async def received(self, number: UUID) -> None:
         """Its sound is here."""
@@ -89,9 +96,12 @@ class KeptUploads:
     async def delete(self, tenant: TenantId, number: UUID) -> bool:
         """Forget one; False where the tenant has none of that name."""
         sql = "DELETE FROM uploads WHERE number = ? AND tenant = ? AND whole_until_ms IS NOT NULL"
-        return await self._database.run(
+        is_gone = await self._database.run(
             lambda rows: rows.execute(sql, (str(number), str(tenant))).rowcount == 1
         )
+        if is_gone:
+            self._audit.deleted("upload", [(str(tenant), number)], ASKED)
+        return is_gone
 
     async def recover(self) -> dict[UUID, str]:
         """What a server does that begins: forget what an earlier one did not receive whole.
@@ -109,13 +119,13 @@ class KeptUploads:
 
     async def expire(self) -> list[UUID]:
         """Forget those that have been kept long enough; returns which."""
-        sql = "DELETE FROM uploads WHERE whole_until_ms <= ? RETURNING number"
+        sql = "DELETE FROM uploads WHERE whole_until_ms <= ? RETURNING tenant, number"
         now_ms = since_1970_ms()
-        return await self._database.run(
-            lambda rows: [UUID(row["number"]) for row in rows.execute(sql, (now_ms,)).fetchall()]
-        )
+        gone = await self._database.run(lambda rows: _whose(rows, sql, (now_ms,)))
+        self._audit.deleted("upload", gone, EXPIRED)
+        return [number for _, number in gone]
 
-    def _make_room(self, rows: sqlite3.Connection, caller: str) -> list[UUID]:
+    def _make_room(self, rows: sqlite3.Connection, caller: str) -> list[tuple[str, UUID]]:
         """Forget the oldest that was transcribed, where there are too many for one more."""
         most = self._allowance
         own, whole = rows.execute(
@@ -145,14 +155,22 @@ class KeptUploads:
         return []
 
 
-def _oldest_used(rows: sqlite3.Connection, caller: str | None) -> list[UUID]:
+def _oldest_used(rows: sqlite3.Connection, caller: str | None) -> list[tuple[str, UUID]]:
     """Forget the oldest that was transcribed, of a caller or of all; none where there is none."""
-    found = rows.execute(
+    sql = (
         "DELETE FROM uploads WHERE number = (SELECT number FROM uploads"
-        " WHERE is_used AND (caller = ? OR ? IS NULL) ORDER BY number LIMIT 1) RETURNING number",
-        (caller, caller),
-    ).fetchall()
-    return [UUID(row["number"]) for row in found]
+        " WHERE is_used AND (caller = ? OR ? IS NULL) ORDER BY number LIMIT 1)"
+        " RETURNING tenant, number"
+    )
+    return _whose(rows, sql, (caller, caller))
+
+
+def _whose(
+    rows: sqlite3.Connection, sql: str, parameters: tuple[int | str | None, ...]
+) -> list[tuple[str, UUID]]:
+    """The tenants and numbers that a statement returns."""
+    found = rows.execute(sql, parameters).fetchall()
+    return [(row["tenant"], UUID(row["number"])) for row in found]
 
 
 def not_found(number: UUID) -> UploadNotFound:

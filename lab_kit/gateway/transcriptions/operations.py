@@ -22,6 +22,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.events import ModelInfo
 from lab_kit.core.ids import TenantId
+from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, Audit
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.transcriptions import transcripts
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
@@ -77,6 +78,7 @@ class Operations:
 
     Args:
         ended: told of each that ends, in the transaction that ends it.
+        audit: told of what is deleted, once it is.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class Operations:
         database: Database,
         allowance: Allowance,
         ended: Callable[[sqlite3.Connection, Operation], None],
+        audit: Audit | None = None,
     ) -> None:
+        self._audit = audit or Audit()
         self._database = database
         self._allowance = allowance
         self._ended = ended
@@ -314,6 +318,7 @@ class Operations:
             rows.execute("DELETE FROM operations WHERE number = ?", (str(number),))
 
         await self._database.run(work)
+        self._audit.deleted("operation", [(str(tenant), number)], ASKED)
 
     async def expire(self) -> list[UUID]:
         """Remove whatever has been kept long enough, however far it is; returns what it was.
@@ -321,20 +326,23 @@ class Operations:
         Not one that is still received: its sound is in somebody's hands.
         """
 
-        def work(rows: sqlite3.Connection) -> list[UUID]:
+        def work(rows: sqlite3.Connection) -> dict[str, list[tuple[str, UUID]]]:
             over = (since_1970_ms(), OperationState.RECEIVING)
             is_over = "expires_ms <= ? AND state != ?"
-            asked = [
-                rows.execute(f"SELECT number FROM operations WHERE {is_over}", over),
-                rows.execute("SELECT number FROM transcriptions WHERE expires_ms <= ?", over[:1]),
-            ]
-            found = [UUID(row["number"]) for table in asked for row in table]
-            for number in found:
-                transcripts.erase(rows, number)
+            gone = {
+                "operation": _whose(rows, f"operations WHERE {is_over}", over),
+                "transcription": _whose(rows, "transcriptions WHERE expires_ms <= ?", over[:1]),
+            }
+            for whose in gone.values():
+                for _, number in whose:
+                    transcripts.erase(rows, number)
             rows.execute(f"DELETE FROM operations WHERE {is_over}", over)
-            return found
+            return gone
 
-        return await self._database.erase(work)
+        gone = await self._database.erase(work)
+        for kind, whose in gone.items():
+            self._audit.deleted(kind, whose, EXPIRED)
+        return [number for whose in gone.values() for _, number in whose]
 
     # -- what came of them ---------------------------------------------------------------------
 
@@ -366,6 +374,7 @@ class Operations:
             transcripts.erase(rows, number)
 
         await self._database.erase(work)
+        self._audit.deleted("transcription", [(str(tenant), number)], ASKED)
 
     async def delete_words(self, tenant: TenantId, number: UUID, foreign: Foreign) -> Operation:
         """Remove every word of what came of one that has ended, and where its sound was; that there
@@ -390,7 +399,9 @@ class Operations:
             )
             return _found(rows, number)
 
-        return await self._database.erase(work)
+        left = await self._database.erase(work)
+        self._audit.deleted("transcription", [(str(tenant), number)], ASKED)
+        return left
 
     def _check_allowance(self, rows: sqlite3.Connection, caller: str) -> None:
         found = _in_states(rows, _UNFINISHED)
@@ -435,6 +446,14 @@ def _move(
         raise OperationCancelled(
             f"operations/{number}, which has ended", "one that goes on", "ask for it again"
         )
+
+
+def _whose(
+    rows: sqlite3.Connection, where: str, parameters: tuple[int | str, ...]
+) -> list[tuple[str, UUID]]:
+    """The tenants and numbers of some rows."""
+    found = rows.execute(f"SELECT tenant, number FROM {where}", parameters)
+    return [(row["tenant"], UUID(row["number"])) for row in found]
 
 
 def _in_states(rows: sqlite3.Connection, states: Collection[OperationState]) -> dict[UUID, str]:

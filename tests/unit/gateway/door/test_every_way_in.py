@@ -30,6 +30,7 @@ from lab_kit.gateway.door.public import PUBLIC_METHODS, PUBLIC_PATHS
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import grpc_services, start_grpc
 from lab_kit.gateway.run.server import Server
+from lab_kit.governance.record import Action, Entry
 from lab_kit.protocol.proto_text import METHOD, SERVICE
 from lab_kit.protocol.stream_messages import StreamRequest
 
@@ -131,6 +132,39 @@ class Way:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+class Told:
+    """Stands for the audit log: every refusal is told to it, once and under the call's name."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    @classmethod
+    def of(cls, server: Server) -> "Told":
+        made = cls()
+        server.audit.log = made  # type: ignore[assignment]
+        return made
+
+    def put(self, entry: Entry) -> None:
+        self.entries.append(entry)
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def refusals(self) -> list[tuple[str, Any]]:
+        assert {one.action for one in self.entries} == {Action.CALL_REFUSED}
+        return [(_plain(one.request_id or ""), one.about["reason"]) for one in self.entries]
+
+    @property
+    def ways(self) -> list[str]:
+        return [str(one.about["way"]).replace(":uuid}", "}") for one in self.entries]
+
+
+def _plain(request_id: str) -> str:
+    """Without what some providers write around it."""
+    return request_id.removeprefix("req_").replace("-", "")
 
 
 class BodyRead(Exception):
@@ -257,9 +291,12 @@ async def test_without_the_right_key_nothing_is_read_and_nobody_comes_in(
 ) -> None:
     other = KEY if way.key == OPERATOR_KEY else OPERATOR_KEY
     for key in (None, "", "wrong", other):
+        told = Told.of(server)
         status, headers = await asked(server, way, key)
         assert status == WRONG_KEY.get(way.path, 401), (way, key)
         assert headers["x-request-id"]
+        assert told.refusals == [(_plain(headers["x-request-id"]), "UNAUTHENTICATED")]
+        assert told.ways == [f"{way.method if way.kind == 'http' else 'WebSocket'} {way.path}"]
 
 
 @pytest.mark.parametrize("when", ["draining", "refuses everybody"])
@@ -387,9 +424,11 @@ async def test_without_the_right_key_no_method_waits_for_a_message(
     server: Server, method: str
 ) -> None:
     for key in (None, "wrong", OPERATOR_KEY):
+        told = Told.of(server)
         code, name = await called(server, method, key)
         assert code == "UNAUTHENTICATED"
-        assert name
+        assert told.refusals == [(_plain(name), "UNAUTHENTICATED")]
+        assert told.ways[0].startswith("gRPC ")
 
 
 @pytest.mark.parametrize("when", STATUSES)

@@ -1,0 +1,1 @@
+"""The audit log: what it is told, how it is written, found again, and read."""
