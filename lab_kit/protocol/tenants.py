@@ -7,6 +7,8 @@ from pydantic.dataclasses import dataclass
 
 ComputeS = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 """Compute-seconds: of the device, whatever it is."""
+Name = Annotated[str, Field(max_length=63)]
+MOST_NAMES = 32
 
 
 @dataclass(
@@ -25,11 +27,21 @@ class TenantSettings:
             room for.
         compute_burst_s: compute-seconds that may be spent at once; None for those of a minute.
         streams: live streams at once, over all its keys; None for as many as there is room for.
+        redact: kinds of personal data that are taken out of all its results, whatever a call asks
+            for: ``true`` for every kind, kinds with commas between them, or ``false``.
+        home_region: where its own customers are; its speech is served by rules then. None for a
+            tenant that nothing was agreed with about places.
+        allowed_regions: where its contract lets their speech go.
+        consents: what its contract is for: recognition, retention, training.
     """
 
     compute_s_per_min: ComputeS | None = None
     compute_burst_s: ComputeS | None = None
     streams: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    redact: Annotated[str, Field(max_length=200)] = "false"
+    home_region: Annotated[str, Field(max_length=63)] | None = None
+    allowed_regions: Annotated[tuple[Name, ...], Field(max_length=MOST_NAMES)] = ()
+    consents: Annotated[tuple[Name, ...], Field(max_length=MOST_NAMES)] = ()
 
 
 @dataclass(frozen=True, slots=True)

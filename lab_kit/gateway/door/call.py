@@ -20,6 +20,8 @@ TRACE_PARENT = "traceparent"
 MODEL_VERSION = "x-model-version"
 """Of an answer: the number of the version that spoke."""
 TIMEOUT = "x-request-timeout"
+DATA_CLASS = "x-data-class"
+SUBJECT_CONSENTS = "x-subject-consents"
 ELEVENLABS_KEY = "xi-api-key"
 """The header in which ElevenLabs's clients show their key."""
 LONGEST_TIMEOUT_S = 86_400.0
@@ -46,6 +48,8 @@ class Call:
         certificate: the thumbprint of the client's own; None where it showed none.
         quota: told who calls, so that the answer can say what they have left; None where an answer
             has no place for that.
+        data_class, subject_consents: what kind of speech it is, and what who speaks has agreed to,
+            as the call says; empty where it says nothing.
         way: the method and the route's pattern, or the name of a gRPC method.
         named: what the path names, by the pattern's words.
     """
@@ -57,6 +61,8 @@ class Call:
     exchange: Exchange | None = None
     quota: Quota | None = None
     certificate: str | None = None
+    data_class: str = ""
+    subject_consents: str = ""
     way: str = ""
     named: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,6 +98,8 @@ def http_call(
         exchange,
         quota,
         certificate,
+        headers.get(DATA_CLASS, ""),
+        headers.get(SUBJECT_CONSENTS, ""),
         way,
         named,
     )
@@ -117,6 +125,8 @@ def grpc_call(context: Any, method: str) -> Call:
         _host(context.peer()),
         deadline_ns,
         certificate=_certificate(context.auth_context()),
+        data_class=str(metadata.get(DATA_CLASS, "")),
+        subject_consents=str(metadata.get(SUBJECT_CONSENTS, "")),
         way=f"gRPC {method}",
     )
 

@@ -25,6 +25,7 @@ from lab_kit.core.errors import (
     LabError,
     PayloadTooLarge,
     QuotaExceeded,
+    ScopeMissing,
     SystemOverloaded,
 )
 from lab_kit.core.events import PriorityClass
@@ -35,6 +36,7 @@ from lab_kit.gateway.door.identify import named_for_log
 from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
 from lab_kit.gateway.door.metered_engine import metered
 from lab_kit.gateway.door.place import Place
+from lab_kit.gateway.door.residency import Residency
 from lab_kit.gateway.door.tenants import Tenants
 from lab_kit.gateway.observe.audit.audit import Audit
 from lab_kit.gateway.observe.work import Work, WorkKind
@@ -60,6 +62,7 @@ class Door:
         streams: the places that are taken.
         is_draining: nobody is let in any more; who is in may finish.
         sandbox_keys: that callers are let in with, too, to meet what an operator planned for them.
+        residency: whose speech may be served here.
         audit: told who was let in, and who was refused.
     """
 
@@ -70,12 +73,14 @@ class Door:
         compute: Compute,
         admission: Admission,
         versions: Versions,
+        residency: Residency | None = None,
         audit: Audit | None = None,
     ) -> None:
         self.keys = keys
         self.tenants = tenants
         self.compute = compute
         self.audit = audit or Audit()
+        self.residency = residency or Residency(tenants, self.audit)
         self.streams: set[Place] = set()
         self.is_draining = False
         self.sandbox_keys = SandboxKeys()
@@ -203,7 +208,7 @@ class Door:
             held.callback(spending.end)
             lease = metered(held.enter_context(self.lease(self.asked(model), tenant)), spending)
             work = Work(WorkKind.RECORDING, identity, tenant, lease.version)
-            yield Leased(work, lease, caller, spending)
+            yield Leased(work, lease, caller, spending, self.tenants.steps(tenant))
 
     def asked(self, model: str | None) -> int | Label | None:
         """Which version a caller asks for; see `asked_version`."""
@@ -225,6 +230,7 @@ class Leased:
         work: what it is counted as.
         caller: by what name it takes turns.
         spending: where compute is reserved for it, once its length is known.
+        steps: what all results of its tenant go through.
         deadline_ns: from then on its caller does not wait; None for one who did not say.
     """
 
@@ -232,6 +238,7 @@ class Leased:
     lease: Lease
     caller: str
     spending: Spending
+    steps: tuple[str, ...]
     deadline_ns: int | None = None
 
 
@@ -300,7 +307,7 @@ class Admitted:
             ModelNotLoaded: the version is not ready, or none is.
             InvalidParameter, ModelNotFound, VersionNotFound: there is none of that name.
         """
-        self._door.check_allowed(self.principal, Feature.STREAMS)
+        self._check(Feature.STREAMS)
         self._door.keys.check_streams(self.principal, self._door.streams)
         self._door.tenants.check_streams(self.principal.tenant, self._door.streams)
         asked = self._door.asked(model)
@@ -310,7 +317,15 @@ class Admitted:
         lease = self._lease(asked, spending)
         work = self._work(WorkKind.STREAM, lease)
         self._door.keys.spend(self.principal)
-        place = Place(work, priority_class, lease, self.caller, spending, self.principal)
+        place = Place(
+            work,
+            priority_class,
+            lease,
+            self.caller,
+            spending,
+            self.principal,
+            self._door.tenants.steps(self.principal.tenant),
+        )
         self._door.streams.add(place)
         self._held.callback(self._door.streams.discard, place)
         return place
@@ -343,7 +358,7 @@ class Admitted:
         Raises:
             LabError: see `stream`.
         """
-        self._door.check_allowed(self.principal, Feature.RECORDINGS)
+        self._check(Feature.RECORDINGS)
         asked = self._door.asked(model)
         spending = self._spending(WorkKind.RECORDING)
         spending.hold(LEAST_S)
@@ -359,7 +374,7 @@ class Admitted:
             ModelNotLoaded: the version that it names is not ready.
             InvalidParameter, ModelNotFound, VersionNotFound: there is none of that name.
         """
-        self._door.check_allowed(self.principal, Feature.RECORDINGS)
+        self._check(Feature.RECORDINGS, keeps=True)
         self._door.check_goes_on()
         if (asked := self._door.asked(model)) is not None:
             self._door.lease(asked, self.principal.tenant).release()
@@ -371,7 +386,7 @@ class Admitted:
         Raises:
             SystemOverloaded: see `stream`.
         """
-        self._door.check_allowed(self.principal, Feature.SPEECH)
+        self._check(Feature.SPEECH)
         spending = self._spending(WorkKind.SPEECH)
         spending.hold(LEAST_CHARS)
         self._door.admit(PriorityClass.INTERACTIVE)
@@ -396,11 +411,22 @@ class Admitted:
             SystemOverloaded, ModelNotLoaded: see `stream`.
             ModelNotFound, VersionNotFound: there is no such version.
         """
-        self._door.check_allowed(self.principal, Feature.INFERENCE)
+        self._check(Feature.INFERENCE)
+        if self._door.tenants.steps(self.principal.tenant):
+            raise ScopeMissing(
+                f"the bare model, by tenant {self.principal.tenant}, whose results are redacted",
+                "a way in whose results can be",
+                "send it as a recording or a stream",
+            )
         spending = self._spending(WorkKind.INFERENCE)
         spending.hold(LEAST_S)
         self._door.admit(PriorityClass.INTERACTIVE)
         return self._leased(WorkKind.INFERENCE, version, spending)
+
+    def _check(self, feature: Feature, *, keeps: bool = False) -> None:
+        """Its key is for that, and its speech may be served here."""
+        self._door.check_allowed(self.principal, feature)
+        self._door.residency.check(self.principal.tenant, feature, self.call, keeps=keeps)
 
     def _spending(self, kind: WorkKind) -> Spending:
         spending = self._door.spending(self.principal.tenant, self.principal.key_id, kind)
@@ -414,7 +440,8 @@ class Admitted:
     def _leased(self, kind: WorkKind, version: int | Label | None, spending: Spending) -> Leased:
         lease = self._lease(version, spending)
         work = self._work(kind, lease)
-        return Leased(work, lease, self.caller, spending, self.call.deadline_ns)
+        steps = self._door.tenants.steps(self.principal.tenant)
+        return Leased(work, lease, self.caller, spending, steps, self.call.deadline_ns)
 
     def _work(self, kind: WorkKind, lease: Lease) -> Work:
         identity = StreamIdentity(self.call.request_id, StreamId.new())

@@ -50,6 +50,7 @@ class Place:
         work: what it is counted as.
         lease: the version that serves the stream to its end.
         caller: by what name it takes turns.
+        steps: what all results of its tenant go through, whatever the stream asks for.
         principal: who has it, by the key or the token that counts now.
         stream: who has the place; None until it is set up.
     """
@@ -62,6 +63,7 @@ class Place:
         caller: str,
         spending: Spending,
         principal: Principal,
+        steps: tuple[str, ...] = (),
     ) -> None:
         self.work = work
         # a plain value: others' admission reads it, and must not depend on what this client says
@@ -69,6 +71,7 @@ class Place:
         self.lease = lease
         self.caller = caller
         self.principal = principal
+        self.steps = steps
         self.opened_ns = time.perf_counter_ns()
         self.stream: PlacedStream | None = None
         self._spending = spending

@@ -9,6 +9,7 @@ from functools import partial
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import Final
+from lab_kit.core.personal_data import united
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.gateway.door.door import Leased
 from lab_kit.gateway.door.preparation import Preparation
@@ -55,6 +56,7 @@ class Recognition:
             sound: blocks of (samples,) float32 at 16 kHz, ``audio_s`` in all.
             steps: the optional steps that every result passes, by name.
         """
+        steps = united(*steps, *call.steps)
         said = recognize(
             call.lease.engine,
             call.lease.new_scorer(),

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from lab_kit.access.budget import Allowance
 from lab_kit.core.errors import InvalidParameter, QuotaExceeded
 from lab_kit.core.ids import TenantId
+from lab_kit.core.personal_data import parse_redact
 from lab_kit.core.shown import shown
 from lab_kit.gateway.observe.work import Work
 from lab_kit.gateway.state.database import Database
@@ -72,7 +73,7 @@ class Tenants:
         """Have it be allowed this from now on.
 
         Raises:
-            InvalidParameter: no tenant can have that name, or a burst without a rate.
+            InvalidParameter: no tenant can have that name, or such settings.
             QuotaExceeded: there are too many.
             StateUnusable: it cannot be kept; then it is as it was.
         """
@@ -85,6 +86,10 @@ class Tenants:
                 self._settings[TenantId(name)] = settings
 
         await asyncio.shield(kept())
+
+    def steps(self, tenant: TenantId) -> tuple[str, ...]:
+        """What all its results go through, whatever a call asks for."""
+        return parse_redact(self.settings(tenant).redact)
 
     def check_streams(self, tenant: TenantId, places: Iterable[HasWork]) -> None:
         """Make sure that a tenant may have one more live stream.
@@ -112,6 +117,7 @@ class Tenants:
                 "choose such a name",
             )
         allowance(settings.compute_s_per_min, settings.compute_burst_s)
+        parse_redact(settings.redact)
         if TenantId(name) not in self._settings and len(self._settings) >= MOST_TENANTS:
             raise QuotaExceeded(
                 f"{len(self._settings):,} tenants with settings",

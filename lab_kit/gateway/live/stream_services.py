@@ -8,6 +8,7 @@ from opentelemetry.trace import Tracer
 
 from lab_kit.capacity.watch import Watch
 from lab_kit.core.events import Event, StreamOptions
+from lab_kit.core.personal_data import united
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.turn_judge import TurnJudge
@@ -63,7 +64,7 @@ class StreamServices:
         return StreamPipeline(
             place.lease.engine,
             place.lease.new_scorer(),
-            options,
+            replace(options, postprocess=united(*options.postprocess, *place.steps)),
             min(longest_s or self.limits.stream_audio_s, self.limits.stream_audio_s),
             replace(self._services, completeness=partial(self._turns, place.caller)),
             place.work.identity,

@@ -25,6 +25,8 @@ def tenant_routes(door: Door) -> APIRouter:
 
         What it has spent stays spent.
         """
+        if body.home_region is not None:
+            door.residency.check_known((body.home_region, *body.allowed_regions), body.consents)
         await door.tenants.put(tenant, body)
         return next(one for one in tenant_statuses(door) if one.tenant == tenant)
 

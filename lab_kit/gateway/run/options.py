@@ -11,6 +11,7 @@ from lab_kit.core.errors import InvalidParameter
 from lab_kit.engine.scripted import SCRIPTED
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE, Keys
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.residency import Where
 from lab_kit.gateway.observe.trace_file import (
     DEFAULT_SHARE,
     FILE_VARIABLE,
@@ -47,6 +48,7 @@ class ServerConfig:
         tls_host: the address of the ports with TLS.
         certificates: what is shown there, and has to be shown by clients.
         allowed_origins: web pages of elsewhere that may call, and read what is answered.
+        where: in which region it serves, and what others there are.
         audit: folder of the audit log; None for one in ``state``, where that is given.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
@@ -70,6 +72,7 @@ class ServerConfig:
     certificates: CertificateFiles = field(default_factory=CertificateFiles)
     allowed_origins: tuple[str, ...] = ()
     audit: Path | None = None
+    where: Where = field(default_factory=Where)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +109,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="have each client of the ports with TLS show a certificate of this authority, PEM;"
         " own for ours (see lab ca)",
+    )
+    parser.add_argument(
+        "--region",
+        metavar="NAME:AREA",
+        help="where this server is, such as eu-west:eu: tenants with a home region are served by"
+        " rules of residency and consent",
+    )
+    parser.add_argument(
+        "--other-region",
+        action="append",
+        default=[],
+        metavar="NAME:AREA",
+        help="another region that those rules may speak of; as often as you like",
     )
     parser.add_argument(
         "--allow-origin",

@@ -33,6 +33,7 @@ from lab_kit.engine.scripted import SCRIPTED, check_lines
 from lab_kit.gateway.door.identify import name_calls_in_log
 from lab_kit.gateway.door.keys import Keys
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.door.residency import Where
 from lab_kit.gateway.observe.background_failures import FewFromLibraries
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.certificates import CertificateFiles
@@ -102,6 +103,7 @@ def _listen(
         config.allowed_hosts,
         config.is_strict,
         audit_folder=config.audit,
+        where=config.where,
     )
     try:
         if config.state is not None:
@@ -200,6 +202,7 @@ def run(options: argparse.Namespace) -> int:
         limits = replace(Limits(), **dict(options.limit))
         files = CertificateFiles(options.tls_certificate, options.tls_key, options.client_authority)
         files.check()
+        where = Where.of(options.region, options.other_region)
         # with a port for TLS, it is that one which is for others, unless they are meant to come
         # without it
         is_encrypted = options.tls_port is not None or options.grpc_tls_port is not None
@@ -236,6 +239,7 @@ def run(options: argparse.Namespace) -> int:
         files,
         tuple(options.allow_origin),
         options.audit,
+        where,
     )
     begin_logging()
     try:

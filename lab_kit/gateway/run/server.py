@@ -19,6 +19,7 @@ from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.pepper import PEPPER, short_lived
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
+from lab_kit.gateway.door.residency import Residency, Where
 from lab_kit.gateway.door.tenants import Tenants
 from lab_kit.gateway.door.token_keys import TokenKeys
 from lab_kit.gateway.door.uploads import Uploads
@@ -68,6 +69,7 @@ class Server:
         is_strict: what a provider offers and is not imitated is refused, not ignored.
         grpc_port: where gRPC is spoken; 0 until it is.
         tls_port: where HTTP is spoken with TLS; None where it is not.
+        where: in which region it serves, and what others there are.
         audit_folder: of the audit log; None for one in ``state``, where that is kept.
     """
 
@@ -83,6 +85,7 @@ class Server:
     grpc_port: int = 0
     tls_port: int | None = None
     audit_folder: Path | None = None
+    where: Where = field(default_factory=Where)
     audit: Audit = field(init=False)
     background: Background = field(init=False)
     failures: Failures = field(init=False)
@@ -128,8 +131,15 @@ class Server:
         self.keys = replace(self.keys, made=self.api_keys, tokens=tokens)
         self.tenants = Tenants(self.database)
         self.compute = Compute(self.tenants.allowance, metrics.count_compute)
+        residency = Residency(self.tenants, self.audit, self.where)
         self.door = Door(
-            self.keys, self.tenants, self.compute, admission, self.versions, self.audit
+            self.keys,
+            self.tenants,
+            self.compute,
+            admission,
+            self.versions,
+            residency,
+            self.audit,
         )
         self.steps = SwitchableSteps()
         self.listeners = Listeners(self.failures, metrics, self.audit)
