@@ -109,15 +109,23 @@ def _is_proper(token: Token) -> bool:
 def _with_town(tokens: Sequence[Token], end: int, row_at: dict[int, Row]) -> int:
     """Past the apartment, the town, the state and the postal code, as far as they follow."""
     for _ in range(_MOST_TOWN_PARTS):
-        at = end + 1 if end < len(tokens) and tokens[end].text in ",." else end
+        at = _past_marks(tokens, end)
         after = _house_unit(tokens, at, row_at) or _postal(tokens, at, row_at)
         if not after and (at == end or tokens[end].text == ","):
             after = _proper_run(tokens, at)
         if not after:
             break
         end = after
-    at = end + 1 if end < len(tokens) and tokens[end].text in ",." else end
+    at = _past_marks(tokens, end)
     return _postal(tokens, at, row_at) or end
+
+
+def _past_marks(tokens: Sequence[Token], at: int) -> int:
+    """Past a comma or a full stop, and a stray mark behind it."""
+    end = at
+    while end < len(tokens) and end - at < 2 and tokens[end].text in ",.'":
+        end += 1
+    return end
 
 
 def _house_unit(tokens: Sequence[Token], at: int, row_at: dict[int, Row]) -> int:

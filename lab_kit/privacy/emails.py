@@ -141,7 +141,8 @@ def _before(tokens: Sequence[Token], first: int, numbers: set[int]) -> int | Non
         return None
     if tokens[before].low in _JOINERS and before > 0:
         return _joined(tokens, _past_commas(tokens, before - 1), before, first)
-    if before < first - 1 or tokens[before].is_mark or tokens[before].low in _AT:
+    is_apart = before < first - 1 and first not in numbers
+    if is_apart or tokens[before].is_mark or tokens[before].low in _AT:
         return None
     return (
         before
