@@ -84,6 +84,7 @@ bench:
 	$(BIN)/python tests/benchmarks/live.py
 	$(BIN)/python tests/benchmarks/live.py --streams 8
 	$(BIN)/python tests/benchmarks/words.py
+	$(BIN)/python tests/benchmarks/protected.py
 	$(BIN)/python tests/benchmarks/turns.py
 	$(BIN)/python tests/benchmarks/drafts.py
 	$(BIN)/python tests/benchmarks/engine.py
