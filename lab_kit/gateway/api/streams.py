@@ -64,7 +64,7 @@ def stream_routes(door: Door, sessions: Sessions) -> APIRouter:
     async def begin_session(request: Request) -> Response:
         """Begin a session; its sound is posted, and its events are read, by its name."""
         async with door.open(http_call(request)) as admitted:
-            admitted.check_work()
+            admitted.check_stream()
             asked = read_request(await small_body(request, MAX_SMALL_BODY_BYTES))
             session = sessions.begin(admitted, asked)
             opened = SessionOpened(session=session.name, resume_window_s=sessions.window_s)

@@ -395,12 +395,24 @@ class Admitted:
         return Spoken(work, self.caller, spending)
 
     @_tells_refusals
-    def check_work(self) -> None:
+    def check_stream(self) -> None:
+        """Make sure that a live stream may begin, before the body that says which is received.
+
+        Raises:
+            ScopeMissing, PolicyDenied: the key is not for it, or its speech may not be served here.
+            SystemOverloaded: see `stream`.
+        """
+        self._check(Feature.STREAMS)
+        self._door.admit(PriorityClass.INTERACTIVE)
+
+    @_tells_refusals
+    def check_inference(self) -> None:
         """Make sure that one may begin, before the message that says which is received.
 
         Raises:
-            SystemOverloaded: see `stream`.
+            LabError: see `inference`.
         """
+        self._check_bare()
         self._door.admit(PriorityClass.INTERACTIVE)
 
     @_tells_refusals
@@ -411,13 +423,7 @@ class Admitted:
             SystemOverloaded, ModelNotLoaded: see `stream`.
             ModelNotFound, VersionNotFound: there is no such version.
         """
-        self._check(Feature.INFERENCE)
-        if self._door.tenants.steps(self.principal.tenant):
-            raise ScopeMissing(
-                f"the bare model, by tenant {self.principal.tenant}, whose results are redacted",
-                "a way in whose results can be",
-                "send it as a recording or a stream",
-            )
+        self._check_bare()
         spending = self._spending(WorkKind.INFERENCE)
         spending.hold(LEAST_S)
         self._door.admit(PriorityClass.INTERACTIVE)
@@ -427,6 +433,16 @@ class Admitted:
         """Its key is for that, and its speech may be served here."""
         self._door.check_allowed(self.principal, feature)
         self._door.residency.check(self.principal.tenant, feature, self.call, keeps=keeps)
+
+    def _check_bare(self) -> None:
+        """And nothing has to be taken out of its results, which the bare model cannot."""
+        self._check(Feature.INFERENCE)
+        if self._door.tenants.steps(self.principal.tenant):
+            raise ScopeMissing(
+                f"the bare model, by tenant {self.principal.tenant}, whose results are redacted",
+                "a way in whose results can be",
+                "send it as a recording or a stream",
+            )
 
     def _spending(self, kind: WorkKind) -> Spending:
         spending = self._door.spending(self.principal.tenant, self.principal.key_id, kind)

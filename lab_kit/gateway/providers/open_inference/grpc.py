@@ -108,7 +108,7 @@ class InferenceService:
     async def _infer(self, context: Any, admitted: Admitted) -> bytes:
         """Run the model once."""
         _refuse_steps(context)
-        admitted.check_work()
+        admitted.check_inference()
         message = await self._message(context, admitted, pb.ModelInferRequest)
         call = self._bare.lease(admitted, message.model_name, message.model_version)
         with self._uploads.memory.share(admitted.caller) as share:

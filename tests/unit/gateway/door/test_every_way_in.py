@@ -7,8 +7,9 @@ nor one for which there is no room.
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ from lab_kit.dialects.amazon.options import HTTP_PATH, SOCKET_PATH
 from lab_kit.dialects.google.versions import V1, V2
 from lab_kit.dialects.lab.protobuf import first_message
 from lab_kit.gateway.door.public import PUBLIC_METHODS, PUBLIC_PATHS
+from lab_kit.gateway.door.token_keys import TokenKeys
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import grpc_services, start_grpc
 from lab_kit.gateway.run.server import Server
 from lab_kit.governance.record import Action, Entry
+from lab_kit.protocol.api_keys import NewKey
 from lab_kit.protocol.proto_text import METHOD, SERVICE
 from lab_kit.protocol.stream_messages import StreamRequest
 
@@ -62,7 +65,7 @@ QUERIES = {
     "/v3/ws": "sample_rate=16000",
     "/v3/token": "expires_in_seconds=60",
 }
-CLOSES = {"/v3/ws": {1008: 401, 1013: 503}}
+CLOSES = {"/v3/ws": {1008: 401, 3006: 403, 1013: 503}}
 """Where a provider refuses after the upgrade: its codes, and the statuses that they stand for."""
 READS = {
     "/v1/models",
@@ -110,6 +113,15 @@ WRONG_KEY = {HTTP_PATH: 403}
 """Where a provider has another status than 401."""
 TOLD_BY_FRAME = {"BadRequestException": 401, "ServiceUnavailableException": 503}
 """By a socket that is opened to be told, and closed; the exception, and what it stands for."""
+STREAMS: dict[str, bytes | None] = {
+    "/v1/listen": None,
+    "/v1/realtime": None,
+    "/v1/speech-to-text/realtime": None,
+    "/v1/stream": None,
+    "/v1/streams": b"{}",
+    "/v3/ws": None,
+}
+"""Where a live stream begins, and the body that asks for it."""
 OPERATOR = "/operator"
 
 
@@ -124,6 +136,10 @@ class Way:
     @property
     def key(self) -> str:
         return OPERATOR_KEY if self.path.startswith(OPERATOR) else KEY
+
+    @property
+    def is_stream(self) -> bool:
+        return self.kind == "websocket" or self.path == "/v1/streams"
 
     @property
     def is_work(self) -> bool:
@@ -299,6 +315,74 @@ async def test_without_the_right_key_nothing_is_read_and_nobody_comes_in(
         assert told.ways == [f"{way.method if way.kind == 'http' else 'WebSocket'} {way.path}"]
 
 
+async def worthless(server: Server) -> dict[str, str]:
+    """Credentials that somebody had, found or made up, by what is wrong with each."""
+    keys, tokens = server.api_keys, server.keys.tokens
+    assert tokens is not None
+    revoked, rotated, bound = [await keys.make(NewKey("acme")) for _ in range(3)]
+    later = await keys.make(NewKey("acme", not_before_s=time.time() + 3_600))
+    token, _ = tokens.give(keys.named(revoked.about.id), None, None)
+    _, claims = tokens.give(keys.named(bound.about.id), None, None)
+    await keys.revoke(revoked.about.id)
+    await keys.rotate(rotated.about.id, 0.0)
+    past = replace(claims, issued_s=claims.issued_s - 900, expires_s=claims.issued_s - 1)
+    unknown = replace(claims, key_id="sk_live_nobodys0")
+    sign = server.token_keys.sign
+    foreign = TokenKeys(server.database, lambda: b"another pepper, of another one  ")
+    head, body, signature = sign(claims).split(".")
+    return {
+        "a key that was revoked": revoked.key,
+        "a key that has expired": rotated.key,
+        "a key that is not valid yet": later.key,
+        "a key with a typing error": bound.key[:-1] + ("x" if bound.key[-1] != "x" else "y"),
+        "a token whose key was revoked": token,
+        "a token that has expired": sign(past),
+        "a token of a key that is not known": sign(unknown),
+        "a token bound to a certificate": sign(replace(claims, certificate="thumbprint")),
+        "a token of another server": foreign.sign(claims),
+        "a token without a signature": f"{head}.{body}.",
+        "a token whose signature is another's": f"{head}.{body}x.{signature}",
+    }
+
+
+@pytest.mark.parametrize("way", [way for way in GUARDED if way.key == KEY], ids=str)
+async def test_no_worthless_credential_opens_any_way(server: Server, way: Way) -> None:
+    for what, credential in (await worthless(server)).items():
+        told = Told.of(server)
+        status, headers = await asked(server, way, credential)
+        assert status == WRONG_KEY.get(way.path, 401), what
+        assert told.refusals == [(_plain(headers["x-request-id"]), "UNAUTHENTICATED")]
+        assert credential not in str(told.refusals) + str(headers)
+
+
+@pytest.mark.parametrize("way", [way for way in GUARDED if way.is_work], ids=str)
+async def test_a_key_for_something_else_does_no_work(server: Server, way: Way) -> None:
+    made = await server.api_keys.make(NewKey("acme", scope=("model:another",)))
+    tokens = server.keys.tokens
+    assert tokens is not None
+    token, _ = tokens.give(server.api_keys.named(made.about.id), None, None)
+    for credential in (made.key, token):
+        status, headers = await asked(server, way, credential)
+        # Amazon has one exception for whatever is wrong with a credential
+        assert status == (401 if way.path == SOCKET_PATH else 403)
+        assert headers["x-request-id"]
+    assert not server.door.streams
+
+
+@pytest.mark.parametrize(
+    "way", [way for way in GUARDED if way.path in STREAMS and way.is_stream], ids=str
+)
+async def test_a_token_that_opened_a_stream_opens_no_other(server: Server, way: Way) -> None:
+    made = await server.api_keys.make(NewKey("acme"))
+    tokens = server.keys.tokens
+    assert tokens is not None
+    token, claims = tokens.give(server.api_keys.named(made.about.id), None, None)
+    tokens.spend(claims)
+    status, _ = await asked(server, way, token, STREAMS[way.path])
+    assert status == 401
+    assert not server.door.streams
+
+
 @pytest.mark.parametrize("when", ["draining", "refuses everybody"])
 @pytest.mark.parametrize("way", [way for way in GUARDED if way.is_work], ids=str)
 async def test_work_is_refused_before_its_body_is_read(server: Server, way: Way, when: str) -> None:
@@ -429,6 +513,13 @@ async def test_without_the_right_key_no_method_waits_for_a_message(
         assert code == "UNAUTHENTICATED"
         assert told.refusals == [(_plain(name), "UNAUTHENTICATED")]
         assert told.ways[0].startswith("gRPC ")
+
+
+@pytest.mark.parametrize("method", GUARDED_METHODS)
+async def test_no_worthless_credential_opens_any_method(server: Server, method: str) -> None:
+    for what, credential in (await worthless(server)).items():
+        code, _ = await called(server, method, credential)
+        assert code == "UNAUTHENTICATED", what
 
 
 @pytest.mark.parametrize("when", STATUSES)
