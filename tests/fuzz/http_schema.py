@@ -17,7 +17,10 @@ from attempts import HUNG, Kind, Outcome, Target, answered
 
 EXAMPLES = 5
 """Requests of one operation in one attempt."""
-PUBLIC = ("/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready")
+PUBLIC = (
+    *("/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"),
+    *("/.well-known/jwks.json", "/.well-known/oauth-authorization-server"),
+)
 
 
 @cache
