@@ -20,7 +20,6 @@ highway parkway trail crescent alley row"""
 )
 _STREET_ENDINGS = ("way", "street", "road", "avenue")
 _UNITS_OF_HOUSES = word_set("apartment apt suite unit floor flat room")
-_DIRECTIONS = word_set("north south east west northeast northwest southeast southwest n s e w")
 _NO_NAMES = word_set("way lane hour minute mile block day week") | COUNTED
 """In small letters, no names of streets: a two hour drive, a three mile road."""
 _MOST_HOUSE_DIGITS = 5

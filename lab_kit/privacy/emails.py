@@ -70,7 +70,7 @@ def _begun(tokens: Sequence[Token], numbers: set[int]) -> Iterator[Seen]:
 
 
 def _domain(tokens: Sequence[Token], first: int) -> tuple[int, bool]:
-    """Where a domain ends that begins there, and whether its ending is a known one."""
+    """Where a domain ends that begins there, and whether nothing else is said in that way."""
     end, words = first, 0
     while end < len(tokens) and words < 3 and _is_label(tokens, end):
         end, words = end + 1, words + (not tokens[end].is_glued)
@@ -80,7 +80,8 @@ def _domain(tokens: Sequence[Token], first: int) -> tuple[int, bool]:
         if _is_run_together(tokens[end - 1].text):
             return end, True
         if after := _endings(tokens, end):
-            return after, tokens[after - 1].low in _ENDINGS
+            is_said = any(one.low == "dot" for one in tokens[end:after])
+            return after, is_said or tokens[after - 1].low in _ENDINGS
         if end < len(tokens) and tokens[end].low in ("com", "org", "net") and words == 1:
             return end + 1, True
         while end + 1 < len(tokens) and _is_inner_joiner(tokens, end):
@@ -89,10 +90,13 @@ def _domain(tokens: Sequence[Token], first: int) -> tuple[int, bool]:
 
 
 def _endings(tokens: Sequence[Token], at: int) -> int:
-    """Past ".com" or "dot co dot uk"; 0 where there is none."""
+    """Past ".com", "dot co dot uk" or "dot i o"; 0 where there is none."""
     end = 0
     while at + 1 < len(tokens) and tokens[at].low in _DOT and _is_ending(tokens, at + 1):
-        at = end = at + 2
+        at = at + 2
+        while at < len(tokens) and tokens[at - 1].is_letter and tokens[at].is_letter:
+            at += 1
+        end = at
     return end
 
 

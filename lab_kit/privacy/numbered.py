@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from lab_kit.core.personal_data import PersonalKind
 from lab_kit.privacy.findings import Finding, Hold, Seen
 from lab_kit.privacy.introductions import Topic, announced
-from lab_kit.privacy.numbers import Row, is_glue, may_sound_first, with_letters
+from lab_kit.privacy.numbers import Row, after_glue, is_glue, may_sound_first, with_letters
 from lab_kit.privacy.tokens import Token
 from lab_kit.privacy.vocabulary import GLUE_MARKS, HOMOPHONES, REPEATS
 
@@ -45,13 +45,16 @@ _Found = tuple[PersonalKind, float, str]
 
 def numbered(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
     """The rows that are personal, and the one at the end that may become so."""
+    topic: Topic | None = None
+    end = 0
     for row in rows:
-        whole, topic = _announced(tokens, row)
+        whole, topic = _announced(tokens, row, end, topic)
+        end = whole.end
         start = tokens[_with_sign(tokens, whole.first)].start
         found = _kind(whole, topic)
         if is_open(tokens, whole.end):
             yield Hold(start, KINDS)
-            found = found or _begun(row, topic)
+            found = found or _begun(whole, topic)
         if found is not None:
             kind, score, reason = found
             yield Finding(kind, start, tokens[whole.end - 1].end, score, reason)
@@ -59,12 +62,22 @@ def numbered(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
         yield Hold(tokens[letters].start, KINDS)
 
 
-def _announced(tokens: Sequence[Token], row: Row) -> tuple[Row, Topic | None]:
-    """The row with its letters, and what announces it."""
+def _announced(
+    tokens: Sequence[Token], row: Row, end: int, before: Topic | None
+) -> tuple[Row, Topic | None]:
+    """The row with its letters, and what announces it.
+
+    Args:
+        end: of the row before, which ``before`` announces: with nothing between them, this one too.
+    """
     spelled = with_letters(tokens, row, is_introduced=True)
-    if (topic := announced(tokens, spelled.first)) is Topic.ACCOUNT:
+    topic = announced(tokens, spelled.first)
+    if end and after_glue(tokens, end) >= spelled.first:
+        topic = topic or before
+    if topic is Topic.ACCOUNT:
         return spelled, topic
-    return with_letters(tokens, row, is_introduced=False), announced(tokens, row.first)
+    plain = with_letters(tokens, row, is_introduced=False)
+    return plain, announced(tokens, row.first) or (topic if topic is before else None)
 
 
 def _with_sign(tokens: Sequence[Token], first: int) -> int:

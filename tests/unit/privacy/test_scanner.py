@@ -39,6 +39,7 @@ def found(text: str) -> list[tuple[PersonalKind, str]]:
         ("{john dot smith at example dot com} is it", EMAIL),
         ("{John, dot, Smith at example.com}", EMAIL),
         ("my email is {happy gardener at gmail}", EMAIL),
+        ("It goes to {support at Bluewater dot I o}.", EMAIL),
         ("use {Bluebird 99 at hotmail.com} now", EMAIL),
         ("born on {March third, nineteen eighty five}", BIRTH),
         ("my date of birth? it's {9:23.88}", BIRTH),
