@@ -71,13 +71,12 @@ def _announced(
         end: of the row before, which ``before`` announces: with nothing between them, this one too.
     """
     spelled = with_letters(tokens, row, is_introduced=True)
-    topic = announced(tokens, spelled.first)
-    if end and after_glue(tokens, end) >= spelled.first:
-        topic = topic or before
+    inherited = before if end and after_glue(tokens, end) >= spelled.first else None
+    topic = announced(tokens, spelled.first) or inherited
     if topic is Topic.ACCOUNT:
         return spelled, topic
     plain = with_letters(tokens, row, is_introduced=False)
-    return plain, announced(tokens, row.first) or (topic if topic is before else None)
+    return plain, announced(tokens, row.first) or inherited
 
 
 def _with_sign(tokens: Sequence[Token], first: int) -> int:
