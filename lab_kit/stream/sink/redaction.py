@@ -24,10 +24,9 @@ def redact(draft: Draft) -> Draft:
     before = f"{draft.before} " if draft.before else ""
     looked = scan(before + draft.text, draft.kinds)
     found = [_moved(one, -len(before)) for one in looked.findings if one.end > len(before)]
-    settled = len(draft.text) if draft.is_final else max(0, looked.settled_chars - len(before))
-    cut = min([settled, *(one.start for one in found if one.end > settled)])
-    told = _until(draft, cut)
-    return _replaced(told, [one for one in found if one.end <= len(told.text)])
+    if not draft.is_final:
+        draft = _until(draft, _told_chars(draft.text, looked.settled_chars - len(before), found))
+    return _replaced(draft, [one for one in found if one.end <= len(draft.text)])
 
 
 def remembered(before: str, text: str) -> str:
@@ -39,12 +38,17 @@ def _moved(finding: Finding, by: int) -> Finding:
     return replace(finding, start=max(0, finding.start + by), end=finding.end + by)
 
 
+def _told_chars(text: str, settled: int, found: Sequence[Finding]) -> int:
+    """How much of a text is told: whole words that are settled, and no part of a finding."""
+    ends = [0, *(end for _, end in word_places(text))]
+    cut = max(end for end in ends if end <= max(0, settled))
+    while parted := [one.start for one in found if one.start < cut < one.end]:
+        cut = max(end for end in ends if end <= min(parted))
+    return cut
+
+
 def _until(draft: Draft, cut: int) -> Draft:
-    """The draft up to a character, or up to the word that the character is in."""
-    if cut == len(draft.text):
-        return draft
-    ends = [end for _, end in word_places(draft.text) if end <= cut]
-    text = draft.text[: ends[-1]] if ends else ""
+    text = draft.text[:cut]
     words = draft.words[: len(text.split())]
     return replace(draft, text=text, stable_chars=min(draft.stable_chars, len(text)), words=words)
 
