@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from lab_kit.core.personal_data import PersonalKind
 from lab_kit.privacy.findings import Finding, Hold, Seen
 from lab_kit.privacy.introductions import Topic, announced
-from lab_kit.privacy.numbers import Row
+from lab_kit.privacy.numbers import Row, may_go_between
 from lab_kit.privacy.tokens import Token, word_set
 from lab_kit.privacy.vocabulary import COUNTED, FUNCTION_WORDS, NUMBER_WORDS
 
@@ -20,15 +20,26 @@ highway parkway trail crescent alley row"""
 )
 _STREET_ENDINGS = ("way", "street", "road", "avenue")
 _UNITS_OF_HOUSES = word_set("apartment apt suite unit floor flat room")
-_DIRECTIONS = word_set("north south east west northeast northwest southeast southwest n s e w")
 _NO_NAMES = word_set("way lane hour minute mile block day week") | COUNTED
 """In small letters, no names of streets: a two hour drive, a three mile road."""
+_BEGINNINGS = _UNITS_OF_HOUSES | {"p", "o", "po", "box"}
 _MOST_HOUSE_DIGITS = 5
 _MOST_NAME_WORDS = 4
 _MOST_TOWN_WORDS = 3
 _MOST_TOWN_PARTS = 3
 _POSTAL_DIGITS = (5, 9)
 _KINDS = frozenset({PersonalKind.ADDRESS})
+
+
+def _begun(tokens: Sequence[Token]) -> Iterator[Seen]:
+    """What at the end may be the first of a post office box, or of an apartment."""
+    first = len(tokens)
+    while first > 0 and (tokens[first - 1].low in _BEGINNINGS or tokens[first - 1].is_mark):
+        first -= 1
+    while first < len(tokens) and tokens[first].is_mark:
+        first += 1
+    if first < len(tokens):
+        yield Hold(tokens[first].start, _KINDS)
 
 
 def addresses(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
@@ -41,15 +52,15 @@ def addresses(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
         if token.low in _STREETS and token.is_capital:
             yield from _announced_street(tokens, at, row_at)
     yield from _boxes(tokens, row_at)
+    yield from _begun(tokens)
 
 
 def _at_house(tokens: Sequence[Token], row: Row, row_at: dict[int, Row]) -> Iterator[Seen]:
     end = _street(tokens, row.end)
     start = tokens[row.first].start
-    if end is None:
-        return
-    if end == 0:
+    if end == 0 or all(map(may_go_between, tokens[row.end :])):
         yield Hold(start, _KINDS)
+    if not end:
         return
     end = _with_town(tokens, end, row_at)
     yield Finding(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from lab_kit.core.personal_data import PersonalKind
 from lab_kit.privacy.findings import Finding, Hold, Seen
 from lab_kit.privacy.introductions import Topic, announced, speaks_of_birth
-from lab_kit.privacy.numbers import Row, is_glue
+from lab_kit.privacy.numbers import Row, is_glue, may_go_between
 from lab_kit.privacy.tokens import Token, word_set
 
 _MONTHS = word_set(
@@ -34,11 +34,11 @@ def dates_of_birth(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[See
             at += 1
             continue
         is_announced = announced(tokens, first, *_ORDINALS) is Topic.BIRTH
-        if not (is_announced or (has_month and speaks_of_birth(tokens, first))):
+        if not (is_announced or speaks_of_birth(tokens, first)):
             continue
-        if all(is_glue(one) or one.low in _BETWEEN for one in tokens[at:]):
+        if all(one.low in _BETWEEN or may_go_between(one) for one in tokens[at:]):
             yield Hold(tokens[first].start, _KINDS)
-        if is_date:
+        if is_date and (is_announced or has_month):
             yield Finding(
                 PersonalKind.DATE_OF_BIRTH,
                 tokens[first].start,

@@ -10,9 +10,15 @@ from collections.abc import Iterator, Sequence
 from lab_kit.core.personal_data import PersonalKind
 from lab_kit.privacy.findings import Finding, Hold, Seen
 from lab_kit.privacy.introductions import Topic, announced
-from lab_kit.privacy.numbers import Row
+from lab_kit.privacy.numbers import Row, is_glue
 from lab_kit.privacy.tokens import Token, word_set
-from lab_kit.privacy.vocabulary import CONNECTIVES, FUNCTION_WORDS, NUMBER_WORDS
+from lab_kit.privacy.vocabulary import (
+    CONNECTIVES,
+    FUNCTION_WORDS,
+    HOMOPHONES,
+    NUMBER_WORDS,
+    REPEATS,
+)
 
 _AT = ("at", "@")
 _DOT = ("dot", ".", "period", "point", "_")
@@ -39,12 +45,14 @@ _EMAIL = frozenset({PersonalKind.EMAIL})
 def emails(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
     """The addresses, and what may become one."""
     numbers = {place for row in rows for place in range(row.first, row.end)}
+    numbers |= {place for place, token in enumerate(tokens) if token.low in REPEATS}
     for at, token in enumerate(tokens):
         if token.low not in _AT:
             continue
         end, is_known = _domain(tokens, at + 1)
-        first = _mailbox(tokens, at - 1, numbers)
-        if first is None or (token.text != "@" and not _may_be(tokens, first, at)):
+        last = _last_part(tokens, at - 1)
+        first = _mailbox(tokens, last, numbers)
+        if first is None or not (_is_written(token) or _may_be(tokens, first, last + 1)):
             continue
         if end > at + 1 and (is_known or token.text == "@" or _is_expected(tokens, first)):
             score = 0.95 if is_known else 0.7
@@ -57,10 +65,16 @@ def emails(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
     yield from _begun(tokens, numbers)
 
 
+def _is_written(token: Token) -> bool:
+    """Whether it is the @ of an address that is written in one."""
+    return token.text == "@" and token.is_glued
+
+
 def _begun(tokens: Sequence[Token], numbers: set[int]) -> Iterator[Seen]:
     """What at the end of the text may be a mailbox, and is one where a "dot" was said in it."""
-    first = _mailbox(tokens, len(tokens) - 1, numbers)
-    if first is None or not _may_be(tokens, first, len(tokens)):
+    last = _last_part(tokens, _in_number(tokens, numbers))
+    first = _mailbox(tokens, last, numbers)
+    if first is None or not _may_be(tokens, first, last + 1):
         return
     yield Hold(tokens[first].start, _EMAIL)
     is_domain = first > 0 and tokens[first - 1].low in _AT
@@ -69,8 +83,16 @@ def _begun(tokens: Sequence[Token], numbers: set[int]) -> Iterator[Seen]:
         yield Finding(PersonalKind.EMAIL, *place, 0.4, "a mailbox, which a domain may follow")
 
 
+def _in_number(tokens: Sequence[Token], numbers: set[int]) -> int:
+    """The last token; or of a number that may go on, behind "and" or "for", its last."""
+    last = len(tokens) - 1
+    while last > 0 and (is_glue(tokens[last]) or tokens[last].low in HOMOPHONES):
+        last -= 1
+    return last if last in numbers else len(tokens) - 1
+
+
 def _domain(tokens: Sequence[Token], first: int) -> tuple[int, bool]:
-    """Where a domain ends that begins there, and whether its ending is a known one."""
+    """Where a domain ends that begins there, and whether nothing else is said in that way."""
     end, words = first, 0
     while end < len(tokens) and words < 3 and _is_label(tokens, end):
         end, words = end + 1, words + (not tokens[end].is_glued)
@@ -80,7 +102,8 @@ def _domain(tokens: Sequence[Token], first: int) -> tuple[int, bool]:
         if _is_run_together(tokens[end - 1].text):
             return end, True
         if after := _endings(tokens, end):
-            return after, tokens[after - 1].low in _ENDINGS
+            is_said = any(one.low == "dot" for one in tokens[end:after])
+            return after, is_said or tokens[after - 1].low in _ENDINGS
         if end < len(tokens) and tokens[end].low in ("com", "org", "net") and words == 1:
             return end + 1, True
         while end + 1 < len(tokens) and _is_inner_joiner(tokens, end):
@@ -89,10 +112,13 @@ def _domain(tokens: Sequence[Token], first: int) -> tuple[int, bool]:
 
 
 def _endings(tokens: Sequence[Token], at: int) -> int:
-    """Past ".com" or "dot co dot uk"; 0 where there is none."""
+    """Past ".com", "dot co dot uk" or "dot i o"; 0 where there is none."""
     end = 0
     while at + 1 < len(tokens) and tokens[at].low in _DOT and _is_ending(tokens, at + 1):
-        at = end = at + 2
+        at = at + 2
+        while at < len(tokens) and tokens[at - 1].is_letter and tokens[at].is_letter:
+            at += 1
+        end = at
     return end
 
 
@@ -122,10 +148,6 @@ def _is_run_together(word: str) -> bool:
 
 def _mailbox(tokens: Sequence[Token], last: int, numbers: set[int]) -> int | None:
     """Where the mailbox begins whose last token that is; None where it can be none."""
-    while last >= 0 and tokens[last].text in ",.":  # "Smith, at"
-        last -= 1
-    while last >= 0 and tokens[last].low in _JOINERS and not tokens[last].is_letter:
-        last -= 1
     if last < 0 or tokens[last].is_mark or tokens[last].low in _AT:
         return None
     first = last
@@ -134,13 +156,23 @@ def _mailbox(tokens: Sequence[Token], last: int, numbers: set[int]) -> int | Non
     return _back_to_announcement(tokens, first)
 
 
+def _last_part(tokens: Sequence[Token], last: int) -> int:
+    """The last token that is no joiner and no comma: "Smith, at", "john dot"."""
+    while last >= 0 and (
+        tokens[last].text in ",." or (tokens[last].low in _JOINERS and not tokens[last].is_letter)
+    ):
+        last -= 1
+    return last
+
+
 def _before(tokens: Sequence[Token], first: int, numbers: set[int]) -> int | None:
     """One step further to the left, as long as the parts belong to each other."""
     before = _past_commas(tokens, first - 1)
     if before < 0:
         return None
-    if tokens[before].low in _JOINERS and before > 0:
-        return _joined(tokens, _past_commas(tokens, before - 1), before, first)
+    if tokens[before].low in _JOINERS:
+        part = _past_commas(tokens, before - 1)
+        return None if part < 0 else _joined(tokens, part, before, first)
     is_apart = before < first - 1 and first not in numbers
     if is_apart or tokens[before].is_mark or tokens[before].low in _AT:
         return None
@@ -163,7 +195,8 @@ def _joined(tokens: Sequence[Token], part: int, joiner: int, first: int) -> int 
     if tokens[joiner].is_glued and tokens[first].is_glued and not token.is_mark:
         return part  # written as one
     is_stop = tokens[joiner].text == "." and not token.is_letter
-    is_other = token.is_mark or (token.low in FUNCTION_WORDS and not _is_sign(token))
+    is_other = token.low in FUNCTION_WORDS and not _is_sign(token)
+    is_other |= token.is_mark or token.low in _NO_MAILBOX or token.low in _JOINERS
     return None if is_stop or is_other else part
 
 
@@ -181,7 +214,7 @@ def _are_one(before: Token, this: Token, is_number: bool, before_number: bool) -
         return True
     if before.is_letter:
         return this.is_letter or before_number or before.low not in ("a", "i")
-    if is_number or before.low in FUNCTION_WORDS:
+    if is_number or before.low in FUNCTION_WORDS or before.low in _NO_MAILBOX:
         return is_number and before_number
     if before_number:
         return not this.is_letter
@@ -202,7 +235,7 @@ def _back_to_announcement(tokens: Sequence[Token], first: int) -> int:
 
 
 def _is_plain(low: str) -> bool:
-    return (low in FUNCTION_WORDS or low in CONNECTIVES) and len(low) > 1
+    return len(low) > 1 and (low in FUNCTION_WORDS or low in CONNECTIVES or low in _JOINERS)
 
 
 def _is_expected(tokens: Sequence[Token], first: int) -> bool:
@@ -214,7 +247,7 @@ def _may_be(tokens: Sequence[Token], first: int, end: int) -> bool:
     if end - first > 1 or _is_expected(tokens, first):
         return True
     low = tokens[first].low
-    return (low not in FUNCTION_WORDS or low in NUMBER_WORDS) and low not in _NO_MAILBOX
+    return (low not in FUNCTION_WORDS or _is_sign(tokens[first])) and low not in _NO_MAILBOX
 
 
 def _may_go_on(tokens: Sequence[Token], first: int) -> bool:

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from lab_kit.core.personal_data import PersonalKind
 from lab_kit.privacy.findings import Finding, Hold, Seen
 from lab_kit.privacy.introductions import Topic, announced
-from lab_kit.privacy.numbers import Row, is_glue, may_sound_first, with_letters
+from lab_kit.privacy.numbers import Row, after_glue, may_go_between, may_sound_first, with_letters
 from lab_kit.privacy.tokens import Token
-from lab_kit.privacy.vocabulary import GLUE_MARKS, HOMOPHONES, REPEATS
+from lab_kit.privacy.vocabulary import GLUE_MARKS, REPEATS
 
 CARD_DIGITS = range(13, 20)
 """ISO/IEC 7812 allows for 8 to 19; cards in use have 13 to 19."""
@@ -33,6 +33,7 @@ KINDS = frozenset(
         PersonalKind.ACCOUNT,
     }
 )
+_ALL_WITH_NUMBERS = KINDS | {PersonalKind.ADDRESS, PersonalKind.DATE_OF_BIRTH}
 _NUMBERS = {
     Topic.CARD: PersonalKind.CARD,
     Topic.PHONE: PersonalKind.PHONE,
@@ -45,26 +46,38 @@ _Found = tuple[PersonalKind, float, str]
 
 def numbered(tokens: Sequence[Token], rows: Sequence[Row]) -> Iterator[Seen]:
     """The rows that are personal, and the one at the end that may become so."""
+    topic: Topic | None = None
+    end = 0
     for row in rows:
-        whole, topic = _announced(tokens, row)
+        whole, topic = _announced(tokens, row, end, topic)
+        end = whole.end
         start = tokens[_with_sign(tokens, whole.first)].start
         found = _kind(whole, topic)
         if is_open(tokens, whole.end):
-            yield Hold(start, KINDS)
-            found = found or _begun(row, topic)
+            yield Hold(min(start, _sounding_start(tokens, whole.first)), KINDS)
+            found = found or _begun(whole, topic)
         if found is not None:
             kind, score, reason = found
             yield Finding(kind, start, tokens[whole.end - 1].end, score, reason)
     if (letters := _letters_at_the_end(tokens)) < len(tokens):
-        yield Hold(tokens[letters].start, KINDS)
+        yield Hold(tokens[letters].start, _ALL_WITH_NUMBERS)
 
 
-def _announced(tokens: Sequence[Token], row: Row) -> tuple[Row, Topic | None]:
-    """The row with its letters, and what announces it."""
+def _announced(
+    tokens: Sequence[Token], row: Row, end: int, before: Topic | None
+) -> tuple[Row, Topic | None]:
+    """The row with its letters, and what announces it.
+
+    Args:
+        end: of the row before, which ``before`` announces: with nothing between them, this one too.
+    """
     spelled = with_letters(tokens, row, is_introduced=True)
-    if (topic := announced(tokens, spelled.first)) is Topic.ACCOUNT:
+    inherited = before if end and after_glue(tokens, end) >= spelled.first else None
+    topic = announced(tokens, spelled.first) or inherited
+    if topic is Topic.ACCOUNT:
         return spelled, topic
-    return with_letters(tokens, row, is_introduced=False), announced(tokens, row.first)
+    plain = with_letters(tokens, row, is_introduced=False)
+    return plain, announced(tokens, row.first) or inherited
 
 
 def _with_sign(tokens: Sequence[Token], first: int) -> int:
@@ -72,12 +85,15 @@ def _with_sign(tokens: Sequence[Token], first: int) -> int:
     return first - 1 if first and tokens[first - 1].low in _SIGNS else first
 
 
+def _sounding_start(tokens: Sequence[Token], first: int) -> int:
+    """Where a row begins to be held: at a "for" that one more digit would make a four."""
+    is_digit = first > 0 and may_sound_first(tokens, first - 1)
+    return tokens[first - 1 if is_digit else first].start
+
+
 def is_open(tokens: Sequence[Token], end: int) -> bool:
     """Whether a row that ends there may go on with what comes next."""
-    return all(
-        is_glue(one) or one.low in HOMOPHONES or one.low in REPEATS or one.is_letter
-        for one in tokens[end:]
-    )
+    return all(may_go_between(one) for one in tokens[end:])
 
 
 def passes_luhn(digits: str) -> bool:

@@ -85,6 +85,12 @@ def after_glue(tokens: Sequence[Token], at: int) -> int:
     return end
 
 
+def may_go_between(token: Token) -> bool:
+    """Whether a number may go on behind it: glue, "double", a letter, what sounds like a digit."""
+    is_digit = token.low in HOMOPHONES or token.low in REPEATS
+    return is_glue(token) or is_digit or token.is_letter
+
+
 def is_glue(token: Token) -> bool:
     """Whether it may stand between two parts of a number."""
     return token.low in GLUE_WORDS or token.text in GLUE_MARKS
@@ -197,7 +203,8 @@ def _one_back(tokens: Sequence[Token], first: int, is_introduced: bool) -> int:
     if first == 0:
         return first
     is_glued = tokens[first].is_glued
-    if is_introduced and is_glued and tokens[first - 1].text in "-–" and first > 1:
+    joiner = tokens[first - 1]
+    if is_introduced and is_glued and first > 1 and joiner.text in "-–" and joiner.is_glued:
         return first - 2 if _belongs(tokens[first - 2], True, True) else first
     return first - 1 if _belongs(tokens[first - 1], is_introduced, is_glued) else first
 

@@ -177,7 +177,9 @@ def _open(tokens: Sequence[Token]) -> int:
     first = len(tokens)
     while first > 0:
         token = tokens[first - 1]
-        is_part = token.low in _TITLES or token.is_letter or token.text in ".-'’"
+        is_part = token.low in _TITLES or token.low in _PARTICLES
+        is_part |= token.is_letter or token.text in ".-'’"
+        is_part |= token.text == "," and first > 1 and tokens[first - 2].is_letter
         is_name = token.is_word and token.is_capital and _may_name(token)
         if not (is_part or is_name):
             break

@@ -6,6 +6,7 @@ cannot be taken back. What earlier finals of the stream said is looked at togeth
 number that is dictated with pauses comes in several finals.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -24,10 +25,9 @@ def redact(draft: Draft) -> Draft:
     before = f"{draft.before} " if draft.before else ""
     looked = scan(before + draft.text, draft.kinds)
     found = [_moved(one, -len(before)) for one in looked.findings if one.end > len(before)]
-    settled = len(draft.text) if draft.is_final else max(0, looked.settled_chars - len(before))
-    cut = min([settled, *(one.start for one in found if one.end > settled)])
-    told = _until(draft, cut)
-    return _replaced(told, [one for one in found if one.end <= len(told.text)])
+    if not draft.is_final:
+        draft = _until(draft, _told_chars(draft.text, looked.settled_chars - len(before), found))
+    return _replaced(draft, [one for one in found if one.end <= len(draft.text)])
 
 
 def remembered(before: str, text: str) -> str:
@@ -39,12 +39,17 @@ def _moved(finding: Finding, by: int) -> Finding:
     return replace(finding, start=max(0, finding.start + by), end=finding.end + by)
 
 
+def _told_chars(text: str, settled: int, found: Sequence[Finding]) -> int:
+    """How much of a text is told: whole words that are settled, and no part of a finding."""
+    ends = [0, *(end for _, end in word_places(text))]
+    cut = max(end for end in ends if end <= max(0, settled))
+    while parted := [one.start for one in found if one.start < cut < one.end]:
+        cut = max(end for end in ends if end <= min(parted))
+    return cut
+
+
 def _until(draft: Draft, cut: int) -> Draft:
-    """The draft up to a character, or up to the word that the character is in."""
-    if cut == len(draft.text):
-        return draft
-    ends = [end for _, end in word_places(draft.text) if end <= cut]
-    text = draft.text[: ends[-1]] if ends else ""
+    text = draft.text[:cut]
     words = draft.words[: len(text.split())]
     return replace(draft, text=text, stable_chars=min(draft.stable_chars, len(text)), words=words)
 
@@ -66,7 +71,7 @@ def _replaced(draft: Draft, findings: Sequence[Finding]) -> Draft:
         text=text + draft.text[at:],
         stable_chars=moved_stable,
         words=tuple(_words(draft, findings, text + draft.text[at:])),
-        redactions=tuple(_redaction(draft, one) for one in findings),
+        redactions=tuple(_redactions(draft, findings)),
     )
 
 
@@ -74,33 +79,31 @@ def _words(draft: Draft, findings: Sequence[Finding], text: str) -> Iterator[Tim
     """The words of the new text: those that a finding touches are one word."""
     if not _has_times(draft):
         return
+    goes_on = {n for touched in _touched(draft, findings) for n in touched[1:]}
     groups: list[list[TimedWord]] = []
-    end = 0
-    for (start, stop), word in zip(word_places(draft.text), draft.words, strict=True):
-        if groups and any(one.start < end and start < one.end for one in findings):
+    for number, word in enumerate(draft.words):
+        if number in goes_on:
             groups[-1].append(word)
         else:
             groups.append([word])
-        end = stop
     for said, group in zip(text.split(), groups, strict=True):
         yield group[0] if said == group[0].text else one_word(said, group)
 
 
-def _redaction(draft: Draft, finding: Finding) -> Redaction:
+def _redactions(draft: Draft, findings: Sequence[Finding]) -> Iterator[Redaction]:
     """What was taken out, and when it sounded; the whole segment, where that is not known."""
-    touched = [
-        word
-        for (start, end), word in zip(word_places(draft.text), draft.words, strict=False)
-        if start < finding.end and finding.start < end
-    ]
-    is_known = _has_times(draft) and touched
-    return Redaction(
-        finding.kind,
-        touched[0].start_s if is_known else draft.start_s,
-        touched[-1].end_s if is_known else draft.end_s,
-        finding.score,
-        finding.reason,
-    )
+    has_times = _has_times(draft)
+    for one, touched in zip(findings, _touched(draft, findings), strict=True):
+        start_s = draft.words[touched[0]].start_s if has_times else draft.start_s
+        end_s = draft.words[touched[-1]].end_s if has_times else draft.end_s
+        yield Redaction(one.kind, start_s, end_s, one.score, one.reason)
+
+
+def _touched(draft: Draft, findings: Sequence[Finding]) -> list[range]:
+    """The numbers of the words that each finding has a part of."""
+    places = list(word_places(draft.text))
+    starts, ends = [start for start, _ in places], [end for _, end in places]
+    return [range(bisect_right(ends, one.start), bisect_left(starts, one.end)) for one in findings]
 
 
 def _has_times(draft: Draft) -> bool:

@@ -282,9 +282,9 @@ async def test_a_sandbox_key_is_both_and_meets_its_faults(server: TlsServer) -> 
 async def test_what_redaction_withholds_is_not_in_the_words_either(server: TlsServer) -> None:
     stream = await sdk(server).start_stream_transcription(**ASKED, content_redaction_type="PII")
     assert plain(transcript(await heard_of(stream))) == SAID
-    with pytest.raises(BadRequestException, match="pii-entity-types"):
+    with pytest.raises(BadRequestException, match="pii-entity-types=AGE"):
         await sdk(server).start_stream_transcription(
-            **ASKED, content_redaction_type="PII", pii_entity_types=["NAME"]
+            **ASKED, content_redaction_type="PII", pii_entity_types=["NAME", "AGE"]
         )
 
 

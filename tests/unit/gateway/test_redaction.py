@@ -174,6 +174,31 @@ def test_a_redaction_that_is_half_asked_for_is_refused(client: TestClient, path:
     assert "redact=yes" in answer.text
 
 
+@pytest.mark.parametrize("query", ["redact=name,card", "redact=card&redact=name", "redact=card"])
+def test_kinds_are_asked_for_and_asked_twice_means_both(client: TestClient, query: str) -> None:
+    told = client.post(
+        f"/v1/audio:transcribe?{query}", content=speech(), headers={"content-type": "audio/l16"}
+    ).json()
+    assert "[card]" in told["text"]
+    assert SECRET not in str(told)
+    streamed = spoken(
+        client,
+        f"/v1/listen?encoding=linear16&sample_rate=16000&{query}",
+        [speech()],
+        '{"type":"CloseStream"}',
+    )
+    assert "[card]" in streamed
+    assert not GROUP.search(streamed)
+
+
+def test_what_is_not_of_the_kinds_is_told(client: TestClient) -> None:
+    told = client.post(
+        "/v1/audio:transcribe?redact=email", content=speech(), headers={"content-type": "audio/l16"}
+    ).json()
+    assert SECRET in told["text"]
+    assert told["segments"][0]["redactions"] == []
+
+
 def test_another_word_in_the_query_is_not_left_out_in_silence(client: TestClient) -> None:
     answer = client.post("/v1/audio:transcribe?redcat=true", content=speech())
     assert answer.status_code == 400
