@@ -8,6 +8,7 @@ key is for.
 import re
 from collections.abc import Callable, Coroutine
 from hashlib import sha256
+from sqlite3 import Connection
 from typing import Any
 
 from fastapi import Request
@@ -23,7 +24,6 @@ from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.form_file import FORM, MOST_BESIDE_BYTES, FormFile, is_form
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.answers import LARGEST_BYTES, Answer, Answers
-from lab_kit.gateway.state.rows import Rows
 
 HEADER, REPLAYED = "idempotency-key", "idempotent-replayed"
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -88,7 +88,7 @@ class Attempt:
         }
         return Answer(self.fingerprint, response.status_code, headers, body)
 
-    def keep(self, rows: Rows, response: Response) -> None:
+    def keep(self, rows: Connection, response: Response) -> None:
         """Keep the answer in one transaction with what it tells of."""
         answers.keep(rows, self._tenant, self._key, self.answer(response, bytes(response.body)))
         self.is_kept = True

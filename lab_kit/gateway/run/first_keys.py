@@ -14,14 +14,14 @@ from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.protocol.api_keys import MadeKey, NewKey
 
 
-def make_key(folder: Path, new: NewKey, database_url: str | None = None) -> MadeKey:
-    """Make a key, and keep its digest in a server's folder, or in its PostgreSQL database.
+def make_key(folder: Path, new: NewKey) -> MadeKey:
+    """Make a key, and keep its digest in a server's folder.
 
     Raises:
         InvalidParameter: a key that cannot be.
         StateUnusable: the folder cannot be used, or a server does.
     """
-    database = Database(StateFolder(folder).path, FORMS, database_url)
+    database = Database(StateFolder(folder).path, FORMS)
     log = AuditLog(folder / AUDIT_FOLDER, lambda: AUDIT_KEY.of(os.environ), Metrics())
     try:
         keys = ApiKeys(database, lambda: PEPPER.of(os.environ), Audit(log))

@@ -1,6 +1,7 @@
 """One server put together from its parts; each route is given those that it uses, and no more."""
 
 import os
+import sqlite3
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -42,7 +43,6 @@ from lab_kit.gateway.speech.voice import Voice
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions import kept_uploads, operations
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.transcriptions.spool import Spool
@@ -69,7 +69,6 @@ class Server:
         is_strict: what a provider offers and is not imitated is refused, not ignored.
         grpc_port: where gRPC is spoken; 0 until it is.
         tls_port: where HTTP is spoken with TLS; None where it is not.
-        database_url: of a PostgreSQL database for the tables; None for a file in ``state``.
         where: in which region it serves, and what others there are.
         audit_folder: of the audit log; None for one in ``state``, where that is kept.
     """
@@ -87,7 +86,6 @@ class Server:
     tls_port: int | None = None
     audit_folder: Path | None = None
     where: Where = field(default_factory=Where)
-    database_url: str | None = None
     audit: Audit = field(init=False)
     background: Background = field(init=False)
     failures: Failures = field(init=False)
@@ -124,7 +122,7 @@ class Server:
         self.failures = Failures(metrics)
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
-        self.database = Database(self.state.path, FORMS, self.database_url)
+        self.database = Database(self.state.path, FORMS)
         self.audit = Audit(self._audit_log())
         its_pepper = cache(self._pepper)
         self.api_keys = ApiKeys(self.database, its_pepper, self.audit)
@@ -216,7 +214,7 @@ class Server:
         self.spans.stop()
 
 
-def _tell(rows: Rows, operation: Operation) -> None:
+def _tell(rows: sqlite3.Connection, operation: Operation) -> None:
     """Write all messages about an operation that ends, in the transaction that ends it."""
     webhooks.tell(rows, operation)
     tell_of_transcript(rows, operation)

@@ -7,13 +7,13 @@ yet.
 
 import asyncio
 import json
+import sqlite3
 from dataclasses import dataclass
 
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.core.errors import IdempotencyConflict
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.rows import USED_BYTES, Rows
 
 TABLES = (
     """
@@ -37,7 +37,7 @@ MOST_KEPT = 100_000
 LARGEST_BYTES = 16 * 2**20
 """Of an answer that is kept; the longest text that is spoken has no more as a WAV."""
 MOST_BYTES = 10**9
-"""Of the whole file, or of the answers in PostgreSQL; beyond it the oldest answers go early."""
+"""Of the whole database; beyond it the oldest answers go early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Answers:
         )
 
 
-def keep(rows: Rows, tenant: TenantId, key: str, answer: Answer) -> None:
+def keep(rows: sqlite3.Connection, tenant: TenantId, key: str, answer: Answer) -> None:
     """Keep the first answer, in one transaction with what it tells of."""
     rows.execute(
         "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -130,11 +130,14 @@ def keep(rows: Rows, tenant: TenantId, key: str, answer: Answer) -> None:
     _make_room(rows)
 
 
-def _make_room(rows: Rows) -> None:
+def _make_room(rows: sqlite3.Connection) -> None:
     (count,) = rows.execute("SELECT COUNT(*) FROM answers").fetchone()
     too_many = max(0, count - MOST_KEPT)
-    (used_bytes,) = rows.execute(USED_BYTES).fetchone()
-    if used_bytes > MOST_BYTES:
+    pages, unused, page_bytes = (
+        rows.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    if (pages - unused) * page_bytes > MOST_BYTES:
         too_many = max(too_many, count // 10 + 1)
     if too_many:
         rows.execute(
@@ -144,7 +147,7 @@ def _make_room(rows: Rows) -> None:
         )
 
 
-def _found(rows: Rows, tenant: TenantId, key: str) -> Answer | None:
+def _found(rows: sqlite3.Connection, tenant: TenantId, key: str) -> Answer | None:
     row = rows.execute(
         "SELECT * FROM answers WHERE tenant = ? AND key = ?", (str(tenant), key)
     ).fetchone()

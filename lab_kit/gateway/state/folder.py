@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from lab_kit.core.errors import StateUnusable
-from lab_kit.gateway.state.sqlite import FILE
+from lab_kit.gateway.state.database import FILE
 
 _PREFIX = "lab-state-"
 _YOUNG_S = 60.0

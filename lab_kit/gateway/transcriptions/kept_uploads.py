@@ -5,6 +5,7 @@ likes meanwhile. How many there are is bounded like operations; one that has bee
 way to a new one, and one that has not does not. How large they are is bounded by the spool.
 """
 
+import sqlite3
 from uuid import UUID
 
 from lab_kit.core.clock import since_1970_ms
@@ -12,7 +13,6 @@ from lab_kit.core.errors import QuotaExceeded, SystemOverloaded, UploadNotFound
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, GAVE_WAY, Audit
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operations import Allowance
 
 TABLES = (
@@ -56,7 +56,7 @@ class KeptUploads:
             SystemOverloaded: the server has as many as it may have.
         """
 
-        def work(rows: Rows) -> list[tuple[str, UUID]]:
+        def work(rows: sqlite3.Connection) -> list[tuple[str, UUID]]:
             gone = self._make_room(rows, caller)
             rows.execute(
                 "INSERT INTO uploads (number, tenant, caller) VALUES (?, ?, ?)",
@@ -110,7 +110,7 @@ class KeptUploads:
             Those that are there, and whose they are.
         """
 
-        def work(rows: Rows) -> dict[UUID, str]:
+        def work(rows: sqlite3.Connection) -> dict[UUID, str]:
             rows.execute("DELETE FROM uploads WHERE whole_until_ms IS NULL")
             found = rows.execute("SELECT number, caller FROM uploads")
             return {UUID(row["number"]): row["caller"] for row in found}
@@ -125,11 +125,11 @@ class KeptUploads:
         self._audit.deleted("upload", gone, EXPIRED)
         return [number for _, number in gone]
 
-    def _make_room(self, rows: Rows, caller: str) -> list[tuple[str, UUID]]:
+    def _make_room(self, rows: sqlite3.Connection, caller: str) -> list[tuple[str, UUID]]:
         """Forget the oldest that was transcribed, where there are too many for one more."""
         most = self._allowance
         own, whole = rows.execute(
-            "SELECT COUNT(CASE WHEN caller = ? THEN 1 END), COUNT(*) FROM uploads", (caller,)
+            "SELECT COALESCE(SUM(caller = ?), 0), COUNT(*) FROM uploads", (caller,)
         ).fetchone()
         if own >= most.of_one:
             gone = _oldest_used(rows, caller)
@@ -155,19 +155,18 @@ class KeptUploads:
         return []
 
 
-def _oldest_used(rows: Rows, caller: str | None) -> list[tuple[str, UUID]]:
+def _oldest_used(rows: sqlite3.Connection, caller: str | None) -> list[tuple[str, UUID]]:
     """Forget the oldest that was transcribed, of a caller or of all; none where there is none."""
-    whose, named = ("", ()) if caller is None else (" AND caller = ?", (caller,))
     sql = (
         "DELETE FROM uploads WHERE number = (SELECT number FROM uploads"
-        f" WHERE is_used = 1{whose} ORDER BY number LIMIT 1)"
+        " WHERE is_used AND (caller = ? OR ? IS NULL) ORDER BY number LIMIT 1)"
         " RETURNING tenant, number"
     )
-    return _whose(rows, sql, named)
+    return _whose(rows, sql, (caller, caller))
 
 
 def _whose(
-    rows: Rows, sql: str, parameters: tuple[int | str | None, ...]
+    rows: sqlite3.Connection, sql: str, parameters: tuple[int | str | None, ...]
 ) -> list[tuple[str, UUID]]:
     """The tenants and numbers that a statement returns."""
     found = rows.execute(sql, parameters).fetchall()

@@ -3,6 +3,7 @@
 What a caller asks for is always asked with its tenant: another's operation is not found.
 """
 
+import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -23,7 +24,6 @@ from lab_kit.core.events import ModelInfo
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, Audit
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.rows import Row, Rows
 from lab_kit.gateway.transcriptions import transcripts
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.paging import Page, Query
@@ -85,7 +85,7 @@ class Operations:
         self,
         database: Database,
         allowance: Allowance,
-        ended: Callable[[Rows, Operation], None],
+        ended: Callable[[sqlite3.Connection, Operation], None],
         audit: Audit | None = None,
     ) -> None:
         self._audit = audit or Audit()
@@ -104,7 +104,7 @@ class Operations:
         """
         number, now_ms = order.identity.stream.value, since_1970_ms()
 
-        def work(rows: Rows) -> None:
+        def work(rows: sqlite3.Connection) -> None:
             self._check_allowance(rows, order.caller)
             rows.execute(
                 "INSERT INTO operations (number, tenant, caller, state, made_order, created_ms,"
@@ -125,7 +125,7 @@ class Operations:
         return number
 
     async def queue(
-        self, number: UUID, audio_s: float, told: Callable[[Rows, Operation], _T]
+        self, number: UUID, audio_s: float, told: Callable[[sqlite3.Connection, Operation], _T]
     ) -> _T:
         """Its sound is here, so it will be transcribed; it is kept from now on for its time.
 
@@ -133,7 +133,7 @@ class Operations:
             told: what is told of it; what it writes is kept in the same transaction.
         """
 
-        def work(rows: Rows) -> _T:
+        def work(rows: sqlite3.Connection) -> _T:
             _move(rows, number, OperationState.QUEUED)
             rows.execute(
                 "UPDATE operations SET audio_s = ?, expires_ms = expires_ms + ? - created_ms"
@@ -159,7 +159,7 @@ class Operations:
             As `pending`.
         """
 
-        def work(rows: Rows) -> dict[UUID, str]:
+        def work(rows: sqlite3.Connection) -> dict[UUID, str]:
             rows.execute("DELETE FROM operations WHERE state = ?", (OperationState.RECEIVING,))
             return _in_states(rows, _PENDING)
 
@@ -176,7 +176,7 @@ class Operations:
             OperationCancelled: it has ended.
         """
 
-        def work(rows: Rows) -> Operation:
+        def work(rows: sqlite3.Connection) -> Operation:
             _move(rows, number, OperationState.RUNNING, OperationState.RUNNING)
             rows.execute(
                 "UPDATE operations SET attempts = attempts + 1 WHERE number = ?", (str(number),)
@@ -192,7 +192,7 @@ class Operations:
             OperationCancelled: it does not run any more.
         """
 
-        def work(rows: Rows) -> Operation:
+        def work(rows: sqlite3.Connection) -> Operation:
             _move(rows, number, OperationState.RUNNING, OperationState.RUNNING)
             rows.execute(
                 "UPDATE operations SET audio_s = ? WHERE number = ?", (audio_s, str(number))
@@ -211,7 +211,7 @@ class Operations:
             OperationCancelled: it does not run any more.
         """
 
-        def work(rows: Rows) -> None:
+        def work(rows: sqlite3.Connection) -> None:
             _move(rows, number, OperationState.RUNNING, OperationState.RUNNING)
             rows.execute(
                 "UPDATE operations SET segments = ?, processed_s = ?, attempts = 0"
@@ -229,7 +229,7 @@ class Operations:
             OperationCancelled: it does not run any more.
         """
 
-        def work(rows: Rows) -> None:
+        def work(rows: sqlite3.Connection) -> None:
             _move(rows, number, OperationState.SUCCEEDED)
             rows.execute(
                 "UPDATE operations SET processed_s = audio_s WHERE number = ?", (str(number),)
@@ -247,7 +247,7 @@ class Operations:
             OperationCancelled: it does not run any more.
         """
 
-        def work(rows: Rows) -> None:
+        def work(rows: sqlite3.Connection) -> None:
             _move(rows, number, OperationState.FAILED, error=error)
             transcripts.erase(rows, number)
             self._ended(rows, _found(rows, number))
@@ -271,7 +271,7 @@ class Operations:
             OperationNotFound: the tenant has none of that name.
         """
 
-        def work(rows: Rows) -> tuple[Operation, Transcription | None]:
+        def work(rows: sqlite3.Connection) -> tuple[Operation, Transcription | None]:
             operation = _owned(rows, tenant, number)
             if operation.state is not OperationState.SUCCEEDED:
                 return operation, None
@@ -295,7 +295,7 @@ class Operations:
             OperationNotFound: the tenant has none of that name.
         """
 
-        def work(rows: Rows) -> Operation:
+        def work(rows: sqlite3.Connection) -> Operation:
             if not _owned(rows, tenant, number).state.is_done:
                 _move(rows, number, OperationState.CANCELLED, error=error)
                 transcripts.erase(rows, number)
@@ -312,7 +312,7 @@ class Operations:
             OperationPending: it has not ended.
         """
 
-        def work(rows: Rows) -> None:
+        def work(rows: sqlite3.Connection) -> None:
             _owned(rows, tenant, number)
             _check_ended(rows, tenant, number)
             rows.execute("DELETE FROM operations WHERE number = ?", (str(number),))
@@ -326,7 +326,7 @@ class Operations:
         Not one that is still received: its sound is in somebody's hands.
         """
 
-        def work(rows: Rows) -> dict[str, list[tuple[str, UUID]]]:
+        def work(rows: sqlite3.Connection) -> dict[str, list[tuple[str, UUID]]]:
             over = (since_1970_ms(), OperationState.RECEIVING)
             is_over = "expires_ms <= ? AND state != ?"
             gone = {
@@ -354,7 +354,7 @@ class Operations:
             TranscriptionNotFound: the tenant has none of that name.
         """
 
-        def work(rows: Rows) -> Transcription:
+        def work(rows: sqlite3.Connection) -> Transcription:
             _check_ended(rows, tenant, number)
             return transcripts.find(rows, tenant, number)
 
@@ -368,7 +368,7 @@ class Operations:
             TranscriptionNotFound: the tenant has none of that name.
         """
 
-        def work(rows: Rows) -> None:
+        def work(rows: sqlite3.Connection) -> None:
             _check_ended(rows, tenant, number)
             transcripts.find(rows, tenant, number)
             transcripts.erase(rows, number)
@@ -388,7 +388,7 @@ class Operations:
             OperationPending: it has not ended.
         """
 
-        def work(rows: Rows) -> Operation:
+        def work(rows: sqlite3.Connection) -> Operation:
             order = _owned(rows, tenant, number).order
             _check_ended(rows, tenant, number)
             transcripts.erase(rows, number)
@@ -403,7 +403,7 @@ class Operations:
         self._audit.deleted("transcription", [(str(tenant), number)], ASKED)
         return left
 
-    def _check_allowance(self, rows: Rows, caller: str) -> None:
+    def _check_allowance(self, rows: sqlite3.Connection, caller: str) -> None:
         found = _in_states(rows, _UNFINISHED)
         own, most = sum(one == caller for one in found.values()), self._allowance
         if own >= most.of_one:
@@ -423,7 +423,7 @@ class Operations:
 
 
 def _move(
-    rows: Rows,
+    rows: sqlite3.Connection,
     number: UUID,
     to: OperationState,
     *also_from: OperationState,
@@ -448,20 +448,22 @@ def _move(
         )
 
 
-def _whose(rows: Rows, where: str, parameters: tuple[int | str, ...]) -> list[tuple[str, UUID]]:
+def _whose(
+    rows: sqlite3.Connection, where: str, parameters: tuple[int | str, ...]
+) -> list[tuple[str, UUID]]:
     """The tenants and numbers of some rows."""
     found = rows.execute(f"SELECT tenant, number FROM {where}", parameters)
     return [(row["tenant"], UUID(row["number"])) for row in found]
 
 
-def _in_states(rows: Rows, states: Collection[OperationState]) -> dict[UUID, str]:
+def _in_states(rows: sqlite3.Connection, states: Collection[OperationState]) -> dict[UUID, str]:
     """Those and their callers, the oldest first."""
     marks = ", ".join("?" * len(states))
     sql = f"SELECT number, caller FROM operations WHERE state IN ({marks}) ORDER BY number"
     return {UUID(row["number"]): row["caller"] for row in rows.execute(sql, tuple(states))}
 
 
-def _owned(rows: Rows, tenant: TenantId, number: UUID) -> Operation:
+def _owned(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Operation:
     row = rows.execute(
         "SELECT * FROM operations WHERE number = ? AND tenant = ? AND state != ?",
         (str(number), str(tenant), OperationState.RECEIVING),
@@ -473,7 +475,7 @@ def _owned(rows: Rows, tenant: TenantId, number: UUID) -> Operation:
     return _operation(row)
 
 
-def _check_ended(rows: Rows, tenant: TenantId, number: UUID) -> None:
+def _check_ended(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> None:
     """Make sure that no operation of that number goes on; none at all is one that has ended."""
     row = rows.execute(
         "SELECT state FROM operations WHERE number = ? AND tenant = ?", (str(number), str(tenant))
@@ -487,13 +489,13 @@ def _check_ended(rows: Rows, tenant: TenantId, number: UUID) -> None:
         )
 
 
-def _found(rows: Rows, number: UUID) -> Operation:
+def _found(rows: sqlite3.Connection, number: UUID) -> Operation:
     return _operation(
         rows.execute("SELECT * FROM operations WHERE number = ?", (str(number),)).fetchone()
     )
 
 
-def _operation(row: Row) -> Operation:
+def _operation(row: sqlite3.Row) -> Operation:
     error = row["error"]
     return Operation(
         UUID(row["number"]),

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from sqlite3 import Connection
 from typing import TypeVar
 from uuid import UUID
 
@@ -37,7 +38,6 @@ from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.kept_uploads import KeptUploads, not_found
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.operations import Operations
@@ -109,7 +109,7 @@ class Transcriber:
         ttl_s: float,
         declared_bytes: int,
         chunks: AsyncIterator[bytes],
-        told: Callable[[Rows, Operation], _T],
+        told: Callable[[Connection, Operation], _T],
     ) -> _T:
         """Receive a recording, and queue it; returns what is ``told`` of it, see `Operations`.
 
@@ -124,7 +124,7 @@ class Transcriber:
             return await self.operations.queue(number, audio_s, told)
 
     async def take_address(
-        self, order: Order, ttl_s: float, told: Callable[[Rows, Operation], _T]
+        self, order: Order, ttl_s: float, told: Callable[[Connection, Operation], _T]
     ) -> _T:
         """Queue a recording that is fetched when its turn comes; see `take`.
 
@@ -139,7 +139,7 @@ class Transcriber:
         order: Order,
         ttl_s: float,
         upload: UUID,
-        told: Callable[[Rows, Operation], _T],
+        told: Callable[[Connection, Operation], _T],
     ) -> _T:
         """Queue a recording that was sent ahead; see `take`.
 

@@ -3,6 +3,7 @@
 Segments come one by one while an operation runs; the transcription is there when it has succeeded.
 """
 
+import sqlite3
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -11,7 +12,6 @@ from lab_kit.core.clock import wall_clock_of
 from lab_kit.core.errors import TranscriptionNotFound
 from lab_kit.core.events import ModelInfo
 from lab_kit.core.ids import TenantId
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.protocol.recordings import Segment
 from lab_kit.protocol.transcriptions import Transcription
@@ -42,7 +42,7 @@ TABLES = (
 _segment: TypeAdapter[Segment] = TypeAdapter(Segment)
 
 
-def append(rows: Rows, number: UUID, place: int, segment: Segment) -> None:
+def append(rows: sqlite3.Connection, number: UUID, place: int, segment: Segment) -> None:
     """One more segment."""
     rows.execute(
         "INSERT INTO segments (number, place, segment) VALUES (?, ?, ?)",
@@ -50,7 +50,7 @@ def append(rows: Rows, number: UUID, place: int, segment: Segment) -> None:
     )
 
 
-def complete(rows: Rows, operation: Operation, model: ModelInfo, now_ms: int) -> None:
+def complete(rows: sqlite3.Connection, operation: Operation, model: ModelInfo, now_ms: int) -> None:
     """The segments are all there."""
     rows.execute(
         "INSERT INTO transcriptions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -67,14 +67,14 @@ def complete(rows: Rows, operation: Operation, model: ModelInfo, now_ms: int) ->
     )
 
 
-def erase(rows: Rows, number: UUID) -> bool:
+def erase(rows: sqlite3.Connection, number: UUID) -> bool:
     """Remove what there is of it; False where there was no whole one."""
     rows.execute("DELETE FROM segments WHERE number = ?", (str(number),))
     gone = rows.execute("DELETE FROM transcriptions WHERE number = ?", (str(number),))
     return gone.rowcount == 1
 
 
-def find(rows: Rows, tenant: TenantId, number: UUID) -> Transcription:
+def find(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Transcription:
     """The tenant's of that number.
 
     Raises:

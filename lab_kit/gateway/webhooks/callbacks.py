@@ -6,12 +6,12 @@ transaction that they tell of, and at least once.
 """
 
 import json
+import sqlite3
 from collections.abc import Collection, Mapping
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.rows import Row, Rows
 from lab_kit.gateway.webhooks.webhooks import KEPT_S, Due
 from lab_kit.protocol.webhooks import DeliveryState
 
@@ -35,7 +35,9 @@ TABLES = (
 _NONE = "{}"
 
 
-def tell(rows: Rows, number: UUID, url: str, headers: Mapping[str, str], body: str) -> None:
+def tell(
+    rows: sqlite3.Connection, number: UUID, url: str, headers: Mapping[str, str], body: str
+) -> None:
     """Write a message, in a transaction of whoever has something to tell.
 
     Args:
@@ -80,14 +82,12 @@ class Callbacks:
         Args:
             busy: addresses to which one is being sent, by their ``receiver``.
         """
-        marks = ", ".join("?" * len(busy)) or "''"
+        marks = ", ".join("?" * len(busy))
 
-        def work(rows: Rows) -> list[Due]:
+        def work(rows: sqlite3.Connection) -> list[Due]:
             found = rows.execute(
-                "SELECT * FROM (SELECT *,"
-                " ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY next_ms) AS turn"
-                " FROM callbacks WHERE state = ? AND next_ms <= ?"
-                f" AND receiver NOT IN ({marks})) AS due WHERE turn = 1 ORDER BY next_ms LIMIT ?",
+                "SELECT *, MIN(next_ms) FROM callbacks WHERE state = ? AND next_ms <= ?"
+                f" AND receiver NOT IN ({marks}) GROUP BY receiver ORDER BY next_ms LIMIT ?",
                 (DeliveryState.PENDING, since_1970_ms(), *map(str, busy), most),
             )
             return [_due(row) for row in found]
@@ -137,6 +137,6 @@ def _message(number: UUID) -> str:
     return f"msg_{number.hex}"
 
 
-def _due(row: Row) -> Due:
+def _due(row: sqlite3.Row) -> Due:
     receiver, headers = UUID(row["receiver"]), json.loads(row["headers"])
     return Due(row["message"], receiver, row["url"], (), row["body"], row["attempts"], headers)

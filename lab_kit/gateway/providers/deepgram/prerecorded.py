@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from sqlite3 import Connection
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -25,7 +26,6 @@ from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upl
 from lab_kit.gateway.outbound.guarded import Outbound, parsed
 from lab_kit.gateway.providers.deepgram import callback
 from lab_kit.gateway.providers.deepgram.errors import DeepgramErrors
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.protocol.transcriptions import USUAL_TTL_S
@@ -62,7 +62,7 @@ def prerecorded_routes(
             foreign=Foreign(callback.PROVIDER, written),
         )
 
-        def answered(_: Rows, __: Operation) -> Response:
+        def answered(_: Connection, __: Operation) -> Response:
             return JSONResponse(
                 {"request_id": str(request_id)}, headers={"dg-request-id": str(request_id)}
             )

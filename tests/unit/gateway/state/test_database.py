@@ -9,9 +9,8 @@ import pytest
 
 from lab_kit.core.errors import StateUnusable
 from lab_kit.gateway.state import folder as folders
-from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.database import FILE, Database
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.sqlite import FILE
 
 TABLE = "CREATE TABLE IF NOT EXISTS words (word TEXT) STRICT"
 
