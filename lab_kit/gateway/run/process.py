@@ -9,6 +9,7 @@ import argparse
 import gc
 import logging
 import os
+import resource
 import shutil
 import socket
 import sys
@@ -238,6 +239,8 @@ def run(options: argparse.Namespace) -> int:
         options.audit,
     )
     begin_logging()
+    # its memory holds what people say: none of it is written down when the process fails
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         serve(listener, config, options.with_parent, limits)
     except (ServerFailed, StateUnusable, InvalidParameter, NotInstalled) as error:
