@@ -25,11 +25,16 @@ class TenantSettings:
             room for.
         compute_burst_s: compute-seconds that may be spent at once; None for those of a minute.
         streams: live streams at once, over all its keys; None for as many as there is room for.
+        retention_s: the longest that anything of its callers is kept; None for as long as they ask,
+            up to the server's most.
+        legal_hold: nothing of it is erased, nor expires, until this is taken back.
     """
 
     compute_s_per_min: ComputeS | None = None
     compute_burst_s: ComputeS | None = None
     streams: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    retention_s: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
+    legal_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,7 @@ def times_of(found: Iterable[Found]) -> Counter[Mark]:
     return times
 
 
-async def probe(
-    address: client.ServerAddress, operator: client.Operator, places: Places
-) -> Report:
+async def probe(address: client.ServerAddress, operator: client.Operator, places: Places) -> Report:
     """Do all of it.
 
     Raises:

@@ -14,6 +14,7 @@ from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import RequestId, TenantId
 from lab_kit.core.shown import shown
 from lab_kit.gateway.sandbox.exchange import Exchange
+from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 
 REQUEST_ID = "x-request-id"
 TRACE_PARENT = "traceparent"
@@ -48,6 +49,7 @@ class Call:
             has no place for that.
         way: the method and the route's pattern, or the name of a gRPC method.
         named: what the path names, by the pattern's words.
+        subject: whom its sound and words are about, by the caller's name; None where it says none.
     """
 
     request_id: RequestId
@@ -59,6 +61,7 @@ class Call:
     certificate: str | None = None
     way: str = ""
     named: Mapping[str, str] = field(default_factory=dict)
+    subject: str | None = None
 
 
 def http_call(
@@ -72,7 +75,7 @@ def http_call(
             for it has to check the signature as well.
 
     Raises:
-        InvalidParameter: it says a time that is none.
+        InvalidParameter: it says a time, or a subject, that is none.
     """
     headers = connection.headers
     offered = headers.get("authorization") or headers.get(ELEVENLABS_KEY) or credential
@@ -94,6 +97,7 @@ def http_call(
         certificate,
         way,
         named,
+        subject_named(headers.get(SUBJECT)),
     )
 
 

@@ -89,6 +89,7 @@ def _listen(
     from lab_kit.gateway.observe.tracing import Spans
     from lab_kit.gateway.run.draining_server import DrainingServer, Ports, configuration
     from lab_kit.gateway.run.server import Server
+    from lab_kit.gateway.state import subjects
     from lab_kit.gateway.state.folder import StateFolder
 
     is_local = ip_address(listener.getsockname()[0]).is_loopback
@@ -106,7 +107,7 @@ def _listen(
     )
     try:
         if config.state is not None:
-            server.database.open()
+            server.database.read_now(subjects.check)
             server.api_keys.load()
             server.tenants.load()
             server.token_keys.load()

@@ -57,6 +57,14 @@ def subject_of(rows: sqlite3.Connection, tenant: TenantId, name: str | None) -> 
     return str(_found(rows, *named))
 
 
+def key_of(rows: sqlite3.Connection, number: str) -> bytes:
+    """A subject's key."""
+    row = rows.execute(
+        "SELECT key_of(wrapped) AS key FROM subjects WHERE number = ?", (number,)
+    ).fetchone()
+    return bytes(row["key"])
+
+
 def find(rows: sqlite3.Connection, tenant: str, name: str) -> str | None:
     """The number of a tenant's subject; None where nothing of it is kept."""
     return _found(rows, tenant, name)
