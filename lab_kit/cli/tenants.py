@@ -22,6 +22,12 @@ def add(command: argparse.ArgumentParser) -> None:
         "--burst", type=float, metavar="S", help="compute-seconds at once (default: a minute's)"
     )
     change.add_argument("--streams", type=int, help="live streams at once")
+    change.add_argument(
+        "--retention", type=float, metavar="S", help="the longest that anything is kept"
+    )
+    change.add_argument(
+        "--legal-hold", action="store_true", help="erase nothing, and let nothing expire"
+    )
     change.set_defaults(run=_set)
 
 
@@ -37,7 +43,13 @@ def _set(options: argparse.Namespace) -> int:
     from lab_kit.protocol.tenants import TenantSettings
 
     try:
-        settings = TenantSettings(options.compute, options.burst, options.streams)
+        settings = TenantSettings(
+            options.compute,
+            options.burst,
+            options.streams,
+            options.retention,
+            options.legal_hold,
+        )
     except ValidationError as error:
         raise refused(error) from error
     _tell(asyncio.run(operator(options).set_tenant(options.tenant, settings)))
@@ -49,5 +61,9 @@ def _tell(one: "TenantStatus") -> None:
     rate = "no limit" if rate_s is None else f"{rate_s:g} compute-seconds a minute"
     left = "" if one.compute_left_s is None else f", {one.compute_left_s:.1f} left"
     most = "" if streams is None else f", {streams} streams"
+    kept_s = one.settings.retention_s
+    kept = "" if kept_s is None else f", kept {kept_s:g} s"
+    held = ", LEGAL HOLD" if one.settings.legal_hold else ""
     costly = "  COSTLY" if one.is_costly else ""
-    print(f"{one.tenant}  {rate}{left}{most}; used {one.compute_s:.1f} in {one.works}{costly}")
+    used = f"used {one.compute_s:.1f} in {one.works}"
+    print(f"{one.tenant}  {rate}{left}{most}{kept}{held}; {used}{costly}")

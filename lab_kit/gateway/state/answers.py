@@ -112,7 +112,8 @@ class Answers:
 
     async def expire(self) -> None:
         """Remove what has been kept long enough."""
-        sql = f"DELETE FROM answers WHERE {over(f'kept_ms + {round(KEPT_S * 1_000)}', 'kept_ms')}"
+        expires = f"kept_ms + {round(KEPT_S * 1_000)}"
+        sql = f"DELETE FROM answers WHERE {over(expires, 'kept_ms', 'answers.tenant')}"
         now = {"now_ms": since_1970_ms()}
         await self._database.run(lambda rows: rows.execute(sql, now))
 

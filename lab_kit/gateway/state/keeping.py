@@ -10,12 +10,12 @@ from lab_kit.core.errors import UnderLegalHold
 from lab_kit.core.ids import TenantId
 
 
-def over(expires: str, created: str, tenant: str = "tenant") -> str:
+def over(expires: str, created: str, tenant: str) -> str:
     """The condition by which rows have been kept long enough at ``:now_ms``.
 
     Args:
         expires, created: columns, or what gives milliseconds since 1970.
-        tenant: the column.
+        tenant: the column, with its table: a bare name would be that of what is looked up.
     """
     longest = f"(SELECT longest_ms FROM keeping WHERE keeping.tenant = {tenant})"
     held = "(SELECT keeping.tenant FROM keeping WHERE is_held)"

@@ -19,9 +19,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 
-from lab_kit.core.errors import InvalidAudioFormat, StateUnusable
+from lab_kit.core.errors import InvalidAudioFormat
 from lab_kit.gateway.state.secret import Secret
 
 KEY_BYTES = 32
@@ -56,7 +56,7 @@ def give_functions(connection: sqlite3.Connection, root: Callable[[], bytes]) ->
     """
 
     def sealed(wrapped: bytes, context: str, value: str | bytes) -> str | bytes:
-        key = unwrapped(root(), wrapped)
+        key = aes_key_unwrap(root(), wrapped)
         if isinstance(value, bytes):
             return _SEALED_BYTES + _seal(key, context, value)
         return _SEALED_TEXT + _seal(key, context, value.encode()).hex()
@@ -67,34 +67,18 @@ def give_functions(connection: sqlite3.Connection, root: Callable[[], bytes]) ->
             return value
         if wrapped is None:
             return None
-        key = unwrapped(root(), wrapped)
+        key = aes_key_unwrap(root(), wrapped)
         if isinstance(value, bytes):
             return _open(key, context, value[len(start) :])
         return _open(key, context, bytes.fromhex(value[len(start) :])).decode()
 
     for name, count, function in (
         ("new_key", 0, lambda: aes_key_wrap(root(), secrets.token_bytes(KEY_BYTES))),
-        ("key_of", 1, lambda wrapped: unwrapped(root(), wrapped)),
+        ("key_of", 1, lambda wrapped: aes_key_unwrap(root(), wrapped)),
         ("sealed", 3, sealed),
         ("opened", 3, opened),
     ):
         connection.create_function(name, count, function)
-
-
-def unwrapped(root: bytes, wrapped: bytes) -> bytes:
-    """A subject's key.
-
-    Raises:
-        StateUnusable: it was wrapped by another root key.
-    """
-    try:
-        return aes_key_unwrap(root, wrapped)
-    except InvalidUnwrap as error:
-        raise StateUnusable(
-            f"subjects' keys that the key in {ROOT_VARIABLE} did not wrap",
-            "the key that the folder was used with before",
-            f"set {ROOT_VARIABLE} to it, or start the server with another --state folder",
-        ) from error
 
 
 def _seal(key: bytes, context: str, value: bytes) -> bytes:

@@ -9,9 +9,10 @@ import re
 import sqlite3
 from uuid import uuid4
 
-from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.errors import InvalidParameter, StateUnusable
 from lab_kit.core.ids import TenantId
 from lab_kit.core.shown import shown
+from lab_kit.gateway.state.sealing import ROOT_VARIABLE
 
 SUBJECT = "x-subject"
 """The header, and gRPC's metadata, by which a call says whom its sound and words are about."""
@@ -84,7 +85,14 @@ def check(rows: sqlite3.Connection) -> None:
     Raises:
         StateUnusable: another root key wrapped them.
     """
-    rows.execute("SELECT key_of(wrapped) FROM subjects LIMIT 1").fetchone()
+    try:
+        rows.execute("SELECT key_of(wrapped) FROM subjects LIMIT 1").fetchone()
+    except sqlite3.OperationalError as error:  # what a function raised, without its words
+        raise StateUnusable(
+            f"subjects' keys that the key in {ROOT_VARIABLE} did not wrap",
+            "the key that the folder was used with before",
+            f"set {ROOT_VARIABLE} to it, or start the server with another --state folder",
+        ) from error
 
 
 def _found(rows: sqlite3.Connection, tenant: str, name: str) -> str | None:

@@ -141,7 +141,7 @@ class KeptUploads:
     async def expire(self) -> list[UUID]:
         """Forget those that have been kept long enough; returns which."""
         begun = f"(whole_until_ms - {round(KEPT_S * 1_000)})"
-        is_over = over("whole_until_ms", begun)
+        is_over = over("whole_until_ms", begun, "uploads.tenant")
         sql = f"DELETE FROM uploads WHERE {is_over} RETURNING tenant, number"
         now = {"now_ms": since_1970_ms()}
         gone = await self._database.run(lambda rows: _whose(rows, sql, now))

@@ -368,8 +368,9 @@ class Operations:
                 "now_ms": since_1970_ms(),
                 "receiving": OperationState.RECEIVING,
             }
-            is_over = over("expires_ms", "created_ms")
+            is_over = over("expires_ms", "created_ms", "operations.tenant")
             operations = f"operations WHERE {is_over} AND state != :receiving"
+            is_over = over("expires_ms", "created_ms", "transcriptions.tenant")
             gone = {
                 "operation": _whose(rows, operations, now),
                 "transcription": _whose(rows, f"transcriptions WHERE {is_over}", now),
