@@ -21,6 +21,7 @@ from lab_kit.cli import (
     models,
     network,
     operations,
+    privacy,
     speak,
     tenants,
 )
@@ -66,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("ca", help="print where the certificate of our own authority is")
     )
     contract.add(commands.add_parser("contract", help="say what a new schema breaks"))
+    privacy.add(
+        commands.add_parser("privacy", help="show, export or erase what is kept of a person")
+    )
     keys.add(commands.add_parser("keys", help="make, list, rotate and revoke API keys"))
     tenants.add(commands.add_parser("tenants", help="say what tenants may use, and what they do"))
     network.add(commands.add_parser("network", help="put a bad network in front of a server"))

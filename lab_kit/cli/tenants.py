@@ -36,6 +36,15 @@ def add(command: argparse.ArgumentParser) -> None:
         "--consent", action="append", metavar="PURPOSE", help="recognition, retention or training"
     )
     change.add_argument(
+        "--retention", type=float, metavar="S", help="the longest that anything is kept"
+    )
+    change.add_argument(
+        "--legal-hold",
+        action="store_const",
+        const=True,
+        help="erase nothing, and let nothing expire",
+    )
+    change.add_argument(
         "--unset",
         action="append",
         default=[],
@@ -53,6 +62,8 @@ _NAMES = {
     "home-region": "home_region",
     "allow-region": "allowed_regions",
     "consent": "consents",
+    "retention": "retention_s",
+    "legal-hold": "legal_hold",
 }
 """Options, and the settings that they change."""
 
@@ -98,6 +109,8 @@ def _tell(one: "TenantStatus") -> None:
     most = "" if streams is None else f", {streams} streams"
     redacted = "" if settings.redact == "false" else f", redacts {settings.redact}"
     home = "" if settings.home_region is None else f", home in {settings.home_region}"
+    kept = "" if settings.retention_s is None else f", kept {settings.retention_s:g} s"
+    held = ", LEGAL HOLD" if settings.legal_hold else ""
     costly = "  COSTLY" if one.is_costly else ""
     used = f"used {one.compute_s:.1f} in {one.works}{costly}"
-    print(f"{one.tenant}  {rate}{left}{most}{redacted}{home}; {used}")
+    print(f"{one.tenant}  {rate}{left}{most}{redacted}{home}{kept}{held}; {used}")

@@ -1,9 +1,11 @@
 """The client of the operator's API: versions and labels, batching, degradation, dead letters."""
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -18,6 +20,7 @@ from lab_kit.protocol.degradation import (
 )
 from lab_kit.protocol.deprecations import DeprecationPlan, DeprecationStatus
 from lab_kit.protocol.sandbox import Fault, FaultPlan, Journal, SandboxKey, Script
+from lab_kit.protocol.subjects import ErasedOfSubject, KeptOfSubject
 from lab_kit.protocol.tenants import TenantList, TenantSettings, TenantStatus
 from lab_kit.protocol.versions import (
     BatchingPolicy,
@@ -253,6 +256,35 @@ class Operator:
         """
         return await self._ask(TenantStatus, "PUT", f"/tenants/{tenant}", asdict(settings))
 
+    async def kept_of(self, tenant: str, subject: str) -> KeptOfSubject:
+        """What is kept of somebody, by name, time and size."""
+        return await self._ask(KeptOfSubject, "GET", _subject(tenant, subject))
+
+    async def export_of(self, tenant: str, subject: str, target: Path) -> None:
+        """Write all that is kept of somebody to a ZIP file, which nobody else may read.
+
+        Raises:
+            FileExistsError: there is such a file.
+        """
+        path = PREFIX + _subject(tenant, subject, "/export")
+        async with httpx.AsyncClient(
+            base_url=self._url, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False
+        ) as server:
+            try:
+                async with server.stream("GET", path) as answer:
+                    if answer.status_code >= 400:
+                        await answer.aread()
+                        raise refused(answer)
+                    with target.open("xb", opener=_private) as file:
+                        async for piece in answer.aiter_bytes():
+                            file.write(piece)
+            except httpx.HTTPError as error:
+                raise unreachable(self._url, error) from error
+
+    async def erase(self, tenant: str, subject: str) -> ErasedOfSubject:
+        """Erase all that is kept of somebody, unless the tenant is under a legal hold."""
+        return await self._ask(ErasedOfSubject, "DELETE", _subject(tenant, subject))
+
     async def audit_checkpoint(self) -> AuditCheckpoint:
         """A signed checkpoint of all that has happened until now; save it elsewhere.
 
@@ -319,3 +351,11 @@ class Operator:
         if answer.status_code >= 400:
             raise refused(answer)
         return answer
+
+
+def _subject(tenant: str, subject: str, rest: str = "") -> str:
+    return f"/subjects/{quote(subject, safe='')}{rest}?{urlencode({'tenant': tenant})}"
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -306,6 +306,14 @@ class AddressRefused(LabError):
     http_status = 403
 
 
+class UnderLegalHold(LabError):
+    """What a legal hold keeps was to be deleted."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "UNDER_LEGAL_HOLD"
+    http_status = 409
+
+
 class OperationPending(LabError):
     """What was asked for needs an operation that has ended, and this one has not."""
 

@@ -238,19 +238,23 @@ class EngineLoop:
         self.broken.set_exception(error)
 
     def _work_on(self) -> None:
-        while True:
-            with self._changed:
-                work, late = self._next()
-                # who shared a closed batch with one that is gone may be answered now
-                ended = [(s, self._forget(s)) for s in self._scheduler.ended()] if late else []
-            for future in late:
-                if future.set_running_or_notify_cancel():
-                    future.set_exception(_too_late())
-            self._answer(ended)
-            if work is not None:
-                self._run(work)
-            elif not late:
-                return
+        # in a call of its own: a worker without work must not hold somebody's sound meanwhile
+        while self._do_next():
+            pass
+
+    def _do_next(self) -> bool:
+        """Wait for something to do, and do it; False once the engine stops."""
+        with self._changed:
+            work, late = self._next()
+            # who shared a closed batch with one that is gone may be answered now
+            ended = [(s, self._forget(s)) for s in self._scheduler.ended()] if late else []
+        for future in late:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(_too_late())
+        self._answer(ended)
+        if work is not None:
+            self._run(work)
+        return work is not None or bool(late)
 
     def _next(self) -> "tuple[Work | None, list[Future[Hypothesis]]]":
         """Wait for work, or for requests whose time is over; neither once the engine stops."""

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from lab_kit.core.events import Final
@@ -27,7 +28,8 @@ class Word:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
+# pydantic would remember short texts for as long as the process lives
+@dataclass(frozen=True, slots=True, config=ConfigDict(cache_strings="keys"))
 class Segment:
     """A stretch of speech; times count from the recording's beginning.
 

@@ -33,6 +33,9 @@ class TenantSettings:
             tenant that nothing was agreed with about places.
         allowed_regions: where its contract lets their speech go.
         consents: what its contract is for: recognition, retention, training.
+        retention_s: the longest that anything of its callers is kept; None for as long as they ask,
+            up to the server's most.
+        legal_hold: nothing of it is erased, nor expires, until this is taken back.
     """
 
     compute_s_per_min: ComputeS | None = None
@@ -42,6 +45,8 @@ class TenantSettings:
     home_region: Annotated[str, Field(max_length=63)] | None = None
     allowed_regions: Annotated[tuple[Name, ...], Field(max_length=MOST_NAMES)] = ()
     consents: Annotated[tuple[Name, ...], Field(max_length=MOST_NAMES)] = ()
+    retention_s: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
+    legal_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from lab_kit.client import Operator, ServerAddress
 
 PEPPER = "5a" * 32
 AUDIT_KEY = "a5" * 32
+SUBJECT_KEY = "55" * 32
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def lab(
             **os.environ,
             "LAB_KEY_PEPPER": pepper,
             "LAB_AUDIT_KEY": AUDIT_KEY,
+            "LAB_SUBJECT_KEY": SUBJECT_KEY,
             **(environ or {}),
         },
         capture_output=True,
@@ -77,6 +79,7 @@ def keyed_server(
                 **os.environ,
                 "LAB_KEY_PEPPER": PEPPER,
                 "LAB_AUDIT_KEY": AUDIT_KEY,
+                "LAB_SUBJECT_KEY": SUBJECT_KEY,
                 **(environ or {}),
             },
             stdin=subprocess.PIPE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from lab_kit.audio.containers import FORMS, FileForm
@@ -58,7 +58,8 @@ class SpeakOptions:
     speed: float
 
 
-@checked(frozen=True, slots=True)
+# pydantic would remember short texts for as long as the process lives
+@checked(frozen=True, slots=True, config=ConfigDict(cache_strings="keys"))
 class _Body:
     text: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
 

@@ -8,7 +8,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from lab_kit.audio.containers import FORMS, FileForm
@@ -25,7 +25,8 @@ _MEDIA_TYPES = {"pcm": "audio/pcm", "opus": "audio/opus"}
 """The provider's names, where they are not the form's."""
 
 
-@checked(frozen=True, slots=True)
+# pydantic would remember short texts for as long as the process lives
+@checked(frozen=True, slots=True, config=ConfigDict(cache_strings="keys"))
 class _Body:
     """What is read of a request; the rest is ignored, as the provider's older models do."""
 

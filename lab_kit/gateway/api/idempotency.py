@@ -24,6 +24,7 @@ from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.form_file import FORM, MOST_BESIDE_BYTES, FormFile, is_form
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.answers import LARGEST_BYTES, Answer, Answers
+from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 
 HEADER, REPLAYED = "idempotency-key", "idempotent-replayed"
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -41,6 +42,7 @@ class Attempt:
         self.is_kept = False
         self._tenant = tenant
         self._key = key
+        self._subject = subject_named(request.headers.get(SUBJECT))
         self._digest = sha256()
         kind = request.headers.get("content-type", "")
         # a client that sends a form again parts it by another boundary: its file is what counts
@@ -50,6 +52,7 @@ class Attempt:
             request.url.path,
             request.url.query,
             kind if self._form is None else FORM,
+            self._subject or "",
         ):
             self._digest.update(f"{len(part)}:{part}".encode())
 
@@ -86,7 +89,7 @@ class Attempt:
         headers = {
             name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers
         }
-        return Answer(self.fingerprint, response.status_code, headers, body)
+        return Answer(self.fingerprint, response.status_code, headers, body, self._subject)
 
     def keep(self, rows: Connection, response: Response) -> None:
         """Keep the answer in one transaction with what it tells of."""

@@ -126,6 +126,7 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
             steps_of(query),
             raw_pcm(request.headers.get("content-type", "")),
             model=model,
+            subject=admitted.call.subject,
         )
         attempt = attempt_of(request)
 

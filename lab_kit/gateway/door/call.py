@@ -14,6 +14,7 @@ from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import RequestId, TenantId
 from lab_kit.core.shown import shown
 from lab_kit.gateway.sandbox.exchange import Exchange
+from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 
 REQUEST_ID = "x-request-id"
 TRACE_PARENT = "traceparent"
@@ -52,6 +53,7 @@ class Call:
             as the call says; empty where it says nothing.
         way: the method and the route's pattern, or the name of a gRPC method.
         named: what the path names, by the pattern's words.
+        subject: whom its sound and words are about, by the caller's name; None where it says none.
     """
 
     request_id: RequestId
@@ -65,6 +67,7 @@ class Call:
     subject_consents: str = ""
     way: str = ""
     named: Mapping[str, str] = field(default_factory=dict)
+    subject: str | None = None
 
 
 def http_call(
@@ -78,7 +81,7 @@ def http_call(
             for it has to check the signature as well.
 
     Raises:
-        InvalidParameter: it says a time that is none.
+        InvalidParameter: it says a time, or a subject, that is none.
     """
     headers = connection.headers
     offered = headers.get("authorization") or headers.get(ELEVENLABS_KEY) or credential
@@ -102,6 +105,7 @@ def http_call(
         headers.get(SUBJECT_CONSENTS, ""),
         way,
         named,
+        subject_named(headers.get(SUBJECT)),
     )
 
 

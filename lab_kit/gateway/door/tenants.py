@@ -27,6 +27,12 @@ TABLES = (
         settings TEXT NOT NULL
     ) STRICT, WITHOUT ROWID
     """,
+    """
+    CREATE VIEW keeping AS
+    SELECT name AS tenant, 1000 * json_extract(settings, '$.retention_s') AS longest_ms,
+        COALESCE(json_extract(settings, '$.legal_hold'), 0) AS is_held
+    FROM tenants
+    """,
 )
 _NAME = re.compile(r"[!-~]{1,63}")
 _SETTINGS = TypeAdapter(TenantSettings)

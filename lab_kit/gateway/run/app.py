@@ -42,6 +42,7 @@ from lab_kit.gateway.operator.degradation_api import degradation_routes
 from lab_kit.gateway.operator.deprecations_api import deprecation_routes
 from lab_kit.gateway.operator.keys_api import key_routes
 from lab_kit.gateway.operator.sandbox_api import sandbox_routes
+from lab_kit.gateway.operator.subjects_api import subject_routes
 from lab_kit.gateway.operator.tenants_api import tenant_routes
 from lab_kit.gateway.operator.versions_api import version_routes
 from lab_kit.gateway.providers.amazon.transcribe import amazon_routes
@@ -148,6 +149,7 @@ def create_app(
         sandbox_routes(door),
         key_routes(door, server.api_keys, server.token_keys),
         tenant_routes(door),
+        subject_routes(door, server.stored),
         audit_routes(door),
         deprecation_routes(door, server.deprecations),
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),

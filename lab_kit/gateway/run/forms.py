@@ -5,7 +5,7 @@ from before is brought forward when it is opened, one from a later version is re
 """
 
 from lab_kit.gateway.door import key_table, tenants, token_keys
-from lab_kit.gateway.state import answers
+from lab_kit.gateway.state import answers, subjects
 from lab_kit.gateway.transcriptions import kept_uploads, operations
 from lab_kit.gateway.webhooks import callbacks, webhooks
 
@@ -17,5 +17,14 @@ FORMS = (
         *webhooks.TABLES,
         *callbacks.TABLES,
     ),
-    (*key_table.TABLES, *tenants.TABLES, *token_keys.TABLES),
+    (
+        *key_table.TABLES,
+        *tenants.TABLES,
+        *token_keys.TABLES,
+        *subjects.TABLES,
+        *operations.SEALED,
+        *kept_uploads.SEALED,
+        *answers.SEALED,
+        *callbacks.SEALED,
+    ),
 )

@@ -7,6 +7,7 @@ from lab_kit.core.memory import trimmer
 from lab_kit.gateway.door.compute import AHEAD_S
 from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.run.server import Server
+from lab_kit.gateway.state import subjects
 
 LOOK_S = 0.25
 KEYS_S = 0.5
@@ -33,6 +34,7 @@ def begin_maintenance(background: Background, server: Server) -> None:
             await server.answers.expire()
             await server.webhooks.expire()
             await server.callbacks.expire()
+            await server.database.erase(subjects.forget_unused)
 
     async def end_without_key() -> None:
         server.door.end_streams_without_key()

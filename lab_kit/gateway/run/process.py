@@ -9,6 +9,7 @@ import argparse
 import gc
 import logging
 import os
+import resource
 import shutil
 import socket
 import sys
@@ -89,6 +90,7 @@ def _listen(
     from lab_kit.gateway.observe.tracing import Spans
     from lab_kit.gateway.run.draining_server import DrainingServer, Ports, configuration
     from lab_kit.gateway.run.server import Server
+    from lab_kit.gateway.state import subjects
     from lab_kit.gateway.state.folder import StateFolder
 
     is_local = ip_address(listener.getsockname()[0]).is_loopback
@@ -107,7 +109,7 @@ def _listen(
     )
     try:
         if config.state is not None:
-            server.database.open()
+            server.database.read_now(subjects.check)
             server.api_keys.load()
             server.tenants.load()
             server.token_keys.load()
@@ -242,6 +244,8 @@ def run(options: argparse.Namespace) -> int:
         where,
     )
     begin_logging()
+    # its memory holds what people say: none of it is written down when the process fails
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         serve(listener, config, options.with_parent, limits)
     except (ServerFailed, StateUnusable, InvalidParameter, NotInstalled) as error:

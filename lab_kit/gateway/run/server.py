@@ -43,6 +43,8 @@ from lab_kit.gateway.speech.voice import Voice
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.sealing import ROOT_KEY, new_root
+from lab_kit.gateway.subjects.stored import Stored
 from lab_kit.gateway.transcriptions import kept_uploads, operations
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.transcriptions.spool import Spool
@@ -105,6 +107,7 @@ class Server:
     database: Database = field(init=False)
     answers: Answers = field(init=False)
     transcriber: Transcriber = field(init=False)
+    stored: Stored = field(init=False)
     webhooks: Webhooks = field(init=False)
     callbacks: Callbacks = field(init=False)
     sender: Sender = field(init=False)
@@ -122,7 +125,7 @@ class Server:
         self.failures = Failures(metrics)
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
-        self.database = Database(self.state.path, FORMS)
+        self.database = Database(self.state.path, FORMS, self._root_key)
         self.audit = Audit(self._audit_log())
         its_pepper = cache(self._pepper)
         self.api_keys = ApiKeys(self.database, its_pepper, self.audit)
@@ -166,6 +169,7 @@ class Server:
             outbound,
             limits.operation_audio_s,
         )
+        self.stored = Stored(self.database, self.transcriber, self.audit)
         self.voice = Voice(self.listeners)
         self.turns = TurnJudge(load_turns, lambda: self.watch.interim_stretch() > 1)
         self.streams = StreamServices(
@@ -188,6 +192,10 @@ class Server:
     def _pepper(self) -> bytes:
         """What goes with the server needs none that outlives it."""
         return PEPPER.of(os.environ) if self.state.is_kept else short_lived()
+
+    def _root_key(self) -> bytes:
+        """What goes with the server needs none that outlives it."""
+        return ROOT_KEY.of(os.environ) if self.state.is_kept else new_root()
 
     def _audit_log(self) -> AuditLog | None:
         """Kept only where somebody said that something is to be."""

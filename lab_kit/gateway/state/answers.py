@@ -14,6 +14,8 @@ from lab_kit.core.clock import since_1970_ms
 from lab_kit.core.errors import IdempotencyConflict
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.keeping import over
+from lab_kit.gateway.state.subjects import subject_of
 
 TABLES = (
     """
@@ -30,6 +32,7 @@ TABLES = (
     """,
     "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (kept_ms)",
 )
+SEALED = ("ALTER TABLE answers ADD COLUMN subject TEXT",)
 KEPT_S = 86_400.0
 """What clients may rely on; Stripe's clients may on as much."""
 MOST_KEPT = 100_000
@@ -46,12 +49,14 @@ class Answer:
 
     Attributes:
         request: fingerprint of what it answers.
+        subject: whom it is about; None for the tenant itself.
     """
 
     request: bytes
     status: int
     headers: dict[str, str]
     body: bytes
+    subject: str | None = None
 
 
 class Answers:
@@ -107,24 +112,28 @@ class Answers:
 
     async def expire(self) -> None:
         """Remove what has been kept long enough."""
-        before_ms = since_1970_ms() - round(KEPT_S * 1_000)
-        await self._database.run(
-            lambda rows: rows.execute("DELETE FROM answers WHERE kept_ms < ?", (before_ms,))
-        )
+        expires = f"kept_ms + {round(KEPT_S * 1_000)}"
+        sql = f"DELETE FROM answers WHERE {over(expires, 'kept_ms', 'answers.tenant')}"
+        now = {"now_ms": since_1970_ms()}
+        await self._database.run(lambda rows: rows.execute(sql, now))
 
 
 def keep(rows: sqlite3.Connection, tenant: TenantId, key: str, answer: Answer) -> None:
     """Keep the first answer, in one transaction with what it tells of."""
+    subject = subject_of(rows, tenant, answer.subject)
     rows.execute(
-        "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO answers SELECT ?, ?, ?, ?, ?, sealed(wrapped, ?, ?), ?, number"
+        " FROM subjects WHERE number = ?",
         (
             str(tenant),
             key,
             answer.request,
             answer.status,
             json.dumps(answer.headers),
+            f"answer {tenant}/{key}",
             answer.body,
             since_1970_ms(),
+            subject,
         ),
     )
     _make_room(rows)
@@ -149,7 +158,10 @@ def _make_room(rows: sqlite3.Connection) -> None:
 
 def _found(rows: sqlite3.Connection, tenant: TenantId, key: str) -> Answer | None:
     row = rows.execute(
-        "SELECT * FROM answers WHERE tenant = ? AND key = ?", (str(tenant), key)
+        "SELECT request, status, headers, opened(wrapped, ?, body) AS body"
+        " FROM answers LEFT JOIN subjects ON subjects.number = subject"
+        " WHERE answers.tenant = ? AND key = ?",
+        (f"answer {tenant}/{key}", str(tenant), key),
     ).fetchone()
     if row is None:
         return None

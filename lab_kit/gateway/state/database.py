@@ -9,10 +9,12 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from lab_kit.core.errors import StateUnusable, SystemOverloaded
+from lab_kit.gateway.state.sealing import give_functions, new_root
 
 FILE = "state.sqlite"
 MOST_WAITING = 1_024
@@ -27,10 +29,17 @@ class Database:
         folder: gives where it is.
         forms: the statements that make the first form of the tables, those that make the second of
             it, and so on.
+        root: gives what wraps subjects' keys; by default one that nobody keeps.
     """
 
-    def __init__(self, folder: Callable[[], Path], forms: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self,
+        folder: Callable[[], Path],
+        forms: Sequence[Sequence[str]],
+        root: Callable[[], bytes] | None = None,
+    ) -> None:
         self._folder = folder
+        self._root = cache(root or new_root)
         self._forms = forms
         self._thread = ThreadPoolExecutor(1, "state")
         self._connection: sqlite3.Connection | None = None
@@ -127,6 +136,7 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
+        give_functions(connection, self._root)
         # held from the first change to the end: it says that the folder has its server
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")

@@ -6,6 +6,7 @@ way to a new one, and one that has not does not. How large they are is bounded b
 """
 
 import sqlite3
+from collections.abc import Mapping
 from uuid import UUID
 
 from lab_kit.core.clock import since_1970_ms
@@ -13,6 +14,8 @@ from lab_kit.core.errors import QuotaExceeded, SystemOverloaded, UploadNotFound
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, GAVE_WAY, Audit
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.keeping import check_not_held, over
+from lab_kit.gateway.state.subjects import key_of, subject_of
 from lab_kit.gateway.transcriptions.operations import Allowance
 
 TABLES = (
@@ -26,6 +29,7 @@ TABLES = (
     ) STRICT
     """,
 )
+SEALED = ("ALTER TABLE uploads ADD COLUMN subject TEXT",)
 KEPT_S = 3_600.0
 """From when it is whole: clients ask for the transcription in the next request."""
 
@@ -45,28 +49,34 @@ class KeptUploads:
         self._allowance = allowance
         self._audit = audit or Audit()
 
-    async def receive(self, number: UUID, tenant: TenantId, caller: str) -> list[UUID]:
+    async def receive(
+        self, number: UUID, tenant: TenantId, caller: str, subject: str | None = None
+    ) -> tuple[bytes, list[UUID]]:
         """Begin one, whose sound is about to come.
 
+        Args:
+            subject: whom it is about; None for the tenant itself.
+
         Returns:
-            Those that gave way to it.
+            What its sound is sealed with, and those that gave way to it.
 
         Raises:
             QuotaExceeded: its caller has as many that wait to be transcribed as one may have.
             SystemOverloaded: the server has as many as it may have.
         """
 
-        def work(rows: sqlite3.Connection) -> list[tuple[str, UUID]]:
+        def work(rows: sqlite3.Connection) -> tuple[bytes, list[tuple[str, UUID]]]:
             gone = self._make_room(rows, caller)
+            about = subject_of(rows, tenant, subject)
             rows.execute(
-                "INSERT INTO uploads (number, tenant, caller) VALUES (?, ?, ?)",
-                (str(number), str(tenant), caller),
+                "INSERT INTO uploads (number, tenant, caller, subject) VALUES (?, ?, ?, ?)",
+                (str(number), str(tenant), caller, about),
             )
-            return gone
+            return key_of(rows, about), gone
 
-        gone = await self._database.run(work)
+        key, gone = await self._database.run(work)
         self._audit.deleted("upload", gone, GAVE_WAY)
-        return [one for _, one in gone]
+        return key, [one for _, one in gone]
 
     async def received(self, number: UUID) -> None:
         """Its sound is here."""
@@ -79,8 +89,8 @@ class KeptUploads:
         sql = "DELETE FROM uploads WHERE number = ?"
         await self._database.run(lambda rows: rows.execute(sql, (str(number),)))
 
-    async def use(self, tenant: TenantId, number: UUID) -> None:
-        """Note that one is transcribed.
+    async def use(self, tenant: TenantId, number: UUID) -> str:
+        """Note that one is transcribed; returns the name of whom it is about.
 
         Raises:
             UploadNotFound: the tenant has none of that name.
@@ -88,17 +98,28 @@ class KeptUploads:
         sql = (
             "UPDATE uploads SET is_used = 1"
             " WHERE number = ? AND tenant = ? AND whole_until_ms IS NOT NULL"
+            " RETURNING (SELECT name FROM subjects WHERE number = subject) AS name"
         )
         named = (str(number), str(tenant))
-        if not await self._database.run(lambda rows: rows.execute(sql, named).rowcount):
+        # all of them, so that the statement ends
+        found = await self._database.run(lambda rows: rows.execute(sql, named).fetchall())
+        if not found:
             raise not_found(number)
+        return str(found[0]["name"] or tenant)
 
     async def delete(self, tenant: TenantId, number: UUID) -> bool:
-        """Forget one; False where the tenant has none of that name."""
+        """Forget one; False where the tenant has none of that name.
+
+        Raises:
+            UnderLegalHold: nothing of the tenant may be removed.
+        """
         sql = "DELETE FROM uploads WHERE number = ? AND tenant = ? AND whole_until_ms IS NOT NULL"
-        is_gone = await self._database.run(
-            lambda rows: rows.execute(sql, (str(number), str(tenant))).rowcount == 1
-        )
+
+        def work(rows: sqlite3.Connection) -> bool:
+            check_not_held(rows, tenant)
+            return rows.execute(sql, (str(number), str(tenant))).rowcount == 1
+
+        is_gone = await self._database.run(work)
         if is_gone:
             self._audit.deleted("upload", [(str(tenant), number)], ASKED)
         return is_gone
@@ -119,9 +140,11 @@ class KeptUploads:
 
     async def expire(self) -> list[UUID]:
         """Forget those that have been kept long enough; returns which."""
-        sql = "DELETE FROM uploads WHERE whole_until_ms <= ? RETURNING tenant, number"
-        now_ms = since_1970_ms()
-        gone = await self._database.run(lambda rows: _whose(rows, sql, (now_ms,)))
+        begun = f"(whole_until_ms - {round(KEPT_S * 1_000)})"
+        is_over = over("whole_until_ms", begun, "uploads.tenant")
+        sql = f"DELETE FROM uploads WHERE {is_over} RETURNING tenant, number"
+        now = {"now_ms": since_1970_ms()}
+        gone = await self._database.run(lambda rows: _whose(rows, sql, now))
         self._audit.deleted("upload", gone, EXPIRED)
         return [number for _, number in gone]
 
@@ -159,14 +182,16 @@ def _oldest_used(rows: sqlite3.Connection, caller: str | None) -> list[tuple[str
     """Forget the oldest that was transcribed, of a caller or of all; none where there is none."""
     sql = (
         "DELETE FROM uploads WHERE number = (SELECT number FROM uploads"
-        " WHERE is_used AND (caller = ? OR ? IS NULL) ORDER BY number LIMIT 1)"
+        " WHERE is_used AND (caller = :caller OR :caller IS NULL)"
+        " AND tenant NOT IN (SELECT keeping.tenant FROM keeping WHERE is_held)"
+        " ORDER BY number LIMIT 1)"
         " RETURNING tenant, number"
     )
-    return _whose(rows, sql, (caller, caller))
+    return _whose(rows, sql, {"caller": caller})
 
 
 def _whose(
-    rows: sqlite3.Connection, sql: str, parameters: tuple[int | str | None, ...]
+    rows: sqlite3.Connection, sql: str, parameters: Mapping[str, int | str | None]
 ) -> list[tuple[str, UUID]]:
     """The tenants and numbers that a statement returns."""
     found = rows.execute(sql, parameters).fetchall()

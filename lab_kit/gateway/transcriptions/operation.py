@@ -39,6 +39,7 @@ class Order:
             is.
         from_s, to_s: of the recording, what is transcribed; None for its end. Times count from the
             recording's beginning all the same.
+        subject: whom the sound is about; None for the tenant itself.
     """
 
     tenant: TenantId
@@ -51,6 +52,7 @@ class Order:
     from_s: float = 0.0
     to_s: float | None = None
     model: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ What a caller asks for is always asked with its tenant: another's operation is n
 """
 
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
@@ -24,6 +24,8 @@ from lab_kit.core.events import ModelInfo
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, Audit
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.keeping import check_not_held, expiry_ms, over
+from lab_kit.gateway.state.subjects import subject_of
 from lab_kit.gateway.transcriptions import transcripts
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.paging import Page, Query
@@ -54,6 +56,18 @@ TABLES = (
     "CREATE INDEX IF NOT EXISTS operations_in ON operations (state, caller, number)",
     *transcripts.TABLES,
 )
+SEALED = (
+    "ALTER TABLE operations ADD COLUMN subject TEXT",
+    *transcripts.SEALED,
+    """
+    CREATE VIEW opened_operations AS
+    SELECT operations.number, operations.tenant, caller, state,
+        opened(wrapped, 'order ' || operations.number, made_order) AS made_order,
+        created_ms, updated_ms, expires_ms, audio_s, processed_s, segments, attempts, error, subject
+    FROM operations LEFT JOIN subjects ON subjects.number = subject
+    """,
+)
+"""What was asked for is sealed with its subject's key: it may name words, and who speaks."""
 _UNFINISHED = tuple(state for state in OperationState if not state.is_done)
 _PENDING = (OperationState.QUEUED, OperationState.RUNNING)
 _T = TypeVar("_T")
@@ -106,23 +120,44 @@ class Operations:
 
         def work(rows: sqlite3.Connection) -> None:
             self._check_allowance(rows, order.caller)
+            subject = subject_of(rows, order.tenant, order.subject)
+            expires_ms = expiry_ms(rows, order.tenant, now_ms, round(ttl_s * 1_000))
             rows.execute(
                 "INSERT INTO operations (number, tenant, caller, state, made_order, created_ms,"
-                " updated_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                " updated_ms, expires_ms, subject)"
+                " SELECT ?, ?, ?, ?, sealed(wrapped, ?, ?), ?, ?, ?, number"
+                " FROM subjects WHERE number = ?",
                 (
                     str(number),
                     str(order.tenant),
                     order.caller,
                     OperationState.RECEIVING,
+                    f"order {number}",
                     _order.dump_json(order).decode(),
                     now_ms,
                     now_ms,
-                    now_ms + round(ttl_s * 1_000),
+                    expires_ms,
+                    subject,
                 ),
             )
 
         await self._database.run(work)
         return number
+
+    async def key(self, number: UUID) -> bytes:
+        """What an operation's sound is sealed with.
+
+        Raises:
+            OperationCancelled: it is gone, and its sound with it.
+        """
+        sql = (
+            "SELECT key_of(wrapped) AS key FROM operations"
+            " JOIN subjects ON subjects.number = subject WHERE operations.number = ?"
+        )
+        row = await self._database.run(lambda rows: rows.execute(sql, (str(number),)).fetchone())
+        if row is None:
+            raise _ended(number)
+        return bytes(row["key"])
 
     async def queue(
         self, number: UUID, audio_s: float, told: Callable[[sqlite3.Connection, Operation], _T]
@@ -310,11 +345,13 @@ class Operations:
         Raises:
             OperationNotFound: the tenant has none of that name.
             OperationPending: it has not ended.
+            UnderLegalHold: nothing of the tenant may be removed.
         """
 
         def work(rows: sqlite3.Connection) -> None:
             _owned(rows, tenant, number)
             _check_ended(rows, tenant, number)
+            check_not_held(rows, tenant)
             rows.execute("DELETE FROM operations WHERE number = ?", (str(number),))
 
         await self._database.run(work)
@@ -327,16 +364,21 @@ class Operations:
         """
 
         def work(rows: sqlite3.Connection) -> dict[str, list[tuple[str, UUID]]]:
-            over = (since_1970_ms(), OperationState.RECEIVING)
-            is_over = "expires_ms <= ? AND state != ?"
+            now: dict[str, int | str] = {
+                "now_ms": since_1970_ms(),
+                "receiving": OperationState.RECEIVING,
+            }
+            is_over = over("expires_ms", "created_ms", "operations.tenant")
+            operations = f"operations WHERE {is_over} AND state != :receiving"
+            is_over = over("expires_ms", "created_ms", "transcriptions.tenant")
             gone = {
-                "operation": _whose(rows, f"operations WHERE {is_over}", over),
-                "transcription": _whose(rows, "transcriptions WHERE expires_ms <= ?", over[:1]),
+                "operation": _whose(rows, operations, now),
+                "transcription": _whose(rows, f"transcriptions WHERE {is_over}", now),
             }
             for whose in gone.values():
                 for _, number in whose:
                     transcripts.erase(rows, number)
-            rows.execute(f"DELETE FROM operations WHERE {is_over}", over)
+            rows.execute(f"DELETE FROM {operations}", now)
             return gone
 
         gone = await self._database.erase(work)
@@ -366,11 +408,13 @@ class Operations:
         Raises:
             OperationPending: it is not there yet.
             TranscriptionNotFound: the tenant has none of that name.
+            UnderLegalHold: nothing of the tenant may be removed.
         """
 
         def work(rows: sqlite3.Connection) -> None:
             _check_ended(rows, tenant, number)
             transcripts.find(rows, tenant, number)
+            check_not_held(rows, tenant)
             transcripts.erase(rows, number)
 
         await self._database.erase(work)
@@ -386,16 +430,19 @@ class Operations:
         Raises:
             OperationNotFound: the tenant has none of that name.
             OperationPending: it has not ended.
+            UnderLegalHold: nothing of the tenant may be removed.
         """
 
         def work(rows: sqlite3.Connection) -> Operation:
             order = _owned(rows, tenant, number).order
             _check_ended(rows, tenant, number)
+            check_not_held(rows, tenant)
             transcripts.erase(rows, number)
             left = replace(order, url=None, foreign=foreign)
             rows.execute(
-                "UPDATE operations SET made_order = ? WHERE number = ?",
-                (_order.dump_json(left).decode(), str(number)),
+                "UPDATE operations SET made_order = sealed("
+                "(SELECT wrapped FROM subjects WHERE number = subject), ?, ?) WHERE number = ?",
+                (f"order {number}", _order.dump_json(left).decode(), str(number)),
             )
             return _found(rows, number)
 
@@ -443,13 +490,17 @@ def _move(
         (to, told, since_1970_ms(), str(number), *before),
     )
     if changed.rowcount != 1:
-        raise OperationCancelled(
-            f"operations/{number}, which has ended", "one that goes on", "ask for it again"
-        )
+        raise _ended(number)
+
+
+def _ended(number: UUID) -> OperationCancelled:
+    return OperationCancelled(
+        f"operations/{number}, which has ended", "one that goes on", "ask for it again"
+    )
 
 
 def _whose(
-    rows: sqlite3.Connection, where: str, parameters: tuple[int | str, ...]
+    rows: sqlite3.Connection, where: str, parameters: Mapping[str, int | str]
 ) -> list[tuple[str, UUID]]:
     """The tenants and numbers of some rows."""
     found = rows.execute(f"SELECT tenant, number FROM {where}", parameters)
@@ -465,7 +516,7 @@ def _in_states(rows: sqlite3.Connection, states: Collection[OperationState]) -> 
 
 def _owned(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Operation:
     row = rows.execute(
-        "SELECT * FROM operations WHERE number = ? AND tenant = ? AND state != ?",
+        "SELECT * FROM opened_operations WHERE number = ? AND tenant = ? AND state != ?",
         (str(number), str(tenant), OperationState.RECEIVING),
     ).fetchone()
     if row is None:
@@ -491,7 +542,7 @@ def _check_ended(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> No
 
 def _found(rows: sqlite3.Connection, number: UUID) -> Operation:
     return _operation(
-        rows.execute("SELECT * FROM operations WHERE number = ?", (str(number),)).fetchone()
+        rows.execute("SELECT * FROM opened_operations WHERE number = ?", (str(number),)).fetchone()
     )
 
 

@@ -121,7 +121,7 @@ class Query:
         where = " AND ".join(condition for condition, _ in conditions)
         direction = "DESC" if self.is_newest_first else "ASC"
         parameters = tuple(one for _, given in conditions for one in given)
-        sql = f"SELECT * FROM operations WHERE {where} ORDER BY number {direction} LIMIT ?"
+        sql = f"SELECT * FROM opened_operations WHERE {where} ORDER BY number {direction} LIMIT ?"
         return sql, (*parameters, self.size + 1)
 
     def page(self, found: Sequence[Operation]) -> Page:

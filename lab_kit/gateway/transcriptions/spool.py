@@ -1,8 +1,8 @@
 """The sound of operations on its way from callers to the recognizer: a file each, while it is
 needed.
 
-What is received goes to the disk piece by piece. How much is there is bounded, in all and of each
-caller, and a part of the disk stays free.
+What is received goes to the disk piece by piece, sealed with the key of whom it is about. How much
+is there is bounded, in all and of each caller, and a part of the disk stays free.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from uuid import UUID
 
 from lab_kit.core.errors import PayloadTooLarge, SystemOverloaded
 from lab_kit.gateway.door.body_memory import BodyMemory, Share
+from lab_kit.gateway.state.sealing import PieceSealer, SealedFile
 
 PIECE_BYTES = 2**20
 """Written at a time: with less, going to a thread for it would cost more than writing."""
@@ -42,7 +43,12 @@ class Spool:
         return self._folder() / "audio" / str(number)
 
     async def receive(
-        self, number: UUID, caller: str, declared_bytes: int, chunks: AsyncIterator[bytes]
+        self,
+        number: UUID,
+        caller: str,
+        declared_bytes: int,
+        chunks: AsyncIterator[bytes],
+        key: bytes,
     ) -> int:
         """Write an operation's sound to its file; returns its length in bytes, once it is safe.
 
@@ -50,6 +56,7 @@ class Spool:
 
         Args:
             declared_bytes: how much is announced; 0 where nothing is.
+            key: of its subject.
 
         Raises:
             PayloadTooLarge: more than ``most_bytes``.
@@ -61,6 +68,7 @@ class Spool:
         share = self._shares[number] = self._held.share(caller)
         share.hold(declared_bytes)
         path, size, piece = self.path(number), 0, bytearray()
+        sealer = PieceSealer(key)
         file = await asyncio.to_thread(_created, path)
         try:
             async for chunk in chunks:
@@ -69,12 +77,28 @@ class Spool:
                 share.hold(size)
                 piece += chunk
                 if len(piece) >= PIECE_BYTES:
-                    await asyncio.to_thread(_write, file, bytes(piece))
+                    await asyncio.to_thread(_write, file, sealer, bytes(piece))
                     piece.clear()
-            await asyncio.to_thread(_write, file, bytes(piece), is_last=True)
+            await asyncio.to_thread(_write, file, sealer, bytes(piece), is_last=True)
         finally:
             file.close()
         return size
+
+    def open(self, number: UUID, key: bytes) -> SealedFile:
+        """An operation's sound, to be read.
+
+        Args:
+            key: of its subject.
+
+        Raises:
+            FileNotFoundError: it is not here any more.
+        """
+        return SealedFile(self.path(number).open("rb"), key)
+
+    def sizes_bytes(self, numbers: Collection[UUID]) -> dict[UUID, int]:
+        """Of those that are here, the sizes of their files."""
+        paths = {number: self.path(number) for number in numbers}
+        return {number: path.stat().st_size for number, path in paths.items() if path.is_file()}
 
     def link(self, number: UUID, other: UUID) -> None:
         """Give an operation the sound that is here under another name, too: one file with two
@@ -123,7 +147,7 @@ def _created(path: Path) -> BinaryIO:
     return path.open("xb")
 
 
-def _write(file: BinaryIO, data: bytes, *, is_last: bool = False) -> None:
+def _write(file: BinaryIO, sealer: PieceSealer, data: bytes, *, is_last: bool = False) -> None:
     free_bytes = shutil.disk_usage(os.path.dirname(file.name)).free
     if free_bytes - len(data) < FREE_BYTES:
         raise SystemOverloaded(
@@ -132,7 +156,10 @@ def _write(file: BinaryIO, data: bytes, *, is_last: bool = False) -> None:
             "try again once there is room, or start the server with another --state folder",
             60.0,
         )
-    file.write(data)
+    if file.tell() == 0:
+        file.write(sealer.head)
+    file.write(sealer.push(data))
     if is_last:
+        file.write(sealer.flush())
         file.flush()
         os.fsync(file.fileno())

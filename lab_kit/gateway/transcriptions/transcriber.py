@@ -7,10 +7,10 @@ stand still.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
+from io import BufferedReader
 from sqlite3 import Connection
 from typing import TypeVar
 from uuid import UUID
@@ -38,6 +38,8 @@ from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.sealing import SealedFile
+from lab_kit.gateway.state.subjects import SUBJECT
 from lab_kit.gateway.transcriptions.kept_uploads import KeptUploads, not_found
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.operations import Operations
@@ -119,8 +121,9 @@ class Transcriber:
             ClientDisconnect: it did not come whole.
         """
         async with self._begun(order, ttl_s) as number:
-            await self.spool.receive(number, order.caller, declared_bytes, chunks)
-            audio_s = await self._length_s(number, order)
+            key = await self.operations.key(number)
+            await self.spool.receive(number, order.caller, declared_bytes, chunks, key)
+            audio_s = await self._length_s(number, order, key)
             return await self.operations.queue(number, audio_s, told)
 
     async def take_address(
@@ -145,10 +148,17 @@ class Transcriber:
 
         Raises:
             UploadNotFound: the caller has sent none of that name.
+            InvalidParameter: it is about somebody else.
             QuotaExceeded, SystemOverloaded, StateUnusable: there is no room for it.
         """
         async with self._begun(order, ttl_s) as number:
-            await self._uploads.use(order.tenant, upload)
+            about = await self._uploads.use(order.tenant, upload)
+            if about != (order.subject or str(order.tenant)):
+                raise InvalidParameter(
+                    f"{SUBJECT} of somebody else than the upload is about",
+                    "the same with both",
+                    f"send {SUBJECT} with the upload, and again with this",
+                )
             try:
                 self.spool.link(number, upload)
             except FileNotFoundError as error:  # deleted at this very moment
@@ -156,9 +166,17 @@ class Transcriber:
             return await self.operations.queue(number, 0.0, told)
 
     async def keep_upload(
-        self, tenant: TenantId, caller: str, declared_bytes: int, chunks: AsyncIterator[bytes]
+        self,
+        tenant: TenantId,
+        caller: str,
+        declared_bytes: int,
+        chunks: AsyncIterator[bytes],
+        subject: str | None = None,
     ) -> UUID:
         """Receive a recording that will be asked for later; returns its name.
+
+        Args:
+            subject: whom it is about; None for the tenant itself.
 
         Raises:
             PayloadTooLarge: it is larger than any that is transcribed.
@@ -168,8 +186,9 @@ class Transcriber:
         await self._recover()
         number = StreamId.new().value
         try:
-            self.spool.remove(await self._uploads.receive(number, tenant, caller))
-            await self.spool.receive(number, caller, declared_bytes, chunks)
+            key, gone = await self._uploads.receive(number, tenant, caller, subject)
+            self.spool.remove(gone)
+            await self.spool.receive(number, caller, declared_bytes, chunks, key)
             await self._uploads.received(number)
         except BaseException:
             await self._uploads.withdraw(number)
@@ -221,6 +240,11 @@ class Transcriber:
                     await ended.wait()
             except TimeoutError:
                 continue
+
+    def give_up(self, numbers: Collection[UUID]) -> None:
+        """End work on these, whose rows are gone, and remove their sound."""
+        for number in numbers:
+            self._give_up(number)
 
     # -- in the background ---------------------------------------------------------------------
 
@@ -333,10 +357,12 @@ class Transcriber:
     async def _transcribe(self, operation: Operation) -> None:
         """From where it is to its end, however often the room for it is taken meanwhile."""
         order, number = operation.order, operation.number
+        key = await self.operations.key(number)
         if not operation.audio_s:  # or an earlier server has looked
             if order.url is not None:
-                await self._fetch(number, order.caller, order.url)
-            operation = await self.operations.measured(number, await self._length_s(number, order))
+                await self._fetch(number, order.caller, order.url, key)
+            length_s = await self._length_s(number, order, key)
+            operation = await self.operations.measured(number, length_s)
         if order.from_s and order.from_s >= operation.audio_s:
             raise InvalidParameter(
                 f"a beginning at {order.from_s:g} s, in a recording of {operation.audio_s:g} s",
@@ -352,7 +378,7 @@ class Transcriber:
                     order.tenant, order.caller, order.identity, order.model
                 ) as leased:
                     leased.spending.hold(operation.audio_s - done_s)
-                    async with aclosing(self._segments(leased, operation, done_s)) as segments:
+                    async with aclosing(self._segments(leased, operation, done_s, key)) as segments:
                         async for segment, done_s in segments:
                             await self.operations.add(number, place, segment, done_s)
                             place += 1
@@ -367,7 +393,7 @@ class Transcriber:
             except (SystemOverloaded, QuotaExceeded):
                 await asyncio.sleep(ROOM_S)  # then it goes on behind the last segment
 
-    async def _fetch(self, number: UUID, caller: str, url: str) -> None:
+    async def _fetch(self, number: UUID, caller: str, url: str, key: bytes) -> None:
         """Fetch an operation's sound from where its caller said."""
         self.spool.remove([number])  # what an earlier server may have of it
         try:
@@ -381,7 +407,7 @@ class Transcriber:
                 declared = answer.headers.get("content-length", "0")
                 declared_bytes = int(declared) if declared.isdigit() else 0
                 chunks = answer.aiter_raw()
-                await self.spool.receive(number, caller, declared_bytes, chunks)
+                await self.spool.receive(number, caller, declared_bytes, chunks, key)
         except TimeoutError as error:
             raise ConnectionFailed(
                 f"a recording that did not come whole within {FETCH_S:.0f} s",
@@ -389,20 +415,20 @@ class Transcriber:
                 "upload it, or ask again with an address that answers sooner",
             ) from error
 
-    async def _length_s(self, number: UUID, order: Order) -> float:
+    async def _length_s(self, number: UUID, order: Order, key: bytes) -> float:
         def length_s() -> float:
-            return _length_s(self.spool.path(number), order.raw, self._longest_s)
+            return _length_s(lambda: self.spool.open(number, key), order.raw, self._longest_s)
 
         return await self._preparation.run(order.caller, length_s)
 
     async def _segments(
-        self, leased: Leased, operation: Operation, from_s: float
+        self, leased: Leased, operation: Operation, from_s: float, key: bytes
     ) -> AsyncGenerator[tuple[Segment, float], None]:
         """Each segment, and where whoever goes on after it has to begin."""
-        path, order = self.spool.path(operation.number), operation.order
+        order, number = operation.order, operation.number
         to_s = operation.audio_s if order.to_s is None else min(order.to_s, operation.audio_s)
         left_s = max(0.0, to_s - from_s)
-        sound = _blocks(path, order.raw, self._longest_s, from_s)
+        sound = _blocks(lambda: self.spool.open(number, key), order.raw, self._longest_s, from_s)
         if order.to_s is not None:
             sound = _first(sound, samples(left_s))
         said = self._recognition.finals_of(leased, sound, left_s, order.steps)
@@ -418,17 +444,19 @@ class Transcriber:
             await asyncio.sleep(ROOM_S)
 
 
-def _length_s(path: Path, raw: RawPcm | None, longest_s: float) -> float:
-    if raw is not None:
-        raw.check_whole(path.stat().st_size)
-    with path.open("rb") as file, open_recording(file, longest_s, raw) as recording:
-        return recording.length_s
+def _length_s(opened: Callable[[], SealedFile], raw: RawPcm | None, longest_s: float) -> float:
+    sealed = opened()
+    with BufferedReader(sealed) as file:
+        if raw is not None:
+            raw.check_whole(sealed.size_bytes)
+        with open_recording(file, longest_s, raw) as recording:
+            return recording.length_s
 
 
 def _blocks(
-    path: Path, raw: RawPcm | None, longest_s: float, from_s: float
+    opened: Callable[[], SealedFile], raw: RawPcm | None, longest_s: float, from_s: float
 ) -> Iterator[FloatArray]:
-    with path.open("rb") as file, open_recording(file, longest_s, raw) as recording:
+    with BufferedReader(opened()) as file, open_recording(file, longest_s, raw) as recording:
         yield from recording.blocks(from_s)
 
 

@@ -39,21 +39,36 @@ TABLES = (
     ) STRICT, WITHOUT ROWID
     """,
 )
+SEALED = (
+    "ALTER TABLE transcriptions ADD COLUMN subject TEXT",
+    "ALTER TABLE segments ADD COLUMN subject TEXT",
+    """
+    CREATE VIEW opened_segments AS
+    SELECT segments.number, place,
+        opened(wrapped, 'segment ' || segments.number || '/' || place, segment) AS segment
+    FROM segments LEFT JOIN subjects ON subjects.number = subject
+    """,
+)
+"""Segments are sealed with their subject's key; those from before are not, and expire."""
 _segment: TypeAdapter[Segment] = TypeAdapter(Segment)
 
 
 def append(rows: sqlite3.Connection, number: UUID, place: int, segment: Segment) -> None:
-    """One more segment."""
+    """One more segment of an operation."""
+    context, text = f"segment {number}/{place}", _segment.dump_json(segment).decode()
     rows.execute(
-        "INSERT INTO segments (number, place, segment) VALUES (?, ?, ?)",
-        (str(number), place, _segment.dump_json(segment).decode()),
+        "INSERT INTO segments (number, place, segment, subject)"
+        " SELECT operations.number, ?, sealed(wrapped, ?, ?), subject"
+        " FROM operations JOIN subjects ON subjects.number = subject WHERE operations.number = ?",
+        (place, context, text, str(number)),
     )
 
 
 def complete(rows: sqlite3.Connection, operation: Operation, model: ModelInfo, now_ms: int) -> None:
     """The segments are all there."""
     rows.execute(
-        "INSERT INTO transcriptions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO transcriptions VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
+        " (SELECT subject FROM operations WHERE number = ?))",
         (
             str(operation.number),
             str(operation.order.tenant),
@@ -63,6 +78,7 @@ def complete(rows: sqlite3.Connection, operation: Operation, model: ModelInfo, n
             model.name,
             model.version,
             model.device,
+            str(operation.number),
         ),
     )
 
@@ -90,7 +106,7 @@ def find(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Transcript
             "see what became of its operation, under /v1/operations",
         )
     found = rows.execute(
-        "SELECT segment FROM segments WHERE number = ? ORDER BY place", (str(number),)
+        "SELECT segment FROM opened_segments WHERE number = ? ORDER BY place", (str(number),)
     )
     segments = tuple(_segment.validate_json(one["segment"]) for one in found)
     return Transcription(

@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.keeping import over
 from lab_kit.gateway.webhooks.webhooks import KEPT_S, Due
 from lab_kit.protocol.webhooks import DeliveryState
 
@@ -32,6 +33,7 @@ TABLES = (
     """,
     "CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (state, next_ms)",
 )
+SEALED = ("ALTER TABLE callbacks ADD COLUMN subject TEXT",)
 _NONE = "{}"
 
 
@@ -41,22 +43,26 @@ def tell(
     """Write a message, in a transaction of whoever has something to tell.
 
     Args:
-        number: names the message; of one about an operation it is the operation's.
-        headers: sent with it, and kept until it has been taken or is given up.
+        number: of the operation that it is about, by which it is named.
+        headers, body: sent with it, and kept until it has been taken or is given up. The body is
+            sealed with the key of whom the operation is about.
     """
     now_ms = since_1970_ms()
     rows.execute(
-        "INSERT INTO callbacks (message, receiver, url, headers, body, state, created_ms, next_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO callbacks (message, receiver, url, headers, body, state, created_ms, next_ms,"
+        " subject) SELECT ?, ?, ?, ?, sealed(wrapped, ?, ?), ?, ?, ?, subject"
+        " FROM operations JOIN subjects ON subjects.number = subject WHERE operations.number = ?",
         (
             _message(number),
             str(uuid5(NAMESPACE_URL, url)),
             url,
             json.dumps(dict(headers)),
+            f"message {_message(number)}",
             body,
             DeliveryState.PENDING,
             now_ms,
             now_ms,
+            str(number),
         ),
     )
 
@@ -86,7 +92,10 @@ class Callbacks:
 
         def work(rows: sqlite3.Connection) -> list[Due]:
             found = rows.execute(
-                "SELECT *, MIN(next_ms) FROM callbacks WHERE state = ? AND next_ms <= ?"
+                "SELECT message, receiver, url, headers, attempts, MIN(next_ms),"
+                " opened(wrapped, 'message ' || message, body) AS body"
+                " FROM callbacks LEFT JOIN subjects ON subjects.number = subject"
+                " WHERE state = ? AND next_ms <= ?"
                 f" AND receiver NOT IN ({marks}) GROUP BY receiver ORDER BY next_ms LIMIT ?",
                 (DeliveryState.PENDING, since_1970_ms(), *map(str, busy), most),
             )
@@ -116,9 +125,10 @@ class Callbacks:
 
     async def expire(self) -> None:
         """Remove those that have been kept long enough."""
-        before_ms = since_1970_ms() - round(KEPT_S * 1_000)
-        sql = "DELETE FROM callbacks WHERE created_ms < ?"
-        await self._database.run(lambda rows: rows.execute(sql, (before_ms,)))
+        whose = "COALESCE((SELECT tenant FROM subjects WHERE number = subject), '')"
+        is_over = over(f"created_ms + {round(KEPT_S * 1_000)}", "created_ms", whose)
+        sql, now = f"DELETE FROM callbacks WHERE {is_over}", {"now_ms": since_1970_ms()}
+        await self._database.run(lambda rows: rows.execute(sql, now))
 
     async def _settle(
         self, due: Due, state: DeliveryState, status: int | None, next_ms: int
@@ -126,10 +136,10 @@ class Callbacks:
         is_over = state is not DeliveryState.PENDING
         sql = (
             "UPDATE callbacks SET state = ?, attempts = ?, next_ms = ?, headers = ?,"
-            " answered = COALESCE(?, answered) WHERE message = ?"
+            " body = IIF(?, '', body), answered = COALESCE(?, answered) WHERE message = ?"
         )
         headers = _NONE if is_over else json.dumps(dict(due.headers))
-        values = (state, due.attempts + 1, next_ms, headers, status, due.message)
+        values = (state, due.attempts + 1, next_ms, headers, is_over, status, due.message)
         await self._database.run(lambda rows: rows.execute(sql, values))
 
 

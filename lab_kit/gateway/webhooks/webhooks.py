@@ -19,6 +19,7 @@ from lab_kit.core.errors import QuotaExceeded, WebhookNotFound
 from lab_kit.core.ids import RequestId, TenantId
 from lab_kit.gateway.outbound.guarded import parsed
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.keeping import over
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.protocol.webhooks import (
     Delivery,
@@ -285,9 +286,10 @@ class Webhooks:
 
     async def expire(self) -> None:
         """Remove deliveries that have been kept long enough."""
-        before_ms = since_1970_ms() - round(KEPT_S * 1_000)
-        sql = "DELETE FROM deliveries WHERE created_ms < ?"
-        await self._database.run(lambda rows: rows.execute(sql, (before_ms,)))
+        whose = "COALESCE((SELECT tenant FROM webhooks WHERE number = webhook), '')"
+        is_over = over(f"created_ms + {round(KEPT_S * 1_000)}", "created_ms", whose)
+        sql, now = f"DELETE FROM deliveries WHERE {is_over}", {"now_ms": since_1970_ms()}
+        await self._database.run(lambda rows: rows.execute(sql, now))
 
     async def _settle(
         self, due: Due, state: DeliveryState, error: str | None, next_ms: int

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from lab_kit.audio.containers import FORMS, FileForm
@@ -67,7 +67,8 @@ class _Settings:
     speed: Annotated[float, Field(ge=_SLOWEST, le=_FASTEST)] | None = None
 
 
-@checked(frozen=True, slots=True)
+# pydantic would remember short texts for as long as the process lives
+@checked(frozen=True, slots=True, config=ConfigDict(cache_strings="keys"))
 class _Body:
     text: Annotated[str, Field(min_length=1)]
     model_id: Annotated[str, Field(max_length=200)] | None = None

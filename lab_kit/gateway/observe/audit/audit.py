@@ -26,6 +26,8 @@ MOST_IDS = 100
 _SHOWN_CHARS = 16
 """Of a key, as in its id; whoever puts a whole one into a path must not find it in the log."""
 _SECRET = ("sk_", "sandbox_")
+_PERSONAL = ("subject",)
+"""What a path names that would tell of a person for ever."""
 _OPENED = {
     WorkKind.STREAM: Action.STREAM_OPENED,
     WorkKind.RECORDING: Action.RECORDING_OPENED,
@@ -120,7 +122,7 @@ class Audit:
         """Something is not kept any more.
 
         Args:
-            kind: operation, transcription or upload.
+            kind: operation, transcription, upload or subject.
             whose: the tenant and the number of each.
             why: `ASKED`, `EXPIRED` or `GAVE_WAY`.
         """
@@ -174,7 +176,9 @@ class Audit:
 
 def _named(call: Call) -> dict[str, Value]:
     """What was called: the route, and what its path names."""
-    named: Value = {name: _shown(value) for name, value in call.named.items()}
+    named: Value = {
+        name: _shown(value) for name, value in call.named.items() if name not in _PERSONAL
+    }
     return {"way": call.way, "named": named}
 
 

@@ -140,7 +140,11 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
         """Send a recording ahead; transcripts of it may be asked for within an hour."""
         declared_bytes = int(request.headers.get("content-length", 0))
         number = await transcriber.keep_upload(
-            admitted.principal.tenant, admitted.caller, declared_bytes, request.stream()
+            admitted.principal.tenant,
+            admitted.caller,
+            declared_bytes,
+            request.stream(),
+            admitted.call.subject,
         )
         return {"upload_url": f"{_url(request)}{UPLOAD_PATH}/{number}"}
 
@@ -159,6 +163,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
             foreign=Foreign(PROVIDER, asked.written()),
             from_s=(asked.audio_start_from or 0) / 1_000,
             to_s=None if asked.audio_end_at is None else asked.audio_end_at / 1_000,
+            subject=admitted.call.subject,
         )
 
         def answered(_: Connection, operation: Operation) -> Response:

@@ -26,6 +26,7 @@ from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upl
 from lab_kit.gateway.outbound.guarded import Outbound, parsed
 from lab_kit.gateway.providers.deepgram import callback
 from lab_kit.gateway.providers.deepgram.errors import DeepgramErrors
+from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.protocol.transcriptions import USUAL_TTL_S
@@ -60,6 +61,7 @@ def prerecorded_routes(
             asked.steps,
             asked.raw,
             foreign=Foreign(callback.PROVIDER, written),
+            subject=subject_named(request.headers.get(SUBJECT)),
         )
 
         def answered(_: Connection, __: Operation) -> Response:

@@ -23,6 +23,7 @@ from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.providers.google.recognize import asked_steps
+from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.protocol.transcriptions import USUAL_TTL_S
@@ -94,6 +95,7 @@ class LongRunningRecognize:
             steps,
             ordered.raw,
             foreign=Foreign(PROVIDER, ordered.asked.written()),
+            subject=subject_named(dict(context.invocation_metadata() or ()).get(SUBJECT)),
         )
 
         def told(_: Connection, operation: Operation) -> bytes:

@@ -46,6 +46,7 @@ VALUES = {
     "label": "canary",
     "tenant": "acme",
     "key": "sk_live_nobodys0",
+    "subject": "nobody",
     "name": "redact",
     "operation": NOBODYS,
     "transcription": NOBODYS,
@@ -58,6 +59,8 @@ VALUES = {
 }
 """For the parameters in paths."""
 QUERIES = {
+    "/operator/subjects/{subject}": "tenant=acme",
+    "/operator/subjects/{subject}/export": "tenant=acme",
     "/v1/listen": "encoding=linear16&sample_rate=16000",
     "/v1/realtime": "intent=transcription",
     "/v1/speech-to-text/realtime": "model_id=scribe_v2_realtime",

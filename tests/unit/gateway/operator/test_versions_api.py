@@ -73,6 +73,9 @@ ROUTES = [
     ("POST", "/operator/token-keys:rotate"),
     ("GET", "/operator/tenants"),
     ("PUT", "/operator/tenants/acme"),
+    ("GET", "/operator/subjects/nobody"),
+    ("GET", "/operator/subjects/nobody/export"),
+    ("DELETE", "/operator/subjects/nobody"),
     ("GET", "/operator/audit/checkpoint"),
     ("GET", "/operator/audit/records"),
     ("GET", "/operator/audit/proof"),
@@ -116,6 +119,7 @@ def test_these_are_all_the_routes(start: Start) -> None:
     tried = {(m, p.replace("keys/1", "keys/{name}")) for m, p in tried}
     tried = {(m, p.replace("sk_live_1", "{key}")) for m, p in tried}
     tried = {(m, p.replace("acme", "{tenant}")) for m, p in tried}
+    tried = {(m, p.replace("nobody", "{subject}")) for m, p in tried}
     tried = {(m, p.replace("v1-audio-transcribe", "{route}")) for m, p in tried}
     assert there == tried
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from hang import HANG_S
-from made_orders import ANN, BOB, order_of
+from made_orders import ANN, BOB, ROOT, order_of
 from operations_at_work import SENTENCES, at_work, chunks, files, sentences
 from scripted_engine import ScriptedEngine, recognizer, server_at, wait_until
 
@@ -23,6 +23,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.door.limits import Limits
+from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
@@ -263,10 +264,10 @@ async def test_they_outlive_a_server_that_ends(make_server: Callable[[], Server]
 
 
 async def test_one_on_its_way_when_a_server_ends_is_forgotten(tmp_path: Path) -> None:
-    first = Database(lambda: tmp_path, (module.TABLES,))
+    first = Database(lambda: tmp_path, FORMS, lambda: ROOT)
     await module.KeptUploads(first, Allowance(1, 1)).receive(uuid4(), ANN, "ann")
     first.close()
-    second = Database(lambda: tmp_path, (module.TABLES,))
+    second = Database(lambda: tmp_path, FORMS, lambda: ROOT)
     uploads = module.KeptUploads(second, Allowance(1, 1))
     with pytest.raises(QuotaExceeded):
         await uploads.receive(uuid4(), ANN, "ann")

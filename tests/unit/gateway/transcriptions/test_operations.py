@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
-from made_orders import ANN, BOB, order_of, segment
+from made_orders import ANN, BOB, ROOT, order_of, segment
 
 from lab_kit.core.errors import (
     LabError,
@@ -23,9 +23,10 @@ from lab_kit.core.errors import (
     TranscriptionNotFound,
 )
 from lab_kit.core.events import ModelInfo
+from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.transcriptions.operation import Operation
-from lab_kit.gateway.transcriptions.operations import TABLES, Allowance, Operations
+from lab_kit.gateway.transcriptions.operations import Allowance, Operations
 from lab_kit.gateway.transcriptions.paging import Query
 from lab_kit.protocol.error_body import ErrorBody, ErrorEnvelope
 from lab_kit.protocol.operations import MOVES, OperationState
@@ -41,7 +42,7 @@ def nothing_told(rows: sqlite3.Connection, operation: Operation) -> None:
 
 def table(folder: Path, allowance: Allowance | None = None) -> Operations:
     return Operations(
-        Database(lambda: folder, (TABLES,)), allowance or Allowance(100, 100), nothing_told
+        Database(lambda: folder, FORMS), allowance or Allowance(100, 100), nothing_told
     )
 
 
@@ -176,7 +177,7 @@ class Lives(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        self.database = Database(lambda: Path(self.folder.name), (TABLES,))
+        self.database = Database(lambda: Path(self.folder.name), FORMS, lambda: ROOT)
         self.operations = Operations(self.database, Allowance(1_000, 1_000), nothing_told)
 
     def do(self, work: Any) -> Any:

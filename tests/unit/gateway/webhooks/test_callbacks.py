@@ -6,20 +6,24 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from hang import HANG_S
+from made_orders import order_of
 from receiver import Receiver
 
 from lab_kit.gateway.outbound.guarded import Outbound
+from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.transcriptions.operations import Allowance, Operations
 from lab_kit.gateway.webhooks import callbacks as table
 from lab_kit.gateway.webhooks import sender as module
-from lab_kit.gateway.webhooks.callbacks import TABLES, Callbacks
+from lab_kit.gateway.webhooks.callbacks import Callbacks
 from lab_kit.gateway.webhooks.sender import Sender
 
+DAY_S = 86_400.0
 SECRET = {"x-secret": "a value that is nobody else's"}
 
 
@@ -29,12 +33,13 @@ class Telling:
     def __init__(self, folder: Path, allowed: tuple[str, ...] = ("127.0.0.1",)) -> None:
         state = StateFolder(folder)
         self.folder = folder
-        self.database = Database(state.path, (TABLES,))
+        self.database = Database(state.path, FORMS)
+        self.operations = Operations(self.database, Allowance(100, 100), lambda *_: None)
         self.callbacks = Callbacks(self.database)
         self.sender = Sender(state, self.callbacks, Outbound(allowed), 0.01)
 
     async def tell(self, url: str, headers: dict[str, str] | None = None) -> UUID:
-        number = uuid4()
+        number = await self.operations.receive(order_of(), DAY_S)
         body = json.dumps({"transcript_id": str(number)})
         await self.database.run(lambda rows: table.tell(rows, number, url, headers or {}, body))
         return number

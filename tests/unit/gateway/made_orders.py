@@ -4,6 +4,8 @@ from lab_kit.core.ids import StreamIdentity, TenantId
 from lab_kit.gateway.transcriptions.operation import Order
 from lab_kit.protocol.recordings import Segment, Word
 
+ROOT = bytes(32)
+"""What wraps subjects' keys, of servers that come one after the other."""
 ANN, BOB = TenantId("ann"), TenantId("bob")
 
 

@@ -1,0 +1,1 @@
+"""What is kept of a person, over all stores: shown, handed over, and erased."""
