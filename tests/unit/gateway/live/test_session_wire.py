@@ -30,6 +30,7 @@ from lab_kit.gateway.live.session_wire import MOST_KEPT, MOST_WAITING, Kept, Rep
 from lab_kit.gateway.live.sessions import Session
 from lab_kit.protocol.stream_messages import (
     Command,
+    CommandMessage,
     EndReason,
     Numbered,
     Resume,
@@ -110,11 +111,11 @@ class Line:
 
     # the client's end
 
-    async def send(self, message: bytes | str, number: int) -> int:
+    async def send(self, message: bytes | CommandMessage, number: int) -> int:
         await asyncio.sleep(0)
         if not self._carry():
             raise ConnectionFailed("a line that broke", "a line", "connect again")
-        self._up.put_nowait(message)
+        self._up.put_nowait(message if isinstance(message, bytes) else message.type)
         return 0
 
     async def messages(self) -> AsyncIterator[Heard]:
