@@ -35,7 +35,10 @@ from refresh_outputs import execute_in_short  # noqa: E402  # where the folder i
 CELL_TIMEOUT_S = 300
 """A cell of a short run takes seconds; on a busy machine, a minute."""
 CHECKED_TAG = "nbval-check-output"
-REFERENCE = ("glossary", "figures", "server", "governance", "stand-in", "setup", "docker", "gpu")
+REFERENCE = (
+    *("glossary", "figures", "server", "governance", "retention", "stand-in", "setup", "docker"),
+    "gpu",
+)
 LEADING = Path("labs/INSTRUCTOR.md")
 ABOUT = ("ARCHITECTURE", "CONTRIBUTING", "SECURITY", "CHANGELOG", "CODE_OF_CONDUCT")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")

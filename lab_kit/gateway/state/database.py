@@ -125,7 +125,10 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self._folder() / FILE, timeout=0.0, isolation_level=None)
+            # a statement that is kept would keep what it was given: words, before they are sealed
+            connection = sqlite3.connect(
+                self._folder() / FILE, timeout=0.0, isolation_level=None, cached_statements=0
+            )
             try:
                 self._prepare(connection)
             except BaseException:

@@ -281,6 +281,10 @@ def test_an_answer_under_a_key_is_about_its_subject(server: Server) -> None:
         assert holding(server, SECRET.encode()) == []
         again = client.post("/v1/audio:transcribe", content=sound, headers=headers)
         assert again.json() == first.json()
+        path = f"/operator/subjects/{ALICE}/export"
+        exported = client.get(path, params={"tenant": "anybody"}, headers=HEADERS)
+        with ZipFile(io.BytesIO(exported.content)) as file:
+            assert json.loads(file.read("answers/1")) == first.json()
         path, tenant = f"/operator/subjects/{ALICE}", {"tenant": "anybody"}
         erased = client.delete(path, params=tenant, headers=HEADERS).json()
         assert erased["erased"] == {"answers": 1}
