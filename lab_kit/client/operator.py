@@ -275,7 +275,7 @@ class Operator:
                     if answer.status_code >= 400:
                         await answer.aread()
                         raise refused(answer)
-                    with target.open("xb", opener=_private) as file:
+                    with open(target, "xb", opener=_private) as file:
                         async for piece in answer.aiter_bytes():
                             file.write(piece)
             except httpx.HTTPError as error:
