@@ -45,14 +45,6 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._waiting = 0
 
-    def open(self) -> None:
-        """Open the file now, and find out whether it can be used.
-
-        Raises:
-            StateUnusable: it cannot.
-        """
-        self.read_now(lambda _: None)
-
     def read_now(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do ``work`` and wait for it: before the server serves, or where none does.
 

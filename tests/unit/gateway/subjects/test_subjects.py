@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from operations_at_work import at_work, chunks, sentences
 from scripted_engine import ScriptedEngine, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
 
-from lab_kit.core.errors import StateUnusable, UnderLegalHold
+from lab_kit.core.errors import OperationCancelled, StateUnusable, UnderLegalHold
 from lab_kit.core.ids import StreamIdentity, TenantId
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
@@ -152,6 +152,25 @@ async def test_a_recording_that_is_being_transcribed_is_erased_too(server: Serve
     async with at_work(server):
         await transcribed(server, ANN, CAROL)  # it goes on with the next
     assert list((server.state.path() / "audio").iterdir()) == []
+
+
+@pytest.mark.parametrize("is_upload", [True, False])
+async def test_a_recording_that_is_still_coming_is_erased_too(
+    server: Server, is_upload: bool
+) -> None:
+    async def coming() -> AsyncIterator[bytes]:
+        yield sentences(1)
+        assert (await server.stored.erase(ANN, ALICE)).is_key_destroyed
+        yield sentences(1)
+
+    with pytest.raises(OperationCancelled):
+        if is_upload:
+            await server.transcriber.keep_upload(ANN, "ann", 0, coming(), ALICE)
+        else:
+            order = Order(ANN, "ann", StreamIdentity.new(), (), subject=ALICE)
+            await server.transcriber.take(order, DAY_S, 0, coming(), told)
+    assert list((server.state.path() / "audio").iterdir()) == []
+    assert (await server.stored.kept(ANN, ALICE)).items == ()
 
 
 async def test_a_file_has_all_of_it(server: Server) -> None:
