@@ -1,13 +1,13 @@
 """``lab privacy`` and ``lab tenants`` against a server with a folder: what is kept of a person is
 shown, handed over and erased, and the audit log has no name and no word of it."""
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
-import httpx
 import pytest
 from hang import HANG_S
 from keyed_server import KeyedServer, keyed_server, lab
@@ -15,6 +15,7 @@ from server_process import OPERATOR_KEY
 
 from lab_kit import datasets
 from lab_kit.audio.files import written_wav
+from lab_kit.client import Operations
 
 SAID = "marmalade beside the lighthouse"
 ALICE = "customer-7"
@@ -36,11 +37,13 @@ def server(folder: Path) -> Iterator[KeyedServer]:
 def transcribed(server: KeyedServer, subject: str) -> None:
     """A transcription that is there, of somebody."""
     sound = written_wav(datasets.clip("two-cities-opening").samples)
-    with httpx.Client(base_url=server.url, timeout=HANG_S) as client:
-        asked = client.post("/v1/transcriptions", content=sound, headers={"x-subject": subject})
-        name = asked.raise_for_status().json()["name"]
-        done = client.post(f"/v1/{name}:wait", params={"timeout_s": "25"}).json()
-        assert done["done"], done
+
+    async def asked() -> None:
+        operations = Operations(server.url)
+        begun = await operations.transcribe(sound, subject=subject)
+        await operations.result(await operations.wait(begun.name, HANG_S))
+
+    asyncio.run(asked())
 
 
 def privacy(server: KeyedServer, action: str, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -163,12 +163,15 @@ async def test_a_recording_that_is_still_coming_is_erased_too(
         assert (await server.stored.erase(ANN, ALICE)).is_key_destroyed
         yield sentences(1)
 
-    with pytest.raises(OperationCancelled):
+    async def sent() -> None:
         if is_upload:
             await server.transcriber.keep_upload(ANN, "ann", 0, coming(), ALICE)
         else:
             order = Order(ANN, "ann", StreamIdentity.new(), (), subject=ALICE)
             await server.transcriber.take(order, DAY_S, 0, coming(), told)
+
+    with pytest.raises(OperationCancelled):
+        await sent()
     assert list((server.state.path() / "audio").iterdir()) == []
     assert (await server.stored.kept(ANN, ALICE)).items == ()
 
