@@ -36,8 +36,8 @@ CELL_TIMEOUT_S = 300
 """A cell of a short run takes seconds; on a busy machine, a minute."""
 CHECKED_TAG = "nbval-check-output"
 REFERENCE = (
-    *("glossary", "figures", "server", "personal-data", "governance", "stand-in", "setup"),
-    *("docker", "gpu"),
+    *("glossary", "figures", "server", "personal-data", "governance", "retention"),
+    *("stand-in", "setup", "docker", "gpu"),
 )
 LEADING = Path("labs/INSTRUCTOR.md")
 ABOUT = ("ARCHITECTURE", "CONTRIBUTING", "SECURITY", "CHANGELOG", "CODE_OF_CONDUCT")

@@ -60,6 +60,7 @@ class Operations:
         steps: tuple[str, ...] = (),
         model: str | None = None,
         idempotency_key: str | None = None,
+        subject: str | None = None,
     ) -> Operation:
         """Hand a recording over.
 
@@ -72,6 +73,7 @@ class Operations:
                 to the server.
             idempotency_key: names the request where it may be sent again by another process; by
                 default one is made for this call.
+            subject: whom the sound is about, by a name of the caller's; None for the tenant itself.
 
         Raises:
             OSError: the file cannot be read.
@@ -80,6 +82,8 @@ class Operations:
             "content-type": content_type,
             "idempotency-key": idempotency_key or str(uuid4()),
         }
+        if subject is not None:
+            headers["x-subject"] = subject
         query = {"ttl_s": f"{ttl_s:g}", **dict.fromkeys(steps, "true")}
         if model is not None:
             query["model"] = model

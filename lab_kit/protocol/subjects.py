@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-RECORDING_FOLDER, DATA_FILE = "recordings", "data.json"
+RECORDING_FOLDER, ANSWER_FOLDER, DATA_FILE = "recordings", "answers", "data.json"
 """In the file that holds all that is kept of somebody."""
 
 

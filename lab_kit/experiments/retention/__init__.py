@@ -8,6 +8,7 @@ from lab_kit.experiments.retention.entries import WAYS, Answer
 from lab_kit.experiments.retention.marks import Kind, Mark, marks_of
 from lab_kit.experiments.retention.places import Found, Places, Setting, Source, found_in, told
 from lab_kit.experiments.retention.probe import (
+    HARDENED,
     PHRASE,
     Report,
     in_memory,
@@ -18,6 +19,7 @@ from lab_kit.experiments.retention.probe import (
 )
 
 __all__ = [
+    "HARDENED",
     "PHRASE",
     "WAYS",
     "Answer",

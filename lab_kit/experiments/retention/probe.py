@@ -5,6 +5,7 @@ So a mark counts where there is more of it than before. An empty list says somet
 answers that came back: a way whose answer did not hold the words proves nothing of them.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,13 @@ from lab_kit.experiments.retention.places import Found, Places, Setting, Source,
 
 PHRASE = "The walrus juggled marmalade beside the lighthouse, and the accordion sneezed."
 """Nobody says it, and its rare words are recognized."""
+HARDENED = {
+    "PYTHONMALLOC": "malloc",
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+}
+"""The environment of a server whose memory is overwritten as it is freed: all of it comes from
+glibc, which fills what it is given back. Without it, what was freed stays until it is used again.
+[Source: the GNU C Library's manual, Memory Allocation Tunables]"""
 WORDS = ("walrus", "juggled", "marmalade", "lighthouse", "accordion", "sneezed")
 OTHER_PHRASE = "Good morning. The trains are late today, and the weather is fine."
 """What others say."""
@@ -78,8 +86,16 @@ def times_of(found: Iterable[Found]) -> Counter[Mark]:
     return times
 
 
-async def probe(address: client.ServerAddress, operator: client.Operator, places: Places) -> Report:
+async def probe(
+    address: client.ServerAddress,
+    operator: client.Operator,
+    places: Places,
+    quiet_s: float = 0.0,
+) -> Report:
     """Do all of it.
+
+    Args:
+        quiet_s: between the last deletion and the last search.
 
     Raises:
         LabError: the server refused, or its memory cannot be read.
@@ -96,6 +112,7 @@ async def probe(address: client.ServerAddress, operator: client.Operator, places
     for answer in report.answers:
         if answer.forget is not None:
             await answer.forget()
+    await asyncio.sleep(quiet_s)
     report.left = await search_all(places, operator, address, marks)
     report.settings = places.settings()
     return report

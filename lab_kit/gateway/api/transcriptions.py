@@ -30,6 +30,7 @@ from lab_kit.gateway.door.door import (
 from lab_kit.gateway.door.form_file import FIELD, FORM, file_of, is_form
 from lab_kit.gateway.outbound.guarded import LONGEST_URL, parsed
 from lab_kit.gateway.state.answers import Answers
+from lab_kit.gateway.state.subjects import LONGEST_SUBJECT, SUBJECT
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.versions.asked import MODEL
@@ -75,6 +76,12 @@ _DESCRIBED: dict[str, Any] = {
     },
     "parameters": [
         *DESCRIBED["parameters"],
+        {
+            "name": SUBJECT,
+            "in": "header",
+            "description": "Whom the sound is about, by a name of the caller's own.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_SUBJECT},
+        },
         {
             "name": TTL,
             "in": "query",

@@ -10,11 +10,12 @@ from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.door.door import Door, guarded
 from lab_kit.gateway.door.keys import Role
 from lab_kit.gateway.operator.versions_api import PREFIX
+from lab_kit.gateway.state.subjects import LONGEST_SUBJECT
 from lab_kit.gateway.subjects.stored import Stored
 from lab_kit.protocol.subjects import ErasedOfSubject, KeptOfSubject
 
 ZIP = "application/zip"
-_Subject = Annotated[str, Path(max_length=128)]
+_Subject = Annotated[str, Path(max_length=LONGEST_SUBJECT)]
 _Tenant = Annotated[str, Query(max_length=63)]
 
 

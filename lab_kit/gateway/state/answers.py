@@ -76,7 +76,7 @@ class Answers:
         looking = self._under_way.get((tenant, key))
         if looking is None:
             looking = asyncio.ensure_future(
-                self._database.run(lambda rows: _found(rows, tenant, key))
+                self._database.run(lambda rows: find(rows, tenant, key))
             )
             self._under_way[tenant, key] = looking
             return await self._looked(tenant, key, looking)
@@ -156,7 +156,8 @@ def _make_room(rows: sqlite3.Connection) -> None:
         )
 
 
-def _found(rows: sqlite3.Connection, tenant: TenantId, key: str) -> Answer | None:
+def find(rows: sqlite3.Connection, tenant: TenantId, key: str) -> Answer | None:
+    """The answer that was kept under a key; None where there is none."""
     row = rows.execute(
         "SELECT request, status, headers, opened(wrapped, ?, body) AS body"
         " FROM answers LEFT JOIN subjects ON subjects.number = subject"

@@ -45,14 +45,6 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._waiting = 0
 
-    def open(self) -> None:
-        """Open the file now, and find out whether it can be used.
-
-        Raises:
-            StateUnusable: it cannot.
-        """
-        self.read_now(lambda _: None)
-
     def read_now(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do ``work`` and wait for it: before the server serves, or where none does.
 
@@ -125,7 +117,10 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self._folder() / FILE, timeout=0.0, isolation_level=None)
+            # a statement that is kept would keep what it was given: words, before they are sealed
+            connection = sqlite3.connect(
+                self._folder() / FILE, timeout=0.0, isolation_level=None, cached_statements=0
+            )
             try:
                 self._prepare(connection)
             except BaseException:

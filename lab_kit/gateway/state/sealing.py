@@ -36,8 +36,6 @@ ROOT_KEY = Secret(
 PIECE_BYTES = 65_536
 """Of sound, sealed at a time: what is read to get at any of it."""
 SALT_BYTES, TAG_BYTES, NONCE_BYTES = 16, 16, 12
-_SEALED_BYTES, _SEALED_TEXT = b"\x00sealed\x00", "sealed:"
-"""As sealed values begin; what is kept as JSON begins otherwise, sealed or not."""
 _WHOLE, _LAST = b"\x00", b"\x01"
 
 
@@ -51,26 +49,23 @@ def give_functions(connection: sqlite3.Connection, root: Callable[[], bytes]) ->
 
     ``new_key()`` gives a wrapped key, ``key_of(wrapped)`` the key. ``sealed(wrapped, context,
     value)`` and ``opened(wrapped, context, value)`` keep a value's type; the context is what it is
-    of, and a value that was moved elsewhere does not open. What was never sealed is opened as it
-    is, and what was sealed with a key that is gone is null.
+    of, and a value that was moved elsewhere does not open. What was sealed with a key that is gone
+    is null.
     """
 
     def sealed(wrapped: bytes, context: str, value: str | bytes) -> str | bytes:
         key = aes_key_unwrap(root(), wrapped)
         if isinstance(value, bytes):
-            return _SEALED_BYTES + _seal(key, context, value)
-        return _SEALED_TEXT + _seal(key, context, value.encode()).hex()
+            return _seal(key, context, value)
+        return _seal(key, context, value.encode()).hex()
 
     def opened(wrapped: bytes | None, context: str, value: str | bytes) -> str | bytes | None:
-        start = _SEALED_BYTES if isinstance(value, bytes) else _SEALED_TEXT
-        if not value.startswith(start):  # type: ignore[arg-type]
-            return value
         if wrapped is None:
             return None
         key = aes_key_unwrap(root(), wrapped)
         if isinstance(value, bytes):
-            return _open(key, context, value[len(start) :])
-        return _open(key, context, bytes.fromhex(value[len(start) :])).decode()
+            return _open(key, context, value)
+        return _open(key, context, bytes.fromhex(value)).decode()
 
     for name, count, function in (
         ("new_key", 0, lambda: aes_key_wrap(root(), secrets.token_bytes(KEY_BYTES))),

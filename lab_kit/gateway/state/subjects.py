@@ -27,7 +27,8 @@ TABLES = (
     ) STRICT
     """,
 )
-_NAME = re.compile(r"[!-~]{1,128}")
+LONGEST_SUBJECT = 128
+_NAME = re.compile(rf"[!-~]{{1,{LONGEST_SUBJECT}}}")
 _HELD_BY = ("operations", "transcriptions", "uploads", "answers", "callbacks")
 """Tables that name a subject by its number."""
 
@@ -41,7 +42,7 @@ def subject_named(told: str | None) -> str | None:
     if told is not None and not _NAME.fullmatch(told):
         raise InvalidParameter(
             f"{SUBJECT}: {shown(told)}",
-            "1 to 128 visible ASCII characters without spaces",
+            f"1 to {LONGEST_SUBJECT} visible ASCII characters without spaces",
             "send a name of your own for the person, such as a customer's number",
         )
     return told

@@ -10,6 +10,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from io import RawIOBase
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from lab_kit.gateway.transcriptions import kept_uploads, transcripts
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.webhooks import webhooks
 from lab_kit.protocol.subjects import (
+    ANSWER_FOLDER,
     DATA_FILE,
     RECORDING_FOLDER,
     ErasedOfSubject,
@@ -110,7 +112,7 @@ class Stored:
 
         words, key = await self._database.run(work)
         data = json.dumps({**asdict(kept), **words}, ensure_ascii=False, indent=1)
-        return self._zipped(data, [one for one in kept.items if one.store == "recordings"], key)
+        return self._zipped(data, kept, key)
 
     async def erase(self, tenant: TenantId, subject: str) -> ErasedOfSubject:
         """Erase all of it, unless the tenant is under a legal hold."""
@@ -135,12 +137,17 @@ class Stored:
             self._audit.deleted("subject", [(str(tenant), UUID(number))], ASKED)
         return ErasedOfSubject(str(tenant), subject, counts, {}, number is not None)
 
-    def _zipped(self, data: str, recordings: list[KeptItem], key: bytes) -> Iterator[bytes]:
+    def _zipped(self, data: str, kept: KeptOfSubject, key: bytes) -> Iterator[bytes]:
         pipe = _Pipe()
         with ZipFile(pipe, "w", ZIP_DEFLATED) as file:
             file.writestr(DATA_FILE, data)
             yield pipe.taken()
-            for one in recordings:
+            for number, one in enumerate(_of(kept, "answers"), 1):
+                answer = self._database.read_now(partial(_answer, kept.tenant, one.name))
+                if answer is not None:  # kept long enough meanwhile
+                    file.writestr(f"{ANSWER_FOLDER}/{number}", answer)
+                yield pipe.taken()
+            for one in _of(kept, "recordings"):
                 try:
                     sound = self._transcriber.spool.open(UUID(one.name), key)
                 except FileNotFoundError:
@@ -176,6 +183,15 @@ class _Pipe(RawIOBase):
         return taken
 
 
+def _of(kept: KeptOfSubject, store: str) -> list[KeptItem]:
+    return [one for one in kept.items if one.store == store]
+
+
+def _answer(tenant: str, key: str, rows: sqlite3.Connection) -> bytes | None:
+    found = answers.find(rows, TenantId(tenant), key)
+    return None if found is None else found.body
+
+
 def _items(rows: sqlite3.Connection, number: str) -> list[KeptItem]:
     return [
         KeptItem(
@@ -207,7 +223,16 @@ def _words(rows: sqlite3.Connection, tenant: TenantId, number: str) -> dict[str,
     said: dict[str, object] = {}
     for row in texts.fetchall():
         said[row["number"]] = asdict(transcripts.find(rows, tenant, UUID(row["number"])))
-    return {"asked": told, "said": said}
+    messages = rows.execute(
+        "SELECT message, opened(wrapped, 'message ' || message, body) AS body FROM callbacks"
+        " JOIN subjects ON subjects.number = subject WHERE subject = ? AND body != ''",
+        (number,),
+    )
+    return {
+        "asked": told,
+        "said": said,
+        "to_tell": {row["message"]: row["body"] for row in messages},
+    }
 
 
 def _told(at_ms: int | None) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from lab_kit.core.errors import PayloadTooLarge, SystemOverloaded
+from lab_kit.core.errors import OperationCancelled, PayloadTooLarge, SystemOverloaded
 from lab_kit.gateway.door.body_memory import BodyMemory, Share
 from lab_kit.gateway.state.sealing import PieceSealer, SealedFile
 
@@ -60,6 +60,7 @@ class Spool:
 
         Raises:
             PayloadTooLarge: more than ``most_bytes``.
+            OperationCancelled: it was removed meanwhile.
             SystemOverloaded: its caller, or everybody together, has too much there already, or the
                 disk is nearly full.
             Exception: whatever ``chunks`` raises.
@@ -72,6 +73,12 @@ class Spool:
         file = await asyncio.to_thread(_created, path)
         try:
             async for chunk in chunks:
+                if self._shares.get(number) is not share:
+                    raise OperationCancelled(
+                        "a recording that was erased before it had come whole",
+                        "one of somebody whose data is not being erased",
+                        "send it again, if it is to be kept",
+                    )
                 size += len(chunk)
                 self._check_length(size)
                 share.hold(size)

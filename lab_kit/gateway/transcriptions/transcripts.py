@@ -49,7 +49,7 @@ SEALED = (
     FROM segments LEFT JOIN subjects ON subjects.number = subject
     """,
 )
-"""Segments are sealed with their subject's key; those from before are not, and expire."""
+"""Segments are sealed with the key of whom they are about."""
 _segment: TypeAdapter[Segment] = TypeAdapter(Segment)
 
 

@@ -94,7 +94,7 @@ async def test_a_form_that_fails_half_way_changes_nothing(tmp_path: Path) -> Non
         lambda: tmp_path, ((TABLE,), ("ALTER TABLE words ADD COLUMN a TEXT", "no statement"))
     )
     with pytest.raises(StateUnusable):
-        broken.open()
+        broken.read_now(lambda _: None)
     broken.close()
     again = opened(tmp_path)
     assert await words(again) == ["kept"]

@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from operations_at_work import at_work, chunks, sentences
 from scripted_engine import ScriptedEngine, recognizer, server_at, wait_until
 from starlette.testclient import TestClient
 
-from lab_kit.core.errors import StateUnusable, UnderLegalHold
+from lab_kit.core.errors import OperationCancelled, StateUnusable, UnderLegalHold
 from lab_kit.core.ids import StreamIdentity, TenantId
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
@@ -154,6 +154,28 @@ async def test_a_recording_that_is_being_transcribed_is_erased_too(server: Serve
     assert list((server.state.path() / "audio").iterdir()) == []
 
 
+@pytest.mark.parametrize("is_upload", [True, False])
+async def test_a_recording_that_is_still_coming_is_erased_too(
+    server: Server, is_upload: bool
+) -> None:
+    async def coming() -> AsyncIterator[bytes]:
+        yield sentences(1)
+        assert (await server.stored.erase(ANN, ALICE)).is_key_destroyed
+        yield sentences(1)
+
+    async def sent() -> None:
+        if is_upload:
+            await server.transcriber.keep_upload(ANN, "ann", 0, coming(), ALICE)
+        else:
+            order = Order(ANN, "ann", StreamIdentity.new(), (), subject=ALICE)
+            await server.transcriber.take(order, DAY_S, 0, coming(), told)
+
+    with pytest.raises(OperationCancelled):
+        await sent()
+    assert list((server.state.path() / "audio").iterdir()) == []
+    assert (await server.stored.kept(ANN, ALICE)).items == ()
+
+
 async def test_a_file_has_all_of_it(server: Server) -> None:
     number = await transcribed(server, ANN, ALICE)
     upload = await uploaded(server, ANN, ALICE)
@@ -281,6 +303,10 @@ def test_an_answer_under_a_key_is_about_its_subject(server: Server) -> None:
         assert holding(server, SECRET.encode()) == []
         again = client.post("/v1/audio:transcribe", content=sound, headers=headers)
         assert again.json() == first.json()
+        path = f"/operator/subjects/{ALICE}/export"
+        exported = client.get(path, params={"tenant": "anybody"}, headers=HEADERS)
+        with ZipFile(io.BytesIO(exported.content)) as file:
+            assert json.loads(file.read("answers/1")) == first.json()
         path, tenant = f"/operator/subjects/{ALICE}", {"tenant": "anybody"}
         erased = client.delete(path, params=tenant, headers=HEADERS).json()
         assert erased["erased"] == {"answers": 1}

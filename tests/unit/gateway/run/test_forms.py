@@ -1,0 +1,88 @@
+"""A folder of the first form is brought forward: all of it can be read, and all of it is sealed."""
+
+import sqlite3
+from pathlib import Path
+from uuid import UUID
+
+from made_orders import ANN, order_of, segment
+from pydantic import TypeAdapter
+
+from lab_kit.gateway.run.forms import FORMS
+from lab_kit.gateway.state.answers import Answers
+from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.transcriptions.operation import Operation, Order
+from lab_kit.gateway.transcriptions.operations import Allowance, Operations
+from lab_kit.gateway.webhooks.callbacks import Callbacks
+from lab_kit.protocol.operations import OperationState
+from lab_kit.protocol.recordings import Segment
+
+DONE, GOING, FOREVER_MS = UUID(int=1), UUID(int=2), 9_000_000_000_000
+SECRETS = (b"word7", b"marmalade", b"lighthouse")
+
+
+def of_the_first_form(folder: Path) -> None:
+    """What a server of that time would have written."""
+    order = TypeAdapter(Order).dump_json(order_of()).decode()
+    told = TypeAdapter(Segment).dump_json(segment(7)).decode()
+
+    def work(rows: sqlite3.Connection) -> None:
+        for number, state in ((DONE, "SUCCEEDED"), (GOING, "RUNNING")):
+            rows.execute(
+                "INSERT INTO operations (number, tenant, caller, state, made_order, created_ms,"
+                " updated_ms, expires_ms) VALUES (?, 'ann', 'ann', ?, ?, 1, 1, ?)",
+                (str(number), state, order, FOREVER_MS),
+            )
+            rows.execute("INSERT INTO segments VALUES (?, 0, ?)", (str(number), told))
+        rows.execute(
+            "INSERT INTO transcriptions VALUES (?, 'ann', 1, ?, 1.0, 'm', '1', 'cpu')",
+            (str(DONE), FOREVER_MS),
+        )
+        rows.execute("INSERT INTO uploads VALUES ('3', 'ann', 'ann', ?, 0)", (FOREVER_MS,))
+        rows.execute(
+            "INSERT INTO answers VALUES ('ann', 'k', x'00', 200, '{}', ?, ?)",
+            (b"marmalade", FOREVER_MS),
+        )
+        rows.execute(
+            "INSERT INTO callbacks (message, receiver, url, headers, body, state, created_ms,"
+            " next_ms) VALUES (?, ?, 'https://example.com/', '{}', 'lighthouse', 'PENDING', ?, 0)",
+            (f"msg_{DONE.hex}", str(DONE), FOREVER_MS),
+        )
+
+    database = Database(lambda: folder, FORMS[:1])
+    database.read_now(work)
+    database.close()
+
+
+def nothing_told(_: sqlite3.Connection, __: Operation) -> None:
+    """Nobody waits for an answer."""
+
+
+async def test_what_was_there_can_be_read_and_is_sealed(tmp_path: Path) -> None:
+    of_the_first_form(tmp_path)
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert all(secret in held for secret in SECRETS)  # so they are looked for as they are written
+    database = Database(lambda: tmp_path, FORMS)
+    operations = Operations(database, Allowance(9, 9), nothing_told)
+    assert (await operations.transcription(ANN, DONE)).text == "word7"
+    assert (await operations.get(ANN, DONE)).order.tenant == ANN
+    answer = await Answers(database).begin(ANN, "k")
+    assert answer is not None
+    assert answer.body == b"marmalade"
+    (due,) = await Callbacks(database).due(8)
+    assert due.body == "lighthouse"
+    await database.erase(lambda _: None)  # all of it is in the file then
+    database.close()
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert not any(secret in held for secret in SECRETS)
+
+
+async def test_what_was_going_on_ends_with_a_reason(tmp_path: Path) -> None:
+    of_the_first_form(tmp_path)
+    database = Database(lambda: tmp_path, FORMS)
+    operations = Operations(database, Allowance(9, 9), nothing_told)
+    ended = await operations.get(ANN, GOING)
+    assert ended.state is OperationState.FAILED
+    assert ended.error is not None
+    assert "send it again" in ended.error.message
+    assert await operations.recover() == {}
+    database.close()
