@@ -18,7 +18,7 @@ from lab_kit.protocol.api_keys import NewKey
 from lab_kit.protocol.tenants import TenantSettings
 
 GUARDED, PLAIN = "everything on", "everything off"
-_TENANT, _CLIP = "guarded", "two-cities-best"
+_TENANT, _CLIP = "guarded", "two-cities-wisdom"
 _PLENTY = TenantSettings(compute_s_per_min=600.0, compute_burst_s=600.0, streams=1_000)
 
 

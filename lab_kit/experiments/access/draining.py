@@ -7,6 +7,7 @@ sends on; then it waits as long as it was told, after every refusal.
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from lab_kit.protocol.api_keys import NewKey
 from lab_kit.protocol.recordings import LINES, TRANSCRIBE_PATH
 from lab_kit.protocol.tenants import TenantSettings, TenantStatus
 
-TENANT = "drained"
 _CLIP, _TIMEOUT_S = "two-cities-opening", 60.0
 _LEFT = re.compile(r'"tenant";r=(\d+)')
 _IMPATIENT_S = 0.15
@@ -40,10 +40,10 @@ class Plan:
         patient: requests that it has answered after that.
     """
 
-    per_min_s: float = 12.0
-    burst_s: float = 1.0
+    per_min_s: float = 6.0
+    burst_s: float = 0.6
     ignored: int = 3
-    patient: int = 6
+    patient: int = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,9 @@ async def drain(
         LabError: the server refused something for another reason, or cannot be reached.
     """
     plan = plan or Plan()
-    await server.operator.set_tenant(TENANT, TenantSettings(plan.per_min_s, plan.burst_s))
-    key = (await server.operator.make_key(NewKey(TENANT))).key
+    tenant = f"drained-{secrets.token_hex(4)}"  # another one each time, with all of its burst
+    await server.operator.set_tenant(tenant, TenantSettings(plan.per_min_s, plan.burst_s))
+    key = (await server.operator.make_key(NewKey(tenant))).key
     headers = {
         "authorization": f"Token {key}",
         "content-type": f"audio/l16;rate={SAMPLE_RATE_HZ}",
@@ -111,7 +112,7 @@ async def drain(
         base_url=server.url, headers=headers, timeout=_TIMEOUT_S, trust_env=False
     ) as http:
         try:
-            return Drained(plan, tuple(await _Caller(server, plan, http, hear).run()))
+            return Drained(plan, tuple(await _Caller(server, tenant, plan, http, hear).run()))
         except httpx.HTTPError as error:
             raise unreachable(server.url, error) from error
 
@@ -122,11 +123,13 @@ class _Caller:
     def __init__(
         self,
         server: Server,
+        tenant: str,
         plan: Plan,
         http: httpx.AsyncClient,
         hear: Callable[[Ask], None] | None,
     ) -> None:
         self._server = server
+        self._tenant = tenant
         self._plan = plan
         self._http = http
         self._hear = hear
@@ -187,7 +190,7 @@ class _Caller:
 
     async def _status(self) -> TenantStatus:
         found = await self._server.operator.tenants()
-        return next(one for one in found if one.tenant == TENANT)
+        return next(one for one in found if one.tenant == self._tenant)
 
     def _now_s(self) -> float:
         return (time.perf_counter_ns() - self._zero_ns) / 1e9

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab_kit import client, datasets
+from lab_kit.access.costly import LEAST_WORKS, TIMES
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.experiments.access.server import Server
 from lab_kit.protocol.api_keys import NewKey
 from lab_kit.protocol.tenants import TenantStatus
+
+__all__ = ["LEAST_WORKS", "SECONDS", "TIMES", "Flooder", "flood"]
 
 SECONDS: Mapping[str, float] = {"short": 1.0, "usual": 1.2, "long": 32.0}
 """Of sound in each request, by the name of its tenant."""

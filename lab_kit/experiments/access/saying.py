@@ -26,9 +26,8 @@ from lab_kit.models.synthesizer import Synthesizer
 from lab_kit.protocol.recordings import REDACT_SOUND_PATH
 
 SENTENCE = (
-    "Good morning, this is Laura Bennett. My card number is four one one one, one one one one,"
-    " one one one one, one one one one. Please send the receipt to laura dot bennett at example"
-    " dot com, and the parcel to the shop."
+    "Good morning, this is Laura Bennett. Please call me back on four one five, five five five,"
+    " zero one nine two, or write to laura dot bennett at example dot com."
 )
 _LEAD_S, _TAIL_S = 0.3, 0.5
 _TIMEOUT_S = 60.0
