@@ -1,4 +1,4 @@
-"""What an access token says, for whoever looks: nothing in it is secret, and all of it is signed."""
+"""What an access token says, for whoever looks: nothing in it is secret, all of it is signed."""
 
 import base64
 import json

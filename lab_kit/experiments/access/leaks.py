@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from lab_kit.client import transcribe
 from lab_kit.audio.pcm import to_pcm16
+from lab_kit.client import transcribe
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets.personal_data import Sentence, sentences
 from lab_kit.experiments.access.saying import spoken

@@ -274,9 +274,7 @@ async def _everything(server: Server) -> list[Found]:
             "does what is used up for streams serve for anything else",
             await make.spent(whole, "streams", "recordings"),
         ),
-        Found(
-            "a partner's log, of the port with TLS", "who may show it", await make.bound(whole)
-        ),
+        Found("a partner's log, of the port with TLS", "who may show it", await make.bound(whole)),
         Found("the history of a repository", "did anybody react when it got out", old.key),
         Found("the log of a nightly job that transcribes files", "what was the key for", narrow),
         Found(

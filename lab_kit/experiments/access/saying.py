@@ -149,9 +149,7 @@ async def _without(server: Server, sound: FloatArray) -> FloatArray:
     return np.asarray(samples, np.float32)
 
 
-def _told(
-    plain: StreamCall, redacted: StreamCall, words: Sequence[TimedWord]
-) -> Iterator[Told]:
+def _told(plain: StreamCall, redacted: StreamCall, words: Sequence[TimedWord]) -> Iterator[Told]:
     """When each word that is no placeholder was first shown in either stream."""
     before, after = _first_shown_s(plain), _first_shown_s(redacted)
     kept = [word for word in words if not _PLACEHOLDER.match(word.text)]

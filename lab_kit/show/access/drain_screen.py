@@ -28,9 +28,7 @@ from lab_kit.show.live.attended import can_click, draw_period_s
 TITLE = "A budget of compute"
 
 
-async def draining(
-    server: Server, plan: Plan | None = None, guess: Guess | None = None
-) -> Drained:
+async def draining(server: Server, plan: Plan | None = None, guess: Guess | None = None) -> Drained:
     """Carry out a plan, draw it while it goes on, and leave a still picture.
 
     Where nobody can look (no notebook, or ``LAB_PROFILE=ci``) only the still one is drawn.

@@ -1,6 +1,7 @@
 """A sentence without its personal data: its sound, its words, and how soon they were shown."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -67,7 +68,10 @@ def draw_said(found: Said) -> Svg:
         "What is left of a sentence, and how soon is it shown?",
         "The sound with silence where personal data was spoken, the words that were told instead, "
         "and for each other word when it was first shown, with redaction and without.",
-        [f"{len(found.words)} words told", "each stream at the pace of speech, one after the other"],
+        [
+            f"{len(found.words)} words told",
+            "each stream at the pace of speech, one after the other",
+        ],
     )
     length_s = len(found.sound) / SAMPLE_RATE_HZ
     across = Scale(0, length_s, LEFT_PX, RIGHT_PX)
@@ -127,7 +131,7 @@ def _pieces(
     sound: FloatArray, redacted: FloatArray
 ) -> Iterator[tuple[int, FloatArray, FloatArray]]:
     edges = np.linspace(0, len(sound), _BINS + 1).astype(int)
-    for first, end in zip(edges, edges[1:], strict=False):
+    for first, end in pairwise(edges):
         if end > first:
             yield int(first), sound[first:end], redacted[first:end]
 
@@ -135,7 +139,9 @@ def _pieces(
 def _soon(svg: Svg, found: Said, across: Scale) -> None:
     """When each word was first shown: without redaction hollow, with it filled."""
     shown = [one for one in found.told if one.plain_s is not None and one.redacted_s is not None]
-    values = [value for one in shown for value in (one.plain_s, one.redacted_s) if value is not None]
+    values = [
+        value for one in shown for value in (one.plain_s, one.redacted_s) if value is not None
+    ]
     low_ms, most_ms = ms(min([0.0, *values])), ms(max([_SOON_STEP_S, *values]))
     up = Scale(1.1 * low_ms, 1.1 * most_ms, _SOON_BOTTOM, _SOON_TOP)
     for value in up.ticks(3):

@@ -87,9 +87,7 @@ class Dots:
 
     def draw(self, svg: Svg) -> None:
         """Put them into a picture."""
-        svg.points(
-            self.where, self.color, self.radius_px, self.opacity, is_hollow=self.is_hollow
-        )
+        svg.points(self.where, self.color, self.radius_px, self.opacity, is_hollow=self.is_hollow)
 
     def trace(self) -> dict[str, Any]:
         """Plotly counts a mark's size across; the inside of a hollow one is paper."""
