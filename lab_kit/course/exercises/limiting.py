@@ -23,8 +23,8 @@ MOST_WASTE = 0.15
 on is some of it."""
 _SCHEDULES, _CALLERS, _SECONDS, _RETRY_S = 20, 4, 60.0, 1e-6
 _BRIEF_S, _LONG_S = 0.5, 15.0
-"""How long work takes at most: a little, where waste is looked for, and longer than a burst takes to
-drain, where it is what was given back too much."""
+"""How long work takes at most: a little, where waste is looked for; longer than a burst takes to
+drain, where too much may be given back."""
 
 
 class _WrongForm(Exception):

@@ -100,12 +100,11 @@ def drain_verdict(run: Drained, guess: str = "") -> Verdict:
         guess: what is said of the reader's guess.
     """
     if not run.told:
-        told = "Nobody was refused: this machine does the work for less than comes back. Lower"
-        return Verdict(f"{told} per_min_s in the plan, and run it again.", Sign.UNSAID, guess)
+        told = "Nobody waited as told: this machine does the work for less than comes back."
+        return Verdict(f"{told} Lower per_min_s in the plan.", Sign.UNSAID, guess)
     kept = sum(one.is_admitted for one in run.told)
     sign = Sign.INSIDE if kept == len(run.told) else Sign.OVER
-    refused = sum(not one.is_admitted for one in run.asks)
-    told = f"{refused} refused; of {len(run.told)} who waited as told {kept} were admitted."
+    told = f"{refusals(run)} refused; of {len(run.told)} who waited as told {kept} were admitted."
     return Verdict(f"{told} {_given_back(run)}", sign, guess)
 
 

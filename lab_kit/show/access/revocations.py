@@ -17,7 +17,7 @@ from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Verdict, within
 
-_NAMES_PX, _FIGURES_PX, _ROW_PX, _TOP_PX = 214, 76, 28, FLAG_PX + 14
+_NAMES_PX, _FIGURES_PX, _ROW_PX, _TOP_PX = 214, 96, 28, FLAG_PX + 14
 _ROOM = 1.3
 """Beyond the goal, so that it has room for its words."""
 
