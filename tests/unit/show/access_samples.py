@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.events import TimedWord
 from lab_kit.core.personal_data import Redaction
 from lab_kit.experiments.access import (
@@ -84,7 +85,7 @@ def said(words: list[tuple[str, float, float]], later_s: float, seconds: float =
         for text, start, end in words
         if text.startswith("[")
     )
-    sound = np.sin(np.arange(round(16_000 * seconds)) / 5).astype(np.float32) / 2
+    sound: FloatArray = (0.5 * np.sin(np.arange(round(16_000 * seconds)) / 5)).astype(np.float32)
     left = sound.copy()
     for one in gone:
         left[round(one.start_s * 16_000) : round(one.end_s * 16_000)] = 0
