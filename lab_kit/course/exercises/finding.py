@@ -132,7 +132,7 @@ def _missed(find: Find) -> str:
         for span in one.spans:
             letters = [at for at in range(span.start, span.end) if one.text[at].isalnum()]
             if not all(_in(spans, at) for at in letters):
-                return f"of those that you saw it misses {one.text[span.start : span.end]!r:.60}"
+                return f"of those that you saw it misses {one.text[span.start : span.end]!r:.36}"
     return "of those that you saw it misses none"
 
 

@@ -53,8 +53,8 @@ def costs_table(found: Mapping[str, Sequence[float]]) -> Table:
         (name, str(len(delays)), *(f"{ms(percentile(delays, share)):.0f}" for share in (0.5, 0.95)))
         for name, delays in found.items()
     ]
-    plain, guarded = (ms(percentile(found[name], 0.5)) for name in (PLAIN, GUARDED))
-    notes = [f"Between the two medians: {guarded - plain:+.0f} ms of the 300."]
+    plain, guarded = (round(ms(percentile(found[name], 0.5))) for name in (PLAIN, GUARDED))
+    notes = [f"Between the two medians: {guarded - plain:+d} ms of the 300."]
     if not all(can_show(len(delays), 0.95) for delays in found.values()):
         notes.append("p95 is indicative: it takes 59 calls to show one.")
     return Table("way to serve", ("", "calls", "p50 ms", "p95 ms"), rows, notes)

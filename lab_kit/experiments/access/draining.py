@@ -11,6 +11,8 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 
 import httpx
 
@@ -83,9 +85,19 @@ class Drained:
     asks: tuple[Ask, ...]
 
     @property
-    def told(self) -> tuple[Ask, ...]:
-        """Those that were sent when the wait that was told was over."""
-        return tuple(one for one in self.asks if one.is_told)
+    def waits(self) -> tuple[tuple[Ask, Ask], ...]:
+        """Each refusal whose wait was kept, with the request that was sent when it was over."""
+        return tuple(pair for pair in pairwise(self.asks) if pair[1].is_told)
+
+    def waited_for_s(self, refused: Ask) -> float:
+        """Compute-seconds that a refused caller was told to wait for."""
+        return refused.before_s + (refused.wait_s or 0.0) * self.plan.per_min_s / 60
+
+    def is_whole(self, refused: Ask) -> bool:
+        """Whether the wait was for all of the request. Before its sound is read the server knows
+        only the least that any request needs, and tells the wait for that."""
+        reserved = [one.reserved_s for one in self.asks if one.is_admitted]
+        return bool(reserved) and self.waited_for_s(refused) >= median(reserved) / 2
 
 
 async def drain(

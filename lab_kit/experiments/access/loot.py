@@ -128,7 +128,10 @@ class Tried:
     @property
     def table(self) -> Table:
         """A row for each way in."""
-        rows = [(way.value, words or "opened") for way, words in self.refusals.items()]
+        rows = [
+            (way.value, f"refused: {words}" if words else "opened")
+            for way, words in self.refusals.items()
+        ]
         return Table("way in", ("way in", "the server"), rows, left=2)
 
 

@@ -5,6 +5,7 @@ stream is over, so the request's own way is part of it, as it would be in an inc
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -56,13 +57,20 @@ async def revocations(
     """
     found: list[Revoked] = []
     for wire in wires:
-        streams = (_revoked(server, wire, _SPOKEN_S + n * _APART_S) for n in range(each))
+        # tenants of their own: what somebody's streams cost is to be nobody's measure
+        tenants = [f"revoked-{secrets.token_hex(4)}" for _ in range(each)]
+        streams = (
+            _revoked(server, wire, tenant, _SPOKEN_S + n * _APART_S)
+            for n, tenant in enumerate(tenants)
+        )
         found += await asyncio.gather(*streams)
     return tuple(found)
 
 
-async def _revoked(server: Server, wire: Wire | NativeWire, spoken_s: float) -> Revoked:
-    made = await server.operator.make_key(NewKey("revoked", scope=("streams",)))
+async def _revoked(
+    server: Server, wire: Wire | NativeWire, tenant: str, spoken_s: float
+) -> Revoked:
+    made = await server.operator.make_key(NewKey(tenant, scope=("streams",)))
     address = replace(server.address, key=made.key)
     async with asyncio.timeout(_MOST_WAIT_S), connect_over(wire, address, StreamOptions()) as end:
         speaking = asyncio.create_task(_speak(end))

@@ -67,7 +67,7 @@ def drain_frame(plan: Plan, asks: Sequence[Ask]) -> Svg:
 def drain_layers(plan: Plan, asks: Sequence[Ask]) -> list[Layer]:
     """The marks of all requests that have ended."""
     across, up, cost = _across(asks), _up(plan), _cost_up(asks)
-    line = [(across.px(at_s), up.px(max(0.0, left_s))) for at_s, left_s in _levels(asks)]
+    line = [(across.px(at_s), up.px(max(0.0, left_s))) for at_s, left_s in _levels(plan, asks)]
     refused = [one for one in asks if not one.is_admitted]
     waits = [_wait_line(one, across) for one in refused]
     admitted = [one for one in asks if one.is_admitted]
@@ -99,12 +99,16 @@ def drain_verdict(run: Drained, guess: str = "") -> Verdict:
     Args:
         guess: what is said of the reader's guess.
     """
-    if not run.told:
-        told = "Nobody waited as told: this machine does the work for less than comes back."
-        return Verdict(f"{told} Lower per_min_s in the plan.", Sign.UNSAID, guess)
-    kept = sum(one.is_admitted for one in run.told)
-    sign = Sign.INSIDE if kept == len(run.told) else Sign.OVER
-    told = f"{refusals(run)} refused; of {len(run.told)} who waited as told {kept} were admitted."
+    whole = [again for refused, again in run.waits if run.is_whole(refused)]
+    if not whole:
+        told = "Nobody waited for a whole request: this machine does the work for less than comes"
+        return Verdict(f"{told} back. Lower per_min_s in the plan.", Sign.UNSAID, guess)
+    kept, others = sum(one.is_admitted for one in whole), len(run.waits) - len(whole)
+    told = f"{refusals(run)} refused; {kept} of {len(whole)} who waited for their whole request"
+    told += " were admitted."
+    if others:
+        told += f" {others} more waited for the least that any needs, to be told again."
+    sign = Sign.INSIDE if kept == len(whole) else Sign.OVER
     return Verdict(f"{told} {_given_back(run)}", sign, guess)
 
 
@@ -125,14 +129,14 @@ def tabulate_drained(run: Drained) -> Table:
             f"{one.sent_s:.2f}",
             "silence" if one.is_silence else "speech",
             "-" if one.wait_s is None else f"{one.wait_s:.3f}",
+            "-" if one.wait_s is None else f"{ms(run.waited_for_s(one)):,.0f}",
             "yes" if one.is_told else "",
             *(f"{ms(value):,.0f}" for value in (one.before_s, one.reserved_s, one.cost_s)),
-            f"{ms(one.left_s):,.0f}",
         )
         for one in run.asks
     ]
-    head = ("sent at s", "sound", "told to wait s", "had waited", "left ms", "reserved ms",
-            "cost ms", "then left ms")  # fmt: skip
+    head = ("sent at s", "sound", "told to wait s", "for ms", "had waited", "left ms",
+            "reserved ms", "cost ms")  # fmt: skip
     return Table("request", head, rows, left=2)
 
 
@@ -148,13 +152,17 @@ def _given_back(run: Drained) -> str:
     return f"Reserved on average: {'; '.join(parts)}."
 
 
-def _levels(asks: Sequence[Ask]) -> list[Point]:
-    """What was left over time: it falls when something is reserved, and rises in between."""
+def _levels(plan: Plan, asks: Sequence[Ask]) -> list[Point]:
+    """What was left over time: it falls when something is reserved, rises, and jumps when that is
+    settled."""
     points: list[Point] = []
     for one in asks:
+        reserved_s = one.before_s - one.reserved_s
+        risen_s = reserved_s + (one.ended_s - one.sent_s) * plan.per_min_s / 60
         points += [
             (one.sent_s, one.before_s),
-            (one.sent_s, one.before_s - one.reserved_s),
+            (one.sent_s, reserved_s),
+            (one.ended_s, min(plan.burst_s, risen_s)),
             (one.ended_s, one.left_s),
         ]
     return points

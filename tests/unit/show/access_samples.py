@@ -67,11 +67,14 @@ USUAL = (
     ask(0.5, 0.14, 0.0, 0.0, 0.61),
     ask(0.7, 0.16, 0.0, 0.0, 0.43),
     ask(1.2, 0.21, is_told=True),
+    ask(1.4, 0.0, 0.0, 0.0, 0.09),
+    ask(1.6, 0.02, 0.0, 0.0, 1.8, is_told=True),
+    ask(3.4, 0.21, is_told=True),
 )
 DRAINED: dict[str, Drained] = {
     "usual": Drained(Plan(), USUAL),
     "never refused": Drained(Plan(6_000.0, 600.0), USUAL[:2]),
-    "broken": Drained(Plan(), (*USUAL, ask(2.0, 0.1, 0.0, 0.0, 12.5, is_told=True))),
+    "broken": Drained(Plan(), (*USUAL[:4], ask(2.0, 0.1, 0.0, 0.0, 12.5, is_told=True))),
     "dear": Drained(Plan(0.6, 40.0), (ask(0.1, 40.0, 31.0, 38.0), ask(9.0, 0.0, wait_s=180.0))),
     "many": Drained(Plan(), tuple(ask(n / 4, 0.6 - n / 100, 0.05, 0.04) for n in range(30))),
 }

@@ -55,10 +55,18 @@ def test_who_is_marked_is_the_servers_word(name: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("name", "sign", "said"),
     [
-        ("usual", Sign.INSIDE, "2 refused; of 1 who waited as told 1 were admitted."),
-        ("broken", Sign.OVER, "3 refused; of 2 who waited as told 1 were admitted."),
-        ("never refused", Sign.UNSAID, "Nobody waited as told: this machine does the work for"),
-        ("dear", Sign.UNSAID, "Nobody waited as told"),
+        (
+            "usual",
+            Sign.INSIDE,
+            "4 refused; 2 of 2 who waited for their whole request were admitted. 1",
+        ),
+        (
+            "broken",
+            Sign.OVER,
+            "3 refused; 0 of 1 who waited for their whole request were admitted.",
+        ),
+        ("never refused", Sign.UNSAID, "Nobody waited for a whole request: this machine"),
+        ("dear", Sign.UNSAID, "Nobody waited for a whole request"),
     ],
 )
 def test_who_waits_as_told_decides(name: str, sign: Sign, said: str) -> None:
@@ -71,8 +79,9 @@ def test_what_was_reserved_and_what_it_cost_is_told_for_each_kind_of_sound() -> 
     told = draining.drain_verdict(DRAINED["usual"]).told
     assert "speech 200 ms, cost 70; silence 200 ms, cost 0." in told
     rows = draining.tabulate_drained(DRAINED["usual"]).rows
-    assert [row[2] for row in rows] == ["-", "-", "0.610", "0.430", "-"]
-    assert rows[4][3] == "yes"
+    assert [row[2] for row in rows[:5]] == ["-", "-", "0.610", "0.430", "-"]
+    assert rows[4][4] == "yes"
+    assert rows[5][3] == "9", "at a tenth of a second in a second"
 
 
 def test_the_moving_picture_is_the_still_ones_frame_and_marks(
@@ -90,7 +99,7 @@ def test_the_moving_picture_is_the_still_ones_frame_and_marks(
         screen.stop()
     layers = draining.drain_layers(Plan(), USUAL)
     assert shown == [layer.trace() for layer in layers]
-    assert "3 answered, 2 refused" in drain_screen.running_verdict(list(USUAL)).told
+    assert "4 answered, 4 refused" in drain_screen.running_verdict(list(USUAL)).told
 
 
 @pytest.mark.parametrize(
