@@ -11,7 +11,7 @@ from server_process import at_full_service
 from lab_kit import client
 from lab_kit.bench import Bench
 from lab_kit.client import NativeWire, Wire
-from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.errors import ConnectionFailed, InvalidParameter
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.course.checking import judge
 from lab_kit.course.exercises import EXERCISES
@@ -56,6 +56,13 @@ async def test_loot_that_is_tried_twice_is_used_up(guarded: Bench) -> None:
     assert "cnf" in access.claims_table(loot[5].credential).text
     with pytest.raises(InvalidParameter, match="no JWT"):
         access.claims_table(loot[1].credential)
+
+
+async def test_a_server_that_is_gone_is_no_refusal() -> None:
+    gone = Bench.start("lab-10", limits={"streams": 9})
+    gone.stop()
+    with pytest.raises(ConnectionFailed):
+        await access.attempt(gone, "sk_live_any")
 
 
 async def test_a_key_is_tried_as_what_was_found_is(guarded: Bench) -> None:

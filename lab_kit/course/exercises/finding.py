@@ -85,12 +85,12 @@ def judge_finder(answer: Any, _: object) -> Outcome:
         )
     if unseen.recall < least:
         expected = f"recall of {least:.2f}: half of what the starter misses"
-        return not_yet(f"{figures}; {_missed(answer)}", expected, where)
+        return not_yet(f"{figures}\n{_missed(answer)}", expected, where)
     if unseen.precision < LEAST_PRECISION or unseen.innocent > MOST_INNOCENT:
         expected = (
             f"precision of {LEAST_PRECISION:g}, and {100 * MOST_INNOCENT:.0f} % of other letters"
         )
-        return not_yet(f"{figures}; {_in_vain(answer)}", expected, where)
+        return not_yet(f"{figures}\n{_in_vain(answer)}", expected, where)
     return passed(f"Held-out: {figures}.", f"On the sentences that you saw: {seen.recall:.2f}.")
 
 

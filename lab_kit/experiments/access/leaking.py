@@ -21,7 +21,7 @@ from lab_kit.experiments.access.server import Server
 from lab_kit.protocol.api_keys import MadeKey, NewKey
 
 TENANT = "looted"
-_BRIEF_S = 2.0
+_BRIEF_S = 3.0
 """Of a key that is to expire, so that its token is valid for a second at least."""
 _ID_CHARS = 16
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from lab_kit import client, datasets
 from lab_kit.client import NativeWire
-from lab_kit.core.errors import LabError
+from lab_kit.core.errors import ConnectionFailed, LabError
 from lab_kit.core.events import StreamOptions
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.experiments.access.found import Found, Loot, Tried, TriedLoot, Way
@@ -42,7 +42,11 @@ async def tried_loot(server: Server) -> TriedLoot:
 
 
 async def attempt(server: Server, shown: Found | str) -> Tried:
-    """Show something found, or any key or token, on every way in, one after the other."""
+    """Show something found, or any key or token, on every way in, one after the other.
+
+    Raises:
+        ConnectionFailed: the server cannot be reached.
+    """
     found = Found("", "", shown) if isinstance(shown, str) else shown
     refusals = {way: await _refusal(server, way, found.credential) for way in Way}
     return Tried(found, refusals)
@@ -63,6 +67,8 @@ async def _refusal(server: Server, way: Way, credential: str) -> str:
             case Way.SPEECH:
                 async for _ in client.synthesize(server.url, _SPEECH, key=credential):
                     pass
+    except ConnectionFailed:  # a server that is gone refuses nothing
+        raise
     except LabError as error:
         return error.received
     return ""

@@ -29,7 +29,7 @@ _COST_TOP, _COST_BOTTOM = 256, 340
 _STEP_S = 5.0
 """Where the axis of time ends: at a multiple of this, so that it seldom changes while it moves."""
 _COST_STEP_S = 0.1
-_COST_SCALE_S = 0.5
+_COST_SCALE_S = 0.2
 
 
 def drain_frame(plan: Plan, asks: Sequence[Ask]) -> Svg:
