@@ -1,5 +1,6 @@
 """An API key changed for an access token, which is what a stream or a browser is then given."""
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,11 +20,14 @@ _ERRORS: Mapping[str, type[LabError]] = {
 }
 
 
-async def access_token(url: str, key: str, *scope: str) -> AccessToken:
+async def access_token(
+    url: str, key: str, *scope: str, tls: ssl.SSLContext | None = None
+) -> AccessToken:
     """A new token for an API key.
 
     Args:
         scope: what it is to be for, as keys have it; all that the key is for where none is named.
+        tls: how to connect to ``https``; with a client's certificate, the token is bound to it.
 
     Raises:
         Unauthenticated: the key is not valid.
@@ -34,7 +38,9 @@ async def access_token(url: str, key: str, *scope: str) -> AccessToken:
     if scope:
         form["scope"] = " ".join(scope)
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, trust_env=False) as http:
+        async with httpx.AsyncClient(
+            base_url=url, timeout=_TIMEOUT_S, trust_env=False, verify=tls or True
+        ) as http:
             answer = await http.post(TOKEN_PATH, data=form, auth=(key[:_ID_CHARS], key))
     except httpx.HTTPError as error:
         raise unreachable(url, error) from error

@@ -195,6 +195,8 @@ LABS = (
         _ENTERPRISE,
         75,
         ("01",),
+        ("10.1", "10.2", "10.3"),
+        is_available=True,
     ),
     Lab(
         "11",

@@ -1,5 +1,10 @@
-"""Everything that draws: waterfalls, delays, transcripts, load, versions, an API's shape."""
+"""Everything that draws: waterfalls, delays, transcripts, load, versions, an API, its access."""
 
+from lab_kit.show.access.drain_screen import draining
+from lab_kit.show.access.flood import flood
+from lab_kit.show.access.leaks import leaks
+from lab_kit.show.access.revocations import revocations
+from lab_kit.show.access.saying import said
 from lab_kit.show.api.costs import cuts, paid
 from lab_kit.show.api.deliveries import checks_table, deliveries
 from lab_kit.show.api.deprecation import deprecation
@@ -51,10 +56,13 @@ __all__ = [
     "deliveries",
     "deprecation",
     "detectors",
+    "draining",
     "first_call",
+    "flood",
     "frontier",
     "gate",
     "lags",
+    "leaks",
     "live",
     "live_load",
     "load",
@@ -66,7 +74,9 @@ __all__ = [
     "offering",
     "paid",
     "revisions",
+    "revocations",
     "runtimes",
+    "said",
     "shadow",
     "silences",
     "sound",

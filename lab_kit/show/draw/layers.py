@@ -77,20 +77,27 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Dots:
-    """A disc at each point."""
+    """A disc at each point; a hollow one was only expected."""
 
     where: Sequence[Point]
     color: str
     radius_px: float = 3.3
     opacity: float = 1
+    is_hollow: bool = False
 
     def draw(self, svg: Svg) -> None:
         """Put them into a picture."""
-        svg.points(self.where, self.color, self.radius_px, self.opacity)
+        svg.points(self.where, self.color, self.radius_px, self.opacity, is_hollow=self.is_hollow)
 
     def trace(self) -> dict[str, Any]:
-        """Plotly counts a mark's size across."""
-        look = {"color": self.color, "size": 2 * self.radius_px, "opacity": self.opacity}
+        """Plotly counts a mark's size across; the inside of a hollow one is paper."""
+        look: dict[str, Any] = {
+            "color": theme.PAPER if self.is_hollow else self.color,
+            "size": 2 * self.radius_px,
+            "opacity": self.opacity,
+        }
+        if self.is_hollow:
+            look["line"] = {"color": self.color, "width": 2}
         return {"mode": "markers", "marker": look, **_placed(self.where)}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from access_samples import DRAINED, FLOODS, LEAKS, REVOKED, SAID
 from api_samples import CUTS, SLOW_WAYS, STORMS, USUAL_WAYS, paid_by, storm_run, three, told
 from deprecation_samples import DEPRECATIONS
 from first_call_samples import FIRST_CALLS
@@ -53,6 +54,7 @@ from lab_kit.measure.revisions import revisions as compared
 from lab_kit.measure.version_gate import decide
 from lab_kit.measure.wires import WireFigures
 from lab_kit.protocol.degradation import LevelChange
+from lab_kit.show.access import draining, flood, leaks, revocations, saying
 from lab_kit.show.api import costs, deliveries, deprecation, first_call, gate, storm, ways
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
@@ -94,6 +96,7 @@ def figures() -> Iterator[Drawn]:
         _spectra,
         _api,
         _gates,
+        _access,
         _messages,
     ):
         yield from several()
@@ -504,6 +507,20 @@ def _spectra() -> Iterator[Drawn]:
             spectrum.draw_spectrum(sounds),
             Verdict(spectrum.spectrum_verdict(sounds)),
         )
+
+
+def _access() -> Iterator[Drawn]:
+    for name, ended in REVOKED.items():
+        drawing = revocations.draw_revocations(ended)
+        yield f"revocations {name}", drawing, revocations.revocations_verdict(ended)
+    for name, flooders in FLOODS.items():
+        yield f"flood {name}", flood.draw_flood(flooders), flood.flood_verdict(flooders)
+    for name, run in DRAINED.items():
+        yield f"drained {name}", draining.draw_drained(run), draining.drain_verdict(run, GUESS)
+    for name, said in SAID.items():
+        yield f"said {name}", saying.draw_said(said), saying.said_verdict(said)
+    for name, found in LEAKS.items():
+        yield f"leaks {name}", leaks.draw_leaks(found), leaks.leaks_verdict(found)
 
 
 def _messages() -> Iterator[Drawn]:
