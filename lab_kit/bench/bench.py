@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -27,20 +28,27 @@ from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Batching
 from lab_kit.experiments import load
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE
+from lab_kit.gateway.observe.audit.log import AUDIT_KEY
 from lab_kit.gateway.observe.trace_file import FILE_VARIABLE, SHARE_VARIABLE
 from lab_kit.gateway.operator.versions_api import policy_of
+from lab_kit.gateway.run.authority import certificate_path, new_identity
+from lab_kit.gateway.run.certificates import OWN
 from lab_kit.gateway.run.options import DEFAULT_MODEL
+from lab_kit.gateway.state.sealing import ROOT_KEY
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import Settings
 
 READY_PATH = "/readyz"
 TRACES = "traces.jsonl"
+AUDIT = "audit"
+STATE = "state"
 FLUSH_S = 0.6
 """A few times what the server takes to write its spans."""
 _DAMAGE_BYTES = 64
-_Started = tuple[str | None, str, tuple[str, ...], tuple[tuple[str, float], ...]]
-"""What a server was started with: key, model, allowed hosts, limits."""
+_Limits = tuple[tuple[str, float], ...]
+_Started = tuple[str | None, str, tuple[str, ...], _Limits, bool, bool, bool, tuple[str, ...]]
+"""What a server was started with: key, model, hosts, limits, mutual TLS, audit, state, regions."""
 
 
 class Bench(Caller):
@@ -50,6 +58,8 @@ class Bench(Caller):
         operator: loads, frees and labels the versions that the server serves.
         repository: the versions on disk, of this server alone.
         model: the catalog's name of what it serves.
+        tls_url: where it speaks TLS, with whoever shows a certificate; empty where it does not.
+        secrets: its own, by the variable that it has each from: for whoever plays the thief.
     """
 
     _running: ClassVar["dict[_Started, Bench]"] = {}
@@ -61,11 +71,14 @@ class Bench(Caller):
         operator: client.Operator,
         repository: Repository,
         model: str,
+        secrets: Mapping[str, str],
     ) -> None:
         super().__init__(client.ServerAddress(child.url, key), device="unknown")
         self.operator = operator
         self.repository = repository
         self.model = model
+        self.tls_url = ""
+        self.secrets = dict(secrets)
         self._child = child
 
     @classmethod
@@ -75,6 +88,11 @@ class Bench(Caller):
         model: str = DEFAULT_MODEL,
         allowed_hosts: tuple[str, ...] = (),
         limits: Mapping[str, float] | None = None,
+        *,
+        mutual_tls: bool = False,
+        audit: bool = False,
+        state: bool = False,
+        regions: tuple[str, ...] = (),
     ) -> "Bench":
         """Start a server, or return the one that this process started before with the same.
 
@@ -85,11 +103,16 @@ class Bench(Caller):
             allowed_hosts: where webhooks may go, and recordings be fetched from, though it is not
                 public.
             limits: limits other than the usual ones, by their names in ``docs/server.md``.
+            mutual_tls: it has a port with TLS, too, where clients show a certificate.
+            audit: it keeps an audit log.
+            state: what it keeps is in `state_folder`, and not in a folder that nobody is told of.
+            regions: where it is and, behind that, what others there are, such as ``eu-west:eu``.
 
         Raises:
             ServerFailed: it ended or did not become ready; the end of its log is in the error.
         """
-        started: _Started = (key, model, allowed_hosts, tuple(sorted((limits or {}).items())))
+        named = tuple(sorted((limits or {}).items()))
+        started: _Started = (key, model, allowed_hosts, named, mutual_tls, audit, state, regions)
         known = cls._running.get(started)
         if known is not None and known.alive:
             return known
@@ -101,6 +124,8 @@ class Bench(Caller):
             raise
         bench.device = ready["device"]
         bench.address = replace(bench.address, grpc=f"{HOST}:{ready['grpc_port']}")
+        if mutual_tls:
+            bench.tls_url = f"https://{HOST}:{ready['tls_port']}"
         cls._running[started] = bench
         return bench
 
@@ -124,9 +149,41 @@ class Bench(Caller):
         return self._child.probe(READY_PATH)
 
     @property
+    def state_folder(self) -> Path:
+        """Where it keeps what it was asked to keep, if it was started so."""
+        return self.repository.root / STATE
+
+    @property
+    def audit_folder(self) -> Path:
+        """Where its audit log is, if it has one."""
+        return self.repository.root / AUDIT
+
+    @property
+    def trace_file(self) -> Path:
+        """Where it writes its traces."""
+        return self.repository.root / TRACES
+
+    @property
     def grpc_address(self) -> str:
         """Where it speaks gRPC, such as ``127.0.0.1:41235``."""
         return self.address.grpc or ""
+
+    def shown_certificate(self, name: str) -> ssl.SSLContext:
+        """How somebody connects to `tls_url` who has a certificate of the lab's own authority.
+
+        Args:
+            name: in the certificate, such as ``client.example``; each call makes another one.
+
+        Raises:
+            NotInstalled, StateUnusable: the authority cannot be used.
+        """
+        context = ssl.create_default_context(cafile=str(certificate_path()))
+        made = new_identity(name)
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # the library reads files alone
+            file.write(made.key + made.chain)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
 
     def with_key(self, key: str) -> "Caller":
         """Somebody else who talks to the same server, by another key."""
@@ -210,7 +267,7 @@ class Bench(Caller):
         Waits until the server has written what it has.
         """
         await asyncio.sleep(FLUSH_S)
-        file = self.repository.root / TRACES
+        file = self.trace_file
         lines = file.read_text("utf-8").splitlines() if file.is_file() else []
         return [t for t in read_traces(lines) if t.root.name == name]
 
@@ -276,10 +333,15 @@ class Bench(Caller):
         key: str | None,
         model: str,
         allowed_hosts: tuple[str, ...],
-        limits: tuple[tuple[str, float], ...],
+        limits: _Limits,
+        mutual_tls: bool,
+        audit: bool,
+        state: bool,
+        regions: tuple[str, ...],
     ) -> "Bench":
         repository = Repository(Path(tempfile.mkdtemp(prefix="lab-repository-")))
         operator_key = secrets.token_urlsafe()
+        kept = {one.variable: secrets.token_hex(one.length_bytes) for one in (AUDIT_KEY, ROOT_KEY)}
         child = Child(
             "lab_kit.gateway.run.process",
             (
@@ -290,15 +352,22 @@ class Bench(Caller):
                 "--ephemeral",
                 *(f"--allow-host={host}" for host in allowed_hosts),
                 *(f"--limit={name}={value}" for name, value in limits),
+                *(("--tls-port", "0", "--client-authority", OWN) if mutual_tls else ()),
+                *(("--audit", str(repository.root / AUDIT)) if audit else ()),
+                *(("--state", str(repository.root / STATE)) if state else ()),
+                *(f"--region={name}" for name in regions[:1]),
+                *(f"--other-region={name}" for name in regions[1:]),
             ),
             # keys in our own environment are meant for servers started by hand
             {
                 KEY_VARIABLE: key or "",
                 OPERATOR_KEY_VARIABLE: operator_key,
+                **kept,
                 FILE_VARIABLE: str(repository.root / TRACES),
                 SHARE_VARIABLE: "1",  # a lab looks at all of them
             },
         )
-        bench = cls(child, key, client.Operator(child.url, operator_key), repository, model)
+        operator = client.Operator(child.url, operator_key)
+        bench = cls(child, key, operator, repository, model, kept)
         atexit.register(bench.stop)
         return bench

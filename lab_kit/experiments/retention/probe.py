@@ -78,8 +78,16 @@ def times_of(found: Iterable[Found]) -> Counter[Mark]:
     return times
 
 
-async def probe(address: client.ServerAddress, operator: client.Operator, places: Places) -> Report:
+async def probe(
+    address: client.ServerAddress,
+    operator: client.Operator,
+    places: Places,
+    most_ways: int | None = None,
+) -> Report:
     """Do all of it.
+
+    Args:
+        most_ways: that the marked speech goes in by; None for all.
 
     Raises:
         LabError: the server refused, or its memory cannot be read.
@@ -90,7 +98,7 @@ async def probe(address: client.ServerAddress, operator: client.Operator, places
     async for _ in client.synthesize(address.url, OTHER_PHRASE, key=address.key):
         pass
     report = Report(marks, times_of(await search_all(places, operator, address, marks)))
-    async for answer in send_by_every_way(Sender(address, audio, PHRASE)):
+    async for answer in send_by_every_way(Sender(address, audio, PHRASE), most_ways):
         report.answers.append(answer)
     report.kept = await search_all(places, operator, address, marks)
     for answer in report.answers:
