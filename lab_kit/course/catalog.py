@@ -204,6 +204,8 @@ LABS = (
         _ENTERPRISE,
         75,
         ("01",),
+        ("11.1", "11.2", "11.3"),
+        is_available=True,
     ),
     Lab(
         "12",

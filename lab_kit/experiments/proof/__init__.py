@@ -52,16 +52,32 @@ from lab_kit.experiments.proof.rules import (
     own_rules,
     schema,
 )
-from lab_kit.experiments.proof.tree import Node, Path, changed_nodes, path_of
+from lab_kit.experiments.proof.tree import Node, Path, changed_nodes, path_of, split_of
+from lab_kit.experiments.proof.verdicts import (
+    CHAIN,
+    FOLDER,
+    NOTHING,
+    SAVED,
+    Caught,
+    caught,
+    first_bad,
+    forgeries_table,
+    verified,
+)
 
 __all__ = [
     "CASES",
+    "CHAIN",
     "DOWN",
+    "FOLDER",
     "FORGERIES",
+    "NOTHING",
     "REFUSED",
+    "SAVED",
     "SHOWN",
     "Audit",
     "Case",
+    "Caught",
     "Copied",
     "Decided",
     "Log",
@@ -72,6 +88,7 @@ __all__ = [
     "Record",
     "audit",
     "calls_of",
+    "caught",
     "chained",
     "changed_nodes",
     "copied",
@@ -80,6 +97,8 @@ __all__ = [
     "decisions_table",
     "erased_table",
     "erasure_of",
+    "first_bad",
+    "forgeries_table",
     "hash_of",
     "keep",
     "kept_table",
@@ -98,8 +117,10 @@ __all__ = [
     "rules_of",
     "schema",
     "size_of",
+    "split_of",
     "streams_of",
     "taken",
     "unchained",
+    "verified",
     "what_it_costs",
 ]

@@ -22,7 +22,6 @@ from lab_kit.protocol.api_keys import NewKey
 from lab_kit.protocol.tenants import TenantSettings
 
 _TENANT, _OTHER, _SUBJECT = "hospital", "newspaper", "patient-12"
-_IN_EU = {"home_region": "eu-west", "allowed_regions": ("eu-west",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,7 @@ async def audit(server: Server, clip: Clip) -> Audit:
         LabError: the server refused something else than what it has to.
     """
     operator = server.operator
-    both = TenantSettings(**_IN_EU, consents=("recognition", "retention"))
-    await operator.set_tenant(_TENANT, both)
+    await operator.set_tenant(_TENANT, _agreed("recognition", "retention"))
     first = await operator.make_key(NewKey(_TENANT))
     second = await operator.make_key(NewKey(_TENANT))
     other = await operator.make_key(NewKey(_OTHER))
@@ -79,8 +77,7 @@ async def audit(server: Server, clip: Clip) -> Audit:
     await _called(server, first.key, clip)
     await _called(server, second.key, clip)
     await keep(server, first.key, _SUBJECT, clip)
-    recognition = TenantSettings(**_IN_EU, consents=("recognition",))
-    await operator.set_tenant(_TENANT, recognition)
+    await operator.set_tenant(_TENANT, _agreed("recognition"))
     with suppress(PolicyDenied):
         await keep(server, first.key, _SUBJECT, clip)
     until = await _now(server)
@@ -153,6 +150,10 @@ def _erasures(records: Sequence[Record], tenant: str) -> list[Record]:
         and one["tenant"] == tenant
         and one["about"]["kind"] == "subject"
     ]
+
+
+def _agreed(*consents: str) -> TenantSettings:
+    return TenantSettings(home_region="eu-west", allowed_regions=("eu-west",), consents=consents)
 
 
 async def _called(server: Server, key: str, clip: Clip) -> None:

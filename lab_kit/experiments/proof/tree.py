@@ -60,8 +60,8 @@ def path_of(lines: Sequence[bytes], record: int) -> Path:
         raise IndexError(f"record {record} of {len(lines)}")
     nodes = tuple(_nodes(lines, 0, len(lines)))
     on_path = tuple(one for one in nodes if one.start <= record < one.stop)
-    above = [(one.start, one.stop) for one in on_path]
-    given = tuple(one for one in nodes if one not in on_path and _parent_is_in(above, one, nodes))
+    halves = {half for one in on_path for half in _halves(one)}
+    given = tuple(one for one in nodes if (one.start, one.stop) in halves and one not in on_path)
     return Path(record, nodes, on_path, given)
 
 
@@ -75,6 +75,13 @@ def split_of(count: int) -> int:
     return int(1 << (count - 1).bit_length() - 1)
 
 
+def _halves(node: Node) -> tuple[tuple[int, int], ...]:
+    if node.height == 0:
+        return ()
+    middle = node.start + split_of(node.stop - node.start)
+    return (node.start, middle), (middle, node.stop)
+
+
 def _nodes(lines: Sequence[bytes], start: int, stop: int) -> Iterator[Node]:
     if stop - start == 1:
         yield Node(start, stop, 0, sha256(b"\x00" + lines[start]).digest())
@@ -85,9 +92,3 @@ def _nodes(lines: Sequence[bytes], start: int, stop: int) -> Iterator[Node]:
     height = max(left[-1].height, right[-1].height) + 1
     joined = sha256(b"\x01" + left[-1].hash + right[-1].hash).digest()
     yield Node(start, stop, height, joined)
-
-
-def _parent_is_in(above: list[tuple[int, int]], node: Node, nodes: Sequence[Node]) -> bool:
-    holding = [one for one in nodes if one.start <= node.start and node.stop <= one.stop]
-    parent = min((one for one in holding if one != node), key=lambda one: one.stop - one.start)
-    return (parent.start, parent.stop) in above
