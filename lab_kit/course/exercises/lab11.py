@@ -71,7 +71,7 @@ def judge_policy(answer: Any, _: object) -> Outcome:
             return not_yet(
                 f"{one.case.name}: {one.errors[0][:160]}; a forbid that cannot be evaluated is"
                 f" skipped, and the permits alone give {one.permits_alone}",
-                "a permit that states the region itself, so that it permits nothing it cannot check",
+                "a permit that states the region itself, and permits nothing that it cannot check",
                 f"{one.case.why}",
             )
     wrong = [one for one in found if not one.is_right]

@@ -22,6 +22,7 @@ from lab_kit.experiments.proof.incident import (
 )
 from lab_kit.experiments.proof.keeping import (
     Planted,
+    found_places,
     memory_table,
     places_table,
     planted_line,
@@ -39,6 +40,7 @@ from lab_kit.experiments.proof.people import (
     kept_table,
     openings,
     openings_table,
+    readable,
 )
 from lab_kit.experiments.proof.rules import (
     CASES,
@@ -50,6 +52,7 @@ from lab_kit.experiments.proof.rules import (
     decided,
     decisions_table,
     own_rules,
+    refused,
     schema,
 )
 from lab_kit.experiments.proof.tree import Node, Path, changed_nodes, path_of, split_of
@@ -62,6 +65,7 @@ from lab_kit.experiments.proof.verdicts import (
     caught,
     first_bad,
     forgeries_table,
+    needing_saved,
     verified,
 )
 
@@ -99,11 +103,13 @@ __all__ = [
     "erasure_of",
     "first_bad",
     "forgeries_table",
+    "found_places",
     "hash_of",
     "keep",
     "kept_table",
     "line_of",
     "memory_table",
+    "needing_saved",
     "openings",
     "openings_table",
     "own_rules",
@@ -113,6 +119,8 @@ __all__ = [
     "planted_table",
     "planted_transcription",
     "probed",
+    "readable",
+    "refused",
     "remove_planted_line",
     "rules_of",
     "schema",

@@ -48,15 +48,13 @@ class Audit:
     @property
     def questions(self) -> Table:
         """The five, with their names."""
+        key, since, until = self.key_id, self.since, self.until
         rows = [
-            ("calls", f"Which calls were made with {self.key_id}, from {self.since} on and before"),
-            ("", f"{self.until}? Their request_ids, admitted or refused."),
-            ("streams", f"Which streams of {self.tenant} were on version {self.version}?"),
-            ("", "Their stream_ids."),
-            ("erased", f"When was a person of {self.tenant} erased, and whose call was it?"),
-            ("", "The time, and the tenant that the call was admitted as."),
-            ("rules", f"By which rules were calls of {self.tenant} refused? Their names."),
-            ("first_bad", "Which is the first bad record of the log that was handed over?"),
+            ("calls", f"made with {key}, from {since} on and before {until}: their request_ids"),
+            ("streams", f"of {self.tenant} on version {self.version}: their stream_ids"),
+            ("erased", f"when a person of {self.tenant} was, and which tenant's call did it"),
+            ("rules", f"by which calls of {self.tenant} were refused: their names"),
+            ("first_bad", "record of the log that was handed over: its number"),
         ]
         return Table("question", ("answer", "question"), rows, left=2)
 

@@ -1,6 +1,6 @@
 """What a server is found to keep: the probe for a tenant of its own, and leaks that are planted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,13 +57,17 @@ async def probed(server: Server, most_ways: int | None = None) -> Report:
     return await probe(address, server.operator, _places(server), most_ways)
 
 
+def found_places(report: Report) -> int:
+    """In how many kinds of place something was found once all was deleted."""
+    return sum(
+        any(_beyond(report, pick(report.left), pick).values())
+        for pick in _places_by_name().values()
+    )
+
+
 def places_table(report: Report) -> Table:
     """A row for each kind of place: what was found while it was kept, and once that was deleted."""
-    places = {
-        "files: state, audit log, traces, server's log, all that is open": _files,
-        "what the server tells: metrics, dead letters": _told,
-        "memory of the server's process": in_memory,
-    }
+    places = _places_by_name()
     rows = [
         (
             name,
@@ -165,6 +169,14 @@ def _told(found: Iterable[Found]) -> list[Found]:
 
 
 _TOLD = ("metrics", "dead letters")
+
+
+def _places_by_name() -> dict[str, Callable[[Iterable[Found]], list[Found]]]:
+    return {
+        "files: state, audit log, traces, server's log, all that is open": _files,
+        "what the server tells: metrics, dead letters": _told,
+        "memory of the server's process": in_memory,
+    }
 
 
 def _beyond(report: Report, found: list[Found], pick: object) -> dict[Kind, int]:

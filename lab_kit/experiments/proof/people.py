@@ -121,6 +121,11 @@ def openings(server: Server, copy: Copied, subject: str) -> tuple[Opening, ...]:
     )
 
 
+def readable(tried: tuple[Opening, ...]) -> int:
+    """How many of the tries read the words."""
+    return sum(bool(one.told) for one in tried)
+
+
 def openings_table(*several: tuple[str, tuple[Opening, ...]]) -> Table:
     """A row for each try, with when it was."""
     rows = [

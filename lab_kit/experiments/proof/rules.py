@@ -219,6 +219,11 @@ def decided(text: str, cases: Sequence[Case] = SHOWN) -> tuple[Decided, ...]:
     return tuple(_decided(policies, permits, one) for one in cases)
 
 
+def refused(found: Sequence[Decided]) -> int:
+    """How many of the calls no region serves."""
+    return sum(one.outcome in (REFUSED, DOWN) for one in found)
+
+
 def decisions_table(found: Sequence[Decided]) -> Table:
     """A row for each case, with the rule that decided."""
     rows = [

@@ -31,7 +31,7 @@ class Path:
         record: which.
         nodes: all of the tree's, the root last.
         on_path: the record's own and all that are computed from it, up to the root.
-        given: those that an auditor has to be given.
+        given: those that an auditor has to be given, in the order in which they are needed.
     """
 
     record: int
@@ -60,8 +60,9 @@ def path_of(lines: Sequence[bytes], record: int) -> Path:
         raise IndexError(f"record {record} of {len(lines)}")
     nodes = tuple(_nodes(lines, 0, len(lines)))
     on_path = tuple(one for one in nodes if one.start <= record < one.stop)
-    halves = {half for one in on_path for half in _halves(one)}
-    given = tuple(one for one in nodes if (one.start, one.stop) in halves and one not in on_path)
+    of = {(one.start, one.stop): one for one in nodes}
+    halves = [of[half] for one in sorted(on_path, key=_size) for half in _halves(one)]
+    given = tuple(one for one in halves if one not in on_path)
     return Path(record, nodes, on_path, given)
 
 
@@ -73,6 +74,10 @@ def changed_nodes(before: Path, after: Path) -> tuple[Node, ...]:
 def split_of(count: int) -> int:
     """How many of several records stand on the left: the largest power of two below them all."""
     return int(1 << (count - 1).bit_length() - 1)
+
+
+def _size(node: Node) -> int:
+    return node.stop - node.start
 
 
 def _halves(node: Node) -> tuple[tuple[int, int], ...]:

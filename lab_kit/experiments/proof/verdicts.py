@@ -75,6 +75,15 @@ def forgeries_table(log: Log, forged: Mapping[str, Log], saved: str) -> Table:
     return Table("thing done", head, rows, left=5)
 
 
+def needing_saved(forged: Mapping[str, Log], saved: str) -> int:
+    """How many forged logs nothing but the saved checkpoint catches.
+
+    Raises:
+        Unreadable: the saved checkpoint, or a log's key, is none.
+    """
+    return sum(caught(one, saved).first == SAVED for one in forged.values())
+
+
 def first_bad(log: Log, saved: str) -> int | None:
     """The number of the first bad record, by the auditor; None where there is none.
 
