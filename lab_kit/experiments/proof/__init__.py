@@ -53,6 +53,7 @@ from lab_kit.experiments.proof.rules import (
     decisions_table,
     own_rules,
     refused,
+    rule_named,
     schema,
 )
 from lab_kit.experiments.proof.tree import Node, Path, changed_nodes, path_of, split_of
@@ -122,6 +123,7 @@ __all__ = [
     "readable",
     "refused",
     "remove_planted_line",
+    "rule_named",
     "rules_of",
     "schema",
     "size_of",

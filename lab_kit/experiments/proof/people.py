@@ -34,9 +34,14 @@ _SHOWN_CHARS = 60
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A copy of all that a server keeps, as a back-up would be."""
+    """A copy of all that a server keeps, as a back-up would be; it goes with this process."""
 
-    folder: Path
+    held: "tempfile.TemporaryDirectory[str]"
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return Path(self.held.name) / "state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +103,9 @@ def erased_table(erased: ErasedOfSubject) -> Table:
 
 def copied(server: Server) -> Copied:
     """Copy the folder, as it is now."""
-    folder = Path(tempfile.mkdtemp(prefix="lab-copy-")) / "state"
-    shutil.copytree(server.state_folder, folder)
-    return Copied(folder)
+    made = Copied(tempfile.TemporaryDirectory(prefix="lab-copy-"))
+    shutil.copytree(server.state_folder, made.folder)
+    return made
 
 
 def openings(server: Server, copy: Copied, subject: str) -> tuple[Opening, ...]:
@@ -110,9 +115,10 @@ def openings(server: Server, copy: Copied, subject: str) -> tuple[Opening, ...]:
     context = f"segment {number}/{place}"
     now = copied(server)  # the server does not let others read its database
     from_copy, from_server = (_wrapped(one.folder, key_name) for one in (copy, now))
+    now.held.cleanup()
     tries = {
-        "the copy, and not the server's secret": (from_copy, bytes(_ROOT_BYTES)),
-        "a copy of that table alone, the secret, and the server as it is": (from_server, root),
+        "the copy alone": (from_copy, bytes(_ROOT_BYTES)),
+        "the sealed words, the secret, and the server as it is": (from_server, root),
         "the whole copy, and the secret": (from_copy, root),
     }
     return tuple(

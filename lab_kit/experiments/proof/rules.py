@@ -200,6 +200,16 @@ def own_rules() -> str:
     return "\n".join((folder / name).read_text("utf-8") for name in names)
 
 
+def rule_named(name: str) -> str:
+    """One of the lab's rules, as it is written.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    begin = own_rules().index(f'@id("{name}")')
+    return own_rules()[begin : own_rules().index(";", begin) + 1]
+
+
 @cache
 def schema() -> str:
     """What the rules may speak of."""

@@ -8,16 +8,13 @@ from lab_kit import client
 
 
 class Server(Protocol):
-    """A server whose files and memory this user may read, such as a bench.
-
-    Attributes:
-        secrets: its own, by the variable that it has each from.
-    """
+    """A server whose files and memory this user may read, such as a bench."""
 
     address: client.ServerAddress
     operator: client.Operator
-    secrets: Mapping[str, str]
 
+    @property
+    def secrets(self) -> Mapping[str, str]: ...
     @property
     def url(self) -> str: ...
     @property

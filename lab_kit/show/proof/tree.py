@@ -43,7 +43,7 @@ def changed_tree(log: Log, forged: Log, record: int, size: int = 13) -> None:
     before, after = (path_of(one.lines[:count], record) for one in (log, forged))
     changed = changed_nodes(before, after)
     drawing = draw_tree(after, changed)
-    show_drawing(drawing, tabulate_path(after), changed_verdict(after, changed))
+    show_drawing(drawing, tabulate_changed(before, after), changed_verdict(after, changed))
 
 
 def given_of(size: int) -> int:
@@ -53,9 +53,11 @@ def given_of(size: int) -> int:
 
 def tree_verdict(path: Path) -> Verdict:
     """How many hashes there are, and how many an auditor needs."""
+    count = len(path.given)
+    hashes = "1 hash" if count == 1 else f"{count} hashes"
     return Verdict(
-        f"{len(path.given)} hashes and the record itself give the root of {path.size}; for a"
-        f" million records it takes {given_of(_MILLION)}."
+        f"{hashes} and the record itself give the root of {path.size}; for a million records it"
+        f" takes {given_of(_MILLION)}."
     )
 
 
@@ -102,6 +104,8 @@ def draw_tree(path: Path, changed: Collection[Node] | None = None) -> Svg:
         svg.text((x, y - 10), shown, role=FAINT, size_px=theme.SMALL_PX, anchor="middle")
         if node.height == 0:
             svg.text((x, y + 20), str(node.start), anchor="middle", bold=node.start == path.record)
+    x, y = where[path.root]
+    svg.text((x + 24, y - 10), "the root, which is signed", size_px=theme.SMALL_PX)
     _legend(svg, bottom + 46, is_way=is_way)
     return svg
 
@@ -114,6 +118,16 @@ def tabulate_path(path: Path) -> Table:
         for one in nodes
     ]
     return Table("hash", ("over the records", "how an auditor has it", "begins"), rows, left=3)
+
+
+def tabulate_changed(before: Path, after: Path) -> Table:
+    """A row for each hash that is another one, with how it began before and begins now."""
+    rows = [
+        (f"{new.start} to {new.stop - 1}", old.hash.hex()[:16], new.hash.hex()[:16])
+        for old, new in zip(before.nodes, after.nodes, strict=True)
+        if old != new
+    ]
+    return Table("hash", ("over the records", "began", "begins"), rows, left=3)
 
 
 def _legend(svg: Svg, y: float, *, is_way: bool) -> None:

@@ -28,6 +28,14 @@ def test_a_case_without_any_permit_is_refused_everywhere() -> None:
     assert "no" in proof.decisions_table(proof.decided(text)).text
 
 
+def test_a_rule_is_shown_as_it_is_written() -> None:
+    rule = proof.rule_named("eu-stays-in-the-eu")
+    assert rule.startswith('@id("eu-stays-in-the-eu")\nforbid')
+    assert rule.endswith("};")
+    with pytest.raises(ValueError, match="not found"):
+        proof.rule_named("nobody-goes-anywhere")
+
+
 def test_a_policy_that_is_none_is_refused_by_name() -> None:
     with pytest.raises(InvalidParameter):
         proof.decided("permit everything")

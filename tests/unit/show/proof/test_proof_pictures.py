@@ -16,7 +16,7 @@ from lab_kit.show.proof import tree
     [
         ("one record", "0 hashes and the record itself give the root of 1"),
         ("thirteen", "4 hashes and the record itself give the root of 13"),
-        ("the last alone", "1 hashes and the record itself give the root of 9"),
+        ("the last alone", "1 hash and the record itself give the root of 9"),
     ],
 )
 def test_how_many_hashes_an_auditor_is_given_is_counted(name: str, told: str) -> None:
@@ -41,8 +41,12 @@ def test_a_guess_is_held_against_the_hashes_for_a_million(monkeypatch: Any) -> N
     kept: list[object] = []
     log = usual_log(40)
     tree.proof_tree(log, 5, size=40, guess=Guess("", lambda _, came: kept.append(came), 30.0))
-    tree.changed_tree(log, log, 5)
+    records = log.records
+    records[5]["tenant"] = "changed"
+    tree.changed_tree(log, log.with_records(records), 5)
     assert kept == [20.0]
     assert len(shown[0][1].rows) == 5 + 4
+    assert [row[0] for row in shown[1][1].rows][-1] == "0 to 12"
+    assert all(row[1] != row[2] for row in shown[1][1].rows)
     with pytest.raises(IndexError):
         tree.proof_tree(log, 16)
