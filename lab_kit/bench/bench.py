@@ -34,6 +34,7 @@ from lab_kit.gateway.operator.versions_api import policy_of
 from lab_kit.gateway.run.authority import certificate_path, new_identity
 from lab_kit.gateway.run.certificates import OWN
 from lab_kit.gateway.run.options import DEFAULT_MODEL
+from lab_kit.gateway.state.sealing import ROOT_KEY
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import Settings
@@ -41,11 +42,13 @@ from lab_kit.models.store.version import Settings
 READY_PATH = "/readyz"
 TRACES = "traces.jsonl"
 AUDIT = "audit"
+STATE = "state"
 FLUSH_S = 0.6
 """A few times what the server takes to write its spans."""
 _DAMAGE_BYTES = 64
-_Started = tuple[str | None, str, tuple[str, ...], tuple[tuple[str, float], ...], bool, bool]
-"""What a server was started with: key, model, allowed hosts, limits, mutual TLS, audit."""
+_Limits = tuple[tuple[str, float], ...]
+_Started = tuple[str | None, str, tuple[str, ...], _Limits, bool, bool, bool, tuple[str, ...]]
+"""What a server was started with: key, model, hosts, limits, mutual TLS, audit, state, regions."""
 
 
 class Bench(Caller):
@@ -56,6 +59,7 @@ class Bench(Caller):
         repository: the versions on disk, of this server alone.
         model: the catalog's name of what it serves.
         tls_url: where it speaks TLS, with whoever shows a certificate; empty where it does not.
+        secrets: its own, by the variable that it has each from: for whoever plays the thief.
     """
 
     _running: ClassVar["dict[_Started, Bench]"] = {}
@@ -67,12 +71,14 @@ class Bench(Caller):
         operator: client.Operator,
         repository: Repository,
         model: str,
+        secrets: Mapping[str, str],
     ) -> None:
         super().__init__(client.ServerAddress(child.url, key), device="unknown")
         self.operator = operator
         self.repository = repository
         self.model = model
         self.tls_url = ""
+        self.secrets = dict(secrets)
         self._child = child
 
     @classmethod
@@ -85,6 +91,8 @@ class Bench(Caller):
         *,
         mutual_tls: bool = False,
         audit: bool = False,
+        state: bool = False,
+        regions: tuple[str, ...] = (),
     ) -> "Bench":
         """Start a server, or return the one that this process started before with the same.
 
@@ -97,12 +105,14 @@ class Bench(Caller):
             limits: limits other than the usual ones, by their names in ``docs/server.md``.
             mutual_tls: it has a port with TLS, too, where clients show a certificate.
             audit: it keeps an audit log.
+            state: what it keeps is in `state_folder`, and not in a folder that nobody is told of.
+            regions: where it is and, behind that, what others there are, such as ``eu-west:eu``.
 
         Raises:
             ServerFailed: it ended or did not become ready; the end of its log is in the error.
         """
         named = tuple(sorted((limits or {}).items()))
-        started: _Started = (key, model, allowed_hosts, named, mutual_tls, audit)
+        started: _Started = (key, model, allowed_hosts, named, mutual_tls, audit, state, regions)
         known = cls._running.get(started)
         if known is not None and known.alive:
             return known
@@ -137,6 +147,21 @@ class Bench(Caller):
     def readiness(self) -> Probe:
         """What ``/readyz`` says now."""
         return self._child.probe(READY_PATH)
+
+    @property
+    def state_folder(self) -> Path:
+        """Where it keeps what it was asked to keep, if it was started so."""
+        return self.repository.root / STATE
+
+    @property
+    def audit_folder(self) -> Path:
+        """Where its audit log is, if it has one."""
+        return self.repository.root / AUDIT
+
+    @property
+    def trace_file(self) -> Path:
+        """Where it writes its traces."""
+        return self.repository.root / TRACES
 
     @property
     def grpc_address(self) -> str:
@@ -242,7 +267,7 @@ class Bench(Caller):
         Waits until the server has written what it has.
         """
         await asyncio.sleep(FLUSH_S)
-        file = self.repository.root / TRACES
+        file = self.trace_file
         lines = file.read_text("utf-8").splitlines() if file.is_file() else []
         return [t for t in read_traces(lines) if t.root.name == name]
 
@@ -308,12 +333,15 @@ class Bench(Caller):
         key: str | None,
         model: str,
         allowed_hosts: tuple[str, ...],
-        limits: tuple[tuple[str, float], ...],
+        limits: _Limits,
         mutual_tls: bool,
         audit: bool,
+        state: bool,
+        regions: tuple[str, ...],
     ) -> "Bench":
         repository = Repository(Path(tempfile.mkdtemp(prefix="lab-repository-")))
         operator_key = secrets.token_urlsafe()
+        kept = {one.variable: secrets.token_hex(one.length_bytes) for one in (AUDIT_KEY, ROOT_KEY)}
         child = Child(
             "lab_kit.gateway.run.process",
             (
@@ -326,16 +354,20 @@ class Bench(Caller):
                 *(f"--limit={name}={value}" for name, value in limits),
                 *(("--tls-port", "0", "--client-authority", OWN) if mutual_tls else ()),
                 *(("--audit", str(repository.root / AUDIT)) if audit else ()),
+                *(("--state", str(repository.root / STATE)) if state else ()),
+                *(f"--region={name}" for name in regions[:1]),
+                *(f"--other-region={name}" for name in regions[1:]),
             ),
             # keys in our own environment are meant for servers started by hand
             {
                 KEY_VARIABLE: key or "",
                 OPERATOR_KEY_VARIABLE: operator_key,
-                AUDIT_KEY.variable: secrets.token_hex(32),
+                **kept,
                 FILE_VARIABLE: str(repository.root / TRACES),
                 SHARE_VARIABLE: "1",  # a lab looks at all of them
             },
         )
-        bench = cls(child, key, client.Operator(child.url, operator_key), repository, model)
+        operator = client.Operator(child.url, operator_key)
+        bench = cls(child, key, operator, repository, model, kept)
         atexit.register(bench.stop)
         return bench

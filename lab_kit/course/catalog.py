@@ -206,6 +206,8 @@ LABS = (
         _ENTERPRISE,
         75,
         ("01",),
+        ("11.1", "11.2", "11.3"),
+        is_available=True,
     ),
     Lab(
         "12",

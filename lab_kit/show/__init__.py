@@ -28,6 +28,7 @@ from lab_kit.show.load.offering import offering
 from lab_kit.show.messages.lost_lines import lost_lines
 from lab_kit.show.messages.revisions import revisions
 from lab_kit.show.messages.timeline import messages
+from lab_kit.show.proof.tree import changed_tree, proof_tree
 from lab_kit.show.serving.cache import cache
 from lab_kit.show.serving.runtimes import runtimes
 from lab_kit.show.serving.starts import cold_starts
@@ -46,6 +47,7 @@ __all__ = [
     "batching_explorer",
     "buffers",
     "cache",
+    "changed_tree",
     "checks_table",
     "chunks",
     "codecs",
@@ -73,6 +75,7 @@ __all__ = [
     "offered",
     "offering",
     "paid",
+    "proof_tree",
     "revisions",
     "revocations",
     "runtimes",

@@ -91,11 +91,13 @@ async def probe(
     operator: client.Operator,
     places: Places,
     quiet_s: float = 0.0,
+    most_ways: int | None = None,
 ) -> Report:
     """Do all of it.
 
     Args:
         quiet_s: between the last deletion and the last search.
+        most_ways: that the marked speech goes in by; None for all.
 
     Raises:
         LabError: the server refused, or its memory cannot be read.
@@ -106,7 +108,7 @@ async def probe(
     async for _ in client.synthesize(address.url, OTHER_PHRASE, key=address.key):
         pass
     report = Report(marks, times_of(await search_all(places, operator, address, marks)))
-    async for answer in send_by_every_way(Sender(address, audio, PHRASE)):
+    async for answer in send_by_every_way(Sender(address, audio, PHRASE), most_ways):
         report.answers.append(answer)
     report.kept = await search_all(places, operator, address, marks)
     for answer in report.answers:

@@ -12,6 +12,7 @@ from api_samples import CUTS, SLOW_WAYS, STORMS, USUAL_WAYS, paid_by, storm_run,
 from deprecation_samples import DEPRECATIONS
 from first_call_samples import FIRST_CALLS
 from gate_samples import GATES
+from proof_samples import PATHS
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
 from stream_samples import CAPTURES, LOST
 
@@ -63,6 +64,7 @@ from lab_kit.show.live import report
 from lab_kit.show.live.state import LiveState
 from lab_kit.show.load import frontier, load, offered
 from lab_kit.show.messages import lost_lines, revisions, timeline
+from lab_kit.show.proof import tree
 from lab_kit.show.serving import cache, runtimes, starts, wires
 from lab_kit.show.sound import (
     chunks,
@@ -97,6 +99,7 @@ def figures() -> Iterator[Drawn]:
         _api,
         _gates,
         _access,
+        _proofs,
         _messages,
     ):
         yield from several()
@@ -521,6 +524,13 @@ def _access() -> Iterator[Drawn]:
         yield f"said {name}", saying.draw_said(said), saying.said_verdict(said)
     for name, found in LEAKS.items():
         yield f"leaks {name}", leaks.draw_leaks(found), leaks.leaks_verdict(found)
+
+
+def _proofs() -> Iterator[Drawn]:
+    for name, path in PATHS.items():
+        yield f"proof {name}", tree.draw_tree(path), tree.tree_verdict(path)
+        verdict = tree.changed_verdict(path, path.on_path)
+        yield f"changed {name}", tree.draw_tree(path, path.on_path), verdict
 
 
 def _messages() -> Iterator[Drawn]:
