@@ -45,23 +45,28 @@ def asking(server: KeyedServer, key: str) -> httpx.AsyncClient:
 
 
 async def test_who_waits_as_long_as_told_is_admitted(server: KeyedServer) -> None:
-    key = await key_of(server, "hurried", compute_s_per_min=12.0, compute_burst_s=2.0)
+    # so little comes back in a second that no machine is too slow to run out of it
+    key = await key_of(server, "hurried", compute_s_per_min=1.2, compute_burst_s=0.5)
     async with asking(server, key) as caller:
         for _ in range(60):
             answer = await caller.post("/v1/audio:transcribe", content=RECORDING)
             if answer.status_code != 200:
                 break
             assert answer.headers["ratelimit-policy"] == (
-                '"tenant";q=2000;w=10;qu="compute-milliseconds"'
+                '"tenant";q=500;w=25;qu="compute-milliseconds"'
             )
         assert answer.status_code == 429
         error = answer.json()["error"]
         assert (error["reason"], error["details"]["limit"]) == ("QUOTA_EXCEEDED", "compute_seconds")
         assert error["details"]["of"] == "tenant hurried"
         assert answer.headers["ratelimit"].startswith('"tenant";r=')
-        await asyncio.sleep(int(answer.headers["retry-after"]))
-        again = await caller.post("/v1/audio:transcribe", content=RECORDING)
-        assert again.status_code == 200
+        # before its sound is read, a caller is told the wait for the least that any request needs
+        for _ in range(2):
+            await asyncio.sleep(int(answer.headers["retry-after"]))
+            answer = await caller.post("/v1/audio:transcribe", content=RECORDING)
+            if answer.status_code == 200:
+                break
+        assert answer.status_code == 200
     found = await status_of(server, "hurried")
     assert found.compute_s > 0
     assert found.refused >= 1
