@@ -71,6 +71,15 @@ async def test_a_copy_is_sealed_once_the_key_is_destroyed_but_for_a_copied_key(
     assert "2 things of customer-7" in proof.kept_table(kept).text
 
 
+async def test_what_was_kept_for_a_moment_is_gone_and_the_log_says_why(own_bench: Bench) -> None:
+    async with asyncio.timeout(HANG_S):
+        told = await proof.expired(own_bench, "short", "customer-8", PHRASE, tier_s=1.0)
+    rows = dict(told.rows)
+    assert rows["the tier, once it was kept"] == "1.0 s"
+    assert rows["the log says"].endswith(": kept long enough")
+    assert (await own_bench.operator.kept_of("short", "customer-8")).items == ()
+
+
 async def test_a_log_is_taken_forged_and_caught(own_bench: Bench) -> None:
     await proof.taken(own_bench)
     for _ in range(4):

@@ -4,10 +4,12 @@ The copy is read as a thief would, by the formats alone: the database's tables, 
 wrapped key, AES-GCM for what is sealed. Nothing of the server's is used but its secrets.
 """
 
+import asyncio
 import json
 import shutil
 import sqlite3
 import tempfile
+import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +24,13 @@ from lab_kit.core.table import Table
 from lab_kit.datasets import Clip
 from lab_kit.experiments.proof.server import Server
 from lab_kit.experiments.retention.entries import server_of
+from lab_kit.protocol.api_keys import NewKey
 from lab_kit.protocol.operations import Operation
 from lab_kit.protocol.subjects import ErasedOfSubject, KeptOfSubject
+from lab_kit.protocol.tenants import TenantSettings
 
 ROOT_VARIABLE = "LAB_SUBJECT_KEY"
-_WAIT_S = 60.0
+_WAIT_S, _LOOK_S = 60.0, 0.25
 _SEALED = "sealed:"
 _NONCE_BYTES, _ROOT_BYTES = 12, 32
 _SHOWN_CHARS = 60
@@ -78,6 +82,35 @@ async def keep(server: Server, key: str, subject: str, clip: Clip, ttl_s: float 
     operations = client.Operations(address.url, key)
     done = await operations.wait(read_as(Operation, answer.content).name, _WAIT_S)
     return (await operations.result(done)).text
+
+
+async def expired(server: Server, tenant: str, subject: str, clip: Clip, tier_s: float) -> Table:
+    """Keep a recording of somebody for a day, cut the tenant's tier, and look until it is gone.
+
+    Args:
+        tenant: one of its own, since the tier holds for all that is kept.
+
+    Raises:
+        LabError: the server refused.
+        TimeoutError: it was still there after a minute.
+    """
+    key = (await server.operator.make_key(NewKey(tenant))).key
+    await server.operator.set_tenant(tenant, TenantSettings())
+    await keep(server, key, subject, clip)
+    await server.operator.set_tenant(tenant, TenantSettings(retention_s=tier_s))
+    begun_s = time.perf_counter()
+    async with asyncio.timeout(_WAIT_S):
+        while (await server.operator.kept_of(tenant, subject)).items:
+            await asyncio.sleep(_LOOK_S)
+    gone_s = time.perf_counter() - begun_s
+    await server.operator.audit_checkpoint()  # what has happened until now is in the log then
+    gone = [one async for one in server.operator.audit_records(tenant=tenant, action="data")]
+    rows = [
+        ("the tier, once it was kept", f"{tier_s:.1f} s"),
+        ("gone after", f"{gone_s:.1f} s"),
+        ("the log says", f"{gone[-1].about['kind']}: {gone[-1].about['why']}"),
+    ]
+    return Table("thing told", ("", ""), rows, left=2)
 
 
 def kept_table(kept: KeptOfSubject) -> Table:
