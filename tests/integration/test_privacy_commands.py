@@ -75,7 +75,8 @@ def test_a_person_is_shown_handed_over_held_and_erased(server: KeyedServer, fold
     held = privacy(server, "erase")
     assert held.returncode == 1
     assert "held, not erased: 1 transcriptions" in held.stdout
-    assert "LEGAL HOLD" not in tenants(server, "set", "anybody", "--retention", "86400")
+    assert "LEGAL HOLD" in tenants(server, "set", "anybody", "--retention", "86400")
+    assert "LEGAL HOLD" not in tenants(server, "set", "anybody", "--unset", "legal-hold")
 
     erased = privacy(server, "erase")
     assert erased.returncode == 0
