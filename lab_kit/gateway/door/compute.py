@@ -10,7 +10,7 @@ burst.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from lab_kit.access.api_keys import KeyRecord
@@ -35,6 +35,10 @@ _FIRST = {
 two cores without a GPU take."""
 
 
+def _first_estimates() -> dict[WorkKind, Estimate]:
+    return {kind: Estimate(first) for kind, first in _FIRST.items()}
+
+
 @dataclass(slots=True)
 class Account:
     """What one tenant or one key has spent, and may.
@@ -45,6 +49,8 @@ class Account:
         spent_s: compute-seconds since the server started.
         works: streams, recordings, inferences and texts that began.
         refused: times that there was not enough left.
+        estimates: what its work will cost, by kind: learned of its own work alone, so that nobody
+            can make another's dearer.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Account:
     spent_s: float = 0.0
     works: int = 0
     refused: int = 0
+    estimates: dict[WorkKind, Estimate] = field(default_factory=_first_estimates)
 
 
 class Compute:
@@ -74,7 +81,6 @@ class Compute:
         self.now_s = now_s
         # of all budgets, for a few microseconds: what is spent is told on the engine's threads
         self.lock = Lock()
-        self.estimates = {kind: Estimate(first) for kind, first in _FIRST.items()}
         self._tenants: dict[TenantId, Account] = {}
         self._keys: dict[str, Account] = {}
 
@@ -138,6 +144,7 @@ class Spending:
         self._compute = compute
         self._accounts = accounts
         self._kind = kind
+        self._estimate = accounts[0].estimates[kind]
         self._is_patient = is_patient
         self._held: list[tuple[Budget, int]] = []
         self._unsettled_ns = 0
@@ -166,7 +173,7 @@ class Spending:
         with self._compute.lock:
             self._settle_spent()
             budgets = [account.budget for account in self._accounts if account.budget is not None]
-            now_s, cost_s = self._compute.now_s(), self._compute.estimates[self._kind].cost_s(units)
+            now_s, cost_s = self._compute.now_s(), self._estimate.cost_s(units)
             if self._is_patient and budgets:
                 cost_s = min(cost_s, *(one.allowance.burst_s for one in budgets))
             self._check(cost_s, now_s)
@@ -179,7 +186,7 @@ class Spending:
             units: for which it was spent: later estimates follow it. 0 where that is not known.
         """
         with self._compute.lock:
-            self._compute.estimates[self._kind].learn(units, self._settle_spent())
+            self._estimate.learn(units, self._settle_spent())
 
     def end(self) -> None:
         """Settle it, and from now on whatever is still spent as soon as it is."""

@@ -116,8 +116,10 @@ def test_later_estimates_follow_what_work_has_cost() -> None:
         one.add(60 * SECOND_NS)
         one.settle(60.0)
         one.end()
-    assert compute.estimates[WorkKind.RECORDING].cost_s(1.0) == pytest.approx(1.0, rel=0.1)
-    assert compute.estimates[WorkKind.STREAM].cost_s(1.0) == pytest.approx(0.2), "another kind"
+    own, other = compute.tenant(ACME).estimates, compute.tenant(TenantId("rival")).estimates
+    assert own[WorkKind.RECORDING].cost_s(1.0) == pytest.approx(1.0, rel=0.1)
+    assert own[WorkKind.STREAM].cost_s(1.0) == pytest.approx(0.2), "another kind"
+    assert other[WorkKind.RECORDING].cost_s(1.0) == pytest.approx(0.05), "another tenant's"
 
 
 def test_a_limit_that_comes_while_work_goes_on_counts_from_then_on() -> None:
