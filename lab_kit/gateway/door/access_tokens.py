@@ -2,14 +2,24 @@
 
 import secrets
 import time
+from collections import Counter
 
 from lab_kit.access.api_keys import KeyRecord, Scope
 from lab_kit.access.tokens import Claims
-from lab_kit.core.errors import ScopeMissing, SystemOverloaded, Unauthenticated
+from lab_kit.core.errors import (
+    QuotaExceeded,
+    ScopeMissing,
+    SystemOverloaded,
+    Unauthenticated,
+)
 from lab_kit.gateway.door.token_keys import LONGEST_S, TokenKeys
 
 MOST_OPENED = 100_000
 """Tokens that opened a stream and have not expired; some megabytes."""
+MOST_OF_ONE = 10_000
+"""Of one key: sixteen a second, for as long as a token is valid. The rest is for others."""
+FORGET_S = 1.0
+"""Those that have expired are looked for once in so long at most."""
 
 
 class AccessTokens:
@@ -22,7 +32,9 @@ class AccessTokens:
     def __init__(self, keys: TokenKeys, lasts_s: float) -> None:
         self.keys = keys
         self._lasts_s = min(lasts_s, LONGEST_S)
-        self._opened: dict[str, int] = {}
+        self._opened: dict[str, Claims] = {}
+        self._own: Counter[str] = Counter()
+        self._forgot_s = 0.0
 
     def give(
         self, record: KeyRecord, asked: Scope | None, certificate: str | None
@@ -76,7 +88,8 @@ class AccessTokens:
 
         Raises:
             Unauthenticated: it has done so before.
-            SystemOverloaded: too many have, and have not expired.
+            QuotaExceeded, SystemOverloaded: too many of its key have, or in all, that have not
+                expired.
         """
         if claims.token_id in self._opened:
             raise Unauthenticated(
@@ -84,16 +97,32 @@ class AccessTokens:
                 "a new one for each stream",
                 "get another one with POST /oauth/token",
             )
-        if len(self._opened) >= MOST_OPENED:
-            self._forget_expired()
-        self._opened[claims.token_id] = claims.expires_s
+        self._check_room(claims.key_id)
+        self._opened[claims.token_id] = claims
+        self._own[claims.key_id] += 1
 
-    def _forget_expired(self) -> None:
-        now_s = time.time()
-        self._opened = {name: until for name, until in self._opened.items() if until > now_s}
+    def _check_room(self, key_id: str) -> None:
+        if self._own[key_id] >= MOST_OF_ONE or len(self._opened) >= MOST_OPENED:
+            self._forget_expired()
+        if self._own[key_id] >= MOST_OF_ONE:
+            raise QuotaExceeded(
+                f"{self._own[key_id]:,} streams that were opened with tokens of {key_id}, which are"
+                " still valid",
+                f"fewer than {MOST_OF_ONE:,}",
+                "wait until some have expired, or open streams with the key",
+                details={"limit": "tokens"},
+            )
         if len(self._opened) >= MOST_OPENED:
             raise SystemOverloaded(
                 f"{MOST_OPENED:,} streams were opened with tokens that are still valid",
                 "fewer",
                 "try again after the stated delay",
             )
+
+    def _forget_expired(self) -> None:
+        now_s = time.time()
+        if now_s < self._forgot_s + FORGET_S:
+            return
+        self._forgot_s = now_s
+        self._opened = {n: one for n, one in self._opened.items() if one.expires_s > now_s}
+        self._own = Counter(one.key_id for one in self._opened.values())
