@@ -8,7 +8,9 @@ through ``ClockOffset``, which is an estimate and carries its own error.
 import calendar
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -26,6 +28,29 @@ def wall_clock_of(ms_since_1970: int) -> str:
     """That moment in UTC, to the millisecond [Source: RFC 3339]."""
     seconds, rest_ms = divmod(ms_since_1970, 1_000)
     return f"{time.strftime(_ISO.removesuffix('Z'), time.gmtime(seconds))}.{rest_ms:03d}Z"
+
+
+def since_1970_us() -> int:
+    """Now, for what is billed by the time of its use; never for measuring."""
+    return time.time_ns() // 1_000
+
+
+def rfc3339(us_since_1970: int) -> str:
+    """That moment in UTC, to the microsecond."""
+    moment = _EPOCH + timedelta(microseconds=us_since_1970)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read_rfc3339(written: str) -> int:
+    """Microseconds since 1970.
+
+    Raises:
+        ValueError: it is no moment with an offset from UTC.
+    """
+    moment = datetime.fromisoformat(written)
+    if moment.tzinfo is None:
+        raise ValueError(f"{written!r} does not say its offset from UTC")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def seconds_of(wall_clock: str) -> int:

@@ -136,6 +136,7 @@ class Final:
         finished_probability: that the speaker had finished, by how it sounded; None where silence
             alone decided.
         redactions: what was taken out of the text, where the stream asked for that.
+        tokens: that the model wrote for it.
     """
 
     sequence: int
@@ -149,6 +150,7 @@ class Final:
     words: tuple[TimedWord, ...] = ()
     finished_probability: float | None = None
     redactions: tuple[Redaction, ...] = ()
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

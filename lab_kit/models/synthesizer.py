@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from lab_kit.core.errors import InvalidParameter, NotInstalled
 
+VOICE = "hibari-heart"
+"""By what name the catalog and the bill have it."""
 VOICE_RATE_HZ = 24_000
 """What the voice produces; everything that listens works at 16,000."""
 MAX_TEXT_CHARACTERS = 1_000

@@ -22,9 +22,15 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A message that answers the client's at once, past the results that wait."""
+    """A message that answers the client's at once, past the results that wait.
+
+    Attributes:
+        told_s: the sound that it tells of, from the stream's beginning; 0 for one that tells of
+            none.
+    """
 
     message: Any
+    told_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

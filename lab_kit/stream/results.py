@@ -59,6 +59,7 @@ def final_of(sequence: int, segment: Segment, hypothesis: Hypothesis, closing: C
         timing=_timing(closing.trigger, hypothesis),
         words=words,
         finished_probability=segment.finished_probability,
+        tokens=len(hypothesis.tokens),
     )
 
 

@@ -178,7 +178,7 @@ class LabStream:
         if until_s - from_s <= at_least_s:
             return []
         self._used_until_s = until_s
-        return [Reply(Usage(from_s=from_s, until_s=until_s))]
+        return [Reply(Usage(from_s=from_s, until_s=until_s), until_s)]
 
     def _interim(self, event: Interim) -> InterimResult:
         return InterimResult(

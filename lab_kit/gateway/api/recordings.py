@@ -163,7 +163,7 @@ def recording_routes(
             raise PayloadTooLarge(error.received, error.expected, where) from error
         upload.share.hold(audio.nbytes)
         answer = RecordingAnswer(call.lease.engine.model, request_id_of(request), received_ns, form)
-        finals = recognition.finals(call, audio, steps)
+        finals = recognition.finals(call, audio, steps, is_told=in_lines)
         spoke = {MODEL_VERSION: str(call.lease.version)}
         if in_lines:
             return StreamingResponse(answer.lines(finals, audio), 200, spoke, LINES)

@@ -136,6 +136,9 @@ class Spending:
     Args:
         is_patient: it waits for its turn, and may be longer than any burst: so much is reserved as
             fits, and it has to be earned afterwards.
+
+    Attributes:
+        spent_ns: time of the device so far.
     """
 
     def __init__(
@@ -147,7 +150,7 @@ class Spending:
         self._estimate = accounts[0].estimates[kind]
         self._is_patient = is_patient
         self._held: list[tuple[Budget, int]] = []
-        self._unsettled_ns = 0
+        self.spent_ns = self._unsettled_ns = 0
         self._is_over = False
         for account in accounts:
             account.works += 1
@@ -156,6 +159,7 @@ class Spending:
         """The device took that long for it; called on any thread, and also when it is over: a pass
         that was under way when its caller left is still its caller's."""
         with self._compute.lock:
+            self.spent_ns += spent_ns
             self._unsettled_ns += spent_ns
             if self._is_over:
                 self._settle_spent()

@@ -39,6 +39,7 @@ from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.door.residency import Residency
 from lab_kit.gateway.door.tenants import Tenants
 from lab_kit.gateway.observe.audit.audit import Audit
+from lab_kit.gateway.observe.usage.usage import Usage
 from lab_kit.gateway.observe.work import Work, WorkKind
 from lab_kit.gateway.sandbox.keys import SandboxKeys
 from lab_kit.gateway.versions.asked import asked_version
@@ -75,6 +76,7 @@ class Door:
         versions: Versions,
         residency: Residency | None = None,
         audit: Audit | None = None,
+        usage: Usage | None = None,
     ) -> None:
         self.keys = keys
         self.tenants = tenants
@@ -84,6 +86,7 @@ class Door:
         self.streams: set[Place] = set()
         self.is_draining = False
         self.sandbox_keys = SandboxKeys()
+        self._usage = usage
         self._admission = admission
         self._versions = versions
 
@@ -169,6 +172,8 @@ class Door:
             SystemOverloaded: the server is full, reduces its service, or is stopping.
         """
         self.check_goes_on()
+        if self._usage is not None:
+            self._usage.check_room()
         self._admission.admit(priority_class, beside or (), caller)
 
     def check_goes_on(self) -> None:
@@ -207,7 +212,7 @@ class Door:
         with ExitStack() as held:
             held.callback(spending.end)
             lease = metered(held.enter_context(self.lease(self.asked(model), tenant)), spending)
-            work = Work(WorkKind.RECORDING, identity, tenant, lease.version)
+            work = Work(WorkKind.RECORDING, identity, tenant, lease.version, is_operation=True)
             yield Leased(work, lease, caller, spending, self.tenants.steps(tenant))
 
     def asked(self, model: str | None) -> int | Label | None:
@@ -291,6 +296,10 @@ class Admitted:
         """By what name it takes turns: the tenant, or where nobody has a key, the peer."""
         tenant = self.principal.tenant
         return self.call.peer if tenant == ANYBODY else str(tenant)
+
+    @property
+    def _key_id(self) -> str:
+        return self.principal.key_id or ""
 
     @_tells_refusals
     def stream(self, priority_class: PriorityClass, model: str | None = None) -> Place:
@@ -391,7 +400,7 @@ class Admitted:
         spending.hold(LEAST_CHARS)
         self._door.admit(PriorityClass.INTERACTIVE)
         identity = StreamIdentity(self.call.request_id, StreamId.new())
-        work = Work(WorkKind.SPEECH, identity, self.principal.tenant, 0)
+        work = Work(WorkKind.SPEECH, identity, self.principal.tenant, 0, self._key_id)
         return Spoken(work, self.caller, spending)
 
     @_tells_refusals
@@ -461,7 +470,7 @@ class Admitted:
 
     def _work(self, kind: WorkKind, lease: Lease) -> Work:
         identity = StreamIdentity(self.call.request_id, StreamId.new())
-        return Work(kind, identity, self.principal.tenant, lease.version)
+        return Work(kind, identity, self.principal.tenant, lease.version, self._key_id)
 
 
 MAX_SMALL_BODY_BYTES = 65_536

@@ -93,6 +93,11 @@ class Place:
         """Whether sound comes faster than speech."""
         return self.stream is not None and self.stream.is_ahead
 
+    @property
+    def spent_ns(self) -> int:
+        """Time of the device that it took so far."""
+        return self._spending.spent_ns
+
     def renew_compute(self) -> None:
         """Settle what it spent since the last time, and reserve for its next seconds.
 

@@ -15,7 +15,7 @@ from lab_kit.gateway.door.door import Leased
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
-from lab_kit.gateway.observe.work import CANCELLED, OK, Delivery, Ended
+from lab_kit.gateway.observe.work import CANCELLED, OK, Delivery, Ended, Reached
 from lab_kit.stream.recording import recognize
 from lab_kit.stream.sink.steps import Postprocess, SwitchableSteps
 
@@ -36,7 +36,7 @@ class Recognition:
         self._listeners = listeners
 
     def finals(
-        self, call: Leased, audio: FloatArray, steps: tuple[str, ...]
+        self, call: Leased, audio: FloatArray, steps: tuple[str, ...], *, is_told: bool = False
     ) -> AsyncGenerator[Final, None]:
         """Transcribe (samples,) float32 at 16 kHz, once compute is reserved; see `finals_of`.
 
@@ -45,16 +45,23 @@ class Recognition:
         """
         audio_s = len(audio) / SAMPLE_RATE_HZ
         call.spending.hold(audio_s)
-        return self.finals_of(call, (audio,), audio_s, steps)
+        return self.finals_of(call, (audio,), audio_s, steps, is_told=is_told)
 
     async def finals_of(
-        self, call: Leased, sound: Iterable[FloatArray], audio_s: float, steps: tuple[str, ...]
+        self,
+        call: Leased,
+        sound: Iterable[FloatArray],
+        audio_s: float,
+        steps: tuple[str, ...],
+        *,
+        is_told: bool = False,
     ) -> AsyncGenerator[Final, None]:
         """Transcribe a recording; see `stream.recording.recognize`.
 
         Args:
             sound: blocks of (samples,) float32 at 16 kHz, ``audio_s`` in all.
             steps: the optional steps that every result passes, by name.
+            is_told: the caller is told each final as it comes, not all of them at the end.
         """
         steps = united(*steps, *call.steps)
         said = recognize(
@@ -68,22 +75,30 @@ class Recognition:
             call.deadline_ns,
         )
         self._listeners.opened(call.work)
-        code, processed_s = CANCELLED, 0.0
+        code, processed_s, told_s, tokens = CANCELLED, 0.0, 0.0, 0
+
+        def reached() -> Reached:
+            spent_ns = call.spending.spent_ns
+            return Reached(told_s, audio_s, processed_s, 0, tokens, spent_ns, features=steps)
+
         try:
             async for final in said:
-                processed_s = final.end_s
+                processed_s, tokens = final.end_s, tokens + final.tokens
+                if is_told:
+                    told_s = final.end_s
+                    self._listeners.telling(call.work, reached())
                 self._listeners.delivered(
                     call.work, Delivery(is_final=True, audio_s=final.end_s - final.start_s)
                 )
                 yield final
-            code, processed_s = OK, audio_s
+            code, processed_s, told_s = OK, audio_s, audio_s
         except LabError as error:
             code = error.reason
             raise
         finally:
             await said.aclose()
             call.spending.settle(processed_s)
-            self._listeners.ended(call.work, Ended(code, audio_s, processed_s, steps))
+            self._listeners.ended(call.work, Ended(code, reached()))
 
 
 async def collected(finals: AsyncIterator[Final]) -> list[Final]:

@@ -20,10 +20,11 @@ from lab_kit.core.errors import (
     SlowConsumer,
     StreamIdle,
 )
+from lab_kit.core.events import Final, StreamEnded
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.stream_services import StreamServices
-from lab_kit.gateway.observe.work import Ended
+from lab_kit.gateway.observe.work import Ended, Reached
 from lab_kit.protocol.live import Audio, Change, Control, Dialect, Ending, Input, Reply
 from lab_kit.stream.pipeline import StreamPipeline
 
@@ -33,6 +34,8 @@ FREE_MESSAGES = 2_000
 MESSAGES_PER_S = 200
 """Of sound, or of time in which none was there to be read: chunks of 5 ms, where the shortest Opus
 packets in use have 10 or 20. The time that the server takes for them allows for no more."""
+COUNTED_EVERY_S = 15.0
+"""Sound of which nothing was told: it is counted as used nevertheless."""
 _BLAMED_ON_A_MESSAGE = (InvalidAudioFormat, InvalidMessage, InvalidParameter, PayloadTooLarge)
 
 
@@ -93,7 +96,8 @@ class LiveStream:
         self._dialect = dialect
         self._begun = asyncio.Event()
         self._is_drained = False
-        self._messages = self._awaited_ns = 0
+        self._messages = self._awaited_ns = self._tokens = 0
+        self._counted_s = 0.0
         # runs out when the client is silent for too long, or at once when the stream has to end
         self._patience: asyncio.Timeout | None = None
         self._pipeline: StreamPipeline | None = None
@@ -153,7 +157,7 @@ class LiveStream:
         finally:
             if self._pipeline is not None:
                 self._pipeline.abandon()
-            listeners.ended(work, _ended(code, self._pipeline))
+            listeners.ended(work, Ended(code, self._reached()))
 
     async def _serve(self) -> LabError | None:
         """Why the stream ends; None if the client said so."""
@@ -240,7 +244,11 @@ class LiveStream:
             match one:
                 case Audio():
                     await self.begin().feed(one.data)
+                    if self.audio_s - self._counted_s >= COUNTED_EVERY_S:
+                        self._telling(self.audio_s)
                 case Reply():
+                    if one.told_s:
+                        self._telling(one.told_s)
                     await self._send(one.message)
                 case Change():
                     self.begin().change(one.options)
@@ -255,9 +263,36 @@ class LiveStream:
         await self._begun.wait()
         pipeline = self.begin()
         while (event := await pipeline.outbox.take()) is not None:
+            match event:
+                case Final():
+                    self._tokens += event.tokens
+                    self._telling(event.end_s)
+                case StreamEnded():
+                    self._telling(event.audio_s)
             for message in self._dialect.render(event, time.perf_counter_ns()):
                 await self._send(message)
             self._streams.sent(event, pipeline, self._place)
+
+    def _telling(self, told_s: float) -> None:
+        """Before the client is told of its sound until then: have it counted."""
+        self._counted_s = max(self._counted_s, told_s)
+        self._streams.listeners.telling(self._place.work, self._reached())
+
+    def _reached(self) -> Reached:
+        """How far the stream has got."""
+        if (pipeline := self._pipeline) is None:  # it ended before its first sound
+            return Reached()
+        options = pipeline.options
+        interims = ("interim_results",) if options.interim_results else ()
+        return Reached(
+            self._counted_s,
+            pipeline.audio_s,
+            pipeline.processed_s,
+            tokens=self._tokens,
+            compute_ns=self._place.spent_ns,
+            channels=options.channels,
+            features=(*options.postprocess, *interims),
+        )
 
     async def _send(self, message: Any) -> None:
         unsent_s = self._streams.limits.unsent_s
@@ -281,11 +316,3 @@ class LiveStream:
                 await self._wire.send(message)
             await self._wire.close(ending)
         return ending.code
-
-
-def _ended(code: int | str, pipeline: StreamPipeline | None) -> Ended:
-    if pipeline is None:  # it ended before its first sound
-        return Ended(code, 0.0, 0.0)
-    options = pipeline.options
-    features = (*options.postprocess, *(["interim_results"] if options.interim_results else []))
-    return Ended(code, pipeline.audio_s, pipeline.processed_s, features)

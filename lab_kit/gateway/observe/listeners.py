@@ -7,7 +7,7 @@ goes on.
 from collections.abc import Callable
 
 from lab_kit.gateway.observe.failures import Failures
-from lab_kit.gateway.observe.work import Delivery, Ended, Listener, Work
+from lab_kit.gateway.observe.work import Delivery, Ended, Listener, Reached, Work
 
 
 class Listeners:
@@ -24,6 +24,10 @@ class Listeners:
     def opened(self, work: Work) -> None:
         """See `Listener`."""
         self._tell(lambda listener: listener.opened(work))
+
+    def telling(self, work: Work, reached: Reached) -> None:
+        """See `Listener`."""
+        self._tell(lambda listener: listener.telling(work, reached))
 
     def delivered(self, work: Work, delivery: Delivery) -> None:
         """See `Listener`."""

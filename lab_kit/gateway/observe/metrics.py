@@ -15,7 +15,7 @@ from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis
 from lab_kit.gateway.observe.background_failures import BackgroundFailures
-from lab_kit.gateway.observe.work import Delivery, Ended, Work, WorkKind
+from lab_kit.gateway.observe.work import Delivery, Ended, Reached, Work, WorkKind
 from lab_kit.stream.sink.steps import Skipped
 from lab_kit.stream.stages import RULES, Stage
 
@@ -98,6 +98,11 @@ class Metrics:
         self.requests = self._counter(
             "lab_requests", "HTTP requests.", "route", "status", "version"
         )
+        self.usage_events = self._counter(
+            "lab_usage_events",
+            "Usage events: written, or put off because the disk took nothing.",
+            "outcome",
+        )
         self.audit_records = self._counter("lab_audit_records", "Records of the audit log written.")
         self.audit_lost = self._counter(
             "lab_audit_records_lost", "What the audit log had no room for; it says so, too."
@@ -156,6 +161,9 @@ class Metrics:
         if work.kind is WorkKind.STREAM:
             self._streams.labels(work.version).inc()
 
+    def telling(self, work: Work, reached: Reached) -> None:
+        """See `Listener`; what is counted here is counted when it is over."""
+
     def delivered(self, work: Work, delivery: Delivery) -> None:
         """Account for a result that was handed over."""
         kind: str = work.kind
@@ -168,7 +176,7 @@ class Metrics:
 
     def ended(self, work: Work, ended: Ended) -> None:
         """Account for work that is over, and for the sound that it brought."""
-        self._audio.labels(work.kind).inc(ended.submitted_s)
+        self._audio.labels(work.kind).inc(ended.reached.submitted_s)
         if work.kind is WorkKind.STREAM:
             self._stream_ends.labels(ended.code, work.version).inc()
             self._streams.labels(work.version).dec()

@@ -30,12 +30,17 @@ class Work:
     Attributes:
         tenant: whose it is.
         version: of the model that does it; 0 for the voice, which has one alone.
+        key_id: of the API key that it was asked for with; empty where there was none.
+        is_operation: nobody waits for it, and after a restart it goes on: what of it was used is
+            told by whoever keeps its results.
     """
 
     kind: WorkKind
     identity: StreamIdentity
     tenant: TenantId
     version: int
+    key_id: str = ""
+    is_operation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +61,51 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """How far work has got, from its beginning.
+
+    Attributes:
+        told_s: sound that its caller has been told about: by a result, by usage, or by the end.
+        submitted_s: sound that came.
+        processed_s: of it, what was gone through for speech or given to the model; what was spoken.
+        characters: of a text, that were spoken.
+        tokens: that the model wrote in finals.
+        compute_ns: time of the device.
+        channels: of the sound, as it came.
+        features: what was asked for beyond finals, by name.
+    """
+
+    told_s: float = 0.0
+    submitted_s: float = 0.0
+    processed_s: float = 0.0
+    characters: int = 0
+    tokens: int = 0
+    compute_ns: int = 0
+    channels: int = 1
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How work ended, and how much of it there was.
 
     Attributes:
         code: the wire's own for a stream; `OK`, `CANCELLED` or an error's reason otherwise.
-        submitted_s: sound that came.
-        processed_s: of it, what was gone through for speech or given to the model.
-        features: what was asked for beyond finals, by name.
     """
 
     code: int | str
-    submitted_s: float
-    processed_s: float
-    features: tuple[str, ...] = ()
+    reached: Reached
 
 
 class Listener(Protocol):
-    """Whoever counts work. All three are called on the event loop and must not wait."""
+    """Whoever counts work. All of it is called on the event loop and must not wait."""
 
     def opened(self, work: Work) -> None:
         """It begins."""
+        ...
+
+    def telling(self, work: Work, reached: Reached) -> None:
+        """Its caller is told next that it has got so far."""
         ...
 
     def delivered(self, work: Work, delivery: Delivery) -> None:

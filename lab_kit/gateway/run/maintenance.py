@@ -15,6 +15,8 @@ KEYS_S = 0.5
 """A stream goes on so long at most after its key has expired; revoking a key ends it at once."""
 COMPUTE_S = AHEAD_S / 2
 """A stream reserves compute for twice as long."""
+USAGE_S = 1.0
+"""For what a full disk has put off."""
 FORGET_S = 60.0
 """Answers are kept for a day, deliveries for a week; a minute more is no matter."""
 TRIM_S = 5.0
@@ -50,9 +52,14 @@ def begin_maintenance(background: Background, server: Server) -> None:
             gc.collect()
         await asyncio.to_thread(trim)
 
+    async def write_usage() -> None:
+        if server.usage is not None:
+            server.usage.write_rest()
+
     background.repeat("watch", LOOK_S, look_now)
     background.repeat("keys", KEYS_S, end_without_key)
     background.repeat("compute", COMPUTE_S, renew_compute)
+    background.repeat("usage", USAGE_S, write_usage)
     background.repeat("trim", TRIM_S, trim_now)
     background.repeat("operations", 0.0, server.transcriber.turn)
     background.repeat("webhooks", 0.0, server.sender.turn)

@@ -50,6 +50,7 @@ class ServerConfig:
         allowed_origins: web pages of elsewhere that may call, and read what is answered.
         where: in which region it serves, and what others there are.
         audit: folder of the audit log; None for one in ``state``, where that is given.
+        usage: folder of usage events; None for one in ``state``, where that is given.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -72,6 +73,7 @@ class ServerConfig:
     certificates: CertificateFiles = field(default_factory=CertificateFiles)
     allowed_origins: tuple[str, ...] = ()
     audit: Path | None = None
+    usage: Path | None = None
     where: Where = field(default_factory=Where)
 
 
@@ -187,6 +189,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="where the audit log is kept (default: audit in the --state folder, if any)",
+    )
+    parser.add_argument(
+        "--usage",
+        type=Path,
+        metavar="FOLDER",
+        help="where usage is written for the ledger (default: usage in the --state folder, if any)",
     )
     parser.add_argument(
         "--allow-host",

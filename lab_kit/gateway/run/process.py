@@ -105,6 +105,7 @@ def _listen(
         config.allowed_hosts,
         config.is_strict,
         audit_folder=config.audit,
+        usage_folder=config.usage,
         where=config.where,
     )
     try:
@@ -241,6 +242,7 @@ def run(options: argparse.Namespace) -> int:
         files,
         tuple(options.allow_origin),
         options.audit,
+        options.usage,
         where,
     )
     begin_logging()

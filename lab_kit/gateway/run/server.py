@@ -33,6 +33,7 @@ from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
+from lab_kit.gateway.observe.usage.usage import USAGE_FOLDER, Usage
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.providers.assemblyai.callback import tell_of_transcript
 from lab_kit.gateway.providers.deepgram.callback import tell_of_recording
@@ -73,6 +74,7 @@ class Server:
         tls_port: where HTTP is spoken with TLS; None where it is not.
         where: in which region it serves, and what others there are.
         audit_folder: of the audit log; None for one in ``state``, where that is kept.
+        usage_folder: where usage is written; None for one in ``state``, where that is kept.
     """
 
     limits: Limits
@@ -87,8 +89,10 @@ class Server:
     grpc_port: int = 0
     tls_port: int | None = None
     audit_folder: Path | None = None
+    usage_folder: Path | None = None
     where: Where = field(default_factory=Where)
     audit: Audit = field(init=False)
+    usage: Usage | None = field(init=False)
     background: Background = field(init=False)
     failures: Failures = field(init=False)
     watch: Watch = field(init=False)
@@ -127,6 +131,7 @@ class Server:
         admission = Admission(self.watch, limits.streams, metrics)
         self.database = Database(self.state.path, FORMS, self._root_key)
         self.audit = Audit(self._audit_log())
+        self.usage = self._usage()
         its_pepper = cache(self._pepper)
         self.api_keys = ApiKeys(self.database, its_pepper, self.audit)
         self.token_keys = TokenKeys(self.database, its_pepper)
@@ -143,9 +148,13 @@ class Server:
             self.versions,
             residency,
             self.audit,
+            self.usage,
         )
         self.steps = SwitchableSteps()
-        self.listeners = Listeners(self.failures, metrics, self.audit)
+        listening = (
+            (metrics, self.audit) if self.usage is None else (self.usage, metrics, self.audit)
+        )
+        self.listeners = Listeners(self.failures, *listening)
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
@@ -204,6 +213,13 @@ class Server:
         folder = self.audit_folder or self.state.path() / AUDIT_FOLDER
         return AuditLog(folder, lambda: AUDIT_KEY.of(os.environ), self.metrics)
 
+    def _usage(self) -> Usage | None:
+        """Written only where somebody said that something is to be kept."""
+        if self.usage_folder is None and not self.state.is_kept:
+            return None
+        folder = self.usage_folder or self.state.path() / USAGE_FOLDER
+        return Usage(folder, self.versions.model, self.where.here, self.metrics)
+
     @property
     def ports(self) -> tuple[int, int | None]:
         """Of gRPC, and of TLS."""
@@ -214,6 +230,8 @@ class Server:
         self.preparation.stop()
         self.voice.stop()
         self.database.close()
+        if self.usage is not None:
+            self.usage.close()
         if self.audit.log is not None:
             self.audit.log.close()
         self.state.remove()

@@ -20,7 +20,7 @@ from lab_kit.core.shown import shown
 from lab_kit.gateway.door.door import Spoken
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.observe.listeners import Listeners
-from lab_kit.gateway.observe.work import CANCELLED, OK, Ended
+from lab_kit.gateway.observe.work import CANCELLED, OK, Ended, Reached
 from lab_kit.gateway.speech.pieces import between, pieces
 from lab_kit.models.synthesizer import VOICE_RATE_HZ, Synthesizer
 from lab_kit.protocol.character_times import PieceTimes
@@ -134,7 +134,12 @@ class Voice:
             )
         call.spending.hold(len(text))
         self._listeners.opened(call.work)
-        code, spoken_s = CANCELLED, 0.0
+        code, spoken_s, characters = CANCELLED, 0.0, 0
+
+        def reached() -> Reached:
+            spent_ns = call.spending.spent_ns
+            return Reached(processed_s=spoken_s, characters=characters, compute_ns=spent_ns)
+
         try:
             for number, (part, texts) in enumerate(zip(parts, between(text, parts), strict=True)):
                 said = partial(self._said, call, part, speed, is_first=is_first and not number)
@@ -147,11 +152,14 @@ class Voice:
                     voice_s=(sound.ends - sound.begins) / VOICE_RATE_HZ,
                     rest_s=(length - sound.ends) / VOICE_RATE_HZ,
                 )
-                yield SpokenPiece(await asyncio.to_thread(file.push, sound.samples), times)
+                data = await asyncio.to_thread(file.push, sound.samples)
+                characters += sum(map(len, texts))
+                self._listeners.telling(call.work, reached())
+                yield SpokenPiece(data, times)
             code = OK
         finally:
             call.spending.settle(len(text) if code == OK else 0.0)
-            self._listeners.ended(call.work, Ended(code, 0.0, spoken_s))
+            self._listeners.ended(call.work, Ended(code, reached()))
 
     def stop(self) -> None:
         """Begin nothing any more."""

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from lab_kit.core.errors import ModelNotFound
+from lab_kit.models.synthesizer import VOICE
 
 
 class Kind(StrEnum):
@@ -279,7 +280,7 @@ _SMART_TURN = ModelEntry(
 )
 
 _HIBARI = ModelEntry(
-    name="hibari-heart",
+    name=VOICE,
     kind=Kind.MODEL,
     job="text to speech",
     licence="Apache-2.0",

@@ -14,7 +14,7 @@ from lab_kit.core.ids import TenantId
 from lab_kit.gateway.door.call import Call
 from lab_kit.gateway.door.identify import current_request
 from lab_kit.gateway.observe.audit.log import AuditLog
-from lab_kit.gateway.observe.work import Delivery, Ended, Work, WorkKind
+from lab_kit.gateway.observe.work import Delivery, Ended, Reached, Work, WorkKind
 from lab_kit.governance.canonical import Value
 from lab_kit.governance.record import Action, Entry
 from lab_kit.protocol.api_keys import ApiKey
@@ -58,8 +58,11 @@ class Audit:
         """See `Listener`."""
         self._work(_OPENED[work.kind], work, {"version": work.version})
 
+    def telling(self, work: Work, reached: Reached) -> None:
+        """See `Listener`; how much was used is the bill's, not the audit's."""
+
     def delivered(self, work: Work, delivery: Delivery) -> None:
-        """See `Listener`; how much was delivered is the bill's, not the audit's."""
+        """See `telling`."""
 
     def ended(self, work: Work, ended: Ended) -> None:
         """See `Listener`."""
@@ -69,9 +72,9 @@ class Audit:
             {
                 "version": work.version,
                 "code": str(ended.code),
-                "submitted_ms": round(ended.submitted_s * 1_000),
-                "processed_ms": round(ended.processed_s * 1_000),
-                "features": ended.features,
+                "submitted_ms": round(ended.reached.submitted_s * 1_000),
+                "processed_ms": round(ended.reached.processed_s * 1_000),
+                "features": ended.reached.features,
             },
         )
 

@@ -34,7 +34,7 @@ from lab_kit.gateway.door.door import Admitted, Door, Leased
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.observe.listeners import Listeners
-from lab_kit.gateway.observe.work import CANCELLED, OK, Delivery, Ended
+from lab_kit.gateway.observe.work import CANCELLED, OK, Delivery, Ended, Reached
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.protocol.versions import VersionState, VersionStatus
 from lab_kit.stream.sink.steps import STEPS
@@ -176,18 +176,21 @@ class BareModel:
         audio_s = len(decode.audio) / SAMPLE_RATE_HZ
         call.spending.hold(audio_s)
         self._listeners.opened(call.work)
-        code, processed_s = CANCELLED, 0.0
+        code, tokens = CANCELLED, 0
         try:
             timely = replace(decode, deadline_ns=call.deadline_ns)
             hypothesis = await _decoded(call.lease.engine, timely)
             self._listeners.delivered(call.work, Delivery(is_final=True, audio_s=audio_s))
-            code, processed_s = OK, audio_s
+            code, tokens = OK, len(hypothesis.tokens)
         except LabError as error:
             code = error.reason
             raise
         finally:
-            call.spending.settle(processed_s)
-            self._listeners.ended(call.work, Ended(code, audio_s, processed_s))
+            done_s = audio_s if code == OK else 0.0
+            call.spending.settle(done_s)
+            spent_ns = call.spending.spent_ns
+            reached = Reached(done_s, audio_s, done_s, tokens=tokens, compute_ns=spent_ns)
+            self._listeners.ended(call.work, Ended(code, reached))
         return request, _response(self._versions.model, call.work.version, request, hypothesis)
 
     async def _statuses(self) -> list[VersionStatus]:

@@ -106,7 +106,7 @@ def openai_upload_routes(
         asked, audio = await uploads.decoded(request, call.caller, upload.share, decode)
         upload.share.hold(audio.nbytes)
         steps = asked_for(joined([*request.query_params.multi_items(), *asked.fields.items()]))
-        finals = recognition.finals(call, audio, steps)
+        finals = recognition.finals(call, audio, steps, is_told=asked.is_streamed)
         audio_s = len(audio) / SAMPLE_RATE_HZ
         if asked.is_streamed:
             events = _events(finals, audio_s, call.lease.engine.model.version)

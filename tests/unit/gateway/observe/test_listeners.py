@@ -11,7 +11,7 @@ from test_open_inference_routes import TONE, asked
 from test_redaction import WAYS
 
 from lab_kit.gateway.door.keys import ANYBODY
-from lab_kit.gateway.observe.work import Delivery, Ended, Work, WorkKind
+from lab_kit.gateway.observe.work import Delivery, Ended, Reached, Work, WorkKind
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 
@@ -25,11 +25,15 @@ class Counted:
 
     def __init__(self) -> None:
         self.begun: list[Work] = []
+        self.told: list[tuple[Work, Reached]] = []
         self.results: list[tuple[Work, Delivery]] = []
         self.over: list[tuple[Work, Ended]] = []
 
     def opened(self, work: Work) -> None:
         self.begun.append(work)
+
+    def telling(self, work: Work, reached: Reached) -> None:
+        self.told.append((work, reached))
 
     def delivered(self, work: Work, delivery: Delivery) -> None:
         self.results.append((work, delivery))
@@ -42,6 +46,9 @@ class Broken(Counted):
     """A listener that fails at everything."""
 
     def opened(self, work: Work) -> None:
+        raise RuntimeError("its disk is full")
+
+    def telling(self, work: Work, reached: Reached) -> None:
         raise RuntimeError("its disk is full")
 
     def delivered(self, work: Work, delivery: Delivery) -> None:
@@ -91,10 +98,10 @@ def test_every_way_in_is_heard_once_from_its_opening_to_its_end(
     assert (work.tenant, work.version) == (ANYBODY, 1)
     assert {whose for whose, _ in counted.results} == {work}
     finals_s = sum(delivery.audio_s for _, delivery in counted.results if delivery.is_final)
-    assert 0 < finals_s <= ended.submitted_s
-    assert ended.submitted_s == pytest.approx(HEARD_S, abs=0.01)
-    assert ended.processed_s == pytest.approx(HEARD_S, abs=0.05)
-    assert "redact" in ended.features
+    assert 0 < finals_s <= ended.reached.submitted_s
+    assert ended.reached.submitted_s == pytest.approx(HEARD_S, abs=0.01)
+    assert ended.reached.processed_s == pytest.approx(HEARD_S, abs=0.05)
+    assert "redact" in ended.reached.features
     assert SAID not in repr((counted.results, counted.over))
 
 
@@ -104,7 +111,11 @@ def test_an_inference_is_heard_of(client: TestClient, counted: Counted) -> None:
     ((work, ended),) = counted.over
     assert work.kind is WorkKind.INFERENCE
     asked_s = len(TONE) / 16_000
-    assert (ended.code, ended.submitted_s, ended.processed_s) == ("OK", asked_s, asked_s)
+    assert (ended.code, ended.reached.submitted_s, ended.reached.processed_s) == (
+        "OK",
+        asked_s,
+        asked_s,
+    )
     assert len(counted.results) == 1
 
 
@@ -122,8 +133,8 @@ def test_what_fails_is_told_by_its_reason(
     answer = client.post("/v1/audio:transcribe", content=speech(), headers=UPLOAD)
     assert answer.status_code == 503
     ((_, ended),) = counted.over
-    assert (ended.code, ended.processed_s) == ("SYSTEM_OVERLOADED", 0.0)
-    assert ended.submitted_s == HEARD_S
+    assert (ended.code, ended.reached.processed_s) == ("SYSTEM_OVERLOADED", 0.0)
+    assert ended.reached.submitted_s == HEARD_S
 
 
 @pytest.mark.parametrize("way", WAYS)

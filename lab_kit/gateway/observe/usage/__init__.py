@@ -1,0 +1,1 @@
+"""What callers used, written down before they are told of it."""
