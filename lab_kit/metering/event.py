@@ -6,8 +6,9 @@ add up to the same sum in any order. Two events with one source and one id are t
 Source: CloudEvents 1.0.2, its JSON format and its attributes.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -130,39 +131,110 @@ def cloud_event(event: UsageEvent) -> bytes:
     )
 
 
+FIELDS = (
+    "source",
+    "id",
+    "time_us",
+    "tenant",
+    "request",
+    "stream",
+    "kind",
+    "key",
+    "model",
+    "region",
+    "features",
+    "code",
+    "version",
+    "channels",
+    "submitted_us",
+    "processed_us",
+    "billed_us",
+    "characters",
+    "tokens",
+    "compute_us",
+    "until_us",
+)
+"""Of an event as a row: text, but for its time, then from ``version`` on whole numbers."""
+TEXTS = frozenset(FIELDS[:12]) - {"time_us"}
+_NAMES = itemgetter("source", "id", "time", "subject", "type", "specversion", "data")
+_TEXTS = itemgetter("request", "stream", "kind", "key", "model", "region")
+_COUNTS = itemgetter(*FIELDS[12:])
+_MOST = 2**63 - 1
+"""Of a whole number in a database."""
+_TYPES = tuple(str if name in TEXTS else int for name in FIELDS)
+Values = tuple[str | int, ...]
+
+
+def read_values(line: bytes) -> Values:
+    """The event in a line as a row, in the order of `FIELDS`; its features with spaces between.
+
+    Raises:
+        NoUsageEvent: it is something else.
+    """
+    try:
+        source, name, time, tenant, kind, version, data = _NAMES(orjson.loads(line))
+        values: Values = (
+            source,
+            name,
+            read_rfc3339(time),
+            tenant,
+            *_TEXTS(data),
+            " ".join(data["features"]),
+            data["code"],
+            *_COUNTS(data),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise NoUsageEvent(f"{type(error).__name__}: {error}") from error
+    if (kind, version) != (TYPE, SPEC_VERSION):
+        raise NoUsageEvent(f"type {kind!r} of {version!r}, not {TYPE} of {SPEC_VERSION}")
+    if tuple(map(type, values)) != _TYPES:
+        raise NoUsageEvent("text where a number is expected, or a number where text is")
+    counts = _COUNTS(data)
+    if min(counts) < 0 or max(counts) > _MOST:
+        raise NoUsageEvent(f"a number that is not from 0 to {_MOST}")
+    return values
+
+
 def read_event(line: bytes) -> UsageEvent:
     """The event in a line.
 
     Raises:
         NoUsageEvent: it is something else.
     """
-    try:
-        told = orjson.loads(line)
-        data = told["data"]
-        if told["type"] != TYPE or told["specversion"] != SPEC_VERSION:
-            raise ValueError(f"an event of type {told['type']!r}, not {TYPE}")
-        return UsageEvent(
-            _text(told, "source"),
-            _text(told, "id"),
-            read_rfc3339(told["time"]),
-            Used(
-                _text(data, "request"),
-                _text(data, "stream"),
-                _text(data, "kind"),
-                _text(told, "subject"),
-                _text(data, "key"),
-                _text(data, "model"),
-                _count(data, "version"),
-                _text(data, "region"),
-            ),
-            Quantities(*(_count(data, one.name) for one in fields(Quantities))),
-            _count(data, "channels"),
-            tuple(map(str, data["features"])),
-            _count(data, "until_us"),
-            _text(data, "code"),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise NoUsageEvent(f"{type(error).__name__}: {error}") from error
+    return event_of(read_values(line))
+
+
+def values_of(event: UsageEvent) -> Values:
+    """The event as a row, in the order of `FIELDS`."""
+    used = event.used
+    return (
+        event.source,
+        event.id,
+        event.time_us,
+        used.tenant,
+        used.request,
+        used.stream,
+        used.kind,
+        used.key,
+        used.model,
+        used.region,
+        " ".join(event.features),
+        event.code,
+        used.version,
+        event.channels,
+        *_amounts(event.amount),
+        event.until_us,
+    )
+
+
+def event_of(values: Iterable[Any]) -> UsageEvent:
+    """The event of a row."""
+    source, name, time_us, tenant, request, stream, kind, key, model, region, *rest = values
+    features, code, version, channels, *amounts, until_us = rest
+    used = Used(request, stream, kind, tenant, key, model, version, region)
+    amount = Quantities(*map(int, amounts))
+    named = tuple(features.split())
+    return UsageEvent(source, name, time_us, used, amount, channels, named, until_us, code)
 
 
 def _amounts(quantities: Quantities) -> tuple[int, ...]:
@@ -174,17 +246,3 @@ def _amounts(quantities: Quantities) -> tuple[int, ...]:
         quantities.tokens,
         quantities.compute_us,
     )
-
-
-def _text(told: Mapping[str, Any], name: str) -> str:
-    value = told[name]
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is {type(value).__name__}, not text")
-    return value
-
-
-def _count(told: Mapping[str, Any], name: str) -> int:
-    value = told[name]
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{name} is {value!r}, not a whole number from 0 on")
-    return value

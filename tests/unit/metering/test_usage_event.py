@@ -17,6 +17,7 @@ from lab_kit.metering.event import (
 
 USED = Used("r-1", "s-1", "stream", "acme", "sk_live_abc", "moonshine-tiny-en", 3, "eu-west")
 COUNTS = st.integers(0, 2**53)
+FEATURES = st.lists(st.text("abc:_-", min_size=1, max_size=9), max_size=4)
 TIMES_US = st.integers(0, 4_102_444_799_999_999)
 
 
@@ -34,7 +35,7 @@ def event(**changes: object) -> UsageEvent:
     return UsageEvent(**(told | changes))  # type: ignore[arg-type]
 
 
-@given(TIMES_US, st.tuples(*[COUNTS] * 6), st.text(max_size=20), st.lists(st.text(max_size=9)))
+@given(TIMES_US, st.tuples(*[COUNTS] * 6), st.text(max_size=20), FEATURES)
 def test_what_is_written_is_read(
     time_us: int, amounts: tuple[int, ...], code: str, features: list[str]
 ) -> None:

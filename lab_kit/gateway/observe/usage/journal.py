@@ -103,9 +103,11 @@ class Journal:
 
     def _next_file(self) -> int:
         path = self.folder / f"{self._first}-{self._number:06d}{SUFFIX}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        descriptor = os.open(path, flags, 0o600)
+        new = path.with_suffix(".new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        # locked before it has its name: nobody finds a file that seems to have no writer
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        new.rename(path)
         self._number += 1
         return descriptor
 

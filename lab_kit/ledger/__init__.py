@@ -1,0 +1,1 @@
+"""The ledger: what was used, once each, in rows that are added and never changed."""

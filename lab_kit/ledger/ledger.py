@@ -1,0 +1,259 @@
+"""One ledger: events in, each once; and what was used by whom, in which period.
+
+Rows are added and never changed. An event is known by its source and id, however often it comes. A
+period that was closed keeps what it was billed by: an event that comes later is late for its
+period, and is billed by adjustment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab_kit.core.clock import rfc3339, since_1970_us
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.database.rows import Rows
+from lab_kit.database.tables import Tables
+from lab_kit.metering.event import FIELDS, Quantities, UsageEvent, Values, event_of
+from lab_kit.metering.rating import RequestUsage
+
+_ADD = (
+    f"INSERT INTO usage_events (number, {', '.join(FIELDS)})"
+    f" VALUES ({', '.join('?' * (1 + len(FIELDS)))}) ON CONFLICT (source, id) DO NOTHING"
+)
+_AMOUNTS = ", ".join(f"SUM({name})" for name in FIELDS[14:20])
+_OF_REQUESTS = (
+    "SELECT stream, MIN(time_us), kind, model, MAX(channels), MAX(features),"
+    f" {_AMOUNTS} FROM usage_events"
+    " WHERE tenant = ? AND time_us >= ? AND time_us < ? AND number <= ?"
+    " GROUP BY stream, kind, model ORDER BY stream, kind, model"
+)
+LAST = 2**62
+"""A number that no event has: all that are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """A line of a journal that is no event."""
+
+    begins: int
+    line: bytes
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was read of one file of a journal.
+
+    Attributes:
+        file: its name.
+        until: bytes of it that are in the ledger then.
+        rows: its events, as `metering.event.FIELDS` has them.
+    """
+
+    file: str
+    until: int
+    rows: Sequence[Values]
+    strange: Sequence[Strange] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period that is billed.
+
+    Attributes:
+        from_us, until_us: what was used from then until then, since 1970; the end belongs to the
+            next one.
+    """
+
+    from_us: int
+    until_us: int
+
+    def __post_init__(self) -> None:
+        if self.from_us >= self.until_us:
+            raise InvalidParameter(f"{self}", "an end behind the beginning", "exchange the two")
+
+    def __str__(self) -> str:
+        return f"{rfc3339(self.from_us)} to {rfc3339(self.until_us)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A period that was closed.
+
+    Attributes:
+        last_number: of the events that were there then.
+    """
+
+    period: Period
+    last_number: int
+    closed_us: int
+
+
+class Ledger:
+    """The ledger in some tables.
+
+    Args:
+        tables: of the ledger's forms, owned.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    # -- in --------------------------------------------------------------------------------------
+
+    def take(self, batch: Batch) -> int:
+        """Add what is not there yet, and note how far the file was read, all or nothing.
+
+        Returns:
+            How many events were new.
+        """
+        return self._tables.transact(lambda rows: _take(rows, batch))
+
+    def shipped(self) -> dict[str, int]:
+        """How many bytes of each file are in the ledger."""
+        found = self._tables.transact(
+            lambda rows: rows.execute("SELECT file, bytes FROM shipped").fetchall()
+        )
+        return dict(map(tuple, found))
+
+    def forget_file(self, file: str) -> None:
+        """The file was removed, and will not come back."""
+        self._tables.transact(
+            lambda rows: rows.execute("DELETE FROM shipped WHERE file = ?", (file,))
+        )
+
+    def reach(self, source: str, until_us: int) -> None:
+        """All that a source has written down until then is here."""
+        self._tables.transact(
+            lambda rows: rows.execute(
+                "INSERT INTO watermarks VALUES (?, ?) ON CONFLICT (source)"
+                " DO UPDATE SET until_us = excluded.until_us",
+                (source, until_us),
+            )
+        )
+
+    # -- periods ---------------------------------------------------------------------------------
+
+    def close_period(self, period: Period, *, without: Sequence[str] = ()) -> Closing:
+        """Have what is there be what is billed for a period; closing it again changes nothing.
+
+        Args:
+            without: sources that are not waited for.
+
+        Raises:
+            InvalidParameter: a source may still bring something of it, or it shares time with
+                another period that was closed.
+        """
+        return self._tables.transact(lambda rows: _close(rows, period, without))
+
+    def closings(self) -> list[Closing]:
+        """All periods that were closed, the first first."""
+        return self._tables.transact(_closings)
+
+    # -- out -------------------------------------------------------------------------------------
+
+    def tenants(self) -> list[str]:
+        """All that used something, by name."""
+        found = self._tables.transact(
+            lambda rows: rows.execute(
+                "SELECT DISTINCT tenant FROM usage_events ORDER BY tenant"
+            ).fetchall()
+        )
+        return [tenant for (tenant,) in map(tuple, found)]
+
+    def requests(self, tenant: str, period: Period, last_number: int = LAST) -> list[RequestUsage]:
+        """What each request of a tenant used in a period, by name.
+
+        Args:
+            last_number: of the events that are counted.
+        """
+        asked = (tenant, period.from_us, period.until_us, last_number)
+        found = self._tables.transact(lambda rows: rows.execute(_OF_REQUESTS, asked).fetchall())
+        return [_usage(*row) for row in found]
+
+    def events(self, stream: str) -> list[UsageEvent]:
+        """All events of one request, in the order of their times."""
+        found = self._tables.transact(
+            lambda rows: rows.execute(
+                f"SELECT {', '.join(FIELDS)} FROM usage_events WHERE stream = ?"
+                " ORDER BY time_us, id",
+                (stream,),
+            ).fetchall()
+        )
+        return [event_of(row) for row in found]
+
+    def strange_lines(self) -> int:
+        """Lines of journals that were no events."""
+        (count,) = self._tables.transact(
+            lambda rows: rows.execute("SELECT COUNT(*) FROM strange_lines").fetchone()
+        )
+        return int(count)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._tables.close()
+
+
+def _take(rows: Rows, batch: Batch) -> int:
+    number = _last_number(rows) + 1
+    values = [(number + place, *row) for place, row in enumerate(batch.rows)]
+    new = rows.executemany(_ADD, values).rowcount if values else 0
+    for one in batch.strange:
+        rows.execute(
+            "INSERT INTO strange_lines VALUES (?, ?, ?, ?) ON CONFLICT (file, begins) DO NOTHING",
+            (batch.file, one.begins, one.line, one.why),
+        )
+    rows.execute(
+        "INSERT INTO shipped VALUES (?, ?) ON CONFLICT (file) DO UPDATE SET bytes = excluded.bytes",
+        (batch.file, batch.until),
+    )
+    return new
+
+
+def _last_number(rows: Rows) -> int:
+    (last,) = rows.execute("SELECT COALESCE(MAX(number), 0) FROM usage_events").fetchone()
+    return int(last)
+
+
+def _close(rows: Rows, period: Period, without: Sequence[str]) -> Closing:
+    for closing in _closings(rows):
+        if closing.period == period:
+            return closing
+        if period.from_us < closing.period.until_us and closing.period.from_us < period.until_us:
+            raise InvalidParameter(
+                f"{period}", f"no part of {closing.period}, which is closed", "choose another"
+            )
+    for source, until_us in map(
+        tuple, rows.execute("SELECT source, until_us FROM watermarks ORDER BY source").fetchall()
+    ):
+        if until_us < period.until_us and source not in without:
+            raise InvalidParameter(
+                f"{period}, and {source} was read until {rfc3339(until_us)}",
+                "all that was used in it in the ledger",
+                "ship what is left, or name the source as one that is not waited for",
+            )
+    closing = Closing(period, _last_number(rows), since_1970_us())
+    rows.execute(
+        "INSERT INTO closings VALUES (?, ?, ?, ?)",
+        (period.from_us, period.until_us, closing.last_number, closing.closed_us),
+    )
+    return closing
+
+
+def _closings(rows: Rows) -> list[Closing]:
+    found = rows.execute(
+        "SELECT from_us, until_us, last_number, closed_us FROM closings ORDER BY from_us"
+    ).fetchall()
+    return [Closing(Period(*times), last, closed) for *times, last, closed in map(tuple, found)]
+
+
+def _usage(
+    stream: str,
+    first_us: int,
+    kind: str,
+    model: str,
+    channels: int,
+    features: str,
+    *amounts: int,
+) -> RequestUsage:
+    amount = Quantities(*map(int, amounts))
+    return RequestUsage(stream, first_us, kind, model, amount, channels, tuple(features.split()))
