@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Protocol
@@ -17,6 +16,7 @@ from lab_kit.core.personal_data import parse_redact
 from lab_kit.core.shown import shown
 from lab_kit.gateway.observe.work import Work
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.protocol.tenants import TenantSettings
 
 MOST_TENANTS = 100_000
@@ -148,9 +148,9 @@ def allowance(per_min_s: float | None, burst_s: float | None) -> Allowance | Non
     return Allowance(per_min_s, per_min_s if burst_s is None else burst_s)
 
 
-def _read(rows: sqlite3.Connection) -> list[tuple[str, str]]:
+def _read(rows: Rows) -> list[tuple[str, str]]:
     return [(row["name"], row["settings"]) for row in rows.execute("SELECT * FROM tenants")]
 
 
-def _put(rows: sqlite3.Connection, name: str, text: str) -> None:
+def _put(rows: Rows, name: str, text: str) -> None:
     rows.execute("INSERT OR REPLACE INTO tenants VALUES (?, ?)", (name, text))

@@ -1,7 +1,6 @@
 """One server put together from its parts; each route is given those that it uses, and no more."""
 
 import os
-import sqlite3
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -43,6 +42,7 @@ from lab_kit.gateway.speech.voice import Voice
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.sealing import ROOT_KEY, new_root
 from lab_kit.gateway.subjects.stored import Stored
 from lab_kit.gateway.transcriptions import kept_uploads, operations
@@ -222,7 +222,7 @@ class Server:
         self.spans.stop()
 
 
-def _tell(rows: sqlite3.Connection, operation: Operation) -> None:
+def _tell(rows: Rows, operation: Operation) -> None:
     """Write all messages about an operation that ends, in the transaction that ends it."""
     webhooks.tell(rows, operation)
     tell_of_transcript(rows, operation)

@@ -9,16 +9,18 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from lab_kit.core.errors import StateUnusable, SystemOverloaded
-from lab_kit.gateway.state.sealing import give_functions, new_root
+from lab_kit.gateway.state.rows import Rows
+from lab_kit.gateway.state.sealing import Sealer, new_root
 
 FILE = "state.sqlite"
 MOST_WAITING = 1_024
 """Transactions: at a millisecond each a second of them, later than which nobody waits."""
+Step = str | Callable[[Rows], None]
+"""Of a form: a statement, or what does more than SQL can."""
 _T = TypeVar("_T")
 
 
@@ -27,25 +29,25 @@ class Database:
 
     Args:
         folder: gives where it is.
-        forms: the statements that make the first form of the tables, those that make the second of
-            it, and so on.
+        forms: the steps that make the first form of the tables, those that make the second of it,
+            and so on.
         root: gives what wraps subjects' keys; by default one that nobody keeps.
     """
 
     def __init__(
         self,
         folder: Callable[[], Path],
-        forms: Sequence[Sequence[str]],
+        forms: Sequence[Sequence[Step]],
         root: Callable[[], bytes] | None = None,
     ) -> None:
         self._folder = folder
-        self._root = cache(root or new_root)
+        self._sealer = Sealer(root or new_root)
         self._forms = forms
         self._thread = ThreadPoolExecutor(1, "state")
         self._connection: sqlite3.Connection | None = None
         self._waiting = 0
 
-    def read_now(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def read_now(self, work: Callable[[Rows], _T]) -> _T:
         """Do ``work`` and wait for it: before the server serves, or where none does.
 
         Raises:
@@ -53,7 +55,7 @@ class Database:
         """
         return self._thread.submit(self._transact, work).result()
 
-    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def run(self, work: Callable[[Rows], _T]) -> _T:
         """Do ``work`` in a transaction of its own: all of it is kept, or where it raises, nothing.
 
         Whoever stops waiting does not undo it.
@@ -74,7 +76,7 @@ class Database:
         done.add_done_callback(self._settled)
         return await asyncio.shield(done)
 
-    async def erase(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def erase(self, work: Callable[[Rows], _T]) -> _T:
         """As `run`; and what it deletes is gone from the disk afterwards, journal included.
 
         Raises:
@@ -94,14 +96,14 @@ class Database:
         if not done.cancelled():
             done.exception()  # looked at: nobody may be waiting for it any more
 
-    def _transact(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def _transact(self, work: Callable[[Rows], _T]) -> _T:
         try:
             connection = self._opened()
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise self._unusable(error) from error
         try:
-            found = work(connection)
+            found = work(Rows(connection, self._sealer))
             connection.execute("COMMIT")
         except BaseException as error:
             if connection.in_transaction:  # a full disk may have ended it already
@@ -117,7 +119,7 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            # a statement that is kept would keep what it was given: words, before they are sealed
+            # a statement that is kept would keep what it was given, such as a subject's name
             connection = sqlite3.connect(
                 self._folder() / FILE, timeout=0.0, isolation_level=None, cached_statements=0
             )
@@ -131,7 +133,6 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
-        give_functions(connection, self._root)
         # held from the first change to the end: it says that the folder has its server
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -146,17 +147,20 @@ class Database:
                 f"form {len(self._forms)}, as this version of the lab writes it, or an earlier one",
                 "start a later version, or this one with another --state folder",
             )
-        for number, statements in enumerate(self._forms[form:], start=form + 1):
-            self._bring_forward(connection, number, statements)
+        for number, steps in enumerate(self._forms[form:], start=form + 1):
+            self._bring_forward(connection, number, steps)
 
     def _bring_forward(
-        self, connection: sqlite3.Connection, number: int, statements: Sequence[str]
+        self, connection: sqlite3.Connection, number: int, steps: Sequence[Step]
     ) -> None:
         """To form ``number``, or where that fails, not at all."""
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for statement in statements:
-                connection.execute(statement)
+            for step in steps:
+                if isinstance(step, str):
+                    connection.execute(step)
+                else:
+                    step(Rows(connection, self._sealer))
             connection.execute(f"PRAGMA user_version = {number}")
             connection.execute("COMMIT")
         except BaseException:

@@ -1,22 +1,30 @@
 """A folder of the first form is brought forward: all of it can be read, and all of it is sealed."""
 
-import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
-from made_orders import ANN, order_of, segment
+from made_orders import ANN, ROOT, order_of, segment
 from pydantic import TypeAdapter
 
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.transcriptions.operation import Operation, Order
+from lab_kit.gateway.state.rows import Rows
+from lab_kit.gateway.state.subjects import subject_of
+from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.operations import Allowance, Operations
+from lab_kit.gateway.transcriptions.paging import Query
 from lab_kit.gateway.webhooks.callbacks import Callbacks
 from lab_kit.protocol.operations import OperationState
 from lab_kit.protocol.recordings import Segment
 
-DONE, GOING, FOREVER_MS = UUID(int=1), UUID(int=2), 9_000_000_000_000
+VIEWS = (
+    "CREATE VIEW opened_operations AS SELECT opened(made_order) AS made_order FROM operations",
+    "CREATE VIEW opened_segments AS SELECT opened(segment) AS segment FROM segments",
+)
+"""What the second form had at first, with a function that nobody gives SQLite any more."""
+DONE, GOING, OTHERS, FOREVER_MS = UUID(int=1), UUID(int=2), UUID(int=3), 9_000_000_000_000
 SECRETS = (b"word7", b"marmalade", b"lighthouse")
 
 
@@ -25,7 +33,7 @@ def of_the_first_form(folder: Path) -> None:
     order = TypeAdapter(Order).dump_json(order_of()).decode()
     told = TypeAdapter(Segment).dump_json(segment(7)).decode()
 
-    def work(rows: sqlite3.Connection) -> None:
+    def work(rows: Rows) -> None:
         for number, state in ((DONE, "SUCCEEDED"), (GOING, "RUNNING")):
             rows.execute(
                 "INSERT INTO operations (number, tenant, caller, state, made_order, created_ms,"
@@ -53,7 +61,7 @@ def of_the_first_form(folder: Path) -> None:
     database.close()
 
 
-def nothing_told(_: sqlite3.Connection, __: Operation) -> None:
+def nothing_told(_: Rows, __: Operation) -> None:
     """Nobody waits for an answer."""
 
 
@@ -85,4 +93,30 @@ async def test_what_was_going_on_ends_with_a_reason(tmp_path: Path) -> None:
     assert ended.error is not None
     assert "send it again" in ended.error.message
     assert await operations.recover() == {}
+    database.close()
+
+
+async def test_a_folder_of_the_second_form_finds_a_providers_operations(tmp_path: Path) -> None:
+    of_the_first_form(tmp_path)
+    second = Database(lambda: tmp_path, (FORMS[0], (*FORMS[1], *VIEWS)), lambda: ROOT)
+    foreign = replace(order_of(), foreign=Foreign("assemblyai", "{}"))
+
+    def work(rows: Rows) -> None:
+        subject = subject_of(rows, ANN, None)
+        text = TypeAdapter(Order).dump_json(foreign).decode()
+        sealed = rows.sealer.seal(subject.wrapped, f"order {OTHERS}", text)
+        rows.execute(
+            "INSERT INTO operations (number, tenant, caller, state, made_order, created_ms,"
+            " updated_ms, expires_ms, subject) VALUES (?, 'ann', 'ann', 'FAILED', ?, 1, 1, ?, ?)",
+            (str(OTHERS), sealed, FOREVER_MS, subject.number),
+        )
+
+    second.read_now(work)
+    second.close()
+    database = Database(lambda: tmp_path, FORMS, lambda: ROOT)
+    operations = Operations(database, Allowance(9, 9), nothing_told)
+    query = Query.of_provider("assemblyai", 9, tuple(OperationState), None, None, None)
+    found = await operations.page(ANN, query)
+    assert [one.number for one in found.operations] == [OTHERS]
+    assert (await operations.transcription(ANN, DONE)).text == "word7"
     database.close()

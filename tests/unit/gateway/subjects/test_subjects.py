@@ -24,7 +24,8 @@ from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state import subjects
 from lab_kit.gateway.state.database import FILE
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.sealing import give_functions
+from lab_kit.gateway.state.rows import Rows
+from lab_kit.gateway.state.sealing import Sealer
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.protocol.subjects import KeptOfSubject
 from lab_kit.protocol.tenants import TenantSettings
@@ -45,7 +46,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.stop()
 
 
-def told(_: sqlite3.Connection, operation: Operation) -> UUID:
+def told(_: Rows, operation: Operation) -> UUID:
     return operation.number
 
 
@@ -118,19 +119,14 @@ async def test_a_copy_that_was_made_before_cannot_be_read_without_the_key(
     copy = tmp_path / "copy"
     shutil.copytree(server.state.path(), copy)
     with closing(sqlite3.connect(copy / FILE)) as kept:
-        kept.row_factory = sqlite3.Row
-        give_functions(kept, lambda: ROOT)
-        sql = "SELECT segment FROM opened_segments WHERE number = ?"
-        (row,) = kept.execute(sql, (str(number),)).fetchall()
-        assert SECRET in row["segment"]  # with the key, it can
-        kept.execute("DELETE FROM subjects")
-        (row,) = kept.execute(sql, (str(number),)).fetchall()
-        assert row["segment"] is None
-        sealed = kept.execute("SELECT segment FROM segments").fetchone()["segment"]
-        with pytest.raises(sqlite3.OperationalError):
-            kept.execute(
-                "SELECT opened(new_key(), ?, ?)", (f"segment {number}/0", sealed)
-            ).fetchone()
+        sealed, wrapped = kept.execute(
+            "SELECT segment, wrapped FROM segments JOIN subjects ON subjects.number = subject"
+        ).fetchone()
+    context, sealer = f"segment {number}/0", Sealer(lambda: ROOT)
+    assert SECRET in sealer.open(wrapped, context, sealed)  # with the key, it can
+    for key in (None, sealer.new_key()):
+        with pytest.raises(StateUnusable, match="segment in the database"):
+            sealer.open(key, context, sealed)
 
 
 async def test_nobody_elses_is_touched(server: Server) -> None:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from sqlite3 import Connection
 from uuid import UUID, uuid4
 
 import pytest
@@ -27,6 +26,7 @@ from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions import kept_uploads as module
 from lab_kit.gateway.transcriptions import transcriber
 from lab_kit.gateway.transcriptions.operation import Operation
@@ -66,7 +66,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[[], Server]]:
             server.stop()
 
 
-def itself(rows: Connection, operation: Operation) -> Operation:
+def itself(rows: Rows, operation: Operation) -> Operation:
     return operation
 
 

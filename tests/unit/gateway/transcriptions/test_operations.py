@@ -1,7 +1,6 @@
 """The table of operations: any order of events leaves each with one end, and its own alone."""
 
 import asyncio
-import sqlite3
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from lab_kit.core.errors import (
 from lab_kit.core.events import ModelInfo
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.transcriptions.operations import Allowance, Operations
 from lab_kit.gateway.transcriptions.paging import Query
@@ -36,7 +36,7 @@ MODEL = ModelInfo("model", "3", "none", "nowhere")
 ERROR: ErrorBody = ErrorEnvelope.of(LabError("a", "b", "c"), None).error
 
 
-def nothing_told(rows: sqlite3.Connection, operation: Operation) -> None:
+def nothing_told(rows: Rows, operation: Operation) -> None:
     """Nobody waits for an answer."""
 
 
@@ -315,7 +315,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def no_word_is_kept_that_nobody_can_ask_for(self) -> None:
-        def count(rows: sqlite3.Connection) -> dict[UUID, int]:
+        def count(rows: Rows) -> dict[UUID, int]:
             sql = "SELECT number, COUNT(*) AS many FROM segments GROUP BY number"
             return {UUID(row["number"]): row["many"] for row in rows.execute(sql)}
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from lab_kit.core.ids import StreamIdentity, TenantId
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.webhooks import sender as module
 from lab_kit.gateway.webhooks import webhooks as table
@@ -275,7 +275,7 @@ async def test_of_what_did_not_happen_nothing_is_told(tmp_path: Path) -> None:
         identity.stream.value, order, OperationState.FAILED, 1, 2, 3, 4.0, 0.0, 0, 1, None
     )
 
-    def half(rows: sqlite3.Connection) -> None:
+    def half(rows: Rows) -> None:
         table.tell(rows, operation)
         raise ZeroDivisionError
 
