@@ -29,7 +29,10 @@ TABLES = (
 def put(rows: Rows, *records: KeyRecord) -> None:
     """Write new ones, or ones that changed, together."""
     rows.executemany(
-        "INSERT OR REPLACE INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id)"
+        " DO UPDATE SET expires_s = excluded.expires_s, revoked_s = excluded.revoked_s,"
+        " streams = excluded.streams, compute_s_per_min = excluded.compute_s_per_min,"
+        " compute_burst_s = excluded.compute_burst_s",
         [
             (
                 one.id,

@@ -10,8 +10,8 @@ from lab_kit.core.errors import InterruptedTooOften
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.door import key_table, tenants, token_keys
 from lab_kit.gateway.state import answers, subjects
-from lab_kit.gateway.state.database import Step
 from lab_kit.gateway.state.rows import Rows
+from lab_kit.gateway.state.tables import Step
 from lab_kit.gateway.transcriptions import kept_uploads, operations
 from lab_kit.gateway.webhooks import callbacks, webhooks
 from lab_kit.protocol.error_body import ErrorEnvelope
@@ -90,6 +90,12 @@ def _note_providers(rows: Rows) -> None:
             rows.execute("UPDATE operations SET provider = ? WHERE number = ?", named)
 
 
+def _note_keeping(rows: Rows) -> None:
+    """What settings say of how long things are kept was read out of them by each statement."""
+    for row in rows.execute("SELECT name, settings FROM tenants").fetchall():
+        tenants.put(rows, row["name"], tenants.read_settings(row["settings"]))
+
+
 FORMS: tuple[tuple[Step, ...], ...] = (
     (
         *operations.TABLES,
@@ -113,7 +119,10 @@ FORMS: tuple[tuple[Step, ...], ...] = (
         # what opened values inside of SQL, in files that had the second form
         "DROP VIEW IF EXISTS opened_operations",
         "DROP VIEW IF EXISTS opened_segments",
+        "DROP VIEW IF EXISTS keeping",
         *operations.PROVIDED,
         _note_providers,
+        *tenants.KEEPING,
+        _note_keeping,
     ),
 )

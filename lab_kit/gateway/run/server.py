@@ -73,6 +73,7 @@ class Server:
         tls_port: where HTTP is spoken with TLS; None where it is not.
         where: in which region it serves, and what others there are.
         audit_folder: of the audit log; None for one in ``state``, where that is kept.
+        database_url: of a PostgreSQL database for the tables; None for a file in ``state``.
     """
 
     limits: Limits
@@ -88,6 +89,7 @@ class Server:
     tls_port: int | None = None
     audit_folder: Path | None = None
     where: Where = field(default_factory=Where)
+    database_url: str | None = None
     audit: Audit = field(init=False)
     background: Background = field(init=False)
     failures: Failures = field(init=False)
@@ -125,7 +127,7 @@ class Server:
         self.failures = Failures(metrics)
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
-        self.database = Database(self.state.path, FORMS, self._root_key)
+        self.database = Database(self.state.path, FORMS, self._root_key, self.database_url)
         self.audit = Audit(self._audit_log())
         its_pepper = cache(self._pepper)
         self.api_keys = ApiKeys(self.database, its_pepper, self.audit)

@@ -80,3 +80,72 @@ class Rows:
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Result:
         """One statement, for each set of values; many rows are written so in one go."""
         return self.statements.executemany(sql, parameters)
+
+
+class Store(Protocol):
+    """A database that is one process's; used by one thread at a time.
+
+    Attributes:
+        errors: what its library raises.
+    """
+
+    errors: tuple[type[Exception], ...]
+
+    @property
+    def statements(self) -> Statements | None:
+        """Where statements go; None while it is not open."""
+        ...
+
+    def connect(self) -> Statements:
+        """Connect, and have it for this process alone.
+
+        Raises:
+            StateUnusable: another process has it.
+            Exception: one of `errors`.
+        """
+        ...
+
+    def form(self) -> int:
+        """Which form its tables have; 0 where there are none."""
+        ...
+
+    def note_form(self, number: int) -> None:
+        """The tables have that form from now on; in the transaction that is open."""
+        ...
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        ...
+
+    def commit(self) -> None:
+        """End it, kept."""
+        ...
+
+    def roll_back(self) -> None:
+        """End it, undone; harmless where it has ended."""
+        ...
+
+    def empty_journal(self) -> None:
+        """What was deleted is gone from the journal, where that is in this process's hands."""
+        ...
+
+    def rewrite(self, table: str) -> None:
+        """What was deleted of a table is gone from its file; not in a transaction."""
+        ...
+
+    def close(self) -> None:
+        """Disconnect."""
+        ...
+
+    def is_unusable(self, error: Exception) -> bool:
+        """Whether an error says something of the database, and not of what was asked of it."""
+        ...
+
+    def unusable(self, error: Exception) -> Exception:
+        """What a caller is told of it."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """Which database it is, without secrets."""
+        ...

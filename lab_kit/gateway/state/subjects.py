@@ -29,6 +29,8 @@ TABLES = (
 )
 LONGEST_SUBJECT = 128
 _NAME = re.compile(rf"[!-~]{{1,{LONGEST_SUBJECT}}}")
+KEYS = "subjects"
+"""The table where keys are: whoever destroys one has the table written anew."""
 WRAPPED = "(SELECT wrapped FROM subjects WHERE subjects.number = subject) AS wrapped"
 """A column of every statement that reads what is sealed: the key of whom it is about."""
 _HELD_BY = ("operations", "transcriptions", "uploads", "answers", "callbacks")
@@ -92,12 +94,13 @@ def find(rows: Rows, tenant: str, name: str) -> str | None:
     return None if subject is None else subject.number
 
 
-def forget_unused(rows: Rows) -> None:
-    """Destroy the keys of those of whom nothing is kept any more, and their names with them."""
+def forget_unused(rows: Rows) -> int:
+    """Destroy the keys of those of whom nothing is kept any more, and their names with them;
+    returns how many."""
     held = " UNION ".join(
         f"SELECT subject FROM {table} WHERE subject IS NOT NULL" for table in _HELD_BY
     )
-    rows.execute(f"DELETE FROM subjects WHERE number NOT IN ({held})")
+    return rows.execute(f"DELETE FROM subjects WHERE number NOT IN ({held})").rowcount
 
 
 def check(rows: Rows) -> None:

@@ -22,7 +22,7 @@ from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import is_held
 from lab_kit.gateway.state.rows import Rows
-from lab_kit.gateway.state.subjects import WRAPPED, find, key_of
+from lab_kit.gateway.state.subjects import KEYS, WRAPPED, find, key_of
 from lab_kit.gateway.transcriptions import kept_uploads, transcripts
 from lab_kit.gateway.transcriptions.operations import opened_order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
@@ -137,6 +137,8 @@ class Stored:
         if number is not None:
             # by the number, which says nothing once the row is gone: the log cannot forget a name
             self._audit.deleted("subject", [(str(tenant), UUID(number))], ASKED)
+        # also where it is asked for again, because this failed
+        await self._database.rewrite(KEYS)
         return ErasedOfSubject(str(tenant), subject, counts, {}, number is not None)
 
     def _zipped(self, data: str, kept: KeptOfSubject, key: bytes) -> Iterator[bytes]:

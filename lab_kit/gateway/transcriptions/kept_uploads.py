@@ -13,7 +13,7 @@ from lab_kit.core.errors import QuotaExceeded, SystemOverloaded, UploadNotFound
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, GAVE_WAY, Audit
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.keeping import check_not_held, over
+from lab_kit.gateway.state.keeping import HELD, check_not_held, over
 from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import subject_of
 from lab_kit.gateway.transcriptions.operations import Allowance
@@ -152,7 +152,7 @@ class KeptUploads:
         """Forget the oldest that was transcribed, where there are too many for one more."""
         most = self._allowance
         own, whole = rows.execute(
-            "SELECT COALESCE(SUM(caller = ?), 0), COUNT(*) FROM uploads", (caller,)
+            "SELECT COUNT(CASE WHEN caller = ? THEN 1 END), COUNT(*) FROM uploads", (caller,)
         ).fetchone()
         if own >= most.of_one:
             gone = _oldest_used(rows, caller)
@@ -180,19 +180,16 @@ class KeptUploads:
 
 def _oldest_used(rows: Rows, caller: str | None) -> list[tuple[str, UUID]]:
     """Forget the oldest that was transcribed, of a caller or of all; none where there is none."""
+    whose, named = ("", {}) if caller is None else (" AND caller = :caller", {"caller": caller})
     sql = (
         "DELETE FROM uploads WHERE number = (SELECT number FROM uploads"
-        " WHERE is_used AND (caller = :caller OR :caller IS NULL)"
-        " AND tenant NOT IN (SELECT keeping.tenant FROM keeping WHERE is_held)"
-        " ORDER BY number LIMIT 1)"
+        f" WHERE is_used = 1{whose} AND tenant NOT IN {HELD} ORDER BY number LIMIT 1)"
         " RETURNING tenant, number"
     )
-    return _whose(rows, sql, {"caller": caller})
+    return _whose(rows, sql, named)
 
 
-def _whose(
-    rows: Rows, sql: str, parameters: Mapping[str, int | str | None]
-) -> list[tuple[str, UUID]]:
+def _whose(rows: Rows, sql: str, parameters: Mapping[str, int | str]) -> list[tuple[str, UUID]]:
     """The tenants and numbers that a statement returns."""
     found = rows.execute(sql, parameters).fetchall()
     return [(row["tenant"], UUID(row["number"])) for row in found]

@@ -85,13 +85,14 @@ class Callbacks:
         Args:
             busy: addresses to which one is being sent, by their ``receiver``.
         """
-        marks = ", ".join("?" * len(busy))
+        marks = ", ".join("?" * len(busy)) or "''"
 
         def work(rows: Rows) -> list[Due]:
             found = rows.execute(
-                f"SELECT *, MIN(next_ms), {WRAPPED} FROM callbacks"
-                " WHERE state = ? AND next_ms <= ?"
-                f" AND receiver NOT IN ({marks}) GROUP BY receiver ORDER BY next_ms LIMIT ?",
+                f"SELECT *, {WRAPPED} FROM (SELECT *,"
+                " ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY next_ms) AS turn"
+                " FROM callbacks WHERE state = ? AND next_ms <= ?"
+                f" AND receiver NOT IN ({marks})) AS due WHERE turn = 1 ORDER BY next_ms LIMIT ?",
                 (DeliveryState.PENDING, since_1970_ms(), *map(str, busy), most),
             )
             return [_due(rows, row) for row in found]
@@ -131,7 +132,8 @@ class Callbacks:
         is_over = state is not DeliveryState.PENDING
         sql = (
             "UPDATE callbacks SET state = ?, attempts = ?, next_ms = ?, headers = ?,"
-            " body = IIF(?, '', body), answered = COALESCE(?, answered) WHERE message = ?"
+            " body = CASE WHEN ? = 1 THEN '' ELSE body END, answered = COALESCE(?, answered)"
+            " WHERE message = ?"
         )
         headers = _NONE if is_over else json.dumps(dict(due.headers))
         values = (state, due.attempts + 1, next_ms, headers, is_over, status, due.message)

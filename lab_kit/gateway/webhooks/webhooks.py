@@ -252,15 +252,15 @@ class Webhooks:
         Args:
             busy: webhooks to which one is being sent.
         """
-        now_ms, marks = since_1970_ms(), ", ".join("?" * len(busy))
+        now_ms, marks = since_1970_ms(), ", ".join("?" * len(busy)) or "''"
 
         def work(rows: Rows) -> list[Due]:
             found = rows.execute(
-                "SELECT deliveries.*, url, secret, old_secret, old_until_ms, MIN(next_ms)"
+                "SELECT * FROM (SELECT deliveries.*, url, secret, old_secret, old_until_ms,"
+                " ROW_NUMBER() OVER (PARTITION BY webhook ORDER BY next_ms) AS turn"
                 " FROM deliveries JOIN webhooks ON webhooks.number = webhook"
                 " WHERE state = ? AND next_ms <= ? AND disabled IS NULL"
-                f" AND webhook NOT IN ({marks})"
-                " GROUP BY webhook ORDER BY next_ms LIMIT ?",
+                f" AND webhook NOT IN ({marks})) AS due WHERE turn = 1 ORDER BY next_ms LIMIT ?",
                 (DeliveryState.PENDING, now_ms, *map(str, busy), most),
             )
             return [_due(row, now_ms) for row in found]

@@ -7,6 +7,7 @@ from uuid import UUID
 from made_orders import ANN, ROOT, order_of, segment
 from pydantic import TypeAdapter
 
+from lab_kit.gateway.run.first_keys import make_key
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
@@ -16,19 +17,23 @@ from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.operations import Allowance, Operations
 from lab_kit.gateway.transcriptions.paging import Query
 from lab_kit.gateway.webhooks.callbacks import Callbacks
+from lab_kit.protocol.api_keys import NewKey
 from lab_kit.protocol.operations import OperationState
 from lab_kit.protocol.recordings import Segment
+from lab_kit.protocol.tenants import TenantSettings
 
 VIEWS = (
+    "CREATE VIEW keeping AS SELECT name AS tenant FROM tenants",
     "CREATE VIEW opened_operations AS SELECT opened(made_order) AS made_order FROM operations",
     "CREATE VIEW opened_segments AS SELECT opened(segment) AS segment FROM segments",
 )
 """What the second form had at first, with a function that nobody gives SQLite any more."""
+TIER = TypeAdapter(TenantSettings).dump_json(TenantSettings(retention_s=0.0)).decode()
 DONE, GOING, OTHERS, FOREVER_MS = UUID(int=1), UUID(int=2), UUID(int=3), 9_000_000_000_000
 SECRETS = (b"word7", b"marmalade", b"lighthouse")
 
 
-def of_the_first_form(folder: Path) -> None:
+def of_the_first_form(folder: Path, url: str | None = None) -> None:
     """What a server of that time would have written."""
     order = TypeAdapter(Order).dump_json(order_of()).decode()
     told = TypeAdapter(Segment).dump_json(segment(7)).decode()
@@ -47,8 +52,8 @@ def of_the_first_form(folder: Path) -> None:
         )
         rows.execute("INSERT INTO uploads VALUES ('3', 'ann', 'ann', ?, 0)", (FOREVER_MS,))
         rows.execute(
-            "INSERT INTO answers VALUES ('ann', 'k', x'00', 200, '{}', ?, ?)",
-            (b"marmalade", FOREVER_MS),
+            "INSERT INTO answers VALUES ('ann', 'k', ?, 200, '{}', ?, ?)",
+            (b"", b"marmalade", FOREVER_MS),
         )
         rows.execute(
             "INSERT INTO callbacks (message, receiver, url, headers, body, state, created_ms,"
@@ -56,7 +61,7 @@ def of_the_first_form(folder: Path) -> None:
             (f"msg_{DONE.hex}", str(DONE), FOREVER_MS),
         )
 
-    database = Database(lambda: folder, FORMS[:1])
+    database = Database(lambda: folder, FORMS[:1], url=url)
     database.read_now(work)
     database.close()
 
@@ -65,11 +70,9 @@ def nothing_told(_: Rows, __: Operation) -> None:
     """Nobody waits for an answer."""
 
 
-async def test_what_was_there_can_be_read_and_is_sealed(tmp_path: Path) -> None:
-    of_the_first_form(tmp_path)
-    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    assert all(secret in held for secret in SECRETS)  # so they are looked for as they are written
-    database = Database(lambda: tmp_path, FORMS)
+async def test_what_was_there_can_be_read(tmp_path: Path, database_url: str | None) -> None:
+    of_the_first_form(tmp_path, database_url)
+    database = Database(lambda: tmp_path, FORMS, url=database_url)
     operations = Operations(database, Allowance(9, 9), nothing_told)
     assert (await operations.transcription(ANN, DONE)).text == "word7"
     assert (await operations.get(ANN, DONE)).order.tenant == ANN
@@ -78,15 +81,36 @@ async def test_what_was_there_can_be_read_and_is_sealed(tmp_path: Path) -> None:
     assert answer.body == b"marmalade"
     (due,) = await Callbacks(database).due(8)
     assert due.body == "lighthouse"
+    database.close()
+
+
+async def test_what_was_there_is_sealed(tmp_path: Path) -> None:
+    of_the_first_form(tmp_path)
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert all(secret in held for secret in SECRETS)  # so they are looked for as they are written
+    database = Database(lambda: tmp_path, FORMS)
     await database.erase(lambda _: None)  # all of it is in the file then
     database.close()
     held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert not any(secret in held for secret in SECRETS)
 
 
-async def test_what_was_going_on_ends_with_a_reason(tmp_path: Path) -> None:
-    of_the_first_form(tmp_path)
-    database = Database(lambda: tmp_path, FORMS)
+async def test_who_makes_the_first_key_brings_it_forward_as_the_server_would(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    of_the_first_form(tmp_path, database_url)
+    make_key(tmp_path, NewKey("ann"), database_url)
+    database = Database(lambda: tmp_path, FORMS, lambda: bytes([0x55] * 32), database_url)
+    operations = Operations(database, Allowance(9, 9), nothing_told)
+    assert (await operations.transcription(ANN, DONE)).text == "word7"
+    database.close()
+
+
+async def test_what_was_going_on_ends_with_a_reason(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    of_the_first_form(tmp_path, database_url)
+    database = Database(lambda: tmp_path, FORMS, url=database_url)
     operations = Operations(database, Allowance(9, 9), nothing_told)
     ended = await operations.get(ANN, GOING)
     assert ended.state is OperationState.FAILED
@@ -96,7 +120,7 @@ async def test_what_was_going_on_ends_with_a_reason(tmp_path: Path) -> None:
     database.close()
 
 
-async def test_a_folder_of_the_second_form_finds_a_providers_operations(tmp_path: Path) -> None:
+async def test_a_folder_of_the_second_form_knows_providers_and_tiers(tmp_path: Path) -> None:
     of_the_first_form(tmp_path)
     second = Database(lambda: tmp_path, (FORMS[0], (*FORMS[1], *VIEWS)), lambda: ROOT)
     foreign = replace(order_of(), foreign=Foreign("assemblyai", "{}"))
@@ -110,6 +134,7 @@ async def test_a_folder_of_the_second_form_finds_a_providers_operations(tmp_path
             " updated_ms, expires_ms, subject) VALUES (?, 'ann', 'ann', 'FAILED', ?, 1, 1, ?, ?)",
             (str(OTHERS), sealed, FOREVER_MS, subject.number),
         )
+        rows.execute("INSERT INTO tenants VALUES ('ann', ?)", (TIER,))
 
     second.read_now(work)
     second.close()
@@ -119,4 +144,5 @@ async def test_a_folder_of_the_second_form_finds_a_providers_operations(tmp_path
     found = await operations.page(ANN, query)
     assert [one.number for one in found.operations] == [OTHERS]
     assert (await operations.transcription(ANN, DONE)).text == "word7"
+    assert set(await operations.expire()) == {DONE, GOING, OTHERS}
     database.close()
