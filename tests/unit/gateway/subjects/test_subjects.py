@@ -30,6 +30,8 @@ from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.protocol.subjects import KeptOfSubject
 from lab_kit.protocol.tenants import TenantSettings
 
+IN_A_FILE = pytest.mark.parametrize("database_url", [None])
+"""What is looked for in files; what PostgreSQL keeps in its own, see test_postgres."""
 SECRET = "marmalade lighthouse"
 ALICE, CAROL = "customer-7", "customer-8"
 DAY_S = 86_400.0
@@ -37,9 +39,14 @@ ROOT = bytes([0x55] * 32)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, database_url: str | None) -> Iterator[Server]:
     state = StateFolder(tmp_path / "state")
-    made = server_at(tmp_path, lambda _: recognizer(ScriptedEngine(SECRET)), state=state)
+    made = server_at(
+        tmp_path,
+        lambda _: recognizer(ScriptedEngine(SECRET)),
+        state=state,
+        database_url=database_url,
+    )
     made.keys.operator = "of-the-operator"
     wait_until(lambda: made.door.is_ready)
     yield made
@@ -88,6 +95,7 @@ async def wrapped_key(server: Server, tenant: TenantId, subject: str) -> bytes:
     return bytes(row["wrapped"])
 
 
+@IN_A_FILE
 async def test_no_file_holds_words_or_sound(server: Server) -> None:
     number = await transcribed(server, ANN, ALICE)
     await uploaded(server, ANN, ALICE)
@@ -98,6 +106,7 @@ async def test_no_file_holds_words_or_sound(server: Server) -> None:
     assert holding(server, await wrapped_key(server, ANN, ALICE))  # so they are looked through
 
 
+@IN_A_FILE
 async def test_what_is_erased_is_in_no_file_and_its_key_is_not_either(server: Server) -> None:
     await transcribed(server, ANN, ALICE)
     upload = await uploaded(server, ANN, ALICE)
@@ -112,6 +121,7 @@ async def test_what_is_erased_is_in_no_file_and_its_key_is_not_either(server: Se
     assert (await server.stored.kept(ANN, ALICE)).items == ()
 
 
+@IN_A_FILE
 async def test_a_copy_that_was_made_before_cannot_be_read_without_the_key(
     server: Server, tmp_path: Path
 ) -> None:
@@ -223,6 +233,7 @@ async def test_a_caller_is_told_when_it_goes_by_the_tier(server: Server) -> None
     assert operation.expires_ms <= operation.updated_ms + 60_000
 
 
+@IN_A_FILE
 async def test_a_name_goes_with_the_last_thing_that_is_kept(server: Server) -> None:
     await transcribed(server, ANN, ALICE)
     await server.tenants.put("ann", TenantSettings(retention_s=0.0))
@@ -232,6 +243,7 @@ async def test_a_name_goes_with_the_last_thing_that_is_kept(server: Server) -> N
     assert holding(server, ALICE.encode()) == []
 
 
+@IN_A_FILE
 async def test_another_root_key_is_refused_at_the_start(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
