@@ -6,6 +6,7 @@ started with is changed: so that a server can be given its first key before anyb
 
 import argparse
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,7 +77,7 @@ def _create(options: argparse.Namespace) -> int:
     if options.state is not None and options.url is None:
         from lab_kit.gateway.run.first_keys import make_key
 
-        _tell_made(make_key(options.state, new))
+        _tell_made(make_key(options.state, new, os.environ.get("LAB_DATABASE") or None))
         return 0
     _tell_made(asyncio.run(operator(options, _OFFLINE).make_key(new)))
     return 0

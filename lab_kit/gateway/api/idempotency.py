@@ -8,7 +8,6 @@ key is for.
 import re
 from collections.abc import Callable, Coroutine
 from hashlib import sha256
-from sqlite3 import Connection
 from typing import Any
 
 from fastapi import Request
@@ -24,6 +23,7 @@ from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.form_file import FORM, MOST_BESIDE_BYTES, FormFile, is_form
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.answers import LARGEST_BYTES, Answer, Answers
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 
 HEADER, REPLAYED = "idempotency-key", "idempotent-replayed"
@@ -91,7 +91,7 @@ class Attempt:
         }
         return Answer(self.fingerprint, response.status_code, headers, body, self._subject)
 
-    def keep(self, rows: Connection, response: Response) -> None:
+    def keep(self, rows: Rows, response: Response) -> None:
         """Keep the answer in one transaction with what it tells of."""
         answers.keep(rows, self._tenant, self._key, self.answer(response, bytes(response.body)))
         self.is_kept = True

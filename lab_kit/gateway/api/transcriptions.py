@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from sqlite3 import Connection
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -30,6 +29,7 @@ from lab_kit.gateway.door.door import (
 from lab_kit.gateway.door.form_file import FIELD, FORM, file_of, is_form
 from lab_kit.gateway.outbound.guarded import LONGEST_URL, parsed
 from lab_kit.gateway.state.answers import Answers
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import LONGEST_SUBJECT, SUBJECT
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
@@ -137,7 +137,7 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         )
         attempt = attempt_of(request)
 
-        def answered(rows: Connection, operation: Operation) -> Response:
+        def answered(rows: Rows, operation: Operation) -> Response:
             body = _told.dump_python(operation.message(), mode="json")
             response = JSONResponse(body, 202, {"location": f"/v1/{operation.name}"})
             if attempt is not None:

@@ -1,10 +1,9 @@
 """The table of API keys: their digests and what they are for, never a key."""
 
-import sqlite3
-
 from lab_kit.access.api_keys import Environment, KeyRecord, Scope
 from lab_kit.access.budget import Allowance
 from lab_kit.core.ids import TenantId
+from lab_kit.gateway.state.rows import Rows
 
 TABLES = (
     """
@@ -27,10 +26,13 @@ TABLES = (
 )
 
 
-def put(rows: sqlite3.Connection, *records: KeyRecord) -> None:
+def put(rows: Rows, *records: KeyRecord) -> None:
     """Write new ones, or ones that changed, together."""
     rows.executemany(
-        "INSERT OR REPLACE INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id)"
+        " DO UPDATE SET expires_s = excluded.expires_s, revoked_s = excluded.revoked_s,"
+        " streams = excluded.streams, compute_s_per_min = excluded.compute_s_per_min,"
+        " compute_burst_s = excluded.compute_burst_s",
         [
             (
                 one.id,
@@ -52,7 +54,7 @@ def put(rows: sqlite3.Connection, *records: KeyRecord) -> None:
     )
 
 
-def read(rows: sqlite3.Connection) -> list[KeyRecord]:
+def read(rows: Rows) -> list[KeyRecord]:
     """All of them, by when they were made."""
     return [
         KeyRecord(

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Protocol
@@ -17,6 +16,7 @@ from lab_kit.core.personal_data import parse_redact
 from lab_kit.core.shown import shown
 from lab_kit.gateway.observe.work import Work
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.protocol.tenants import TenantSettings
 
 MOST_TENANTS = 100_000
@@ -27,13 +27,12 @@ TABLES = (
         settings TEXT NOT NULL
     ) STRICT, WITHOUT ROWID
     """,
-    """
-    CREATE VIEW keeping AS
-    SELECT name AS tenant, 1000 * json_extract(settings, '$.retention_s') AS longest_ms,
-        COALESCE(json_extract(settings, '$.legal_hold'), 0) AS is_held
-    FROM tenants
-    """,
 )
+KEEPING = (
+    "ALTER TABLE tenants ADD COLUMN longest_ms REAL",
+    "ALTER TABLE tenants ADD COLUMN is_held INTEGER NOT NULL DEFAULT 0",
+)
+"""Of the settings, what `gateway.state.keeping` asks for."""
 _NAME = re.compile(r"[!-~]{1,63}")
 _SETTINGS = TypeAdapter(TenantSettings)
 
@@ -59,7 +58,7 @@ class Tenants:
     def load(self) -> None:
         """Read what an earlier server kept."""
         found = self._database.read_now(_read)
-        self._settings = {TenantId(name): _SETTINGS.validate_json(text) for name, text in found}
+        self._settings = dict(found)
 
     @property
     def named(self) -> tuple[TenantId, ...]:
@@ -84,11 +83,10 @@ class Tenants:
             StateUnusable: it cannot be kept; then it is as it was.
         """
         self._check(name, settings)
-        text = json.dumps(asdict(settings))
 
         async def kept() -> None:
             async with self._turn:
-                await self._database.run(lambda rows: _put(rows, name, text))
+                await self._database.run(lambda rows: put(rows, name, settings))
                 self._settings[TenantId(name)] = settings
 
         await asyncio.shield(kept())
@@ -148,9 +146,22 @@ def allowance(per_min_s: float | None, burst_s: float | None) -> Allowance | Non
     return Allowance(per_min_s, per_min_s if burst_s is None else burst_s)
 
 
-def _read(rows: sqlite3.Connection) -> list[tuple[str, str]]:
-    return [(row["name"], row["settings"]) for row in rows.execute("SELECT * FROM tenants")]
+def read_settings(text: str) -> TenantSettings:
+    """As they are kept."""
+    return _SETTINGS.validate_json(text)
 
 
-def _put(rows: sqlite3.Connection, name: str, text: str) -> None:
-    rows.execute("INSERT OR REPLACE INTO tenants VALUES (?, ?)", (name, text))
+def put(rows: Rows, name: str, settings: TenantSettings) -> None:
+    """Write a tenant's, new or changed."""
+    longest_ms = None if settings.retention_s is None else 1_000 * settings.retention_s
+    rows.execute(
+        "INSERT INTO tenants (name, settings, longest_ms, is_held) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET settings = excluded.settings,"
+        " longest_ms = excluded.longest_ms, is_held = excluded.is_held",
+        (name, json.dumps(asdict(settings)), longest_ms, settings.legal_hold),
+    )
+
+
+def _read(rows: Rows) -> list[tuple[TenantId, TenantSettings]]:
+    found = rows.execute("SELECT name, settings FROM tenants")
+    return [(TenantId(row["name"]), read_settings(row["settings"])) for row in found]

@@ -7,7 +7,6 @@ until its last token has expired.
 """
 
 import math
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from joserfc.jwk import KeySet, OKPKey
 from lab_kit.access.tokens import KIND, Claims
 from lab_kit.core.errors import Unauthenticated
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.rows import Rows
 
 ISSUER = "lab_kit"
 ALGORITHM = "Ed25519"
@@ -149,10 +149,10 @@ class TokenKeys:
         return self._derived[number]
 
 
-def _read(rows: sqlite3.Connection) -> list[tuple[int, float]]:
+def _read(rows: Rows) -> list[tuple[int, float]]:
     found = rows.execute("SELECT * FROM token_keys ORDER BY number")
     return [(row["number"], row["published_s"]) for row in found]
 
 
-def _put(rows: sqlite3.Connection, number: int, published_s: float) -> None:
+def _put(rows: Rows, number: int, published_s: float) -> None:
     rows.execute("INSERT INTO token_keys VALUES (?, ?)", (number, published_s))

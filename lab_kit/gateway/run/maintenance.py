@@ -37,7 +37,8 @@ def begin_maintenance(background: Background, server: Server) -> None:
             await server.answers.expire()
             await server.webhooks.expire()
             await server.callbacks.expire()
-            await server.database.erase(subjects.forget_unused)
+            if await server.database.erase(subjects.forget_unused):
+                await server.database.rewrite(subjects.KEYS)
 
     async def end_without_key() -> None:
         server.door.end_streams_without_key()

@@ -23,6 +23,7 @@ from lab_kit.gateway.versions.engine_factory import SERVED
 from lab_kit.models.store.repository import default_root
 
 DEFAULT_PORT = 8300
+DATABASE_VARIABLE = "LAB_DATABASE"
 DEFAULT_MODEL = "moonshine-tiny-en"
 
 
@@ -48,6 +49,7 @@ class ServerConfig:
         tls_host: the address of the ports with TLS.
         certificates: what is shown there, and has to be shown by clients.
         allowed_origins: web pages of elsewhere that may call, and read what is answered.
+        database: address of a PostgreSQL database, for the tables; None for a file in ``state``.
         where: in which region it serves, and what others there are.
         audit: folder of the audit log; None for one in ``state``, where that is given.
         usage: folder of usage events; None for one in ``state``, where that is given.
@@ -75,6 +77,7 @@ class ServerConfig:
     audit: Path | None = None
     usage: Path | None = None
     where: Where = field(default_factory=Where)
+    database: str | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,6 +114,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="have each client of the ports with TLS show a certificate of this authority, PEM;"
         " own for ours (see lab ca)",
+    )
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help=f"a PostgreSQL database in place of the file in --state; its address holds a password,"
+        f" so that {DATABASE_VARIABLE} is the better place",
     )
     parser.add_argument(
         "--region",
@@ -283,3 +292,25 @@ def traces_of(options: argparse.Namespace) -> TraceFile:
                 f"{SHARE_VARIABLE}={wanted}", "a share from 0 to 1", "set it to 0.01, say"
             ) from error
     return TraceFile(Path(path), share)
+
+
+def database_of(options: argparse.Namespace) -> str | None:
+    """The address of a PostgreSQL database, from the option or the environment; None for none.
+
+    Raises:
+        InvalidParameter: it is another kind of address, or there is no folder for recordings.
+    """
+    url = options.database or os.environ.get(DATABASE_VARIABLE) or None
+    if url is None:
+        return None
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise InvalidParameter(
+            "the address of a database that is not PostgreSQL's",
+            "postgresql://USER:PASSWORD@HOST/NAME",
+            "write it so",
+        )
+    if options.state is None:
+        raise InvalidParameter(
+            "a database without a folder", "both: recordings are files", "name it by --state"
+        )
+    return str(url)

@@ -38,7 +38,13 @@ from lab_kit.gateway.door.residency import Where
 from lab_kit.gateway.observe.background_failures import FewFromLibraries
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.certificates import CertificateFiles
-from lab_kit.gateway.run.options import ServerConfig, add_arguments, keys_of, traces_of
+from lab_kit.gateway.run.options import (
+    ServerConfig,
+    add_arguments,
+    database_of,
+    keys_of,
+    traces_of,
+)
 from lab_kit.gateway.versions.engine_factory import (
     check_served,
     make_first_version,
@@ -107,6 +113,7 @@ def _listen(
         audit_folder=config.audit,
         usage_folder=config.usage,
         where=config.where,
+        database_url=config.database,
     )
     try:
         if config.state is not None:
@@ -206,6 +213,7 @@ def run(options: argparse.Namespace) -> int:
         files = CertificateFiles(options.tls_certificate, options.tls_key, options.client_authority)
         files.check()
         where = Where.of(options.region, options.other_region)
+        database = database_of(options)
         # with a port for TLS, it is that one which is for others, unless they are meant to come
         # without it
         is_encrypted = options.tls_port is not None or options.grpc_tls_port is not None
@@ -244,6 +252,7 @@ def run(options: argparse.Namespace) -> int:
         options.audit,
         options.usage,
         where,
+        database,
     )
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails

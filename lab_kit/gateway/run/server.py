@@ -1,7 +1,6 @@
 """One server put together from its parts; each route is given those that it uses, and no more."""
 
 import os
-import sqlite3
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -44,6 +43,7 @@ from lab_kit.gateway.speech.voice import Voice
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.sealing import ROOT_KEY, new_root
 from lab_kit.gateway.subjects.stored import Stored
 from lab_kit.gateway.transcriptions import kept_uploads, operations
@@ -75,6 +75,7 @@ class Server:
         where: in which region it serves, and what others there are.
         audit_folder: of the audit log; None for one in ``state``, where that is kept.
         usage_folder: where usage is written; None for one in ``state``, where that is kept.
+        database_url: of a PostgreSQL database for the tables; None for a file in ``state``.
     """
 
     limits: Limits
@@ -91,6 +92,7 @@ class Server:
     audit_folder: Path | None = None
     usage_folder: Path | None = None
     where: Where = field(default_factory=Where)
+    database_url: str | None = None
     audit: Audit = field(init=False)
     usage: Usage | None = field(init=False)
     background: Background = field(init=False)
@@ -129,7 +131,7 @@ class Server:
         self.failures = Failures(metrics)
         self.watch = Watch(limits.no_audio_s, metrics)
         admission = Admission(self.watch, limits.streams, metrics)
-        self.database = Database(self.state.path, FORMS, self._root_key)
+        self.database = Database(self.state.path, FORMS, self._root_key, self.database_url)
         self.audit = Audit(self._audit_log())
         self.usage = self._usage()
         its_pepper = cache(self._pepper)
@@ -240,7 +242,7 @@ class Server:
         self.spans.stop()
 
 
-def _tell(rows: sqlite3.Connection, operation: Operation) -> None:
+def _tell(rows: Rows, operation: Operation) -> None:
     """Write all messages about an operation that ends, in the transaction that ends it."""
     webhooks.tell(rows, operation)
     tell_of_transcript(rows, operation)

@@ -7,7 +7,6 @@ yet.
 
 import asyncio
 import json
-import sqlite3
 from dataclasses import dataclass
 
 from lab_kit.core.clock import since_1970_ms
@@ -15,7 +14,8 @@ from lab_kit.core.errors import IdempotencyConflict
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import over
-from lab_kit.gateway.state.subjects import subject_of
+from lab_kit.gateway.state.rows import Rows
+from lab_kit.gateway.state.subjects import WRAPPED, subject_of
 
 TABLES = (
     """
@@ -40,7 +40,7 @@ MOST_KEPT = 100_000
 LARGEST_BYTES = 16 * 2**20
 """Of an answer that is kept; the longest text that is spoken has no more as a WAV."""
 MOST_BYTES = 10**9
-"""Of the whole database; beyond it the oldest answers go early."""
+"""Of all of them; beyond it the oldest go early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,35 +118,31 @@ class Answers:
         await self._database.run(lambda rows: rows.execute(sql, now))
 
 
-def keep(rows: sqlite3.Connection, tenant: TenantId, key: str, answer: Answer) -> None:
+def keep(rows: Rows, tenant: TenantId, key: str, answer: Answer) -> None:
     """Keep the first answer, in one transaction with what it tells of."""
     subject = subject_of(rows, tenant, answer.subject)
     rows.execute(
-        "INSERT INTO answers SELECT ?, ?, ?, ?, ?, sealed(wrapped, ?, ?), ?, number"
-        " FROM subjects WHERE number = ?",
+        "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             str(tenant),
             key,
             answer.request,
             answer.status,
             json.dumps(answer.headers),
-            f"answer {tenant}/{key}",
-            answer.body,
+            rows.sealer.seal(subject.wrapped, _context(tenant, key), answer.body),
             since_1970_ms(),
-            subject,
+            subject.number,
         ),
     )
     _make_room(rows)
 
 
-def _make_room(rows: sqlite3.Connection) -> None:
-    (count,) = rows.execute("SELECT COUNT(*) FROM answers").fetchone()
+def _make_room(rows: Rows) -> None:
+    count, held_bytes = rows.execute(
+        "SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM answers"
+    ).fetchone()
     too_many = max(0, count - MOST_KEPT)
-    pages, unused, page_bytes = (
-        rows.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    if (pages - unused) * page_bytes > MOST_BYTES:
+    if held_bytes > MOST_BYTES:
         too_many = max(too_many, count // 10 + 1)
     if too_many:
         rows.execute(
@@ -156,14 +152,16 @@ def _make_room(rows: sqlite3.Connection) -> None:
         )
 
 
-def find(rows: sqlite3.Connection, tenant: TenantId, key: str) -> Answer | None:
+def find(rows: Rows, tenant: TenantId, key: str) -> Answer | None:
     """The answer that was kept under a key; None where there is none."""
     row = rows.execute(
-        "SELECT request, status, headers, opened(wrapped, ?, body) AS body"
-        " FROM answers LEFT JOIN subjects ON subjects.number = subject"
-        " WHERE answers.tenant = ? AND key = ?",
-        (f"answer {tenant}/{key}", str(tenant), key),
+        f"SELECT *, {WRAPPED} FROM answers WHERE tenant = ? AND key = ?", (str(tenant), key)
     ).fetchone()
     if row is None:
         return None
-    return Answer(row["request"], row["status"], json.loads(row["headers"]), row["body"])
+    body = rows.sealer.open(row["wrapped"], _context(tenant, key), row["body"])
+    return Answer(row["request"], row["status"], json.loads(row["headers"]), body)
+
+
+def _context(tenant: TenantId, key: str) -> str:
+    return f"answer {tenant}/{key}"

@@ -1,20 +1,21 @@
-"""One SQLite file, read and written on one thread: no two transactions ever meet.
+"""What a server keeps, read and written on one thread: no two transactions ever meet.
 
-Its journal is written ahead and flushed before a transaction counts as done, so what a caller was
-told survives the process, and the machine. The file belongs to one server at a time; a second one
-is refused when it opens it.
+By default it is an SQLite file in the server's folder, by a setting a PostgreSQL database; whoever
+keeps something sees the same of both.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from lab_kit.core.errors import StateUnusable, SystemOverloaded
-from lab_kit.gateway.state.sealing import give_functions, new_root
+from lab_kit.core.errors import SystemOverloaded
+from lab_kit.gateway.state.postgres import PostgresStore
+from lab_kit.gateway.state.rows import Rows, Store
+from lab_kit.gateway.state.sealing import new_root
+from lab_kit.gateway.state.sqlite import SqliteStore
+from lab_kit.gateway.state.tables import Step, Tables
 
 FILE = "state.sqlite"
 MOST_WAITING = 1_024
@@ -23,43 +24,45 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """The file; opened on the thread when it is first used.
+    """The database; opened on the thread when it is first used.
 
     Args:
-        folder: gives where it is.
-        forms: the statements that make the first form of the tables, those that make the second of
-            it, and so on.
+        folder: gives where its file is.
+        forms: see `Tables`.
         root: gives what wraps subjects' keys; by default one that nobody keeps.
+        url: of a PostgreSQL database, in place of the file; None for the file.
+
+    Raises:
+        NotInstalled: it needs a package that is not here.
     """
 
     def __init__(
         self,
         folder: Callable[[], Path],
-        forms: Sequence[Sequence[str]],
-        root: Callable[[], bytes] | None = None,
+        forms: Sequence[Sequence[Step]],
+        root: Callable[[], bytes] = new_root,
+        url: str | None = None,
     ) -> None:
-        self._folder = folder
-        self._root = cache(root or new_root)
-        self._forms = forms
+        store: Store = SqliteStore(lambda: folder() / FILE) if url is None else PostgresStore(url)
+        self._tables = Tables(store, forms, root)
         self._thread = ThreadPoolExecutor(1, "state")
-        self._connection: sqlite3.Connection | None = None
         self._waiting = 0
 
-    def read_now(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def read_now(self, work: Callable[[Rows], _T]) -> _T:
         """Do ``work`` and wait for it: before the server serves, or where none does.
 
         Raises:
             Exception: see `run`.
         """
-        return self._thread.submit(self._transact, work).result()
+        return self._thread.submit(self._tables.transact, work).result()
 
-    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def run(self, work: Callable[[Rows], _T]) -> _T:
         """Do ``work`` in a transaction of its own: all of it is kept, or where it raises, nothing.
 
         Whoever stops waiting does not undo it.
 
         Raises:
-            StateUnusable: the file cannot be used, or the disk is full.
+            StateUnusable: the database cannot be used, or the disk is full.
             SystemOverloaded: too much waits.
             Exception: whatever ``work`` raises.
         """
@@ -70,111 +73,42 @@ class Database:
                 "try again after the stated delay",
             )
         self._waiting += 1
-        done = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        done = asyncio.get_running_loop().run_in_executor(self._thread, self._tables.transact, work)
         done.add_done_callback(self._settled)
         return await asyncio.shield(done)
 
-    async def erase(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def erase(self, work: Callable[[Rows], _T]) -> _T:
         """As `run`; and what it deletes is gone from the disk afterwards, journal included.
+
+        That is so of the file. Of PostgreSQL, see `rewrite`.
 
         Raises:
             Exception: see `run`.
         """
         found = await self.run(work)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._empty_journal)
+        await self._on_thread(self._tables.empty_journal)
         return found
 
+    async def rewrite(self, table: str) -> None:
+        """Have nothing be left in a small table's file of what was deleted from it.
+
+        The SQLite file has nothing of it after `erase`. PostgreSQL keeps it until the table is
+        written anew, which is done now; and in its journal for longer.
+
+        Raises:
+            StateUnusable: the database cannot be used.
+        """
+        await self._on_thread(lambda: self._tables.rewrite(table))
+
     def close(self) -> None:
-        """Finish what waits, then close the file."""
-        self._thread.submit(self._close)
+        """Finish what waits, then close it."""
+        self._thread.submit(self._tables.close)
         self._thread.shutdown()
+
+    async def _on_thread(self, work: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _settled(self, done: "asyncio.Future[_T]") -> None:
         self._waiting -= 1
         if not done.cancelled():
             done.exception()  # looked at: nobody may be waiting for it any more
-
-    def _transact(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        try:
-            connection = self._opened()
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise self._unusable(error) from error
-        try:
-            found = work(connection)
-            connection.execute("COMMIT")
-        except BaseException as error:
-            if connection.in_transaction:  # a full disk may have ended it already
-                connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                raise self._unusable(error) from error
-            raise
-        return found
-
-    def _empty_journal(self) -> None:
-        if self._connection is not None:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            # a statement that is kept would keep what it was given: words, before they are sealed
-            connection = sqlite3.connect(
-                self._folder() / FILE, timeout=0.0, isolation_level=None, cached_statements=0
-            )
-            try:
-                self._prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-        return self._connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.row_factory = sqlite3.Row
-        give_functions(connection, self._root)
-        # held from the first change to the end: it says that the folder has its server
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        # what was deleted is overwritten: transcripts go when their callers say so
-        connection.execute("PRAGMA secure_delete = ON")
-        (form,) = connection.execute("PRAGMA user_version").fetchone()
-        if form > len(self._forms):
-            raise StateUnusable(
-                f"{self._folder() / FILE}, whose form is {form}",
-                f"form {len(self._forms)}, as this version of the lab writes it, or an earlier one",
-                "start a later version, or this one with another --state folder",
-            )
-        for number, statements in enumerate(self._forms[form:], start=form + 1):
-            self._bring_forward(connection, number, statements)
-
-    def _bring_forward(
-        self, connection: sqlite3.Connection, number: int, statements: Sequence[str]
-    ) -> None:
-        """To form ``number``, or where that fails, not at all."""
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for statement in statements:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _unusable(self, error: sqlite3.Error) -> StateUnusable:
-        is_taken = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-        return StateUnusable(
-            f"{self._folder() / FILE}: {error}",
-            "a folder that no other server uses" if is_taken else "a file that can be written",
-            "start the server with another --state folder"
-            if is_taken
-            else "see whether the disk is full, or the folder another user's",
-        )

@@ -4,10 +4,12 @@ A tier is the longest that anything of a tenant is kept. What is under a hold is
 whoever asks and however old it is, until the hold ends.
 """
 
-import sqlite3
-
 from lab_kit.core.errors import UnderLegalHold
 from lab_kit.core.ids import TenantId
+from lab_kit.gateway.state.rows import Rows
+
+HELD = "(SELECT name FROM tenants WHERE is_held = 1)"
+"""Tenants under a hold."""
 
 
 def over(expires: str, created: str, tenant: str) -> str:
@@ -17,25 +19,25 @@ def over(expires: str, created: str, tenant: str) -> str:
         expires, created: columns, or what gives milliseconds since 1970.
         tenant: the column, with its table: a bare name would be that of what is looked up.
     """
-    longest = f"(SELECT longest_ms FROM keeping WHERE keeping.tenant = {tenant})"
-    held = "(SELECT keeping.tenant FROM keeping WHERE is_held)"
-    return f"({expires} <= :now_ms OR {created} + {longest} <= :now_ms) AND {tenant} NOT IN {held}"
+    longest = f"(SELECT longest_ms FROM tenants WHERE name = {tenant})"
+    is_old = f"({expires} <= :now_ms OR {created} + {longest} <= :now_ms)"
+    return f"{is_old} AND {tenant} NOT IN {HELD}"
 
 
-def expiry_ms(rows: sqlite3.Connection, tenant: TenantId, now_ms: int, asked_ms: int) -> int:
+def expiry_ms(rows: Rows, tenant: TenantId, now_ms: int, asked_ms: int) -> int:
     """When what a tenant's caller has kept now expires, who asked for ``asked_ms`` of time."""
-    row = rows.execute("SELECT longest_ms FROM keeping WHERE tenant = ?", (str(tenant),)).fetchone()
+    row = rows.execute("SELECT longest_ms FROM tenants WHERE name = ?", (str(tenant),)).fetchone()
     longest_ms = None if row is None else row["longest_ms"]
     return now_ms + (asked_ms if longest_ms is None else min(asked_ms, round(longest_ms)))
 
 
-def is_held(rows: sqlite3.Connection, tenant: TenantId) -> bool:
+def is_held(rows: Rows, tenant: TenantId) -> bool:
     """Whether nothing of a tenant may be removed."""
-    row = rows.execute("SELECT is_held FROM keeping WHERE tenant = ?", (str(tenant),)).fetchone()
+    row = rows.execute("SELECT is_held FROM tenants WHERE name = ?", (str(tenant),)).fetchone()
     return row is not None and bool(row["is_held"])
 
 
-def check_not_held(rows: sqlite3.Connection, tenant: TenantId) -> None:
+def check_not_held(rows: Rows, tenant: TenantId) -> None:
     """Make sure that something of a tenant may be removed.
 
     Raises:

@@ -11,17 +11,21 @@ Source: RFC 3394 (wrapping); NIST SP 800-38D (AES-GCM, with random nonces); Hoan
 import io
 import os
 import secrets
-import sqlite3
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import (
+    InvalidUnwrap,
+    aes_key_unwrap,
+    aes_key_wrap,
+)
 
-from lab_kit.core.errors import InvalidAudioFormat
+from lab_kit.core.errors import InvalidAudioFormat, StateUnusable
 from lab_kit.gateway.state.secret import Secret
 
 KEY_BYTES = 32
@@ -37,6 +41,7 @@ PIECE_BYTES = 65_536
 """Of sound, sealed at a time: what is read to get at any of it."""
 SALT_BYTES, TAG_BYTES, NONCE_BYTES = 16, 16, 12
 _WHOLE, _LAST = b"\x00", b"\x01"
+_V = TypeVar("_V", str, bytes)
 
 
 def new_root() -> bytes:
@@ -44,36 +49,71 @@ def new_root() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def give_functions(connection: sqlite3.Connection, root: Callable[[], bytes]) -> None:
-    """Let statements seal and open values, each with the wrapped key of its subject.
+class Sealer:
+    """Seals and opens texts and bytes, each with the wrapped key of its subject.
 
-    ``new_key()`` gives a wrapped key, ``key_of(wrapped)`` the key. ``sealed(wrapped, context,
-    value)`` and ``opened(wrapped, context, value)`` keep a value's type; the context is what it is
-    of, and a value that was moved elsewhere does not open. What was sealed with a key that is gone
-    is null.
+    The context is what a value is of; a value that was moved elsewhere does not open.
+
+    Args:
+        root: gives what wraps the keys, when it is first needed.
     """
 
-    def sealed(wrapped: bytes, context: str, value: str | bytes) -> str | bytes:
-        key = aes_key_unwrap(root(), wrapped)
+    def __init__(self, root: Callable[[], bytes]) -> None:
+        self._root = cache(root)
+
+    def new_key(self) -> bytes:
+        """A subject's key, wrapped."""
+        return aes_key_wrap(self._root(), secrets.token_bytes(KEY_BYTES))
+
+    def key_of(self, wrapped: bytes) -> bytes:
+        """The key itself.
+
+        Raises:
+            StateUnusable: another root key wrapped it.
+        """
+        try:
+            return aes_key_unwrap(self._root(), wrapped)
+        except InvalidUnwrap as error:
+            raise StateUnusable(
+                f"subjects' keys that the key in {ROOT_VARIABLE} did not wrap",
+                "the key that the folder was used with before",
+                f"set {ROOT_VARIABLE} to it, or start the server with another --state folder",
+            ) from error
+
+    def seal(self, wrapped: bytes, context: str, value: _V) -> _V:
+        """A value, sealed; a text becomes hexadecimal digits.
+
+        Raises:
+            StateUnusable: see `key_of`.
+        """
+        key = self.key_of(wrapped)
         if isinstance(value, bytes):
             return _seal(key, context, value)
         return _seal(key, context, value.encode()).hex()
 
-    def opened(wrapped: bytes | None, context: str, value: str | bytes) -> str | bytes | None:
-        if wrapped is None:
-            return None
-        key = aes_key_unwrap(root(), wrapped)
-        if isinstance(value, bytes):
-            return _open(key, context, value)
-        return _open(key, context, bytes.fromhex(value)).decode()
+    def open(self, wrapped: bytes | None, context: str, value: _V) -> _V:
+        """What was sealed.
 
-    for name, count, function in (
-        ("new_key", 0, lambda: aes_key_wrap(root(), secrets.token_bytes(KEY_BYTES))),
-        ("key_of", 1, lambda wrapped: aes_key_unwrap(root(), wrapped)),
-        ("sealed", 3, sealed),
-        ("opened", 3, opened),
-    ):
-        connection.create_function(name, count, function)
+        Raises:
+            StateUnusable: its key is gone, or see `key_of`; or it was changed, or moved.
+        """
+        if wrapped is None:
+            raise _not_as_sealed(context)
+        key = self.key_of(wrapped)
+        try:
+            if isinstance(value, bytes):
+                return _open(key, context, value)
+            return _open(key, context, bytes.fromhex(value)).decode()
+        except InvalidTag as error:
+            raise _not_as_sealed(context) from error
+
+
+def _not_as_sealed(context: str) -> StateUnusable:
+    return StateUnusable(
+        f"{context.partition(' ')[0]} in the database, which its subject's key does not open",
+        "one that the server wrote there itself",
+        "see who else writes to the database, or start the server with another --state folder",
+    )
 
 
 def _seal(key: bytes, context: str, value: bytes) -> bytes:

@@ -6,7 +6,6 @@ words, and the operator's own tools empty that folder.
 """
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,10 +21,13 @@ from lab_kit.gateway.observe.audit.audit import ASKED, Audit
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import is_held
-from lab_kit.gateway.state.subjects import find, key_of
+from lab_kit.gateway.state.rows import Rows
+from lab_kit.gateway.state.subjects import KEYS, WRAPPED, find, key_of
 from lab_kit.gateway.transcriptions import kept_uploads, transcripts
+from lab_kit.gateway.transcriptions.operations import opened_order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.webhooks import webhooks
+from lab_kit.gateway.webhooks.callbacks import opened_body
 from lab_kit.protocol.subjects import (
     ANSWER_FOLDER,
     DATA_FILE,
@@ -90,7 +92,7 @@ class Stored:
     async def kept(self, tenant: TenantId, subject: str) -> KeptOfSubject:
         """What is kept of somebody: names, times and sizes, and no words."""
 
-        def work(rows: sqlite3.Connection) -> tuple[list[KeptItem], bool]:
+        def work(rows: Rows) -> tuple[list[KeptItem], bool]:
             number = find(rows, str(tenant), subject)
             return [] if number is None else _items(rows, number), is_held(rows, tenant)
 
@@ -104,7 +106,7 @@ class Stored:
         for, and the sound that is still there."""
         kept = await self.kept(tenant, subject)
 
-        def work(rows: sqlite3.Connection) -> tuple[dict[str, object], bytes]:
+        def work(rows: Rows) -> tuple[dict[str, object], bytes]:
             number = find(rows, str(tenant), subject)
             if number is None:
                 return {}, b""
@@ -117,7 +119,7 @@ class Stored:
     async def erase(self, tenant: TenantId, subject: str) -> ErasedOfSubject:
         """Erase all of it, unless the tenant is under a legal hold."""
 
-        def work(rows: sqlite3.Connection) -> tuple[str | None, list[KeptItem], bool]:
+        def work(rows: Rows) -> tuple[str | None, list[KeptItem], bool]:
             number, held = find(rows, str(tenant), subject), is_held(rows, tenant)
             items = [] if number is None else _items(rows, number)
             if number is not None and not held:
@@ -135,6 +137,8 @@ class Stored:
         if number is not None:
             # by the number, which says nothing once the row is gone: the log cannot forget a name
             self._audit.deleted("subject", [(str(tenant), UUID(number))], ASKED)
+        # also where it is asked for again, because this failed
+        await self._database.rewrite(KEYS)
         return ErasedOfSubject(str(tenant), subject, counts, {}, number is not None)
 
     def _zipped(self, data: str, kept: KeptOfSubject, key: bytes) -> Iterator[bytes]:
@@ -187,12 +191,12 @@ def _of(kept: KeptOfSubject, store: str) -> list[KeptItem]:
     return [one for one in kept.items if one.store == store]
 
 
-def _answer(tenant: str, key: str, rows: sqlite3.Connection) -> bytes | None:
+def _answer(tenant: str, key: str, rows: Rows) -> bytes | None:
     found = answers.find(rows, TenantId(tenant), key)
     return None if found is None else found.body
 
 
-def _items(rows: sqlite3.Connection, number: str) -> list[KeptItem]:
+def _items(rows: Rows, number: str) -> list[KeptItem]:
     return [
         KeptItem(
             store, row["name"], _told(row["created_ms"]), _told(row["expires_ms"]), row["size"]
@@ -213,25 +217,24 @@ def _with_sound(items: list[KeptItem], sizes: dict[UUID, int]) -> Iterator[KeptI
             yield KeptItem("recordings", one.name, one.create_time, one.expire_time, size)
 
 
-def _words(rows: sqlite3.Connection, tenant: TenantId, number: str) -> dict[str, object]:
+def _words(rows: Rows, tenant: TenantId, number: str) -> dict[str, object]:
     """What was said and asked for, in full."""
     orders = rows.execute(
-        "SELECT number, made_order FROM opened_operations WHERE subject = ?", (number,)
+        f"SELECT number, made_order, {WRAPPED} FROM operations WHERE subject = ?", (number,)
     )
-    told = {row["number"]: json.loads(row["made_order"]) for row in orders}
+    asked = {row["number"]: json.loads(opened_order(rows, row)) for row in orders}
     texts = rows.execute("SELECT number FROM transcriptions WHERE subject = ?", (number,))
     said: dict[str, object] = {}
     for row in texts.fetchall():
         said[row["number"]] = asdict(transcripts.find(rows, tenant, UUID(row["number"])))
     messages = rows.execute(
-        "SELECT message, opened(wrapped, 'message ' || message, body) AS body FROM callbacks"
-        " JOIN subjects ON subjects.number = subject WHERE subject = ? AND body != ''",
+        f"SELECT message, body, {WRAPPED} FROM callbacks WHERE subject = ? AND body != ''",
         (number,),
     )
     return {
-        "asked": told,
+        "asked": asked,
         "said": said,
-        "to_tell": {row["message"]: row["body"] for row in messages},
+        "to_tell": {row["message"]: opened_body(rows, row) for row in messages},
     }
 
 

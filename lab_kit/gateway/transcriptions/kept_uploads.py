@@ -5,7 +5,6 @@ likes meanwhile. How many there are is bounded like operations; one that has bee
 way to a new one, and one that has not does not. How large they are is bounded by the spool.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -14,8 +13,9 @@ from lab_kit.core.errors import QuotaExceeded, SystemOverloaded, UploadNotFound
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, GAVE_WAY, Audit
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.keeping import check_not_held, over
-from lab_kit.gateway.state.subjects import key_of, subject_of
+from lab_kit.gateway.state.keeping import HELD, check_not_held, over
+from lab_kit.gateway.state.rows import Rows
+from lab_kit.gateway.state.subjects import subject_of
 from lab_kit.gateway.transcriptions.operations import Allowance
 
 TABLES = (
@@ -65,14 +65,14 @@ class KeptUploads:
             SystemOverloaded: the server has as many as it may have.
         """
 
-        def work(rows: sqlite3.Connection) -> tuple[bytes, list[tuple[str, UUID]]]:
+        def work(rows: Rows) -> tuple[bytes, list[tuple[str, UUID]]]:
             gone = self._make_room(rows, caller)
             about = subject_of(rows, tenant, subject)
             rows.execute(
                 "INSERT INTO uploads (number, tenant, caller, subject) VALUES (?, ?, ?, ?)",
-                (str(number), str(tenant), caller, about),
+                (str(number), str(tenant), caller, about.number),
             )
-            return key_of(rows, about), gone
+            return rows.sealer.key_of(about.wrapped), gone
 
         key, gone = await self._database.run(work)
         self._audit.deleted("upload", gone, GAVE_WAY)
@@ -115,7 +115,7 @@ class KeptUploads:
         """
         sql = "DELETE FROM uploads WHERE number = ? AND tenant = ? AND whole_until_ms IS NOT NULL"
 
-        def work(rows: sqlite3.Connection) -> bool:
+        def work(rows: Rows) -> bool:
             check_not_held(rows, tenant)
             return rows.execute(sql, (str(number), str(tenant))).rowcount == 1
 
@@ -131,7 +131,7 @@ class KeptUploads:
             Those that are there, and whose they are.
         """
 
-        def work(rows: sqlite3.Connection) -> dict[UUID, str]:
+        def work(rows: Rows) -> dict[UUID, str]:
             rows.execute("DELETE FROM uploads WHERE whole_until_ms IS NULL")
             found = rows.execute("SELECT number, caller FROM uploads")
             return {UUID(row["number"]): row["caller"] for row in found}
@@ -148,11 +148,11 @@ class KeptUploads:
         self._audit.deleted("upload", gone, EXPIRED)
         return [number for _, number in gone]
 
-    def _make_room(self, rows: sqlite3.Connection, caller: str) -> list[tuple[str, UUID]]:
+    def _make_room(self, rows: Rows, caller: str) -> list[tuple[str, UUID]]:
         """Forget the oldest that was transcribed, where there are too many for one more."""
         most = self._allowance
         own, whole = rows.execute(
-            "SELECT COALESCE(SUM(caller = ?), 0), COUNT(*) FROM uploads", (caller,)
+            "SELECT COUNT(CASE WHEN caller = ? THEN 1 END), COUNT(*) FROM uploads", (caller,)
         ).fetchone()
         if own >= most.of_one:
             gone = _oldest_used(rows, caller)
@@ -178,21 +178,18 @@ class KeptUploads:
         return []
 
 
-def _oldest_used(rows: sqlite3.Connection, caller: str | None) -> list[tuple[str, UUID]]:
+def _oldest_used(rows: Rows, caller: str | None) -> list[tuple[str, UUID]]:
     """Forget the oldest that was transcribed, of a caller or of all; none where there is none."""
+    whose, named = ("", {}) if caller is None else (" AND caller = :caller", {"caller": caller})
     sql = (
         "DELETE FROM uploads WHERE number = (SELECT number FROM uploads"
-        " WHERE is_used AND (caller = :caller OR :caller IS NULL)"
-        " AND tenant NOT IN (SELECT keeping.tenant FROM keeping WHERE is_held)"
-        " ORDER BY number LIMIT 1)"
+        f" WHERE is_used = 1{whose} AND tenant NOT IN {HELD} ORDER BY number LIMIT 1)"
         " RETURNING tenant, number"
     )
-    return _whose(rows, sql, {"caller": caller})
+    return _whose(rows, sql, named)
 
 
-def _whose(
-    rows: sqlite3.Connection, sql: str, parameters: Mapping[str, int | str | None]
-) -> list[tuple[str, UUID]]:
+def _whose(rows: Rows, sql: str, parameters: Mapping[str, int | str]) -> list[tuple[str, UUID]]:
     """The tenants and numbers that a statement returns."""
     found = rows.execute(sql, parameters).fetchall()
     return [(row["tenant"], UUID(row["number"])) for row in found]

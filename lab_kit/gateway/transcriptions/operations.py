@@ -3,7 +3,6 @@
 What a caller asks for is always asked with its tenant: another's operation is not found.
 """
 
-import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -25,7 +24,8 @@ from lab_kit.core.ids import TenantId
 from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, Audit
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import check_not_held, expiry_ms, over
-from lab_kit.gateway.state.subjects import subject_of
+from lab_kit.gateway.state.rows import Row, Rows
+from lab_kit.gateway.state.subjects import WRAPPED, Subject, subject_of, subject_of_operation
 from lab_kit.gateway.transcriptions import transcripts
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.paging import Page, Query
@@ -59,15 +59,10 @@ TABLES = (
 SEALED = (
     "ALTER TABLE operations ADD COLUMN subject TEXT",
     *transcripts.SEALED,
-    """
-    CREATE VIEW opened_operations AS
-    SELECT operations.number, operations.tenant, caller, state,
-        opened(wrapped, 'order ' || operations.number, made_order) AS made_order,
-        created_ms, updated_ms, expires_ms, audio_s, processed_s, segments, attempts, error, subject
-    FROM operations LEFT JOIN subjects ON subjects.number = subject
-    """,
 )
 """What was asked for is sealed with its subject's key: it may name words, and who speaks."""
+PROVIDED = ("ALTER TABLE operations ADD COLUMN provider TEXT",)
+"""In whose words it was asked for, which is looked for, and is no secret; NULL for our own."""
 _UNFINISHED = tuple(state for state in OperationState if not state.is_done)
 _PENDING = (OperationState.QUEUED, OperationState.RUNNING)
 _T = TypeVar("_T")
@@ -99,7 +94,7 @@ class Operations:
         self,
         database: Database,
         allowance: Allowance,
-        ended: Callable[[sqlite3.Connection, Operation], None],
+        ended: Callable[[Rows, Operation], None],
         audit: Audit | None = None,
     ) -> None:
         self._audit = audit or Audit()
@@ -118,26 +113,24 @@ class Operations:
         """
         number, now_ms = order.identity.stream.value, since_1970_ms()
 
-        def work(rows: sqlite3.Connection) -> None:
+        def work(rows: Rows) -> None:
             self._check_allowance(rows, order.caller)
             subject = subject_of(rows, order.tenant, order.subject)
             expires_ms = expiry_ms(rows, order.tenant, now_ms, round(ttl_s * 1_000))
             rows.execute(
                 "INSERT INTO operations (number, tenant, caller, state, made_order, created_ms,"
-                " updated_ms, expires_ms, subject)"
-                " SELECT ?, ?, ?, ?, sealed(wrapped, ?, ?), ?, ?, ?, number"
-                " FROM subjects WHERE number = ?",
+                " updated_ms, expires_ms, subject, provider) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     str(number),
                     str(order.tenant),
                     order.caller,
                     OperationState.RECEIVING,
-                    f"order {number}",
-                    _order.dump_json(order).decode(),
+                    _sealed(rows, subject, number, order),
                     now_ms,
                     now_ms,
                     expires_ms,
-                    subject,
+                    subject.number,
+                    None if order.foreign is None else order.foreign.provider,
                 ),
             )
 
@@ -150,17 +143,18 @@ class Operations:
         Raises:
             OperationCancelled: it is gone, and its sound with it.
         """
-        sql = (
-            "SELECT key_of(wrapped) AS key FROM operations"
-            " JOIN subjects ON subjects.number = subject WHERE operations.number = ?"
-        )
-        row = await self._database.run(lambda rows: rows.execute(sql, (str(number),)).fetchone())
-        if row is None:
-            raise _ended(number)
-        return bytes(row["key"])
+        sql = f"SELECT {WRAPPED} FROM operations WHERE number = ?"
+
+        def work(rows: Rows) -> bytes:
+            row = rows.execute(sql, (str(number),)).fetchone()
+            if row is None:
+                raise _ended(number)
+            return rows.sealer.key_of(row["wrapped"])
+
+        return await self._database.run(work)
 
     async def queue(
-        self, number: UUID, audio_s: float, told: Callable[[sqlite3.Connection, Operation], _T]
+        self, number: UUID, audio_s: float, told: Callable[[Rows, Operation], _T]
     ) -> _T:
         """Its sound is here, so it will be transcribed; it is kept from now on for its time.
 
@@ -168,7 +162,7 @@ class Operations:
             told: what is told of it; what it writes is kept in the same transaction.
         """
 
-        def work(rows: sqlite3.Connection) -> _T:
+        def work(rows: Rows) -> _T:
             _move(rows, number, OperationState.QUEUED)
             rows.execute(
                 "UPDATE operations SET audio_s = ?, expires_ms = expires_ms + ? - created_ms"
@@ -194,7 +188,7 @@ class Operations:
             As `pending`.
         """
 
-        def work(rows: sqlite3.Connection) -> dict[UUID, str]:
+        def work(rows: Rows) -> dict[UUID, str]:
             rows.execute("DELETE FROM operations WHERE state = ?", (OperationState.RECEIVING,))
             return _in_states(rows, _PENDING)
 
@@ -211,7 +205,7 @@ class Operations:
             OperationCancelled: it has ended.
         """
 
-        def work(rows: sqlite3.Connection) -> Operation:
+        def work(rows: Rows) -> Operation:
             _move(rows, number, OperationState.RUNNING, OperationState.RUNNING)
             rows.execute(
                 "UPDATE operations SET attempts = attempts + 1 WHERE number = ?", (str(number),)
@@ -227,7 +221,7 @@ class Operations:
             OperationCancelled: it does not run any more.
         """
 
-        def work(rows: sqlite3.Connection) -> Operation:
+        def work(rows: Rows) -> Operation:
             _move(rows, number, OperationState.RUNNING, OperationState.RUNNING)
             rows.execute(
                 "UPDATE operations SET audio_s = ? WHERE number = ?", (audio_s, str(number))
@@ -246,7 +240,7 @@ class Operations:
             OperationCancelled: it does not run any more.
         """
 
-        def work(rows: sqlite3.Connection) -> None:
+        def work(rows: Rows) -> None:
             _move(rows, number, OperationState.RUNNING, OperationState.RUNNING)
             rows.execute(
                 "UPDATE operations SET segments = ?, processed_s = ?, attempts = 0"
@@ -264,7 +258,7 @@ class Operations:
             OperationCancelled: it does not run any more.
         """
 
-        def work(rows: sqlite3.Connection) -> None:
+        def work(rows: Rows) -> None:
             _move(rows, number, OperationState.SUCCEEDED)
             rows.execute(
                 "UPDATE operations SET processed_s = audio_s WHERE number = ?", (str(number),)
@@ -282,7 +276,7 @@ class Operations:
             OperationCancelled: it does not run any more.
         """
 
-        def work(rows: sqlite3.Connection) -> None:
+        def work(rows: Rows) -> None:
             _move(rows, number, OperationState.FAILED, error=error)
             transcripts.erase(rows, number)
             self._ended(rows, _found(rows, number))
@@ -306,7 +300,7 @@ class Operations:
             OperationNotFound: the tenant has none of that name.
         """
 
-        def work(rows: sqlite3.Connection) -> tuple[Operation, Transcription | None]:
+        def work(rows: Rows) -> tuple[Operation, Transcription | None]:
             operation = _owned(rows, tenant, number)
             if operation.state is not OperationState.SUCCEEDED:
                 return operation, None
@@ -319,9 +313,12 @@ class Operations:
 
     async def page(self, tenant: TenantId, query: Query) -> Page:
         """Some of the tenant's, as the query says."""
-        return await self._database.run(
-            lambda rows: query.page([_operation(row) for row in rows.execute(*query.sql(tenant))])
-        )
+
+        def work(rows: Rows) -> Page:
+            found = rows.execute(*query.sql(tenant))
+            return query.page([_operation(rows, row) for row in found])
+
+        return await self._database.run(work)
 
     async def cancel(self, tenant: TenantId, number: UUID, error: ErrorBody) -> Operation:
         """End one that has not ended, without a result; of one that has, nothing changes.
@@ -330,7 +327,7 @@ class Operations:
             OperationNotFound: the tenant has none of that name.
         """
 
-        def work(rows: sqlite3.Connection) -> Operation:
+        def work(rows: Rows) -> Operation:
             if not _owned(rows, tenant, number).state.is_done:
                 _move(rows, number, OperationState.CANCELLED, error=error)
                 transcripts.erase(rows, number)
@@ -348,7 +345,7 @@ class Operations:
             UnderLegalHold: nothing of the tenant may be removed.
         """
 
-        def work(rows: sqlite3.Connection) -> None:
+        def work(rows: Rows) -> None:
             _owned(rows, tenant, number)
             _check_ended(rows, tenant, number)
             check_not_held(rows, tenant)
@@ -363,7 +360,7 @@ class Operations:
         Not one that is still received: its sound is in somebody's hands.
         """
 
-        def work(rows: sqlite3.Connection) -> dict[str, list[tuple[str, UUID]]]:
+        def work(rows: Rows) -> dict[str, list[tuple[str, UUID]]]:
             now: dict[str, int | str] = {
                 "now_ms": since_1970_ms(),
                 "receiving": OperationState.RECEIVING,
@@ -396,7 +393,7 @@ class Operations:
             TranscriptionNotFound: the tenant has none of that name.
         """
 
-        def work(rows: sqlite3.Connection) -> Transcription:
+        def work(rows: Rows) -> Transcription:
             _check_ended(rows, tenant, number)
             return transcripts.find(rows, tenant, number)
 
@@ -411,7 +408,7 @@ class Operations:
             UnderLegalHold: nothing of the tenant may be removed.
         """
 
-        def work(rows: sqlite3.Connection) -> None:
+        def work(rows: Rows) -> None:
             _check_ended(rows, tenant, number)
             transcripts.find(rows, tenant, number)
             check_not_held(rows, tenant)
@@ -433,16 +430,15 @@ class Operations:
             UnderLegalHold: nothing of the tenant may be removed.
         """
 
-        def work(rows: sqlite3.Connection) -> Operation:
+        def work(rows: Rows) -> Operation:
             order = _owned(rows, tenant, number).order
             _check_ended(rows, tenant, number)
             check_not_held(rows, tenant)
             transcripts.erase(rows, number)
             left = replace(order, url=None, foreign=foreign)
+            sealed = _sealed(rows, subject_of_operation(rows, number), number, left)
             rows.execute(
-                "UPDATE operations SET made_order = sealed("
-                "(SELECT wrapped FROM subjects WHERE number = subject), ?, ?) WHERE number = ?",
-                (f"order {number}", _order.dump_json(left).decode(), str(number)),
+                "UPDATE operations SET made_order = ? WHERE number = ?", (sealed, str(number))
             )
             return _found(rows, number)
 
@@ -450,7 +446,7 @@ class Operations:
         self._audit.deleted("transcription", [(str(tenant), number)], ASKED)
         return left
 
-    def _check_allowance(self, rows: sqlite3.Connection, caller: str) -> None:
+    def _check_allowance(self, rows: Rows, caller: str) -> None:
         found = _in_states(rows, _UNFINISHED)
         own, most = sum(one == caller for one in found.values()), self._allowance
         if own >= most.of_one:
@@ -470,7 +466,7 @@ class Operations:
 
 
 def _move(
-    rows: sqlite3.Connection,
+    rows: Rows,
     number: UUID,
     to: OperationState,
     *also_from: OperationState,
@@ -499,34 +495,32 @@ def _ended(number: UUID) -> OperationCancelled:
     )
 
 
-def _whose(
-    rows: sqlite3.Connection, where: str, parameters: Mapping[str, int | str]
-) -> list[tuple[str, UUID]]:
+def _whose(rows: Rows, where: str, parameters: Mapping[str, int | str]) -> list[tuple[str, UUID]]:
     """The tenants and numbers of some rows."""
     found = rows.execute(f"SELECT tenant, number FROM {where}", parameters)
     return [(row["tenant"], UUID(row["number"])) for row in found]
 
 
-def _in_states(rows: sqlite3.Connection, states: Collection[OperationState]) -> dict[UUID, str]:
+def _in_states(rows: Rows, states: Collection[OperationState]) -> dict[UUID, str]:
     """Those and their callers, the oldest first."""
     marks = ", ".join("?" * len(states))
     sql = f"SELECT number, caller FROM operations WHERE state IN ({marks}) ORDER BY number"
     return {UUID(row["number"]): row["caller"] for row in rows.execute(sql, tuple(states))}
 
 
-def _owned(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Operation:
+def _owned(rows: Rows, tenant: TenantId, number: UUID) -> Operation:
     row = rows.execute(
-        "SELECT * FROM opened_operations WHERE number = ? AND tenant = ? AND state != ?",
+        f"SELECT *, {WRAPPED} FROM operations WHERE number = ? AND tenant = ? AND state != ?",
         (str(number), str(tenant), OperationState.RECEIVING),
     ).fetchone()
     if row is None:
         raise OperationNotFound(
             f"operations/{number}", "one of yours that has not expired", "list /v1/operations"
         )
-    return _operation(row)
+    return _operation(rows, row)
 
 
-def _check_ended(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> None:
+def _check_ended(rows: Rows, tenant: TenantId, number: UUID) -> None:
     """Make sure that no operation of that number goes on; none at all is one that has ended."""
     row = rows.execute(
         "SELECT state FROM operations WHERE number = ? AND tenant = ?", (str(number), str(tenant))
@@ -540,17 +534,31 @@ def _check_ended(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> No
         )
 
 
-def _found(rows: sqlite3.Connection, number: UUID) -> Operation:
-    return _operation(
-        rows.execute("SELECT * FROM opened_operations WHERE number = ?", (str(number),)).fetchone()
-    )
+def _found(rows: Rows, number: UUID) -> Operation:
+    sql = f"SELECT *, {WRAPPED} FROM operations WHERE number = ?"
+    return _operation(rows, rows.execute(sql, (str(number),)).fetchone())
 
 
-def _operation(row: sqlite3.Row) -> Operation:
+def _sealed(rows: Rows, subject: Subject, number: UUID, order: Order) -> str:
+    text = _order.dump_json(order).decode()
+    return rows.sealer.seal(subject.wrapped, _context(number), text)
+
+
+def _context(number: UUID) -> str:
+    return f"order {number}"
+
+
+def opened_order(rows: Rows, row: Row) -> str:
+    """What was asked for, as JSON, of a row with its key."""
+    number = UUID(row["number"])
+    return rows.sealer.open(row["wrapped"], _context(number), str(row["made_order"]))
+
+
+def _operation(rows: Rows, row: Row) -> Operation:
     error = row["error"]
     return Operation(
         UUID(row["number"]),
-        _order.validate_json(row["made_order"]),
+        _order.validate_json(opened_order(rows, row)),
         OperationState(row["state"]),
         row["created_ms"],
         row["updated_ms"],

@@ -18,6 +18,7 @@ from uuid import UUID
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import TenantId
 from lab_kit.core.shown import shown
+from lab_kit.gateway.state.subjects import WRAPPED
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.protocol.operations import OperationState
 
@@ -98,7 +99,7 @@ class Query:
         """
         marks = ", ".join("?" * len(states))
         conditions: list[tuple[str, tuple[str | int, ...]]] = [
-            ("json_extract(made_order, '$.foreign.provider') = ?", (provider,)),
+            ("provider = ?", (provider,)),
             (f"state IN ({marks})", tuple(states)),
         ]
         if created_ms is not None:
@@ -121,7 +122,8 @@ class Query:
         where = " AND ".join(condition for condition, _ in conditions)
         direction = "DESC" if self.is_newest_first else "ASC"
         parameters = tuple(one for _, given in conditions for one in given)
-        sql = f"SELECT * FROM opened_operations WHERE {where} ORDER BY number {direction} LIMIT ?"
+        order = f"ORDER BY number {direction} LIMIT ?"
+        sql = f"SELECT *, {WRAPPED} FROM operations WHERE {where} {order}"
         return sql, (*parameters, self.size + 1)
 
     def page(self, found: Sequence[Operation]) -> Page:

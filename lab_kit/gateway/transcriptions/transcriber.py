@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from io import BufferedReader
-from sqlite3 import Connection
 from typing import TypeVar
 from uuid import UUID
 
@@ -38,6 +37,7 @@ from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.sealing import SealedFile
 from lab_kit.gateway.state.subjects import SUBJECT
 from lab_kit.gateway.transcriptions.kept_uploads import KeptUploads, not_found
@@ -111,7 +111,7 @@ class Transcriber:
         ttl_s: float,
         declared_bytes: int,
         chunks: AsyncIterator[bytes],
-        told: Callable[[Connection, Operation], _T],
+        told: Callable[[Rows, Operation], _T],
     ) -> _T:
         """Receive a recording, and queue it; returns what is ``told`` of it, see `Operations`.
 
@@ -127,7 +127,7 @@ class Transcriber:
             return await self.operations.queue(number, audio_s, told)
 
     async def take_address(
-        self, order: Order, ttl_s: float, told: Callable[[Connection, Operation], _T]
+        self, order: Order, ttl_s: float, told: Callable[[Rows, Operation], _T]
     ) -> _T:
         """Queue a recording that is fetched when its turn comes; see `take`.
 
@@ -142,7 +142,7 @@ class Transcriber:
         order: Order,
         ttl_s: float,
         upload: UUID,
-        told: Callable[[Connection, Operation], _T],
+        told: Callable[[Rows, Operation], _T],
     ) -> _T:
         """Queue a recording that was sent ahead; see `take`.
 

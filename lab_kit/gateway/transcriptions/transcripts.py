@@ -3,7 +3,6 @@
 Segments come one by one while an operation runs; the transcription is there when it has succeeded.
 """
 
-import sqlite3
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -12,6 +11,8 @@ from lab_kit.core.clock import wall_clock_of
 from lab_kit.core.errors import TranscriptionNotFound
 from lab_kit.core.events import ModelInfo
 from lab_kit.core.ids import TenantId
+from lab_kit.gateway.state.rows import Row, Rows
+from lab_kit.gateway.state.subjects import WRAPPED, subject_of_operation
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.protocol.recordings import Segment
 from lab_kit.protocol.transcriptions import Transcription
@@ -42,29 +43,22 @@ TABLES = (
 SEALED = (
     "ALTER TABLE transcriptions ADD COLUMN subject TEXT",
     "ALTER TABLE segments ADD COLUMN subject TEXT",
-    """
-    CREATE VIEW opened_segments AS
-    SELECT segments.number, place,
-        opened(wrapped, 'segment ' || segments.number || '/' || place, segment) AS segment
-    FROM segments LEFT JOIN subjects ON subjects.number = subject
-    """,
 )
 """Segments are sealed with the key of whom they are about."""
 _segment: TypeAdapter[Segment] = TypeAdapter(Segment)
 
 
-def append(rows: sqlite3.Connection, number: UUID, place: int, segment: Segment) -> None:
+def append(rows: Rows, number: UUID, place: int, segment: Segment) -> None:
     """One more segment of an operation."""
-    context, text = f"segment {number}/{place}", _segment.dump_json(segment).decode()
+    subject, text = subject_of_operation(rows, number), _segment.dump_json(segment).decode()
+    sealed = rows.sealer.seal(subject.wrapped, _context(number, place), text)
     rows.execute(
-        "INSERT INTO segments (number, place, segment, subject)"
-        " SELECT operations.number, ?, sealed(wrapped, ?, ?), subject"
-        " FROM operations JOIN subjects ON subjects.number = subject WHERE operations.number = ?",
-        (place, context, text, str(number)),
+        "INSERT INTO segments (number, place, segment, subject) VALUES (?, ?, ?, ?)",
+        (str(number), place, sealed, subject.number),
     )
 
 
-def complete(rows: sqlite3.Connection, operation: Operation, model: ModelInfo, now_ms: int) -> None:
+def complete(rows: Rows, operation: Operation, model: ModelInfo, now_ms: int) -> None:
     """The segments are all there."""
     rows.execute(
         "INSERT INTO transcriptions VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
@@ -83,14 +77,14 @@ def complete(rows: sqlite3.Connection, operation: Operation, model: ModelInfo, n
     )
 
 
-def erase(rows: sqlite3.Connection, number: UUID) -> bool:
+def erase(rows: Rows, number: UUID) -> bool:
     """Remove what there is of it; False where there was no whole one."""
     rows.execute("DELETE FROM segments WHERE number = ?", (str(number),))
     gone = rows.execute("DELETE FROM transcriptions WHERE number = ?", (str(number),))
     return gone.rowcount == 1
 
 
-def find(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Transcription:
+def find(rows: Rows, tenant: TenantId, number: UUID) -> Transcription:
     """The tenant's of that number.
 
     Raises:
@@ -106,9 +100,10 @@ def find(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Transcript
             "see what became of its operation, under /v1/operations",
         )
     found = rows.execute(
-        "SELECT segment FROM opened_segments WHERE number = ? ORDER BY place", (str(number),)
+        f"SELECT place, segment, {WRAPPED} FROM segments WHERE number = ? ORDER BY place",
+        (str(number),),
     )
-    segments = tuple(_segment.validate_json(one["segment"]) for one in found)
+    segments = tuple(_opened(rows, number, one) for one in found)
     return Transcription(
         name=f"transcriptions/{number}",
         create_time=wall_clock_of(row["created_ms"]),
@@ -120,3 +115,12 @@ def find(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Transcript
         text=" ".join(segment.text for segment in segments if segment.text),
         segments=segments,
     )
+
+
+def _context(number: UUID, place: int) -> str:
+    return f"segment {number}/{place}"
+
+
+def _opened(rows: Rows, number: UUID, row: Row) -> Segment:
+    context = _context(number, row["place"])
+    return _segment.validate_json(rows.sealer.open(row["wrapped"], context, str(row["segment"])))

@@ -6,13 +6,14 @@ transaction that they tell of, and at least once.
 """
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import over
+from lab_kit.gateway.state.rows import Row, Rows
+from lab_kit.gateway.state.subjects import WRAPPED, subject_of_operation
 from lab_kit.gateway.webhooks.webhooks import KEPT_S, Due
 from lab_kit.protocol.webhooks import DeliveryState
 
@@ -37,9 +38,7 @@ SEALED = ("ALTER TABLE callbacks ADD COLUMN subject TEXT",)
 _NONE = "{}"
 
 
-def tell(
-    rows: sqlite3.Connection, number: UUID, url: str, headers: Mapping[str, str], body: str
-) -> None:
+def tell(rows: Rows, number: UUID, url: str, headers: Mapping[str, str], body: str) -> None:
     """Write a message, in a transaction of whoever has something to tell.
 
     Args:
@@ -47,22 +46,20 @@ def tell(
         headers, body: sent with it, and kept until it has been taken or is given up. The body is
             sealed with the key of whom the operation is about.
     """
-    now_ms = since_1970_ms()
+    now_ms, message, subject = since_1970_ms(), _message(number), subject_of_operation(rows, number)
     rows.execute(
         "INSERT INTO callbacks (message, receiver, url, headers, body, state, created_ms, next_ms,"
-        " subject) SELECT ?, ?, ?, ?, sealed(wrapped, ?, ?), ?, ?, ?, subject"
-        " FROM operations JOIN subjects ON subjects.number = subject WHERE operations.number = ?",
+        " subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            _message(number),
+            message,
             str(uuid5(NAMESPACE_URL, url)),
             url,
             json.dumps(dict(headers)),
-            f"message {_message(number)}",
-            body,
+            rows.sealer.seal(subject.wrapped, _context(message), body),
             DeliveryState.PENDING,
             now_ms,
             now_ms,
-            str(number),
+            subject.number,
         ),
     )
 
@@ -88,18 +85,17 @@ class Callbacks:
         Args:
             busy: addresses to which one is being sent, by their ``receiver``.
         """
-        marks = ", ".join("?" * len(busy))
+        marks = ", ".join("?" * len(busy)) or "''"
 
-        def work(rows: sqlite3.Connection) -> list[Due]:
+        def work(rows: Rows) -> list[Due]:
             found = rows.execute(
-                "SELECT message, receiver, url, headers, attempts, MIN(next_ms),"
-                " opened(wrapped, 'message ' || message, body) AS body"
-                " FROM callbacks LEFT JOIN subjects ON subjects.number = subject"
-                " WHERE state = ? AND next_ms <= ?"
-                f" AND receiver NOT IN ({marks}) GROUP BY receiver ORDER BY next_ms LIMIT ?",
+                f"SELECT *, {WRAPPED} FROM (SELECT *,"
+                " ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY next_ms) AS turn"
+                " FROM callbacks WHERE state = ? AND next_ms <= ?"
+                f" AND receiver NOT IN ({marks})) AS due WHERE turn = 1 ORDER BY next_ms LIMIT ?",
                 (DeliveryState.PENDING, since_1970_ms(), *map(str, busy), most),
             )
-            return [_due(row) for row in found]
+            return [_due(rows, row) for row in found]
 
         return await self._database.run(work)
 
@@ -136,7 +132,8 @@ class Callbacks:
         is_over = state is not DeliveryState.PENDING
         sql = (
             "UPDATE callbacks SET state = ?, attempts = ?, next_ms = ?, headers = ?,"
-            " body = IIF(?, '', body), answered = COALESCE(?, answered) WHERE message = ?"
+            " body = CASE WHEN ? = 1 THEN '' ELSE body END, answered = COALESCE(?, answered)"
+            " WHERE message = ?"
         )
         headers = _NONE if is_over else json.dumps(dict(due.headers))
         values = (state, due.attempts + 1, next_ms, headers, is_over, status, due.message)
@@ -147,6 +144,16 @@ def _message(number: UUID) -> str:
     return f"msg_{number.hex}"
 
 
-def _due(row: sqlite3.Row) -> Due:
+def _context(message: str) -> str:
+    return f"message {message}"
+
+
+def opened_body(rows: Rows, row: Row) -> str:
+    """What is to be sent, of a row with its key."""
+    return rows.sealer.open(row["wrapped"], _context(row["message"]), str(row["body"]))
+
+
+def _due(rows: Rows, row: Row) -> Due:
     receiver, headers = UUID(row["receiver"]), json.loads(row["headers"])
-    return Due(row["message"], receiver, row["url"], (), row["body"], row["attempts"], headers)
+    body = opened_body(rows, row)
+    return Due(row["message"], receiver, row["url"], (), body, row["attempts"], headers)

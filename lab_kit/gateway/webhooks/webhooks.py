@@ -6,7 +6,6 @@ and its own note sends it again, under the same id.
 """
 
 import secrets
-import sqlite3
 from base64 import b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from lab_kit.core.ids import RequestId, TenantId
 from lab_kit.gateway.outbound.guarded import parsed
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import over
+from lab_kit.gateway.state.rows import Row, Rows
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.protocol.webhooks import (
     Delivery,
@@ -92,7 +92,7 @@ class Due:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def tell(rows: sqlite3.Connection, operation: Operation) -> None:
+def tell(rows: Rows, operation: Operation) -> None:
     """Write a message to each webhook of an operation's tenant, in its own transaction."""
     now_ms = since_1970_ms()
     kind = f"operation.{operation.state.lower()}"
@@ -137,7 +137,7 @@ class Webhooks:
         parsed(url)
         number, secret, now_ms = RequestId.new().value, _secret(), since_1970_ms()
 
-        def work(rows: sqlite3.Connection) -> None:
+        def work(rows: Rows) -> None:
             (count,) = rows.execute(
                 "SELECT COUNT(*) FROM webhooks WHERE tenant = ?", (str(tenant),)
             ).fetchone()
@@ -172,7 +172,7 @@ class Webhooks:
         """
         secret, until_ms = _secret(), since_1970_ms() + round(OLD_SECRET_S * 1_000)
 
-        def work(rows: sqlite3.Connection) -> Webhook:
+        def work(rows: Rows) -> Webhook:
             _owned(rows, tenant, number)
             rows.execute(
                 "UPDATE webhooks SET old_secret = secret, old_until_ms = ?, secret = ?,"
@@ -191,7 +191,7 @@ class Webhooks:
             WebhookNotFound: the tenant has none of that name.
         """
 
-        def work(rows: sqlite3.Connection) -> None:
+        def work(rows: Rows) -> None:
             _owned(rows, tenant, number)
             rows.execute("DELETE FROM deliveries WHERE webhook = ?", (str(number),))
             rows.execute("DELETE FROM webhooks WHERE number = ?", (str(number),))
@@ -207,7 +207,7 @@ class Webhooks:
             WebhookNotFound: the tenant has none of that name.
         """
 
-        def work(rows: sqlite3.Connection) -> tuple[Delivery, ...]:
+        def work(rows: Rows) -> tuple[Delivery, ...]:
             _owned(rows, tenant, number)
             found = rows.execute(
                 "SELECT * FROM deliveries WHERE webhook = ? AND (? IS NULL OR state = ?)"
@@ -225,7 +225,7 @@ class Webhooks:
             WebhookNotFound: the tenant has no such webhook, or it no such message.
         """
 
-        def work(rows: sqlite3.Connection) -> Delivery:
+        def work(rows: Rows) -> Delivery:
             _owned(rows, tenant, number)
             changed = rows.execute(
                 "UPDATE deliveries SET state = ?, attempts = 0, next_ms = ?"
@@ -252,15 +252,15 @@ class Webhooks:
         Args:
             busy: webhooks to which one is being sent.
         """
-        now_ms, marks = since_1970_ms(), ", ".join("?" * len(busy))
+        now_ms, marks = since_1970_ms(), ", ".join("?" * len(busy)) or "''"
 
-        def work(rows: sqlite3.Connection) -> list[Due]:
+        def work(rows: Rows) -> list[Due]:
             found = rows.execute(
-                "SELECT deliveries.*, url, secret, old_secret, old_until_ms, MIN(next_ms)"
+                "SELECT * FROM (SELECT deliveries.*, url, secret, old_secret, old_until_ms,"
+                " ROW_NUMBER() OVER (PARTITION BY webhook ORDER BY next_ms) AS turn"
                 " FROM deliveries JOIN webhooks ON webhooks.number = webhook"
                 " WHERE state = ? AND next_ms <= ? AND disabled IS NULL"
-                f" AND webhook NOT IN ({marks})"
-                " GROUP BY webhook ORDER BY next_ms LIMIT ?",
+                f" AND webhook NOT IN ({marks})) AS due WHERE turn = 1 ORDER BY next_ms LIMIT ?",
                 (DeliveryState.PENDING, now_ms, *map(str, busy), most),
             )
             return [_due(row, now_ms) for row in found]
@@ -306,8 +306,8 @@ def _secret() -> str:
     return f"whsec_{b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
 
 
-def _owned(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> sqlite3.Row:
-    row: sqlite3.Row | None = rows.execute(
+def _owned(rows: Rows, tenant: TenantId, number: UUID) -> Row:
+    row: Row | None = rows.execute(
         "SELECT * FROM webhooks WHERE number = ? AND tenant = ?", (str(number), str(tenant))
     ).fetchone()
     if row is None:
@@ -319,7 +319,7 @@ def _not_found(what: str) -> WebhookNotFound:
     return WebhookNotFound(what, "one of yours", "list /v1/webhooks")
 
 
-def _webhook(row: sqlite3.Row) -> Webhook:
+def _webhook(row: Row) -> Webhook:
     return Webhook(
         f"webhooks/{row['number']}",
         row["url"],
@@ -329,7 +329,7 @@ def _webhook(row: sqlite3.Row) -> Webhook:
     )
 
 
-def _delivery(row: sqlite3.Row) -> Delivery:
+def _delivery(row: Row) -> Delivery:
     is_pending = row["state"] == DeliveryState.PENDING
     return Delivery(
         row["message"],
@@ -342,7 +342,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
     )
 
 
-def _due(row: sqlite3.Row, now_ms: int) -> Due:
+def _due(row: Row, now_ms: int) -> Due:
     old = (row["old_secret"],) if row["old_until_ms"] > now_ms else ()
     return Due(
         row["message"],

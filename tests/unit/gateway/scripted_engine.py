@@ -121,6 +121,7 @@ def server_at(
     limits: Limits | None = None,
     state: StateFolder | None = None,
     allowed_hosts: tuple[str, ...] = (),
+    database_url: str | None = None,
 ) -> Server:
     """A server that begins to load version 1."""
     metrics = Metrics()
@@ -133,6 +134,7 @@ def server_at(
         Keys(key),
         state=state or StateFolder(),
         allowed_hosts=allowed_hosts,
+        database_url=database_url,
     )
 
 

@@ -26,7 +26,7 @@ ServerWith = Callable[..., Server]
 
 
 @pytest.fixture
-def server_with(tmp_path: Path) -> Iterator[ServerWith]:
+def server_with(tmp_path: Path, database_url: str | None) -> Iterator[ServerWith]:
     """Makes servers that keep their state in one folder, one after the other."""
     made: list[Server] = []
 
@@ -34,7 +34,9 @@ def server_with(tmp_path: Path) -> Iterator[ServerWith]:
         root = tmp_path / str(len(made))
         root.mkdir()
         state = StateFolder(tmp_path / "state")
-        server = server_at(root, lambda _: recognizer(engine), key, state=state)
+        server = server_at(
+            root, lambda _: recognizer(engine), key, state=state, database_url=database_url
+        )
         made.append(server)
         wait_until(lambda: server.door.is_ready)
         return server

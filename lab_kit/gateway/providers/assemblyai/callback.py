@@ -1,15 +1,15 @@
 """The webhook that is named with a transcript: told once how it ended."""
 
 import json
-import sqlite3
 
 from lab_kit.dialects.assemblyai.options import PROVIDER, Asked
 from lab_kit.dialects.assemblyai.server import status_of
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.webhooks import callbacks
 
 
-def tell_of_transcript(rows: sqlite3.Connection, operation: Operation) -> None:
+def tell_of_transcript(rows: Rows, operation: Operation) -> None:
     """Write the message about an operation that ends, where it is such a transcript and names a
     webhook."""
     foreign = operation.order.foreign

@@ -7,7 +7,6 @@ words is not seen here.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from sqlite3 import Connection
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -41,6 +40,7 @@ from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Admitted, Door, smal
 from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.outbound.guarded import parsed
 from lab_kit.gateway.providers.assemblyai.errors import AssemblyAIErrors
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.paging import Query
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
@@ -166,7 +166,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
             subject=admitted.call.subject,
         )
 
-        def answered(_: Connection, operation: Operation) -> Response:
+        def answered(_: Rows, operation: Operation) -> Response:
             return JSONResponse(server.transcript(asked, operation.message(), None))
 
         if asked.upload is not None:

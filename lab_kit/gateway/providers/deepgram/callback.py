@@ -1,10 +1,10 @@
 """The callback that is named with a recording: it gets the answer once it is there."""
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 
 from lab_kit.dialects.deepgram import prerecorded
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions import transcripts
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.webhooks import callbacks
@@ -18,7 +18,7 @@ def write_query(query: Mapping[str, str], tags: Sequence[str]) -> str:
     return json.dumps([dict(query), list(tags)])
 
 
-def tell_of_recording(rows: sqlite3.Connection, operation: Operation) -> None:
+def tell_of_recording(rows: Rows, operation: Operation) -> None:
     """Write the message about an operation that ends, where it is such a recording."""
     order = operation.order
     if order.foreign is None or order.foreign.provider != PROVIDER:

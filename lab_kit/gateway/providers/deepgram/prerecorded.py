@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from sqlite3 import Connection
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -26,6 +25,7 @@ from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upl
 from lab_kit.gateway.outbound.guarded import Outbound, parsed
 from lab_kit.gateway.providers.deepgram import callback
 from lab_kit.gateway.providers.deepgram.errors import DeepgramErrors
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
@@ -64,7 +64,7 @@ def prerecorded_routes(
             subject=subject_named(request.headers.get(SUBJECT)),
         )
 
-        def answered(_: Connection, __: Operation) -> Response:
+        def answered(_: Rows, __: Operation) -> Response:
             return JSONResponse(
                 {"request_id": str(request_id)}, headers={"dg-request-id": str(request_id)}
             )

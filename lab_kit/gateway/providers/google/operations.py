@@ -6,7 +6,6 @@ One that was asked for in other words is not seen here.
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
-from sqlite3 import Connection
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.providers.google.recognize import asked_steps
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
@@ -98,7 +98,7 @@ class LongRunningRecognize:
             subject=subject_named(dict(context.invocation_metadata() or ()).get(SUBJECT)),
         )
 
-        def told(_: Connection, operation: Operation) -> bytes:
+        def told(_: Rows, operation: Operation) -> bytes:
             return long_running.operation(
                 ordered.asked, operation.number, operation.message(), None
             )

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.first_keys import make_key
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.protocol.api_keys import NewKey
 
 SAID = "a word that no auditor needs"
@@ -223,7 +223,7 @@ def test_what_was_kept_long_enough_is_told_by_tenant(server: Server, client: Tes
     assert {one["about"]["why"] for one in told} == {"kept long enough"}
 
 
-def _age(rows: Connection) -> None:
+def _age(rows: Rows) -> None:
     rows.execute("UPDATE operations SET expires_ms = 0")
 
 

@@ -11,6 +11,7 @@ from lab_kit.core.errors import StateUnusable
 from lab_kit.gateway.state import folder as folders
 from lab_kit.gateway.state.database import FILE, Database
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 
 TABLE = "CREATE TABLE IF NOT EXISTS words (word TEXT) STRICT"
 
@@ -40,7 +41,7 @@ async def test_what_was_written_is_there_for_the_next_server(tmp_path: Path) -> 
 async def test_of_a_change_that_fails_nothing_is_kept(tmp_path: Path) -> None:
     database = opened(tmp_path)
 
-    def half(rows: sqlite3.Connection) -> None:
+    def half(rows: Rows) -> None:
         rows.execute("INSERT INTO words VALUES ('half')")
         raise ZeroDivisionError
 

@@ -24,11 +24,14 @@ from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state import subjects
 from lab_kit.gateway.state.database import FILE
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.sealing import give_functions
+from lab_kit.gateway.state.rows import Rows
+from lab_kit.gateway.state.sealing import Sealer
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.protocol.subjects import KeptOfSubject
 from lab_kit.protocol.tenants import TenantSettings
 
+IN_A_FILE = pytest.mark.parametrize("database_url", [None])
+"""What is looked for in files; what PostgreSQL keeps in its own, see test_postgres."""
 SECRET = "marmalade lighthouse"
 ALICE, CAROL = "customer-7", "customer-8"
 DAY_S = 86_400.0
@@ -36,16 +39,21 @@ ROOT = bytes([0x55] * 32)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, database_url: str | None) -> Iterator[Server]:
     state = StateFolder(tmp_path / "state")
-    made = server_at(tmp_path, lambda _: recognizer(ScriptedEngine(SECRET)), state=state)
+    made = server_at(
+        tmp_path,
+        lambda _: recognizer(ScriptedEngine(SECRET)),
+        state=state,
+        database_url=database_url,
+    )
     made.keys.operator = "of-the-operator"
     wait_until(lambda: made.door.is_ready)
     yield made
     made.stop()
 
 
-def told(_: sqlite3.Connection, operation: Operation) -> UUID:
+def told(_: Rows, operation: Operation) -> UUID:
     return operation.number
 
 
@@ -87,6 +95,7 @@ async def wrapped_key(server: Server, tenant: TenantId, subject: str) -> bytes:
     return bytes(row["wrapped"])
 
 
+@IN_A_FILE
 async def test_no_file_holds_words_or_sound(server: Server) -> None:
     number = await transcribed(server, ANN, ALICE)
     await uploaded(server, ANN, ALICE)
@@ -97,6 +106,7 @@ async def test_no_file_holds_words_or_sound(server: Server) -> None:
     assert holding(server, await wrapped_key(server, ANN, ALICE))  # so they are looked through
 
 
+@IN_A_FILE
 async def test_what_is_erased_is_in_no_file_and_its_key_is_not_either(server: Server) -> None:
     await transcribed(server, ANN, ALICE)
     upload = await uploaded(server, ANN, ALICE)
@@ -111,6 +121,7 @@ async def test_what_is_erased_is_in_no_file_and_its_key_is_not_either(server: Se
     assert (await server.stored.kept(ANN, ALICE)).items == ()
 
 
+@IN_A_FILE
 async def test_a_copy_that_was_made_before_cannot_be_read_without_the_key(
     server: Server, tmp_path: Path
 ) -> None:
@@ -118,19 +129,14 @@ async def test_a_copy_that_was_made_before_cannot_be_read_without_the_key(
     copy = tmp_path / "copy"
     shutil.copytree(server.state.path(), copy)
     with closing(sqlite3.connect(copy / FILE)) as kept:
-        kept.row_factory = sqlite3.Row
-        give_functions(kept, lambda: ROOT)
-        sql = "SELECT segment FROM opened_segments WHERE number = ?"
-        (row,) = kept.execute(sql, (str(number),)).fetchall()
-        assert SECRET in row["segment"]  # with the key, it can
-        kept.execute("DELETE FROM subjects")
-        (row,) = kept.execute(sql, (str(number),)).fetchall()
-        assert row["segment"] is None
-        sealed = kept.execute("SELECT segment FROM segments").fetchone()["segment"]
-        with pytest.raises(sqlite3.OperationalError):
-            kept.execute(
-                "SELECT opened(new_key(), ?, ?)", (f"segment {number}/0", sealed)
-            ).fetchone()
+        sealed, wrapped = kept.execute(
+            "SELECT segment, wrapped FROM segments JOIN subjects ON subjects.number = subject"
+        ).fetchone()
+    context, sealer = f"segment {number}/0", Sealer(lambda: ROOT)
+    assert SECRET in sealer.open(wrapped, context, sealed)  # with the key, it can
+    for key in (None, sealer.new_key()):
+        with pytest.raises(StateUnusable, match="segment in the database"):
+            sealer.open(key, context, sealed)
 
 
 async def test_nobody_elses_is_touched(server: Server) -> None:
@@ -227,6 +233,7 @@ async def test_a_caller_is_told_when_it_goes_by_the_tier(server: Server) -> None
     assert operation.expires_ms <= operation.updated_ms + 60_000
 
 
+@IN_A_FILE
 async def test_a_name_goes_with_the_last_thing_that_is_kept(server: Server) -> None:
     await transcribed(server, ANN, ALICE)
     await server.tenants.put("ann", TenantSettings(retention_s=0.0))
@@ -236,6 +243,7 @@ async def test_a_name_goes_with_the_last_thing_that_is_kept(server: Server) -> N
     assert holding(server, ALICE.encode()) == []
 
 
+@IN_A_FILE
 async def test_another_root_key_is_refused_at_the_start(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from sqlite3 import Connection
 from uuid import UUID, uuid4
 
 import pytest
@@ -27,6 +26,7 @@ from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions import kept_uploads as module
 from lab_kit.gateway.transcriptions import transcriber
 from lab_kit.gateway.transcriptions.operation import Operation
@@ -45,7 +45,7 @@ DAY_S = 86_400.0
 
 
 @pytest.fixture
-def make_server(tmp_path: Path) -> Iterator[Callable[[], Server]]:
+def make_server(tmp_path: Path, database_url: str | None) -> Iterator[Callable[[], Server]]:
     """Makes servers that keep their state in one folder, one after the other."""
     made: list[Server] = []
 
@@ -54,7 +54,11 @@ def make_server(tmp_path: Path) -> Iterator[Callable[[], Server]]:
         root.mkdir()
         state = StateFolder(tmp_path / "state")
         server = server_at(
-            root, lambda _: recognizer(ScriptedEngine("so")), limits=SMALL, state=state
+            root,
+            lambda _: recognizer(ScriptedEngine("so")),
+            limits=SMALL,
+            state=state,
+            database_url=database_url,
         )
         made.append(server)
         wait_until(lambda: server.door.is_ready)
@@ -66,7 +70,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[[], Server]]:
             server.stop()
 
 
-def itself(rows: Connection, operation: Operation) -> Operation:
+def itself(rows: Rows, operation: Operation) -> Operation:
     return operation
 
 
@@ -263,11 +267,13 @@ async def test_they_outlive_a_server_that_ends(make_server: Callable[[], Server]
         await asked(second, half)
 
 
-async def test_one_on_its_way_when_a_server_ends_is_forgotten(tmp_path: Path) -> None:
-    first = Database(lambda: tmp_path, FORMS, lambda: ROOT)
+async def test_one_on_its_way_when_a_server_ends_is_forgotten(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    first = Database(lambda: tmp_path, FORMS, lambda: ROOT, database_url)
     await module.KeptUploads(first, Allowance(1, 1)).receive(uuid4(), ANN, "ann")
     first.close()
-    second = Database(lambda: tmp_path, FORMS, lambda: ROOT)
+    second = Database(lambda: tmp_path, FORMS, lambda: ROOT, database_url)
     uploads = module.KeptUploads(second, Allowance(1, 1))
     with pytest.raises(QuotaExceeded):
         await uploads.receive(uuid4(), ANN, "ann")

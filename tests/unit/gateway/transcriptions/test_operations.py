@@ -1,8 +1,8 @@
 """The table of operations: any order of events leaves each with one end, and its own alone."""
 
 import asyncio
-import sqlite3
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,6 +25,7 @@ from lab_kit.core.errors import (
 from lab_kit.core.events import ModelInfo
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.database import Database
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.transcriptions.operations import Allowance, Operations
 from lab_kit.gateway.transcriptions.paging import Query
@@ -36,14 +37,21 @@ MODEL = ModelInfo("model", "3", "none", "nowhere")
 ERROR: ErrorBody = ErrorEnvelope.of(LabError("a", "b", "c"), None).error
 
 
-def nothing_told(rows: sqlite3.Connection, operation: Operation) -> None:
+def nothing_told(rows: Rows, operation: Operation) -> None:
     """Nobody waits for an answer."""
 
 
-def table(folder: Path, allowance: Allowance | None = None) -> Operations:
-    return Operations(
-        Database(lambda: folder, FORMS), allowance or Allowance(100, 100), nothing_told
+Table = Callable[..., Operations]
+
+
+@pytest.fixture
+def table(tmp_path: Path, database_url: str | None) -> Iterator[Table]:
+    """Makes the table."""
+    database = Database(lambda: tmp_path, FORMS, url=database_url)
+    yield lambda of_one=100, in_all=100: Operations(
+        database, Allowance(of_one, in_all), nothing_told
     )
+    database.close()
 
 
 async def queued(operations: Operations, **of: Any) -> UUID:
@@ -61,8 +69,8 @@ async def succeeded(operations: Operations) -> UUID:
     return number
 
 
-async def test_an_operation_that_succeeds_leaves_its_transcription(tmp_path: Path) -> None:
-    operations = table(tmp_path)
+async def test_an_operation_that_succeeds_leaves_its_transcription(table: Table) -> None:
+    operations = table()
     number = await queued(operations)
     with pytest.raises(OperationPending, match="QUEUED"):
         await operations.transcription(ANN, number)
@@ -85,8 +93,8 @@ async def test_an_operation_that_succeeds_leaves_its_transcription(tmp_path: Pat
     assert transcription.segments == (segment(0), segment(1))
 
 
-async def test_one_caller_never_sees_anothers(tmp_path: Path) -> None:
-    operations = table(tmp_path)
+async def test_one_caller_never_sees_anothers(table: Table) -> None:
+    operations = table()
     number = await succeeded(operations)
     for ask in (operations.get, operations.delete):
         with pytest.raises(OperationNotFound):
@@ -100,8 +108,8 @@ async def test_one_caller_never_sees_anothers(tmp_path: Path) -> None:
     assert (await operations.transcription(ANN, number)).text
 
 
-async def test_one_caller_may_have_so_many_and_all_together_so_many(tmp_path: Path) -> None:
-    operations = table(tmp_path, Allowance(of_one=2, in_all=3))
+async def test_one_caller_may_have_so_many_and_all_together_so_many(table: Table) -> None:
+    operations = table(of_one=2, in_all=3)
     first = await queued(operations)
     await operations.receive(order_of(), DAY_S)  # one that is being received counts, too
     with pytest.raises(QuotaExceeded, match="2 operations") as refusal:
@@ -114,8 +122,8 @@ async def test_one_caller_may_have_so_many_and_all_together_so_many(tmp_path: Pa
     await queued(operations, tenant=BOB)
 
 
-async def test_pages_make_a_whole_whatever_is_added_meanwhile(tmp_path: Path) -> None:
-    operations = table(tmp_path)
+async def test_pages_make_a_whole_whatever_is_added_meanwhile(table: Table) -> None:
+    operations = table()
     # two of one millisecond stand in any order
     there = sorted([await queued(operations) for _ in range(7)])
     for order, expected in (("", there[::-1]), ("create_time", there)):
@@ -134,8 +142,9 @@ async def test_pages_make_a_whole_whatever_is_added_meanwhile(tmp_path: Path) ->
         Query.parse(3, first.next_token, "done = true", "")
 
 
-async def test_deleted_words_are_gone_from_the_disk(tmp_path: Path) -> None:
-    operations = table(tmp_path)
+@pytest.mark.parametrize("database_url", [None])  # of what PostgreSQL keeps, see test_postgres
+async def test_deleted_words_are_gone_from_the_disk(table: Table, tmp_path: Path) -> None:
+    operations = table()
     kept, deleted = await succeeded(operations), await succeeded(operations)
     await operations.delete_transcription(ANN, deleted)
     await operations.delete(ANN, deleted)
@@ -146,8 +155,8 @@ async def test_deleted_words_are_gone_from_the_disk(tmp_path: Path) -> None:
     assert (await operations.get(ANN, kept)).state is OperationState.SUCCEEDED
 
 
-async def test_time_counts_from_when_the_sound_is_here(tmp_path: Path) -> None:
-    operations = table(tmp_path)
+async def test_time_counts_from_when_the_sound_is_here(table: Table) -> None:
+    operations = table()
     number = await operations.receive(order_of(), 0.2)
     await asyncio.sleep(0.25)
     assert await operations.expire() == []
@@ -315,7 +324,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def no_word_is_kept_that_nobody_can_ask_for(self) -> None:
-        def count(rows: sqlite3.Connection) -> dict[UUID, int]:
+        def count(rows: Rows) -> dict[UUID, int]:
             sql = "SELECT number, COUNT(*) AS many FROM segments GROUP BY number"
             return {UUID(row["number"]): row["many"] for row in rows.execute(sql)}
 
@@ -336,8 +345,8 @@ Lives.TestCase.settings = settings(
 TestLives = Lives.TestCase
 
 
-async def test_what_is_nobodys_is_not_found(tmp_path: Path) -> None:
-    operations = table(tmp_path)
+async def test_what_is_nobodys_is_not_found(table: Table) -> None:
+    operations = table()
     with pytest.raises(OperationNotFound):
         await operations.get(ANN, uuid4())
     with pytest.raises(OperationCancelled):

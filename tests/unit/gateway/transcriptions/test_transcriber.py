@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from sqlite3 import Connection
 
 import numpy as np
 import pytest
@@ -26,6 +25,7 @@ from lab_kit.core.errors import (
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions import transcriber as module
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.models.store.repository import Repository
@@ -68,7 +68,7 @@ def server_with(tmp_path: Path) -> Iterator[ServerWith]:
             server.stop()
 
 
-def itself(rows: Connection, operation: Operation) -> Operation:
+def itself(rows: Rows, operation: Operation) -> Operation:
     return operation
 
 

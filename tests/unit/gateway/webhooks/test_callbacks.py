@@ -30,10 +30,12 @@ SECRET = {"x-secret": "a value that is nobody else's"}
 class Telling:
     """A sender on a database, and messages for it."""
 
-    def __init__(self, folder: Path, allowed: tuple[str, ...] = ("127.0.0.1",)) -> None:
+    def __init__(
+        self, folder: Path, url: str | None, allowed: tuple[str, ...] = ("127.0.0.1",)
+    ) -> None:
         state = StateFolder(folder)
         self.folder = folder
-        self.database = Database(state.path, FORMS)
+        self.database = Database(state.path, FORMS, url=url)
         self.operations = Operations(self.database, Allowance(100, 100), lambda *_: None)
         self.callbacks = Callbacks(self.database)
         self.sender = Sender(state, self.callbacks, Outbound(allowed), 0.01)
@@ -85,8 +87,10 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_S", 0.01)
 
 
-async def test_it_has_the_header_that_was_asked_for_and_no_other_of_ours(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_it_has_the_header_that_was_asked_for_and_no_other_of_ours(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    telling = Telling(tmp_path, database_url)
     with Receiver() as receiver:
         async with sending(telling):
             number = await telling.tell(receiver.url, SECRET)
@@ -102,8 +106,10 @@ async def test_it_has_the_header_that_was_asked_for_and_no_other_of_ours(tmp_pat
     assert SECRET["x-secret"].encode() not in kept
 
 
-async def test_a_receiver_that_fails_gets_the_same_again(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_a_receiver_that_fails_gets_the_same_again(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    telling = Telling(tmp_path, database_url)
     with Receiver() as receiver:
         receiver.answers += [(500, {}), (503, {"retry-after": "0"})]
         async with sending(telling):
@@ -114,8 +120,10 @@ async def test_a_receiver_that_fails_gets_the_same_again(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 429])
-async def test_a_receiver_that_refuses_it_gets_it_no_more(tmp_path: Path, status: int) -> None:
-    telling = Telling(tmp_path)
+async def test_a_receiver_that_refuses_it_gets_it_no_more(
+    tmp_path: Path, database_url: str | None, status: int
+) -> None:
+    telling = Telling(tmp_path, database_url)
     with Receiver() as receiver:
         receiver.answers.append((status, {}))
         async with sending(telling):
@@ -126,17 +134,21 @@ async def test_a_receiver_that_refuses_it_gets_it_no_more(tmp_path: Path, status
             assert (await settled(telling, later))[0] == "DELIVERED"
 
 
-async def test_in_the_end_it_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_in_the_end_it_is_given_up(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "GROWTH", 1.0)
-    telling = Telling(tmp_path, allowed=())
+    telling = Telling(tmp_path, database_url, allowed=())
     async with sending(telling):
         number = await telling.tell("https://127.0.0.1:1/told", SECRET)
         assert await settled(telling, number) == ("DEAD", module.ATTEMPTS, "{}")
         assert await telling.callbacks.answered(number) is None
 
 
-async def test_an_address_gets_one_at_a_time_and_holds_up_no_other(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_an_address_gets_one_at_a_time_and_holds_up_no_other(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    telling = Telling(tmp_path, database_url)
     with Receiver() as slow, Receiver() as quick:
         slow.holds.clear()
         for _ in range(module.AT_ONCE + 1):
@@ -149,8 +161,10 @@ async def test_an_address_gets_one_at_a_time_and_holds_up_no_other(tmp_path: Pat
             await until(lambda: len(slow.requests) == module.AT_ONCE + 1)
 
 
-async def test_it_is_forgotten_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    telling = Telling(tmp_path)
+async def test_it_is_forgotten_in_the_end(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling = Telling(tmp_path, database_url)
     await telling.tell("https://example.com/")
     await telling.callbacks.expire()
     assert len(await telling.callbacks.due(8)) == 1

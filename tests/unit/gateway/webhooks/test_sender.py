@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from lab_kit.core.ids import StreamIdentity, TenantId
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
+from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.webhooks import sender as module
 from lab_kit.gateway.webhooks import webhooks as table
@@ -37,9 +37,11 @@ ANN, BOB = TenantId("ann"), TenantId("bob")
 class Telling:
     """A sender on a database, and operations that end."""
 
-    def __init__(self, folder: Path, allowed: tuple[str, ...] = ("127.0.0.1",)) -> None:
+    def __init__(
+        self, folder: Path, url: str | None, allowed: tuple[str, ...] = ("127.0.0.1",)
+    ) -> None:
         state = StateFolder(folder)
-        self.database = Database(state.path, (TABLES,))
+        self.database = Database(state.path, (TABLES,), url=url)
         self.webhooks = Webhooks(self.database)
         self.sender = Sender(state, self.webhooks, Outbound(allowed), 0.01)
 
@@ -105,8 +107,10 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_S", 0.01)
 
 
-async def test_an_end_is_told_once_signed_and_without_words(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_an_end_is_told_once_signed_and_without_words(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    telling = Telling(tmp_path, database_url)
     with Receiver() as receiver:
         webhook = await telling.webhooks.make(ANN, receiver.url)
         assert webhook.secret is not None
@@ -124,8 +128,10 @@ async def test_an_end_is_told_once_signed_and_without_words(tmp_path: Path) -> N
     assert "text" not in json.dumps(body)
 
 
-async def test_who_does_not_take_it_gets_the_same_again(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_who_does_not_take_it_gets_the_same_again(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    telling = Telling(tmp_path, database_url)
     with Receiver() as receiver:
         receiver.answers += [(500, {}), (429, {"retry-after": "0"}), (302, {"location": "/"})]
         webhook = await telling.webhooks.make(ANN, receiver.url)
@@ -139,10 +145,10 @@ async def test_who_does_not_take_it_gets_the_same_again(tmp_path: Path) -> None:
 
 
 async def test_in_the_end_it_is_given_up_and_can_be_sent_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GROWTH", 1.0)
-    telling = Telling(tmp_path)
+    telling = Telling(tmp_path, database_url)
     with Receiver() as receiver:
         receiver.answers += [(500, {})] * module.ATTEMPTS
         webhook = await telling.webhooks.make(ANN, receiver.url)
@@ -160,8 +166,10 @@ async def test_in_the_end_it_is_given_up_and_can_be_sent_again(
             assert await telling.webhooks.deliveries(ANN, number, DeliveryState.DEAD) == ()
 
 
-async def test_a_receiver_that_is_gone_is_told_nothing_more(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_a_receiver_that_is_gone_is_told_nothing_more(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    telling = Telling(tmp_path, database_url)
     with Receiver() as receiver:
         receiver.answers.append((410, {}))
         webhook = await telling.webhooks.make(ANN, receiver.url)
@@ -178,8 +186,10 @@ async def test_a_receiver_that_is_gone_is_told_nothing_more(tmp_path: Path) -> N
             await until(lambda: len(receiver.requests) == 3)
 
 
-async def test_secrets_change_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    telling = Telling(tmp_path)
+async def test_secrets_change_over(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling = Telling(tmp_path, database_url)
     with Receiver() as receiver:
         old = await telling.webhooks.make(ANN, receiver.url)
         new = await telling.webhooks.rotate(ANN, number_of(old))
@@ -201,10 +211,10 @@ async def test_secrets_change_over(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 async def test_what_is_not_public_is_not_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "ATTEMPTS", 1)
-    telling = Telling(tmp_path, allowed=())
+    telling = Telling(tmp_path, database_url, allowed=())
     with Receiver() as receiver:
         webhook = await telling.webhooks.make(ANN, receiver.url)
         async with sending(telling):
@@ -215,8 +225,8 @@ async def test_what_is_not_public_is_not_told(
     assert receiver.requests == []
 
 
-async def test_who_is_slow_holds_up_nobody_else(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_who_is_slow_holds_up_nobody_else(tmp_path: Path, database_url: str | None) -> None:
+    telling = Telling(tmp_path, database_url)
     with Receiver() as slow, Receiver() as quick:
         slow.holds.clear()
         await telling.webhooks.make(ANN, slow.url)
@@ -233,14 +243,14 @@ async def test_who_is_slow_holds_up_nobody_else(tmp_path: Path) -> None:
 
 
 async def test_a_message_that_our_own_fault_stops_does_not_stop_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "ATTEMPTS", 1)
 
     async def fail(*_: object) -> None:
         raise OverflowError
 
-    telling = Telling(tmp_path)
+    telling = Telling(tmp_path, database_url)
     webhook = await telling.webhooks.make(ANN, "http://127.0.0.1:1/")
     monkeypatch.setattr(telling.sender._outbound, "post", fail)
     await telling.end()
@@ -254,20 +264,24 @@ async def test_a_message_that_our_own_fault_stops_does_not_stop_others(
     assert (await settled(telling, webhook)).last_error == INTERNAL_FAILURE
 
 
-async def test_a_server_that_ends_leaves_messages_to_the_next(tmp_path: Path) -> None:
-    first = Telling(tmp_path)
+async def test_a_server_that_ends_leaves_messages_to_the_next(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    first = Telling(tmp_path, database_url)
     with Receiver() as receiver:
         webhook = await first.webhooks.make(ANN, receiver.url)
         message = await first.end()
         first.database.close()
-        second = Telling(tmp_path)
+        second = Telling(tmp_path, database_url)
         async with sending(second):
             assert (await settled(second, webhook)).message == message
     assert len(receiver.requests) == 1
 
 
-async def test_of_what_did_not_happen_nothing_is_told(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_of_what_did_not_happen_nothing_is_told(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    telling = Telling(tmp_path, database_url)
     webhook = await telling.webhooks.make(ANN, "https://example.com/")
     identity = StreamIdentity.new()
     order = Order(ANN, "ann", identity, ())
@@ -275,7 +289,7 @@ async def test_of_what_did_not_happen_nothing_is_told(tmp_path: Path) -> None:
         identity.stream.value, order, OperationState.FAILED, 1, 2, 3, 4.0, 0.0, 0, 1, None
     )
 
-    def half(rows: sqlite3.Connection) -> None:
+    def half(rows: Rows) -> None:
         table.tell(rows, operation)
         raise ZeroDivisionError
 
@@ -285,8 +299,8 @@ async def test_of_what_did_not_happen_nothing_is_told(tmp_path: Path) -> None:
     telling.database.close()
 
 
-async def test_a_webhook_is_its_callers_own(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_a_webhook_is_its_callers_own(tmp_path: Path, database_url: str | None) -> None:
+    telling = Telling(tmp_path, database_url)
     webhook = await telling.webhooks.make(ANN, "https://example.com/told")
     number = number_of(webhook)
     await telling.end(BOB)
@@ -306,8 +320,10 @@ async def test_a_webhook_is_its_callers_own(tmp_path: Path) -> None:
     telling.database.close()
 
 
-async def test_there_may_be_few_and_only_of_addresses(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+async def test_there_may_be_few_and_only_of_addresses(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    telling = Telling(tmp_path, database_url)
     with pytest.raises(InvalidParameter):
         await telling.webhooks.make(ANN, "nowhere")
     for _ in range(table.MOST_OF_ONE):

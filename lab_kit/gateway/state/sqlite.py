@@ -1,0 +1,115 @@
+"""One SQLite file.
+
+Its journal is written ahead and flushed before a transaction counts as done, so what a caller was
+told survives the process, and the machine. The file belongs to one process at a time; a second one
+is refused when it opens it.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from lab_kit.core.errors import StateUnusable
+
+
+class SqliteStore:
+    """The file; see `Store`.
+
+    Args:
+        file: gives where it is, when it is first opened.
+    """
+
+    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+
+    def __init__(self, file: Callable[[], Path]) -> None:
+        self._file = file
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def statements(self) -> sqlite3.Connection | None:
+        """See `Store`."""
+        return self._connection
+
+    def connect(self) -> sqlite3.Connection:
+        """See `Store`."""
+        # a statement that is kept would keep what it was given, such as a subject's name
+        connection = sqlite3.connect(
+            self._file(), timeout=0.0, isolation_level=None, cached_statements=0
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+    def form(self) -> int:
+        """See `Store`."""
+        (form,) = self._open.execute("PRAGMA user_version").fetchone()
+        return int(form)
+
+    def note_form(self, number: int) -> None:
+        """See `Store`."""
+        self._open.execute(f"PRAGMA user_version = {number}")
+
+    def begin(self) -> None:
+        """See `Store`."""
+        self._open.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """See `Store`."""
+        self._open.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """See `Store`."""
+        if self._open.in_transaction:  # a full disk may have ended it already
+            self._open.execute("ROLLBACK")
+
+    def empty_journal(self) -> None:
+        """See `Store`."""
+        self._open.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def rewrite(self, table: str) -> None:
+        """See `Store`: it was overwritten as it was deleted."""
+
+    def close(self) -> None:
+        """See `Store`."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def is_unusable(self, error: Exception) -> bool:
+        """See `Store`."""
+        return isinstance(error, sqlite3.OperationalError)
+
+    def unusable(self, error: Exception) -> StateUnusable:
+        """See `Store`."""
+        is_taken = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+        return StateUnusable(
+            f"{self.where}: {error}",
+            "a folder that no other server uses" if is_taken else "a file that can be written",
+            "start the server with another --state folder"
+            if is_taken
+            else "see whether the disk is full, or the folder another user's",
+        )
+
+    @property
+    def where(self) -> str:
+        """See `Store`."""
+        return str(self._file())
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        assert self._connection is not None
+        return self._connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.row_factory = sqlite3.Row
+        # held from the first change to the end: it says that the folder has its server
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # what was deleted is overwritten: transcripts go when their callers say so
+        connection.execute("PRAGMA secure_delete = ON")
