@@ -24,6 +24,7 @@ from lab_kit.bench.caller import Caller
 from lab_kit.core.child_process import HOST, LOG_TAIL_LINES, Child, Probe
 from lab_kit.core.events import StreamOptions
 from lab_kit.core.spans import Trace, read_traces
+from lab_kit.database.sealing import ROOT_KEY
 from lab_kit.datasets import Clip
 from lab_kit.engine.batching import Batching
 from lab_kit.experiments import load
@@ -34,7 +35,6 @@ from lab_kit.gateway.operator.versions_api import policy_of
 from lab_kit.gateway.run.authority import certificate_path, new_identity
 from lab_kit.gateway.run.certificates import OWN
 from lab_kit.gateway.run.options import DEFAULT_MODEL
-from lab_kit.gateway.state.sealing import ROOT_KEY
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import Settings

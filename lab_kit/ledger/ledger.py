@@ -7,11 +7,15 @@ period, and is billed by adjustment.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab_kit.core.clock import rfc3339, since_1970_us
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.database.postgres import PostgresStore
 from lab_kit.database.rows import Rows
+from lab_kit.database.sqlite import SqliteStore
 from lab_kit.database.tables import Tables
+from lab_kit.ledger.forms import FORMS
 from lab_kit.metering.event import FIELDS, Quantities, UsageEvent, Values, event_of
 from lab_kit.metering.rating import RequestUsage
 
@@ -86,6 +90,18 @@ class Closing:
     period: Period
     last_number: int
     closed_us: int
+
+
+def open_ledger(where: str) -> "Ledger":
+    """A ledger in a file, or in a PostgreSQL database by its address; made where it is not there.
+
+    Raises:
+        StateUnusable: a file without a folder.
+        NotInstalled: without the driver that the address needs.
+    """
+    if where.startswith(("postgresql://", "postgres://")):
+        return Ledger(Tables(PostgresStore(where, is_shared=True), FORMS))
+    return Ledger(Tables(SqliteStore(lambda: Path(where), is_shared=True), FORMS))
 
 
 class Ledger:

@@ -18,12 +18,12 @@ from starlette.types import Message, Receive
 from lab_kit.core.errors import IdempotencyMismatch, InvalidParameter, PayloadTooLarge
 from lab_kit.core.ids import TenantId
 from lab_kit.core.shown import shown
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.door.call import MODEL_VERSION, http_call
 from lab_kit.gateway.door.door import Door
 from lab_kit.gateway.door.form_file import FORM, MOST_BESIDE_BYTES, FormFile, is_form
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.answers import LARGEST_BYTES, Answer, Answers
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 
 HEADER, REPLAYED = "idempotency-key", "idempotent-replayed"

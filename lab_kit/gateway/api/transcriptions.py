@@ -14,6 +14,7 @@ from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import StreamId, StreamIdentity
 from lab_kit.core.personal_data import joined
 from lab_kit.core.shown import shown
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.api.idempotency import attempt_of, repeatable
 from lab_kit.gateway.api.operations import tenant_of
@@ -29,7 +30,6 @@ from lab_kit.gateway.door.door import (
 from lab_kit.gateway.door.form_file import FIELD, FORM, file_of, is_form
 from lab_kit.gateway.outbound.guarded import LONGEST_URL, parsed
 from lab_kit.gateway.state.answers import Answers
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import LONGEST_SUBJECT, SUBJECT
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber

@@ -3,7 +3,7 @@
 from lab_kit.access.api_keys import Environment, KeyRecord, Scope
 from lab_kit.access.budget import Allowance
 from lab_kit.core.ids import TenantId
-from lab_kit.gateway.state.rows import Rows
+from lab_kit.database.rows import Rows
 
 TABLES = (
     """

@@ -3,7 +3,7 @@
 import secrets
 
 from lab_kit.access.api_keys import PEPPER_BYTES
-from lab_kit.gateway.state.secret import Secret
+from lab_kit.database.secret import Secret
 
 PEPPER_VARIABLE = "LAB_KEY_PEPPER"
 PEPPER = Secret(

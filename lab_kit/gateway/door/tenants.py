@@ -14,9 +14,9 @@ from lab_kit.core.errors import InvalidParameter, QuotaExceeded
 from lab_kit.core.ids import TenantId
 from lab_kit.core.personal_data import parse_redact
 from lab_kit.core.shown import shown
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.observe.work import Work
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.protocol.tenants import TenantSettings
 
 MOST_TENANTS = 100_000

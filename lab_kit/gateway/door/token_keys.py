@@ -20,8 +20,8 @@ from joserfc.jwk import KeySet, OKPKey
 
 from lab_kit.access.tokens import KIND, Claims
 from lab_kit.core.errors import Unauthenticated
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.rows import Rows
 
 ISSUER = "lab_kit"
 ALGORITHM = "Ed25519"

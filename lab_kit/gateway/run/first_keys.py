@@ -4,6 +4,7 @@ import os
 from functools import partial
 from pathlib import Path
 
+from lab_kit.database.sealing import ROOT_KEY
 from lab_kit.gateway.door.api_keys import ApiKeys
 from lab_kit.gateway.door.pepper import PEPPER
 from lab_kit.gateway.observe.audit.audit import Audit
@@ -12,7 +13,6 @@ from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.sealing import ROOT_KEY
 from lab_kit.protocol.api_keys import MadeKey, NewKey
 
 

@@ -8,10 +8,10 @@ import json
 
 from lab_kit.core.errors import InterruptedTooOften
 from lab_kit.core.ids import TenantId
+from lab_kit.database.rows import Rows
+from lab_kit.database.tables import Step
 from lab_kit.gateway.door import key_table, tenants, token_keys
 from lab_kit.gateway.state import answers, subjects
-from lab_kit.gateway.state.rows import Rows
-from lab_kit.gateway.state.tables import Step
 from lab_kit.gateway.transcriptions import kept_uploads, operations
 from lab_kit.gateway.webhooks import callbacks, webhooks
 from lab_kit.protocol.error_body import ErrorEnvelope

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from lab_kit.capacity.admission import Admission
 from lab_kit.capacity.watch import Watch
+from lab_kit.database.rows import Rows
+from lab_kit.database.sealing import ROOT_KEY, new_root
 from lab_kit.gateway.api.deprecations import Deprecations
 from lab_kit.gateway.door.access_tokens import AccessTokens
 from lab_kit.gateway.door.api_keys import ApiKeys
@@ -43,8 +45,6 @@ from lab_kit.gateway.speech.voice import Voice
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
-from lab_kit.gateway.state.sealing import ROOT_KEY, new_root
 from lab_kit.gateway.subjects.stored import Stored
 from lab_kit.gateway.transcriptions import kept_uploads, operations
 from lab_kit.gateway.transcriptions.operation import Operation

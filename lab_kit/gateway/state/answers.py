@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.core.errors import IdempotencyConflict
 from lab_kit.core.ids import TenantId
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import over
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import WRAPPED, subject_of
 
 TABLES = (

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from lab_kit.core.errors import SystemOverloaded
-from lab_kit.gateway.state.postgres import PostgresStore
-from lab_kit.gateway.state.rows import Rows, Store
-from lab_kit.gateway.state.sealing import new_root
-from lab_kit.gateway.state.sqlite import SqliteStore
-from lab_kit.gateway.state.tables import Step, Tables
+from lab_kit.database.postgres import PostgresStore
+from lab_kit.database.rows import Rows, Store
+from lab_kit.database.sealing import new_root
+from lab_kit.database.sqlite import SqliteStore
+from lab_kit.database.tables import Step, Tables
 
 FILE = "state.sqlite"
 MOST_WAITING = 1_024

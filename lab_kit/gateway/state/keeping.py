@@ -6,7 +6,7 @@ whoever asks and however old it is, until the hold ends.
 
 from lab_kit.core.errors import UnderLegalHold
 from lab_kit.core.ids import TenantId
-from lab_kit.gateway.state.rows import Rows
+from lab_kit.database.rows import Rows
 
 HELD = "(SELECT name FROM tenants WHERE is_held = 1)"
 """Tenants under a hold."""

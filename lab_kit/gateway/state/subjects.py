@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import TenantId
 from lab_kit.core.shown import shown
-from lab_kit.gateway.state.rows import Rows
+from lab_kit.database.rows import Rows
 
 SUBJECT = "x-subject"
 """The header, and gRPC's metadata, by which a call says whom its sound and words are about."""

@@ -17,11 +17,11 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from lab_kit.core.clock import wall_clock_of
 from lab_kit.core.ids import TenantId
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.observe.audit.audit import ASKED, Audit
 from lab_kit.gateway.state import answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import is_held
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import KEYS, WRAPPED, find, key_of
 from lab_kit.gateway.transcriptions import kept_uploads, transcripts
 from lab_kit.gateway.transcriptions.operations import opened_order

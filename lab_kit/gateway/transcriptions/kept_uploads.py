@@ -11,10 +11,10 @@ from uuid import UUID
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.core.errors import QuotaExceeded, SystemOverloaded, UploadNotFound
 from lab_kit.core.ids import TenantId
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, GAVE_WAY, Audit
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import HELD, check_not_held, over
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import subject_of
 from lab_kit.gateway.transcriptions.operations import Allowance
 

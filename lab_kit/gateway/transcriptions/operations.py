@@ -21,10 +21,10 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.events import ModelInfo
 from lab_kit.core.ids import TenantId
+from lab_kit.database.rows import Row, Rows
 from lab_kit.gateway.observe.audit.audit import ASKED, EXPIRED, Audit
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import check_not_held, expiry_ms, over
-from lab_kit.gateway.state.rows import Row, Rows
 from lab_kit.gateway.state.subjects import WRAPPED, Subject, subject_of, subject_of_operation
 from lab_kit.gateway.transcriptions import transcripts
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order

@@ -14,8 +14,8 @@ from typing import BinaryIO
 from uuid import UUID
 
 from lab_kit.core.errors import OperationCancelled, PayloadTooLarge, SystemOverloaded
+from lab_kit.database.sealing import PieceSealer, SealedFile
 from lab_kit.gateway.door.body_memory import BodyMemory, Share
-from lab_kit.gateway.state.sealing import PieceSealer, SealedFile
 
 PIECE_BYTES = 2**20
 """Written at a time: with less, going to a thread for it would cost more than writing."""

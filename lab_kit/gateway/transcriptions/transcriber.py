@@ -31,14 +31,14 @@ from lab_kit.core.errors import (
 from lab_kit.core.events import Final
 from lab_kit.core.ids import StreamId, TenantId
 from lab_kit.core.units import samples
+from lab_kit.database.rows import Rows
+from lab_kit.database.sealing import SealedFile
 from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
-from lab_kit.gateway.state.sealing import SealedFile
 from lab_kit.gateway.state.subjects import SUBJECT
 from lab_kit.gateway.transcriptions.kept_uploads import KeptUploads, not_found
 from lab_kit.gateway.transcriptions.operation import Operation, Order

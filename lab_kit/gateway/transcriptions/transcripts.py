@@ -11,7 +11,7 @@ from lab_kit.core.clock import wall_clock_of
 from lab_kit.core.errors import TranscriptionNotFound
 from lab_kit.core.events import ModelInfo
 from lab_kit.core.ids import TenantId
-from lab_kit.gateway.state.rows import Row, Rows
+from lab_kit.database.rows import Row, Rows
 from lab_kit.gateway.state.subjects import WRAPPED, subject_of_operation
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.protocol.recordings import Segment

@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from lab_kit.core.clock import since_1970_ms
+from lab_kit.database.rows import Row, Rows
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import over
-from lab_kit.gateway.state.rows import Row, Rows
 from lab_kit.gateway.state.subjects import WRAPPED, subject_of_operation
 from lab_kit.gateway.webhooks.webhooks import KEPT_S, Due
 from lab_kit.protocol.webhooks import DeliveryState

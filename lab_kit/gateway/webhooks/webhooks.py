@@ -16,10 +16,10 @@ from pydantic import TypeAdapter
 from lab_kit.core.clock import since_1970_ms, wall_clock_of
 from lab_kit.core.errors import QuotaExceeded, WebhookNotFound
 from lab_kit.core.ids import RequestId, TenantId
+from lab_kit.database.rows import Row, Rows
 from lab_kit.gateway.outbound.guarded import parsed
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import over
-from lab_kit.gateway.state.rows import Row, Rows
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.protocol.webhooks import (
     Delivery,

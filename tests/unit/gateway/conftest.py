@@ -1,31 +1,9 @@
 """What all tests of the gateway have in common."""
 
-from collections.abc import Iterator
-
 import pytest
-from postgres_server import PostgresServer, postgres_server, programs
 
 
 @pytest.fixture(autouse=True)
 def subject_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers that keep their state keep no key among the data of whoever tests."""
     monkeypatch.setenv("LAB_SUBJECT_KEY", "55" * 32)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server for all tests that keep something."""
-    if programs() is None:
-        pytest.skip("PostgreSQL is not installed")
-    # what a crash of the machine would leave is no matter here
-    with postgres_server("-c fsync=off -c max_connections=300") as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    """Of a new PostgreSQL database; None for an SQLite file."""
-    if request.param == "sqlite":
-        return None
-    running: PostgresServer = request.getfixturevalue("postgres")
-    return running.new_url()

@@ -1,5 +1,4 @@
-"""A ledger has each event once, however often and in whatever order it comes; what was billed stays.
-"""
+"""A ledger has each event once, however it comes; and what was billed stays as it was."""
 
 import random
 from collections.abc import Iterator
@@ -9,22 +8,20 @@ import pytest
 from usage_made import HOUR_US, T0_US, made_usage
 
 from lab_kit.core.errors import InvalidParameter, StateUnusable
-from lab_kit.database.sqlite import SqliteStore
-from lab_kit.database.tables import Tables
-from lab_kit.ledger.forms import FORMS
-from lab_kit.ledger.ledger import LAST, Batch, Ledger, Period, Strange
+from lab_kit.ledger.ledger import LAST, Batch, Ledger, Period, Strange, open_ledger
 from lab_kit.metering.event import UsageEvent, values_of
 
 DAY = Period(T0_US, T0_US + 24 * HOUR_US)
 
 
-def ledger_at(folder: Path) -> Ledger:
-    return Ledger(Tables(SqliteStore(lambda: folder / "ledger.sqlite"), FORMS))
+@pytest.fixture
+def where(tmp_path: Path, database_url: str | None) -> str:
+    return database_url or str(tmp_path / "ledger.sqlite")
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = ledger_at(tmp_path)
+def ledger(where: str) -> Iterator[Ledger]:
+    made = open_ledger(where)
     yield made
     made.close()
 
@@ -50,8 +47,7 @@ def test_the_order_of_arrival_does_not_matter(tmp_path: Path) -> None:
     events = made_usage(streams=30, each=5)
     seen = []
     for seed in range(3):
-        (tmp_path / str(seed)).mkdir()
-        ledger = ledger_at(tmp_path / str(seed))
+        ledger = open_ledger(str(tmp_path / str(seed)))
         again = [*events, *random.Random(seed).sample(events, 40)]
         random.Random(seed).shuffle(again)
         for start in range(0, len(again), 17):
@@ -74,16 +70,16 @@ def test_the_events_of_a_request_are_found_as_they_were(ledger: Ledger) -> None:
     assert ledger.events(stream) == [one for one in events if one.used.stream == stream]
 
 
-def test_what_was_read_of_a_file_is_written_with_what_was_in_it(tmp_path: Path) -> None:
-    ledger = ledger_at(tmp_path)
+def test_what_was_read_of_a_file_is_written_with_what_was_in_it(where: str, ledger: Ledger) -> None:
     events = made_usage(streams=2, each=2)
     ledger.take(batch(events, until=500))
     broken = Batch("a.jsonl", 900, [values_of(events[0])[:-1]])
-    with pytest.raises(Exception, match="bindings"):
+    with pytest.raises(Exception, match=r"bindings|placeholders"):
         ledger.take(broken)
     assert ledger.shipped() == {"a.jsonl": 500}
-    ledger.close()
-    assert ledger_at(tmp_path).shipped() == {"a.jsonl": 500}
+    other = open_ledger(where)
+    assert other.shipped() == {"a.jsonl": 500}
+    other.close()
 
 
 def test_strange_lines_are_kept_once(ledger: Ledger) -> None:
@@ -144,4 +140,4 @@ def test_a_period_has_some_length() -> None:
 
 def test_a_folder_that_is_not_there_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(StateUnusable):
-        ledger_at(tmp_path / "missing").shipped()
+        open_ledger(str(tmp_path / "missing" / "file")).shipped()

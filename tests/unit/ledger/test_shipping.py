@@ -8,11 +8,8 @@ import pytest
 from usage_made import made_usage
 
 from lab_kit.core.errors import StateUnusable
-from lab_kit.database.sqlite import SqliteStore
-from lab_kit.database.tables import Tables
 from lab_kit.ledger import shipping
-from lab_kit.ledger.forms import FORMS
-from lab_kit.ledger.ledger import Batch, Ledger
+from lab_kit.ledger.ledger import Batch, Ledger, Period, open_ledger
 from lab_kit.ledger.shipping import Shipper
 from lab_kit.metering.event import cloud_event
 
@@ -22,7 +19,7 @@ LINES = [cloud_event(one) + b"\n" for one in EVENTS]
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(Tables(SqliteStore(lambda: tmp_path / "ledger.sqlite"), FORMS))
+    made = open_ledger(str(tmp_path / "ledger.sqlite"))
     yield made
     made.close()
 
@@ -152,8 +149,6 @@ def test_all_that_was_written_before_it_looked_is_there(
 ) -> None:
     (folder / "1.jsonl").write_bytes(LINES[0])
     shipper.ship()
-    from lab_kit.ledger.ledger import Period
-
     long_ago = Period(EVENTS[0].time_us, EVENTS[0].time_us + 1)
     assert ledger.close_period(long_ago).last_number == 1
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from lab_kit.core.clock import since_1970_ms
 from lab_kit.core.errors import InvalidParameter, StateUnusable
+from lab_kit.database.secret import Secret
 from lab_kit.gateway.observe.audit.files import (
     CHECKPOINTS_FILE,
     LOG_FILE,
@@ -28,7 +29,6 @@ from lab_kit.gateway.observe.audit.files import (
     found,
 )
 from lab_kit.gateway.observe.metrics import Metrics
-from lab_kit.gateway.state.secret import Secret
 from lab_kit.governance.allowance import Allowance
 from lab_kit.governance.checkpoint import SEED_BYTES
 from lab_kit.governance.record import Action, Entry, Head

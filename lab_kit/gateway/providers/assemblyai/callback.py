@@ -2,9 +2,9 @@
 
 import json
 
+from lab_kit.database.rows import Rows
 from lab_kit.dialects.assemblyai.options import PROVIDER, Asked
 from lab_kit.dialects.assemblyai.server import status_of
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.webhooks import callbacks
 

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from lab_kit.core.errors import OperationNotFound
 from lab_kit.core.ids import StreamId, StreamIdentity
 from lab_kit.core.personal_data import joined, united
+from lab_kit.database.rows import Rows
 from lab_kit.dialects.assemblyai import server
 from lab_kit.dialects.assemblyai.options import (
     PATH,
@@ -40,7 +41,6 @@ from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Admitted, Door, smal
 from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.outbound.guarded import parsed
 from lab_kit.gateway.providers.assemblyai.errors import AssemblyAIErrors
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.paging import Query
 from lab_kit.gateway.transcriptions.transcriber import Transcriber

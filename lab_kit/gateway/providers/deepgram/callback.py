@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from lab_kit.database.rows import Rows
 from lab_kit.dialects.deepgram import prerecorded
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions import transcripts
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.webhooks import callbacks

@@ -13,6 +13,7 @@ from lab_kit.core.clock import wall_clock_iso
 from lab_kit.core.ids import StreamId, StreamIdentity
 from lab_kit.core.personal_data import joined
 from lab_kit.core.units import SAMPLE_RATE_HZ
+from lab_kit.database.rows import Rows
 from lab_kit.dialects import deepgram
 from lab_kit.dialects.deepgram import prerecorded
 from lab_kit.dialects.deepgram.prerecorded import PreRecordedOptions
@@ -25,7 +26,6 @@ from lab_kit.gateway.door.uploads import Body, Upload, Uploads, unless_gone, upl
 from lab_kit.gateway.outbound.guarded import Outbound, parsed
 from lab_kit.gateway.providers.deepgram import callback
 from lab_kit.gateway.providers.deepgram.errors import DeepgramErrors
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber

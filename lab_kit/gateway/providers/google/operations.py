@@ -11,6 +11,7 @@ from uuid import UUID
 
 from lab_kit.core.errors import OperationNotFound
 from lab_kit.core.ids import StreamId, StreamIdentity
+from lab_kit.database.rows import Rows
 from lab_kit.dialects.google import long_running
 from lab_kit.dialects.google.errors import operation_status
 from lab_kit.dialects.google.long_running import PROVIDER, Asked, Ordered, parse_name, parse_request
@@ -22,7 +23,6 @@ from lab_kit.gateway.door.door import Admitted
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.providers.google.recognize import asked_steps
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import SUBJECT, subject_named
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.transcriber import Transcriber

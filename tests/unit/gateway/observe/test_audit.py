@@ -13,11 +13,11 @@ from test_app import speech
 from test_redaction import WAYS
 
 from lab_kit.auditor import verify
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.first_keys import make_key
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.protocol.api_keys import NewKey
 
 SAID = "a word that no auditor needs"

@@ -7,11 +7,11 @@ from uuid import UUID
 from made_orders import ANN, ROOT, order_of, segment
 from pydantic import TypeAdapter
 
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.run.first_keys import make_key
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.state.subjects import subject_of
 from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.operations import Allowance, Operations

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from lab_kit.core.errors import StateUnusable
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.state import folder as folders
 from lab_kit.gateway.state.database import FILE, Database
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
 
 TABLE = "CREATE TABLE IF NOT EXISTS words (word TEXT) STRICT"
 

@@ -19,13 +19,13 @@ from starlette.testclient import TestClient
 
 from lab_kit.core.errors import OperationCancelled, StateUnusable, UnderLegalHold
 from lab_kit.core.ids import StreamIdentity, TenantId
+from lab_kit.database.rows import Rows
+from lab_kit.database.sealing import Sealer
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state import subjects
 from lab_kit.gateway.state.database import FILE
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
-from lab_kit.gateway.state.sealing import Sealer
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.protocol.subjects import KeptOfSubject
 from lab_kit.protocol.tenants import TenantSettings

@@ -21,12 +21,12 @@ from lab_kit.core.errors import (
     UploadNotFound,
 )
 from lab_kit.core.ids import TenantId
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions import kept_uploads as module
 from lab_kit.gateway.transcriptions import transcriber
 from lab_kit.gateway.transcriptions.operation import Operation

@@ -23,9 +23,9 @@ from lab_kit.core.errors import (
     TranscriptionNotFound,
 )
 from lab_kit.core.events import ModelInfo
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.database import Database
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.transcriptions.operations import Allowance, Operations
 from lab_kit.gateway.transcriptions.paging import Query

@@ -22,10 +22,10 @@ from lab_kit.core.errors import (
     QuotaExceeded,
     SystemOverloaded,
 )
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.server import Server
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions import transcriber as module
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.models.store.repository import Repository

@@ -19,10 +19,10 @@ from lab_kit.core.errors import (
     WebhookNotFound,
 )
 from lab_kit.core.ids import StreamIdentity, TenantId
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
-from lab_kit.gateway.state.rows import Rows
 from lab_kit.gateway.transcriptions.operation import Operation, Order
 from lab_kit.gateway.webhooks import sender as module
 from lab_kit.gateway.webhooks import webhooks as table

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from lab_kit.core.errors import StateUnusable
-from lab_kit.gateway.state.rows import Rows, Statements, Store
-from lab_kit.gateway.state.sealing import Sealer, new_root
+from lab_kit.database.rows import Rows, Statements, Store
+from lab_kit.database.sealing import Sealer, new_root
 
 Step = str | Callable[[Rows], None]
 """Of a form: a statement, or what does more than SQL can."""
@@ -117,8 +117,9 @@ class Tables:
         for number, steps in enumerate(self._forms[form:], start=form + 1):
             self._store.begin()
             try:
-                self._take(rows, steps)
-                self._store.note_form(number)
+                if self._store.form() < number:  # else another process has made it meanwhile
+                    self._take(rows, steps)
+                    self._store.note_form(number)
                 self._store.commit()
             except BaseException:
                 self._undo()

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.keywrap import (
 )
 
 from lab_kit.core.errors import InvalidAudioFormat, StateUnusable
-from lab_kit.gateway.state.secret import Secret
+from lab_kit.database.secret import Secret
 
 KEY_BYTES = 32
 ROOT_VARIABLE = "LAB_SUBJECT_KEY"

@@ -10,10 +10,10 @@ import pytest
 from hang import HANG_S
 
 from lab_kit.core.errors import StateUnusable
-from lab_kit.gateway.state.postgres import PostgresStore
-from lab_kit.gateway.state.rows import Rows, Store
-from lab_kit.gateway.state.sqlite import SqliteStore
-from lab_kit.gateway.state.tables import Tables
+from lab_kit.database.postgres import PostgresStore
+from lab_kit.database.rows import Rows, Store
+from lab_kit.database.sqlite import SqliteStore
+from lab_kit.database.tables import Tables
 
 TABLE = (
     "CREATE TABLE things (name TEXT PRIMARY KEY, count INTEGER, share REAL, data BLOB)"
@@ -161,8 +161,8 @@ def test_a_form_may_do_more_than_sql_can(make: Make) -> None:
 def test_it_needs_neither_a_server_nor_an_event_loop(tmp_path: Path) -> None:
     script = (
         "import pathlib, sys\n"
-        "from lab_kit.gateway.state.sqlite import SqliteStore\n"
-        "from lab_kit.gateway.state.tables import Tables\n"
+        "from lab_kit.database.sqlite import SqliteStore\n"
+        "from lab_kit.database.tables import Tables\n"
         "file = pathlib.Path(sys.argv[1])\n"
         "tables = Tables(SqliteStore(lambda: file), (('CREATE TABLE events (id TEXT)',),))\n"
         "batch = [(str(one),) for one in range(1000)]\n"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lab_kit.gateway.state.sealing import Sealer
+from lab_kit.database.sealing import Sealer
 
 
 class Row(Protocol):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab_kit.core.errors import InvalidAudioFormat
-from lab_kit.gateway.state.sealing import (
+from lab_kit.database.sealing import (
     PIECE_BYTES,
     SALT_BYTES,
     TAG_BYTES,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab_kit.core.errors import InvalidParameter, StateUnusable
-from lab_kit.gateway.state import secret
-from lab_kit.gateway.state.secret import Secret
+from lab_kit.database import secret
+from lab_kit.database.secret import Secret
 
 SECRET = Secret("the key of tests", "LAB_TEST_SECRET", "test-secret", 16, "nothing works with it")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from lab_kit.core.errors import NotInstalled, StateUnusable
-from lab_kit.gateway.state.rows import Values
+from lab_kit.database.rows import Values
 
 if TYPE_CHECKING:
     import psycopg
@@ -42,18 +42,20 @@ class PostgresStore:
 
     Args:
         url: such as ``postgresql://user:password@host/name``; never shown.
+        is_shared: other processes use it, too, one transaction after the other.
 
     Raises:
         NotInstalled: without psycopg.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_shared: bool = False) -> None:
         try:
             import psycopg
         except ModuleNotFoundError as error:
             raise NotInstalled.extra("PostgreSQL", "psycopg", "postgres") from error
         self.errors: tuple[type[Exception], ...] = (psycopg.Error,)
         self._url = url
+        self._is_shared = is_shared
         self._statements: PostgresStatements | None = None
 
     @property
@@ -77,14 +79,11 @@ class PostgresStore:
         )
         statements = PostgresStatements(connection)
         try:
-            (is_ours,) = statements.execute("SELECT pg_try_advisory_lock(?)", (_LOCK,)).fetchone()
-            if not is_ours:
-                raise StateUnusable(
-                    f"{self.where}, which another server uses",
-                    "a database that no other server uses",
-                    "stop that one, or name another by --database",
-                )
+            if not self._is_shared:
+                self._take(statements)
+            self._begin(statements)
             statements.execute("CREATE TABLE IF NOT EXISTS lab_form (number INTEGER NOT NULL)")
+            statements.execute("COMMIT")
         except BaseException:
             connection.close()
             raise
@@ -103,7 +102,7 @@ class PostgresStore:
 
     def begin(self) -> None:
         """See `Store`."""
-        self._open.execute("BEGIN")
+        self._begin(self._open)
 
     def commit(self) -> None:
         """See `Store`."""
@@ -146,6 +145,21 @@ class PostgresStore:
         """See `Store`."""
         parts = urlsplit(self._url)
         return f"the database {parts.path.lstrip('/')} on {parts.hostname or 'this machine'}"
+
+    def _take(self, statements: "PostgresStatements") -> None:
+        """Have it for this process alone, as long as it is connected."""
+        (is_ours,) = statements.execute("SELECT pg_try_advisory_lock(?)", (_LOCK,)).fetchone()
+        if not is_ours:
+            raise StateUnusable(
+                f"{self.where}, which another server uses",
+                "a database that no other server uses",
+                "stop that one, or name another by --database",
+            )
+
+    def _begin(self, statements: "PostgresStatements") -> None:
+        statements.execute("BEGIN")
+        if self._is_shared:
+            statements.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
 
     @property
     def _open(self) -> "PostgresStatements":

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lab_kit.database.postgres import rewritten
 from lab_kit.gateway.run.forms import FORMS
-from lab_kit.gateway.state.postgres import rewritten
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Tables in SQLite or PostgreSQL: one SQL, and transactions that are kept whole or not at all."""
