@@ -6,22 +6,16 @@ or was when its writer was killed, and was told to nobody.
 """
 
 import fcntl
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing import get_context
 from pathlib import Path
 
 from lab_kit.core.clock import since_1970_us
 from lab_kit.core.errors import StateUnusable
-from lab_kit.ledger.ledger import Batch, Ledger, Strange
-from lab_kit.metering.event import NoUsageEvent, Values, read_values
+from lab_kit.ledger.ledger import Ledger
+from lab_kit.ledger.reading import BATCH_BYTES, batches, read_elsewhere
 
 SUFFIX, SOURCE_FILE = ".jsonl", "source"
 """Of a journal's files, and the file that names who writes them."""
-BATCH_BYTES = 4_194_304
-"""Read and written at a time, some 7,000 events: each transaction costs a flush of the disk."""
-LONGEST_LINE_BYTES = 65_536
-"""An event has some hundred bytes."""
 WRITING_US = 1_000_000
 """Longer than it takes from an event's time until it is written down."""
 LOCK_FILE = "shipper"
@@ -80,15 +74,9 @@ class Shipper:
         """Of much that waits, the next batch is read while one is written: in a process of its own,
         for in this one both would want the interpreter's lock."""
         if file.stat().st_size - begins <= BATCH_BYTES:
-            batch = read_batch(file, begins)
-            return 0 if batch is None else self._ledger.take(batch)
-        new = 0
-        with ProcessPoolExecutor(1, get_context("spawn")) as reader:
-            following = reader.submit(read_batch, file, begins)
-            while (batch := following.result()) is not None:
-                following = reader.submit(read_batch, file, batch.until)
-                new += self._ledger.take(batch)
-        return new
+            return sum(map(self._ledger.take, batches(file, begins)))
+        with read_elsewhere(file, begins) as read:
+            return sum(map(self._ledger.take, read))
 
 
 def _is_written(file: Path) -> bool:
@@ -99,27 +87,3 @@ def _is_written(file: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def read_batch(file: Path, begins: int) -> Batch | None:
-    """The lines that begin there, as many as a batch has; None for none that is whole."""
-    with file.open("rb") as opened:
-        opened.seek(begins)
-        data = opened.read(BATCH_BYTES)
-    whole = data[: data.rfind(b"\n") + 1]
-    if not whole and len(data) >= LONGEST_LINE_BYTES:
-        whole = data  # no line of ours: as a strange one it does not hold up the others
-    return _batch(file.name, begins, whole) if whole else None
-
-
-def _batch(name: str, begins: int, data: bytes) -> Batch:
-    rows: list[Values] = []
-    strange: list[Strange] = []
-    at = begins
-    for line in data.removesuffix(b"\n").split(b"\n"):
-        try:
-            rows.append(read_values(line))
-        except NoUsageEvent as error:
-            strange.append(Strange(at, line[:LONGEST_LINE_BYTES], str(error)))
-        at += len(line) + 1
-    return Batch(name, begins + len(data), rows, strange)

@@ -8,7 +8,7 @@ import pytest
 from usage_made import made_usage
 
 from lab_kit.core.errors import StateUnusable
-from lab_kit.ledger import shipping
+from lab_kit.ledger import reading, shipping
 from lab_kit.ledger.ledger import Batch, Ledger, Period, open_ledger
 from lab_kit.ledger.shipping import Shipper
 from lab_kit.metering.event import cloud_event
@@ -92,20 +92,11 @@ def test_lines_that_are_no_events_are_kept_and_hold_up_nobody(
 def test_a_line_longer_than_any_of_ours_does_not_hold_up_the_others(
     folder: Path, shipper: Shipper, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipping, "BATCH_BYTES", 2_000)
-    monkeypatch.setattr(shipping, "LONGEST_LINE_BYTES", 1_500)
+    monkeypatch.setattr(reading, "BATCH_BYTES", 2_000)
+    monkeypatch.setattr(reading, "LONGEST_LINE_BYTES", 1_500)
     (folder / "1.jsonl").write_bytes(LINES[0] + b"x" * 5_000 + b"\n" + LINES[1])
-    monkeypatch.setattr(Shipper, "_ship_file", _in_this_process)
     assert shipper.ship() == 2
     assert ledger.strange_lines() >= 1
-
-
-def _in_this_process(self: Shipper, file: Path, begins: int) -> int:
-    new = 0
-    while (batch := shipping.read_batch(file, begins)) is not None:
-        new += self._ledger.take(batch)
-        begins = batch.until
-    return new
 
 
 def test_much_that_waits_is_shipped_whole(
@@ -125,8 +116,7 @@ def test_whoever_is_stopped_anywhere_goes_on_where_the_ledger_is(
     monkeypatch: pytest.MonkeyPatch,
     stopped_after: int,
 ) -> None:
-    monkeypatch.setattr(shipping, "BATCH_BYTES", 20_000)
-    monkeypatch.setattr(Shipper, "_ship_file", _in_this_process)
+    monkeypatch.setattr(reading, "BATCH_BYTES", 20_000)
     (folder / "1.jsonl").write_bytes(b"".join(LINES))
     take, left = Ledger.take, [stopped_after]
 
