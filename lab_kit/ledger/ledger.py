@@ -147,6 +147,24 @@ class Ledger:
             )
         )
 
+    def reached_us(self) -> int:
+        """Until when all that any source has written down is here; 0 where none was read."""
+        (least,) = self._tables.transact(
+            lambda rows: rows.execute(
+                "SELECT COALESCE(MIN(until_us), 0) FROM watermarks"
+            ).fetchone()
+        )
+        return int(least)
+
+    def billed_us(self) -> dict[str, int]:
+        """The sound that was billed of each stream, by its name."""
+        found = self._tables.transact(
+            lambda rows: rows.execute(
+                "SELECT stream, SUM(billed_us) FROM usage_events GROUP BY stream"
+            ).fetchall()
+        )
+        return {stream: int(count) for stream, count in map(tuple, found)}
+
     # -- periods ---------------------------------------------------------------------------------
 
     def close_period(self, period: Period, *, without: Sequence[str] = ()) -> Closing:
