@@ -179,6 +179,7 @@ class Server:
             self.failures,
             outbound,
             limits.operation_audio_s,
+            self.usage,
         )
         self.stored = Stored(self.database, self.transcriber, self.audit)
         self.voice = Voice(self.listeners)

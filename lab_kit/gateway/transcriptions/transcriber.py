@@ -37,6 +37,8 @@ from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.observe.failures import Failures
+from lab_kit.gateway.observe.usage.usage import Usage
+from lab_kit.gateway.observe.work import Reached
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.state.subjects import SUBJECT
@@ -72,6 +74,7 @@ class Transcriber:
 
     Args:
         longest_s: of a recording.
+        usage: what a bill is made of; None where none is.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Transcriber:
         failures: Failures,
         outbound: Outbound,
         longest_s: float,
+        usage: Usage | None = None,
     ) -> None:
         self.operations = operations
         self._uploads = uploads
@@ -97,6 +101,7 @@ class Transcriber:
         self._failures = failures
         self._outbound = outbound
         self._longest_s = longest_s
+        self._usage = usage
         self._working: dict[UUID, tuple[str, asyncio.Task[None]]] = {}
         self._served: dict[str, float] = {}
         self._recovering, self._has_recovered = asyncio.Lock(), False
@@ -383,6 +388,7 @@ class Transcriber:
                             await self.operations.add(number, place, segment, done_s)
                             place += 1
                             await self._room()
+                    self._count(operation, leased)
                     await self.operations.succeed(number, leased.lease.engine.model)
                     return
             except ModelNotLoaded:
@@ -392,6 +398,22 @@ class Transcriber:
                 await asyncio.sleep(ROOM_S)
             except (SystemOverloaded, QuotaExceeded):
                 await asyncio.sleep(ROOM_S)  # then it goes on behind the last segment
+
+    def _count(self, operation: Operation, leased: Leased) -> None:
+        """Have a bill count it before anybody is told that it is done.
+
+        Raises:
+            SystemOverloaded: nobody could write that down.
+        """
+        if self._usage is not None:
+            order = operation.order
+            to_s = operation.audio_s if order.to_s is None else min(order.to_s, operation.audio_s)
+            used_s = max(0.0, to_s - order.from_s)
+            spent_ns = leased.spending.spent_ns
+            reached = Reached(
+                used_s, used_s, used_s, compute_ns=spent_ns, features=tuple(order.steps)
+            )
+            self._usage.operation_done(leased.work, reached)
 
     async def _fetch(self, number: UUID, caller: str, url: str, key: bytes) -> None:
         """Fetch an operation's sound from where its caller said."""

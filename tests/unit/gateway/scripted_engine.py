@@ -122,6 +122,7 @@ def server_at(
     state: StateFolder | None = None,
     allowed_hosts: tuple[str, ...] = (),
     database_url: str | None = None,
+    usage_folder: Path | None = None,
 ) -> Server:
     """A server that begins to load version 1."""
     metrics = Metrics()
@@ -135,6 +136,7 @@ def server_at(
         state=state or StateFolder(),
         allowed_hosts=allowed_hosts,
         database_url=database_url,
+        usage_folder=usage_folder,
     )
 
 

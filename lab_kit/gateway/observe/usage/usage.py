@@ -15,7 +15,7 @@ from lab_kit.core.errors import StateUnusable, SystemOverloaded
 from lab_kit.core.ids import StreamId
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.usage.journal import Journal
-from lab_kit.gateway.observe.work import Delivery, Ended, Reached, Work, WorkKind
+from lab_kit.gateway.observe.work import OK, Delivery, Ended, Reached, Work, WorkKind
 from lab_kit.metering.event import UsageEvent, Used, cloud_event
 from lab_kit.metering.meter import Meter
 from lab_kit.metering.meter import Reached as MeterReached
@@ -25,6 +25,8 @@ USAGE_FOLDER = "usage"
 """In a server's folder."""
 SOURCE_FILE = "source"
 _TASK = "usage"
+_DONE = "done"
+"""By what name an operation's only event is known."""
 _RETRY_AFTER_S = 5.0
 
 
@@ -56,12 +58,7 @@ class Usage:
             SystemOverloaded: it cannot.
         """
         if self._unwritten or self._journal.is_full:
-            raise SystemOverloaded(
-                "usage that cannot be written down",
-                "room on the disk, and somebody who ships what is there",
-                "try again after the stated delay",
-                retry_after_s=_RETRY_AFTER_S,
-            )
+            raise _no_room()
 
     def opened(self, work: Work) -> None:
         """See `Listener`."""
@@ -85,6 +82,19 @@ class Usage:
             meter.reach(_whole(ended.reached))
             if not self._write_next(meter, str(ended.code)):
                 self._unwritten.append((meter, str(ended.code)))
+
+    def operation_done(self, work: Work, reached: Reached) -> None:
+        """An operation has its result, and is said to have it next.
+
+        After a restart it may be done again: the same event says so, and counts once.
+
+        Raises:
+            SystemOverloaded: it cannot be written down; nobody may be told.
+        """
+        meter = Meter(self._source, self._used(work))
+        meter.reach(_whole(reached))
+        if not self._write(meter.event(since_1970_us(), OK, _DONE)):
+            raise _no_room()
 
     def write_rest(self) -> None:
         """Try again to write what could not be written of what has ended."""
@@ -151,6 +161,15 @@ def source_of(folder: Path) -> str:
         raise StateUnusable(
             f"{file} ({error})", "a file that can be written and read", "choose another folder"
         ) from error
+
+
+def _no_room() -> SystemOverloaded:
+    return SystemOverloaded(
+        "usage that cannot be written down",
+        "room on the disk, and somebody who ships what is there",
+        "try again after the stated delay",
+        retry_after_s=_RETRY_AFTER_S,
+    )
 
 
 def _whole(reached: Reached) -> MeterReached:
