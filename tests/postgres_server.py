@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from uuid import uuid4
 
+import pytest
 from hang import HANG_S
 
 _INSTALLED = Path("/usr/lib/postgresql")
@@ -87,11 +88,14 @@ class PostgresServer:
 def postgres_server(options: str = "") -> Iterator[PostgresServer]:
     """One that listens, in a folder that everybody can reach.
 
+    Where it is not installed, the test that asks for it is skipped.
+
     Args:
         options: of its own, beside where it listens.
     """
     installed = programs()
-    assert installed is not None, "PostgreSQL is not installed"
+    if installed is None:
+        pytest.skip("PostgreSQL is not installed")
     folder = Path(mkdtemp(prefix="lab-pg-"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

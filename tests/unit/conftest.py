@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from postgres_server import PostgresServer, postgres_server, programs
+from postgres_server import PostgresServer, postgres_server
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server for all tests that keep something."""
-    if programs() is None:
-        pytest.skip("PostgreSQL is not installed")
     # what a crash of the machine would leave is no matter here
     with postgres_server("-c fsync=off -c max_connections=300") as running:
         yield running
