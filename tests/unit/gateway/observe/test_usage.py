@@ -66,7 +66,8 @@ def test_what_was_used_on_every_way_in_adds_up(
     assert [one.is_last for one in found] == [False] * (len(found) - 1) + [True]
     assert len({one.id for one in found}) == len(found)
     heard_us = total(found)
-    assert heard_us.billed_us == heard_us.submitted_us == pytest.approx(HEARD_S * 1e6, abs=1e4)
+    for counted_us in (heard_us.billed_us, heard_us.submitted_us):
+        assert counted_us == pytest.approx(HEARD_S * 1e6, abs=1e4)
     used, last = found[0].used, found[-1]
     is_live = way.startswith(("listen", "realtime", "streaming"))
     assert used.kind == ("stream" if is_live else "recording")
@@ -130,18 +131,9 @@ def test_while_the_disk_is_full_who_is_served_is_served_and_nobody_else_begins(
     assert "usage that cannot be written down" in refused.json()["error"]["message"]
     assert events(tmp_path) == []
     full_disk[0] = False
+    assert server.usage is not None
+    server.usage.write_rest()  # as a server does every second
     found = ended(tmp_path)
     assert total(found).billed_us == pytest.approx(HEARD_S * 1e6, abs=1e4)
     answer = client.post("/v1/audio:transcribe", content=speech(), headers=UPLOAD)
     assert answer.status_code == 200
-
-
-def test_a_server_that_stops_writes_what_a_full_disk_put_off(
-    client: TestClient, tmp_path: Path, server: Server, full_disk: list[bool]
-) -> None:
-    WAYS["listen"](client, False)
-    wait_until(lambda: 'lab_usage_events_total{outcome="put off"}' in client.get("/metrics").text)
-    full_disk[0] = False
-    assert server.usage is not None
-    server.usage.write_rest()
-    assert total(ended(tmp_path)).billed_us == pytest.approx(HEARD_S * 1e6, abs=1e4)
