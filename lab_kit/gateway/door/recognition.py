@@ -62,7 +62,7 @@ class Recognition:
             call.lease.new_scorer(),
             iter(sound),
             partial(self._preparation.run, call.caller),
-            Postprocess(steps, self._steps.table),
+            Postprocess(steps, self._steps.table, self._steps.persons),
             self._metrics.count_skipped,
             call.work.identity.stream,
             call.deadline_ns,

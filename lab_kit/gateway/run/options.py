@@ -24,6 +24,9 @@ from lab_kit.models.store.repository import default_root
 
 DEFAULT_PORT = 8300
 DEFAULT_MODEL = "moonshine-tiny-en"
+BY_LISTS, BY_MODEL = "lists", "model"
+NAMES = (BY_LISTS, BY_MODEL)
+"""How redaction finds names of people: by rules and lists alone, or by a model beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class ServerConfig:
         allowed_origins: web pages of elsewhere that may call, and read what is answered.
         where: in which region it serves, and what others there are.
         audit: folder of the audit log; None for one in ``state``, where that is given.
+        names: how redaction finds names of people, one of `NAMES`; None for the best there is.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -73,6 +77,7 @@ class ServerConfig:
     allowed_origins: tuple[str, ...] = ()
     audit: Path | None = None
     where: Where = field(default_factory=Where)
+    names: str | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,6 +153,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help=f"{' or '.join(SERVED)} (default %(default)s)"
+    )
+    parser.add_argument(
+        "--names",
+        choices=NAMES,
+        help="how redaction finds names of people: by rules and lists alone, or by a model beside"
+        " them, which is of the extra pii (default: by the model where it is installed)",
     )
     parser.add_argument(
         "--script",

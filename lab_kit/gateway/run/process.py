@@ -38,6 +38,7 @@ from lab_kit.gateway.door.residency import Where
 from lab_kit.gateway.observe.background_failures import FewFromLibraries
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.certificates import CertificateFiles
+from lab_kit.gateway.run.names import how_found, persons_of
 from lab_kit.gateway.run.options import ServerConfig, add_arguments, keys_of, traces_of
 from lab_kit.gateway.versions.engine_factory import (
     check_served,
@@ -94,6 +95,8 @@ def _listen(
     from lab_kit.gateway.state.folder import StateFolder
 
     is_local = ip_address(listener.getsockname()[0]).is_loopback
+    persons = persons_of(config)
+    _tell(how_found(persons))
     server = Server(
         limits,
         versions,
@@ -105,6 +108,7 @@ def _listen(
         config.allowed_hosts,
         config.is_strict,
         audit_folder=config.audit,
+        persons=persons,
         where=config.where,
     )
     try:
@@ -242,6 +246,7 @@ def run(options: argparse.Namespace) -> int:
         tuple(options.allow_origin),
         options.audit,
         where,
+        options.names,
     )
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails

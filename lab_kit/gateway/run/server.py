@@ -55,6 +55,7 @@ from lab_kit.gateway.webhooks import webhooks
 from lab_kit.gateway.webhooks.callbacks import Callbacks
 from lab_kit.gateway.webhooks.sender import Sender
 from lab_kit.gateway.webhooks.webhooks import Webhooks
+from lab_kit.stream.sink.named import NamedPersons
 from lab_kit.stream.sink.steps import SwitchableSteps
 
 
@@ -73,6 +74,7 @@ class Server:
         tls_port: where HTTP is spoken with TLS; None where it is not.
         where: in which region it serves, and what others there are.
         audit_folder: of the audit log; None for one in ``state``, where that is kept.
+        persons: what tells them by a model, for redaction; None where rules and lists alone do.
     """
 
     limits: Limits
@@ -87,6 +89,7 @@ class Server:
     grpc_port: int = 0
     tls_port: int | None = None
     audit_folder: Path | None = None
+    persons: NamedPersons | None = None
     where: Where = field(default_factory=Where)
     audit: Audit = field(init=False)
     background: Background = field(init=False)
@@ -144,7 +147,7 @@ class Server:
             residency,
             self.audit,
         )
-        self.steps = SwitchableSteps()
+        self.steps = SwitchableSteps(self.persons)
         self.listeners = Listeners(self.failures, metrics, self.audit)
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
@@ -213,6 +216,8 @@ class Server:
         """Free the versions and the workers that prepare uploads; write what traces are left."""
         self.preparation.stop()
         self.voice.stop()
+        if self.persons is not None:
+            self.persons.stop()
         self.database.close()
         if self.audit.log is not None:
             self.audit.log.close()
