@@ -45,7 +45,7 @@ from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.state.sealing import ROOT_KEY, new_root
 from lab_kit.gateway.subjects.stored import Stored
-from lab_kit.gateway.transcriptions import kept_uploads, operations
+from lab_kit.gateway.transcriptions import kept_uploads, operations, redacted_audio
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
@@ -165,6 +165,11 @@ class Server:
             operations.Operations(self.database, allowance, _tell, self.audit),
             kept_uploads.KeptUploads(self.database, allowance, self.audit),
             Spool(self.state.path, limits.operation_bytes, limits.spool_bytes),
+            redacted_audio.RedactedAudio(
+                self.database,
+                Spool(self.state.path, limits.operation_bytes, limits.spool_bytes, "redacted"),
+                self.preparation,
+            ),
             self.door,
             self.recognition,
             self.preparation,

@@ -24,12 +24,14 @@ from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import is_held
 from lab_kit.gateway.state.subjects import find, key_of
 from lab_kit.gateway.transcriptions import kept_uploads, transcripts
+from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.webhooks import webhooks
 from lab_kit.protocol.subjects import (
     ANSWER_FOLDER,
     DATA_FILE,
     RECORDING_FOLDER,
+    REDACTED_FOLDER,
     ErasedOfSubject,
     KeptItem,
     KeptOfSubject,
@@ -95,9 +97,7 @@ class Stored:
             return [] if number is None else _items(rows, number), is_held(rows, tenant)
 
         items, held = await self._database.run(work)
-        recordings = [UUID(one.name) for one in items if one.store in ("operations", "recordings")]
-        sizes = self._transcriber.spool.sizes_bytes(recordings)
-        return KeptOfSubject(str(tenant), subject, held, tuple(_with_sound(items, sizes)))
+        return KeptOfSubject(str(tenant), subject, held, tuple(self._with_sound(items)))
 
     async def exported(self, tenant: TenantId, subject: str) -> Iterator[bytes]:
         """All that is kept of somebody as the pieces of a ZIP file: what was said, what was asked
@@ -126,12 +126,10 @@ class Stored:
             return number, items, held
 
         number, items, held = await self._database.erase(work)
-        named = [UUID(one.name) for one in items if one.store in ("operations", "recordings")]
-        sizes = self._transcriber.spool.sizes_bytes(named)
-        counts = dict(Counter(one.store for one in _with_sound(items, sizes)))
+        counts = dict(Counter(one.store for one in self._with_sound(items)))
         if held:
             return ErasedOfSubject(str(tenant), subject, {}, counts, False)
-        self._transcriber.give_up(named)
+        self._transcriber.give_up(_named(items, "operations", "recordings", "transcriptions"))
         if number is not None:
             # by the number, which says nothing once the row is gone: the log cannot forget a name
             self._audit.deleted("subject", [(str(tenant), UUID(number))], ASKED)
@@ -147,19 +145,40 @@ class Stored:
                 if answer is not None:  # kept long enough meanwhile
                     file.writestr(f"{ANSWER_FOLDER}/{number}", answer)
                 yield pipe.taken()
-            for one in _of(kept, "recordings"):
+            for one in (*_of(kept, RECORDING_FOLDER), *_of(kept, REDACTED_FOLDER)):
                 try:
-                    sound = self._transcriber.spool.open(UUID(one.name), key)
+                    sound = self._spool_of(one.store).open(UUID(one.name), key)
                 except FileNotFoundError:
-                    continue  # transcribed meanwhile, and gone
+                    continue  # transcribed or deleted meanwhile, and gone
                 with (
                     sound,
-                    file.open(f"{RECORDING_FOLDER}/{one.name}", "w", force_zip64=True) as member,
+                    file.open(f"{one.store}/{one.name}", "w", force_zip64=True) as member,
                 ):
                     while piece := sound.read(_PIECE_BYTES):
                         member.write(piece)
                         yield pipe.taken()
         yield pipe.taken()
+
+    def _spool_of(self, store: str) -> Spool:
+        """Where its sound is."""
+        own = self._transcriber
+        return own.redacted.spool if store == REDACTED_FOLDER else own.spool
+
+    def _with_sound(self, items: list[KeptItem]) -> Iterator[KeptItem]:
+        """The sound with its size, while it is there: of operations and transcriptions, too."""
+        recordings = _named(items, "operations", RECORDING_FOLDER)
+        sizes = self._transcriber.spool.sizes_bytes(recordings)
+        redacted = self._transcriber.redacted.spool.sizes_bytes(_named(items, "transcriptions"))
+        for one in items:
+            if one.store != RECORDING_FOLDER:
+                yield one
+            is_recording = one.store in ("operations", RECORDING_FOLDER)
+            for store, bytes_of, is_of_it in (
+                (RECORDING_FOLDER, sizes, is_recording),
+                (REDACTED_FOLDER, redacted, one.store == "transcriptions"),
+            ):
+                if is_of_it and (size := bytes_of.get(UUID(one.name))) is not None:
+                    yield KeptItem(store, one.name, one.create_time, one.expire_time, size)
 
 
 class _Pipe(RawIOBase):
@@ -183,6 +202,10 @@ class _Pipe(RawIOBase):
         return taken
 
 
+def _named(items: list[KeptItem], *stores: str) -> list[UUID]:
+    return [UUID(one.name) for one in items if one.store in stores]
+
+
 def _of(kept: KeptOfSubject, store: str) -> list[KeptItem]:
     return [one for one in kept.items if one.store == store]
 
@@ -200,17 +223,6 @@ def _items(rows: sqlite3.Connection, number: str) -> list[KeptItem]:
         for store, sql in _ROWS.items()
         for row in rows.execute(sql, (number,))
     ]
-
-
-def _with_sound(items: list[KeptItem], sizes: dict[UUID, int]) -> Iterator[KeptItem]:
-    """The recordings with their sizes, those of operations too, while they are there."""
-    for one in items:
-        if one.store == "operations":
-            yield one
-        if one.store not in ("operations", "recordings"):
-            yield one
-        elif (size := sizes.get(UUID(one.name))) is not None:
-            yield KeptItem("recordings", one.name, one.create_time, one.expire_time, size)
 
 
 def _words(rows: sqlite3.Connection, tenant: TenantId, number: str) -> dict[str, object]:

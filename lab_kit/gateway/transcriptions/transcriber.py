@@ -41,8 +41,9 @@ from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.state.sealing import SealedFile
 from lab_kit.gateway.state.subjects import SUBJECT
 from lab_kit.gateway.transcriptions.kept_uploads import KeptUploads, not_found
-from lab_kit.gateway.transcriptions.operation import Operation, Order
+from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.operations import Operations
+from lab_kit.gateway.transcriptions.redacted_audio import RedactedAudio
 from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.protocol.error_body import ErrorBody, ErrorEnvelope
 from lab_kit.protocol.recordings import Segment
@@ -80,6 +81,7 @@ class Transcriber:
         operations: Operations,
         uploads: KeptUploads,
         spool: Spool,
+        redacted: RedactedAudio,
         door: Door,
         recognition: Recognition,
         preparation: Preparation,
@@ -90,6 +92,7 @@ class Transcriber:
         self.operations = operations
         self._uploads = uploads
         self.spool = spool
+        self.redacted = redacted
         self._state = state
         self._door = door
         self._recognition = recognition
@@ -217,6 +220,17 @@ class Transcriber:
             raise
         self._news.set()
 
+    async def delete_transcription(self, tenant: TenantId, number: UUID) -> None:
+        """Remove one, and its sound; see `Operations.delete_transcription`."""
+        await self.operations.delete_transcription(tenant, number)
+        self.redacted.spool.remove([number])
+
+    async def delete_words(self, tenant: TenantId, number: UUID, foreign: Foreign) -> Operation:
+        """Remove what came of one, and its sound; see `Operations.delete_words`."""
+        operation = await self.operations.delete_words(tenant, number, foreign)
+        self.redacted.spool.remove([number])
+        return operation
+
     async def cancel(self, tenant: TenantId, number: UUID) -> Operation:
         """End an operation without a result; see `Operations.cancel`."""
         error = OperationCancelled("a cancelled operation", "one that goes on", "ask for it again")
@@ -271,6 +285,7 @@ class Transcriber:
             if not self._has_recovered:
                 needed = await self.operations.recover() | await self._uploads.recover()
                 await asyncio.to_thread(self.spool.keep, needed)
+                await self.redacted.recover()
                 self._has_recovered = True
 
     async def _begin(self) -> None:
@@ -307,6 +322,7 @@ class Transcriber:
         if number in self._working:
             self._working[number][1].cancel()
         self.spool.remove([number])
+        self.redacted.spool.remove([number])
         self._tell_ended()
 
     def _over(self, number: UUID, done: "asyncio.Task[None]") -> None:
@@ -329,6 +345,7 @@ class Transcriber:
             failure = await self._failure_of(operation)
             if failure is not None:
                 await self.operations.fail(number, failure)
+                self.redacted.spool.remove([number])
         except OperationCancelled:
             return  # somebody ended it, and has removed what was there
         self.spool.remove([number])
@@ -383,8 +400,8 @@ class Transcriber:
                             await self.operations.add(number, place, segment, done_s)
                             place += 1
                             await self._room()
-                    await self.operations.succeed(number, leased.lease.engine.model)
-                    return
+                    model = leased.lease.engine.model
+                break
             except ModelNotLoaded:
                 if order.model and missing_s >= PINNED_S:
                     raise
@@ -392,6 +409,8 @@ class Transcriber:
                 await asyncio.sleep(ROOM_S)
             except (SystemOverloaded, QuotaExceeded):
                 await asyncio.sleep(ROOM_S)  # then it goes on behind the last segment
+        await self.redacted.make(operation, key, lambda: self._sound(operation, key, 0.0))
+        await self.operations.succeed(number, model)
 
     async def _fetch(self, number: UUID, caller: str, url: str, key: bytes) -> None:
         """Fetch an operation's sound from where its caller said."""
@@ -425,10 +444,10 @@ class Transcriber:
         self, leased: Leased, operation: Operation, from_s: float, key: bytes
     ) -> AsyncGenerator[tuple[Segment, float], None]:
         """Each segment, and where whoever goes on after it has to begin."""
-        order, number = operation.order, operation.number
+        order = operation.order
         to_s = operation.audio_s if order.to_s is None else min(order.to_s, operation.audio_s)
         left_s = max(0.0, to_s - from_s)
-        sound = _blocks(lambda: self.spool.open(number, key), order.raw, self._longest_s, from_s)
+        sound = self._sound(operation, key, from_s)
         if order.to_s is not None:
             sound = _first(sound, samples(left_s))
         said = self._recognition.finals_of(leased, sound, left_s, order.steps)
@@ -437,6 +456,11 @@ class Transcriber:
                 segment = Segment.of(_later(final, from_s))
                 # the voice may still fade where a segment ends, and would be heard as another one
                 yield segment, segment.end_s + (PAUSE_S / 2 if final.endpoint else 0.0)
+
+    def _sound(self, operation: Operation, key: bytes, from_s: float) -> Iterator[FloatArray]:
+        """The recording's blocks from there on."""
+        number, raw = operation.number, operation.order.raw
+        return _blocks(lambda: self.spool.open(number, key), raw, self._longest_s, from_s)
 
     async def _room(self) -> None:
         """Wait until live streams leave some."""

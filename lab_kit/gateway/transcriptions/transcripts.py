@@ -90,6 +90,14 @@ def erase(rows: sqlite3.Connection, number: UUID) -> bool:
     return gone.rowcount == 1
 
 
+def segments_of(rows: sqlite3.Connection, number: UUID) -> tuple[Segment, ...]:
+    """Those of an operation that there are by now, in order."""
+    found = rows.execute(
+        "SELECT segment FROM opened_segments WHERE number = ? ORDER BY place", (str(number),)
+    )
+    return tuple(_segment.validate_json(one["segment"]) for one in found)
+
+
 def find(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Transcription:
     """The tenant's of that number.
 
@@ -105,10 +113,7 @@ def find(rows: sqlite3.Connection, tenant: TenantId, number: UUID) -> Transcript
             "one of yours that has neither expired nor been deleted",
             "see what became of its operation, under /v1/operations",
         )
-    found = rows.execute(
-        "SELECT segment FROM opened_segments WHERE number = ? ORDER BY place", (str(number),)
-    )
-    segments = tuple(_segment.validate_json(one["segment"]) for one in found)
+    segments = segments_of(rows, number)
     return Transcription(
         name=f"transcriptions/{number}",
         create_time=wall_clock_of(row["created_ms"]),

@@ -89,6 +89,7 @@ OWN = {
     "/v1/operations/{operation}:cancel",
     "/v1/operations/{operation}:wait",
     "/v1/transcriptions/{transcription}",
+    "/v1/transcriptions/{transcription}/audio",
     "/v1/streams/{session}/events",
     "/v1/streams/{session}/messages",
     "/v1/webhooks",
