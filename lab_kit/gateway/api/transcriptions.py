@@ -197,7 +197,7 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         tenant = tenant_of(request)
         found = await operations.transcription(tenant, transcription)
         sound = await transcriber.redacted.open(tenant, transcription)
-        return file_response(sound, FORMS[WAV], {MODEL_VERSION: found.version})
+        return file_response(sound, {MODEL_VERSION: found.version})
 
     @small.delete(TRANSCRIPTIONS_PATH + "/{transcription:uuid}", status_code=204)
     async def delete_transcription(request: Request, transcription: UUID) -> Response:

@@ -6,14 +6,17 @@ and is erased with it.
 """
 
 import asyncio
+import hmac
 import math
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from uuid import UUID
 
 from lab_kit.audio.pcm import FloatArray
-from lab_kit.core.errors import RedactedAudioNotFound, SystemOverloaded
+from lab_kit.core.clock import since_1970_ms
+from lab_kit.core.errors import RedactedAudioNotFound, SystemOverloaded, Unauthenticated
 from lab_kit.core.ids import TenantId
 from lab_kit.core.units import samples
 from lab_kit.gateway.door.preparation import Preparation
@@ -29,6 +32,11 @@ from lab_kit.stream.sink.sound import redacted_blocks
 TRIES, BETWEEN_S = 30, 1.0
 """While there is no room on the disk, or too much waits to be prepared; then the operation fails,
 since what was asked for cannot be given."""
+SIGNED_S = 3_600.0
+"""How long a signed address holds: whoever is given one fetches at once."""
+
+
+_UNTIL = re.compile("[0-9a-f]{1,12}")
 
 
 class RedactedAudio:
@@ -79,19 +87,60 @@ class RedactedAudio:
         """One, to be read.
 
         Raises:
-            OperationPending, TranscriptionNotFound: see `Operations.transcription`, which is asked
-                before.
-            RedactedAudioNotFound: none was asked for with the transcription.
+            RedactedAudioNotFound: the tenant has none of that name.
         """
-        sql = "SELECT subject FROM transcriptions WHERE number = ? AND tenant = ?"
-
-        def work(rows: sqlite3.Connection) -> bytes | None:
-            row = rows.execute(sql, (str(number), str(tenant))).fetchone()
-            return None if row is None else key_of(rows, row["subject"])
-
-        key = await self._database.run(work)
+        key = await self._key(number, tenant)
         if key is None:
             raise _not_found(number)
+        return self._opened(number, key)
+
+    async def signed(self, tenant: TenantId, number: UUID) -> str:
+        """What lets anybody read one for `SIGNED_S`, for clients that fetch it without their key.
+
+        It is made with the key of the subject, and so holds no longer than what it opens.
+
+        Raises:
+            RedactedAudioNotFound: the tenant has none of that name.
+        """
+        key = await self._key(number, tenant)
+        if key is None:
+            raise _not_found(number)
+        self._opened(number, key).close()
+        until_ms = since_1970_ms() + round(SIGNED_S * 1_000)
+        return f"{until_ms:x}-{_signature(key, number, until_ms)}"
+
+    async def open_signed(self, number: UUID, signed: str) -> SealedFile:
+        """One, for whoever has what `signed` gave for it.
+
+        Raises:
+            Unauthenticated: it is not what `signed` gave, or its time is over.
+            RedactedAudioNotFound: there is none any more.
+        """
+        until, _, signature = signed.partition("-")
+        key = await self._key(number)
+        until_ms = int(until, 16) if _UNTIL.fullmatch(until) else 0
+        expected = _signature(key or b"", number, until_ms)
+        is_ours = key is not None and hmac.compare_digest(signature.encode(), expected.encode())
+        if key is None or not is_ours or until_ms < since_1970_ms():
+            raise Unauthenticated(
+                "an address that was not signed here, or whose time is over",
+                f"one that was given in the last {SIGNED_S:,.0f} s",
+                "ask for the address again, with your key",
+            )
+        return self._opened(number, key)
+
+    async def _key(self, number: UUID, tenant: TenantId | None = None) -> bytes | None:
+        """Of the subject of a transcription, of a tenant's where one is named."""
+        sql = "SELECT subject FROM transcriptions WHERE number = ? AND tenant = COALESCE(?, tenant)"
+        named = str(number), None if tenant is None else str(tenant)
+
+        def work(rows: sqlite3.Connection) -> bytes | None:
+            row = rows.execute(sql, named).fetchone()
+            return None if row is None else key_of(rows, row["subject"])
+
+        return await self._database.run(work)
+
+    def _opened(self, number: UUID, key: bytes) -> SealedFile:
         try:
             return self.spool.open(number, key)
         except FileNotFoundError as error:
@@ -129,6 +178,11 @@ class RedactedAudio:
         following = partial(next, file, None)
         while (piece := await self._preparation.run(caller, following)) is not None:
             yield piece
+
+
+def _signature(key: bytes, number: UUID, until_ms: int) -> str:
+    """For nothing but this, whatever else the key is for."""
+    return hmac.digest(key, f"redacted audio {number} {until_ms}".encode(), "sha256").hex()
 
 
 def _not_found(number: UUID) -> RedactedAudioNotFound:

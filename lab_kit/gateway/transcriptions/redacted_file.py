@@ -16,6 +16,7 @@ from lab_kit.gateway.state.sealing import PIECE_BYTES, SealedFile
 WAV, MP3 = "wav", "mp3"
 FORMS = {WAV: "audio/wav", MP3: "audio/mpeg"}
 """What such a file may be, and what HTTP calls it."""
+_RIFF = b"RIFF"
 _HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _PCM, _MONO, _SAMPLE_BYTES = 1, 1, 2
 _FORMAT_BYTES = 16
@@ -51,8 +52,10 @@ def written(sound: Iterable[FloatArray], count_samples: int, form: str) -> Itera
     yield file.finish()
 
 
-def file_response(sound: SealedFile, media_type: str, headers: Mapping[str, str]) -> Response:
+def file_response(sound: SealedFile, headers: Mapping[str, str]) -> Response:
     """An answer that is such a file, read on a thread as the client takes it."""
+    form = WAV if sound.read(len(_RIFF)) == _RIFF else MP3
+    sound.seek(0)
 
     def pieces() -> Iterator[bytes]:
         with sound:
@@ -60,7 +63,7 @@ def file_response(sound: SealedFile, media_type: str, headers: Mapping[str, str]
                 yield piece
 
     length = {"content-length": str(sound.size_bytes)}
-    return StreamingResponse(pieces(), headers={**headers, **length}, media_type=media_type)
+    return StreamingResponse(pieces(), headers={**headers, **length}, media_type=FORMS[form])
 
 
 class _Wav:
@@ -72,7 +75,7 @@ class _Wav:
     def __init__(self, count_samples: int) -> None:
         count_bytes = count_samples * _SAMPLE_BYTES
         self._head = _HEAD.pack(
-            b"RIFF",
+            _RIFF,
             _REST_BYTES + count_bytes,
             b"WAVE",
             b"fmt ",

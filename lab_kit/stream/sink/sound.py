@@ -9,7 +9,7 @@ from lab_kit.core.shown import shown
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.privacy.sound import PAD_S, Fill, covered
 
-FILLS = tuple(Fill)
+FILLS = SILENCE, TONE = Fill.SILENCE.value, Fill.TONE.value
 
 
 def redacted_sound(sound: FloatArray, finals: Iterable[Final], fill: str) -> FloatArray:
