@@ -40,6 +40,7 @@ from lab_kit.core.events import (
     StreamOptions,
 )
 from lab_kit.core.ids import StreamIdentity
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
 from lab_kit.stream.actions import Action, Cancel, Emit, Judge, Refresh, Submit
 from lab_kit.stream.failed_decode import FailedDecode
@@ -421,10 +422,9 @@ class StreamPipeline:
             FailedDecode(
                 identity=self._identity,
                 trace_id=self.trace_id,
-                audio=decode.request.audio,
+                audio_s=len(decode.request.audio) / SAMPLE_RATE_HZ,
                 tries=decode.tries,
                 error=f"{type(error).__name__}: {error}",
-                is_private=self._postprocess.keeps_in,
             )
         )
 

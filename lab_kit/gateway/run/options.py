@@ -44,7 +44,6 @@ class ServerConfig:
         traces: where sampled traces go; None for nowhere.
         state: folder for what outlives requests and the server; None for one that goes with it.
         allowed_hosts: that webhooks may go to, and recordings be fetched from, though not public.
-        dead_letters: where decodes that failed for good are written, with their sound.
         is_strict: what a provider offers and is not imitated is refused, not ignored.
         is_open_meant: anybody may call from other machines, where no key is asked for.
         is_plain_meant: other machines may call without TLS.
@@ -64,7 +63,6 @@ class ServerConfig:
     grpc_port: int = 0
     grpc_tls_port: int | None = None
     traces: TraceFile | None = None
-    dead_letters: Path | None = None
     state: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     tells_ready: bool = False
@@ -180,11 +178,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trace-share",
         type=float,
         help=f"of streams and requests (default {DEFAULT_SHARE}, or {SHARE_VARIABLE})",
-    )
-    parser.add_argument(
-        "--dead-letters",
-        type=Path,
-        help="folder for decodes that failed for good, WITH their sound (default: none is kept)",
     )
     parser.add_argument(
         "--state",

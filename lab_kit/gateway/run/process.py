@@ -87,7 +87,6 @@ def _listen(
     gc.disable()
     # here, because the version is loading meanwhile: each of the two takes most of a second
     _import_fastapi()
-    from lab_kit.gateway.observe.dead_letters import DeadLetters
     from lab_kit.gateway.observe.tracing import Spans
     from lab_kit.gateway.run.draining_server import DrainingServer, Ports, configuration
     from lab_kit.gateway.run.server import Server
@@ -103,7 +102,6 @@ def _listen(
         metrics,
         config.keys,
         Spans(config.traces, metrics.background_failures.note),
-        DeadLetters(config.dead_letters),
         StateFolder(config.state),
         config.allowed_hosts,
         config.is_strict,
@@ -233,7 +231,6 @@ def run(options: argparse.Namespace) -> int:
         options.grpc_port,
         options.grpc_tls_port,
         traces,
-        options.dead_letters,
         options.state,
         tuple(options.allow_host),
         options.ready_json,

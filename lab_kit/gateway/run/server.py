@@ -82,7 +82,7 @@ class Server:
     metrics: Metrics
     keys: Keys = field(default_factory=Keys)
     spans: Spans = field(default_factory=Spans)
-    dead_letters: DeadLetters = field(default_factory=DeadLetters)
+    dead_letters: DeadLetters = field(default_factory=DeadLetters, init=False)
     state: StateFolder = field(default_factory=StateFolder)
     allowed_hosts: tuple[str, ...] = ()
     is_strict: bool = False

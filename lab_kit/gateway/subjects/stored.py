@@ -1,8 +1,7 @@
 """All stores, by whom what they hold is about: listed, handed over as one file, and erased.
 
 What is erased is gone twice: its rows and files, and the key that copies of them were sealed with.
-Dead letters, where a folder was configured for them, are not told apart by subject: they hold no
-words, and the operator's own tools empty that folder.
+Dead letters are no store: they hold nothing of a person.
 """
 
 import json
