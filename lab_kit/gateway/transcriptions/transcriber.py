@@ -7,7 +7,14 @@ stand still.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from io import BufferedReader
@@ -31,6 +38,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.events import Final
 from lab_kit.core.ids import StreamId, TenantId
+from lab_kit.core.personal_data import REDACT
 from lab_kit.core.units import samples
 from lab_kit.gateway.door.door import Door, Leased
 from lab_kit.gateway.door.preparation import Preparation
@@ -48,6 +56,7 @@ from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.protocol.error_body import ErrorBody, ErrorEnvelope
 from lab_kit.protocol.recordings import Segment
 from lab_kit.stream.recording import PAUSE_S
+from lab_kit.stream.sink.redaction import BEFORE_CHARS
 
 AT_ONCE = 2
 """One for a caller with hours of sound, one for everybody else."""
@@ -63,6 +72,8 @@ PINNED_S = 60.0
 what has a label within it. What nobody loads must not keep one of the two places for ever."""
 MOST_REMEMBERED = 1_000
 """Callers of whom it is known when they were served last."""
+MOST_REHEARD_S = 120.0
+"""What redaction remembers is some 20 s of speech, and pauses."""
 MOST_ATTEMPTS = 5
 """Times that a server may end at the same place of a recording, before the recording is blamed."""
 _T = TypeVar("_T")
@@ -450,12 +461,24 @@ class Transcriber:
         sound = self._sound(operation, key, from_s)
         if order.to_s is not None:
             sound = _first(sound, samples(left_s))
-        said = self._recognition.finals_of(leased, sound, left_s, order.steps)
+        earlier = None
+        if REDACT in (*order.steps, *leased.steps) and from_s > order.from_s:
+            earlier = await self._earlier(operation, from_s, key)
+        said = self._recognition.finals_of(leased, sound, left_s, order.steps, earlier)
         async with aclosing(said) as finals:
             async for final in finals:
                 segment = Segment.of(_later(final, from_s))
                 # the voice may still fade where a segment ends, and would be heard as another one
                 yield segment, segment.end_s + (PAUSE_S / 2 if final.endpoint else 0.0)
+
+    async def _earlier(self, operation: Operation, to_s: float, key: bytes) -> Iterator[FloatArray]:
+        """The sound of what was said before ``to_s``, as far as redaction remembers it.
+
+        A number or a name may have begun there; what was heard of it was kept nowhere.
+        """
+        segments = await self.operations.segments(operation.number)
+        from_s = max(operation.order.from_s, _remembered_from_s(segments, to_s))
+        return _first(self._sound(operation, key, from_s), samples(to_s - from_s))
 
     def _sound(self, operation: Operation, key: bytes, from_s: float) -> Iterator[FloatArray]:
         """The recording's blocks from there on."""
@@ -482,6 +505,18 @@ def _blocks(
 ) -> Iterator[FloatArray]:
     with BufferedReader(opened()) as file, open_recording(file, longest_s, raw) as recording:
         yield from recording.blocks(from_s)
+
+
+def _remembered_from_s(segments: Sequence[Segment], to_s: float) -> float:
+    """Where those begin that redaction remembers at ``to_s``; what it took out counts for less than
+    was said, so that it is rather too many."""
+    chars, from_s = 0, to_s
+    for segment in reversed(segments):
+        if chars >= BEFORE_CHARS:
+            break
+        chars += len(segment.text) + 1
+        from_s = segment.start_s
+    return max(0.0, from_s - PAUSE_S / 2, to_s - MOST_REHEARD_S)
 
 
 def _first(sound: Iterator[FloatArray], count_samples: int) -> Iterator[FloatArray]:
