@@ -1,7 +1,8 @@
 """Results on their way out: those that wait for a model's word on persons, and all behind them.
 
 Where nobody has to be asked, a result leaves at once, on the spot. Where somebody has, everything
-behind it waits, so that a stream's order is kept; the newest interim replaces one that waits.
+behind it waits, so that a stream's order is kept; the newest interim replaces one that waits, and
+where very many questions wait interims are left out.
 """
 
 import asyncio
@@ -85,10 +86,17 @@ class Leaving(Generic[_Cause]):
         if self._task is not None:
             self._task.cancel()
 
+    def _gives_way(self) -> bool:
+        """Whether an interim is left out now, so that finals need not wait for it."""
+        persons = self._postprocess.persons
+        return persons is not None and persons.is_busy
+
     async def _hand_on_all(self) -> None:
         try:
             while self._waiting:
                 event, cause = self._waiting.popleft()
+                if isinstance(event, Interim) and self._gives_way():
+                    continue
                 skipped: list[Skipped] = []
                 if isinstance(event, Interim | Final):
                     event, skipped = await told(self._postprocess, event)

@@ -12,8 +12,11 @@ from lab_kit.core.errors import InferenceTimeout, SystemOverloaded
 
 Spans = list[tuple[int, int]]
 """Characters of a text, the end not included."""
-MOST_WAITING = 64
-"""Questions: at 3 ms a sentence, and 6 with what was said before it, less than half a second's."""
+MOST_WAITING = 512
+"""Questions: at 3 ms a sentence, and 6 with what was said before it, some that come too late, but
+one of each of 256 streams in time."""
+BUSY = 16
+"""Questions that wait while interims had better be left out: a tenth of a second's."""
 ANSWER_S = 2.0
 """Some hundred times what an answer takes: after that something is wrong, or too much is asked."""
 
@@ -31,6 +34,11 @@ class NamedPersons:
         self._find = find
         self._waiting: set[Future[Spans]] = set()
         self._thread = ThreadPoolExecutor(1, "persons")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether so much waits that an interim would only hold up finals."""
+        return len(self._waiting) >= BUSY
 
     async def of(self, text: str) -> Spans:
         """Where in the text persons are named.

@@ -128,9 +128,10 @@ class Postprocess:
     ) -> tuple[_Result, list[Skipped]]:
         """The event with its text as the steps leave it, and the steps that were left out.
 
-        Events come in the stream's order: what a final says is remembered for those after it.
+        Events come in the stream's order: what a final says is remembered for those after it. Where
+        there are `persons` to be asked, this tells nothing without them.
         """
-        return self.end(self.begin(event, now_ns), [], now_ns)
+        return self.end(self.begin(event, now_ns), [] if self.persons is None else None, now_ns)
 
     def begin(
         self, event: _Result, now_ns: Callable[[], int] = time.perf_counter_ns

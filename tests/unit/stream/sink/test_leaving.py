@@ -14,7 +14,7 @@ from lab_kit.core.errors import InferenceTimeout, SlowConsumer, SystemOverloaded
 from lab_kit.core.events import Event, Final, Interim, SpeechStarted
 from lab_kit.stream.sink import named as named_module
 from lab_kit.stream.sink.leaving import Leaving, told
-from lab_kit.stream.sink.named import MOST_WAITING, NamedPersons, Spans
+from lab_kit.stream.sink.named import BUSY, MOST_WAITING, NamedPersons, Spans
 from lab_kit.stream.sink.steps import WITHHELD, Postprocess, Skipped
 
 NAME = "Raghunathan"
@@ -139,6 +139,31 @@ async def test_nothing_overtakes_what_waits_and_the_newest_interim_replaces_the_
     assert stream.texts() == ["one", "new and", "-", "two"]
     stream.leaving.put(started, 0)
     assert len(stream.events) == 5, "nothing waits any more"
+
+
+async def test_where_very_many_questions_wait_interims_are_left_out_and_finals_are_not(
+    persons: NamedPersons, gate: Gate
+) -> None:
+    gate.open.clear()
+    others = [asyncio.create_task(persons.of("word")) for _ in range(BUSY)]
+    await until(lambda: persons.is_busy)
+    stream = out(persons)
+    for event in (interim("so and"), final("so it was")):
+        stream.leaving.put(event, 0)
+    await asyncio.sleep(0)
+    gate.open.set()
+    await until(lambda: not stream.leaving.count)
+    assert stream.texts() == ["so it was"]
+    await asyncio.gather(*others)
+    stream.leaving.put(interim("and then and"), 0)
+    await until(lambda: not stream.leaving.count)
+    assert len(stream.events) == 2, "interims are back"
+
+
+def test_who_forgets_to_ask_tells_nothing(gate: Gate) -> None:
+    model = NamedPersons("a model", gate)
+    assert Postprocess(("redact",), None, model)(final(SAID))[0].text == WITHHELD
+    model.stop()
 
 
 async def test_who_gets_no_answer_in_time_tells_no_text(
