@@ -13,6 +13,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 from lab_kit.core.errors import AudioDeviceUnavailable, LabError, ServerFailed
+from lab_kit.models.persons import PACKAGE, installed_version
 
 LEAST_FREE_BYTES = 500_000_000
 """Weights, clips and what pip needs to fetch one more wheel."""
@@ -60,6 +61,7 @@ def examine() -> Iterator[Finding]:
     yield weights_finding()
     yield clips_finding()
     yield sound_finding()
+    yield names_finding(installed_version())
     yield port_finding()
     yield disk_finding()
 
@@ -158,6 +160,18 @@ def sound_finding() -> Finding:
     except AudioDeviceUnavailable as error:
         advice = f"{error.next_step}; without one, labs play a clip at the same pace"
         return Finding("sound", State.NOTE, error.received, advice)
+
+
+def names_finding(version: str | None) -> Finding:
+    """What can find names of people that are to be redacted.
+
+    Args:
+        version: of the model that tells them; None where it is not installed.
+    """
+    if version is None:
+        advice = "for more of them: install lab_kit with its extra pii"
+        return Finding("names", State.NOTE, "found by rules and lists alone", advice)
+    return Finding("names", State.OK, f"found by rules and lists, and by {PACKAGE} {version}")
 
 
 def port_finding(port: int | None = None) -> Finding:

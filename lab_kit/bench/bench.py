@@ -34,7 +34,7 @@ from lab_kit.gateway.observe.trace_file import FILE_VARIABLE, SHARE_VARIABLE
 from lab_kit.gateway.operator.versions_api import policy_of
 from lab_kit.gateway.run.authority import certificate_path, new_identity
 from lab_kit.gateway.run.certificates import OWN
-from lab_kit.gateway.run.options import DEFAULT_MODEL
+from lab_kit.gateway.run.options import BY_LISTS, DEFAULT_MODEL
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import Settings
@@ -350,6 +350,9 @@ class Bench(Caller):
                 "--repository",
                 str(repository.root),
                 "--ephemeral",
+                # the same whatever is installed, and ready a second sooner
+                "--names",
+                BY_LISTS,
                 *(f"--allow-host={host}" for host in allowed_hosts),
                 *(f"--limit={name}={value}" for name, value in limits),
                 *(("--tls-port", "0", "--client-authority", OWN) if mutual_tls else ()),

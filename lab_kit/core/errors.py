@@ -257,6 +257,14 @@ class TranscriptionNotFound(LabError):
     http_status = 404
 
 
+class RedactedAudioNotFound(LabError):
+    """A transcription was not asked for with its sound, or is not kept any more."""
+
+    code = Code.NOT_FOUND
+    reason = "REDACTED_AUDIO_NOT_FOUND"
+    http_status = 404
+
+
 class WebhookNotFound(LabError):
     """The caller has no webhook of that name, or it no such message."""
 

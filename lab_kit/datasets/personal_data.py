@@ -5,6 +5,10 @@ published test numbers. A quarter of the sentences have nothing personal and loo
 prices, years, counts, streets in stories. 195 were written before the rules that look for such
 data, then parted at random into halves: one to tune by, which grew by fifty sentences since, and
 one that is held out to measure with, and that nobody read while the rules were tuned.
+
+`names_from_elsewhere` are others: names that are rare in the United States, mostly with nothing
+that announces them, and places, makes and dishes that no person is called by. No rule was tuned by
+them.
 """
 
 import re
@@ -16,6 +20,7 @@ from importlib.resources import files
 from lab_kit.core.personal_data import PersonalKind, PersonalSpan
 
 _FILE = "personal_data.txt"
+_NAMES_FILE = "personal_names.txt"
 _HELD_OUT = "# held out"
 _PART = re.compile(r"<(?P<kind>\w+)>(?P<said>[^<]*)</(?P=kind)>|[^<]+")
 
@@ -41,6 +46,13 @@ def sentences(*, is_held_out: bool | None = None) -> tuple[Sentence, ...]:
         is_held_out: only those to measure with (True), or only those to tune by (False).
     """
     return tuple(one for one in _all() if is_held_out in (None, one.is_held_out))
+
+
+@cache
+def names_from_elsewhere() -> tuple[Sentence, ...]:
+    """Sentences with such names, and without; all of them to measure with."""
+    lines = files("lab_kit.datasets").joinpath(_NAMES_FILE).read_text("utf-8").splitlines()
+    return tuple(_sentence(line, True) for line in lines if not line.startswith("#"))
 
 
 @cache

@@ -76,6 +76,11 @@ def announced(tokens: Sequence[Token], at: int, *also: str) -> Topic | None:
     return None
 
 
+def announces(word: str) -> bool:
+    """Whether a word, in small letters, announces something by itself."""
+    return word in _WORDS
+
+
 def speaks_of_birth(tokens: Sequence[Token], at: int) -> bool:
     """Whether a birth was spoken of shortly before, in the same sentence."""
     for place in range(at - 1, max(-1, at - 1 - _MOST_BETWEEN), -1):

@@ -3,10 +3,10 @@
 Rules and lists, standard library only: a sentence takes a fraction of a millisecond, and time grows
 with the text's length. An interim is told up to `Scan.settled_chars`, since what was told cannot be
 taken back: what comes next may complete a number, or show that a word was the first of an e-mail
-address.
+address. Whoever has a recognizer of persons asks it first, and hands in what it said.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from lab_kit.core.errors import PayloadTooLarge
@@ -18,6 +18,7 @@ from lab_kit.privacy.findings import Finding, Hold, Seen, without_overlaps
 from lab_kit.privacy.numbered import numbered
 from lab_kit.privacy.numbers import rows_of
 from lab_kit.privacy.people import people
+from lab_kit.privacy.persons import persons
 from lab_kit.privacy.tokens import tokens_of
 
 MOST_CHARS = 20_000
@@ -38,8 +39,15 @@ class Scan:
     settled_chars: int
 
 
-def scan(text: str, kinds: Collection[PersonalKind] = ALL_KINDS) -> Scan:
+def scan(
+    text: str,
+    kinds: Collection[PersonalKind] = ALL_KINDS,
+    named: Iterable[tuple[int, int]] = (),
+) -> Scan:
     """Look for personal data of these kinds.
+
+    Args:
+        named: characters in which a recognizer sees a person named, the end not included.
 
     Raises:
         PayloadTooLarge: the text has more than `MOST_CHARS` characters.
@@ -50,13 +58,13 @@ def scan(text: str, kinds: Collection[PersonalKind] = ALL_KINDS) -> Scan:
             f"at most {MOST_CHARS:,}",
             "scan it segment by segment",
         )
-    seen = list(_seen(text))
+    seen = list(_seen(text, named))
     found = (one for one in seen if isinstance(one, Finding) and one.kind in kinds)
     holds = (one.start for one in seen if isinstance(one, Hold) and one.kinds & set(kinds))
     return Scan(without_overlaps(found), min(holds, default=len(text)))
 
 
-def _seen(text: str) -> Iterator[Seen]:
+def _seen(text: str, named: Iterable[tuple[int, int]]) -> Iterator[Seen]:
     tokens = tokens_of(text)
     rows = rows_of(tokens)
     yield from numbered(tokens, rows)
@@ -64,3 +72,4 @@ def _seen(text: str) -> Iterator[Seen]:
     yield from dates_of_birth(tokens, rows)
     yield from addresses(tokens, rows)
     yield from people(tokens)
+    yield from persons(tokens, named)

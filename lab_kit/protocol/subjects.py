@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 RECORDING_FOLDER, ANSWER_FOLDER, DATA_FILE = "recordings", "answers", "data.json"
+REDACTED_FOLDER = "redacted_recordings"
 """In the file that holds all that is kept of somebody."""
 
 
@@ -11,7 +12,8 @@ class KeptItem:
     """One thing that is kept.
 
     Attributes:
-        store: recordings, operations, transcriptions, answers, callbacks or deliveries.
+        store: recordings, redacted_recordings, operations, transcriptions, answers, callbacks or
+            deliveries.
         name: within it.
         size_bytes: of what is kept, sealed; None where that is not told apart.
     """

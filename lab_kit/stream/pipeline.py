@@ -6,7 +6,7 @@
     turn         whether a pause ends what is said       PipelineServices.completeness
     batch        a place beside other streams            Engine: weighted, finals first
     infer        encoder and decoder, on other threads   Engine
-    postprocess  optional steps, each failing alone      Postprocess
+    postprocess  optional steps, each failing alone      Leaving, Postprocess
     send         what waits for the client to read       Outbox
 
 `stages.RULES` says what each waits in, what it may take and what happens when it cannot, and why
@@ -40,11 +40,14 @@ from lab_kit.core.events import (
     StreamOptions,
 )
 from lab_kit.core.ids import StreamIdentity
+from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis, Ticket
 from lab_kit.stream.actions import Action, Cancel, Emit, Judge, Refresh, Submit
 from lab_kit.stream.failed_decode import FailedDecode
 from lab_kit.stream.pace import Pace
 from lab_kit.stream.session import StreamSession
+from lab_kit.stream.sink.leaving import Leaving
+from lab_kit.stream.sink.named import NamedPersons
 from lab_kit.stream.sink.outbox import Outbox
 from lab_kit.stream.sink.steps import STEPS, Postprocess, Skipped, Step
 from lab_kit.stream.stages import Stage
@@ -85,6 +88,7 @@ class PipelineServices:
         tracing: where spans and durations go.
         interim_stretch: by how much the interval between interims is stretched now.
         steps: what postprocessing there is.
+        persons: what tells them by a model, for redaction.
         on_skipped: told of a step that was left out of a result.
         on_failed_decode: told of a decode that failed for good.
         completeness: the probability that sound, (samples,) at 16 kHz, ends where a speaker has
@@ -94,6 +98,7 @@ class PipelineServices:
     tracing: Tracing = field(default_factory=Tracing)
     interim_stretch: Callable[[], float] = _full_quality
     steps: dict[str, Step] = field(default_factory=lambda: dict(STEPS))
+    persons: NamedPersons | None = None
     on_skipped: Callable[[Skipped], None] = _ignore
     on_failed_decode: Callable[[FailedDecode], None] = _ignore
     completeness: "Callable[[FloatArray], Future[float] | None]" = _no_time
@@ -140,7 +145,10 @@ class StreamPipeline:
             options.encoding, options.sample_rate_hz, options.channels, longest_s
         )
         self._session = StreamSession(options, scorer)
-        self._postprocess = Postprocess(options.postprocess, self._services.steps)
+        self._postprocess = Postprocess(
+            options.postprocess, self._services.steps, self._services.persons
+        )
+        self._leaving = Leaving(self._postprocess, self._leave, self._fail)
         self._submitted: dict[int, SubmittedDecode] = {}
         self._unsent: dict[int, tuple[Span, int]] = {}
         self._loop = asyncio.get_running_loop()
@@ -260,7 +268,7 @@ class StreamPipeline:
         rest = self._incoming.flush()
         self._carry_out(self._session.push(rest, now_ns, now_ns))
         self._carry_out(self._session.flush(now_ns, now_ns))
-        while self._session.owed_finals:
+        while self._session.owed_finals or self._leaving.count:
             await self._next_answer()
         self._raise_failure()
         ended = StreamEnded(self._incoming.audio_s, self._incoming.sha256, self.options.channels)
@@ -273,6 +281,7 @@ class StreamPipeline:
         for decode in self._submitted.values():
             self._engine.cancel(decode.ticket)
         self._submitted.clear()
+        self._leaving.stop()
         self.outbox.close()
         self._trace.end()
 
@@ -413,15 +422,14 @@ class StreamPipeline:
             FailedDecode(
                 identity=self._identity,
                 trace_id=self.trace_id,
-                audio=decode.request.audio,
+                audio_s=len(decode.request.audio) / SAMPLE_RATE_HZ,
                 tries=decode.tries,
                 error=f"{type(error).__name__}: {error}",
-                is_private=self._postprocess.keeps_in,
             )
         )
 
     async def _catch_up(self) -> None:
-        while self._session.owed_finals > MAX_OWED_FINALS:
+        while self._session.owed_finals + self._leaving.count > MAX_OWED_FINALS:
             await self._next_answer()
 
     async def _next_answer(self) -> None:
@@ -444,9 +452,11 @@ class StreamPipeline:
     # -- postprocess, send ---------------------------------------------------------------------
 
     def _emit(self, event: Event, chunk: Span) -> None:
+        self._leaving.put(event, (chunk, time.perf_counter_ns()))
+
+    def _leave(self, event: Event, cause: tuple[Span, int], skipped: list[Skipped]) -> None:
         if isinstance(event, Interim | Final):
-            began_ns = time.perf_counter_ns()
-            event, skipped = self._postprocess(event)
+            chunk, began_ns = cause
             ended_ns = time.perf_counter_ns()
             self._trace.stage(chunk, Stage.POSTPROCESS, began_ns, ended_ns)
             for one in skipped:
@@ -454,6 +464,11 @@ class StreamPipeline:
                 self._trace.note("step skipped", step=one.step, reason=one.reason)
             self._unsent[event.sequence] = chunk, ended_ns
         self.outbox.put(event)
+        self._answered.set()
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._answered.set()
 
     def sent(self, event: Event, sent_ns: int) -> None:
         """An event taken from the outbox was handed to the socket."""

@@ -20,6 +20,7 @@ from lab_kit.core.ids import StreamId
 from lab_kit.engine.api import Engine, Ticket
 from lab_kit.stream.actions import Cancel, Emit, Submit
 from lab_kit.stream.session import StreamSession
+from lab_kit.stream.sink.leaving import told
 from lab_kit.stream.sink.steps import Postprocess, Skipped
 
 PAUSE_S = 0.5
@@ -86,7 +87,7 @@ async def recognize(
             ahead.popleft()
             for action in segments.session.answer(number, hypothesis):
                 if isinstance(action, Emit) and isinstance(action.event, Final):
-                    final, skipped = postprocess(action.event)
+                    final, skipped = await told(postprocess, action.event)
                     for one in skipped:
                         on_skipped(one)
                     yield final

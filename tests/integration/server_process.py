@@ -44,7 +44,7 @@ _SERVE = (
     "print(listener.getsockname()[1], flush=True)\n"
     "repository = pathlib.Path(tempfile.mkdtemp())\n"
     "keys = Keys(operator=json.loads(sys.argv[4]))\n"
-    "offer = ServerConfig(repository, keys=keys, is_ephemeral=True)\n"
+    "offer = ServerConfig(repository, keys=keys, is_ephemeral=True, names='lists')\n"
     "if barrier := json.loads(sys.argv[3]):\n"
     "    import time\n"
     "    from lab_kit.engine.runner import MoonshineRunner\n"

@@ -166,7 +166,7 @@ def test_a_server_gets_ready_without_what_only_some_need(tmp_path: Path) -> None
     assert lab("models", "pull", "moonshine-tiny-en").returncode == 0  # its graphs are written too
     said = tmp_path / "said"
     command = [sys.executable, "-m", "lab_kit.cli", "serve", "--port", "0", "--ready-json"]
-    command += ["--repository", str(tmp_path / "versions"), "--with-parent"]
+    command += ["--repository", str(tmp_path / "versions"), "--with-parent", "--names", "lists"]
     with said.open("w") as stderr:
         server = subprocess.Popen(
             command,

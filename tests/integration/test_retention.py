@@ -49,12 +49,11 @@ class Probed:
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probed]:
     folder = tmp_path_factory.mktemp("kept")
-    letters, traces = folder / "letters", folder / "traces"
+    traces = folder / "traces"
     environ = {"LAB_TRACE_FILE": str(traces), "LAB_TRACE_SHARE": "1", **HARDENED}
-    with keyed_server(folder, "--dead-letters", str(letters), environ=environ) as server:
+    with keyed_server(folder, environ=environ) as server:
         key = asyncio.run(server.operator.make_key(NewKey("acme"))).key
-        folders = (folder / "state", letters)
-        places = Places(server.process.pid, folders, (server.log, traces))
+        places = Places(server.process.pid, (folder / "state",), (server.log, traces))
         report = asyncio.run(probe(server.address(key), server.operator, places, QUIET_S))
         assert traces.stat().st_size  # so there was something to look through
         yield Probed(server, server.address(key), places, report)

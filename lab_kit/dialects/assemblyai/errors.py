@@ -11,6 +11,7 @@ from lab_kit.core.errors import (
     LabError,
     OperationNotFound,
     OperationPending,
+    RedactedAudioNotFound,
     Unauthenticated,
     UploadNotFound,
 )
@@ -20,6 +21,7 @@ _OWN: dict[type[LabError], tuple[int, str | None]] = {
     OperationNotFound: (400, "Transcript lookup error, transcript id not found"),
     UploadNotFound: (403, "Cannot access uploaded file"),
     OperationPending: (400, None),
+    RedactedAudioNotFound: (400, None),
 }
 
 

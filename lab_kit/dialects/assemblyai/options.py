@@ -44,7 +44,6 @@ NOT_GIVEN = (
     "iab_categories",
     "language_detection",
     "multichannel",
-    "redact_pii_audio",
     "sentiment_analysis",
     "speaker_labels",
     "speech_threshold",
@@ -76,6 +75,7 @@ _OURS = frozenset(
 _URL = Annotated[str, Field(min_length=1, max_length=2_000)]
 _Ms = Annotated[int, Field(ge=0, le=10**9)]
 _Terms = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=1_000)]
+_Method = Literal["silence"] | None
 _json: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -88,6 +88,9 @@ class Asked:
             neither.
         redact_pii: whether personal data is taken out, by ``redact_pii_policies``, and replaced as
             ``redact_pii_sub`` says.
+        redact_pii_audio: whether the sound is kept without it, too, as a file of
+            ``redact_pii_audio_quality`` with a tone in its place, or as
+            ``redact_pii_audio_options`` say.
     """
 
     audio_url: _URL
@@ -109,6 +112,11 @@ class Asked:
     redact_pii: bool | None = None
     redact_pii_policies: _Terms | None = None
     redact_pii_sub: Literal["hash", "entity_name"] | None = None
+    redact_pii_audio: bool | None = None
+    redact_pii_audio_quality: Literal["mp3", "wav"] | None = None
+    redact_pii_audio_options: dict[Literal["override_audio_redaction_method"], _Method] | None = (
+        None
+    )
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -124,6 +132,7 @@ class Asked:
         fields = _fields(self)
         del fields["webhook_auth_header_value"]
         fields["redact_pii"] = bool(self.redact_pii)
+        fields["redact_pii_audio"] = bool(self.redact_pii_audio)
         if self.speech_model not in _SPEECH_MODELS:
             fields["speech_model"] = None
         return fields
@@ -149,6 +158,16 @@ class Asked:
             InvalidParameter: a policy is not given here.
         """
         return steps_of(self.redact_pii_policies) if self.redact_pii else ()
+
+    @property
+    def audio_quality(self) -> Literal["mp3", "wav"]:
+        """What the redacted sound is written as; mp3 is the provider's own choice."""
+        return self.redact_pii_audio_quality or "mp3"
+
+    @property
+    def is_beeped(self) -> bool:
+        """Whether a tone stands in the sound for what was taken out of it, and not silence."""
+        return not any((self.redact_pii_audio_options or {}).values())
 
     @property
     def webhook_headers(self) -> dict[str, str]:
@@ -193,6 +212,12 @@ def parse_request(body: bytes) -> Asked:
             f"audio_end_at={asked.audio_end_at} with audio_start_from={asked.audio_start_from}",
             "an end behind the beginning, both in milliseconds",
             "correct one of them, or leave both out",
+        )
+    if asked.redact_pii_audio and not asked.redact_pii:
+        raise InvalidParameter(
+            "redact_pii_audio without redact_pii",
+            "both",
+            "send redact_pii=true, too, or leave redact_pii_audio out",
         )
     for code in (asked.language_code or "en", *(asked.language_codes or ())):
         _check_language(code)

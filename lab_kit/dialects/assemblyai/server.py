@@ -23,6 +23,7 @@ from lab_kit.protocol.sentences import paragraphs, sentences
 from lab_kit.protocol.transcriptions import Transcription
 
 USUAL_LANGUAGE = "en_us"
+REDACTED_AUDIO_READY = "redacted_audio_ready"
 DELETED_TEXT = "Deleted by user."
 _STATUS_OF = {state: status for status, states in STATUSES.items() for state in states}
 _MARKS = ".,;:!?\"'()[]…-"
@@ -75,6 +76,17 @@ def transcript(
     if operation.error is not None:
         body["error"] = operation.error.message
     return body
+
+
+def redacted_audio(operation: Operation, url: str | None) -> dict[str, Any]:
+    """Where the sound of a transcript is without personal data.
+
+    Args:
+        url: of the file; None before it is there.
+    """
+    if url is None:
+        return {"status": status_of(operation)}
+    return {"redacted_audio_url": url, "status": REDACTED_AUDIO_READY}
 
 
 def listed(asked: Asked, operation: Operation, url: str) -> dict[str, Any]:

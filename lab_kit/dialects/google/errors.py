@@ -1,6 +1,7 @@
 """Our errors in Google's words: the status of a call that is refused or breaks."""
 
 from lab_kit.core.errors import (
+    Code,
     GoingAway,
     InvalidMessage,
     LabError,
@@ -11,13 +12,11 @@ from lab_kit.core.errors import (
     SlowConsumer,
     StreamIdle,
     SystemOverloaded,
-    Unauthenticated,
 )
 from lab_kit.dialects.google.versions import V1, ApiVersion
 from lab_kit.protocol.live import Ending
 
 _STATUSES: dict[type[LabError], str] = {
-    Unauthenticated: "UNAUTHENTICATED",
     SystemOverloaded: "RESOURCE_EXHAUSTED",
     ModelNotLoaded: "FAILED_PRECONDITION",
     SlowConsumer: "ABORTED",
@@ -27,6 +26,9 @@ _STATUSES: dict[type[LabError], str] = {
     QuotaExceeded: "RESOURCE_EXHAUSTED",
 }
 """Never UNAVAILABLE: the provider's client would try again for over an hour."""
+_WHO = (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED)
+"""About who calls: told by the same code, whatever of it is wrong, also of a stream that is open
+when its key ends."""
 STREAM_LIMIT = "stream_audio_s"
 """As an error's details name it."""
 _IDLE = (
@@ -38,6 +40,8 @@ _IDLE = (
 def stream_status(api: ApiVersion, error: LabError) -> Ending:
     """The status that a refused or broken stream ends with."""
     default = "INVALID_ARGUMENT" if error.http_status < 500 else "INTERNAL"
+    if error.code in _WHO:
+        default = error.code.value
     code = _STATUSES.get(type(error), default)
     text = f"{error.received} ({error.expected}; {error.next_step})"
     if isinstance(error, StreamIdle):

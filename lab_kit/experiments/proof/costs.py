@@ -53,7 +53,7 @@ def costs_table(found: Mapping[str, Sequence[float]]) -> Table:
         for name, delays in found.items()
     ]
     plain, guarded = (ms(percentile(found[name], 0.5)) for name in (PLAIN, GUARDED))
-    notes = [f"Between the two medians: {guarded - plain:+.0f} ms of the 300."]
+    notes = [f"Between the two medians: {round(guarded - plain):+d} ms of the 300."]
     if not all(can_show(len(delays), 0.95) for delays in found.values()):
         notes.append("p95 is indicative: it takes 59 calls to show one.")
     return Table("way to serve", ("", "calls", "p50 ms", "p95 ms"), rows, notes)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from textwrap import shorten
 
 from lab_kit.core.errors import PolicyDenied, RegionDown
 from lab_kit.core.table import Table
@@ -234,6 +235,10 @@ def refused(found: Sequence[Decided]) -> int:
     return sum(one.outcome in (REFUSED, DOWN) for one in found)
 
 
+def _short(text: str) -> str:
+    return shorten(text, 90, placeholder=" …")
+
+
 def decisions_table(found: Sequence[Decided]) -> Table:
     """A row for each case, with the rule that decided."""
     rows = [
@@ -242,7 +247,7 @@ def decisions_table(found: Sequence[Decided]) -> Table:
             f"{one.case.home}, up: {', '.join(one.case.up)}",
             one.case.purpose,
             one.outcome,
-            ", ".join(one.rules) or "; ".join(one.errors)[:90] or "no rule permits it",
+            ", ".join(one.rules) or _short("; ".join(one.errors)) or "no rule permits it",
         )
         for one in found
     ]

@@ -88,7 +88,7 @@ class Places:
 
     Attributes:
         pid: of its process.
-        folders: everything in them is searched: state, audit log, dead letters, temporary files.
+        folders: everything in them is searched: state, audit log, temporary files.
         files: its log, its traces.
     """
 

@@ -22,6 +22,12 @@ from lab_kit.protocol.recordings import REDACT_SOUND_PATH
 from lab_kit.stream.sink.sound import FILLS, check_fill, redacted_sound
 
 FILL = "fill"
+FILL_SCHEMA: dict[str, Any] = {
+    "name": FILL,
+    "in": "query",
+    "description": "What is heard instead.",
+    "schema": {"type": "string", "enum": list(FILLS), "default": FILLS[0]},
+}
 _WAV = "audio/wav"
 _DESCRIBED: dict[str, Any] = {
     "requestBody": DESCRIBED["requestBody"],
@@ -32,12 +38,7 @@ _DESCRIBED: dict[str, Any] = {
             "description": f"true, or kinds with commas between them: {', '.join(PersonalKind)}.",
             "schema": {"anyOf": [{"type": "boolean"}, {"type": "string"}], "default": True},
         },
-        {
-            "name": FILL,
-            "in": "query",
-            "description": "What is heard instead.",
-            "schema": {"type": "string", "enum": list(FILLS), "default": FILLS[0]},
-        },
+        FILL_SCHEMA,
         {"name": MODEL, "in": "query", "schema": {"type": "string"}},
     ],
 }

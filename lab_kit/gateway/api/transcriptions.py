@@ -12,13 +12,14 @@ from starlette.responses import JSONResponse, Response
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.ids import StreamId, StreamIdentity
-from lab_kit.core.personal_data import joined
+from lab_kit.core.personal_data import REDACT, joined
 from lab_kit.core.shown import shown
 from lab_kit.database.rows import Rows
 from lab_kit.gateway.api.errors import REFUSALS
 from lab_kit.gateway.api.idempotency import attempt_of, repeatable
 from lab_kit.gateway.api.operations import tenant_of
 from lab_kit.gateway.api.recordings import DESCRIBED, raw_pcm, steps_of
+from lab_kit.gateway.api.redacted_sound import FILL, FILL_SCHEMA
 from lab_kit.gateway.door.call import MODEL_VERSION, http_call
 from lab_kit.gateway.door.door import (
     MAX_SMALL_BODY_BYTES,
@@ -31,7 +32,8 @@ from lab_kit.gateway.door.form_file import FIELD, FORM, file_of, is_form
 from lab_kit.gateway.outbound.guarded import LONGEST_URL, parsed
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.subjects import LONGEST_SUBJECT, SUBJECT
-from lab_kit.gateway.transcriptions.operation import Operation, Order
+from lab_kit.gateway.transcriptions.operation import Operation, Order, RedactedSound
+from lab_kit.gateway.transcriptions.redacted_file import FORMS, WAV, file_response
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.versions.asked import MODEL
 from lab_kit.protocol import operations as told
@@ -45,8 +47,10 @@ from lab_kit.protocol.transcriptions import (
     TextFormat,
     Transcription,
 )
+from lab_kit.stream.sink.sound import FILLS, check_fill
 
 TTL = "ttl_s"
+REDACTED_AUDIO = "redacted_audio"
 _PLAIN, _VTT = "text/plain", "text/vtt"
 _address: TypeAdapter[RecordingAddress] = TypeAdapter(RecordingAddress)
 _transcription: TypeAdapter[Transcription] = TypeAdapter(Transcription)
@@ -92,6 +96,13 @@ _DESCRIBED: dict[str, Any] = {
                 "default": USUAL_TTL_S,
             },
         },
+        {
+            "name": REDACTED_AUDIO,
+            "in": "query",
+            "description": "Keep the sound, without what `redact` takes out of the text.",
+            "schema": {"type": "boolean", "default": False},
+        },
+        FILL_SCHEMA,
     ],
 }
 
@@ -122,10 +133,12 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         WAV, FLAC or OGG/Opus, or PCM16 as ``audio/l16;rate=N``, of any length that the server
         takes; a form with such a ``file``; or, as JSON, the ``url`` of a file that the server
         fetches. ``ttl_s`` says how long the result is kept, ``model`` which version transcribes;
+        ``redacted_audio`` has the sound kept, too, without what ``redact`` takes out of the text;
         the rest of the query switches optional steps on.
         """
         query = joined(request.query_params.multi_items())
         ttl_s, model = _ttl_s(query.pop(TTL, None)), query.pop(MODEL, None)
+        redacted = _redacted(query.pop(REDACTED_AUDIO, "false"), query.pop(FILL, None))
         order = Order(
             admitted.principal.tenant,
             admitted.caller,
@@ -134,7 +147,14 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
             raw_pcm(request.headers.get("content-type", "")),
             model=model,
             subject=admitted.call.subject,
+            redacted=redacted,
         )
+        if redacted is not None and REDACT not in order.steps:
+            raise InvalidParameter(
+                f"{REDACTED_AUDIO}=true, and nothing to redact",
+                f"{REDACT}=true beside it, or kinds of personal data",
+                f"add {REDACT}=true, or leave {REDACTED_AUDIO} out",
+            )
         attempt = attempt_of(request)
 
         def answered(rows: Rows, operation: Operation) -> Response:
@@ -166,10 +186,23 @@ def transcription_routes(door: Door, transcriber: Transcriber, answers: Answers)
         body, media_type = await asyncio.to_thread(_written, found, format)
         return Response(body, headers={MODEL_VERSION: found.version}, media_type=media_type)
 
+    @small.get(
+        TRANSCRIPTIONS_PATH + "/{transcription:uuid}/audio",
+        response_class=Response,
+        responses={200: {"description": "The recording.", "content": {FORMS[WAV]: {}}}},
+    )
+    async def get_redacted_audio(request: Request, transcription: UUID) -> Response:
+        """The sound, for transcriptions that were asked for with ``redacted_audio``, as WAV (mono,
+        16 kHz), silent where personal data sounded."""
+        tenant = tenant_of(request)
+        found = await operations.transcription(tenant, transcription)
+        sound = await transcriber.redacted.open(tenant, transcription)
+        return file_response(sound, {MODEL_VERSION: found.version})
+
     @small.delete(TRANSCRIPTIONS_PATH + "/{transcription:uuid}", status_code=204)
     async def delete_transcription(request: Request, transcription: UUID) -> Response:
-        """Remove every word of it."""
-        await operations.delete_transcription(tenant_of(request), transcription)
+        """Remove every word of it, and its sound."""
+        await transcriber.delete_transcription(tenant_of(request), transcription)
         return Response(status_code=204)
 
     router.include_router(small)
@@ -195,6 +228,23 @@ def read_address(body: bytes) -> str:
         ) from error
     parsed(address)
     return address
+
+
+def _redacted(asked: str, fill: str | None) -> RedactedSound | None:
+    """How the sound is to be given back.
+
+    Raises:
+        InvalidParameter: a value that has no meaning, or a fill for nothing.
+    """
+    if asked.lower() not in ("true", "false") or (asked.lower() == "false" and fill is not None):
+        raise InvalidParameter(
+            f"{REDACTED_AUDIO}={shown(asked)} and {FILL}={shown(fill)}",
+            f"{REDACTED_AUDIO} true or false, and {FILL} only where it is true",
+            f"send {REDACTED_AUDIO}=true, or neither",
+        )
+    if asked.lower() == "false":
+        return None
+    return RedactedSound(check_fill(fill or FILLS[0]), WAV)
 
 
 def _written(found: Transcription, form: TextFormat) -> tuple[bytes, str]:

@@ -1,4 +1,5 @@
-"""The ways in that ask for no key: they say whether the server is well, and nothing of a caller.
+"""The ways in that ask for no key: they say whether the server is well, and nothing of a caller; or
+their address is itself a secret.
 
 Whatever is not listed here goes through the door; a test asks every route and method.
 """
@@ -16,6 +17,8 @@ PUBLIC_PATHS = PROBES | {
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
 }
+SIGNED_PATHS = frozenset({"/v2/transcript/{transcript}/redacted-audio/{signed}"})
+"""They ask for no key, but for a signature that was given to somebody with one."""
 PUBLIC_METHODS = frozenset(
     {
         "/inference.GRPCInferenceService/ServerLive",

@@ -4,6 +4,7 @@ Every way in for recordings gets its results here, whoever's words it speaks.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
 from functools import partial
 
 from lab_kit.audio.pcm import FloatArray
@@ -53,6 +54,7 @@ class Recognition:
         sound: Iterable[FloatArray],
         audio_s: float,
         steps: tuple[str, ...],
+        earlier: Iterable[FloatArray] | None = None,
         *,
         is_told: bool = False,
     ) -> AsyncGenerator[Final, None]:
@@ -62,18 +64,12 @@ class Recognition:
             sound: blocks of (samples,) float32 at 16 kHz, ``audio_s`` in all.
             steps: the optional steps that every result passes, by name.
             is_told: the caller is told each final as it comes, not all of them at the end.
+            earlier: blocks of what was said before it and told already: heard again, for the steps
+                that remember, and neither told nor counted.
         """
         steps = united(*steps, *call.steps)
-        said = recognize(
-            call.lease.engine,
-            call.lease.new_scorer(),
-            iter(sound),
-            partial(self._preparation.run, call.caller),
-            Postprocess(steps, self._steps.table),
-            self._metrics.count_skipped,
-            call.work.identity.stream,
-            call.deadline_ns,
-        )
+        postprocess = Postprocess(steps, self._steps.table, self._steps.persons)
+        said = self._recognized(call, sound, postprocess)
         self._listeners.opened(call.work)
         code, processed_s, told_s, tokens = CANCELLED, 0.0, 0.0, 0
 
@@ -82,6 +78,10 @@ class Recognition:
             return Reached(told_s, audio_s, processed_s, 0, tokens, spent_ns, features=steps)
 
         try:
+            if earlier is not None:
+                async with aclosing(self._recognized(call, earlier, postprocess)) as told:
+                    async for _ in told:
+                        pass
             async for final in said:
                 processed_s, tokens = final.end_s, tokens + final.tokens
                 if is_told:
@@ -99,6 +99,20 @@ class Recognition:
             await said.aclose()
             call.spending.settle(processed_s)
             self._listeners.ended(call.work, Ended(code, reached()))
+
+    def _recognized(
+        self, call: Leased, sound: Iterable[FloatArray], postprocess: Postprocess
+    ) -> AsyncGenerator[Final, None]:
+        return recognize(
+            call.lease.engine,
+            call.lease.new_scorer(),
+            iter(sound),
+            partial(self._preparation.run, call.caller),
+            postprocess,
+            self._metrics.count_skipped,
+            call.work.identity.stream,
+            call.deadline_ns,
+        )
 
 
 async def collected(finals: AsyncIterator[Final]) -> list[Final]:

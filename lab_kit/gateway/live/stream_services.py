@@ -46,6 +46,7 @@ class StreamServices:
             tracing=Tracing(tracer, metrics.time_stage),
             interim_stretch=watch.interim_stretch,
             steps=steps.table,
+            persons=steps.persons,
             on_skipped=metrics.count_skipped,
             on_failed_decode=dead_letters.keep,
         )

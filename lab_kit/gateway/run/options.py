@@ -25,6 +25,9 @@ from lab_kit.models.store.repository import default_root
 DEFAULT_PORT = 8300
 DATABASE_VARIABLE = "LAB_DATABASE"
 DEFAULT_MODEL = "moonshine-tiny-en"
+BY_LISTS, BY_MODEL = "lists", "model"
+NAMES = (BY_LISTS, BY_MODEL)
+"""How redaction finds names of people: by rules and lists alone, or by a model beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,6 @@ class ServerConfig:
         traces: where sampled traces go; None for nowhere.
         state: folder for what outlives requests and the server; None for one that goes with it.
         allowed_hosts: that webhooks may go to, and recordings be fetched from, though not public.
-        dead_letters: where decodes that failed for good are written, with their sound.
         is_strict: what a provider offers and is not imitated is refused, not ignored.
         is_open_meant: anybody may call from other machines, where no key is asked for.
         is_plain_meant: other machines may call without TLS.
@@ -53,6 +55,7 @@ class ServerConfig:
         where: in which region it serves, and what others there are.
         audit: folder of the audit log; None for one in ``state``, where that is given.
         usage: folder of usage events; None for one in ``state``, where that is given.
+        names: how redaction finds names of people, one of `NAMES`; None for the best there is.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -63,7 +66,6 @@ class ServerConfig:
     grpc_port: int = 0
     grpc_tls_port: int | None = None
     traces: TraceFile | None = None
-    dead_letters: Path | None = None
     state: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     tells_ready: bool = False
@@ -78,6 +80,7 @@ class ServerConfig:
     usage: Path | None = None
     where: Where = field(default_factory=Where)
     database: str | None = None
+    names: str | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -161,6 +164,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default=DEFAULT_MODEL, help=f"{' or '.join(SERVED)} (default %(default)s)"
     )
     parser.add_argument(
+        "--names",
+        choices=NAMES,
+        help="how redaction finds names of people: by rules and lists alone, or by a model beside"
+        " them, which is of the extra pii (default: by the model where it is installed)",
+    )
+    parser.add_argument(
         "--script",
         type=Path,
         metavar="FILE",
@@ -180,11 +189,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trace-share",
         type=float,
         help=f"of streams and requests (default {DEFAULT_SHARE}, or {SHARE_VARIABLE})",
-    )
-    parser.add_argument(
-        "--dead-letters",
-        type=Path,
-        help="folder for decodes that failed for good, WITH their sound (default: none is kept)",
     )
     parser.add_argument(
         "--state",

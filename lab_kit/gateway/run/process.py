@@ -38,6 +38,7 @@ from lab_kit.gateway.door.residency import Where
 from lab_kit.gateway.observe.background_failures import FewFromLibraries
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.certificates import CertificateFiles
+from lab_kit.gateway.run.names import how_found, persons_of
 from lab_kit.gateway.run.options import (
     ServerConfig,
     add_arguments,
@@ -92,7 +93,6 @@ def _listen(
     gc.disable()
     # here, because the version is loading meanwhile: each of the two takes most of a second
     _import_fastapi()
-    from lab_kit.gateway.observe.dead_letters import DeadLetters
     from lab_kit.gateway.observe.tracing import Spans
     from lab_kit.gateway.run.draining_server import DrainingServer, Ports, configuration
     from lab_kit.gateway.run.server import Server
@@ -100,18 +100,20 @@ def _listen(
     from lab_kit.gateway.state.folder import StateFolder
 
     is_local = ip_address(listener.getsockname()[0]).is_loopback
+    persons = persons_of(config)
+    _tell(how_found(persons))
     server = Server(
         limits,
         versions,
         metrics,
         config.keys,
         Spans(config.traces, metrics.background_failures.note),
-        DeadLetters(config.dead_letters),
         StateFolder(config.state),
         config.allowed_hosts,
         config.is_strict,
         audit_folder=config.audit,
         usage_folder=config.usage,
+        persons=persons,
         where=config.where,
         database_url=config.database,
     )
@@ -238,7 +240,6 @@ def run(options: argparse.Namespace) -> int:
         options.grpc_port,
         options.grpc_tls_port,
         traces,
-        options.dead_letters,
         options.state,
         tuple(options.allow_host),
         options.ready_json,
@@ -253,6 +254,7 @@ def run(options: argparse.Namespace) -> int:
         options.usage,
         where,
         database,
+        options.names,
     )
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails

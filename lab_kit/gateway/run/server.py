@@ -46,7 +46,7 @@ from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.subjects.stored import Stored
-from lab_kit.gateway.transcriptions import kept_uploads, operations
+from lab_kit.gateway.transcriptions import kept_uploads, operations, redacted_audio
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
@@ -56,6 +56,7 @@ from lab_kit.gateway.webhooks import webhooks
 from lab_kit.gateway.webhooks.callbacks import Callbacks
 from lab_kit.gateway.webhooks.sender import Sender
 from lab_kit.gateway.webhooks.webhooks import Webhooks
+from lab_kit.stream.sink.named import NamedPersons
 from lab_kit.stream.sink.steps import SwitchableSteps
 
 
@@ -76,6 +77,7 @@ class Server:
         audit_folder: of the audit log; None for one in ``state``, where that is kept.
         usage_folder: where usage is written; None for one in ``state``, where that is kept.
         database_url: of a PostgreSQL database for the tables; None for a file in ``state``.
+        persons: what tells them by a model, for redaction; None where rules and lists alone do.
     """
 
     limits: Limits
@@ -83,7 +85,7 @@ class Server:
     metrics: Metrics
     keys: Keys = field(default_factory=Keys)
     spans: Spans = field(default_factory=Spans)
-    dead_letters: DeadLetters = field(default_factory=DeadLetters)
+    dead_letters: DeadLetters = field(default_factory=DeadLetters, init=False)
     state: StateFolder = field(default_factory=StateFolder)
     allowed_hosts: tuple[str, ...] = ()
     is_strict: bool = False
@@ -91,6 +93,7 @@ class Server:
     tls_port: int | None = None
     audit_folder: Path | None = None
     usage_folder: Path | None = None
+    persons: NamedPersons | None = None
     where: Where = field(default_factory=Where)
     database_url: str | None = None
     audit: Audit = field(init=False)
@@ -152,7 +155,7 @@ class Server:
             self.audit,
             self.usage,
         )
-        self.steps = SwitchableSteps()
+        self.steps = SwitchableSteps(self.persons)
         listening = (
             (metrics, self.audit) if self.usage is None else (self.usage, metrics, self.audit)
         )
@@ -173,6 +176,11 @@ class Server:
             operations.Operations(self.database, allowance, _tell, self.audit),
             kept_uploads.KeptUploads(self.database, allowance, self.audit),
             Spool(self.state.path, limits.operation_bytes, limits.spool_bytes),
+            redacted_audio.RedactedAudio(
+                self.database,
+                Spool(self.state.path, limits.operation_bytes, limits.spool_bytes, "redacted"),
+                self.preparation,
+            ),
             self.door,
             self.recognition,
             self.preparation,
@@ -232,6 +240,8 @@ class Server:
         """Free the versions and the workers that prepare uploads; write what traces are left."""
         self.preparation.stop()
         self.voice.stop()
+        if self.persons is not None:
+            self.persons.stop()
         self.database.close()
         if self.usage is not None:
             self.usage.close()

@@ -1,8 +1,7 @@
 """All stores, by whom what they hold is about: listed, handed over as one file, and erased.
 
 What is erased is gone twice: its rows and files, and the key that copies of them were sealed with.
-Dead letters, where a folder was configured for them, are not told apart by subject: they hold no
-words, and the operator's own tools empty that folder.
+Dead letters are no store: they hold nothing of a person.
 """
 
 import json
@@ -25,6 +24,7 @@ from lab_kit.gateway.state.keeping import is_held
 from lab_kit.gateway.state.subjects import KEYS, WRAPPED, find, key_of
 from lab_kit.gateway.transcriptions import kept_uploads, transcripts
 from lab_kit.gateway.transcriptions.operations import opened_order
+from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.webhooks import webhooks
 from lab_kit.gateway.webhooks.callbacks import opened_body
@@ -32,6 +32,7 @@ from lab_kit.protocol.subjects import (
     ANSWER_FOLDER,
     DATA_FILE,
     RECORDING_FOLDER,
+    REDACTED_FOLDER,
     ErasedOfSubject,
     KeptItem,
     KeptOfSubject,
@@ -97,9 +98,7 @@ class Stored:
             return [] if number is None else _items(rows, number), is_held(rows, tenant)
 
         items, held = await self._database.run(work)
-        recordings = [UUID(one.name) for one in items if one.store in ("operations", "recordings")]
-        sizes = self._transcriber.spool.sizes_bytes(recordings)
-        return KeptOfSubject(str(tenant), subject, held, tuple(_with_sound(items, sizes)))
+        return KeptOfSubject(str(tenant), subject, held, tuple(self._with_sound(items)))
 
     async def exported(self, tenant: TenantId, subject: str) -> Iterator[bytes]:
         """All that is kept of somebody as the pieces of a ZIP file: what was said, what was asked
@@ -128,12 +127,10 @@ class Stored:
             return number, items, held
 
         number, items, held = await self._database.erase(work)
-        named = [UUID(one.name) for one in items if one.store in ("operations", "recordings")]
-        sizes = self._transcriber.spool.sizes_bytes(named)
-        counts = dict(Counter(one.store for one in _with_sound(items, sizes)))
+        counts = dict(Counter(one.store for one in self._with_sound(items)))
         if held:
             return ErasedOfSubject(str(tenant), subject, {}, counts, False)
-        self._transcriber.give_up(named)
+        self._transcriber.give_up(_named(items, "operations", "recordings", "transcriptions"))
         if number is not None:
             # by the number, which says nothing once the row is gone: the log cannot forget a name
             self._audit.deleted("subject", [(str(tenant), UUID(number))], ASKED)
@@ -151,19 +148,40 @@ class Stored:
                 if answer is not None:  # kept long enough meanwhile
                     file.writestr(f"{ANSWER_FOLDER}/{number}", answer)
                 yield pipe.taken()
-            for one in _of(kept, "recordings"):
+            for one in (*_of(kept, RECORDING_FOLDER), *_of(kept, REDACTED_FOLDER)):
                 try:
-                    sound = self._transcriber.spool.open(UUID(one.name), key)
+                    sound = self._spool_of(one.store).open(UUID(one.name), key)
                 except FileNotFoundError:
-                    continue  # transcribed meanwhile, and gone
+                    continue  # transcribed or deleted meanwhile, and gone
                 with (
                     sound,
-                    file.open(f"{RECORDING_FOLDER}/{one.name}", "w", force_zip64=True) as member,
+                    file.open(f"{one.store}/{one.name}", "w", force_zip64=True) as member,
                 ):
                     while piece := sound.read(_PIECE_BYTES):
                         member.write(piece)
                         yield pipe.taken()
         yield pipe.taken()
+
+    def _spool_of(self, store: str) -> Spool:
+        """Where its sound is."""
+        own = self._transcriber
+        return own.redacted.spool if store == REDACTED_FOLDER else own.spool
+
+    def _with_sound(self, items: list[KeptItem]) -> Iterator[KeptItem]:
+        """The sound with its size, while it is there: of operations and transcriptions, too."""
+        recordings = _named(items, "operations", RECORDING_FOLDER)
+        sizes = self._transcriber.spool.sizes_bytes(recordings)
+        redacted = self._transcriber.redacted.spool.sizes_bytes(_named(items, "transcriptions"))
+        for one in items:
+            if one.store != RECORDING_FOLDER:
+                yield one
+            is_recording = one.store in ("operations", RECORDING_FOLDER)
+            for store, bytes_of, is_of_it in (
+                (RECORDING_FOLDER, sizes, is_recording),
+                (REDACTED_FOLDER, redacted, one.store == "transcriptions"),
+            ):
+                if is_of_it and (size := bytes_of.get(UUID(one.name))) is not None:
+                    yield KeptItem(store, one.name, one.create_time, one.expire_time, size)
 
 
 class _Pipe(RawIOBase):
@@ -185,6 +203,10 @@ class _Pipe(RawIOBase):
         """All that was written since it was last asked."""
         taken, self._written = bytes(self._written), bytearray()
         return taken
+
+
+def _named(items: list[KeptItem], *stores: str) -> list[UUID]:
+    return [UUID(one.name) for one in items if one.store in stores]
 
 
 def _of(kept: KeptOfSubject, store: str) -> list[KeptItem]:

@@ -25,6 +25,19 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
+class RedactedSound:
+    """How a recording is to be given back without what is redacted of its text.
+
+    Attributes:
+        fill: what is heard instead, one of `stream.sink.sound.FILLS`.
+        form: of the file, one of `transcriptions.redacted_file.FORMS`.
+    """
+
+    fill: str
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What was asked for.
 
@@ -40,6 +53,7 @@ class Order:
         from_s, to_s: of the recording, what is transcribed; None for its end. Times count from the
             recording's beginning all the same.
         subject: whom the sound is about; None for the tenant itself.
+        redacted: how its sound is to be given back; None where it is not.
     """
 
     tenant: TenantId
@@ -53,6 +67,7 @@ class Order:
     to_s: float | None = None
     model: str | None = None
     subject: str | None = None
+    redacted: RedactedSound | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,6 +251,10 @@ class Operations:
 
         await self._database.run(work)
 
+    async def segments(self, number: UUID) -> tuple[Segment, ...]:
+        """Those of one that runs, as far as it is."""
+        return await self._database.run(lambda rows: transcripts.segments_of(rows, number))
+
     async def succeed(self, number: UUID, model: ModelInfo) -> None:
         """Its segments are all there.
 

@@ -27,20 +27,24 @@ class Spool:
     """The files.
 
     Args:
-        folder: gives where they are.
+        folder: gives where they are, in one of their own.
         most_bytes: of one recording.
         held_bytes: of all; one caller may hold half of it.
+        name: of their own folder.
     """
 
-    def __init__(self, folder: Callable[[], Path], most_bytes: int, held_bytes: int) -> None:
+    def __init__(
+        self, folder: Callable[[], Path], most_bytes: int, held_bytes: int, name: str = "audio"
+    ) -> None:
         self.most_bytes = most_bytes
-        self._folder = folder
+        self._name = name
+        self._state = folder
         self._held = BodyMemory(held_bytes)
         self._shares: dict[UUID, Share] = {}
 
     def path(self, number: UUID) -> Path:
         """Where that operation's sound is."""
-        return self._folder() / "audio" / str(number)
+        return self._folder() / str(number)
 
     async def receive(
         self,
@@ -119,7 +123,7 @@ class Spool:
 
     def keep(self, callers: dict[UUID, str]) -> None:
         """What a server does that begins: of the files that are there, keep these alone."""
-        folder = self._folder() / "audio"
+        folder = self._folder()
         shares: dict[int, Share] = {}
         for path in folder.iterdir() if folder.is_dir() else ():
             number = next((one for one in callers if str(one) == path.name), None)
@@ -138,6 +142,9 @@ class Spool:
             share = self._shares.pop(number, None)
             if share is not None and share not in self._shares.values():
                 share.give_back()
+
+    def _folder(self) -> Path:
+        return self._state() / self._name
 
     def _check_length(self, count_bytes: int) -> None:
         if count_bytes > self.most_bytes:

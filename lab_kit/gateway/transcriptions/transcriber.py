@@ -7,7 +7,14 @@ stand still.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from io import BufferedReader
@@ -30,6 +37,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.events import Final
 from lab_kit.core.ids import StreamId, TenantId
+from lab_kit.core.personal_data import REDACT
 from lab_kit.core.units import samples
 from lab_kit.database.rows import Rows
 from lab_kit.database.sealing import SealedFile
@@ -43,12 +51,14 @@ from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.state.subjects import SUBJECT
 from lab_kit.gateway.transcriptions.kept_uploads import KeptUploads, not_found
-from lab_kit.gateway.transcriptions.operation import Operation, Order
+from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
 from lab_kit.gateway.transcriptions.operations import Operations
+from lab_kit.gateway.transcriptions.redacted_audio import RedactedAudio
 from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.protocol.error_body import ErrorBody, ErrorEnvelope
 from lab_kit.protocol.recordings import Segment
 from lab_kit.stream.recording import PAUSE_S
+from lab_kit.stream.sink.redaction import BEFORE_CHARS
 
 AT_ONCE = 2
 """One for a caller with hours of sound, one for everybody else."""
@@ -64,6 +74,8 @@ PINNED_S = 60.0
 what has a label within it. What nobody loads must not keep one of the two places for ever."""
 MOST_REMEMBERED = 1_000
 """Callers of whom it is known when they were served last."""
+MOST_REHEARD_S = 120.0
+"""What redaction remembers is some 20 s of speech, and pauses."""
 MOST_ATTEMPTS = 5
 """Times that a server may end at the same place of a recording, before the recording is blamed."""
 _T = TypeVar("_T")
@@ -83,6 +95,7 @@ class Transcriber:
         operations: Operations,
         uploads: KeptUploads,
         spool: Spool,
+        redacted: RedactedAudio,
         door: Door,
         recognition: Recognition,
         preparation: Preparation,
@@ -94,6 +107,7 @@ class Transcriber:
         self.operations = operations
         self._uploads = uploads
         self.spool = spool
+        self.redacted = redacted
         self._state = state
         self._door = door
         self._recognition = recognition
@@ -222,6 +236,17 @@ class Transcriber:
             raise
         self._news.set()
 
+    async def delete_transcription(self, tenant: TenantId, number: UUID) -> None:
+        """Remove one, and its sound; see `Operations.delete_transcription`."""
+        await self.operations.delete_transcription(tenant, number)
+        self.redacted.spool.remove([number])
+
+    async def delete_words(self, tenant: TenantId, number: UUID, foreign: Foreign) -> Operation:
+        """Remove what came of one, and its sound; see `Operations.delete_words`."""
+        operation = await self.operations.delete_words(tenant, number, foreign)
+        self.redacted.spool.remove([number])
+        return operation
+
     async def cancel(self, tenant: TenantId, number: UUID) -> Operation:
         """End an operation without a result; see `Operations.cancel`."""
         error = OperationCancelled("a cancelled operation", "one that goes on", "ask for it again")
@@ -276,6 +301,7 @@ class Transcriber:
             if not self._has_recovered:
                 needed = await self.operations.recover() | await self._uploads.recover()
                 await asyncio.to_thread(self.spool.keep, needed)
+                await self.redacted.recover()
                 self._has_recovered = True
 
     async def _begin(self) -> None:
@@ -312,6 +338,7 @@ class Transcriber:
         if number in self._working:
             self._working[number][1].cancel()
         self.spool.remove([number])
+        self.redacted.spool.remove([number])
         self._tell_ended()
 
     def _over(self, number: UUID, done: "asyncio.Task[None]") -> None:
@@ -334,6 +361,7 @@ class Transcriber:
             failure = await self._failure_of(operation)
             if failure is not None:
                 await self.operations.fail(number, failure)
+                self.redacted.spool.remove([number])
         except OperationCancelled:
             return  # somebody ended it, and has removed what was there
         self.spool.remove([number])
@@ -388,9 +416,8 @@ class Transcriber:
                             await self.operations.add(number, place, segment, done_s)
                             place += 1
                             await self._room()
-                    self._count(operation, leased)
-                    await self.operations.succeed(number, leased.lease.engine.model)
-                    return
+                    model = leased.lease.engine.model
+                break
             except ModelNotLoaded:
                 if order.model and missing_s >= PINNED_S:
                     raise
@@ -398,14 +425,13 @@ class Transcriber:
                 await asyncio.sleep(ROOM_S)
             except (SystemOverloaded, QuotaExceeded):
                 await asyncio.sleep(ROOM_S)  # then it goes on behind the last segment
+        await self.redacted.make(operation, key, lambda: self._sound(operation, key, 0.0))
+        await self._count(operation, leased)
+        await self.operations.succeed(number, model)
 
-    def _count(self, operation: Operation, leased: Leased) -> None:
-        """Have a bill count it before anybody is told that it is done.
-
-        Raises:
-            SystemOverloaded: nobody could write that down.
-        """
-        if self._usage is not None:
+    async def _count(self, operation: Operation, leased: Leased) -> None:
+        """Have a bill count it before anybody is told that it is done, once the disk takes that."""
+        while self._usage is not None:
             order = operation.order
             to_s = operation.audio_s if order.to_s is None else min(order.to_s, operation.audio_s)
             used_s = max(0.0, to_s - order.from_s)
@@ -413,7 +439,11 @@ class Transcriber:
             reached = Reached(
                 used_s, used_s, used_s, compute_ns=spent_ns, features=tuple(order.steps)
             )
-            self._usage.operation_done(leased.work, reached)
+            try:
+                self._usage.operation_done(leased.work, reached)
+                return
+            except SystemOverloaded:
+                await asyncio.sleep(ROOM_S)
 
     async def _fetch(self, number: UUID, caller: str, url: str, key: bytes) -> None:
         """Fetch an operation's sound from where its caller said."""
@@ -447,18 +477,35 @@ class Transcriber:
         self, leased: Leased, operation: Operation, from_s: float, key: bytes
     ) -> AsyncGenerator[tuple[Segment, float], None]:
         """Each segment, and where whoever goes on after it has to begin."""
-        order, number = operation.order, operation.number
+        order = operation.order
         to_s = operation.audio_s if order.to_s is None else min(order.to_s, operation.audio_s)
         left_s = max(0.0, to_s - from_s)
-        sound = _blocks(lambda: self.spool.open(number, key), order.raw, self._longest_s, from_s)
+        sound = self._sound(operation, key, from_s)
         if order.to_s is not None:
             sound = _first(sound, samples(left_s))
-        said = self._recognition.finals_of(leased, sound, left_s, order.steps)
+        earlier = None
+        if REDACT in (*order.steps, *leased.steps) and from_s > order.from_s:
+            earlier = await self._earlier(operation, from_s, key)
+        said = self._recognition.finals_of(leased, sound, left_s, order.steps, earlier)
         async with aclosing(said) as finals:
             async for final in finals:
                 segment = Segment.of(_later(final, from_s))
                 # the voice may still fade where a segment ends, and would be heard as another one
                 yield segment, segment.end_s + (PAUSE_S / 2 if final.endpoint else 0.0)
+
+    async def _earlier(self, operation: Operation, to_s: float, key: bytes) -> Iterator[FloatArray]:
+        """The sound of what was said before ``to_s``, as far as redaction remembers it.
+
+        A number or a name may have begun there; what was heard of it was kept nowhere.
+        """
+        segments = await self.operations.segments(operation.number)
+        from_s = max(operation.order.from_s, _remembered_from_s(segments, to_s))
+        return _first(self._sound(operation, key, from_s), samples(to_s - from_s))
+
+    def _sound(self, operation: Operation, key: bytes, from_s: float) -> Iterator[FloatArray]:
+        """The recording's blocks from there on."""
+        number, raw = operation.number, operation.order.raw
+        return _blocks(lambda: self.spool.open(number, key), raw, self._longest_s, from_s)
 
     async def _room(self) -> None:
         """Wait until live streams leave some."""
@@ -480,6 +527,18 @@ def _blocks(
 ) -> Iterator[FloatArray]:
     with BufferedReader(opened()) as file, open_recording(file, longest_s, raw) as recording:
         yield from recording.blocks(from_s)
+
+
+def _remembered_from_s(segments: Sequence[Segment], to_s: float) -> float:
+    """Where those begin that redaction remembers at ``to_s``; what it took out counts for less than
+    was said, so that it is rather too many."""
+    chars, from_s = 0, to_s
+    for segment in reversed(segments):
+        if chars >= BEFORE_CHARS:
+            break
+        chars += len(segment.text) + 1
+        from_s = segment.start_s
+    return max(0.0, from_s - PAUSE_S / 2, to_s - MOST_REHEARD_S)
 
 
 def _first(sound: Iterator[FloatArray], count_samples: int) -> Iterator[FloatArray]:

@@ -84,6 +84,15 @@ def erase(rows: Rows, number: UUID) -> bool:
     return gone.rowcount == 1
 
 
+def segments_of(rows: Rows, number: UUID) -> tuple[Segment, ...]:
+    """Those of an operation that there are by now, in order."""
+    found = rows.execute(
+        f"SELECT place, segment, {WRAPPED} FROM segments WHERE number = ? ORDER BY place",
+        (str(number),),
+    )
+    return tuple(_opened(rows, number, one) for one in found)
+
+
 def find(rows: Rows, tenant: TenantId, number: UUID) -> Transcription:
     """The tenant's of that number.
 
@@ -99,11 +108,7 @@ def find(rows: Rows, tenant: TenantId, number: UUID) -> Transcription:
             "one of yours that has neither expired nor been deleted",
             "see what became of its operation, under /v1/operations",
         )
-    found = rows.execute(
-        f"SELECT place, segment, {WRAPPED} FROM segments WHERE number = ? ORDER BY place",
-        (str(number),),
-    )
-    segments = tuple(_opened(rows, number, one) for one in found)
+    segments = segments_of(rows, number)
     return Transcription(
         name=f"transcriptions/{number}",
         create_time=wall_clock_of(row["created_ms"]),

@@ -22,6 +22,7 @@ class Draft:
         is_final: nothing in it will be revised.
         before: what the stream's finals before it said, as far as that is remembered.
         kinds: of personal data that redaction is for.
+        named: characters of `looked_at` in which a recognizer sees a person named.
         redactions: what was taken out.
     """
 
@@ -33,7 +34,13 @@ class Draft:
     is_final: bool
     before: str
     kinds: frozenset[PersonalKind]
+    named: tuple[tuple[int, int], ...] = ()
     redactions: tuple[Redaction, ...] = ()
+
+    @property
+    def looked_at(self) -> str:
+        """The text behind what was said before it: personal data may have begun there."""
+        return f"{self.before} {self.text}" if self.before else self.text
 
     def rewritten(self, rewrite: Callable[[str], str]) -> "Draft":
         """The draft with its text rewritten; stable is what its stable part becomes, too."""

@@ -22,11 +22,11 @@ BEFORE_CHARS = 300
 
 def redact(draft: Draft) -> Draft:
     """The draft without personal data of its kinds."""
-    before = f"{draft.before} " if draft.before else ""
-    looked = scan(before + draft.text, draft.kinds)
-    found = [_moved(one, -len(before)) for one in looked.findings if one.end > len(before)]
+    looked = scan(draft.looked_at, draft.kinds, draft.named)
+    before = len(draft.looked_at) - len(draft.text)
+    found = [_moved(one, -before) for one in looked.findings if one.end > before]
     if not draft.is_final:
-        draft = _until(draft, _told_chars(draft.text, looked.settled_chars - len(before), found))
+        draft = _until(draft, _told_chars(draft.text, looked.settled_chars - before, found))
     return _replaced(draft, [one for one in found if one.end <= len(draft.text)])
 
 

@@ -11,13 +11,14 @@ Punctuation and numerals are first forms, by rule: they know English number word
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.events import Final, Interim
-from lab_kit.core.personal_data import REDACT, parse_redact, redacted_kinds
+from lab_kit.core.personal_data import REDACT, PersonalKind, parse_redact, redacted_kinds
 from lab_kit.stream.sink.drafts import Draft
+from lab_kit.stream.sink.named import NamedPersons, Spans
 from lab_kit.stream.sink.redaction import redact, remembered
 
 _Result = TypeVar("_Result", bound=Interim | Final)
@@ -55,10 +56,12 @@ class SwitchableSteps:
     Attributes:
         failing: the names of those that are made to fail now.
         table: the steps, by name, in their order.
+        persons: what tells them by a model; None where rules and lists alone do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, persons: NamedPersons | None = None) -> None:
         self.failing: set[str] = set()
+        self.persons = persons
         self.table = {name: self._switchable(name, step) for name, step in STEPS.items()}
 
     def _switchable(self, name: str, step: Step) -> Step:
@@ -70,21 +73,41 @@ class SwitchableSteps:
         return replace(step, apply=apply)
 
 
+@dataclass(slots=True)
+class Begun(Generic[_Result]):
+    """A result half-way: what comes before redaction is done.
+
+    Attributes:
+        skipped: the steps that were left out so far.
+    """
+
+    event: _Result
+    draft: Draft
+    skipped: list[Skipped] = field(default_factory=list)
+
+
 class Postprocess:
     """The steps of one stream, in the order of `STEPS`.
 
     Args:
         names: what the client opted in to; see `personal_data.redaction_of` for kinds.
         steps: what there is.
+        persons: what tells them by a model, if anything does.
 
     Raises:
         InvalidParameter: there is no such step, or no such kind of personal data.
 
     Attributes:
         keeps_in: whether one of them is there to keep something in.
+        persons: whom to ask before `end`, for what `begin` gave; None for nobody.
     """
 
-    def __init__(self, names: tuple[str, ...], steps: Mapping[str, Step] | None = None) -> None:
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        steps: Mapping[str, Step] | None = None,
+        persons: NamedPersons | None = None,
+    ) -> None:
         known = STEPS if steps is None else steps
         asked = {name.partition(":")[0] for name in names}
         if strange := asked - set(known):
@@ -97,36 +120,71 @@ class Postprocess:
         self._kinds = redacted_kinds(names)
         self._before = ""
         self.keeps_in = any(step.is_guard for step in self._steps.values())
+        looks_for_names = self.keeps_in and PersonalKind.NAME in self._kinds
+        self.persons = persons if looks_for_names else None
 
     def __call__(
         self, event: _Result, now_ns: Callable[[], int] = time.perf_counter_ns
     ) -> tuple[_Result, list[Skipped]]:
         """The event with its text as the steps leave it, and the steps that were left out.
 
-        Events come in the stream's order: what a final says is remembered for those after it.
+        Events come in the stream's order: what a final says is remembered for those after it. Where
+        there are `persons` to be asked, this tells nothing without them.
         """
-        skipped: list[Skipped] = []
-        draft = self._draft(event)
-        heard = draft.text
+        return self.end(self.begin(event, now_ns), [] if self.persons is None else None, now_ns)
+
+    def begin(
+        self, event: _Result, now_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> Begun[_Result]:
+        """The steps up to redaction, which others may have to be asked for."""
+        begun = Begun(event, self._draft(event))
         for name, step in self._steps.items():
-            if step.is_guard:
-                heard = draft.text
-            began_ns = now_ns()
-            try:
-                done = step.apply(draft)
-            except Exception as error:  # whatever a step raises is that step's affair
-                skipped.append(Skipped(name, f"raised {type(error).__name__}"))
-                if step.is_guard:
-                    draft = draft.withheld(WITHHELD)
+            if not step.is_guard:
+                self._apply(name, step, begun, now_ns)
+        return begun
+
+    def end(
+        self,
+        begun: Begun[_Result],
+        named: Spans | None,
+        now_ns: Callable[[], int] = time.perf_counter_ns,
+    ) -> tuple[_Result, list[Skipped]]:
+        """The steps from redaction on; see `__call__`.
+
+        Args:
+            named: where in `Draft.looked_at` persons are named; None where nobody could tell, so
+                that the text is withheld.
+        """
+        heard = begun.draft.text
+        begun.draft = replace(begun.draft, named=tuple(named or ()))
+        for name, step in self._steps.items():
+            if not step.is_guard:
                 continue
-            if now_ns() - began_ns > BUDGET_S * 1e9:
-                skipped.append(Skipped(name, "over budget"))
-                if not step.is_guard:
-                    continue
-            draft = done
-        if isinstance(event, Final) and self.keeps_in:
+            if named is None:
+                begun.skipped.append(Skipped(name, "persons not told"))
+                begun.draft = begun.draft.withheld(WITHHELD)
+            else:
+                self._apply(name, step, begun, now_ns)
+        if isinstance(begun.event, Final) and self.keeps_in:
             self._before = remembered(self._before, heard)
-        return _told(event, draft), skipped
+        return _told(begun.event, begun.draft), begun.skipped
+
+    def _apply(
+        self, name: str, step: Step, begun: Begun[_Result], now_ns: Callable[[], int]
+    ) -> None:
+        began_ns = now_ns()
+        try:
+            done = step.apply(begun.draft)
+        except Exception as error:  # whatever a step raises is that step's affair
+            begun.skipped.append(Skipped(name, f"raised {type(error).__name__}"))
+            if step.is_guard:
+                begun.draft = begun.draft.withheld(WITHHELD)
+            return
+        if now_ns() - began_ns > BUDGET_S * 1e9:
+            begun.skipped.append(Skipped(name, "over budget"))
+            if not step.is_guard:
+                return
+        begun.draft = done
 
     def _draft(self, event: Interim | Final) -> Draft:
         is_final = isinstance(event, Final)

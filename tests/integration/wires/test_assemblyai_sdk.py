@@ -3,8 +3,10 @@
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import assemblyai as aai
+import numpy as np
 import pytest
 import soundfile
 from assemblyai.types import TranscriptError
@@ -15,6 +17,7 @@ from word_checks import assert_said_where_they_are
 from lab_kit import datasets
 from lab_kit.bench import Bench
 from lab_kit.measure.accuracy import word_error_rate
+from lab_kit.models.synthesizer import Synthesizer
 
 CLIP = datasets.clip("two-cities-opening")
 POLL_S = 0.05
@@ -207,3 +210,29 @@ def test_a_wrong_key_is_refused(keyed_bench: Bench) -> None:
 def test_a_transcript_that_nobody_has_is_said_so(bench: Bench) -> None:
     with pytest.raises(TranscriptError, match="transcript id not found"):
         aai.Transcript("nope", client(bench)).wait_for_completion()
+
+
+@pytest.mark.parametrize("quality", ["wav", "mp3"])
+def test_redacted_sound_is_saved(bench: Bench, tmp_path: Path, quality: str) -> None:
+    voice = Synthesizer().speak("My card number is four one one one, one one one one, one one.")
+    recording = tmp_path / "said.wav"
+    soundfile.write(recording, voice.samples, voice.sample_rate_hz)
+    config = aai.TranscriptionConfig().set_redact_pii(
+        redact_audio=True,
+        redact_audio_quality=aai.types.PIIRedactedAudioQuality(quality),
+        redact_audio_options={"override_audio_redaction_method": "silence"},
+        policies=[aai.PIIRedactionPolicy.credit_card_number],
+    )
+    done = transcriber(bench).transcribe(str(recording), config)
+    assert done.status == aai.TranscriptStatus.completed, done.error
+    assert done.text is not None
+    assert "####" in done.text
+    saved = tmp_path / f"redacted.{quality}"
+    done.save_redacted_audio(str(saved))
+    sound, rate_hz = soundfile.read(saved)
+    assert rate_hz == 16_000
+    assert abs(len(sound) / rate_hz - len(voice.samples) / voice.sample_rate_hz) < 0.15
+    (hidden,) = [word for word in done.words or () if word.text.startswith("####")]
+    middle = (hidden.start + hidden.end) // 2 * rate_hz // 1_000
+    assert np.abs(sound[middle - 1_600 : middle + 1_600]).max() < 0.01
+    assert np.abs(sound[: hidden.start * rate_hz // 1_000]).max() > 0.05

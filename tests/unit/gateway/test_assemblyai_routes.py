@@ -1,6 +1,7 @@
 """AssemblyAI's routes on a scripted engine: whose transcripts they are, how far, and refusals."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,7 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
 import pytest
+import soundfile
 from hang import HANG_S
 from operations_at_work import SENTENCES, at_work, files, sentences
 from receiver import Receiver
@@ -20,6 +23,7 @@ from lab_kit.gateway.door import keys
 from lab_kit.gateway.door.limits import Limits
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
+from lab_kit.gateway.transcriptions import redacted_audio
 
 SMALL = replace(Limits(), operation_bytes=2_000_000, spool_bytes=8_000_000, operations_of_one=4)
 PATH = "/v2/transcript"
@@ -362,6 +366,114 @@ async def test_a_policy_that_is_not_given_is_refused_by_name(server: Server) -> 
         assert (refused.status_code, "location" in refused.json()["error"]) == (400, True)
 
 
+@pytest.mark.parametrize(
+    ("asked", "magic", "is_beeped"),
+    [
+        ({"redact_pii_audio_quality": "wav"}, b"RIFF", True),
+        (
+            {
+                "redact_pii_audio_quality": "wav",
+                "redact_pii_audio_options": {"override_audio_redaction_method": "silence"},
+            },
+            b"RIFF",
+            False,
+        ),
+        ({}, b"ID3", True),
+    ],
+)
+async def test_the_sound_without_it_is_at_an_address_that_needs_no_key(
+    server: Server, engine: ScriptedEngine, asked: dict[str, Any], magic: bytes, is_beeped: bool
+) -> None:
+    engine.answer = "call 415 555 0192"
+    async with calling(server) as client:
+        body = {"redact_pii": True, "redact_pii_audio": True, **asked}
+        transcript = await created(client, await uploaded(client, sentences(1)), **body)
+        early = await client.get(f"{PATH}/{transcript}/redacted-audio")
+        assert (early.status_code, early.json()) == (202, {"status": "queued"})
+        async with at_work(server):
+            done = await ended(client, transcript)
+        assert done["redact_pii_audio"] is True
+        (hidden,) = [word for word in done["words"] if word["text"] == "####"]
+        told = (await client.get(f"{PATH}/{transcript}/redacted-audio")).json()
+        assert told["status"] == "redacted_audio_ready"
+        answer = await client.get(told["redacted_audio_url"])
+        assert (answer.status_code, answer.content[: len(magic)]) == (200, magic)
+        sound, _ = soundfile.read(io.BytesIO(answer.content))
+        middle = (hidden["start"] + hidden["end"]) // 2 * 16
+        assert bool((np.abs(sound[middle - 800 : middle + 800]) > 0.05).any()) == is_beeped
+        assert answer.headers["content-type"] == ("audio/wav" if magic == b"RIFF" else "audio/mpeg")
+
+
+async def test_such_an_address_is_of_one_sound_and_of_an_hour(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"redact_pii": True, "redact_pii_audio": True}
+    async with calling(server) as client, at_work(server):
+        upload = await uploaded(client, sentences(1))
+        one, other = [await created(client, upload, **asked) for _ in range(2)]
+        for transcript in (one, other):
+            await ended(client, transcript)
+        told = (await client.get(f"{PATH}/{one}/redacted-audio")).json()
+        path = httpx.URL(told["redacted_audio_url"]).path
+        folder, _, signed = path.rpartition("/")
+        until, _, signature = signed.partition("-")
+        later = f"{int(until, 16) + 1:x}"
+        wrong = (
+            f"{folder.replace(one, other)}/{signed}",
+            f"{folder.replace(one, str(uuid4()))}/{signed}",
+            f"{folder}/{later}-{signature}",
+            f"{folder}/{signature}",
+            f"{folder}/{until}-{'0' * len(signature)}",
+            f"{folder}/-",
+        )
+        for address in wrong:
+            refused = await client.get(address)
+            assert refused.status_code == 401, address
+            assert "Authentication error" in refused.json()["error"]
+        assert (await client.get(path)).status_code == 200
+        now_ms = redacted_audio.since_1970_ms()
+        monkeypatch.setattr(redacted_audio, "since_1970_ms", lambda: now_ms + 3_600_000 - 5_000)
+        assert (await client.get(path)).status_code == 200
+        monkeypatch.setattr(redacted_audio, "since_1970_ms", lambda: now_ms + 3_600_001)
+        assert (await client.get(path)).status_code == 401
+        monkeypatch.undo()
+        assert (await client.delete(f"{PATH}/{one}")).status_code == 200
+        assert (await client.get(path)).status_code == 401
+        gone = await client.get(f"{PATH}/{one}/redacted-audio")
+        assert gone.status_code == 400, "which the SDK takes for expired"
+
+
+async def test_who_did_not_ask_for_the_sound_gets_none(server: Server) -> None:
+    async with calling(server) as client, at_work(server):
+        upload = await uploaded(client, sentences(1))
+        transcript = await created(client, upload, redact_pii=True)
+        early = await client.get(f"{PATH}/{transcript}/redacted-audio")
+        assert early.status_code == 400
+        await ended(client, transcript)
+        none = await client.get(f"{PATH}/{transcript}/redacted-audio")
+        assert none.status_code == 400
+        refused = await client.post(PATH, json={"audio_url": upload, "redact_pii_audio": True})
+        assert (refused.status_code, "redact_pii" in refused.json()["error"]) == (400, True)
+
+
+async def test_what_is_not_transcribed_is_not_heard(server: Server) -> None:
+    asked = {"redact_pii": True, "redact_pii_audio": True, "redact_pii_audio_quality": "wav"}
+    silent = {"redact_pii_audio_options": {"override_audio_redaction_method": "silence"}}
+    async with calling(server) as client, at_work(server):
+        upload = await uploaded(client, sentences(3))
+        transcript = await created(
+            client, upload, audio_start_from=2_000, audio_end_at=4_000, **asked, **silent
+        )
+        await ended(client, transcript)
+        told = (await client.get(f"{PATH}/{transcript}/redacted-audio")).json()
+        file = (await client.get(told["redacted_audio_url"])).content
+    sound, rate_hz = soundfile.read(io.BytesIO(file), dtype="int16")
+    assert len(sound) == 6 * rate_hz
+    assert not sound[: 2 * rate_hz].any()
+    assert sound[2 * rate_hz : 4 * rate_hz].any()
+    assert not sound[4 * rate_hz :].any()
+
+
 async def test_too_many_are_told_when_to_come_back(server: Server) -> None:
     async with calling(server) as client:
         upload = await uploaded(client, sentences(2))
@@ -380,7 +492,7 @@ async def test_too_many_are_told_when_to_come_back(server: Server) -> None:
     ("method", "path", "status"),
     [
         ("GET", "/v2/nope", 404),
-        ("GET", f"{PATH}/{uuid4()}/redacted-audio", 404),
+        ("GET", f"{PATH}/{uuid4()}/nope", 404),
         ("GET", "/v2/upload", 405),
         ("PUT", PATH, 405),
         ("GET", "/v2/models/nope/nope", 404),

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from lab_kit.core.errors import (
 from lab_kit.core.events import Event, Final, PriorityClass, StreamEnded, StreamOptions
 from lab_kit.stream import pipeline as pipeline_module
 from lab_kit.stream.pipeline import MAX_OWED_FINALS, TRIES, PipelineServices, StreamPipeline
+from lab_kit.stream.sink.named import NamedPersons
 
 QUIETLY = StreamOptions(interim_results=False, speech_events=False)
 UTTERANCE = sound(2.0, ((0.5, 1.5),))
@@ -375,3 +378,29 @@ async def test_what_comes_faster_than_speech_is_batch_work() -> None:
     await stream.finish()
     sent, _ = await said(stream)
     assert stream.came_ahead(sent)
+
+
+async def test_the_end_waits_for_results_that_a_model_looks_through_for_persons() -> None:
+    go_on = threading.Event()
+
+    def find(text: str) -> list[tuple[int, int]]:
+        assert go_on.wait(HANG_S)
+        return [(0, len("Priya"))]
+
+    persons = NamedPersons("a model", find)
+    options = replace(QUIETLY, postprocess=("redact",))
+    engine = HandEngine(lambda request: "Priya came.")
+    services = PipelineServices(persons=persons)
+    stream = StreamPipeline(engine, LoudnessScorer(), options, 600.0, services)
+    await say(stream, UTTERANCE)
+    ending = asyncio.create_task(stream.finish())
+    done, _ = await asyncio.wait([ending], timeout=0.02)
+    assert not done
+    go_on.set()
+    await asyncio.wait_for(ending, HANG_S)
+    final, ended = await said(stream)
+    assert isinstance(final, Final)
+    assert final.text == "[name] came."
+    assert isinstance(ended, StreamEnded)
+    stream.abandon()
+    persons.stop()

@@ -147,7 +147,7 @@ async def test_a_final_that_fails_for_good_is_kept_and_the_stream_ends_by_name()
     (failed,) = seen.failed
     assert (failed.tries, failed.error) == (TRIES, "RuntimeError: device lost")
     assert failed.trace_id == stream.trace_id
-    assert len(failed.audio) / 16_000 == pytest.approx(1.3, abs=0.2)
+    assert failed.audio_s == pytest.approx(1.3, abs=0.2)
 
 
 async def test_where_a_failed_decode_cannot_be_kept_the_stream_ends_all_the_same() -> None:

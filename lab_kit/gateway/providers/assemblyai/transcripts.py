@@ -41,13 +41,15 @@ from lab_kit.gateway.door.door import MAX_SMALL_BODY_BYTES, Admitted, Door, smal
 from lab_kit.gateway.door.provider_route import REFUSED
 from lab_kit.gateway.outbound.guarded import parsed
 from lab_kit.gateway.providers.assemblyai.errors import AssemblyAIErrors
-from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order
+from lab_kit.gateway.transcriptions.operation import Foreign, Operation, Order, RedactedSound
 from lab_kit.gateway.transcriptions.paging import Query
+from lab_kit.gateway.transcriptions.redacted_file import file_response
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
 from lab_kit.gateway.webhooks.callbacks import Callbacks
 from lab_kit.protocol import operations as told
 from lab_kit.protocol.captions import srt, vtt
 from lab_kit.protocol.transcriptions import USUAL_TTL_S, Transcription
+from lab_kit.stream.sink.sound import SILENCE, TONE
 from lab_kit.stream.sink.steps import asked_for
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -164,6 +166,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
             from_s=(asked.audio_start_from or 0) / 1_000,
             to_s=None if asked.audio_end_at is None else asked.audio_end_at / 1_000,
             subject=admitted.call.subject,
+            redacted=_redacted(asked),
         )
 
         def answered(_: Rows, operation: Operation) -> Response:
@@ -212,7 +215,7 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
         """Remove every word of one that has ended, and the upload that it was of."""
         tenant, left = admitted.principal.tenant, found.asked.without_addresses()
         foreign = Foreign(PROVIDER, left.written())
-        deleted = await operations.delete_words(tenant, found.number, foreign)
+        deleted = await transcriber.delete_words(tenant, found.number, foreign)
         if found.asked.upload is not None:
             await transcriber.delete_upload(tenant, found.asked.upload)
         return JSONResponse(server.transcript(left, deleted.message(), None))
@@ -241,6 +244,22 @@ def assemblyai_routes(door: Door, transcriber: Transcriber, callbacks: Callbacks
         said, most_chars = found.completed().segments, parse_chars(request.query_params)
         return PlainTextResponse(await asyncio.to_thread(vtt, said, most_chars))
 
+    @router.get(PATH + "/{transcript}/redacted-audio")
+    async def get_redacted_audio(request: Request, found: one, admitted: inside) -> Response:
+        """Where its sound is without personal data, for whoever fetches it within an hour."""
+        if not found.operation.done and found.asked.redact_pii_audio:
+            return JSONResponse(server.redacted_audio(found.operation, None), 202)
+        tenant = admitted.principal.tenant
+        signed = await transcriber.redacted.signed(tenant, found.number)
+        url = f"{_url(request)}{PATH}/{found.number}/redacted-audio/{signed}"
+        return JSONResponse(server.redacted_audio(found.operation, url))
+
+    @router.get(PATH + "/{transcript}/redacted-audio/{signed}")
+    async def get_redacted_file(transcript: str, signed: str) -> Response:
+        """The sound itself; the address shows that its caller was given it."""
+        number = parse_transcript_id(transcript)
+        return file_response(await transcriber.redacted.open_signed(number, signed), {})
+
     @router.get(PATH + "/{transcript}/word-search", openapi_extra=_WORDS)
     async def search_words(request: Request, found: one) -> Response:
         """Where words and phrases are in it."""
@@ -256,6 +275,13 @@ async def _written(make: Callable[[], dict[str, Any]]) -> Response:
     transcripts were asked for with."""
     body = await asyncio.to_thread(lambda: orjson.dumps(make()))
     return Response(body, media_type="application/json")
+
+
+def _redacted(asked: Asked) -> RedactedSound | None:
+    """How the sound is to be given back."""
+    if not asked.redact_pii_audio:
+        return None
+    return RedactedSound(TONE if asked.is_beeped else SILENCE, asked.audio_quality)
 
 
 def _asked(operation: Operation) -> Asked:

@@ -27,7 +27,7 @@ from lab_kit.dialects.amazon.event_stream import decoded
 from lab_kit.dialects.amazon.options import HTTP_PATH, SOCKET_PATH
 from lab_kit.dialects.google.versions import V1, V2
 from lab_kit.dialects.lab.protobuf import first_message
-from lab_kit.gateway.door.public import PUBLIC_METHODS, PUBLIC_PATHS
+from lab_kit.gateway.door.public import PUBLIC_METHODS, PUBLIC_PATHS, SIGNED_PATHS
 from lab_kit.gateway.door.token_keys import TokenKeys
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.grpc import grpc_services, start_grpc
@@ -53,6 +53,7 @@ VALUES = {
     "webhook": NOBODYS,
     "message": "msg_nobodys",
     "transcript": NOBODYS,
+    "signed": "19ad0-00",
     "session": NOBODYS,
     "voice_id": "anybody",
     "route": "v1-audio-transcribe",
@@ -89,6 +90,7 @@ OWN = {
     "/v1/operations/{operation}:cancel",
     "/v1/operations/{operation}:wait",
     "/v1/transcriptions/{transcription}",
+    "/v1/transcriptions/{transcription}/audio",
     "/v1/streams/{session}/events",
     "/v1/streams/{session}/messages",
     "/v1/webhooks",
@@ -98,6 +100,7 @@ OWN = {
     "/v1/webhooks/{webhook}/deliveries/{message}:replay",
     "/v2/transcript/{transcript}",
     "/v2/transcript/{transcript}/paragraphs",
+    "/v2/transcript/{transcript}/redacted-audio",
     "/v2/transcript/{transcript}/sentences",
     "/v2/transcript/{transcript}/srt",
     "/v2/transcript/{transcript}/vtt",
@@ -229,7 +232,7 @@ def all_ways() -> list[Way]:
 WAYS = all_ways()
 KEY_IN_BODY = {"/oauth/token"}
 """Where a form may hold the key; what is read of it is small, and asked in a test of its own."""
-GUARDED = [way for way in WAYS if way.path not in PUBLIC_PATHS | KEY_IN_BODY]
+GUARDED = [way for way in WAYS if way.path not in PUBLIC_PATHS | KEY_IN_BODY | SIGNED_PATHS]
 
 
 async def asked(
@@ -316,6 +319,16 @@ async def test_without_the_right_key_nothing_is_read_and_nobody_comes_in(
         assert headers["x-request-id"]
         assert told.refusals == [(_plain(headers["x-request-id"]), "UNAUTHENTICATED")]
         assert told.ways == [f"{way.method if way.kind == 'http' else 'WebSocket'} {way.path}"]
+
+
+@pytest.mark.parametrize("key", [None, KEY, OPERATOR_KEY])
+async def test_an_address_that_was_not_signed_is_refused_whatever_the_key(
+    server: Server, key: str | None
+) -> None:
+    (way,) = [way for way in WAYS if way.path in SIGNED_PATHS]
+    status, headers = await asked(server, way, key)
+    assert status == 401
+    assert headers["x-request-id"]
 
 
 async def worthless(server: Server) -> dict[str, str]:

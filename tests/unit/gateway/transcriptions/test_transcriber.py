@@ -159,6 +159,40 @@ async def test_a_server_that_ends_leaves_the_rest_to_the_next(
     assert files(second) == []
 
 
+async def test_redaction_goes_on_where_a_server_ended_in_the_middle_of_a_name(
+    server_with: ServerWith,
+) -> None:
+    engine = ScriptedEngine()
+    first = server_with(engine)
+    data = sentences(3)
+    order = replace(order_of(), steps=("redact",))
+    operation = await first.transcriber.take(order, DAY_S, len(data), chunks(data), itself)
+    async with at_work(first):
+        for number, text in enumerate(("it is late", "and my name is")):
+            async with asyncio.timeout(HANG_S):
+                while len(engine.tickets) <= number:
+                    await asyncio.sleep(0.001)
+            engine.tickets[number].future.set_result(heard(text))
+        async with asyncio.timeout(HANG_S):
+            while (await first.transcriber.operations.get(ANN, operation.number)).segments < 2:
+                await asyncio.sleep(0.001)
+    first.stop()
+    later = ScriptedEngine()
+    second = server_with(later)
+    async with at_work(second):
+        for number, text in enumerate(("it is late", "and my name is", "Zbigniew thank you")):
+            async with asyncio.timeout(HANG_S):
+                while len(later.tickets) <= number:
+                    await asyncio.sleep(0.001)
+            later.tickets[number].future.set_result(heard(text))
+        done = await ended(second, operation)
+    assert done.state is OperationState.SUCCEEDED
+    found = await second.transcriber.operations.transcription(ANN, operation.number)
+    assert [s.text for s in found.segments] == ["it is late", "and my name is", "[name] thank you"]
+    assert [round(s.start_s) for s in found.segments] == [0, 2, 4]
+    assert done.processed_s == done.audio_s == 6.0
+
+
 async def test_cancelling_frees_what_it_holds(server_with: ServerWith) -> None:
     engine = ScriptedEngine()
     server = server_with(engine)
