@@ -193,12 +193,25 @@ class BodyRead(Exception):
     """The application asked for what the caller would send next."""
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = make_server(tmp_path)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all: to put it and its routes together takes most of a test's time."""
+    server = make_server(tmp_path_factory.mktemp("server"))
     wait_until(lambda: server.door.is_ready)
+    APPS[id(server)] = create_app(server)
     yield server
+    del APPS[id(server)]
     server.stop()
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """As it was at first, whatever the test before has done to it."""
+    shared.door.is_draining = False
+    shared.watch.degradation.level = Level.FULL
+    shared.audit.log = None
+    assert not shared.door.streams
+    return shared
 
 
 def make_server(root: Path) -> Server:
@@ -229,6 +242,8 @@ def all_ways() -> list[Way]:
     return found
 
 
+APPS: dict[int, Any] = {}
+"""Of a server, by its identity."""
 WAYS = all_ways()
 KEY_IN_BODY = {"/oauth/token"}
 """Where a form may hold the key; what is read of it is small, and asked in a test of its own."""
@@ -271,7 +286,7 @@ async def asked(
         sent.append(message)
 
     async with asyncio.timeout(HANG_S):
-        await create_app(server)(scope, receive, send)
+        await APPS[id(server)](scope, receive, send)
     if way.path == SOCKET_PATH:
         assert [one["type"] for one in sent] == [
             *("websocket.accept", "websocket.send", "websocket.close")
