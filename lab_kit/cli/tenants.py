@@ -45,6 +45,9 @@ def add(command: argparse.ArgumentParser) -> None:
         help="erase nothing, and let nothing expire",
     )
     change.add_argument(
+        "--sound-month", type=float, metavar="S", help="seconds of sound in a calendar month"
+    )
+    change.add_argument(
         "--unset",
         action="append",
         default=[],
@@ -52,6 +55,13 @@ def add(command: argparse.ArgumentParser) -> None:
         help="have no such limit or agreement any more; as often as you like",
     )
     change.set_defaults(run=_set)
+    paid = actions.add_parser("top-up", help="add sound that was paid for ahead")
+    paid.add_argument("tenant", help="its name, as its keys have it")
+    paid.add_argument("sound_s", type=float, metavar="S", help="seconds of sound")
+    paid.add_argument(
+        "--payment", metavar="ID", help="what comes again by the same id adds nothing"
+    )
+    paid.set_defaults(run=_top_up)
 
 
 _NAMES = {
@@ -64,6 +74,7 @@ _NAMES = {
     "consent": "consents",
     "retention": "retention_s",
     "legal-hold": "legal_hold",
+    "sound-month": "sound_s_per_month",
 }
 """Options, and the settings that they change."""
 
@@ -76,6 +87,12 @@ def _list(options: argparse.Namespace) -> int:
 
 def _set(options: argparse.Namespace) -> int:
     _tell(asyncio.run(_changed(operator(options), options)))
+    return 0
+
+
+def _top_up(options: argparse.Namespace) -> int:
+    asked = operator(options)
+    _tell(asyncio.run(asked.top_up(options.tenant, options.sound_s, options.payment)))
     return 0
 
 
@@ -111,6 +128,8 @@ def _tell(one: "TenantStatus") -> None:
     home = "" if settings.home_region is None else f", home in {settings.home_region}"
     kept = "" if settings.retention_s is None else f", kept {settings.retention_s:g} s"
     held = ", LEGAL HOLD" if settings.legal_hold else ""
+    sound = "" if one.sound_left_s is None else f", {one.sound_left_s:,.0f} s of sound left"
+    near = ", NEAR ITS LIMIT" if one.is_near_limit else ""
     costly = "  COSTLY" if one.is_costly else ""
     used = f"used {one.compute_s:.1f} in {one.works}{costly}"
-    print(f"{one.tenant}  {rate}{left}{most}{redacted}{home}{kept}{held}; {used}")
+    print(f"{one.tenant}  {rate}{left}{most}{redacted}{home}{kept}{held}{sound}{near}; {used}")

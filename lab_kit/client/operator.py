@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 import httpx
 
@@ -255,6 +256,18 @@ class Operator:
             InvalidParameter: a name or settings that cannot be.
         """
         return await self._ask(TenantStatus, "PUT", f"/tenants/{tenant}", asdict(settings))
+
+    async def top_up(self, tenant: str, sound_s: float, payment: str | None = None) -> TenantStatus:
+        """Have a tenant have paid for so many seconds of sound, or for so many more.
+
+        Args:
+            payment: its id; what comes again by the same adds nothing. By default one of its own.
+
+        Raises:
+            InvalidParameter: more than can be kept.
+        """
+        body = {"sound_s": sound_s, "id": payment or str(uuid4())}
+        return await self._ask(TenantStatus, "POST", f"/tenants/{tenant}:topUp", body)
 
     async def kept_of(self, tenant: str, subject: str) -> KeptOfSubject:
         """What is kept of somebody, by name, time and size."""

@@ -33,6 +33,9 @@ class TenantSettings:
             tenant that nothing was agreed with about places.
         allowed_regions: where its contract lets their speech go.
         consents: what its contract is for: recognition, retention, training.
+        sound_s_per_month: seconds of sound that it may have recognized in a calendar month, UTC;
+            None for as many as there is room for.
+        sound_warn_share: from what share of them on its status says so.
         retention_s: the longest that anything of its callers is kept; None for as long as they ask,
             up to the server's most.
         legal_hold: nothing of it is erased, nor expires, until this is taken back.
@@ -47,6 +50,26 @@ class TenantSettings:
     consents: Annotated[tuple[Name, ...], Field(max_length=MOST_NAMES)] = ()
     retention_s: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
     legal_hold: bool = False
+    sound_s_per_month: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
+    sound_warn_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.8
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"sound_s": 36_000, "id": "order-1789"}]}
+    ),
+)
+class TopUp:
+    """Sound that a tenant has paid for.
+
+    Attributes:
+        id: of the payment: one that comes again is not added again.
+    """
+
+    sound_s: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)]
+    id: Annotated[str, Field(min_length=1, max_length=100)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +84,12 @@ class TenantStatus:
         works: streams, recordings, inferences and texts that began since the server started.
         refused: calls that it had no compute left for.
         is_costly: its work costs far more than other tenants', see `lab_kit.access.costly`.
+        sound_month_s: seconds of sound that it had recognized in this month; counted for those that
+            have settings, or have paid ahead.
+        sound_left_s: that it may still have, of the month and of what was paid for; None for as
+            many as there is room for.
+        prepaid_s: of what was paid for; None for a tenant that pays afterwards.
+        is_near_limit: it has used `TenantSettings.sound_warn_share` of its month.
     """
 
     tenant: str
@@ -71,6 +100,10 @@ class TenantStatus:
     works: int
     refused: int
     is_costly: bool
+    sound_month_s: float
+    sound_left_s: float | None
+    prepaid_s: float | None
+    is_near_limit: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from lab_kit.access.budget import Allowance, Budget
 from lab_kit.access.estimate import Estimate
 from lab_kit.core.errors import PayloadTooLarge, QuotaExceeded
 from lab_kit.core.ids import TenantId
+from lab_kit.gateway.door.sound import SoundUse
 from lab_kit.gateway.observe.work import WorkKind
 
 AHEAD_S = 2.0
@@ -108,10 +109,16 @@ class Compute:
         return own, account
 
     def begin(
-        self, tenant: TenantId, key: KeyRecord | None, kind: WorkKind, *, is_patient: bool = False
+        self,
+        tenant: TenantId,
+        key: KeyRecord | None,
+        kind: WorkKind,
+        *,
+        is_patient: bool = False,
+        sound: SoundUse | None = None,
     ) -> "Spending":
         """The spending of work that begins; see `Spending`."""
-        return Spending(self, self.accounts(tenant, key), kind, is_patient=is_patient)
+        return Spending(self, self.accounts(tenant, key), kind, is_patient=is_patient, sound=sound)
 
     def _forget_one(self) -> None:
         """Of those without a limit the one that is known for longest, where too many are known."""
@@ -136,19 +143,27 @@ class Spending:
     Args:
         is_patient: it waits for its turn, and may be longer than any burst: so much is reserved as
             fits, and it has to be earned afterwards.
+        sound: what it uses of its tenant's sound; None for what has none.
 
     Attributes:
         spent_ns: time of the device so far.
     """
 
     def __init__(
-        self, compute: Compute, accounts: tuple[Account, ...], kind: WorkKind, *, is_patient: bool
+        self,
+        compute: Compute,
+        accounts: tuple[Account, ...],
+        kind: WorkKind,
+        *,
+        is_patient: bool,
+        sound: SoundUse | None = None,
     ) -> None:
         self._compute = compute
         self._accounts = accounts
         self._kind = kind
         self._estimate = accounts[0].estimates[kind]
         self._is_patient = is_patient
+        self._sound = sound
         self._held: list[tuple[Budget, int]] = []
         self.spent_ns = self._unsettled_ns = 0
         self._is_over = False
@@ -171,9 +186,12 @@ class Spending:
             units: seconds of sound, or characters to be spoken.
 
         Raises:
-            QuotaExceeded: a budget has not enough left; says when it will.
+            QuotaExceeded: a budget has not enough left, and says when it will; or not so much sound
+                is left.
             PayloadTooLarge: it never would.
         """
+        if self._sound is not None:
+            self._sound.hold(round(units * 1e6))
         with self._compute.lock:
             self._settle_spent()
             budgets = [account.budget for account in self._accounts if account.budget is not None]
@@ -189,11 +207,15 @@ class Spending:
         Args:
             units: for which it was spent: later estimates follow it. 0 where that is not known.
         """
+        if self._sound is not None:
+            self._sound.settle(round(units * 1e6))
         with self._compute.lock:
             self._estimate.learn(units, self._settle_spent())
 
     def end(self) -> None:
         """Settle it, and from now on whatever is still spent as soon as it is."""
+        if self._sound is not None:
+            self._sound.release()
         with self._compute.lock:
             self._is_over = True
             self._settle_spent()

@@ -37,6 +37,7 @@ from lab_kit.gateway.door.keys import ANYBODY, Keys, Principal, Role
 from lab_kit.gateway.door.metered_engine import metered
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.door.residency import Residency
+from lab_kit.gateway.door.sound import Sound
 from lab_kit.gateway.door.tenants import Tenants
 from lab_kit.gateway.observe.audit.audit import Audit
 from lab_kit.gateway.observe.usage.usage import Usage
@@ -59,6 +60,7 @@ class Door:
 
     Attributes:
         compute: who may spend how much of it.
+        sound: who may have how much of it recognized.
         tenants: what each is allowed.
         streams: the places that are taken.
         is_draining: nobody is let in any more; who is in may finish.
@@ -72,6 +74,7 @@ class Door:
         keys: Keys,
         tenants: Tenants,
         compute: Compute,
+        sound: Sound,
         admission: Admission,
         versions: Versions,
         residency: Residency | None = None,
@@ -81,6 +84,7 @@ class Door:
         self.keys = keys
         self.tenants = tenants
         self.compute = compute
+        self.sound = sound
         self.audit = audit or Audit()
         self.residency = residency or Residency(tenants, self.audit)
         self.streams: set[Place] = set()
@@ -150,7 +154,8 @@ class Door:
     ) -> Spending:
         """The spending of work that begins; whoever has it ends it."""
         record = self.keys.record(key_id)
-        return self.compute.begin(tenant, record, kind, is_patient=is_patient)
+        sound = None if kind is WorkKind.SPEECH else self.sound.use(tenant)
+        return self.compute.begin(tenant, record, kind, is_patient=is_patient, sound=sound)
 
     def check_allowed(self, principal: Principal, feature: Feature) -> None:
         """Make sure that a key is for what its caller wants; see `Keys.check_allowed`."""

@@ -75,7 +75,7 @@ class Place:
         self.opened_ns = time.perf_counter_ns()
         self.stream: PlacedStream | None = None
         self._spending = spending
-        self._renewed_audio_s = 0.0
+        self._settled_audio_s = 0.0
         self._reason: LabError | None = None
 
     @property
@@ -104,10 +104,20 @@ class Place:
         Raises:
             QuotaExceeded, PayloadTooLarge: there is not enough left.
         """
-        audio_s = 0.0 if self.stream is None else self.stream.audio_s
-        self._spending.settle(audio_s - self._renewed_audio_s)
-        self._renewed_audio_s = audio_s
+        self.settle()
         self._spending.hold(AHEAD_S)
+
+    def settle(self) -> None:
+        """Settle what it spent since the last time; nothing is reserved then."""
+        unsettled_s = self.unsettled_s
+        self._settled_audio_s += unsettled_s
+        self._spending.settle(unsettled_s)
+
+    @property
+    def unsettled_s(self) -> float:
+        """Sound that came since then."""
+        audio_s = 0.0 if self.stream is None else self.stream.audio_s
+        return audio_s - self._settled_audio_s
 
     def take(self, stream: PlacedStream) -> None:
         """The stream is set up; if it was asked to end meanwhile, it is told now."""

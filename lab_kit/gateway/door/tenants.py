@@ -65,6 +65,10 @@ class Tenants:
         """Those that have settings."""
         return tuple(self._settings)
 
+    def is_named(self, tenant: TenantId) -> bool:
+        """Whether it has settings."""
+        return tenant in self._settings
+
     def settings(self, tenant: TenantId) -> TenantSettings:
         """What it is allowed: everything where nothing was said."""
         return self._settings.get(tenant, TenantSettings())

@@ -17,10 +17,12 @@ from lab_kit.core.errors import (
     InvalidParameter,
     LabError,
     PayloadTooLarge,
+    QuotaExceeded,
     SlowConsumer,
     StreamIdle,
 )
 from lab_kit.core.events import Final, StreamEnded
+from lab_kit.gateway.door.compute import AHEAD_S
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.stream_services import StreamServices
@@ -157,6 +159,7 @@ class LiveStream:
         finally:
             if self._pipeline is not None:
                 self._pipeline.abandon()
+            self._place.settle()
             listeners.ended(work, Ended(code, self._reached()))
 
     async def _serve(self) -> LabError | None:
@@ -244,6 +247,7 @@ class LiveStream:
             match one:
                 case Audio():
                     await self.begin().feed(one.data)
+                    self._check_reserved()
                     if self.audio_s - self._counted_s >= COUNTED_EVERY_S:
                         self._telling(self.audio_s)
                 case Reply():
@@ -272,6 +276,14 @@ class LiveStream:
             for message in self._dialect.render(event, time.perf_counter_ns()):
                 await self._send(message)
             self._streams.sent(event, pipeline, self._place)
+
+    def _check_reserved(self) -> None:
+        """Who sends faster than speech needs more than is reserved before that is renewed."""
+        if self._place.unsettled_s >= AHEAD_S / 2:
+            try:
+                self._place.renew_compute()
+            except (QuotaExceeded, PayloadTooLarge) as spent:
+                self.close_early(spent)
 
     def _telling(self, told_s: float) -> None:
         """Before the client is told of its sound until then: have it counted."""

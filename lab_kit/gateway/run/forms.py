@@ -10,7 +10,7 @@ from lab_kit.core.errors import InterruptedTooOften
 from lab_kit.core.ids import TenantId
 from lab_kit.database.rows import Rows
 from lab_kit.database.tables import Step
-from lab_kit.gateway.door import key_table, tenants, token_keys
+from lab_kit.gateway.door import key_table, sound, tenants, token_keys
 from lab_kit.gateway.state import answers, subjects
 from lab_kit.gateway.transcriptions import kept_uploads, operations
 from lab_kit.gateway.webhooks import callbacks, webhooks
@@ -124,5 +124,6 @@ FORMS: tuple[tuple[Step, ...], ...] = (
         _note_providers,
         *tenants.KEEPING,
         _note_keeping,
+        *sound.TABLES,
     ),
 )

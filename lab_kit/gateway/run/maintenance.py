@@ -16,7 +16,7 @@ KEYS_S = 0.5
 COMPUTE_S = AHEAD_S / 2
 """A stream reserves compute for twice as long."""
 USAGE_S = 1.0
-"""For what a full disk has put off."""
+"""For what a full disk has put off, and for what tenants have left."""
 FORGET_S = 60.0
 """Answers are kept for a day, deliveries for a week; a minute more is no matter."""
 TRIM_S = 5.0
@@ -56,6 +56,7 @@ def begin_maintenance(background: Background, server: Server) -> None:
     async def write_usage() -> None:
         if server.usage is not None:
             server.usage.write_rest()
+        await server.sound.write()
 
     background.repeat("watch", LOOK_S, look_now)
     background.repeat("keys", KEYS_S, end_without_key)

@@ -122,6 +122,7 @@ def _listen(
             server.database.read_now(subjects.check)
             server.api_keys.load()
             server.tenants.load()
+            server.sound.load()
             server.token_keys.load()
         if (audit := server.audit.log) is not None:
             audit.open()

@@ -21,6 +21,7 @@ from lab_kit.gateway.door.pepper import PEPPER, short_lived
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.door.recognition import Recognition
 from lab_kit.gateway.door.residency import Residency, Where
+from lab_kit.gateway.door.sound import Sound
 from lab_kit.gateway.door.tenants import Tenants
 from lab_kit.gateway.door.token_keys import TokenKeys
 from lab_kit.gateway.door.uploads import Uploads
@@ -105,6 +106,7 @@ class Server:
     token_keys: TokenKeys = field(init=False)
     tenants: Tenants = field(init=False)
     compute: Compute = field(init=False)
+    sound: Sound = field(init=False)
     door: Door = field(init=False)
     steps: SwitchableSteps = field(init=False)
     listeners: Listeners = field(init=False)
@@ -144,11 +146,13 @@ class Server:
         self.keys = replace(self.keys, made=self.api_keys, tokens=tokens)
         self.tenants = Tenants(self.database)
         self.compute = Compute(self.tenants.allowance, metrics.count_compute)
+        self.sound = Sound(self.database, self.tenants)
         residency = Residency(self.tenants, self.audit, self.where)
         self.door = Door(
             self.keys,
             self.tenants,
             self.compute,
+            self.sound,
             admission,
             self.versions,
             residency,
@@ -242,6 +246,7 @@ class Server:
         self.voice.stop()
         if self.persons is not None:
             self.persons.stop()
+        self.sound.write_now()
         self.database.close()
         if self.usage is not None:
             self.usage.close()

@@ -73,6 +73,7 @@ ROUTES = [
     ("POST", "/operator/token-keys:rotate"),
     ("GET", "/operator/tenants"),
     ("PUT", "/operator/tenants/acme"),
+    ("POST", "/operator/tenants/acme:topUp"),
     ("GET", "/operator/subjects/nobody"),
     ("GET", "/operator/subjects/nobody/export"),
     ("DELETE", "/operator/subjects/nobody"),
