@@ -30,7 +30,8 @@ async def told(postprocess: Postprocess, event: _Result) -> tuple[_Result, list[
     try:
         named = await postprocess.persons.of(begun.draft.looked_at)
     except Exception as error:  # whatever the model raises, or too much waits: nothing is told
-        _log.error("persons are not told: %s: %s", type(error).__name__, error)
+        # without its words, which may be the text's
+        _log.error("persons are not told: %s", type(error).__name__)
         return postprocess.end(begun, None)
     return postprocess.end(begun, named)
 

@@ -179,15 +179,19 @@ async def test_who_gets_no_answer_in_time_tells_no_text(
         await persons.of(SAID)
 
 
-async def test_what_the_model_raises_withholds_the_text_and_the_next_is_told() -> None:
+async def test_what_the_model_raises_withholds_the_text_and_the_next_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def find(text: str) -> Spans:
         if text == SAID:
-            raise ValueError
+            raise ValueError(text)
         return []
 
     model = NamedPersons("a model", find)
     postprocess = Postprocess(("redact",), None, model)
     assert (await told(postprocess, final(SAID)))[0].text == WITHHELD
+    assert "ValueError" in caplog.text
+    assert NAME not in caplog.text
     assert (await told(postprocess, final("thank you")))[0].text == "thank you"
     model.stop()
 
