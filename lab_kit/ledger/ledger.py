@@ -17,6 +17,7 @@ from lab_kit.database.sqlite import SqliteStore
 from lab_kit.database.tables import Tables
 from lab_kit.ledger.forms import FORMS
 from lab_kit.metering.event import FIELDS, Quantities, UsageEvent, Values, event_of
+from lab_kit.metering.period import Period
 from lab_kit.metering.rating import RequestUsage
 
 _ADD = (
@@ -24,11 +25,14 @@ _ADD = (
     f" VALUES ({', '.join('?' * (1 + len(FIELDS)))}) ON CONFLICT (source, id) DO NOTHING"
 )
 _AMOUNTS = ", ".join(f"SUM({name})" for name in FIELDS[14:20])
+_BEFORE = ", ".join(
+    f"SUM(CASE WHEN time_us < :from_us THEN {name} ELSE 0 END)" for name in FIELDS[14:20]
+)
 _OF_REQUESTS = (
     "SELECT stream, MIN(time_us), kind, model, MAX(channels), MAX(features),"
-    f" {_AMOUNTS} FROM usage_events"
-    " WHERE tenant = ? AND time_us >= ? AND time_us < ? AND number <= ?"
-    " GROUP BY stream, kind, model ORDER BY stream, kind, model"
+    f" {_AMOUNTS}, {_BEFORE} FROM usage_events"
+    " WHERE tenant = :tenant AND time_us < :until_us AND number <= :last_number"
+    " GROUP BY stream, kind, model HAVING MAX(time_us) >= :from_us ORDER BY stream, kind, model"
 )
 LAST = 2**62
 """A number that no event has: all that are there."""
@@ -57,26 +61,6 @@ class Batch:
     until: int
     rows: Sequence[Values]
     strange: Sequence[Strange] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A period that is billed.
-
-    Attributes:
-        from_us, until_us: what was used from then until then, since 1970; the end belongs to the
-            next one.
-    """
-
-    from_us: int
-    until_us: int
-
-    def __post_init__(self) -> None:
-        if self.from_us >= self.until_us:
-            raise InvalidParameter(f"{self}", "an end behind the beginning", "exchange the two")
-
-    def __str__(self) -> str:
-        return f"{rfc3339(self.from_us)} to {rfc3339(self.until_us)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +179,19 @@ class Ledger:
         return [tenant for (tenant,) in map(tuple, found)]
 
     def requests(self, tenant: str, period: Period, last_number: int = LAST) -> list[RequestUsage]:
-        """What each request of a tenant used in a period, by name.
+        """What each request of a tenant used in a period, and what it had used before, by name.
 
         Args:
             last_number: of the events that are counted.
         """
-        asked = (tenant, period.from_us, period.until_us, last_number)
+        asked = {
+            "tenant": tenant,
+            "from_us": period.from_us,
+            "until_us": period.until_us,
+            "last_number": last_number,
+        }
         found = self._tables.transact(lambda rows: rows.execute(_OF_REQUESTS, asked).fetchall())
-        return [_usage(*row) for row in found]
+        return [_usage(period, *row) for row in found]
 
     def events(self, stream: str) -> list[UsageEvent]:
         """All events of one request, in the order of their times."""
@@ -281,6 +270,7 @@ def _closings(rows: Rows) -> list[Closing]:
 
 
 def _usage(
+    period: Period,
     stream: str,
     first_us: int,
     kind: str,
@@ -289,5 +279,9 @@ def _usage(
     features: str,
     *amounts: int,
 ) -> RequestUsage:
-    amount = Quantities(*map(int, amounts))
-    return RequestUsage(stream, first_us, kind, model, amount, channels, tuple(features.split()))
+    whole = Quantities(*map(int, amounts[:6]))
+    named = tuple(features.split())
+    if first_us >= period.from_us:
+        return RequestUsage(stream, first_us, kind, model, whole, channels, named)
+    before = Quantities(*map(int, amounts[6:]))
+    return RequestUsage(stream, first_us, kind, model, whole - before, channels, named, before)
