@@ -8,7 +8,8 @@ import pytest
 from usage_made import HOUR_US, T0_US, made_usage
 
 from lab_kit.core.errors import InvalidParameter, StateUnusable
-from lab_kit.ledger.ledger import LAST, Batch, Ledger, Strange, open_ledger
+from lab_kit.ledger.ledger import Batch, Ledger, Strange, open_ledger
+from lab_kit.ledger.queries import LAST
 from lab_kit.metering.event import Quantities, UsageEvent, values_of
 from lab_kit.metering.period import Period
 
