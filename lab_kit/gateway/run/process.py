@@ -114,6 +114,7 @@ def _listen(
         usage_folder=config.usage,
         where=config.where,
         database_url=config.database,
+        inference_file=config.inference_log,
     )
     try:
         if config.state is not None:
@@ -253,6 +254,7 @@ def run(options: argparse.Namespace) -> int:
         options.usage,
         where,
         database,
+        options.inference_log,
     )
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails
