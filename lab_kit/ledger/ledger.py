@@ -26,6 +26,7 @@ from lab_kit.ledger.queries import (
     events_of,
     last_number_of,
     requests_of,
+    sound_events_of,
 )
 from lab_kit.metering.event import FIELDS, UsageEvent, Values
 from lab_kit.metering.invoice import CreditNote, Invoice, InvoiceLine
@@ -242,6 +243,10 @@ class Ledger:
             InvalidParameter: there is no such line, or it is not for usage.
         """
         return self._tables.transact(lambda rows: invoices.behind(rows, number, line, books))
+
+    def sound_events(self, period: Period) -> list[UsageEvent]:
+        """All events of a period that bill sound, in the order of their times."""
+        return self._tables.transact(lambda rows: sound_events_of(rows, period))
 
     def strange_lines(self) -> int:
         """Lines of journals that were no events."""

@@ -54,6 +54,16 @@ def events_of(rows: Rows, stream: str) -> list[UsageEvent]:
     return [event_of(row) for row in found.fetchall()]
 
 
+def sound_events_of(rows: Rows, period: Period) -> list[UsageEvent]:
+    """All events of a period that bill sound, in the order of their times."""
+    found = rows.execute(
+        f"SELECT {', '.join(FIELDS)} FROM usage_events"
+        " WHERE billed_us > 0 AND time_us >= ? AND time_us < ? ORDER BY time_us, source, id",
+        (period.from_us, period.until_us),
+    )
+    return [event_of(row) for row in found.fetchall()]
+
+
 def last_number_of(rows: Rows) -> int:
     """Of all events."""
     (last,) = rows.execute("SELECT COALESCE(MAX(number), 0) FROM usage_events").fetchone()

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 import orjson
 
-from lab_kit.core.clock import read_rfc3339
+from lab_kit.core.clock import read_rfc3339, rfc3339
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.metering.event import UsageEvent
 from lab_kit.metering.period import HOUR_US
@@ -154,6 +154,22 @@ def from_events(events: Iterable[UsageEvent]) -> list[Heard]:
         )
         for event in events
     ]
+
+
+def written_marks(marks: Iterable[Mark]) -> bytes:
+    """Marks in lines of JSON, as `read_marks` reads them."""
+    lines = (
+        orjson.dumps(
+            {
+                "time": rfc3339(mark.time_us),
+                "stream": mark.stream,
+                "tenant": mark.tenant,
+                "until_us": mark.until_us,
+            }
+        )
+        for mark in marks
+    )
+    return b"".join(line + b"\n" for line in lines)
 
 
 def read_marks(lines: Iterable[bytes]) -> list[Mark]:
