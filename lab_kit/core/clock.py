@@ -62,6 +62,15 @@ def seconds_of(wall_clock: str) -> int:
     return calendar.timegm(time.strptime(wall_clock, _ISO))
 
 
+def month_begins_us(year: int, month: int) -> int:
+    """The first moment of a month in UTC, in microseconds since 1970.
+
+    Raises:
+        ValueError: there is no such month.
+    """
+    return (datetime(year, month, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
 @dataclass(frozen=True, slots=True)
 class ClockOffset:
     """How far another process's monotonic clock is from ours.

@@ -51,4 +51,32 @@ CREATE TABLE closings (
 """
 """Periods that were billed: what arrived behind ``last_number`` was too late for its period."""
 
-FORMS: Sequence[Sequence[str]] = ((_EVENTS, _SHIPPED, _STRANGE, _WATERMARKS, _CLOSINGS),)
+_INVOICES = """
+CREATE TABLE invoices (
+    number TEXT NOT NULL PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    document BLOB NOT NULL,
+    last_number INTEGER NOT NULL,
+    issued_us INTEGER NOT NULL,
+    UNIQUE (tenant, place)
+) STRICT
+"""
+"""Invoices as they were issued; ``place`` is their order, and ``last_number`` is of the events that
+they count."""
+
+_CREDIT_NOTES = """
+CREATE TABLE credit_notes (
+    number TEXT NOT NULL PRIMARY KEY,
+    invoice TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    document BLOB NOT NULL,
+    issued_us INTEGER NOT NULL,
+    UNIQUE (invoice, place)
+) STRICT
+"""
+
+FORMS: Sequence[Sequence[str]] = (
+    (_EVENTS, _SHIPPED, _STRANGE, _WATERMARKS, _CLOSINGS),
+    (_INVOICES, _CREDIT_NOTES),
+)

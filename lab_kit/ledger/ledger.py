@@ -7,6 +7,7 @@ period, and is billed by adjustment.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from lab_kit.core.clock import rfc3339, since_1970_us
@@ -15,23 +16,29 @@ from lab_kit.database.postgres import PostgresStore
 from lab_kit.database.rows import Rows
 from lab_kit.database.sqlite import SqliteStore
 from lab_kit.database.tables import Tables
+from lab_kit.ledger import invoices
 from lab_kit.ledger.forms import FORMS
-from lab_kit.metering.event import FIELDS, Quantities, UsageEvent, Values, event_of
+from lab_kit.ledger.invoices import Issued
+from lab_kit.ledger.queries import (
+    LAST,
+    Closing,
+    closings_of,
+    events_of,
+    last_number_of,
+    requests_of,
+    sound_events_of,
+)
+from lab_kit.metering.event import FIELDS, UsageEvent, Values
+from lab_kit.metering.invoice import CreditNote, Invoice, InvoiceLine
+from lab_kit.metering.period import Period
+from lab_kit.metering.plans import Account
+from lab_kit.metering.prices import PriceBooks
 from lab_kit.metering.rating import RequestUsage
 
 _ADD = (
     f"INSERT INTO usage_events (number, {', '.join(FIELDS)})"
     f" VALUES ({', '.join('?' * (1 + len(FIELDS)))}) ON CONFLICT (source, id) DO NOTHING"
 )
-_AMOUNTS = ", ".join(f"SUM({name})" for name in FIELDS[14:20])
-_OF_REQUESTS = (
-    "SELECT stream, MIN(time_us), kind, model, MAX(channels), MAX(features),"
-    f" {_AMOUNTS} FROM usage_events"
-    " WHERE tenant = ? AND time_us >= ? AND time_us < ? AND number <= ?"
-    " GROUP BY stream, kind, model ORDER BY stream, kind, model"
-)
-LAST = 2**62
-"""A number that no event has: all that are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,39 +64,6 @@ class Batch:
     until: int
     rows: Sequence[Values]
     strange: Sequence[Strange] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A period that is billed.
-
-    Attributes:
-        from_us, until_us: what was used from then until then, since 1970; the end belongs to the
-            next one.
-    """
-
-    from_us: int
-    until_us: int
-
-    def __post_init__(self) -> None:
-        if self.from_us >= self.until_us:
-            raise InvalidParameter(f"{self}", "an end behind the beginning", "exchange the two")
-
-    def __str__(self) -> str:
-        return f"{rfc3339(self.from_us)} to {rfc3339(self.until_us)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """A period that was closed.
-
-    Attributes:
-        last_number: of the events that were there then.
-    """
-
-    period: Period
-    last_number: int
-    closed_us: int
 
 
 def open_ledger(where: str) -> "Ledger":
@@ -181,7 +155,7 @@ class Ledger:
 
     def closings(self) -> list[Closing]:
         """All periods that were closed, the first first."""
-        return self._tables.transact(_closings)
+        return self._tables.transact(closings_of)
 
     # -- out -------------------------------------------------------------------------------------
 
@@ -195,25 +169,84 @@ class Ledger:
         return [tenant for (tenant,) in map(tuple, found)]
 
     def requests(self, tenant: str, period: Period, last_number: int = LAST) -> list[RequestUsage]:
-        """What each request of a tenant used in a period, by name.
+        """What each request of a tenant used in a period, and what it had used before, by name.
 
         Args:
             last_number: of the events that are counted.
         """
-        asked = (tenant, period.from_us, period.until_us, last_number)
-        found = self._tables.transact(lambda rows: rows.execute(_OF_REQUESTS, asked).fetchall())
-        return [_usage(*row) for row in found]
+        return self._tables.transact(lambda rows: requests_of(rows, tenant, period, last_number))
 
     def events(self, stream: str) -> list[UsageEvent]:
         """All events of one request, in the order of their times."""
-        found = self._tables.transact(
-            lambda rows: rows.execute(
-                f"SELECT {', '.join(FIELDS)} FROM usage_events WHERE stream = ?"
-                " ORDER BY time_us, id",
-                (stream,),
-            ).fetchall()
+        return self._tables.transact(lambda rows: events_of(rows, stream))
+
+    # -- invoices --------------------------------------------------------------------------------
+
+    def issue(self, account: Account, period: Period, books: PriceBooks) -> bytes:
+        """The invoice of a tenant for a period that was closed; issued, if it was not before.
+
+        Once it is issued it stays as it is, whatever comes later.
+
+        Returns:
+            The document.
+
+        Raises:
+            InvalidParameter: the period is open; or see `metering.billing.charges`.
+        """
+        return self._tables.transact(lambda rows: invoices.issue(rows, account, period, books))
+
+    def issue_again(self, account: Account, period: Period, books: PriceBooks) -> bytes:
+        """A further invoice for a period, for what came late; for a tenant that has left.
+
+        Raises:
+            InvalidParameter: nothing came late, or there is no first one; or see `issue`.
+        """
+        return self._tables.transact(
+            lambda rows: invoices.issue_again(rows, account, period, books)
         )
-        return [event_of(row) for row in found]
+
+    def invoices(self, tenant: str) -> list[Issued]:
+        """All that were issued, in that order."""
+        return self._tables.transact(lambda rows: invoices.issued(rows, tenant))
+
+    def invoice(self, number: str) -> Invoice:
+        """One of them.
+
+        Raises:
+            InvalidParameter: there is none of that number.
+        """
+        return self._tables.transact(lambda rows: invoices.numbered(rows, number).invoice)
+
+    def credit(self, number: str, line: int, amount: Decimal, reason: str) -> bytes:
+        """Issue a credit note for a line of an invoice.
+
+        Returns:
+            The document.
+
+        Raises:
+            InvalidParameter: see `metering.invoice.credit_note`.
+        """
+        return self._tables.transact(
+            lambda rows: invoices.credit(rows, number, line, amount, reason)
+        )
+
+    def credit_notes(self, number: str) -> list[CreditNote]:
+        """All of an invoice."""
+        return self._tables.transact(lambda rows: invoices.credit_notes(rows, number))
+
+    def requests_behind(
+        self, number: str, line: int, books: PriceBooks
+    ) -> tuple[InvoiceLine, list[tuple[RequestUsage, int]]]:
+        """A line of an invoice, the requests that it counts, and of each its units.
+
+        Raises:
+            InvalidParameter: there is no such line, or it is not for usage.
+        """
+        return self._tables.transact(lambda rows: invoices.behind(rows, number, line, books))
+
+    def sound_events(self, period: Period) -> list[UsageEvent]:
+        """All events of a period that bill sound, in the order of their times."""
+        return self._tables.transact(lambda rows: sound_events_of(rows, period))
 
     def strange_lines(self) -> int:
         """Lines of journals that were no events."""
@@ -228,7 +261,7 @@ class Ledger:
 
 
 def _take(rows: Rows, batch: Batch) -> int:
-    number = _last_number(rows) + 1
+    number = last_number_of(rows) + 1
     values = [(number + place, *row) for place, row in enumerate(batch.rows)]
     new = rows.executemany(_ADD, values).rowcount if values else 0
     for one in batch.strange:
@@ -243,13 +276,8 @@ def _take(rows: Rows, batch: Batch) -> int:
     return new
 
 
-def _last_number(rows: Rows) -> int:
-    (last,) = rows.execute("SELECT COALESCE(MAX(number), 0) FROM usage_events").fetchone()
-    return int(last)
-
-
 def _close(rows: Rows, period: Period, without: Sequence[str]) -> Closing:
-    for closing in _closings(rows):
+    for closing in closings_of(rows):
         if closing.period == period:
             return closing
         if period.from_us < closing.period.until_us and closing.period.from_us < period.until_us:
@@ -265,29 +293,9 @@ def _close(rows: Rows, period: Period, without: Sequence[str]) -> Closing:
                 "all that was used in it in the ledger",
                 "ship what is left, or name the source as one that is not waited for",
             )
-    closing = Closing(period, _last_number(rows), since_1970_us())
+    closing = Closing(period, last_number_of(rows), since_1970_us())
     rows.execute(
         "INSERT INTO closings VALUES (?, ?, ?, ?)",
         (period.from_us, period.until_us, closing.last_number, closing.closed_us),
     )
     return closing
-
-
-def _closings(rows: Rows) -> list[Closing]:
-    found = rows.execute(
-        "SELECT from_us, until_us, last_number, closed_us FROM closings ORDER BY from_us"
-    ).fetchall()
-    return [Closing(Period(*times), last, closed) for *times, last, closed in map(tuple, found)]
-
-
-def _usage(
-    stream: str,
-    first_us: int,
-    kind: str,
-    model: str,
-    channels: int,
-    features: str,
-    *amounts: int,
-) -> RequestUsage:
-    amount = Quantities(*map(int, amounts))
-    return RequestUsage(stream, first_us, kind, model, amount, channels, tuple(features.split()))

@@ -15,6 +15,9 @@ from lab_kit.metering.event import Quantities
 
 SECOND, MINUTE, HOUR = 1_000_000, 60_000_000, 3_600_000_000
 """In microseconds, as sound and compute are counted."""
+MOST_DIGITS, MOST_PER = 18, 10**12
+"""Of an amount, before and behind its point; and of units that an amount is for. Far more than any
+price has, and so few that rating stays exact."""
 MINOR_DIGITS = {"USD": 2, "EUR": 2, "GBP": 2, "JPY": 0, "KWD": 3}
 """Digits behind the point of an amount that can be paid [Source: ISO 4217]."""
 
@@ -78,7 +81,8 @@ class Price:
         is_per_channel: each channel of the sound is counted.
 
     Raises:
-        InvalidParameter: tiers that do not rise from 0, or a block of nothing.
+        InvalidParameter: tiers that do not rise from 0, a block of nothing, or an amount that is
+            negative or has more than `MOST_DIGITS`.
     """
 
     name: str
@@ -98,14 +102,31 @@ class Price:
             raise InvalidParameter(
                 f"tiers above {above} of {self.name}", "the first above 0, then rising", "sort them"
             )
-        if self.per < 1 or self.block < 1 or self.minimum < 0:
+        if not 1 <= self.per <= MOST_PER or self.block < 1 or self.minimum < 0:
             raise InvalidParameter(
                 f"{self.name}: per {self.per}, block {self.block}, minimum {self.minimum}",
-                "per and block of at least 1, a minimum of at least 0",
+                f"per from 1 to {MOST_PER}, a block of at least 1, a minimum of at least 0",
                 "state them in the smallest unit that is counted",
             )
-        if any(not tier.amount.is_finite() or tier.amount < 0 for tier in self.tiers):
-            raise InvalidParameter(f"an amount of {self.name}", "0 or more", "give credits apart")
+        for tier in self.tiers:
+            check_amount(tier.amount, self.name)
+
+
+def check_amount(amount: Decimal, what: str) -> None:
+    """Make sure that an amount is one that can be asked for.
+
+    Raises:
+        InvalidParameter: it is negative, none, or has too many digits.
+    """
+    if amount.is_finite() and amount >= 0:
+        digits, exponent = amount.as_tuple().digits, int(amount.as_tuple().exponent)
+        if len(digits) + max(exponent, 0) <= MOST_DIGITS and exponent >= -MOST_DIGITS:
+            return
+    raise InvalidParameter(
+        f"{amount} as an amount of {what}",
+        f"0 or more, with at most {MOST_DIGITS} digits before or behind the point",
+        "give credits apart, and round what nobody pays",
+    )
 
 
 def flat(amount: str) -> tuple[Tier, ...]:

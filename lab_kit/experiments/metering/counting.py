@@ -14,6 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from lab_kit.client import ServerAddress
+from lab_kit.core.clock import since_1970_us
+from lab_kit.metering.reconciliation import Mark
 from lab_kit.protocol.stream_messages import SOCKET_PATH
 
 CHUNK_S, BYTES_PER_S = 0.1, 32_000
@@ -29,11 +31,15 @@ class Told:
         until_us: of each stream, by its name.
         ended: streams whose end was told.
         events: messages that told of sound.
+        tenant: whose callers they are.
+        marks: each of these messages, with the time at which it came.
     """
 
     until_us: dict[str, int] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     events: int = 0
+    tenant: str = "anybody"
+    marks: list[Mark] = field(default_factory=list)
 
     @property
     def total_us(self) -> int:
@@ -94,6 +100,8 @@ async def _listen(socket: ClientConnection, told: Told) -> None:
         until_s = message.get(_OF_TYPE.get(message["type"], ""))
         if until_s is not None:
             told.events += 1
-            told.until_us[name] = max(told.until_us.get(name, 0), round(until_s * 1e6))
+            until_us = round(until_s * 1e6)
+            told.marks.append(Mark(name, told.tenant, since_1970_us(), until_us))
+            told.until_us[name] = max(told.until_us.get(name, 0), until_us)
         if message["type"] == "session_ended":
             told.ended.add(name)

@@ -87,8 +87,9 @@ class Recognition:
                 if is_told:
                     told_s = final.end_s
                     self._listeners.telling(call.work, reached())
+                length_s = final.end_s - final.start_s
                 self._listeners.delivered(
-                    call.work, Delivery(is_final=True, audio_s=final.end_s - final.start_s)
+                    call.work, Delivery(is_final=True, audio_s=length_s, until_s=final.end_s)
                 )
                 yield final
             code, processed_s, told_s = OK, audio_s, audio_s

@@ -52,12 +52,14 @@ class Delivery:
         audio_s: the stretch of sound that it is about.
         wait_s: from the decision that its segment ended; None for what is no final of a stream.
         trace_id: of its stream; empty where it is not sampled.
+        until_s: where in the sound it ends.
     """
 
     is_final: bool
     audio_s: float
     wait_s: float | None = None
     trace_id: str = ""
+    until_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ class Listener(Protocol):
 def delivery_of(event: Event, sent_ns: int, trace_id: str) -> Delivery | None:
     """An event of a stream as listeners hear of it; None for one that holds no words."""
     if isinstance(event, Interim):
-        return Delivery(False, event.end_s - event.start_s, None, trace_id)
+        return Delivery(False, event.end_s - event.start_s, None, trace_id, event.end_s)
     if isinstance(event, Final):
         wait_s = max(0.0, (sent_ns - event.timing.decided_ns) / 1e9)
-        return Delivery(True, event.end_s - event.start_s, wait_s, trace_id)
+        return Delivery(True, event.end_s - event.start_s, wait_s, trace_id, event.end_s)
     return None

@@ -56,6 +56,7 @@ class ServerConfig:
         audit: folder of the audit log; None for one in ``state``, where that is given.
         usage: folder of usage events; None for one in ``state``, where that is given.
         names: how redaction finds names of people, one of `NAMES`; None for the best there is.
+        inference_log: file for how far each stream got, beside what is billed; None for none.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -81,6 +82,7 @@ class ServerConfig:
     where: Where = field(default_factory=Where)
     database: str | None = None
     names: str | None = None
+    inference_log: Path | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -208,6 +210,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="where usage is written for the ledger (default: usage in the --state folder, if any)",
+    )
+    parser.add_argument(
+        "--inference-log",
+        type=Path,
+        metavar="FILE",
+        help="where a line is added for each final that was sent, to compare with what is billed",
     )
     parser.add_argument(
         "--allow-host",

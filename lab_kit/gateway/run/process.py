@@ -116,6 +116,7 @@ def _listen(
         persons=persons,
         where=config.where,
         database_url=config.database,
+        inference_file=config.inference_log,
     )
     try:
         if config.state is not None:
@@ -256,6 +257,7 @@ def run(options: argparse.Namespace) -> int:
         where,
         database,
         options.names,
+        options.inference_log,
     )
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails

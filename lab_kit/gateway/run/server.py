@@ -32,6 +32,7 @@ from lab_kit.gateway.observe.audit.audit import Audit
 from lab_kit.gateway.observe.audit.log import AUDIT_FOLDER, AUDIT_KEY, AuditLog
 from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.failures import Failures
+from lab_kit.gateway.observe.inference_log import InferenceLog
 from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.observe.tracing import Spans
@@ -79,6 +80,7 @@ class Server:
         usage_folder: where usage is written; None for one in ``state``, where that is kept.
         database_url: of a PostgreSQL database for the tables; None for a file in ``state``.
         persons: what tells them by a model, for redaction; None where rules and lists alone do.
+        inference_file: where what was sent is logged; None for nowhere.
     """
 
     limits: Limits
@@ -97,6 +99,8 @@ class Server:
     persons: NamedPersons | None = None
     where: Where = field(default_factory=Where)
     database_url: str | None = None
+    inference_file: Path | None = None
+    inference_log: InferenceLog | None = field(init=False)
     audit: Audit = field(init=False)
     usage: Usage | None = field(init=False)
     background: Background = field(init=False)
@@ -164,6 +168,11 @@ class Server:
             (metrics, self.audit) if self.usage is None else (self.usage, metrics, self.audit)
         )
         self.listeners = Listeners(self.failures, *listening)
+        self.inference_log = None
+        if self.inference_file is not None:
+            note = metrics.background_failures.note
+            self.inference_log = InferenceLog(self.inference_file, note)
+            self.listeners.add(self.inference_log)
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
@@ -250,6 +259,8 @@ class Server:
         self.database.close()
         if self.usage is not None:
             self.usage.close()
+        if self.inference_log is not None:
+            self.inference_log.close()
         if self.audit.log is not None:
             self.audit.log.close()
         self.state.remove()

@@ -123,6 +123,7 @@ def server_at(
     allowed_hosts: tuple[str, ...] = (),
     database_url: str | None = None,
     usage_folder: Path | None = None,
+    inference_file: Path | None = None,
 ) -> Server:
     """A server that begins to load version 1."""
     metrics = Metrics()
@@ -137,6 +138,7 @@ def server_at(
         allowed_hosts=allowed_hosts,
         database_url=database_url,
         usage_folder=usage_folder,
+        inference_file=inference_file,
     )
 
 

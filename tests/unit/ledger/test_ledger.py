@@ -8,8 +8,10 @@ import pytest
 from usage_made import HOUR_US, T0_US, made_usage
 
 from lab_kit.core.errors import InvalidParameter, StateUnusable
-from lab_kit.ledger.ledger import LAST, Batch, Ledger, Period, Strange, open_ledger
-from lab_kit.metering.event import UsageEvent, values_of
+from lab_kit.ledger.ledger import Batch, Ledger, Strange, open_ledger
+from lab_kit.ledger.queries import LAST
+from lab_kit.metering.event import Quantities, UsageEvent, values_of
+from lab_kit.metering.period import Period
 
 DAY = Period(T0_US, T0_US + 24 * HOUR_US)
 
@@ -141,3 +143,18 @@ def test_a_period_has_some_length() -> None:
 def test_a_folder_that_is_not_there_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(StateUnusable):
         open_ledger(str(tmp_path / "missing" / "file")).shipped()
+
+
+def test_what_a_request_used_before_a_period_is_told_with_what_it_used_in_it(
+    ledger: Ledger,
+) -> None:
+    events = made_usage(streams=1, each=6)
+    ledger.take(batch(events))
+    tenant, middle_us = events[0].used.tenant, events[4].time_us
+    (first,) = ledger.requests(tenant, Period(T0_US, middle_us))
+    (second,) = ledger.requests(tenant, Period(middle_us, DAY.until_us))
+    assert first.before is None
+    assert second.before == first.amount == sum((e.amount for e in events[:4]), Quantities())
+    assert second.amount == sum((e.amount for e in events[4:]), Quantities())
+    assert second.first_us == first.first_us == events[0].time_us
+    assert ledger.requests(tenant, Period(DAY.until_us, DAY.until_us + 1)) == []

@@ -9,9 +9,10 @@ from usage_made import made_usage
 
 from lab_kit.core.errors import StateUnusable
 from lab_kit.ledger import reading, shipping
-from lab_kit.ledger.ledger import Batch, Ledger, Period, open_ledger
+from lab_kit.ledger.ledger import Batch, Ledger, open_ledger
 from lab_kit.ledger.shipping import Shipper
 from lab_kit.metering.event import cloud_event
+from lab_kit.metering.period import Period
 
 EVENTS = made_usage(streams=10, each=10)
 LINES = [cloud_event(one) + b"\n" for one in EVENTS]

@@ -180,7 +180,7 @@ class BareModel:
         try:
             timely = replace(decode, deadline_ns=call.deadline_ns)
             hypothesis = await _decoded(call.lease.engine, timely)
-            self._listeners.delivered(call.work, Delivery(is_final=True, audio_s=audio_s))
+            self._listeners.delivered(call.work, Delivery(True, audio_s, until_s=audio_s))
             code, tokens = OK, len(hypothesis.tokens)
         except LabError as error:
             code = error.reason
