@@ -23,7 +23,7 @@ from lab_kit.core.errors import (
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.stream_services import StreamServices
-from lab_kit.gateway.observe.work import Ended
+from lab_kit.gateway.observe.work import Ended, Outcome
 from lab_kit.protocol.live import Audio, Change, Control, Dialect, Ending, Input, Reply
 from lab_kit.stream.pipeline import StreamPipeline
 
@@ -33,6 +33,8 @@ FREE_MESSAGES = 2_000
 MESSAGES_PER_S = 200
 """Of sound, or of time in which none was there to be read: chunks of 5 ms, where the shortest Opus
 packets in use have 10 or 20. The time that the server takes for them allows for no more."""
+_OUR_FAULT = 500
+"""From this HTTP status on, an error is the server's."""
 _BLAMED_ON_A_MESSAGE = (InvalidAudioFormat, InvalidMessage, InvalidParameter, PayloadTooLarge)
 
 
@@ -145,15 +147,18 @@ class LiveStream:
         work, listeners = self._place.work, self._streams.listeners
         listeners.opened(work)
         code: int | str = GONE
+        outcome = Outcome.LEFT
         try:
             await self._wire.open()
-            code = await self._close(await self._serve())
+            why = await self._serve()
+            code, outcome = await self._close(why), _outcome(why)
         except (ClientGone, OSError):
             code = GONE
         finally:
+            ended = _ended(code, outcome, self._pipeline)
             if self._pipeline is not None:
                 self._pipeline.abandon()
-            listeners.ended(work, _ended(code, self._pipeline))
+            listeners.ended(work, ended)
 
     async def _serve(self) -> LabError | None:
         """Why the stream ends; None if the client said so."""
@@ -283,9 +288,16 @@ class LiveStream:
         return ending.code
 
 
-def _ended(code: int | str, pipeline: StreamPipeline | None) -> Ended:
+def _outcome(why: LabError | None) -> Outcome:
+    if why is None:
+        return Outcome.SERVED
+    return Outcome.FAILED if why.http_status >= _OUR_FAULT else Outcome.LEFT
+
+
+def _ended(code: int | str, outcome: Outcome, pipeline: StreamPipeline | None) -> Ended:
     if pipeline is None:  # it ended before its first sound
-        return Ended(code, 0.0, 0.0)
+        return Ended(code, 0.0, 0.0, outcome=outcome)
     options = pipeline.options
     features = (*options.postprocess, *(["interim_results"] if options.interim_results else []))
-    return Ended(code, pipeline.audio_s, pipeline.processed_s, features)
+    owed = pipeline.owed_finals
+    return Ended(code, pipeline.audio_s, pipeline.processed_s, features, outcome, owed)

@@ -38,6 +38,32 @@ class Work:
     version: int
 
 
+class Outcome(StrEnum):
+    """Who decided that a live stream ends: its client, or this server; a client may also vanish, or
+    ask for what cannot be."""
+
+    SERVED = "served"
+    FAILED = "failed"
+    REFUSED = "refused"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResult:
+    """Of a result with words on a stream whose sound came as it was spoken.
+
+    Attributes:
+        since_start_s: from the arrival of the sound that its segment begins with.
+        since_end_s: from the arrival of the last sound that it covers, which for a final is the end
+            of what was said.
+        compute_s: the device's time for it.
+    """
+
+    since_start_s: float
+    since_end_s: float
+    compute_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One result that was handed over.
@@ -47,12 +73,14 @@ class Delivery:
         audio_s: the stretch of sound that it is about.
         wait_s: from the decision that its segment ended; None for what is no final of a stream.
         trace_id: of its stream; empty where it is not sampled.
+        live: how long it took; None where that means nothing.
     """
 
     is_final: bool
     audio_s: float
     wait_s: float | None = None
     trace_id: str = ""
+    live: LiveResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +92,16 @@ class Ended:
         submitted_s: sound that came.
         processed_s: of it, what was gone through for speech or given to the model.
         features: what was asked for beyond finals, by name.
+        outcome: of a stream.
+        owed: finals that were decided and not told.
     """
 
     code: int | str
     submitted_s: float
     processed_s: float
     features: tuple[str, ...] = ()
+    outcome: Outcome = Outcome.LEFT
+    owed: int = 0
 
 
 class Listener(Protocol):
@@ -88,11 +120,26 @@ class Listener(Protocol):
         ...
 
 
-def delivery_of(event: Event, sent_ns: int, trace_id: str) -> Delivery | None:
-    """An event of a stream as listeners hear of it; None for one that holds no words."""
+def delivery_of(
+    event: Event, sent_ns: int, trace_id: str, *, is_live: bool = True
+) -> Delivery | None:
+    """An event of a stream as listeners hear of it; None for one that is no result.
+
+    Args:
+        is_live: whether its sound came as it was spoken.
+    """
+    if not isinstance(event, Interim | Final):
+        return None
+    live = _live(event, sent_ns) if is_live and event.text else None
+    audio_s = event.end_s - event.start_s
     if isinstance(event, Interim):
-        return Delivery(False, event.end_s - event.start_s, None, trace_id)
-    if isinstance(event, Final):
-        wait_s = max(0.0, (sent_ns - event.timing.decided_ns) / 1e9)
-        return Delivery(True, event.end_s - event.start_s, wait_s, trace_id)
-    return None
+        return Delivery(False, audio_s, None, trace_id, live)
+    wait_s = max(0.0, (sent_ns - event.timing.decided_ns) / 1e9)
+    return Delivery(True, audio_s, wait_s, trace_id, live)
+
+
+def _live(event: Interim | Final, sent_ns: int) -> LiveResult:
+    """The sound was sent as it was spoken, so it came as long before the newest as it was said."""
+    timing = event.timing
+    since_s = (sent_ns - timing.received_ns) / 1e9 + timing.trigger_audio_s
+    return LiveResult(since_s - event.start_s, since_s - event.end_s, timing.compute_ns / 1e9)

@@ -145,7 +145,7 @@ class Server:
             self.audit,
         )
         self.steps = SwitchableSteps()
-        self.listeners = Listeners(self.failures, metrics, self.audit)
+        self.listeners = Listeners(self.failures, metrics, metrics.indicators, self.audit)
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
