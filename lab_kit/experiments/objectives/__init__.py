@@ -1,0 +1,1 @@
+"""Objectives on a real server: counted at both ends, burnt, paged for, and lied about."""
