@@ -18,7 +18,7 @@ from lab_kit.core.events import StreamOptions
 from lab_kit.datasets import Clip
 from lab_kit.experiments.load.call_plans import Stairs
 from lab_kit.experiments.load.calling import call_all
-from lab_kit.experiments.load.live_load import LiveLoad, TurnLimits
+from lab_kit.experiments.load.live_load import LiveLoad, TurnLimits, turns_of
 from lab_kit.experiments.networks.fault_proxy import between
 from lab_kit.experiments.networks.network import Network
 from lab_kit.experiments.objectives.counting import count, scrape
@@ -134,11 +134,22 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class TurnSeen:
-    """An utterance at its caller: when its sound ended, and how long its final took; never is
-    infinite."""
+    """An utterance at its caller.
+
+    Attributes:
+        at_s: when its sound ended, in seconds of the run.
+        final_delay_s: infinite if no final came.
+        caller: which of them, by a number.
+    """
 
     at_s: float
     final_delay_s: float
+    caller: int
+
+    @property
+    def is_good(self) -> bool:
+        """Whether its final came within the objective's limit."""
+        return self.final_delay_s <= LIMIT_S
 
 
 @dataclass(frozen=True)
@@ -230,10 +241,11 @@ async def watch_budget(
     for one in ended:
         if isinstance(one, Exception) and not isinstance(one, asyncio.CancelledError):
             raise one
+    calls = [call.call for load in loads for call in load.calls]
     turns = [
-        TurnSeen(turn.ended_ns / 1e9 - zero_s, turn.final_delay_s)
-        for load in loads
-        for turn in load.turns
+        TurnSeen(turn.ended_ns / 1e9 - zero_s, turn.final_delay_s, caller)
+        for caller, call in enumerate(calls)
+        for turn in turns_of(call)
     ]
     turns.sort(key=lambda one: one.at_s)
     incidents = [plan.blip, plan.slow]

@@ -3,6 +3,9 @@
 from typing import Protocol
 
 from lab_kit import client
+from lab_kit.core.call_record import RequestCall
+from lab_kit.core.spans import Trace
+from lab_kit.datasets import Clip
 
 
 class Server(Protocol):
@@ -17,3 +20,7 @@ class Server(Protocol):
     def key(self) -> str | None: ...
     @property
     def device(self) -> str: ...
+
+    async def transcribe(self, clip: Clip) -> RequestCall: ...
+    async def traces(self) -> list[Trace]: ...
+    def log_tail(self, lines: int) -> str: ...

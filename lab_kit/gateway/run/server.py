@@ -32,6 +32,7 @@ from lab_kit.gateway.observe.dead_letters import DeadLetters
 from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.observe.stream_log import StreamLog
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.outbound.guarded import Outbound
 from lab_kit.gateway.providers.assemblyai.callback import tell_of_transcript
@@ -145,7 +146,9 @@ class Server:
             self.audit,
         )
         self.steps = SwitchableSteps()
-        self.listeners = Listeners(self.failures, metrics, metrics.indicators, self.audit)
+        self.listeners = Listeners(
+            self.failures, metrics, metrics.indicators, StreamLog(), self.audit
+        )
         self.preparation = Preparation()
         self.uploads = Uploads(limits, self.preparation)
         self.recognition = Recognition(self.preparation, self.steps, metrics, self.listeners)
