@@ -1,5 +1,6 @@
 """Objectives on a real server: counted at both ends, burnt, paged for, and lied about."""
 
+from lab_kit.experiments.objectives.alerts import alerts_table, rules_text
 from lab_kit.experiments.objectives.both_ends import BothEnds, both_ends
 from lab_kit.experiments.objectives.burst import Burst, burst
 from lab_kit.experiments.objectives.counting import count, scrape
@@ -8,6 +9,7 @@ from lab_kit.experiments.objectives.lies import Lie, lies, lies_table
 from lab_kit.experiments.objectives.omission import Omission, omission
 from lab_kit.experiments.objectives.paging import Moment, Plan, Watched, watch_budget
 from lab_kit.experiments.objectives.products import products_table
+from lab_kit.experiments.objectives.reading import what_reading_costs
 from lab_kit.experiments.objectives.shipped import objectives, objectives_text
 from lab_kit.experiments.objectives.spike import Spike, spike
 
@@ -20,6 +22,7 @@ __all__ = [
     "Plan",
     "Spike",
     "Watched",
+    "alerts_table",
     "both_ends",
     "burst",
     "count",
@@ -30,7 +33,9 @@ __all__ = [
     "omission",
     "products_table",
     "raw_events",
+    "rules_text",
     "scrape",
     "spike",
     "watch_budget",
+    "what_reading_costs",
 ]

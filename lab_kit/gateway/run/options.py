@@ -49,6 +49,7 @@ class ServerConfig:
         certificates: what is shown there, and has to be shown by clients.
         allowed_origins: web pages of elsewhere that may call, and read what is answered.
         where: in which region it serves, and what others there are.
+        collector: an address that takes sampled traces by OTLP; None for nowhere.
         audit: folder of the audit log; None for one in ``state``, where that is given.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
@@ -73,6 +74,7 @@ class ServerConfig:
     allowed_origins: tuple[str, ...] = ()
     audit: Path | None = None
     where: Where = field(default_factory=Where)
+    collector: str | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,6 +166,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trace-file",
         type=Path,
         help=f"JSON lines of sampled traces (default: among the user's data, or {FILE_VARIABLE})",
+    )
+    parser.add_argument(
+        "--otlp",
+        metavar="URL",
+        help="a collector that sampled traces are sent to, too, by OTLP over HTTP, such as"
+        " http://127.0.0.1:4318 (default: none)",
     )
     parser.add_argument(
         "--trace-share",

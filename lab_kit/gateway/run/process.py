@@ -99,7 +99,7 @@ def _listen(
         versions,
         metrics,
         config.keys,
-        Spans(config.traces, metrics.background_failures.note),
+        Spans(config.traces, metrics.background_failures.note, config.collector),
         DeadLetters(config.dead_letters),
         StateFolder(config.state),
         config.allowed_hosts,
@@ -242,6 +242,7 @@ def run(options: argparse.Namespace) -> int:
         tuple(options.allow_origin),
         options.audit,
         where,
+        options.otlp,
     )
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails
