@@ -28,6 +28,8 @@ _NEAR = 1e-6
 # -- 12.1 ----------------------------------------------------------------------------------------
 
 _TODO = "write goodput"
+_CASE_S = 20.0
+"""How long the cases last: three times as many a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +87,17 @@ def judge_goodput(answer: Any, measured: object) -> Outcome:
 
 
 def _case_wrong(answer: Callable[[Events, float], Any], case: _Case) -> Outcome | None:
-    given = answer([_as_dict(one) for one in case.events], 30.0)
+    given = answer([_as_dict(one) for one in case.events], _CASE_S)
     told = _pair(given)
     if told is None:
         return not_yet(f"{given!r:.60}", "(good turns a minute, share of those offered)", _TODO)
     offered = len(case.events)
-    right = 2.0 * case.good, case.good / offered
+    right = case.good * 60 / _CASE_S, case.good / offered
     if _near(told, right):
         return None
     shown = "; ".join(str(_as_dict(one)) for one in case.events[-1:])
     if math.isclose(told[0], case.good) and case.good != 0:
-        seen = "good turns counted, not good turns a minute: the run lasted 30 s"
+        seen = f"good turns counted, not good turns a minute: the run lasted {_CASE_S:g} s"
     elif math.isclose(told[0], right[0]):
         seen = f"a share of {told[1]:.2f}: it is of all {offered} offered, whatever came of them"
     else:

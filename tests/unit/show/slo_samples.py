@@ -21,6 +21,7 @@ from lab_kit.experiments.objectives.paging import (
     shown_windows,
 )
 from lab_kit.experiments.objectives.shipped import objectives
+from lab_kit.gateway.observe.indicators import EDGES_S
 from lab_kit.slo.burn import Count, Severity, budget_spent, burn_rate, firing
 
 PLAN = Plan(callers=4)
@@ -119,7 +120,8 @@ def both(load_: LiveLoad, finals: dict[float, float], **counted: float) -> BothE
     return BothEnds(load_, grown, 1.0)
 
 
-HISTOGRAM = {0.1: 0.0, 0.2: 1.0, 0.25: 1.0, 0.3: 1.0, 0.4: 2.0, math.inf: 2.0}
+HISTOGRAM = {edge: float((edge >= 0.2) + (edge >= 0.4)) for edge in (*EDGES_S, math.inf)}
+"""A final between 0.1 and 0.2 s, and one between 0.3 and 0.4."""
 BOTH: dict[str, BothEnds] = {
     "usual": both(LOAD, HISTOGRAM, served=1.0),
     "refused": both(load(CALL, REFUSED), HISTOGRAM, served=1.0, refused=1.0),
