@@ -17,7 +17,7 @@ from lab_kit.engine.fairness import WEIGHTS
 class RefusalListener(Protocol):
     """Who wants to know of refusals."""
 
-    def stream_refused(self, priority_class: PriorityClass, reason: str) -> None:
+    def refused(self, priority_class: PriorityClass, reason: str, *, is_stream: bool) -> None:
         """A stream or a recording was turned away; ``reason`` is a word for a metric."""
         ...
 
@@ -51,9 +51,10 @@ class Admission:
             SystemOverloaded: the level forbids it, there is no place, or it would be others'.
         """
         if self._watch.degradation.refuses(priority_class):
-            self._refuse(priority_class, "level", f"the service is at level {self._watch.level}")
+            found = f"the service is at level {self._watch.level}"
+            self._refuse(priority_class, "level", found, caller)
         if len(streams) >= self._most_streams:
-            self._refuse(priority_class, "limit", f"{len(streams)} streams are open")
+            self._refuse(priority_class, "limit", f"{len(streams)} streams are open", caller)
         capacity = self._watch.capacity
         if caller is not None:
             self._leave_others(priority_class, streams, capacity, caller)
@@ -64,10 +65,11 @@ class Admission:
             batch = len(streams) - live
             if batch >= batch_places(capacity, live):
                 found = f"{batch} streams of class batch are open beside {live} others"
-                self._refuse(priority_class, "capacity", found)
+                self._refuse(priority_class, "capacity", found, caller)
         elif live >= capacity:
             costs = f"each costs {self._watch.cost.workers:.3f} of a worker"
-            self._refuse(priority_class, "capacity", f"{live} streams are open, {costs}")
+            found = f"{live} streams are open, {costs}"
+            self._refuse(priority_class, "capacity", found, caller)
 
     def _leave_others(
         self,
@@ -81,15 +83,17 @@ class Admission:
         own = sum(stream.caller == caller for stream in streams)
         if share is not None and own >= share:
             found = f"{len(streams)} streams are open, {own} of them this caller's"
-            self._refuse(priority_class, "share", found)
+            self._refuse(priority_class, "share", found, caller)
 
     @property
     def is_open_to_batch(self) -> bool:
         """Whether the level of service lets batch work begin, or go on."""
         return not self._watch.degradation.refuses(PriorityClass.BATCH)
 
-    def _refuse(self, priority_class: PriorityClass, reason: str, received: str) -> NoReturn:
-        self._listener.stream_refused(priority_class, reason)
+    def _refuse(
+        self, priority_class: PriorityClass, reason: str, received: str, caller: str | None
+    ) -> NoReturn:
+        self._listener.refused(priority_class, reason, is_stream=caller is not None)
         raise SystemOverloaded(
             received,
             f"room for one more of class {priority_class}",

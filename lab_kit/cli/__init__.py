@@ -23,6 +23,7 @@ from lab_kit.cli import (
     network,
     operations,
     privacy,
+    slo,
     speak,
     tenants,
 )
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     keys.add(commands.add_parser("keys", help="make, list, rotate and revoke API keys"))
     tenants.add(commands.add_parser("tenants", help="say what tenants may use, and what they do"))
     ledger.add(commands.add_parser("ledger", help="bill what was used, and explain a bill"))
+    slo.add(commands.add_parser("slo", help="make rules for Prometheus of objectives"))
     network.add(commands.add_parser("network", help="put a bad network in front of a server"))
     judge.add(commands.add_parser("judge", help="say whether a live stream keeps its contract"))
     load.add(commands.add_parser("load", help="call a server, many at once, and measure"))

@@ -217,6 +217,8 @@ LABS = (
         _ENTERPRISE,
         75,
         ("06",),
+        ("12.1", "12.2", "12.3"),
+        is_available=True,
     ),
     Lab(
         "13",

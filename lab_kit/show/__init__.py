@@ -34,6 +34,9 @@ from lab_kit.show.serving.runtimes import runtimes
 from lab_kit.show.serving.starts import cold_starts
 from lab_kit.show.serving.versions import shadow, versions
 from lab_kit.show.serving.wires import lags, wires
+from lab_kit.show.slo.burn_screen import burning
+from lab_kit.show.slo.ends import both_ends
+from lab_kit.show.slo.omitted import omission
 from lab_kit.show.sound.chunks import chunks
 from lab_kit.show.sound.codecs import codecs
 from lab_kit.show.sound.confidence import confidence
@@ -45,7 +48,9 @@ from lab_kit.show.sound.spectrum import spectrum
 
 __all__ = [
     "batching_explorer",
+    "both_ends",
     "buffers",
+    "burning",
     "cache",
     "changed_tree",
     "checks_table",
@@ -74,6 +79,7 @@ __all__ = [
     "microphone",
     "offered",
     "offering",
+    "omission",
     "paid",
     "proof_tree",
     "revisions",

@@ -197,6 +197,11 @@ class StreamPipeline:
         """When the oldest final that is owed was decided; None if none is."""
         return self._session.owed_since_ns
 
+    @property
+    def owed_finals(self) -> int:
+        """Finals that are owed."""
+        return self._session.owed_finals
+
     # -- receive, decode, segment --------------------------------------------------------------
 
     async def feed(self, data: bytes) -> None:

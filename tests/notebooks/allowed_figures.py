@@ -32,6 +32,12 @@ BY_LAB: dict[str, dict[str, str]] = {
         "700 ms": "a p99 that exercise 07.1 gives",
         "12 s": "a p99 that exercise 07.1 gives",
     },
+    "12": {
+        "0.3 s": "the limit of a final that exercise 12.1 gives",
+        "0.8 s": "the limit of first words that exercise 12.1 gives",
+        "15 s": "how often the experiment looks at a gauge, by its default",
+        "120 times": "the compression of the experiment's plan",
+    },
 }
 
 

@@ -16,10 +16,11 @@ from lab_kit.course.exercises import (
     lab09,
     lab10,
     lab11,
+    lab12,
 )
 from lab_kit.course.exercises.exercise import Exercise
 
-_LABS = (lab00, lab01, lab02, lab03, lab04, lab05, lab06, lab07, lab08, lab09, lab10, lab11)
+_LABS = (lab00, lab01, lab02, lab03, lab04, lab05, lab06, lab07, lab08, lab09, lab10, lab11, lab12)
 
 EXERCISES: Mapping[str, Exercise] = MappingProxyType(
     {exercise.id: exercise for lab in _LABS for exercise in lab.EXERCISES}

@@ -26,7 +26,7 @@ from lab_kit.gateway.door.compute import AHEAD_S
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.stream_services import StreamServices
-from lab_kit.gateway.observe.work import Ended, Reached
+from lab_kit.gateway.observe.work import Ended, Outcome, Reached
 from lab_kit.protocol.live import Audio, Change, Control, Dialect, Ending, Input, Reply
 from lab_kit.stream.pipeline import StreamPipeline
 
@@ -38,6 +38,8 @@ MESSAGES_PER_S = 200
 packets in use have 10 or 20. The time that the server takes for them allows for no more."""
 COUNTED_EVERY_S = 15.0
 """Sound of which nothing was told: it is counted as used nevertheless."""
+_OUR_FAULT = 500
+"""From this HTTP status on, an error is the server's."""
 _BLAMED_ON_A_MESSAGE = (InvalidAudioFormat, InvalidMessage, InvalidParameter, PayloadTooLarge)
 
 
@@ -151,16 +153,20 @@ class LiveStream:
         work, listeners = self._place.work, self._streams.listeners
         listeners.opened(work)
         code: int | str = GONE
+        outcome = Outcome.LEFT
         try:
             await self._wire.open()
-            code = await self._close(await self._serve())
+            why = await self._serve()
+            code, outcome = await self._close(why), _outcome(why)
         except (ClientGone, OSError):
             code = GONE
         finally:
+            owed = 0 if self._pipeline is None else self._pipeline.owed_finals
+            ended = Ended(code, self._reached(), outcome, owed)
             if self._pipeline is not None:
                 self._pipeline.abandon()
             self._place.settle()
-            listeners.ended(work, Ended(code, self._reached()))
+            listeners.ended(work, ended)
 
     async def _serve(self) -> LabError | None:
         """Why the stream ends; None if the client said so."""
@@ -328,3 +334,9 @@ class LiveStream:
                 await self._wire.send(message)
             await self._wire.close(ending)
         return ending.code
+
+
+def _outcome(why: LabError | None) -> Outcome:
+    if why is None:
+        return Outcome.SERVED
+    return Outcome.FAILED if why.http_status >= _OUR_FAULT else Outcome.LEFT

@@ -75,7 +75,10 @@ class StreamServices:
         """A stream's event was handed to the socket: account for it everywhere."""
         sent_ns = time.perf_counter_ns()
         pipeline.sent(event, sent_ns)
-        if (delivery := delivery_of(event, sent_ns, pipeline.trace_id)) is not None:
+        came_ahead = pipeline.came_ahead(event)
+        is_live = not (came_ahead or pipeline.is_ahead)
+        delivery = delivery_of(event, sent_ns, pipeline.trace_id, is_live=is_live)
+        if delivery is not None:
             self.listeners.delivered(place.work, delivery)
-        if not pipeline.came_ahead(event):
+        if not came_ahead:
             self._watch.sent(event, sent_ns, pipeline.options.priority_class)

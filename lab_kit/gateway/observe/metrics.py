@@ -15,6 +15,7 @@ from lab_kit.core.errors import SystemOverloaded
 from lab_kit.core.events import PriorityClass
 from lab_kit.engine.api import DecodeRequest, Engine, Hypothesis
 from lab_kit.gateway.observe.background_failures import BackgroundFailures
+from lab_kit.gateway.observe.indicators import Indicators
 from lab_kit.gateway.observe.work import Delivery, Ended, Reached, Work, WorkKind
 from lab_kit.stream.sink.steps import Skipped
 from lab_kit.stream.stages import RULES, Stage
@@ -28,10 +29,12 @@ class Metrics:
 
     Attributes:
         background_failures: of tasks and threads that nobody waits for.
+        indicators: what objectives are about, in the same registry.
     """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.indicators = Indicators(self.registry)
         self._streams = self._gauge("lab_streams", "Live streams open.", "version")
         self._stream_ends = self._counter(
             "lab_stream_ends", "Streams by how they ended.", "code", "version"
@@ -205,9 +208,11 @@ class Metrics:
         direction = "up" if change.after > change.before else "down"
         self._level_changes.labels(change.after.name.lower(), direction).inc()
 
-    def stream_refused(self, priority_class: PriorityClass, reason: str) -> None:
+    def refused(self, priority_class: PriorityClass, reason: str, *, is_stream: bool) -> None:
         """Account for a stream or a recording that was turned away."""
         self._refusals.labels(priority_class.value, reason).inc()
+        if is_stream:
+            self.indicators.refused()
 
     def stream_evicted(self, priority_class: PriorityClass, reason: str) -> None:
         """Account for a stream that the server asked to end."""

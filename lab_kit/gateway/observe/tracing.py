@@ -1,4 +1,5 @@
-"""Where spans go: sampled by stream or request, written as JSON lines to a file.
+"""Where spans go: sampled by stream or request, written as JSON lines to a file, sent to a
+collector where one is named.
 
 A sampled trace is whole: the decision is made at its root and every span below follows it. One in
 a hundred is enough to find a slow one by its exemplar; a lab looks at all of them, as long as they
@@ -29,6 +30,7 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import Link, SpanKind, Tracer, TraceState
 from opentelemetry.util.types import Attributes
 
+from lab_kit.gateway.observe.otlp import ToCollector
 from lab_kit.gateway.observe.trace_file import TraceFile
 
 MOST_AT_ONCE = 4
@@ -95,13 +97,20 @@ class Spans:
 
     Args:
         note: told, with the task's name, when spans could not be written, as to a full disk.
+        collector: an address that takes them by OTLP, too.
+
+    Raises:
+        InvalidParameter, NotInstalled: nothing can be sent there.
     """
 
-    def __init__(self, target: TraceFile | None = None, note: Note = _ignore) -> None:
+    def __init__(
+        self, target: TraceFile | None = None, note: Note = _ignore, collector: str | None = None
+    ) -> None:
         self._provider: TracerProvider | None = None
         self.tracer: Tracer = trace.NoOpTracer()
         if target is None:
             return
+        sends = None if collector is None else ToCollector(collector, note)
         target.path.parent.mkdir(parents=True, exist_ok=True)
         if target.path.is_file() and target.path.stat().st_size > LARGEST_BYTES:
             target.path.replace(target.path.with_suffix(".old"))
@@ -117,6 +126,10 @@ class Spans:
         self._provider.add_span_processor(
             BatchSpanProcessor(_Writer(self._file, note), schedule_delay_millis=_FLUSH_MS)
         )
+        if sends is not None:
+            self._provider.add_span_processor(
+                BatchSpanProcessor(sends, schedule_delay_millis=_FLUSH_MS)
+            )
         self.tracer = self._provider.get_tracer("lab_kit")
 
     def stop(self) -> None:

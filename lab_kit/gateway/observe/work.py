@@ -43,6 +43,30 @@ class Work:
     is_operation: bool = False
 
 
+class Outcome(StrEnum):
+    """Who decided that a live stream ends: its client, or this server; a client may also vanish, or
+    ask for what cannot be."""
+
+    SERVED = "served"
+    FAILED = "failed"
+    REFUSED = "refused"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResult:
+    """Of a result with words on a stream whose sound came as it was spoken.
+
+    Attributes:
+        since_start_s: from the arrival of the sound that its segment begins with.
+        since_end_s: from the arrival of the last sound that it covers, which for a final is the end
+            of what was said.
+    """
+
+    since_start_s: float
+    since_end_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One result that was handed over.
@@ -53,6 +77,7 @@ class Delivery:
         wait_s: from the decision that its segment ended; None for what is no final of a stream.
         trace_id: of its stream; empty where it is not sampled.
         until_s: where in the sound it ends.
+        live: how long it took; None where that means nothing.
     """
 
     is_final: bool
@@ -60,6 +85,7 @@ class Delivery:
     wait_s: float | None = None
     trace_id: str = ""
     until_s: float = 0.0
+    live: LiveResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +119,14 @@ class Ended:
 
     Attributes:
         code: the wire's own for a stream; `OK`, `CANCELLED` or an error's reason otherwise.
+        outcome: of a stream.
+        owed: finals that were decided and not told.
     """
 
     code: int | str
     reached: Reached
+    outcome: Outcome = Outcome.LEFT
+    owed: int = 0
 
 
 class Listener(Protocol):
@@ -119,11 +149,26 @@ class Listener(Protocol):
         ...
 
 
-def delivery_of(event: Event, sent_ns: int, trace_id: str) -> Delivery | None:
-    """An event of a stream as listeners hear of it; None for one that holds no words."""
+def delivery_of(
+    event: Event, sent_ns: int, trace_id: str, *, is_live: bool = True
+) -> Delivery | None:
+    """An event of a stream as listeners hear of it; None for one that is no result.
+
+    Args:
+        is_live: whether its sound came as it was spoken.
+    """
+    if not isinstance(event, Interim | Final):
+        return None
+    live = _live(event, sent_ns) if is_live and event.text else None
+    audio_s = event.end_s - event.start_s
     if isinstance(event, Interim):
-        return Delivery(False, event.end_s - event.start_s, None, trace_id, event.end_s)
-    if isinstance(event, Final):
-        wait_s = max(0.0, (sent_ns - event.timing.decided_ns) / 1e9)
-        return Delivery(True, event.end_s - event.start_s, wait_s, trace_id, event.end_s)
-    return None
+        return Delivery(False, audio_s, None, trace_id, event.end_s, live)
+    wait_s = max(0.0, (sent_ns - event.timing.decided_ns) / 1e9)
+    return Delivery(True, audio_s, wait_s, trace_id, event.end_s, live)
+
+
+def _live(event: Interim | Final, sent_ns: int) -> LiveResult:
+    """The sound was sent as it was spoken, so it came as long before the newest as it was said."""
+    timing = event.timing
+    since_s = (sent_ns - timing.received_ns) / 1e9 + timing.trigger_audio_s
+    return LiveResult(since_s - event.start_s, since_s - event.end_s)

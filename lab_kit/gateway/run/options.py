@@ -53,6 +53,7 @@ class ServerConfig:
         allowed_origins: web pages of elsewhere that may call, and read what is answered.
         database: address of a PostgreSQL database, for the tables; None for a file in ``state``.
         where: in which region it serves, and what others there are.
+        collector: an address that takes sampled traces by OTLP; None for nowhere.
         audit: folder of the audit log; None for one in ``state``, where that is given.
         usage: folder of usage events; None for one in ``state``, where that is given.
         names: how redaction finds names of people, one of `NAMES`; None for the best there is.
@@ -83,6 +84,7 @@ class ServerConfig:
     database: str | None = None
     names: str | None = None
     inference_log: Path | None = None
+    collector: str | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -186,6 +188,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trace-file",
         type=Path,
         help=f"JSON lines of sampled traces (default: among the user's data, or {FILE_VARIABLE})",
+    )
+    parser.add_argument(
+        "--otlp",
+        metavar="URL",
+        help="a collector that sampled traces are sent to, too, by OTLP over HTTP, such as"
+        " http://127.0.0.1:4318 (default: none)",
     )
     parser.add_argument(
         "--trace-share",

@@ -107,7 +107,7 @@ def _listen(
         versions,
         metrics,
         config.keys,
-        Spans(config.traces, metrics.background_failures.note),
+        Spans(config.traces, metrics.background_failures.note, config.collector),
         StateFolder(config.state),
         config.allowed_hosts,
         config.is_strict,
@@ -258,6 +258,7 @@ def run(options: argparse.Namespace) -> int:
         database,
         options.names,
         options.inference_log,
+        options.otlp,
     )
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails

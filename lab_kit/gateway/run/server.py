@@ -35,6 +35,7 @@ from lab_kit.gateway.observe.failures import Failures
 from lab_kit.gateway.observe.inference_log import InferenceLog
 from lab_kit.gateway.observe.listeners import Listeners
 from lab_kit.gateway.observe.metrics import Metrics
+from lab_kit.gateway.observe.stream_log import StreamLog
 from lab_kit.gateway.observe.tracing import Spans
 from lab_kit.gateway.observe.usage.usage import USAGE_FOLDER, Usage
 from lab_kit.gateway.outbound.guarded import Outbound
@@ -164,10 +165,10 @@ class Server:
             self.usage,
         )
         self.steps = SwitchableSteps(self.persons)
-        listening = (
-            (metrics, self.audit) if self.usage is None else (self.usage, metrics, self.audit)
+        billing = () if self.usage is None else (self.usage,)
+        self.listeners = Listeners(
+            self.failures, *billing, metrics, metrics.indicators, StreamLog(), self.audit
         )
-        self.listeners = Listeners(self.failures, *listening)
         self.inference_log = None
         if self.inference_file is not None:
             note = metrics.background_failures.note

@@ -197,11 +197,17 @@ class Svg:
         is_hollow: bool = False,
     ) -> None:
         """A mark that lies beyond the limit, in the limit's ink; hollow for what never came."""
-        r = radius_px
-        for x, y in where:
+        r, marks = radius_px, list(where)
+        look = shapes.outline(role) if is_hollow else shapes.ink(role)
+        for x, y in marks:
             self._take(x - r, y - r, x + r, y + r)
+        if len(marks) > _CLOUD:
+            side = f"l{shapes.number(r)},{shapes.number(1.75 * r)}h{shapes.number(-2 * r)}z"
+            each = (f"M{x:.1f},{y - r:.1f}{side}" for x, y in marks)
+            self._add("path", {"d": "".join(each), **look})
+            return
+        for x, y in marks:
             corners = [(x, y - r), (x + r, y + 0.75 * r), (x - r, y + 0.75 * r)]
-            look = shapes.outline(role) if is_hollow else shapes.ink(role)
             self._add("polygon", {"points": shapes.pairs(corners), **look})
 
     def ring(self, where: Point, radius_px: float) -> None:

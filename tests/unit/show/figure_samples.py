@@ -14,6 +14,7 @@ from first_call_samples import FIRST_CALLS
 from gate_samples import GATES
 from proof_samples import PATHS
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
+from slo_samples import BOTH, OMISSIONS, WATCHED
 from stream_samples import CAPTURES, LOST
 
 from lab_kit.audio import signals
@@ -66,6 +67,7 @@ from lab_kit.show.load import frontier, load, offered
 from lab_kit.show.messages import lost_lines, revisions, timeline
 from lab_kit.show.proof import tree
 from lab_kit.show.serving import cache, runtimes, starts, wires
+from lab_kit.show.slo import burning, ends, omitted
 from lab_kit.show.sound import (
     chunks,
     codecs,
@@ -100,6 +102,7 @@ def figures() -> Iterator[Drawn]:
         _gates,
         _access,
         _proofs,
+        _objectives,
         _messages,
     ):
         yield from several()
@@ -524,6 +527,16 @@ def _access() -> Iterator[Drawn]:
         yield f"said {name}", saying.draw_said(said), saying.said_verdict(said)
     for name, found in LEAKS.items():
         yield f"leaks {name}", leaks.draw_leaks(found), leaks.leaks_verdict(found)
+
+
+def _objectives() -> Iterator[Drawn]:
+    for name, run in WATCHED.items():
+        yield f"burning {name}", burning.draw_burning(run), burning.burn_verdict(run)
+    for name, both in BOTH.items():
+        yield f"both ends {name}", ends.draw_ends(both), ends.ends_verdict(both)
+    for name, found in OMISSIONS.items():
+        drawing = omitted.draw_omission(found)
+        yield f"omission {name}", drawing, omitted.omission_verdict(found)
 
 
 def _proofs() -> Iterator[Drawn]:

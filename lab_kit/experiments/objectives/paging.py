@@ -1,0 +1,401 @@
+"""A service that fails in three ways while somebody watches its budget: who is told, and of what.
+
+Callers speak all the time. Once the server stands still for a moment (a blip), once a bad setting
+makes it slow, once the network before it becomes slow. Time is compressed: the windows of the
+alerts are shorter than their names by a factor, and everything else is as in life.
+
+Burn rates are computed here from what the server counts; where this machine has a Prometheus it
+follows the rules that are made of the same objective, and its alerts are kept beside.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from lab_kit.core.events import StreamOptions
+from lab_kit.datasets import Clip
+from lab_kit.experiments.load.call_plans import Stairs
+from lab_kit.experiments.load.calling import call_all
+from lab_kit.experiments.load.live_load import LiveLoad, TurnLimits, turns_of
+from lab_kit.experiments.networks.fault_proxy import between
+from lab_kit.experiments.networks.network import Network
+from lab_kit.experiments.objectives.counting import count, scrape
+from lab_kit.experiments.objectives.server import Server
+from lab_kit.experiments.objectives.shipped import objectives
+from lab_kit.experiments.prometheus.prometheus import Prometheus
+from lab_kit.protocol.versions import BatchingPolicy
+from lab_kit.slo.burn import (
+    ALERTS,
+    BurnAlert,
+    Count,
+    Severity,
+    Window,
+    budget_spent,
+    burn_rate,
+    firing,
+)
+from lab_kit.slo.objective import Objective
+from lab_kit.slo.rules import alert_name, write_rules
+
+COMPRESSION = 120.0
+"""An hour in half a minute."""
+LIMIT_S = 0.8
+"""Of the objective: an edge of the server's histogram, and what turns are held to here."""
+READ_S = 0.5
+SLOW_S = 2.0
+"""What the bad setting has each final wait, for company that does not come."""
+FAR_S = 0.5
+"""Delay each way of the network that becomes slow."""
+_LARGE_BATCH = 64
+_USUAL = BatchingPolicy("continuous", max_batch=4)
+_BAD = BatchingPolicy("dynamic", max_batch=_LARGE_BATCH, max_wait_s=SLOW_S)
+_NO_DEGRADATION_S = 60.0
+_COMPARING_S = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What happens one after the other, in seconds of the run.
+
+    Attributes:
+        callers: who speak at a time, each with one utterance after the other.
+        calm_s: nothing happens, before and after each thing that does.
+        blip_s: the server is slow for a moment.
+        slow_s: it is slow, and somebody mends it then.
+        far_s: callers behind a slow network take the others' place.
+    """
+
+    callers: int = 10
+    calm_s: float = 25.0
+    blip_s: float = 0.8
+    slow_s: float = 12.0
+    far_s: float = 12.0
+    compression: float = COMPRESSION
+
+    @property
+    def blip(self) -> "Incident":
+        """When it is slow for a moment."""
+        return Incident(BLIP, self.calm_s, self.calm_s + self.blip_s)
+
+    @property
+    def slow(self) -> "Incident":
+        """When it is slow."""
+        from_s = self.blip.until_s + self.calm_s
+        return Incident(SLOW, from_s, from_s + self.slow_s)
+
+    @property
+    def near_s(self) -> float:
+        """How long callers without a network in between speak."""
+        return self.slow.until_s + self.calm_s
+
+    @property
+    def seconds(self) -> float:
+        """About all of it: who is far away begins when the others have ended, or soon after."""
+        return self.near_s + self.far_s
+
+
+BLIP, SLOW, FAR = "blip", "slow server", "slow network"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One thing that happens."""
+
+    name: str
+    from_s: float
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What was known at a moment of the run.
+
+    Attributes:
+        burn: rates by their window's name; a window in which nothing happened has none.
+        spent: the share of the month's budget that is gone.
+        alerts: those that fire, by our arithmetic.
+        told_by_prometheus: whom Prometheus tells; None where there is none.
+    """
+
+    at_s: float
+    count: Count
+    burn: dict[str, float]
+    spent: float
+    alerts: tuple[BurnAlert, ...]
+    told_by_prometheus: frozenset[Severity] | None
+
+    @property
+    def told(self) -> frozenset[Severity]:
+        """Whom these alerts tell."""
+        return frozenset(one.severity for one in self.alerts)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSeen:
+    """An utterance at its caller.
+
+    Attributes:
+        at_s: when its sound ended, in seconds of the run.
+        final_delay_s: infinite if no final came.
+        caller: which of them, by a number.
+    """
+
+    at_s: float
+    final_delay_s: float
+    caller: int
+
+    @property
+    def is_good(self) -> bool:
+        """Whether its final came within the objective's limit."""
+        return self.final_delay_s <= LIMIT_S
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The whole run.
+
+    Attributes:
+        incidents: what happened, from when to when.
+    """
+
+    plan: Plan
+    incidents: tuple[Incident, ...]
+    objective: Objective
+    moments: tuple[Moment, ...]
+    turns: tuple[TurnSeen, ...]
+    loads: tuple[LiveLoad, ...]
+
+    @property
+    def by_prometheus(self) -> bool:
+        """Whether a real Prometheus watched, too."""
+        return self.moments[-1].told_by_prometheus is not None
+
+    def told_s(self, severity: Severity, *, by_prometheus: bool = False) -> float | None:
+        """When somebody was told first, in seconds of the run."""
+        for one in self.moments:
+            told = one.told_by_prometheus or frozenset() if by_prometheus else one.told
+            if severity in told:
+                return one.at_s
+        return None
+
+    def incident(self, name: str) -> Incident:
+        """The one of that name."""
+        return next(one for one in self.incidents if one.name == name)
+
+    def first(self, severity: Severity) -> BurnAlert | None:
+        """The alert by which somebody was told first."""
+        alerts = (alert for moment in self.moments for alert in moment.alerts)
+        return next((one for one in alerts if one.severity is severity), None)
+
+    def turns_in(self, incident: Incident) -> list[TurnSeen]:
+        """Utterances that ended while it went on."""
+        return [one for one in self.turns if incident.from_s <= one.at_s < incident.until_s]
+
+    def counted_in(self, incident: Incident) -> tuple[float, float]:
+        """Bad and all events that the server counted meanwhile, and two seconds behind."""
+        inside = [
+            one.count
+            for one in self.moments
+            if incident.from_s <= one.at_s <= incident.until_s + 2 * READ_S
+        ]
+        if len(inside) < 2:
+            return 0.0, 0.0
+        first, last = inside[0], inside[-1]
+        total = last.total - first.total
+        return total - (last.good - first.good), total
+
+
+async def watch_budget(
+    server: Server,
+    clips: Sequence[Clip],
+    plan: Plan | None = None,
+    hear: Callable[[Moment], None] | None = None,
+) -> Watched:
+    """Carry out a plan and watch the budget of final delays meanwhile.
+
+    The server's own way of reducing its service is put off for the run, and its settings are put
+    back, however it ends.
+
+    Args:
+        hear: told each moment, as it is known.
+
+    Raises:
+        LabError: the server cannot be reached, or is not its operator's.
+    """
+    plan = plan or Plan()
+    objective = objectives()["final-delay"]
+    async with _watcher(server, objective, plan) as (watcher, prometheus), _own_way(server):
+        zero_s = time.perf_counter()
+        reading = asyncio.create_task(watcher.read_on(zero_s, prometheus, hear))
+        failing = asyncio.create_task(_fail(server, plan, zero_s))
+        try:
+            loads = await _speak(server, clips, plan, zero_s)
+            await asyncio.sleep(2 * READ_S)
+            await failing
+        finally:
+            for task in (reading, failing):
+                task.cancel()
+            ended = await asyncio.gather(reading, failing, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, Exception) and not isinstance(one, asyncio.CancelledError):
+            raise one
+    calls = [call.call for load in loads for call in load.calls]
+    turns = [
+        TurnSeen(turn.ended_ns / 1e9 - zero_s, turn.final_delay_s, caller)
+        for caller, call in enumerate(calls)
+        for turn in turns_of(call)
+    ]
+    turns.sort(key=lambda one: one.at_s)
+    incidents = [plan.blip, plan.slow]
+    if len(loads) > 1:
+        far_s = loads[1].began_ns / 1e9 - zero_s
+        incidents.append(Incident(FAR, far_s, far_s + plan.far_s))
+    return Watched(plan, tuple(incidents), objective, tuple(watcher.moments), tuple(turns), loads)
+
+
+class _Watcher:
+    """Reads the server's counters, and says what follows."""
+
+    def __init__(self, url: str, objective: Objective, compression: float) -> None:
+        self._url = url
+        self._objective = objective
+        self._compression = compression
+        self._counts: list[Count] = []
+        self.moments: list[Moment] = []
+
+    async def read_on(
+        self,
+        zero_s: float,
+        prometheus: Prometheus | None,
+        hear: Callable[[Moment], None] | None,
+    ) -> None:
+        """Twice a second, until cancelled."""
+        number = 0
+        while True:
+            self._counts.append(count(self._objective, await scrape(self._url)))
+            told = None if prometheus is None else await self._told_by(prometheus)
+            moment = self._moment(zero_s, told)
+            self.moments.append(moment)
+            if hear is not None:
+                hear(moment)
+            number += 1
+            await asyncio.sleep(max(0.0, zero_s + number * READ_S - time.perf_counter()))
+
+    async def _told_by(self, prometheus: Prometheus) -> frozenset[Severity]:
+        name = alert_name(self._objective)
+        firing_now = await prometheus.firing()
+        return frozenset(Severity(severity) for alert, severity in firing_now if alert == name)
+
+    def _moment(self, zero_s: float, told: frozenset[Severity] | None) -> Moment:
+        now_s = self._counts[-1].at_s
+        rates = {
+            window.name: burn_rate(
+                self._objective, self._counts, now_s, window.seconds / self._compression
+            )
+            for window in shown_windows()
+        }
+        alerts = firing(self._objective, self._counts, now_s, self._compression)
+        return Moment(
+            now_s - zero_s,
+            self._counts[-1],
+            {name: rate for name, rate in rates.items() if rate is not None},
+            budget_spent(self._objective, self._counts, now_s, self._compression),
+            alerts,
+            told,
+        )
+
+
+def shown_windows() -> tuple[Window, ...]:
+    """Those of the first alert: its long one and its short one."""
+    return ALERTS[0].long, ALERTS[0].short
+
+
+async def _speak(
+    server: Server, clips: Sequence[Clip], plan: Plan, zero_s: float
+) -> tuple[LiveLoad, ...]:
+    """Everybody near by, then everybody behind a slow network."""
+    async with asyncio.TaskGroup() as group:
+        near = group.create_task(_load(server, clips, plan, plan.near_s))
+        if plan.far_s <= 0:
+            return (await near,)
+        # ahead of its time: a load compares clocks first, which takes many round trips
+        await _until(zero_s + plan.near_s - _COMPARING_S)
+        with between(server.address, Network(FAR_S)) as address:
+            far = await _load(_Behind(server, address.url), clips, plan, plan.far_s)
+    return near.result(), far
+
+
+async def _load(
+    server: "Server | _Behind", clips: Sequence[Clip], plan: Plan, seconds: float
+) -> LiveLoad:
+    return await call_all(
+        server,
+        Stairs((plan.callers,), seconds),
+        clips,
+        options=StreamOptions(interim_results=False),  # finals alone: more callers on few cores
+        think_s=0.1,
+        limits=TurnLimits(LIMIT_S, LIMIT_S),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """The server by another address."""
+
+    server: Server
+    url: str
+
+    @property
+    def key(self) -> str | None:
+        return self.server.key
+
+    @property
+    def device(self) -> str:
+        return self.server.device
+
+
+async def _fail(server: Server, plan: Plan, zero_s: float) -> None:
+    """Make the server slow when the plan says so, and mend it."""
+    for incident in (plan.blip, plan.slow):
+        await _until(zero_s + incident.from_s)
+        await server.operator.set_batching(_BAD)
+        try:
+            await _until(zero_s + incident.until_s)
+        finally:
+            await server.operator.set_batching(_USUAL)
+
+
+async def _until(at_s: float) -> None:
+    await asyncio.sleep(max(0.0, at_s - time.perf_counter()))
+
+
+@asynccontextmanager
+async def _own_way(server: Server) -> AsyncIterator[None]:
+    """While the block runs, the server does not reduce its service for late finals."""
+    usual = (await server.operator.degradation()).thresholds
+    names = ("final_wait_s", "queue_wait_s")
+    await server.operator.set_degradation_thresholds(**dict.fromkeys(names, _NO_DEGRADATION_S))
+    try:
+        yield
+    finally:
+        await server.operator.set_degradation_thresholds(**{name: usual[name] for name in names})
+
+
+@asynccontextmanager
+async def _watcher(
+    server: Server, objective: Objective, plan: Plan
+) -> AsyncIterator[tuple[_Watcher, Prometheus | None]]:
+    """Who reads, and a Prometheus that has begun, where this machine has one."""
+    watcher = _Watcher(server.url, objective, plan.compression)
+    if not Prometheus.is_installed():
+        yield watcher, None
+        return
+    rules = write_rules([objective], plan.compression)
+    prometheus = await asyncio.to_thread(Prometheus.start, server.url, rules)
+    try:
+        await prometheus.scraping()
+        yield watcher, prometheus
+    finally:
+        await asyncio.to_thread(prometheus.stop)
