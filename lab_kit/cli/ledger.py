@@ -210,7 +210,7 @@ def _reconcile(options: argparse.Namespace) -> int:
         print(f"{rfc3339(row.hour_us)[:13]}h  {row.tenant}  {counts}")
     for one in found.findings:
         print(f"{one.side}: {one.stream}: {one.cause} ({one.total_us:+} us)")
-    print("all counts agree" if found.is_zero else f"{len(found.findings)} differences")
+    print("all counts agree" if found.is_zero else f"differences: {len(found.findings)}")
     return 0 if found.is_zero else DIFFERENT
 
 

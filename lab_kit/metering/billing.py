@@ -44,8 +44,8 @@ def charges(
     """What a period comes to, without credits: fees, usage, and what a commitment lacks.
 
     Raises:
-        InvalidParameter: prices in another currency than the account's, a period in more than one
-            month, or usage before the first price book.
+        InvalidParameter: prices in another currency than the account's, included units of a price
+            that there is not, a period in more than one month, or usage before the first book.
     """
     if books.currency != account.currency:
         raise InvalidParameter(
@@ -54,6 +54,14 @@ def charges(
             "choose other prices",
         )
     shares = plan_shares(account, period)
+    included = included_units(shares)
+    known = {price.name for book in books.books for price in book.prices}
+    if not included.keys() <= known:
+        raise InvalidParameter(
+            f"included units of {', '.join(included.keys() - known)}",
+            f"of {', '.join(sorted(known))}",
+            "name a price of the books",
+        )
     lines = [
         InvoiceLine(
             0,
@@ -84,7 +92,7 @@ def charges(
             line.price.per,
             difference(line.shares, ()),
         )
-        for line in rated(usage, books, rounding, included_units(shares))
+        for line in rated(usage, books, rounding, included)
     ]
     lines += used
     lacking = commitment_of(shares, account.currency, rounding) - _total(used)
@@ -122,8 +130,7 @@ def invoiced(
         lines += _adjustments(earlier, now, issued)
     paid = payments(account, period, _used(issued), _total(lines))
     lines += [
-        InvoiceLine(0, LineKind.CREDIT, credit.name, period, -rounded(amount, account.currency))
-        for credit, amount in paid
+        InvoiceLine(0, LineKind.CREDIT, credit.name, period, -amount) for credit, amount in paid
     ]
     numbered = tuple(replace(line, number=place) for place, line in enumerate(lines, 1))
     return Invoice(account.tenant, account.currency, period, revision, rounding, numbered)

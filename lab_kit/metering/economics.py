@@ -133,13 +133,18 @@ def by_length(
         inside = [
             (request, revenue)
             for request, revenue in earned
-            if begin_s * SECOND <= request.amount.billed_us
-            and (end_s is None or request.amount.billed_us < end_s * SECOND)
+            if begin_s * SECOND <= _length_us(request)
+            and (end_s is None or _length_us(request) < end_s * SECOND)
         ]
         name = f"{begin_s} s and more" if end_s is None else f"{begin_s} to {end_s} s"
         if inside:
             found.append(_served(name, inside, per_compute_s))
     return found
+
+
+def _length_us(request: RequestUsage) -> int:
+    """Of its sound, heard or spoken."""
+    return max(request.amount.billed_us, request.amount.processed_us)
 
 
 def _revenue(request: RequestUsage, lines: Iterable[Line], books: PriceBooks) -> Decimal:

@@ -34,8 +34,11 @@ class Plan:
     def __post_init__(self) -> None:
         check_amount(self.fee, f"the fee of {self.name}")
         check_amount(self.commitment, f"the commitment of {self.name}")
-        if any(units < 0 for _, units in self.included):
-            raise InvalidParameter(f"included units {self.included}", "0 or more", "mend the plan")
+        names = [name for name, _ in self.included]
+        if len(set(names)) < len(names) or any(units < 0 for _, units in self.included):
+            raise InvalidParameter(
+                f"included units {self.included}", "each price once, 0 or more", "mend the plan"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,8 @@ def payments(
     """
     left, found = total, []
     for credit in sorted(account.credits, key=lambda one: (one.expires_us, one.name)):
-        amount = min(left, credit.amount - used.get(credit.name, Decimal(0)))
+        unused = credit.amount - used.get(credit.name, Decimal(0))
+        amount = rounded(min(left, unused), account.currency, Rounding.DOWN)
         if credit.pays_for(period) and amount > 0:
             found.append((credit, amount))
             left -= amount

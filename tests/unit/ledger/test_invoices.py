@@ -9,6 +9,10 @@ import pytest
 from usage_made import made_usage
 
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.database.postgres import PostgresStore
+from lab_kit.database.sqlite import SqliteStore
+from lab_kit.database.tables import Tables
+from lab_kit.ledger.forms import FORMS
 from lab_kit.ledger.ledger import Batch, Ledger, open_ledger
 from lab_kit.metering.event import UsageEvent, values_of
 from lab_kit.metering.invoice import read_credit_note, read_invoice
@@ -146,3 +150,24 @@ def test_credit_notes_are_added_and_change_nothing(ledger: Ledger) -> None:
         ledger.credit(invoice.number, 2, Decimal("0.01"), "again")
     with pytest.raises(InvalidParameter, match="the invoice nobody-1"):
         ledger.credit("nobody-1", 2, amount, "a test")
+
+
+def test_a_ledger_of_before_has_its_events_and_can_issue(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    file = tmp_path / "ledger.sqlite"
+    where = database_url or str(file)
+    store = (
+        SqliteStore(lambda: file, is_shared=True)
+        if database_url is None
+        else PostgresStore(database_url, is_shared=True)
+    )
+    old = Ledger(Tables(store, FORMS[:1]))
+    take(old, EVENTS)
+    old.close()
+    new = open_ledger(where)
+    new.close_period(NOVEMBER)
+    invoice = read_invoice(new.issue(ACCOUNT, NOVEMBER, BOOKS))
+    mine_us = sum(e.amount.billed_us for e in EVENTS if e.used.tenant == "tenant-0")
+    assert invoice.line(2).quantity == mine_us
+    new.close()

@@ -134,7 +134,7 @@ def test_three_counts_are_compared(
     told = said(capsys, *compare, code=1)
     stream = marks[-1].stream
     assert f"client: {stream}: its end is missing" in told
-    assert "1 differences" in told
+    assert "differences: 1" in told
 
 
 @pytest.mark.parametrize(

@@ -264,3 +264,9 @@ def test_usage_that_is_not_given_is_not_taken_for_none() -> None:
 def test_prices_in_another_currency_are_refused() -> None:
     with pytest.raises(InvalidParameter, match="prices in USD"):
         invoiced(Account("acme", "EUR"), NOVEMBER, {NOVEMBER: []}, BOOKS)
+
+
+def test_included_units_of_a_price_that_there_is_not_are_refused() -> None:
+    misspelled = replace(PLAN, included=(("sounds", MINUTE),))
+    with pytest.raises(InvalidParameter, match="included units of sounds"):
+        first(Account("acme", "USD", (misspelled,)))

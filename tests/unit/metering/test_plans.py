@@ -100,6 +100,11 @@ def test_a_credit_that_expired_before_a_period_or_begins_behind_it_pays_nothing(
     assert paid("30.00", credit("old", "50.00", -60, 1), credit("new", "50.00", 31, 90)) == []
 
 
+def test_no_more_than_a_credit_has_is_paid_by_it() -> None:
+    assert paid("30.00", credit("half", "1.009", 0, 90)) == [("half", "1.00")]
+    assert paid("30.00", credit("half", "1.009", 0, 90), half="1.00") == []
+
+
 @pytest.mark.parametrize("total", ["0.00", "-5.00"])
 def test_what_is_owed_to_the_tenant_takes_no_credit(total: str) -> None:
     assert paid(total, credit("a", "50.00", 0, 90)) == []
@@ -113,6 +118,7 @@ def test_what_is_owed_to_the_tenant_takes_no_credit(total: str) -> None:
         lambda: Account("acme", "USD", (), (credit("a", "1", 0, 9), credit("a", "2", 0, 9))),
         lambda: Plan("a", 0, Decimal(-1)),
         lambda: Plan("a", 0, included=(("sound", -1),)),
+        lambda: Plan("a", 0, included=(("sound", 1), ("sound", 2))),
         lambda: credit("a", "1", 9, 9),
     ],
 )
