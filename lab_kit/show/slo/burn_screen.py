@@ -92,7 +92,7 @@ class BurnScreen:
 
     def _frame_anew(self, seen: Sequence[Moment]) -> None:
         self._told_s = time.monotonic()
-        frame = burn_frame(self._plan, (self._plan.blip, self._plan.slow), _end_s(seen))
+        frame = burn_frame(self._plan, (self._plan.blip, self._plan.slow), seen, _end_s(seen))
         self._card = card.render(frame, running_verdict(seen))
 
     def _run(self) -> None:
