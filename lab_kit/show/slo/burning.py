@@ -76,7 +76,7 @@ def burn_frame(
         left, right = (across.px(min(at_s, across.high)) for at_s in (one.from_s, one.until_s))
         svg.band(left, _TURNS_TOP, right - left, _SPENT_BOTTOM - _TURNS_TOP, 0.18)
         svg.text((left, _TURNS_TOP - 5), one.name, role=FAINT, size_px=theme.SMALL_PX)
-    _name(svg, "final delay at the callers, ms", 12)
+    _name(svg, "final delay at the callers, ms: known when their calls are over", 12)
     _level(svg, _turns_up(), LIMIT_S, f"{ms(LIMIT_S):,.0f}", "limit of the objective")
     _values(svg, _turns_up(), (0.0, 1.5, 3.0), lambda value: f"{ms(value):,.0f}")
     page = ALERTS[0]
