@@ -23,7 +23,7 @@ from lab_kit.course.exercises import EXERCISES
 from lab_kit.course.outcome import Verdict
 from lab_kit.experiments import objectives
 from lab_kit.experiments.objectives.omission import omitted
-from lab_kit.experiments.objectives.paging import BLIP, FAR, READ_S, SLOW
+from lab_kit.experiments.objectives.watched import BLIP, FAR, READ_S, SLOW
 from lab_kit.experiments.prometheus import prometheus as module
 from lab_kit.experiments.prometheus.prometheus import Prometheus
 from lab_kit.show.slo import burning

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from threading import Event, Thread
 
 from lab_kit.datasets import Clip
-from lab_kit.experiments.objectives.paging import Moment, Plan, Watched, watch_budget
+from lab_kit.experiments.objectives.paging import watch_budget
 from lab_kit.experiments.objectives.server import Server
+from lab_kit.experiments.objectives.watched import Moment, Plan, Watched
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import card
 from lab_kit.show.draw.display import show_drawing

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from lab_kit.core.table import Table
 from lab_kit.core.units import ms, percent
 from lab_kit.experiments.load.generator import BUSY_CORES
-from lab_kit.experiments.objectives.paging import (
+from lab_kit.experiments.objectives.paging import shown_windows
+from lab_kit.experiments.objectives.watched import (
     FAR,
     LIMIT_S,
     SLOW,
@@ -19,7 +20,6 @@ from lab_kit.experiments.objectives.paging import (
     Plan,
     TurnSeen,
     Watched,
-    shown_windows,
 )
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
