@@ -63,6 +63,7 @@ def examine() -> Iterator[Finding]:
     yield sound_finding()
     yield names_finding(installed_version())
     yield port_finding()
+    yield alerts_finding()
     yield disk_finding()
 
 
@@ -189,6 +190,19 @@ def port_finding(port: int | None = None) -> Finding:
     except ServerFailed as error:
         return Finding("port", State.NOTE, error.received, error.next_step)
     return Finding("port", State.OK, f"{HOST}:{wanted} is free")
+
+
+def alerts_finding() -> Finding:
+    """Whether lab 12 can have a real Prometheus page; it computes the same without."""
+    found = shutil.which("prometheus")
+    if found is not None:
+        return Finding("alerts", State.OK, f"Prometheus is {found}")
+    return Finding(
+        "alerts",
+        State.NOTE,
+        "no Prometheus; lab 12 computes its alerts without",
+        "apt-get install --no-install-recommends prometheus, or see docs/objectives.md",
+    )
 
 
 def disk_finding(usage: Callable[[Path], int] | None = None) -> Finding:

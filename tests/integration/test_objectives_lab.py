@@ -23,7 +23,7 @@ from lab_kit.course.exercises import EXERCISES
 from lab_kit.course.outcome import Verdict
 from lab_kit.experiments import objectives
 from lab_kit.experiments.objectives.omission import omitted
-from lab_kit.experiments.objectives.paging import BLIP, FAR, READ_S, SLOW
+from lab_kit.experiments.objectives.watched import BLIP, FAR, READ_S, SLOW
 from lab_kit.experiments.prometheus import prometheus as module
 from lab_kit.experiments.prometheus.prometheus import Prometheus
 from lab_kit.show.slo import burning
@@ -106,7 +106,7 @@ async def test_both_ends_count_the_same_load(bench: Bench) -> None:
     assert judge(EXERCISES["12.2"], solved.mine, both).verdict is Verdict.PASS
     in_time, right, is_both = both.right_in_time
     assert is_both <= min(in_time, right)
-    assert len(both.table.rows) == 10
+    assert len(both.table.rows) == 12
 
 
 async def test_a_gauge_misses_what_a_peak_has(bench: Bench) -> None:

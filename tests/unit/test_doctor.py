@@ -50,6 +50,15 @@ def test_a_taken_port_is_a_note_with_another_way() -> None:
     assert str(DEFAULT_PORT) in doctor.port_finding().seen
 
 
+def test_lab_12_does_without_prometheus_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert doctor.alerts_finding().state is State.OK
+    monkeypatch.setattr(doctor.shutil, "which", lambda _: None)
+    finding = doctor.alerts_finding()
+    assert finding.state is State.NOTE
+    assert "apt-get install" in finding.advice
+
+
 def test_a_full_disk_is_noticed_before_a_pull_fails() -> None:
     def usage(free: int) -> doctor.Finding:
         return doctor.disk_finding(lambda folder: free if Path(folder).exists() else 0)

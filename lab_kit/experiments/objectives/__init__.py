@@ -7,11 +7,12 @@ from lab_kit.experiments.objectives.counting import count, scrape
 from lab_kit.experiments.objectives.events import raw_events
 from lab_kit.experiments.objectives.lies import Lie, lies, lies_table
 from lab_kit.experiments.objectives.omission import Omission, omission
-from lab_kit.experiments.objectives.paging import Moment, Plan, Watched, watch_budget
+from lab_kit.experiments.objectives.paging import watch_budget
 from lab_kit.experiments.objectives.products import products_table
 from lab_kit.experiments.objectives.reading import what_reading_costs
 from lab_kit.experiments.objectives.shipped import objectives, objectives_text
 from lab_kit.experiments.objectives.spike import Spike, spike
+from lab_kit.experiments.objectives.watched import Moment, Plan, Watched
 
 __all__ = [
     "BothEnds",

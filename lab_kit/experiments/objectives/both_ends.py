@@ -127,6 +127,7 @@ async def both_ends(
 def _delays(both: BothEnds) -> tuple[Row, ...]:
     load = both.load
     ages = [age for call in load.served for age in freshness_s(call.call)]
+    gaps = load.gaps_s
     return (
         Row(
             "final delay, p95",
@@ -148,6 +149,20 @@ def _delays(both: BothEnds) -> tuple[Row, ...]:
             _server_p95(both, "lab_result_age_seconds"),
             "s",
             "the callers ask ten times a second, the server when it has just told something",
+        ),
+        Row(
+            "gap between results, p95",
+            _p95(gaps),
+            None,
+            "s",
+            "the server counts what it told, not how long it was silent",
+        ),
+        Row(
+            "jitter of gaps, p95 less p50",
+            percentile(gaps, 0.95) - percentile(gaps, 0.5) if gaps else None,
+            None,
+            "s",
+            "the same",
         ),
     )
 

@@ -12,7 +12,7 @@ from lab_kit.core.table import Table
 from lab_kit.core.units import ms
 from lab_kit.experiments.objectives.burst import Burst
 from lab_kit.experiments.objectives.omission import Omission
-from lab_kit.experiments.objectives.paging import TurnSeen, Watched
+from lab_kit.experiments.objectives.watched import TurnSeen, Watched
 from lab_kit.measure.percentiles import percentile
 from lab_kit.slo.burn import H1
 

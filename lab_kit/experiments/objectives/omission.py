@@ -15,11 +15,8 @@ from itertools import pairwise
 
 from lab_kit.datasets import Clip
 from lab_kit.experiments.objectives.server import Server
+from lab_kit.experiments.objectives.slowing import slowed
 from lab_kit.measure.percentiles import percentile
-from lab_kit.protocol.versions import BatchingPolicy
-
-_USUAL = BatchingPolicy("continuous", max_batch=4)
-_LARGE_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +74,12 @@ async def omission(
         await asyncio.sleep(max(0.0, began_s + due_s - time.perf_counter()))
         sent_s = time.perf_counter() - began_s
         if number == middle:
-            await _slow(server, clip, stall_s)
+            async with slowed(server, stall_s):
+                await server.transcribe(clip)
         else:
             await server.transcribe(clip)
         asked.append(Asked(due_s, sent_s, time.perf_counter() - began_s))
     return Omission(tuple(asked), stall_s)
-
-
-async def _slow(server: Server, clip: Clip, stall_s: float) -> None:
-    policy = BatchingPolicy("dynamic", max_batch=_LARGE_BATCH, max_wait_s=stall_s)
-    await server.operator.set_batching(policy)
-    try:
-        await server.transcribe(clip)
-    finally:
-        await server.operator.set_batching(_USUAL)
 
 
 def omitted(asked: Sequence[Asked]) -> int:

@@ -24,187 +24,28 @@ from lab_kit.experiments.networks.network import Network
 from lab_kit.experiments.objectives.counting import count, scrape
 from lab_kit.experiments.objectives.server import Server
 from lab_kit.experiments.objectives.shipped import objectives
-from lab_kit.experiments.prometheus.prometheus import Prometheus
-from lab_kit.protocol.versions import BatchingPolicy
-from lab_kit.slo.burn import (
-    ALERTS,
-    BurnAlert,
-    Count,
-    Severity,
-    Window,
-    budget_spent,
-    burn_rate,
-    firing,
+from lab_kit.experiments.objectives.slowing import slowed
+from lab_kit.experiments.objectives.watched import (
+    FAR,
+    LIMIT_S,
+    READ_S,
+    Incident,
+    Moment,
+    Plan,
+    TurnSeen,
+    Watched,
 )
+from lab_kit.experiments.prometheus.prometheus import Prometheus
+from lab_kit.slo.burn import ALERTS, Count, Severity, Window, budget_spent, burn_rate, firing
 from lab_kit.slo.objective import Objective
 from lab_kit.slo.rules import alert_name, write_rules
 
-COMPRESSION = 120.0
-"""An hour in half a minute."""
-LIMIT_S = 0.8
-"""Of the objective: an edge of the server's histogram, and what turns are held to here."""
-READ_S = 0.5
 SLOW_S = 2.0
 """What the bad setting has each final wait, for company that does not come."""
 FAR_S = 0.5
 """Delay each way of the network that becomes slow."""
-_LARGE_BATCH = 64
-_USUAL = BatchingPolicy("continuous", max_batch=4)
-_BAD = BatchingPolicy("dynamic", max_batch=_LARGE_BATCH, max_wait_s=SLOW_S)
 _NO_DEGRADATION_S = 60.0
 _COMPARING_S = 12.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What happens one after the other, in seconds of the run.
-
-    Attributes:
-        callers: who speak at a time, each with one utterance after the other.
-        calm_s: nothing happens, before and after each thing that does.
-        blip_s: the server is slow for a moment.
-        slow_s: it is slow, and somebody mends it then.
-        far_s: callers behind a slow network take the others' place.
-    """
-
-    callers: int = 10
-    calm_s: float = 25.0
-    blip_s: float = 0.8
-    slow_s: float = 12.0
-    far_s: float = 12.0
-    compression: float = COMPRESSION
-
-    @property
-    def blip(self) -> "Incident":
-        """When it is slow for a moment."""
-        return Incident(BLIP, self.calm_s, self.calm_s + self.blip_s)
-
-    @property
-    def slow(self) -> "Incident":
-        """When it is slow."""
-        from_s = self.blip.until_s + self.calm_s
-        return Incident(SLOW, from_s, from_s + self.slow_s)
-
-    @property
-    def near_s(self) -> float:
-        """How long callers without a network in between speak."""
-        return self.slow.until_s + self.calm_s
-
-    @property
-    def seconds(self) -> float:
-        """About all of it: who is far away begins when the others have ended, or soon after."""
-        return self.near_s + self.far_s
-
-
-BLIP, SLOW, FAR = "blip", "slow server", "slow network"
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """One thing that happens."""
-
-    name: str
-    from_s: float
-    until_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What was known at a moment of the run.
-
-    Attributes:
-        burn: rates by their window's name; a window in which nothing happened has none.
-        spent: the share of the month's budget that is gone.
-        alerts: those that fire, by our arithmetic.
-        told_by_prometheus: whom Prometheus tells; None where there is none.
-    """
-
-    at_s: float
-    count: Count
-    burn: dict[str, float]
-    spent: float
-    alerts: tuple[BurnAlert, ...]
-    told_by_prometheus: frozenset[Severity] | None
-
-    @property
-    def told(self) -> frozenset[Severity]:
-        """Whom these alerts tell."""
-        return frozenset(one.severity for one in self.alerts)
-
-
-@dataclass(frozen=True, slots=True)
-class TurnSeen:
-    """An utterance at its caller.
-
-    Attributes:
-        at_s: when its sound ended, in seconds of the run.
-        final_delay_s: infinite if no final came.
-        caller: which of them, by a number.
-    """
-
-    at_s: float
-    final_delay_s: float
-    caller: int
-
-    @property
-    def is_good(self) -> bool:
-        """Whether its final came within the objective's limit."""
-        return self.final_delay_s <= LIMIT_S
-
-
-@dataclass(frozen=True)
-class Watched:
-    """The whole run.
-
-    Attributes:
-        incidents: what happened, from when to when.
-    """
-
-    plan: Plan
-    incidents: tuple[Incident, ...]
-    objective: Objective
-    moments: tuple[Moment, ...]
-    turns: tuple[TurnSeen, ...]
-    loads: tuple[LiveLoad, ...]
-
-    @property
-    def by_prometheus(self) -> bool:
-        """Whether a real Prometheus watched, too."""
-        return self.moments[-1].told_by_prometheus is not None
-
-    def told_s(self, severity: Severity, *, by_prometheus: bool = False) -> float | None:
-        """When somebody was told first, in seconds of the run."""
-        for one in self.moments:
-            told = one.told_by_prometheus or frozenset() if by_prometheus else one.told
-            if severity in told:
-                return one.at_s
-        return None
-
-    def incident(self, name: str) -> Incident:
-        """The one of that name."""
-        return next(one for one in self.incidents if one.name == name)
-
-    def first(self, severity: Severity) -> BurnAlert | None:
-        """The alert by which somebody was told first."""
-        alerts = (alert for moment in self.moments for alert in moment.alerts)
-        return next((one for one in alerts if one.severity is severity), None)
-
-    def turns_in(self, incident: Incident) -> list[TurnSeen]:
-        """Utterances that ended while it went on."""
-        return [one for one in self.turns if incident.from_s <= one.at_s < incident.until_s]
-
-    def counted_in(self, incident: Incident) -> tuple[float, float]:
-        """Bad and all events that the server counted meanwhile, and two seconds behind."""
-        inside = [
-            one.count
-            for one in self.moments
-            if incident.from_s <= one.at_s <= incident.until_s + 2 * READ_S
-        ]
-        if len(inside) < 2:
-            return 0.0, 0.0
-        first, last = inside[0], inside[-1]
-        total = last.total - first.total
-        return total - (last.good - first.good), total
 
 
 async def watch_budget(
@@ -316,15 +157,18 @@ async def _speak(
     server: Server, clips: Sequence[Clip], plan: Plan, zero_s: float
 ) -> tuple[LiveLoad, ...]:
     """Everybody near by, then everybody behind a slow network."""
-    async with asyncio.TaskGroup() as group:
-        near = group.create_task(_load(server, clips, plan, plan.near_s))
+    near = asyncio.create_task(_load(server, clips, plan, plan.near_s))
+    try:
         if plan.far_s <= 0:
             return (await near,)
         # ahead of its time: a load compares clocks first, which takes many round trips
         await _until(zero_s + plan.near_s - _COMPARING_S)
         with between(server.address, Network(FAR_S)) as address:
             far = await _load(_Behind(server, address.url), clips, plan, plan.far_s)
-    return near.result(), far
+        return await near, far
+    finally:
+        near.cancel()
+        await asyncio.gather(near, return_exceptions=True)
 
 
 async def _load(
@@ -360,11 +204,8 @@ async def _fail(server: Server, plan: Plan, zero_s: float) -> None:
     """Make the server slow when the plan says so, and mend it."""
     for incident in (plan.blip, plan.slow):
         await _until(zero_s + incident.from_s)
-        await server.operator.set_batching(_BAD)
-        try:
+        async with slowed(server, SLOW_S):
             await _until(zero_s + incident.until_s)
-        finally:
-            await server.operator.set_batching(_USUAL)
 
 
 async def _until(at_s: float) -> None:

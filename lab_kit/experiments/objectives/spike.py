@@ -15,15 +15,13 @@ from lab_kit.datasets import Clip
 from lab_kit.experiments.load.call_plans import Stairs
 from lab_kit.experiments.load.calling import call_all
 from lab_kit.experiments.objectives.server import Server
-from lab_kit.protocol.versions import BatchingPolicy
+from lab_kit.experiments.objectives.slowing import slowed
 
 METRIC = "lab_final_delay_seconds"
 CALLERS = 3
 """One less than may be traced at a time."""
 STAGES = ("decode", "segment", "batch", "infer", "postprocess", "send")
 _BEFORE_S = 5.0
-_LARGE_BATCH = 64
-_USUAL = BatchingPolicy("continuous", max_batch=4)
 _LOG_LINES = 200
 _STREAM = re.compile(r"stream (?P<stream>\S+) \w+ by .* trace (?P<trace>[0-9a-f]{32})$")
 
@@ -80,7 +78,6 @@ async def spike(
     finally:
         making_slow.cancel()
         await asyncio.gather(making_slow, return_exceptions=True)
-        await server.operator.set_batching(_USUAL)
     traces = [one for one in await server.traces() if one.trace_id not in known]
     names = {one.trace_id for one in traces}
     seen = await client.exemplars(server.url, METRIC)
@@ -101,7 +98,5 @@ def stream_in(line: str) -> str:
 
 async def _slow(server: Server, slow_s: float) -> None:
     await asyncio.sleep(_BEFORE_S)
-    policy = BatchingPolicy("dynamic", max_batch=_LARGE_BATCH, max_wait_s=slow_s)
-    await server.operator.set_batching(policy)
-    await asyncio.sleep(slow_s)
-    await server.operator.set_batching(_USUAL)
+    async with slowed(server, slow_s):
+        await asyncio.sleep(slow_s)

@@ -82,6 +82,11 @@ class Indicators:
         ).set_function(lambda: self._peak.read(self._now_s()))
         self._open: dict[StreamId, _Heard] = {}
 
+    def version_loaded(self, version: int) -> None:
+        """Its counts are there, at 0: what is not there cannot be added up, nor found missing."""
+        for histogram in (self._first, self._final, self._age, self._rtf):
+            histogram.labels(version)
+
     def opened(self, work: Work) -> None:
         """See `Listener`."""
         if work.kind is WorkKind.STREAM:

@@ -151,6 +151,7 @@ class Metrics:
     def engine_loaded(self, version: int, engine: Engine) -> None:
         """Report the engine's queue whenever somebody scrapes, and that no stream is on it yet."""
         self._streams.labels(version)
+        self.indicators.version_loaded(version)
         self._waiting.labels(version).set_function(lambda: engine.load().waiting)
         self._running.labels(version).set_function(lambda: engine.load().running)
 

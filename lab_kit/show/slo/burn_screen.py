@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from threading import Event, Thread
 
 from lab_kit.datasets import Clip
-from lab_kit.experiments.objectives.paging import Moment, Plan, Watched, watch_budget
+from lab_kit.experiments.objectives.paging import watch_budget
 from lab_kit.experiments.objectives.server import Server
+from lab_kit.experiments.objectives.watched import Moment, Plan, Watched
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw import card
 from lab_kit.show.draw.display import show_drawing
@@ -92,7 +93,7 @@ class BurnScreen:
 
     def _frame_anew(self, seen: Sequence[Moment]) -> None:
         self._told_s = time.monotonic()
-        frame = burn_frame(self._plan, (self._plan.blip, self._plan.slow), _end_s(seen))
+        frame = burn_frame(self._plan, (self._plan.blip, self._plan.slow), seen, _end_s(seen))
         self._card = card.render(frame, running_verdict(seen))
 
     def _run(self) -> None:

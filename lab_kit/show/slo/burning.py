@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from lab_kit.core.table import Table
 from lab_kit.core.units import ms, percent
 from lab_kit.experiments.load.generator import BUSY_CORES
-from lab_kit.experiments.objectives.paging import (
+from lab_kit.experiments.objectives.paging import shown_windows
+from lab_kit.experiments.objectives.watched import (
     FAR,
     LIMIT_S,
     SLOW,
@@ -19,7 +20,6 @@ from lab_kit.experiments.objectives.paging import (
     Plan,
     TurnSeen,
     Watched,
-    shown_windows,
 )
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
@@ -31,7 +31,7 @@ from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale, stairs
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
-from lab_kit.slo.burn import ALERTS, Severity
+from lab_kit.slo.burn import ALERTS, PERIOD_S, Severity
 
 _LEFT, _RIGHT = 64, theme.WIDTH_PX - theme.MARGIN_PX
 _TURNS_TOP, _TURNS_BOTTOM = 44, 148
@@ -50,8 +50,14 @@ _MINUTE_S = 60.0
 _LEVEL_PX = 0.3
 
 
-def burn_frame(plan: Plan, incidents: Sequence[Incident], end_s: float) -> Svg:
-    """All of the picture but its marks."""
+def burn_frame(
+    plan: Plan, incidents: Sequence[Incident], moments: Sequence[Moment], end_s: float
+) -> Svg:
+    """All of the picture but its marks.
+
+    Args:
+        moments: what is known by now, which decides how far the budget's scale goes.
+    """
     svg = Svg(
         _SPENT_BOTTOM + 40,
         "Who is told that the budget burns, how soon, and of what not?",
@@ -70,7 +76,7 @@ def burn_frame(plan: Plan, incidents: Sequence[Incident], end_s: float) -> Svg:
         left, right = (across.px(min(at_s, across.high)) for at_s in (one.from_s, one.until_s))
         svg.band(left, _TURNS_TOP, right - left, _SPENT_BOTTOM - _TURNS_TOP, 0.18)
         svg.text((left, _TURNS_TOP - 5), one.name, role=FAINT, size_px=theme.SMALL_PX)
-    _name(svg, "final delay at the callers, ms", 12)
+    _name(svg, "final delay at the callers, ms: known when their calls are over", 12)
     _level(svg, _turns_up(), LIMIT_S, f"{ms(LIMIT_S):,.0f}", "limit of the objective")
     _values(svg, _turns_up(), (0.0, 1.5, 3.0), lambda value: f"{ms(value):,.0f}")
     page = ALERTS[0]
@@ -88,6 +94,11 @@ def burn_frame(plan: Plan, incidents: Sequence[Incident], end_s: float) -> Svg:
         svg.text((_LEFT - 40, y - 7), f"page, {name}", role=FAINT, size_px=theme.SMALL_PX)
         svg.grid((_LEFT, y), (_RIGHT, y))
     _name(svg, "of a month's budget gone, %; dotted: if it were spent evenly", _SPENT_TOP - 12)
+    spent_up = _spent_up(moments)
+    _values(svg, spent_up, (0.0, spent_up.high), lambda value: f"{value:g}")
+    even = min(100 * across.high * plan.compression / PERIOD_S, spent_up.high)
+    start, end = (across.px(0), spent_up.px(0)), (across.px(across.high), spent_up.px(even))
+    svg.rule(start, end, FAINT, 1.5, "2 3")
     return svg
 
 
@@ -125,12 +136,7 @@ def burn_layers(
 def draw_burning(run: Watched) -> Svg:
     """The picture of a run that is over."""
     end_s = run.moments[-1].at_s
-    svg = burn_frame(run.plan, run.incidents, end_s)
-    spent_up, across = _spent_up(run.moments), _across(run.plan, end_s)
-    _values(svg, spent_up, (0.0, spent_up.high), lambda value: f"{value:g}")
-    even = 100 * across.high * run.plan.compression / (30 * 86_400)
-    start, end = (across.px(0), spent_up.px(0)), (across.px(across.high), spent_up.px(even))
-    svg.rule(start, end, FAINT, 1.5, "2 3")
+    svg = burn_frame(run.plan, run.incidents, run.moments, end_s)
     for layer in burn_layers(run.plan, run.moments, run.turns, end_s):
         layer.draw(svg)
     return svg
@@ -206,11 +212,13 @@ def _is_void(lateness_s: float, cores: float) -> bool:
 
 def _by_prometheus(run: Watched) -> str:
     if not run.by_prometheus:
-        return " No Prometheus is on this machine: by our own arithmetic alone."
+        return " No Prometheus is on this machine (docs/objectives.md): by arithmetic alone."
     at_s, own_s = run.told_s(Severity.PAGE, by_prometheus=True), run.told_s(Severity.PAGE)
     if at_s is None or own_s is None:
         return " Prometheus paged nobody."
-    return f" Prometheus paged {abs(at_s - own_s):.1f} s {'later' if at_s >= own_s else 'before'}."
+    if at_s == own_s:
+        return " So did Prometheus."
+    return f" Prometheus paged {abs(at_s - own_s):.1f} s {'later' if at_s > own_s else 'before'}."
 
 
 def _gone(run: Watched) -> str:

@@ -10,7 +10,9 @@ from lab_kit.experiments.load.call_plans import Stairs
 from lab_kit.experiments.load.live_load import CallEnding, LiveLoad, OfferedCall
 from lab_kit.experiments.objectives.both_ends import LIMITS, BothEnds
 from lab_kit.experiments.objectives.omission import Asked, Omission
-from lab_kit.experiments.objectives.paging import (
+from lab_kit.experiments.objectives.paging import shown_windows
+from lab_kit.experiments.objectives.shipped import objectives
+from lab_kit.experiments.objectives.watched import (
     FAR,
     READ_S,
     Incident,
@@ -18,9 +20,7 @@ from lab_kit.experiments.objectives.paging import (
     Plan,
     TurnSeen,
     Watched,
-    shown_windows,
 )
-from lab_kit.experiments.objectives.shipped import objectives
 from lab_kit.gateway.observe.indicators import EDGES_S
 from lab_kit.slo.burn import Count, Severity, budget_spent, burn_rate, firing
 

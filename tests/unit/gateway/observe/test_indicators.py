@@ -111,6 +111,13 @@ def test_a_segment_has_one_first_result(seen: Seen) -> None:
     assert seen("lab_stream_rtf_bucket", version="1", le="0.2") == 1, "0.4 s for 2 s"
 
 
+def test_a_version_that_was_loaded_is_counted_from_zero(seen: Seen) -> None:
+    """A ratio of finals that are all missing would be a ratio of nothing, and page nobody."""
+    seen.told.version_loaded(1)
+    assert seen("lab_final_delay_seconds_bucket", version="1", le="0.8") == 0
+    assert seen("lab_stream_rtf_count", version="1") == 0
+
+
 def test_what_is_no_live_result_waits_for_nothing(seen: Seen) -> None:
     stream, recording = work(), work(WorkKind.RECORDING)
     seen.told.opened(stream)

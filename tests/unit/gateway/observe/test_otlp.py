@@ -1,56 +1,15 @@
 """Traces to a collector: a small one that reads the protocol's own messages."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from collector import collecting, spans_of
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.spans import read_traces
 from lab_kit.gateway.observe.otlp import traces_endpoint
 from lab_kit.gateway.observe.trace_file import TraceFile
 from lab_kit.gateway.observe.tracing import Spans
-
-
-@contextmanager
-def collecting(status: int = 200) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    """A collector, and what it was sent: path and message."""
-    taken: list[tuple[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            taken.append((self.path, ExportTraceServiceRequest.FromString(body)))
-            self.send_response(status)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", taken
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def spans_of(message: Any) -> list[Any]:
-    return [
-        span
-        for resource in message.resource_spans
-        for scope in resource.scope_spans
-        for span in scope.spans
-    ]
 
 
 def test_a_collector_gets_what_the_file_gets(tmp_path: Path) -> None:

@@ -16,7 +16,11 @@ from lab_kit.slo.burn import Severity
     [
         ("usual", Sign.INSIDE, "Prometheus paged 0.5 s later. The blip paged nobody."),
         ("usual", Sign.INSIDE, "36 of 36 turns were late; the server counted 0 bad of"),
-        ("without Prometheus", Sign.INSIDE, "No Prometheus is on this machine"),
+        (
+            "without Prometheus",
+            Sign.INSIDE,
+            "No Prometheus is on this machine (docs/objectives.md)",
+        ),
         ("nobody paged", Sign.UNSAID, "Nobody was paged: too few finals were late."),
         ("paged too soon", Sign.OVER, "before anything was made slow for long"),
         ("never", Sign.INSIDE, "of a month's budget is gone."),
