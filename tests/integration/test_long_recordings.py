@@ -156,6 +156,14 @@ def test_what_a_killed_server_had_done_is_not_done_again(tmp_path: Path) -> None
             starts_s = [segment["start_s"] for segment in whole["segments"]]
             assert starts_s == sorted(set(starts_s))
         assert sound_files(tmp_path) == []
+    assert billed_s(tmp_path) == [pytest.approx(len(audio) / 16_000, abs=0.001)] * 3
+
+
+def billed_s(state: Path) -> list[float]:
+    """The sound of each event that was written down, however often."""
+    lines = [one for file in (state / "usage").glob("*.jsonl") for one in file.open("rb")]
+    events = {event["id"]: event["data"] for event in map(json.loads, lines)}
+    return [data["billed_us"] / 1e6 for data in events.values()]
 
 
 def test_an_upload_outlives_a_killed_server_and_goes_with_its_transcript(tmp_path: Path) -> None:

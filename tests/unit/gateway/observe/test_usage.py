@@ -14,6 +14,8 @@ from test_listeners import HEARD_S, SAID, UPLOAD
 from test_open_inference_routes import TONE, asked
 from test_redaction import WAYS
 
+from lab_kit.core.ids import StreamIdentity, TenantId
+from lab_kit.gateway.observe.work import Ended, Reached, Work, WorkKind
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.server import Server
 from lab_kit.metering.event import Quantities, UsageEvent, read_event
@@ -137,3 +139,20 @@ def test_while_the_disk_is_full_who_is_served_is_served_and_nobody_else_begins(
     assert total(found).billed_us == pytest.approx(HEARD_S * 1e6, abs=1e4)
     answer = client.post("/v1/audio:transcribe", content=speech(), headers=UPLOAD)
     assert answer.status_code == 200
+
+
+async def test_an_operation_is_counted_once_it_is_done_however_often_it_is_begun(
+    server: Server, tmp_path: Path
+) -> None:
+    work = Work(WorkKind.RECORDING, StreamIdentity.new(), TenantId("acme"), 1, is_operation=True)
+    assert server.usage is not None
+    server.usage.opened(work)
+    server.usage.telling(work, Reached(told_s=1.0))
+    server.usage.ended(work, Ended("SYSTEM_OVERLOADED", Reached(told_s=1.0)))
+    assert events(tmp_path) == []
+    for compute_ns in (5_000, 7_000):  # a server that ended before it could say so, and the next
+        server.usage.operation_done(work, Reached(60.0, 60.0, 60.0, compute_ns=compute_ns))
+    first, again = events(tmp_path)
+    assert (first.source, first.id) == (again.source, again.id)
+    assert first.amount.billed_us == again.amount.billed_us == 60_000_000
+    assert first.is_last
