@@ -23,7 +23,7 @@ from lab_kit.course.exercises import EXERCISES
 from lab_kit.course.outcome import Verdict
 from lab_kit.experiments import objectives
 from lab_kit.experiments.objectives.omission import omitted
-from lab_kit.experiments.objectives.watched import BLIP, FAR, READ_S, SLOW
+from lab_kit.experiments.objectives.watched import BLIP, FAR, SLOW
 from lab_kit.experiments.prometheus import prometheus as module
 from lab_kit.experiments.prometheus.prometheus import Prometheus
 from lab_kit.show.slo import burning
@@ -32,6 +32,8 @@ from lab_kit.slo.burn import Severity
 from solutions import lab12 as solved  # isort: skip
 
 CLIPS = sorted(datasets.clips(), key=lambda clip: clip.duration_s)[:8]
+WELL_BELOW_A_PAGE = 0.05
+"""Bad events of all: a page takes 6 of 100, and two ways to count may differ near it."""
 needs_prometheus = pytest.mark.skipif(
     not Prometheus.is_installed(), reason="prometheus is not installed"
 )
@@ -58,10 +60,16 @@ async def test_prometheus_pages_for_a_slow_server_and_for_nothing_else(bench: Be
     its_s = run.told_s(Severity.PAGE, by_prometheus=True)
     assert own_s is not None, "finals that wait for two seconds burn a hundredth's budget"
     assert its_s is not None
-    assert its_s >= own_s - 3 * READ_S, "it cannot know what was not counted yet"
-    if own_s >= slow.from_s:  # the machine was not late by itself
-        paged = [one for one in run.moments if Severity.PAGE in (one.told_by_prometheus or ())]
-        assert all(one.at_s >= slow.from_s for one in paged), "silent for the blip"
+    first = run.moments[0].count
+    early = [one.count for one in run.moments if one.at_s < slow.from_s]
+    shares = [
+        1 - (one.good - first.good) / (one.total - first.total)
+        for one in early
+        if one.total > first.total
+    ]
+    worst = max(shares, default=0.0)
+    if worst < WELL_BELOW_A_PAGE:  # the machine was not late by itself
+        assert its_s >= slow.from_s, "silent for the blip"
     bad, total = run.counted_in(slow)
     assert 0 < bad <= total
     assert any(not one.is_good for one in run.turns_in(slow)), "its callers noticed, too"
