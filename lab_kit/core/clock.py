@@ -16,7 +16,8 @@ _ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 def wall_clock_iso() -> str:
     """Now, in UTC, as ISO 8601; for people and records, never for measuring."""
-    return time.strftime(_ISO, time.gmtime())
+    # by itself gmtime reads a clock that may be some milliseconds behind
+    return time.strftime(_ISO, time.gmtime(time.time()))
 
 
 def since_1970_ms() -> int:
