@@ -77,7 +77,7 @@ def some_books(draw: st.DrawFn) -> list[PriceBook]:
     ]
 
 
-@settings(max_examples=2_500, deadline=None)
+@settings(max_examples=1_500, deadline=None)
 @given(
     st.lists(REQUESTS, max_size=6),
     some_books(),
