@@ -76,10 +76,7 @@ CREATE TABLE credit_notes (
 ) STRICT
 """
 
-_OF_STREAM = "CREATE INDEX usage_of_stream ON usage_events (stream)"
-"""A line leads to thousands of requests, and each of these to its events."""
-
 FORMS: Sequence[Sequence[str]] = (
     (_EVENTS, _SHIPPED, _STRANGE, _WATERMARKS, _CLOSINGS),
-    (_INVOICES, _CREDIT_NOTES, _OF_STREAM),
+    (_INVOICES, _CREDIT_NOTES),
 )

@@ -19,6 +19,15 @@ _OF_REQUESTS = (
 )
 LAST = 2**62
 """A number that no event has: all that are there."""
+_OF_STREAM = (
+    "WITH RECURSIVE sources (source) AS (SELECT MIN(source) FROM usage_events UNION ALL"
+    " SELECT (SELECT MIN(source) FROM usage_events WHERE source > sources.source) FROM sources"
+    " WHERE sources.source IS NOT NULL)"
+    f" SELECT {', '.join(f'usage_events.{name}' for name in FIELDS)} FROM sources"
+    " JOIN usage_events ON usage_events.source = sources.source"
+    " WHERE id >= :first AND id < :behind ORDER BY time_us, id"
+)
+"""``;`` is what follows ``:``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +55,12 @@ def requests_of(rows: Rows, tenant: str, period: Period, last_number: int) -> li
 
 
 def events_of(rows: Rows, stream: str) -> list[UsageEvent]:
-    """All events of one request, in the order of their times."""
-    found = rows.execute(
-        f"SELECT {', '.join(FIELDS)} FROM usage_events WHERE stream = ? ORDER BY time_us, id",
-        (stream,),
-    )
+    """All events of one request, in the order of their times.
+
+    Their ids begin with its name, so that the index which keeps each event once finds them, too:
+    another one would cost each event that is added.
+    """
+    found = rows.execute(_OF_STREAM, {"first": f"{stream}:", "behind": f"{stream};"})
     return [event_of(row) for row in found.fetchall()]
 
 

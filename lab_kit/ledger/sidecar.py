@@ -12,11 +12,12 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lab_kit.core.child_process import stop_with_parent
 from lab_kit.core.errors import LabError, StateUnusable
-from lab_kit.ledger.ledger import open_ledger
-from lab_kit.ledger.shipping import Shipper
+
+if TYPE_CHECKING:
+    from lab_kit.ledger.shipping import Shipper
 
 LOOK_S = 0.2
 """So old a line may be when it is shipped."""
@@ -54,6 +55,11 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         LabError: a folder cannot be used; with ``--once``, the ledger cannot.
     """
+    # not with the module: `lab` takes its arguments from here, whatever the command
+    from lab_kit.core.child_process import stop_with_parent
+    from lab_kit.ledger.ledger import open_ledger
+    from lab_kit.ledger.shipping import Shipper
+
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -72,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _ship_until(stopped: threading.Event, shippers: Sequence[Shipper]) -> None:
+def _ship_until(stopped: threading.Event, shippers: "Sequence[Shipper]") -> None:
     """One more time when it is to stop: what was written before is in the ledger then."""
     told = ""
     is_last = False

@@ -150,19 +150,35 @@ def requests_behind(
             the requests that came to something else since.
 
     Raises:
-        InvalidParameter: the line is for something else.
+        InvalidParameter: the line is for something else, or counts something else than these have
+            by these prices.
     """
     price = _price(line, books)
-    were = {one.stream: one for one in before}
+    now, then = (_counted(line, price, books, requests) for requests in (usage, before))
     found = []
-    for request in usage:
-        is_of_book = books.at(request.first_us).from_us == line.from_us
-        if not (is_of_book and applies(price, request)) or were.get(request.stream) == request:
-            continue
-        earlier = were.get(request.stream)
-        units = units_of(request, price) - (units_of(earlier, price) if earlier else 0)
-        found.append((request, units))
+    for key in sorted(now | then):
+        if now.get(key) != then.get(key):
+            request, units = now.get(key) or (then[key][0], 0)
+            found.append((request, units - (then[key][1] if key in then else 0)))
+    counted = sum(units for _, units in found)
+    if counted != line.units:
+        raise InvalidParameter(
+            f"requests of {counted} units behind a line of {line.units}",
+            "the prices and the usage that the invoice was made with",
+            "name these prices",
+        )
     return found
+
+
+def _counted(
+    line: InvoiceLine, price: Price, books: PriceBooks, requests: Iterable[RequestUsage]
+) -> dict[tuple[str, str, str], tuple[RequestUsage, int]]:
+    """Of the requests that a line's price is for, each with its units, by name, kind and model."""
+    return {
+        (request.stream, request.kind, request.model): (request, units_of(request, price))
+        for request in requests
+        if books.at(request.first_us).from_us == line.from_us and applies(price, request)
+    }
 
 
 def _price(line: InvoiceLine, books: PriceBooks) -> Price:

@@ -72,7 +72,8 @@ class Price:
     Attributes:
         name: as the invoice has it.
         per: for so many of the smallest unit the amounts are: `MINUTE`, 1,000 characters.
-        tiers: by the period's units of one tenant; the first is above 0.
+        tiers: by the period's units of one tenant, those of earlier books' prices of the same name
+            with them; the first is above 0.
         block: a request's units are rounded up to whole ones of these.
         minimum: units that a request has at least, if it has any.
         kinds: of work that it is for; none for all.

@@ -2,10 +2,12 @@
 
 A request is rated by the book that held when it began, and blocks and minimums are the whole
 request's: one that goes on in the next period is charged there what it adds to what it was charged
-before. All units of a price are added up before they are priced, so that tiers are a period's; a
-book that begins inside a period begins its tiers anew. An amount is rounded once, for its line.
+before. All units of a price are added up before they are priced, so that tiers are a period's:
+where a book follows another, the price of the same name goes on in the tier that was reached. An
+amount is rounded once, for its line.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -50,6 +52,22 @@ class RequestUsage:
     channels: int = 1
     features: tuple[str, ...] = ()
     before: Quantities | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where the units of a price begin in a period.
+
+    Attributes:
+        counted: units that an earlier book's price of the same name has counted in the period.
+        included: units that cost nothing, the period's first.
+    """
+
+    counted: int = 0
+    included: int = 0
+
+
+NOTHING = Reach()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +121,15 @@ def rated(
     by_book: dict[int, list[RequestUsage]] = {book.from_us: [] for book in books.books}
     for request in usage:
         by_book[books.at(request.first_us).from_us].append(request)
-    free = dict(included or {})
+    free, counted = included or {}, Counter[str]()
     lines = []
     for book in books.books:
         for price in book.prices:
-            line = _line(price, book, by_book[book.from_us], rounding, free.get(price.name, 0))
+            reach = Reach(counted[price.name], free.get(price.name, 0))
+            line = _line(price, book, by_book[book.from_us], rounding, reach)
             if line is not None:
                 lines.append(line)
-                free[price.name] = max(0, free.get(price.name, 0) - line.units)
+                counted[price.name] += line.units
     return lines
 
 
@@ -134,18 +153,15 @@ def applies(price: Price, request: RequestUsage) -> bool:
 
 
 def exact_amount(
-    units: int, price: Price, included: int = 0
+    units: int, price: Price, reach: Reach = NOTHING
 ) -> tuple[Decimal, tuple[TierShare, ...]]:
-    """What so many units of one period cost, and how they fall into tiers.
-
-    Args:
-        included: how many of them, the first, cost nothing.
-    """
-    free = min(units, included)
+    """What so many units of one period cost, and how they fall into tiers."""
+    end, paid_from = reach.counted + units, max(reach.counted, reach.included)
+    free = min(end, paid_from) - reach.counted
     shares, total = [TierShare(free, Decimal(0))] if free else [], Decimal(0)
     for number, tier in enumerate(price.tiers):
-        following = price.tiers[number + 1].above if number + 1 < len(price.tiers) else units
-        inside = max(0, min(units, following) - max(tier.above, free))
+        following = price.tiers[number + 1].above if number + 1 < len(price.tiers) else end
+        inside = max(0, min(end, following) - max(tier.above, paid_from))
         if inside:
             shares.append(TierShare(inside, tier.amount))
             total = EXACT.add(total, EXACT.multiply(Decimal(inside), tier.amount))
@@ -178,7 +194,7 @@ def _quantity(request: RequestUsage, price: Price) -> int:
 
 
 def _line(
-    price: Price, book: PriceBook, usage: Sequence[RequestUsage], rounding: Rounding, included: int
+    price: Price, book: PriceBook, usage: Sequence[RequestUsage], rounding: Rounding, reach: Reach
 ) -> Line | None:
     counted = [
         (units_of(request, price), _quantity(request, price))
@@ -190,7 +206,7 @@ def _line(
     if not counted:
         return None
     units = sum(units for units, _ in counted)
-    exact, shares = exact_amount(units, price, included)
+    exact, shares = exact_amount(units, price, reach)
     return Line(
         price,
         book.from_us,

@@ -122,8 +122,8 @@ class Reconciliation:
 
     @property
     def is_zero(self) -> bool:
-        """Whether no count differs from another anywhere, also where one hour makes up for it."""
-        return not self.findings and all(row.is_equal for row in self.rows)
+        """Whether no count differs from another in any stream: two mistakes may make equal sums."""
+        return not self.findings
 
 
 def from_marks(marks: Iterable[Mark]) -> list[Heard]:

@@ -22,9 +22,9 @@ _FIELDS = {
 class Meter:
     """Counts up the units of one price in one period."""
 
-    def __init__(self, price: Price, free: int) -> None:
+    def __init__(self, price: Price, free: int, begin: int) -> None:
         self.price, self.free = price, free
-        self.units, self.cost = 0, Fraction(0)
+        self.units, self.cost = begin, Fraction(0)
 
     def add(self, units: int) -> None:
         while units:
@@ -69,13 +69,14 @@ def costs(
     usage: list[RequestUsage], books: list[PriceBook], included: dict[str, int]
 ) -> dict[tuple[int, str], tuple[int, Fraction]]:
     """Units and cost of each price of each book that counted something."""
-    left = dict(included)
+    counted: dict[str, int] = {}
     found = {}
     for book in sorted(books, key=lambda one: one.from_us):
         later = [one.from_us for one in books if one.from_us > book.from_us]
         mine = [one for one in usage if book.from_us <= one.first_us < min(later, default=10**30)]
         for price in book.prices:
-            meter = Meter(price, left.get(price.name, 0))
+            begin = counted.get(price.name, 0)
+            meter = Meter(price, included.get(price.name, 0), begin)
             for request in mine:
                 if is_for(price, request):
                     before = 0
@@ -84,9 +85,9 @@ def costs(
                         before = charged_units(price, request, request.before)
                         whole = whole + request.before
                     meter.add(charged_units(price, request, whole) - before)
-            left[price.name] = max(0, left.get(price.name, 0) - meter.units)
-            if meter.units:
-                found[book.from_us, price.name] = (meter.units, meter.cost)
+            counted[price.name] = meter.units
+            if meter.units > begin:
+                found[book.from_us, price.name] = (meter.units - begin, meter.cost)
     return found
 
 

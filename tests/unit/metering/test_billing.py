@@ -245,6 +245,15 @@ def test_a_line_leads_to_its_requests() -> None:
         requests_behind(invoice.line(1), BOOKS, USAGE)
 
 
+def test_a_line_is_not_explained_by_other_prices_or_usage() -> None:
+    invoice = first()
+    blocks = replace(SOUND, block=15 * SECOND)
+    other = PriceBooks([PriceBook("lab", "USD", 0, (blocks, REDACTION))])
+    for books, usage in ((other, [*USAGE[:1], request("b", 16), USAGE[2]]), (BOOKS, USAGE[:2])):
+        with pytest.raises(InvalidParameter, match="that the invoice was made with"):
+            requests_behind(invoice.line(2), books, usage)
+
+
 def test_an_adjustment_leads_to_what_has_changed() -> None:
     november = first()
     late = [replace(USAGE[0], amount=Quantities(billed_us=660 * SECOND)), *USAGE[1:]]
@@ -254,6 +263,19 @@ def test_an_adjustment_leads_to_what_has_changed() -> None:
     found = requests_behind(line, BOOKS, late, USAGE)
     assert [(one.stream, units // SECOND) for one, units in found] == [("a", 60), ("d", 15)]
     assert sum(units for _, units in found) == line.units
+
+
+def test_a_request_that_turns_out_to_have_begun_under_an_earlier_book_changes_both_lines() -> None:
+    later = PriceBook("lab", "USD", NOVEMBER.from_us, (SOUND, REDACTION))
+    books = PriceBooks([*BOOKS.books, later])
+    before = [request("a", 60), request("b", 60)]
+    now = [replace(before[0], first_us=NOVEMBER.from_us - 1), before[1]]
+    november = invoiced(ACME, NOVEMBER, {NOVEMBER: before}, books)
+    december = invoiced(ACME, DECEMBER, {NOVEMBER: now, DECEMBER: []}, books, [november])
+    moved = {line.from_us: line for line in december.lines if line.kind is LineKind.USAGE}
+    for from_us, sign in ((0, 1), (NOVEMBER.from_us, -1)):
+        ((changed, units),) = requests_behind(moved[from_us], books, now, before)
+        assert (changed.stream, units) == ("a", sign * 60 * SECOND)
 
 
 def test_usage_that_is_not_given_is_not_taken_for_none() -> None:
