@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from lab_kit.core.clock import since_1970_ms
@@ -154,10 +155,15 @@ class Metered:
         measurement, after = Measurement(meter, question), 0
         last = await self._database.run(last_number)
         while True:
-            bounds = (after, last)
-            page = await self._database.run(
-                lambda rows, bounds=bounds: _page(rows, tenant, provider, meter, question, bounds)
+            read = partial(
+                _page,
+                tenant=tenant,
+                provider=provider,
+                meter=meter,
+                question=question,
+                bounds=(after, last),
             )
+            page = await self._database.run(read)
             if page:
                 after = page[-1][0]
                 # on a thread: the numbers of thousands of events take a while to read

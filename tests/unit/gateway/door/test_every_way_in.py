@@ -56,6 +56,7 @@ VALUES = {
     "signed": "19ad0-00",
     "session": NOBODYS,
     "voice_id": "anybody",
+    "meter": "nobodys",
     "route": "v1-audio-transcribe",
 }
 """For the parameters in paths."""
@@ -85,6 +86,10 @@ READS = {
 }
 """They tell what there is, also while the server refuses work."""
 OWN = {
+    "/api/v1/events",
+    "/api/v1/meters",
+    "/api/v1/meters/{meter}",
+    "/api/v1/meters/{meter}/query",
     "/v1/operations",
     "/v1/operations/{operation}",
     "/v1/operations/{operation}:cancel",

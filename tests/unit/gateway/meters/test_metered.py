@@ -145,14 +145,15 @@ async def test_amounts_are_parted_and_filtered_by_groups(kept: Metered) -> None:
         event("4", '{"sound": {"s": 8}, "model": "tiny"}', BEGIN_US + 1),
     )
     found = await amounts(kept, meter(), Question(group_by=("model", "subject")))
-    assert [(one.groups, one.value) for one in found] == [
-        ({"model": None, "subject": "ann"}, 4),
-        ({"model": "base", "subject": "ann"}, 2),
-        ({"model": "tiny", "subject": "ann"}, 9),
+    assert [dict(one.groups) for one in found] == [
+        {"model": None, "subject": "ann"},
+        {"model": "base", "subject": "ann"},
+        {"model": "tiny", "subject": "ann"},
     ]
+    assert [int(one.value) for one in found] == [4, 2, 9]
     filtered = Question(BEGIN_US, BEGIN_US + 1, filters={"model": ("tiny",)})
     (amount,) = await amounts(kept, meter(), filtered)
-    assert (amount.value, amount.from_us, amount.until_us) == (1, BEGIN_US, BEGIN_US + 1)
+    assert (int(amount.value), amount.from_us, amount.until_us) == (1, BEGIN_US, BEGIN_US + 1)
     assert await amounts(kept, meter(), Question(filters={"subject": ("bob",)})) == []
     for wrong in (Question(group_by=("key",)), Question(zone="Mars/Base")):
         with pytest.raises(InvalidParameter):
