@@ -265,6 +265,22 @@ class RedactedAudioNotFound(LabError):
     http_status = 404
 
 
+class MeterNotFound(LabError):
+    """The caller has no meter of that name, or it was deleted."""
+
+    code = Code.NOT_FOUND
+    reason = "METER_NOT_FOUND"
+    http_status = 404
+
+
+class MeterExists(LabError):
+    """The caller has a meter of that name."""
+
+    code = Code.ALREADY_EXISTS
+    reason = "METER_EXISTS"
+    http_status = 409
+
+
 class WebhookNotFound(LabError):
     """The caller has no webhook of that name, or it no such message."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lab_kit.ledger import exports
 from lab_kit.metering.event import FIELDS, TEXTS
 
 _EVENTS = f"""
@@ -79,4 +80,5 @@ CREATE TABLE credit_notes (
 FORMS: Sequence[Sequence[str]] = (
     (_EVENTS, _SHIPPED, _STRANGE, _WATERMARKS, _CLOSINGS),
     (_INVOICES, _CREDIT_NOTES),
+    exports.TABLES,
 )

@@ -73,9 +73,14 @@ def open_ledger(where: str) -> "Ledger":
         StateUnusable: a file without a folder.
         NotInstalled: without the driver that the address needs.
     """
+    return Ledger(open_tables(where))
+
+
+def open_tables(where: str) -> Tables:
+    """The tables of a ledger; see `open_ledger`."""
     if where.startswith(("postgresql://", "postgres://")):
-        return Ledger(Tables(PostgresStore(where, is_shared=True), FORMS))
-    return Ledger(Tables(SqliteStore(lambda: Path(where), is_shared=True), FORMS))
+        return Tables(PostgresStore(where, is_shared=True), FORMS)
+    return Tables(SqliteStore(lambda: Path(where), is_shared=True), FORMS)
 
 
 class Ledger:

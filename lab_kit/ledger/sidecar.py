@@ -5,6 +5,7 @@ ledger cannot be written it tries again, and says so once.
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -14,7 +15,15 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab_kit.core.errors import LabError, StateUnusable
+from lab_kit.core.errors import InvalidParameter, LabError, StateUnusable
+from lab_kit.core.shown import shown
+from lab_kit.ledger.destinations import (
+    OPENMETER_VARIABLE,
+    STRIPE_VARIABLE,
+    Destination,
+    OpenMeter,
+    Stripe,
+)
 
 if TYPE_CHECKING:
     from lab_kit.ledger.shipping import Shipper
@@ -41,7 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE_OR_URL",
         help="an SQLite file, made if it is not there, or postgresql://USER:PASSWORD@HOST/NAME",
     )
-    parser.add_argument("--once", action="store_true", help="ship what is there now, and end")
+    parser.add_argument(
+        "--export-openmeter",
+        metavar="URL",
+        help=f"send each event to OpenMeter, too; its token is read from {OPENMETER_VARIABLE}",
+    )
+    parser.add_argument(
+        "--export-stripe",
+        metavar="URL",
+        help="send the sound that was billed to Stripe, too, in microseconds; its key is read from"
+        f" {STRIPE_VARIABLE}",
+    )
+    parser.add_argument(
+        "--stripe-customers",
+        type=Path,
+        metavar="FILE",
+        help="JSON: Stripe's customer ids by tenant; others go by the tenant's name",
+    )
+    parser.add_argument("--once", action="store_true", help="ship, and export, what is there now")
     parser.add_argument(
         "--with-parent",
         action="store_true",
@@ -57,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
     """
     # not with the module: `lab` takes its arguments from here, whatever the command
     from lab_kit.core.child_process import stop_with_parent
+    from lab_kit.ledger.exporting import Exporter, export_all
     from lab_kit.ledger.ledger import open_ledger
     from lab_kit.ledger.shipping import Shipper
 
@@ -65,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stopped.set())
     if options.with_parent:
         stop_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    destinations = _destinations(options)
     with ExitStack() as held:
         ledger = held.enter_context(closing(open_ledger(options.ledger)))
         shippers = [
@@ -72,10 +100,40 @@ def run(options: argparse.Namespace) -> int:
         ]
         if options.once:
             print(f"shipped {sum(shipper.ship() for shipper in shippers):,} events")
+            for destination in destinations:
+                with closing(destination):
+                    count = export_all(options.ledger, destination)
+                print(f"exported {count:,} events to {destination.name}")
             return 0
+        for destination in destinations:
+            held.enter_context(closing(Exporter(options.ledger, destination)))
         print("shipping", flush=True)
         _ship_until(stopped, shippers)
     return 0
+
+
+def _destinations(options: argparse.Namespace) -> list[Destination]:
+    found: list[Destination] = []
+    if options.export_openmeter is not None:
+        found.append(OpenMeter(options.export_openmeter, os.environ))
+    if options.export_stripe is not None:
+        customers = _customers(options.stripe_customers)
+        found.append(Stripe(options.export_stripe, os.environ, customers))
+    return found
+
+
+def _customers(file: Path | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        found = str(error)
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise InvalidParameter(
+            f"{file}: {shown(found)}", "a JSON object of texts", "name a file with customers"
+        )
+    return found
 
 
 def _ship_until(stopped: threading.Event, shippers: "Sequence[Shipper]") -> None:

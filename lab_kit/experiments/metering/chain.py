@@ -31,6 +31,7 @@ class Chain:
         ledger: where the ledger is; None for a file in the folder.
         model: that the server serves; the scripted one needs no weights and little of a core.
         more: other options of the server.
+        exports: other options of whoever ships.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class Chain:
         ledger: str | None = None,
         model: str = "scripted",
         more: Sequence[str] = (),
+        exports: Sequence[str] = (),
     ) -> None:
         self.usage = folder / "usage"
         self.where = ledger or str(folder / "ledger.sqlite")
         self._folder = folder
+        self._exports = exports
         self._options = (
             *("--model", model, "--usage", str(self.usage)),
             *("--trace-file", str(folder / "traces.jsonl"), *more),
@@ -89,7 +92,7 @@ class Chain:
             command = (sys.executable, "-m", _SIDECAR, "--with-parent")
             with (self._folder / "sidecar.log").open("ab") as log:
                 self._sidecar = subprocess.Popen(
-                    [*command, "--usage", str(self.usage), "--ledger", self.where],
+                    [*command, "--usage", str(self.usage), "--ledger", self.where, *self._exports],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,

@@ -64,6 +64,10 @@ from lab_kit.gateway.providers.openai.realtime import openai_realtime_routes
 from lab_kit.gateway.providers.openai.speech import openai_speech_routes
 from lab_kit.gateway.providers.openai.transcriptions import openai_upload_routes
 from lab_kit.gateway.providers.openai.transcriptions import refusal as openai_refusal
+from lab_kit.gateway.providers.openmeter.errors import refused as openmeter_refusal
+from lab_kit.gateway.providers.openmeter.meters import openmeter_routes
+from lab_kit.gateway.providers.stripe.billing import stripe_routes
+from lab_kit.gateway.providers.stripe.errors import refused as stripe_refusal
 from lab_kit.gateway.run.documents import describe, documentation_routes
 from lab_kit.gateway.run.front_page import front_page_routes
 from lab_kit.gateway.run.health import health_routes, readiness
@@ -85,6 +89,7 @@ _ELEVENLABS = (
     *("/v1/text-to-voice", "/v1/text-to-dialogue", "/v1/forced-alignment", "/v1/convai"),
     *("/v1/dubbing", "/v1/music", "/v1/pronunciation-dictionaries", "/v1/single-use-token"),
 )
+_OPENMETERS, _STRIPES = ("/api/",), ("/v1/billing/", "/v2/billing/")
 _TEXT_ERRORS = ("/v2/", "/v3/")
 """Paths, by how they begin, that a provider has; what is not served there is refused in its words.
 Under the last two are the Open Inference Protocol, AssemblyAI's transcripts and its streaming. In
@@ -165,6 +170,8 @@ def create_app(
         elevenlabs_realtime_routes(door, streams, server.is_strict),
         elevenlabs_stream_input_routes(door, limits, server.voice, server.is_strict),
         assemblyai_streaming_routes(door, streams, server.is_strict),
+        openmeter_routes(door, server.metered),
+        stripe_routes(door, server.metered, server.answers),
         rtc_routes(door, streams, server.failures),
         documentation_routes(),
     ):
@@ -244,7 +251,9 @@ def _provider(path: str) -> bool:
     """Whether a provider has such a path."""
     if path.startswith(_OWN):
         return False
-    return path.startswith((*_OPENAIS, *_DEEPGRAMS, *_ELEVENLABS, *_TEXT_ERRORS))
+    return path.startswith(
+        (*_OPENAIS, *_DEEPGRAMS, *_ELEVENLABS, *_OPENMETERS, *_STRIPES, *_TEXT_ERRORS)
+    )
 
 
 def _refused_at(path: str, error: LabError, request_id: RequestId) -> Response:
@@ -256,6 +265,10 @@ def _refused_at(path: str, error: LabError, request_id: RequestId) -> Response:
         return JSONResponse(refused.body, refused.status, refused.headers)
     if path.startswith(_ELEVENLABS):
         return elevenlabs_refusal(error)
+    if path.startswith(_STRIPES):
+        return stripe_refusal(error, request_id)
+    if path.startswith(_OPENMETERS):
+        return openmeter_refusal(error, request_id)
     if path.startswith(_TEXT_ERRORS) and not path.startswith(_OWN):
         return JSONResponse({"error": str(error)}, error.http_status)
     return error_response(error, request_id)

@@ -11,6 +11,7 @@ from lab_kit.core.ids import TenantId
 from lab_kit.database.rows import Rows
 from lab_kit.database.tables import Step
 from lab_kit.gateway.door import key_table, sound, tenants, token_keys
+from lab_kit.gateway.meters import metered
 from lab_kit.gateway.state import answers, subjects
 from lab_kit.gateway.transcriptions import kept_uploads, operations
 from lab_kit.gateway.webhooks import callbacks, webhooks
@@ -126,4 +127,5 @@ FORMS: tuple[tuple[Step, ...], ...] = (
         _note_keeping,
         *sound.TABLES,
     ),
+    metered.TABLES,
 )

@@ -37,6 +37,7 @@ def begin_maintenance(background: Background, server: Server) -> None:
             await server.answers.expire()
             await server.webhooks.expire()
             await server.callbacks.expire()
+            await server.metered.expire()
             if await server.database.erase(subjects.forget_unused):
                 await server.database.rewrite(subjects.KEYS)
 

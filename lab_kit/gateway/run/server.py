@@ -28,6 +28,7 @@ from lab_kit.gateway.door.uploads import Uploads
 from lab_kit.gateway.live.sessions import Sessions
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.live.turn_judge import TurnJudge
+from lab_kit.gateway.meters.metered import Metered
 from lab_kit.gateway.observe.audit.audit import Audit
 from lab_kit.gateway.observe.audit.log import AUDIT_FOLDER, AUDIT_KEY, AuditLog
 from lab_kit.gateway.observe.dead_letters import DeadLetters
@@ -122,6 +123,7 @@ class Server:
     outbound: Outbound = field(init=False)
     database: Database = field(init=False)
     answers: Answers = field(init=False)
+    metered: Metered = field(init=False)
     transcriber: Transcriber = field(init=False)
     stored: Stored = field(init=False)
     webhooks: Webhooks = field(init=False)
@@ -184,6 +186,7 @@ class Server:
         self.sender = Sender(self.state, self.webhooks, outbound, first_s)
         self.callback_sender = Sender(self.state, self.callbacks, outbound, first_s)
         self.answers = Answers(self.database)
+        self.metered = Metered(self.database)
         allowance = operations.Allowance(limits.operations_of_one, limits.operations)
         self.transcriber = Transcriber(
             self.state,

@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soxr
+import stripe
 from hang import HANG_S
 from transcribe_server import KEY, tls_server
 
@@ -154,3 +156,21 @@ def test_the_plugin_serves_a_strangers_tests(tmp_path: Path) -> None:
         env={**os.environ, "LAB": str(lab)},
     )
     assert "3 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_openmeter(bench: Bench) -> None:
+    names = names_of("OpenMeter", bench)
+    for id in ("1", "2", "2"):
+        names["tell"](id, "0.25")
+    assert names["total"]() == 0.5
+    assert names["total"]("nobody") == 0
+
+
+def test_stripe(bench: Bench) -> None:
+    names = names_of("Stripe", bench)
+    names["tell"]("1", 250)
+    names["tell"]("2", 300)
+    with pytest.raises(stripe.InvalidRequestError, match="already exists"):
+        names["tell"]("2", 300)
+    now = int(time.time())
+    assert names["total"](now - 60, now) == 550

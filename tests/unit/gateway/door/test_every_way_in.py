@@ -56,6 +56,7 @@ VALUES = {
     "signed": "19ad0-00",
     "session": NOBODYS,
     "voice_id": "anybody",
+    "meter": "nobodys",
     "route": "v1-audio-transcribe",
 }
 """For the parameters in paths."""
@@ -85,6 +86,17 @@ READS = {
 }
 """They tell what there is, also while the server refuses work."""
 OWN = {
+    "/api/v1/events",
+    "/api/v1/meters",
+    "/api/v1/meters/{meter}",
+    "/api/v1/meters/{meter}/query",
+    "/v1/billing/meter_event_adjustments",
+    "/v1/billing/meter_events",
+    "/v1/billing/meters",
+    "/v1/billing/meters/{meter}",
+    "/v1/billing/meters/{meter}/deactivate",
+    "/v1/billing/meters/{meter}/event_summaries",
+    "/v1/billing/meters/{meter}/reactivate",
     "/v1/operations",
     "/v1/operations/{operation}",
     "/v1/operations/{operation}:cancel",
@@ -98,6 +110,9 @@ OWN = {
     "/v1/webhooks/{webhook}:rotateSecret",
     "/v1/webhooks/{webhook}/deliveries",
     "/v1/webhooks/{webhook}/deliveries/{message}:replay",
+    "/v2/billing/meter_event_session",
+    "/v2/billing/meter_event_stream",
+    "/v2/billing/meter_events",
     "/v2/transcript/{transcript}",
     "/v2/transcript/{transcript}/paragraphs",
     "/v2/transcript/{transcript}/redacted-audio",
@@ -115,6 +130,8 @@ WAITING_WORK = {"/v1/transcriptions": 400, "/v2/transcript": 400, "/v2/upload": 
 answered to a body that is no recording."""
 NOT_FOUND = {"/v2/transcript": 400}
 """By the beginning of the path, for a provider that has another status than 404."""
+TOKEN_ONLY = {"/v2/billing/meter_event_stream"}
+"""Where a token is asked for that is given for the key."""
 WRONG_KEY = {HTTP_PATH: 403}
 """Where a provider has another status than 401."""
 TOLD_BY_FRAME = {"BadRequestException": 401, "ServiceUnavailableException": 503}
@@ -451,7 +468,8 @@ async def test_callers_reach_what_is_theirs_also_while_work_is_refused(
     if "{" in way.path:
         assert status == next((s for p, s in NOT_FOUND.items() if way.path.startswith(p)), 404)
     else:
-        assert status == (200 if way.method == "GET" else 400)  # which asks for a body
+        # the last asks for a body
+        assert status == (200 if way.method == "GET" else 401 if way.path in TOKEN_ONLY else 400)
 
 
 # -- gRPC ----------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""OpenMeter's words: usage events in, meters that add them up."""

@@ -1,0 +1,1 @@
+"""Stripe's words for metered billing: meters, meter events, what they add up to."""

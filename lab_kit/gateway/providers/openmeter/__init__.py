@@ -1,0 +1,1 @@
+"""OpenMeter's API of events and meters."""
