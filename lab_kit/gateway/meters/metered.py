@@ -60,7 +60,7 @@ TABLES = (
     """,
 )
 MOST_EVENTS, MOST_METERS = 100_000, 100
-"""Of one tenant: its events are gone through in about a second."""
+"""Of one tenant: its events are gone through in one or two seconds."""
 KEPT_S = 92 * 86_400.0
 """Longer than any provider looks for repetitions, and than a month is billed."""
 PAGE_EVENTS = 5_000
