@@ -21,8 +21,9 @@ LONGEST_IDENTIFIER_CHARS = 100
 """Of Stripe's."""
 ANSWER_S = 10.0
 """Nobody waits longer for one."""
-_FOR_GOOD = (400, 413, 422)
-"""Statuses that another try does not change; all others may be the key's or the address's fault."""
+_REFUSALS = (400, 413, 422)
+"""Statuses that may be the event's fault; all others are the key's, the address's or nobody's."""
+_TOO_OLD = "timestamp_too_far_in_past"
 _LONGEST_WHY_CHARS = 500
 
 
@@ -78,25 +79,32 @@ class OpenMeter:
         )
 
     def send(self, events: Sequence[UsageEvent]) -> dict[int, str]:
-        """See `Destination`: one by one, where it refuses them together."""
+        """See `Destination`: one by one, where it refuses them together.
+
+        What it refuses while it takes another is refused for good. Where it takes none, it may as
+        well be that it was set up wrongly, and nothing is passed.
+        """
         written = [json.loads(cloud_event(one)) for one in events]
         if not written or self._sent(written) is None:
             return {}
         whys = {place: self._sent([one]) for place, one in enumerate(written)}
-        return {place: why for place, why in whys.items() if why is not None}
+        refused = {place: why for place, why in whys.items() if why is not None}
+        if len(refused) == len(events):
+            raise _failed(self.name, refused[0])
+        return refused
 
     def close(self) -> None:
         """See `Destination`."""
         self._client.close()
 
     def _sent(self, written: list[dict[str, Any]]) -> str | None:
-        """Why it refuses all of them for good; None where it took them."""
+        """Why it refuses all of them; None where it took them."""
         from corehttp.exceptions import BaseError, HttpResponseError
 
         try:
             self._client.events.ingest_events(written)  # type: ignore[arg-type]
         except HttpResponseError as error:
-            if error.status_code in _FOR_GOOD:
+            if error.status_code in _REFUSALS:
                 return str(error)[:_LONGEST_WHY_CHARS]
             raise _failed(self.name, f"status {error.status_code}") from error
         except BaseError as error:
@@ -134,7 +142,10 @@ class Stripe:
         )
 
     def send(self, events: Sequence[UsageEvent]) -> dict[int, str]:
-        """See `Destination`: those that bill sound, one request each."""
+        """See `Destination`: those that bill sound, one request each.
+
+        Those that are older than it takes are refused for good, whatever else is right.
+        """
         refused: dict[int, str] = {}
         for place, event in enumerate(events):
             if event.amount.billed_us:
@@ -171,9 +182,10 @@ class Stripe:
             # the first version has no code for it
             if "already exists with identifier" in str(error):
                 return None
-            if error.http_status in _FOR_GOOD:
-                return str(error)[:_LONGEST_WHY_CHARS]
-            raise _failed(self.name, f"status {error.http_status}") from error
+            why = str(error)[:_LONGEST_WHY_CHARS]
+            if error.code == _TOO_OLD:
+                return why
+            raise _failed(self.name, f"status {error.http_status}: {why}") from error
         except stripe.StripeError as error:
             raise _failed(self.name, type(error).__name__) from error
         return None

@@ -23,7 +23,8 @@ from lab_kit import datasets
 from lab_kit.bench import Bench
 from lab_kit.experiments.metering.chain import Chain
 from lab_kit.experiments.metering.counting import Told, keep_calling
-from lab_kit.ledger.destinations import STRIPE_EVENT
+from lab_kit.ledger.destinations import STRIPE_EVENT, OpenMeter, Stripe
+from lab_kit.ledger.exporting import export_all
 from lab_kit.ledger.exports import Exports
 from lab_kit.ledger.ledger import open_tables
 from lab_kit.metering.event import TYPE
@@ -89,6 +90,19 @@ def test_what_is_exported_adds_up_to_what_the_ledger_has(taking: Bench, tmp_path
     assert billed_us > 0
     assert openmeter_total(taking) == billed_us
     assert stripe_total(taking) == billed_us
+    send_all_again(chain.where, url)
+    assert openmeter_total(taking) == billed_us
+    assert stripe_total(taking) == billed_us
+
+
+def send_all_again(where: str, url: str) -> None:
+    """As if whoever exported had been killed each time before a mark was moved."""
+    with closing(open_tables(where)) as tables:
+        tables.transact(lambda rows: rows.execute("DELETE FROM exports"))
+    keys = {"OPENMETER_TOKEN": KEY, "STRIPE_API_KEY": KEY}
+    for destination in (OpenMeter(url, keys), Stripe(url, keys, {"anybody": CUSTOMER})):
+        with closing(destination):
+            assert export_all(where, destination) > 0
 
 
 def openmeter_total(taking: Bench) -> float:
@@ -99,7 +113,8 @@ def openmeter_total(taking: Bench) -> float:
             "eventType": TYPE,
             "valueProperty": "$.billed_us",
         }
-        client.meters.create(MeterCreate(made))
+        if not client.meters.list():
+            client.meters.create(MeterCreate(made))
         (row,) = client.meters.query_json("billed", subject=["anybody"]).data
         return float(row.value)
 
@@ -107,12 +122,17 @@ def openmeter_total(taking: Bench) -> float:
 def stripe_total(taking: Bench) -> float:
     addresses: Any = {"api": taking.url}
     client = stripe.StripeClient(KEY, base_addresses=addresses)
-    made = client.v1.billing.meters.create(
-        {
-            "display_name": "Billed",
-            "event_name": STRIPE_EVENT,
-            "default_aggregation": {"formula": "sum"},
-        }
+    found = client.v1.billing.meters.list().data
+    made = (
+        found[0]
+        if found
+        else client.v1.billing.meters.create(
+            {
+                "display_name": "Billed",
+                "event_name": STRIPE_EVENT,
+                "default_aggregation": {"formula": "sum"},
+            }
+        )
     )
     minute = int(time.time()) // 60 * 60
     (told,) = client.v1.billing.meters.event_summaries.list(

@@ -45,7 +45,7 @@ FORMULAS = {"sum": Aggregation.SUM, "count": Aggregation.COUNT, "last": Aggregat
 WINDOWS = {"hour": (WindowLength.HOUR, 3_600), "day": (WindowLength.DAY, 86_400)}
 _METER_ID = "mtr_"
 _FIELD = re.compile(r"(\w{1,64})(?:\[([^\[\]]{1,100})\])?")
-_WHOLE = re.compile(r"-?\d+")
+_WHOLE = re.compile(r"-?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def parse_page(asked: Mapping[str, Any], *others: str) -> Page:
     """
     _check_known(asked, ("limit", "starting_after", *others))
     limit = asked.get("limit", "10")
-    if not isinstance(limit, str) or not re.fullmatch(r"0*[1-9]\d?|100", limit):
+    if not isinstance(limit, str) or not re.fullmatch(r"[1-9][0-9]?|100", limit):
         raise _wrong("limit", limit, "a number from 1 to 100", "parameter_invalid_integer")
     return Page(int(limit), _text(asked, "starting_after") if "starting_after" in asked else None)
 
@@ -292,7 +292,7 @@ def _event(asked: Mapping[str, Any], time_us: int, now_us: int, made_up: str) ->
 
 def _aligned(asked: Mapping[str, Any], name: str, step_s: int) -> int:
     value = _text(asked, name)
-    if not re.fullmatch(r"\d{1,11}", value) or int(value) % step_s:
+    if not re.fullmatch(r"[0-9]{1,11}", value) or int(value) % step_s:
         raise _wrong(name, value, f"seconds since 1970, a multiple of {step_s:,}")
     return int(value)
 

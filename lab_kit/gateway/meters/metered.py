@@ -5,20 +5,26 @@ are asked for. How much one tenant may keep is bounded, and what is beyond is re
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from lab_kit.core.clock import since_1970_ms
-from lab_kit.core.errors import LabError, MeterExists, MeterNotFound, QuotaExceeded
 from lab_kit.core.ids import TenantId
-from lab_kit.database.rows import Row, Rows
+from lab_kit.database.rows import Rows
 from lab_kit.gateway.meters.measuring import Measurement
+from lab_kit.gateway.meters.meter_table import (
+    TABLE,
+    check_slug,
+    make_meter,
+    meter_named,
+    meters_of,
+    too_many,
+)
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.keeping import check_not_held, over
-from lab_kit.protocol.meters import Aggregation, Amount, Meter, MeteredEvent, Question
+from lab_kit.protocol.meters import Amount, Meter, MeteredEvent, Question
 
 TABLES = (
     """
@@ -45,22 +51,10 @@ TABLES = (
         events INTEGER NOT NULL
     ) STRICT
     """,
-    """
-    CREATE TABLE meters (
-        tenant TEXT NOT NULL,
-        provider TEXT NOT NULL,
-        id TEXT NOT NULL,
-        slug TEXT NOT NULL,
-        is_active INTEGER NOT NULL,
-        created_us INTEGER NOT NULL,
-        updated_us INTEGER NOT NULL,
-        definition TEXT NOT NULL,
-        PRIMARY KEY (tenant, provider, id)
-    ) STRICT, WITHOUT ROWID
-    """,
+    TABLE,
 )
-MOST_EVENTS, MOST_METERS = 100_000, 100
-"""Of one tenant: its events are gone through in about a second."""
+MOST_EVENTS = 100_000
+"""Of one tenant: its events are gone through in one or two seconds."""
 KEPT_S = 92 * 86_400.0
 """Longer than any provider looks for repetitions, and than a month is billed."""
 PAGE_EVENTS = 5_000
@@ -206,14 +200,14 @@ class Metered:
         """
 
         def work(rows: Rows) -> _T:
-            _make(rows, tenant, provider, meter)
+            make_meter(rows, tenant, provider, meter)
             return answered(rows, meter)
 
         return await self._database.run(work)
 
     async def meters(self, tenant: TenantId, provider: str) -> list[Meter]:
         """All of them, the oldest first."""
-        return await self._database.run(lambda rows: _meters(rows, tenant, provider))
+        return await self._database.run(lambda rows: meters_of(rows, tenant, provider))
 
     async def meter(self, tenant: TenantId, provider: str, name: str) -> Meter:
         """The one of an id, or the active one of a slug.
@@ -221,7 +215,7 @@ class Metered:
         Raises:
             MeterNotFound: there is none.
         """
-        return await self._database.run(lambda rows: _meter(rows, tenant, provider, name))
+        return await self._database.run(lambda rows: meter_named(rows, tenant, provider, name))
 
     async def set_active(
         self, tenant: TenantId, provider: str, name: str, is_active: bool, now_us: int
@@ -234,9 +228,9 @@ class Metered:
         """
 
         def work(rows: Rows) -> Meter:
-            meter = _meter(rows, tenant, provider, name)
+            meter = meter_named(rows, tenant, provider, name)
             if is_active and not meter.is_active:
-                _check_slug(rows, tenant, provider, meter.slug)
+                check_slug(rows, tenant, provider, meter.slug)
             rows.execute(
                 "UPDATE meters SET is_active = ?, updated_us = ?"
                 " WHERE tenant = ? AND provider = ? AND id = ?",
@@ -255,7 +249,7 @@ class Metered:
         """
 
         def work(rows: Rows) -> None:
-            meter = _meter(rows, tenant, provider, name)
+            meter = meter_named(rows, tenant, provider, name)
             check_not_held(rows, tenant)
             rows.execute(
                 "DELETE FROM meters WHERE tenant = ? AND provider = ? AND id = ?",
@@ -292,7 +286,7 @@ def _add(rows: Rows, tenant: TenantId, provider: str, events: Sequence[MeteredEv
         (str(tenant), sum(new)),
     ).fetchone()
     if count > MOST_EVENTS and any(new):
-        raise _too_many("metered events", MOST_EVENTS)
+        raise too_many("metered events", MOST_EVENTS)
     return new
 
 
@@ -314,75 +308,3 @@ def _page(
         (str(tenant), provider, meter.event_type, *bounds, from_us, until_us, PAGE_EVENTS),
     )
     return [(number, MeteredEvent(*rest)) for number, *rest in map(tuple, found.fetchall())]
-
-
-def _make(rows: Rows, tenant: TenantId, provider: str, meter: Meter) -> None:
-    (count,) = rows.execute(
-        "SELECT COUNT(*) FROM meters WHERE tenant = ?", (str(tenant),)
-    ).fetchone()
-    if count >= MOST_METERS:
-        raise _too_many("meters", MOST_METERS)
-    _check_slug(rows, tenant, provider, meter.slug)
-    definition = {
-        "aggregation": meter.aggregation,
-        "event_type": meter.event_type,
-        "value": meter.value,
-        "groups": dict(meter.groups),
-        "about": dict(meter.about),
-    }
-    rows.execute(
-        "INSERT INTO meters VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(str(tenant), provider, meter.id, meter.slug, meter.is_active),
-            *(meter.created_us, meter.updated_us, json.dumps(definition)),
-        ),
-    )
-
-
-def _check_slug(rows: Rows, tenant: TenantId, provider: str, slug: str) -> None:
-    if any(one.slug == slug and one.is_active for one in _meters(rows, tenant, provider)):
-        raise MeterExists(
-            f"another meter {slug!r}", "one that there is not", "ask for the one that there is"
-        )
-
-
-def _meters(rows: Rows, tenant: TenantId, provider: str) -> list[Meter]:
-    found = rows.execute(
-        "SELECT * FROM meters WHERE tenant = ? AND provider = ? ORDER BY created_us, id",
-        (str(tenant), provider),
-    )
-    return [_read(row) for row in found.fetchall()]
-
-
-def _meter(rows: Rows, tenant: TenantId, provider: str, name: str) -> Meter:
-    for meter in _meters(rows, tenant, provider):
-        if meter.id == name or (meter.slug == name and meter.is_active):
-            return meter
-    raise MeterNotFound(
-        f"the meter {name[:80]!r}", "the id or the slug of one", "list those that there are"
-    )
-
-
-def _read(row: Row) -> Meter:
-    told = json.loads(row["definition"])
-    return Meter(
-        id=row["id"],
-        slug=row["slug"],
-        aggregation=Aggregation(told["aggregation"]),
-        event_type=told["event_type"],
-        value=told["value"],
-        created_us=row["created_us"],
-        updated_us=row["updated_us"],
-        groups=told["groups"],
-        about=told["about"],
-        is_active=bool(row["is_active"]),
-    )
-
-
-def _too_many(what: str, most: int) -> LabError:
-    return QuotaExceeded(
-        f"more than {most:,} {what} of one tenant",
-        f"at most {most:,}, of the last {KEPT_S / 86_400:.0f} days",
-        "use another tenant, or a server of its own",
-        details={"limit": what.replace(" ", "_")},
-    )

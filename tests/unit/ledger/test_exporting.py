@@ -1,8 +1,13 @@
 """Each event is exported at least once and in order, whatever its destination does meanwhile."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from hang import HANG_S
@@ -15,7 +20,7 @@ from lab_kit.ledger.destinations import Destination, OpenMeter, Stripe
 from lab_kit.ledger.exporting import Exporter, export_all, export_batch
 from lab_kit.ledger.exports import Exports
 from lab_kit.ledger.ledger import Batch, Ledger, open_ledger, open_tables
-from lab_kit.metering.event import UsageEvent, values_of
+from lab_kit.metering.event import Quantities, UsageEvent, values_of
 
 EVENTS = made_usage(streams=5, each=5)
 KEYS = {"OPENMETER_TOKEN": "om-secret", "STRIPE_API_KEY": "sk-secret"}
@@ -185,3 +190,93 @@ def test_all_that_is_there_is_exported_once(where: str, ledger: Ledger) -> None:
     take(ledger, made_usage(streams=6, each=1))
     with pytest.raises(ConnectionFailed):
         export_all(where, taking)
+
+
+class Answering:
+    """An HTTP server that answers each request by what is in it."""
+
+    def __init__(self, answer: Callable[[str, bytes], tuple[int, dict[str, Any]]]) -> None:
+        self.sent = 0
+        answering = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                answering.sent += 1
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                status, told = answer(self.path, body)
+                written = json.dumps(told).encode() if status != 204 else b""
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(written)))
+                self.end_headers()
+                self.wfile.write(written)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> "Answering":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def test_what_openmeter_refuses_while_it_takes_others_is_refused_for_good() -> None:
+    bad = EVENTS[1].id.encode()
+
+    def answer(_: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        return (400, {"detail": "bad"}) if bad in body else (204, {})
+
+    with Answering(answer) as server:
+        destination = OpenMeter(server.url, KEYS)
+        assert list(destination.send(EVENTS[:3])) == [1]
+        assert server.sent == 4
+        with pytest.raises(ConnectionFailed):
+            destination.send(EVENTS[1:2])  # it takes nothing: who knows whose fault it is
+        destination.close()
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        ({"message": "An event already exists with identifier x."}, {}),
+        ({"message": "too old", "code": "timestamp_too_far_in_past"}, {0: "too old"}),
+        ({"message": "No such meter"}, None),
+    ],
+)
+def test_what_stripe_refuses(told: dict[str, str], outcome: dict[int, str] | None) -> None:
+    error = {"error": {"type": "invalid_request_error", **told}}
+    with Answering(lambda *_: (400, error)) as server:
+        destination = Stripe(server.url, KEYS)
+        if outcome is None:
+            with pytest.raises(ConnectionFailed, match="No such meter"):
+                destination.send(EVENTS[:1])
+        else:
+            found = destination.send(EVENTS[:1])
+            assert list(found) == list(outcome)
+            assert all(outcome[place] in why for place, why in found.items())
+
+
+def test_stripe_gets_whole_microseconds_of_sound_that_is_billed() -> None:
+    bodies: list[dict[str, list[str]]] = []
+
+    def answer(_: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        bodies.append(parse_qs(body.decode()))
+        return 200, {"object": "billing.meter_event"}
+
+    nothing = replace(EVENTS[1], amount=Quantities(compute_us=5))
+    with Answering(answer) as server:
+        destination = Stripe(server.url, KEYS, {"tenant-0": "cus_0"})
+        assert destination.send([EVENTS[0], nothing, EVENTS[2]]) == {}
+    assert [body["payload[stripe_customer_id]"] for body in bodies] == [["cus_0"], ["tenant-2"]]
+    assert bodies[0]["payload[value]"] == [str(EVENTS[0].amount.billed_us)]
+    assert bodies[0]["identifier"] == [f"{EVENTS[0].source}/{EVENTS[0].id}"]
+    assert bodies[0]["event_name"] == ["lab_billed_microseconds"]
+    assert bodies[0]["timestamp"] == [str(EVENTS[0].time_us // 1_000_000)]

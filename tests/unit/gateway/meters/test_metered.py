@@ -18,7 +18,7 @@ from lab_kit.core.errors import (
 )
 from lab_kit.core.ids import TenantId
 from lab_kit.gateway.door import tenants
-from lab_kit.gateway.meters import metered
+from lab_kit.gateway.meters import meter_table, metered
 from lab_kit.gateway.meters.metered import Metered
 from lab_kit.gateway.run.forms import FORMS
 from lab_kit.gateway.state.database import Database
@@ -196,7 +196,7 @@ async def test_a_tenant_has_so_many_events_and_meters(
     kept: Metered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metered, "MOST_EVENTS", 2)
-    monkeypatch.setattr(metered, "MOST_METERS", 1)
+    monkeypatch.setattr(meter_table, "MOST_METERS", 1)
     await add(kept, event("1", "{}"), event("2", "{}"))
     with pytest.raises(QuotaExceeded, match="more than 2 metered events"):
         await add(kept, event("2", "{}"), event("3", "{}"))
