@@ -105,7 +105,8 @@ async def test_refused(keyed_bench: Bench, dialect: str, carrier: Carrier) -> No
         happened = seen(await recorded(dialect, address, SOUND, carrier, pace=PACE))
     refused_later = {"assemblyai": "1008", "amazon": "BadRequestException"}
     if dialect in refused_later:  # after the upgrade
-        told = [one for one in happened if not isinstance(one, Sound)]
+        # whether the client had said all by then depends on who was faster
+        told = [one for one in happened if not isinstance(one, Sound | Finished)]
         assert told == [Opened(), Failed(refused_later[dialect], is_fatal=True), Closed("1008")]
     else:
         assert happened == [Refused("UNAUTHENTICATED")]
