@@ -154,7 +154,7 @@ _NEAR_S = 0.0005
 def judge_dispute(answer: Any, measured: object) -> Outcome:
     """13.3: seconds to credit for each claim, and what the line becomes less by."""
     if not isinstance(measured, Dispute):
-        return not_yet("no dispute", "the four claims", 'check("13.3", credits, claims)')
+        return not_yet("no dispute", "the four claims", 'check("13.3", settled, claims)')
     names = [one.name for one in measured.claims]
     if not isinstance(answer, Mapping) or set(answer) != {*names, "amount"}:
         return not_yet(f"{answer!r:.60}", f"a dict with {[*names, 'amount']}", "the claims above")

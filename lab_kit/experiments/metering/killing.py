@@ -21,7 +21,7 @@ from lab_kit.experiments.metering.counting import Told, keep_calling
 from lab_kit.ledger.ledger import Ledger, open_ledger
 from lab_kit.ledger.shipping import Shipper
 
-READ_S = 0.2
+READ_S = 0.25
 """How often the ledger is read."""
 _OVER_S = 60.0
 """For calls to end that have begun."""

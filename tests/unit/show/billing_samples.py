@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lab_kit.datasets import Clip, clip
 from lab_kit.experiments.metering.bill import PRICES, Unfolded
-from lab_kit.experiments.metering.killing import Fault, Happened, Killed, Moment, Plan
+from lab_kit.experiments.metering.killing import READ_S, Fault, Happened, Killed, Moment, Plan
 from lab_kit.experiments.metering.margins import Margins, margins
 from lab_kit.experiments.metering.one_stream import OneStream
 from lab_kit.experiments.metering.prices import Bid, bids, live_requests, month
@@ -63,12 +63,12 @@ PLAN = Plan()
 def moments_of(
     seconds: float, missing_us: int = 0, beyond_us: int = 0, waits_us: int = 3 * SECOND
 ) -> tuple[Moment, ...]:
-    """Five moments a second, of which each third waits; and the last."""
+    """As often as the ledger is read; at each third something waits. And the last."""
     found = []
-    for number in range(int(5 * seconds)):
+    for number in range(int(seconds / READ_S)):
         told_us, waiting_us = number * 2 * SECOND, waits_us * (number % 3 == 0)
         waiting_us = min(waiting_us, told_us)
-        found.append(Moment(number / 5, told_us, told_us - waiting_us, waiting_us, 0))
+        found.append(Moment(number * READ_S, told_us, told_us - waiting_us, waiting_us, 0))
     told_us = found[-1].told_us if found else 0
     billed_us = told_us - missing_us + beyond_us
     return (*found, Moment(seconds, told_us, billed_us, missing_us, beyond_us))
@@ -95,7 +95,7 @@ KILLED = {
     "too much beyond": killed_of(beyond=99, beyond_us=99 * SECOND),
     "nobody told": Killed(PLAN, (Moment(0.0, 0, 0, 0, 0),), (), 0, 0, 0),
     "many faults": killed_of(
-        replace(PLAN, faults=[(float(at), Fault.TWICE) for at in range(1, 24)])
+        replace(PLAN, faults=[(float(at), Fault.TWICE) for at in range(1, 24, 2)])
     ),
     "no faults": replace(killed_of(replace(PLAN, faults=())), happened=()),
 }
