@@ -283,7 +283,7 @@ EXERCISES = (
             "Where customer and log agree against the ledger, credit what the ledger has more."
             " Where log and ledger agree, it was sent. A call that was told is a call.",
             "B and D: 0. A and C: the ledger's sum less the log's, from claims.evidence. The"
-            " amount: whole seconds of A and C as they are less as they should be, at 0.01 USD each.",
+            " amount: whole seconds of A and C now less those due, at 0.01 USD each.",
         ),
     ),
     Exercise(

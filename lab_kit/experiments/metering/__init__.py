@@ -20,6 +20,7 @@ from lab_kit.experiments.metering.prices import (
     surcharge,
 )
 from lab_kit.experiments.metering.stack import groups_table, stack_prices_table
+from lab_kit.metering.economics import Served
 
 __all__ = [
     "CAUSES",
@@ -37,6 +38,7 @@ __all__ = [
     "Overcharged",
     "Plan",
     "Prepaid",
+    "Served",
     "Unfolded",
     "bids",
     "billed",

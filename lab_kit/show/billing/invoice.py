@@ -95,11 +95,11 @@ def draw_invoice(unfolded: Unfolded) -> Svg:
     begin_us = 0
     for number, event in enumerate(unfolded.events):
         us = event.amount.billed_us
-        left, end = (across.px(at / _SECOND_US) for at in (begin_us, begin_us + us))
+        start, end = (across.px(at / _SECOND_US) for at in (begin_us, begin_us + us))
         if us:
-            svg.bar(left, bar_y, max(1.0, end - left - 1), _BAR_PX, theme.COMPUTE, f"{us:,} µs")
-        if end - left > _NAME_PX:
-            where = ((left + end) / 2, bar_y + 13)
+            svg.bar(start, bar_y, max(1.0, end - start - 1), _BAR_PX, theme.COMPUTE, f"{us:,} µs")
+        if end - start > _NAME_PX:
+            where = ((start + end) / 2, bar_y + 13)
             svg.text(where, str(number), anchor="middle", color=theme.PAPER)
         begin_us += us
     return svg

@@ -26,7 +26,7 @@ _DIFFERENCE_TOP, _DIFFERENCE_BOTTOM = 268, 350
 _ROWS = 3
 _ROW_PX = 13
 _STEP_S = 5.0
-_SCALES = (10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
+_SCALES = (10, 20, 30, 50, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000)
 
 
 def killing_frame(plan: Plan, moments: Sequence[Moment]) -> Svg:

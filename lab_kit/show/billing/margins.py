@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from lab_kit.experiments.metering.margins import Margins, Served, losing
+from lab_kit.experiments.metering import Margins, Served, losing
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.bars import Quantity, compare_bars, height_of
 from lab_kit.show.draw.display import show_drawing

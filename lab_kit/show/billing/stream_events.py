@@ -53,7 +53,9 @@ def events_verdict(stream: OneStream) -> Verdict:
         return Verdict(f"{told}no difference. No message told of more sound.", Sign.UNSAID)
     late = sum(one <= 0 for one in before)
     if late:
-        return Verdict(f"{told}no difference, but {late} events came after.", Sign.OVER)
+        return Verdict(
+            f"{told}no difference, but made after its message was read: {late}.", Sign.OVER
+        )
     middle_ms = ms(median(before) / 1e6)
     return Verdict(
         f"{told}no difference. Each was made before its message was read, {middle_ms:.1f} ms at the"
