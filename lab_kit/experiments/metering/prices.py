@@ -14,6 +14,15 @@ from lab_kit.metering.schemes import AMAZON, SIX, Scheme, side_by_side
 Usage = dict[str, list[RequestUsage]]
 """What each request used, by tenant."""
 SHORT_S = 15.0
+TITLES = {
+    "deepgram": "Deepgram",
+    "assemblyai": "AssemblyAI",
+    "google": "Google",
+    "amazon": "Amazon",
+    "openai": "OpenAI",
+    "elevenlabs": "ElevenLabs",
+}
+"""Of schemes, as their providers write themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ def bids(requests: Sequence[RequestUsage]) -> list[Bid]:
         count = sum(line.requests for line in lines)
         found.append(
             Bid(
-                priced.scheme.name,
+                TITLES[priced.scheme.name],
                 priced.total,
                 sum(line.quantity for line in lines) / SECOND,
                 sum(line.units for line in lines) / SECOND,
@@ -89,19 +98,19 @@ def length_for(share: float, scheme: Scheme = AMAZON) -> float:
 
 
 def sources_table(schemes: Sequence[Scheme] = SIX) -> Table:
-    """A row for each source of each scheme's prices."""
+    """A row for each source of each scheme's prices, and its address beneath."""
+    sources = [(scheme, source) for scheme in schemes for source in scheme.sources]
     rows = [
         (
-            scheme.name,
+            f"{number} {TITLES[scheme.name]}",
             source.what,
             "another's reading" if source.is_secondary else "its own page",
             source.read,
-            source.url,
         )
-        for scheme in schemes
-        for source in scheme.sources
+        for number, (scheme, source) in enumerate(sources, 1)
     ]
-    return Table("source", ("", "says", "is", "read", "address"), rows, left=5)
+    notes = [f"{number}: {source.url}" for number, (_, source) in enumerate(sources, 1)]
+    return Table("source", ("", "says", "is", "read"), rows, notes, left=4)
 
 
 def _live(scheme: Scheme) -> Price:

@@ -43,15 +43,17 @@ def test_the_length_for_a_surcharge_is_where_it_begins() -> None:
 def test_short_requests_pay_more_by_one_scheme_alone() -> None:
     month = metering.month(3_000)
     bids = {one.name: one for one in metering.bids(metering.live_requests(month, "kiosk"))}
-    assert bids["amazon"].more > 5
-    assert max(one.more for name, one in bids.items() if name != "amazon") < 1
+    assert bids["Amazon"].more > 5
+    assert max(one.more for name, one in bids.items() if name != "Amazon") < 1
     assert all(one.unpriced == 0 for one in bids.values())
 
 
 def test_every_price_has_a_source() -> None:
-    rows = metering.sources_table().rows
-    assert {row[0] for row in rows} == {one.name for one in metering.bids([])}
-    assert all(row[-1].startswith("https://") for row in rows)
+    table = metering.sources_table()
+    named = {row[0].partition(" ")[2] for row in table.rows}
+    assert named == {one.name for one in metering.bids([])}
+    assert len(table.notes) == len(table.rows)
+    assert all(": https://" in note for note in table.notes)
 
 
 def test_a_plan_names_faults_that_there_are() -> None:

@@ -85,7 +85,10 @@ HAPPENED = (
 
 def killed_of(plan: Plan = PLAN, beyond: int = 0, **moments: int) -> Killed:
     """A run that is over."""
-    return Killed(plan, moments_of(26.0, **moments), HAPPENED, 68, 66, beyond)
+    happened = HAPPENED
+    if plan is not PLAN:
+        happened = tuple(Happened(name, at_s, at_s + 0.5) for at_s, name in plan.faults)
+    return Killed(plan, moments_of(26.0, **moments), happened, 68, 66, beyond)
 
 
 KILLED = {
@@ -97,7 +100,7 @@ KILLED = {
     "many faults": killed_of(
         replace(PLAN, faults=[(float(at), Fault.TWICE) for at in range(1, 24, 2)])
     ),
-    "no faults": replace(killed_of(replace(PLAN, faults=())), happened=()),
+    "no faults": killed_of(replace(PLAN, faults=())),
 }
 
 

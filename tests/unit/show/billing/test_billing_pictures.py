@@ -83,8 +83,8 @@ def test_an_invoice_is_the_sum_of_what_is_behind_it() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("usual", "openai would be"),
-        ("short", "amazon prices most beyond what was used"),
+        ("usual", "OpenAI would be"),
+        ("short", "Amazon prices most beyond what was used"),
         ("nobody rounds", "None prices more than was used."),
         ("free", "b would be inf times a."),
     ],
