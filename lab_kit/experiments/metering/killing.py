@@ -23,6 +23,8 @@ from lab_kit.ledger.shipping import Shipper
 
 READ_S = 0.25
 """How often the ledger is read."""
+CALM_S = 2.0
+"""Between the end of a fault and the next one, however long a server takes to start."""
 _OVER_S = 60.0
 """For calls to end that have begun."""
 
@@ -44,7 +46,8 @@ class Plan:
         callers: who call one after the other.
         seconds: in which new calls begin.
         speed: how much faster than speech they send.
-        faults: each with its moment, in seconds from the beginning.
+        faults: each with its moment, in seconds from the beginning; later, where the one before
+            has not ended `CALM_S` ago.
         away_s: how long nobody ships, where that is a fault.
     """
 
@@ -186,8 +189,11 @@ class _Run:
         ]
         reading = asyncio.create_task(self._read_on())
         try:
-            happened = [await self._make(*one) for one in sorted(self._plan.faults)]
-            await self._until(self._plan.seconds)
+            calm_s, happened = 0.0, []
+            for at_s, fault in sorted(self._plan.faults):
+                happened.append(await self._make(max(at_s, calm_s), fault))
+                calm_s = happened[-1].until_s + CALM_S
+            await self._until(max(self._plan.seconds, calm_s))
             is_over.set()
             async with asyncio.timeout(_OVER_S):
                 await asyncio.gather(*callers)

@@ -137,7 +137,7 @@ def _row(one: Happened, run: Killed) -> tuple[str, ...]:
         for moment in run.moments
         if one.from_s <= moment.at_s <= one.until_s + 2 * READ_S
     ]
-    again = (f"{one.repeated:,}", f"{one.new:,}") if one.repeated else ("", "")
+    again = (f"{one.repeated:,}", f"{one.new:,}") if one.fault == Fault.TWICE else ("", "")
     times = (f"{one.from_s:.1f}", f"{one.until_s:.1f}")
     return (one.fault, *times, *again, f"{max(seen, default=0):,}")
 
