@@ -46,6 +46,7 @@ async def test_a_chain_loses_nothing_whatever_is_done_to_it() -> None:
     assert run.last.missing_us == 0
     assert run.last.told_us > 0
     assert run.streams > 0
+    assert len(run.happened) == len(plan.faults)
     assert [one.fault for one in run.happened if one.repeated] == ["all again, shuffled"]
     assert killing.killing_verdict(run).sign is Sign.INSIDE
 

@@ -74,24 +74,6 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """What is known at a moment.
-
-    Attributes:
-        told_us: what callers were told of, in all.
-        billed_us: what is in the ledger.
-        missing_us: of streams that were told more than is in the ledger: by how much, in all.
-        beyond_us: of streams that the ledger has more of, the same.
-    """
-
-    at_s: float
-    told_us: int
-    billed_us: int
-    missing_us: int
-    beyond_us: int
-
-
-@dataclass(frozen=True, slots=True)
 class Happened:
     """A fault that was made.
 
@@ -107,6 +89,26 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """What is known at a moment.
+
+    Attributes:
+        told_us: what callers were told of, in all.
+        billed_us: what is in the ledger.
+        missing_us: of streams that were told more than is in the ledger: by how much, in all.
+        beyond_us: of streams that the ledger has more of, the same.
+        happened: faults until then; one that goes on ends now.
+    """
+
+    at_s: float
+    told_us: int
+    billed_us: int
+    missing_us: int
+    beyond_us: int
+    happened: tuple[Happened, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Killed:
     """A run that is over, and whose journal is shipped.
 
@@ -118,7 +120,6 @@ class Killed:
 
     plan: Plan
     moments: tuple[Moment, ...]
-    happened: tuple[Happened, ...]
     streams: int
     ended: int
     beyond: int
@@ -127,6 +128,11 @@ class Killed:
     def last(self) -> Moment:
         """When all was shipped."""
         return self.moments[-1]
+
+    @property
+    def happened(self) -> tuple[Happened, ...]:
+        """All faults."""
+        return self.last.happened
 
     @property
     def most_waiting_us(self) -> int:
@@ -173,6 +179,8 @@ class _Run:
         self._hear = hear
         self._told = Told()
         self._moments: list[Moment] = []
+        self._happened: list[Happened] = []
+        self._going_on: tuple[str, float] | None = None
         self._zero_s = time.perf_counter()
 
     async def carry_out(self, clip: Clip) -> Killed:
@@ -189,10 +197,10 @@ class _Run:
         ]
         reading = asyncio.create_task(self._read_on())
         try:
-            calm_s, happened = 0.0, []
+            calm_s = 0.0
             for at_s, fault in sorted(self._plan.faults):
-                happened.append(await self._make(max(at_s, calm_s), fault))
-                calm_s = happened[-1].until_s + CALM_S
+                await self._make(max(at_s, calm_s), fault)
+                calm_s = self._happened[-1].until_s + CALM_S
             await self._until(max(self._plan.seconds, calm_s))
             is_over.set()
             async with asyncio.timeout(_OVER_S):
@@ -209,16 +217,16 @@ class _Run:
         billed, told = self._ledger.billed_us(), self._told.until_us
         beyond = sum(us > told.get(stream, 0) for stream, us in billed.items())
         streams, told_ends = len(told), len(self._told.ended)
-        moments = tuple(self._moments)
-        return Killed(self._plan, moments, tuple(happened), streams, told_ends, beyond)
+        return Killed(self._plan, tuple(self._moments), streams, told_ends, beyond)
 
     def _settle(self) -> None:
         self._chain.stop_server()
         self._chain.settle().close()
 
-    async def _make(self, at_s: float, fault: str) -> Happened:
+    async def _make(self, at_s: float, fault: str) -> None:
         await self._until(at_s)
         from_s, repeated, new = self._now_s(), 0, 0
+        self._going_on = fault, from_s
         match fault:
             case Fault.SERVER:
                 await asyncio.to_thread(self._chain.kill_server)
@@ -232,7 +240,8 @@ class _Run:
                 self._chain.start_sidecar()
             case _:
                 repeated, new = await asyncio.to_thread(self._send_again)
-        return Happened(fault, from_s, self._now_s(), repeated, new)
+        self._happened.append(Happened(fault, from_s, self._now_s(), repeated, new))
+        self._going_on = None
 
     def _send_again(self) -> tuple[int, int]:
         """All lines that wait or have not been removed yet, in another order."""
@@ -259,12 +268,15 @@ class _Run:
     def _look(self) -> None:
         billed, told = self._ledger.billed_us(), dict(self._told.until_us)
         apart = [told.get(one, 0) - billed.get(one, 0) for one in told.keys() | billed.keys()]
+        now_s = self._now_s()
+        going_on = [] if self._going_on is None else [Happened(*self._going_on, now_s)]
         moment = Moment(
-            self._now_s(),
+            now_s,
             sum(told.values()),
             sum(billed.values()),
             sum(us for us in apart if us > 0),
             -sum(us for us in apart if us < 0),
+            (*self._happened, *going_on),
         )
         self._moments.append(moment)
         if self._hear is not None:

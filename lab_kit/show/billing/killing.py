@@ -29,14 +29,11 @@ _STEP_S = 5.0
 _SCALES = (10, 20, 30, 50, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000)
 
 
-def killing_frame(
-    plan: Plan, moments: Sequence[Moment], happened: Sequence[Happened] | None = None
-) -> Svg:
+def killing_frame(plan: Plan, moments: Sequence[Moment]) -> Svg:
     """All of the picture but its marks.
 
     Args:
         moments: what is known by now, which decides how far the scales go.
-        happened: what was done; what is planned, where it is not over.
     """
     svg = Svg(
         _DIFFERENCE_BOTTOM + 40,
@@ -51,13 +48,13 @@ def killing_frame(
     )
     across = _across(plan, moments)
     axis_below(svg, across, _SUM_TOP, _DIFFERENCE_BOTTOM, "seconds")
-    for name, from_s, until_s in _bands(plan, happened):
-        left, right = (across.px(min(one, across.high)) for one in (from_s, until_s))
+    for one in moments[-1].happened if moments else ():
+        left, right = (across.px(min(at_s, across.high)) for at_s in (one.from_s, one.until_s))
         width, height = max(2.0, right - left), _DIFFERENCE_BOTTOM - _SUM_TOP
         svg.band(left, _SUM_TOP, width, height, 0.3)
         rows = [_SUM_TOP - 6 - _ROW_PX * row for row in range(_ROWS)]
         # what finds no room is named in the table
-        put(svg, name, [Place((left, y)) for y in rows], role=FAINT, size_px=theme.SMALL_PX)
+        put(svg, one.fault, [Place((left, y)) for y in rows], role=FAINT, size_px=theme.SMALL_PX)
     named = [("told to callers, s", TOLD), ("in the ledger, s", BILLED)]
     legend(svg, named, 14, _LEFT)
     svg.text(
@@ -92,7 +89,7 @@ def killing_layers(plan: Plan, moments: Sequence[Moment]) -> list[Layer]:
 
 def draw_killing(run: Killed) -> Svg:
     """The picture of a run that is over."""
-    svg = killing_frame(run.plan, run.moments, run.happened)
+    svg = killing_frame(run.plan, run.moments)
     for layer in killing_layers(run.plan, run.moments):
         layer.draw(svg)
     return svg
@@ -140,16 +137,6 @@ def _row(one: Happened, run: Killed) -> tuple[str, ...]:
     again = (f"{one.repeated:,}", f"{one.new:,}") if one.fault == Fault.TWICE else ("", "")
     times = (f"{one.from_s:.1f}", f"{one.until_s:.1f}")
     return (one.fault, *times, *again, f"{max(seen, default=0):,}")
-
-
-def _bands(plan: Plan, happened: Sequence[Happened] | None) -> list[tuple[str, float, float]]:
-    """Each fault with its beginning and its end; of a planned kill nobody knows the end."""
-    if happened is not None:
-        return [(one.fault, one.from_s, one.until_s) for one in happened]
-    return [
-        (name, at_s, at_s + (plan.away_s if name == Fault.AWAY else 0.0))
-        for at_s, name in sorted(plan.faults)
-    ]
 
 
 def _bare(points: Sequence[Point]) -> list[Point]:

@@ -85,10 +85,11 @@ HAPPENED = (
 
 def killed_of(plan: Plan = PLAN, beyond: int = 0, **moments: int) -> Killed:
     """A run that is over."""
-    happened = HAPPENED
+    happened: tuple[Happened, ...] = HAPPENED
     if plan is not PLAN:
         happened = tuple(Happened(name, at_s, at_s + 0.5) for at_s, name in plan.faults)
-    return Killed(plan, moments_of(26.0, **moments), happened, 68, 66, beyond)
+    *before, last = moments_of(26.0, **moments)
+    return Killed(plan, (*before, replace(last, happened=happened)), 68, 66, beyond)
 
 
 KILLED = {
@@ -96,7 +97,7 @@ KILLED = {
     "written and not told": killed_of(beyond=2, beyond_us=3_700_000),
     "something missing": killed_of(missing_us=1),
     "too much beyond": killed_of(beyond=99, beyond_us=99 * SECOND),
-    "nobody told": Killed(PLAN, (Moment(0.0, 0, 0, 0, 0),), (), 0, 0, 0),
+    "nobody told": Killed(PLAN, (Moment(0.0, 0, 0, 0, 0),), 0, 0, 0),
     "many faults": killed_of(
         replace(PLAN, faults=[(float(at), Fault.TWICE) for at in range(1, 24, 2)])
     ),
