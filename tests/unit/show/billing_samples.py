@@ -1,8 +1,10 @@
 """What lab 13 draws, by hand: the usual, nothing at all, too much, and what must not happen."""
 
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lab_kit.datasets import Clip, clip
 from lab_kit.experiments.metering.bill import PRICES, Unfolded
@@ -106,11 +108,13 @@ KILLED = {
 
 
 def unfolded(*streams: tuple[int, ...], line: int = 1) -> Unfolded:
-    """A ledger in memory with these streams, billed."""
+    """A ledger with these streams, billed."""
     named = [f"stream-{number:06d}" for number in range(len(streams))]
     events = [one for name, us in zip(named, streams, strict=True) for one in events_of(name, *us)]
-    ledger = open_ledger(str(_folder() / f"{len(streams)}-{line}.sqlite"))
-    try:
+    with (
+        TemporaryDirectory(prefix="lab-billing-samples-") as folder,
+        closing(open_ledger(str(Path(folder) / "ledger.sqlite"))) as ledger,
+    ):
         ledger.take(Batch("a", 1, [values_of(one) for one in events]))
         period = Period(BEGAN_US, max(one.time_us for one in events) + 1)
         ledger.close_period(period)
@@ -121,14 +125,6 @@ def unfolded(*streams: tuple[int, ...], line: int = 1) -> Unfolded:
         stream = ordered[0][0].stream
         behind = tuple(ledger.events(stream))
         return Unfolded(issued.invoice, found, ordered, stream, CLIP, behind)
-    finally:
-        ledger.close()
-
-
-def _folder() -> Path:
-    import tempfile
-
-    return Path(tempfile.mkdtemp(prefix="lab-billing-samples-"))
 
 
 UNFOLDED = {
