@@ -1,4 +1,4 @@
-"""Everything that draws: waterfalls, delays, transcripts, load, versions, an API, its access."""
+"""Everything that draws: waterfalls, delays, transcripts, load, an API, its access, its bill."""
 
 from lab_kit.show.access.drain_screen import draining
 from lab_kit.show.access.flood import flood
@@ -12,6 +12,11 @@ from lab_kit.show.api.first_call import first_call, stopwatch
 from lab_kit.show.api.gate import gate
 from lab_kit.show.api.storming import storms
 from lab_kit.show.api.ways import ways
+from lab_kit.show.billing.invoice import invoice
+from lab_kit.show.billing.kill_screen import killing
+from lab_kit.show.billing.margins import margins
+from lab_kit.show.billing.prices import minimum, schemes
+from lab_kit.show.billing.stream_events import stream_events
 from lab_kit.show.latency.delays import delays
 from lab_kit.show.latency.stages import stages
 from lab_kit.show.latency.transcript import transcript
@@ -68,6 +73,8 @@ __all__ = [
     "flood",
     "frontier",
     "gate",
+    "invoice",
+    "killing",
     "lags",
     "leaks",
     "live",
@@ -75,8 +82,10 @@ __all__ = [
     "load",
     "loads",
     "lost_lines",
+    "margins",
     "messages",
     "microphone",
+    "minimum",
     "offered",
     "offering",
     "omission",
@@ -86,6 +95,7 @@ __all__ = [
     "revocations",
     "runtimes",
     "said",
+    "schemes",
     "shadow",
     "silences",
     "sound",
@@ -93,6 +103,7 @@ __all__ = [
     "stages",
     "stopwatch",
     "storms",
+    "stream_events",
     "transcript",
     "turns",
     "versions",

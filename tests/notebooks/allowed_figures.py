@@ -32,6 +32,10 @@ BY_LAB: dict[str, dict[str, str]] = {
         "700 ms": "a p99 that exercise 07.1 gives",
         "12 s": "a p99 that exercise 07.1 gives",
     },
+    "13": {
+        "15 s": "the minimum of Amazon's rule, whose source stands at the picture of it",
+        "36 %": "the companion book's figure, which the lab computes the length for",
+    },
     "12": {
         "0.3 s": "the limit of a final that exercise 12.1 gives",
         "0.8 s": "the limit of first words that exercise 12.1 gives",

@@ -17,10 +17,26 @@ from lab_kit.course.exercises import (
     lab10,
     lab11,
     lab12,
+    lab13,
 )
 from lab_kit.course.exercises.exercise import Exercise
 
-_LABS = (lab00, lab01, lab02, lab03, lab04, lab05, lab06, lab07, lab08, lab09, lab10, lab11, lab12)
+_LABS = (
+    lab00,
+    lab01,
+    lab02,
+    lab03,
+    lab04,
+    lab05,
+    lab06,
+    lab07,
+    lab08,
+    lab09,
+    lab10,
+    lab11,
+    lab12,
+    lab13,
+)
 
 EXERCISES: Mapping[str, Exercise] = MappingProxyType(
     {exercise.id: exercise for lab in _LABS for exercise in lab.EXERCISES}

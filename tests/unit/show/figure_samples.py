@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from access_samples import DRAINED, FLOODS, LEAKS, REVOKED, SAID
 from api_samples import CUTS, SLOW_WAYS, STORMS, USUAL_WAYS, paid_by, storm_run, three, told
+from billing_samples import BIDS, KILLED, MARGINS, STREAMS, UNFOLDED
 from deprecation_samples import DEPRECATIONS
 from first_call_samples import FIRST_CALLS
 from gate_samples import GATES
@@ -58,6 +59,7 @@ from lab_kit.measure.wires import WireFigures
 from lab_kit.protocol.degradation import LevelChange
 from lab_kit.show.access import draining, flood, leaks, revocations, saying
 from lab_kit.show.api import costs, deliveries, deprecation, first_call, gate, storm, ways
+from lab_kit.show.billing import invoice, killing, margins, prices, stream_events
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
 from lab_kit.show.latency import delays, stages, turns, waterfall, waterfall_picture
@@ -103,6 +105,7 @@ def figures() -> Iterator[Drawn]:
         _access,
         _proofs,
         _objectives,
+        _billing,
         _messages,
     ):
         yield from several()
@@ -537,6 +540,23 @@ def _objectives() -> Iterator[Drawn]:
     for name, found in OMISSIONS.items():
         drawing = omitted.draw_omission(found)
         yield f"omission {name}", drawing, omitted.omission_verdict(found)
+
+
+def _billing() -> Iterator[Drawn]:
+    for name, one in STREAMS.items():
+        drawing = stream_events.draw_stream_events(one)
+        yield f"stream events {name}", drawing, stream_events.events_verdict(one)
+    for name, run in KILLED.items():
+        yield f"killing {name}", killing.draw_killing(run), killing.killing_verdict(run)
+    for name, unfolded in UNFOLDED.items():
+        yield f"invoice {name}", invoice.draw_invoice(unfolded), invoice.invoice_verdict(unfolded)
+    for name, bids in BIDS.items():
+        drawing = prices.draw_schemes(bids, "a month of live streams")
+        yield f"schemes {name}", drawing, prices.schemes_verdict(bids)
+    for share in (0.36, 0.01, 3.0):
+        yield f"minimum {share}", prices.draw_minimum(share), prices.minimum_verdict(share)
+    for name, found in MARGINS.items():
+        yield f"margins {name}", margins.draw_margins(found), margins.margins_verdict(found)
 
 
 def _proofs() -> Iterator[Drawn]:

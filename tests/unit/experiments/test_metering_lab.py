@@ -1,0 +1,69 @@
+"""What lab 13 computes without a server."""
+
+import pytest
+
+from lab_kit.core.errors import InvalidParameter
+from lab_kit.experiments import metering
+from lab_kit.experiments.metering.delivery import Journal, Rows, event, shipped
+
+EVENTS = (event("a", "1", 5), event("a", "2", 7))
+
+
+def test_a_kill_takes_what_a_process_kept_and_nothing_else() -> None:
+    kept, handed, flushed = metering.killed_writers(500)
+    assert kept.lost > 0
+    assert handed.lost == flushed.lost == 0
+    assert "Lost something: kept in the process." in metering.killed_writers_table([kept]).text
+
+
+def forget_first(journal: Journal, rows: Rows) -> None:
+    for one in journal.waiting():
+        journal.forget(1)
+        rows.add((one["source"], one["id"]), one)
+
+
+def test_whoever_ships_is_killed_before_or_after_a_call_takes_effect() -> None:
+    whole = shipped(forget_first, EVENTS, None, is_after=False)
+    assert (whole.billed_us, whole.left, whole.calls) == (12, 0, 7)
+    assert shipped(forget_first, EVENTS, 1, is_after=False).billed_us == 12
+    assert shipped(forget_first, EVENTS, 1, is_after=True).billed_us == 7
+
+
+@pytest.mark.parametrize(("length_s", "more"), [(15.0, 0.0), (7.5, 1.0), (14.5, 0.5 / 14.5)])
+def test_a_minimum_adds_what_a_request_lacks(length_s: float, more: float) -> None:
+    assert metering.surcharge(length_s) == pytest.approx(more)
+
+
+def test_the_length_for_a_surcharge_is_where_it_begins() -> None:
+    length_s = metering.length_for(0.36)
+    assert metering.surcharge(length_s) <= 0.37
+    assert metering.surcharge(length_s - 0.02) > 0.36
+
+
+def test_short_requests_pay_more_by_one_scheme_alone() -> None:
+    month = metering.month(3_000)
+    bids = {one.name: one for one in metering.bids(metering.live_requests(month, "kiosk"))}
+    assert bids["Amazon"].more > 5
+    assert max(one.more for name, one in bids.items() if name != "Amazon") < 1
+    assert all(one.unpriced == 0 for one in bids.values())
+
+
+def test_every_price_has_a_source() -> None:
+    table = metering.sources_table()
+    named = {row[0].partition(" ")[2] for row in table.rows}
+    assert named == {one.name for one in metering.bids([])}
+    assert len(table.notes) == len(table.rows)
+    assert all(": https://" in note for note in table.notes)
+
+
+def test_a_plan_names_faults_that_there_are() -> None:
+    metering.Plan(faults=[(1.0, "server killed")])
+    with pytest.raises(InvalidParameter, match="nobody ships"):
+        metering.Plan(faults=[(1.0, "an earthquake")])
+
+
+def test_an_event_has_a_cost() -> None:
+    cost = metering.what_an_event_costs(200)
+    assert len(cost.each_s) == 200
+    assert cost.line_bytes > 300
+    assert "200 events" in cost.table.text
