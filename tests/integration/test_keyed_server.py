@@ -117,7 +117,7 @@ async def test_a_stream_whose_key_is_revoked_ends_at_once_and_says_what_it_owes(
             async for received in end:
                 if isinstance(received.event, Final):
                     texts.append(received.event.text)
-        except (ConnectionFailed, InvalidMessage, KeyEnded) as error:
+        except (ConnectionFailed, InvalidMessage, KeyEnded, Unauthenticated) as error:
             failure = error
         took_s = (time.perf_counter_ns() - revoked_ns) / 1e9
     # how much of the clip it had taken by then is another matter
