@@ -8,7 +8,7 @@ written every second: a server that is killed forgets a second of it, and the le
 import asyncio
 import calendar
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lab_kit.access.balance import Balance
@@ -110,7 +110,11 @@ class Sound:
             InvalidParameter: more than can be kept.
             StateUnusable: it cannot be kept, and does not count.
         """
-        tenant, added_us = TenantId(name), round(paid.sound_s * 1e6)
+        # whoever asks may go away: what is kept is known here, too
+        await asyncio.shield(self._top_up(TenantId(name), paid))
+
+    async def _top_up(self, tenant: TenantId, paid: TopUp) -> None:
+        added_us = round(paid.sound_s * 1e6)
         async with self._turn:
             account = self._accounts.setdefault(tenant, self.account(tenant))
             left_us = 0 if account.prepaid is None else account.prepaid.left
@@ -122,7 +126,7 @@ class Sound:
             def work(rows: Rows) -> bool:
                 added = rows.execute(
                     "INSERT INTO top_ups VALUES (?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING",
-                    (name, paid.id, added_us),
+                    (str(tenant), paid.id, added_us),
                 )
                 if added.rowcount:
                     _write(rows, tenant, account, left_us + added_us)
@@ -135,14 +139,22 @@ class Sound:
                 self._unwritten.add(tenant)
 
     async def write(self) -> None:
-        """Write what was used since the last time."""
-        if self._unwritten:
-            await self._database.run(self._write_all)
+        """Write what was used since the last time.
+
+        Raises:
+            StateUnusable: it cannot be kept now; it is written the next time.
+        """
+        if tenants := self._taken():
+            try:
+                await self._database.run(lambda rows: self._write(rows, tenants))
+            except BaseException:
+                self._unwritten |= tenants
+                raise
 
     def write_now(self) -> None:
         """The same, before the server is gone."""
-        if self._unwritten:
-            self._database.read_now(self._write_all)
+        if tenants := self._taken():
+            self._database.read_now(lambda rows: self._write(rows, tenants))
 
     def used(self, tenant: TenantId, account: Account, used_us: int) -> None:
         """So much was used of an account."""
@@ -168,8 +180,12 @@ class Sound:
             account.of_month = Balance(0)
         account.of_month.left = max(0, round(limit_s * 1e6) - account.used_us)
 
-    def _write_all(self, rows: Rows) -> None:
+    def _taken(self) -> set[TenantId]:
+        """Those whose use is not written yet: taken here, since writing is another thread's."""
         tenants, self._unwritten = self._unwritten, set()
+        return tenants
+
+    def _write(self, rows: Rows, tenants: Iterable[TenantId]) -> None:
         for tenant in tenants:
             account = self._accounts[tenant]
             prepaid = account.prepaid

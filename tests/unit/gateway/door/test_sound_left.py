@@ -121,6 +121,36 @@ async def test_what_was_used_is_known_to_the_next_server(make: Make) -> None:
         after.use(ACME).hold(31 * SECOND_US)
 
 
+async def test_what_could_not_be_written_is_written_the_next_time(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = make()
+    await allow(sound, 100.0)
+    sound.use(ACME).settle(20 * SECOND_US)
+    with monkeypatch.context() as broken:
+        broken.setattr(sound, "_write", _fails)
+        with pytest.raises(OSError, match="full"):
+            await sound.write()
+    await sound.write()
+    assert make().account(ACME).used_us == 20 * SECOND_US
+
+
+def _fails(*_: object) -> None:
+    raise OSError("the disk is full")
+
+
+async def test_a_payment_counts_though_whoever_sent_it_went_away(make: Make) -> None:
+    sound = make()
+    paying = asyncio.create_task(sound.top_up("acme", TopUp(10.0, "a")))
+    await asyncio.sleep(0)
+    paying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await paying
+    await sound.top_up("acme", TopUp(5.0, "b"))
+    await sound.write()
+    assert left_s(sound) == left_s(make()) == 15.0
+
+
 async def test_a_month_has_an_end_and_begins_anew(make: Make, clock: Clock) -> None:
     sound = make()
     await allow(sound, 10.0)
