@@ -214,7 +214,7 @@ def bind(host: str, port: int, option: str = "--port") -> socket.socket:
     return listener
 
 
-def stop_with_parent(stop: Callable[[], None]) -> None:
+def stop_with_parent(stop: Callable[[], object]) -> None:
     """In the child: call ``stop``, once and from a thread of its own, when the parent is gone."""
     watch = threading.Thread(
         target=_watch_parent, args=(os.getppid(), stop), name="parent", daemon=True
@@ -222,7 +222,7 @@ def stop_with_parent(stop: Callable[[], None]) -> None:
     watch.start()
 
 
-def _watch_parent(parent: int, stop: Callable[[], None]) -> None:
+def _watch_parent(parent: int, stop: Callable[[], object]) -> None:
     """Wait until the pipe closes, or this process has another parent."""
     try:
         stdin = sys.stdin.fileno()

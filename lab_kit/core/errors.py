@@ -6,7 +6,7 @@ sentence is composed from them. Dialects translate it into their provider's own 
 knows a provider.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import ClassVar, Self
 
@@ -552,3 +552,15 @@ class DatasetError(LabError):
 
     code = Code.DATA_LOSS
     reason = "DATASET"
+
+
+def error_of(reason: str, received: str, expected: str, next_step: str) -> LabError | None:
+    """The error of that reason, read from its fields again; None for a kind that is not known."""
+    kinds = {kind.reason: kind for kind in _kinds(LabError)}
+    return kinds[reason](received, expected, next_step) if reason in kinds else None
+
+
+def _kinds(base: type[LabError]) -> Iterator[type[LabError]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from _kinds(kind)

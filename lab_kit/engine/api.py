@@ -44,6 +44,8 @@ class DecodeRequest:
         goes_on: the utterance was cut before, and this is more of it.
         on_compute: told, on the engine's threads, how many nanoseconds of the device each pass took
             for it; whatever becomes of it. It must be quick.
+        on_start: told, on the engine's threads, that its first pass begins: from now on it cannot
+            be refreshed. It must be quick.
     """
 
     audio: FloatArray
@@ -58,7 +60,8 @@ class DecodeRequest:
     deadline_ns: int | None = None
     utterance: int = 0
     goes_on: bool = False
-    on_compute: Callable[[int], None] | None = None
+    on_compute: Callable[[int], object] | None = None
+    on_start: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,6 +270,8 @@ class EngineLoop:
         return None, []
 
     def _run(self, work: Work) -> None:
+        if work.state is SequenceState.WAITING:
+            _tell_started(work)
         began_ns = time.perf_counter_ns()
         failures = self._tried(work)
         spent_ns = time.perf_counter_ns() - began_ns
@@ -385,6 +387,12 @@ def _too_late() -> InferenceTimeout:
 
 def _seconds_until(wait: Wait, now_ns: int) -> float | None:
     return None if wait.until_ns is None else max(0.0, (wait.until_ns - now_ns) / 1e9)
+
+
+def _tell_started(work: Work) -> None:
+    for sequence in work.sequences:
+        if sequence.request.on_start is not None:
+            sequence.request.on_start()
 
 
 def _share_time(work: Work, spent_ns: int) -> None:

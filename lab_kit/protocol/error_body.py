@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
-from lab_kit.core.errors import Code, LabError
+from lab_kit.core.errors import Code, LabError, error_of
 from lab_kit.core.ids import RequestId
 
 
@@ -63,10 +63,9 @@ class ErrorEnvelope(BaseModel):
     def raised(self) -> LabError | None:
         """The error that was sent, of its own kind; None for a kind that is not known here."""
         body = self.error
-        kinds = {kind.reason: kind for kind in _kinds(LabError)}
-        if body.reason not in kinds:
+        error = error_of(body.reason, body.received, body.expected, body.next_step)
+        if error is None:
             return None
-        error = kinds[body.reason](body.received, body.expected, body.next_step)
         error.retry_after_s = body.retry_after_s
         error.details = dict(body.details)
         return error
@@ -82,7 +81,3 @@ def told_error(text: str | bytes) -> LabError | None:
         envelope = read if isinstance(read, ErrorEnvelope) else ErrorEnvelope(error=read)
         return envelope.raised()
     return None
-
-
-def _kinds(root: type[LabError]) -> list[type[LabError]]:
-    return [root, *(kind for child in root.__subclasses__() for kind in _kinds(child))]

@@ -1,7 +1,7 @@
 """How redaction finds names of people on this server, as its options say."""
 
+from lab_kit.engine.opening import WHISPER
 from lab_kit.gateway.run.options import BY_LISTS, ServerConfig
-from lab_kit.gateway.versions.engine_factory import WHISPER
 from lab_kit.models.persons import Persons, installed_version
 from lab_kit.stream.sink.named import NamedPersons
 

@@ -3,11 +3,13 @@
 import argparse
 import math
 import os
+import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from lab_kit.core.child_process import HOST, port_number
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.engine.opening import SERVED
 from lab_kit.engine.scripted import SCRIPTED
 from lab_kit.gateway.door.keys import KEY_VARIABLE, OPERATOR_KEY_VARIABLE, Keys
 from lab_kit.gateway.door.limits import Limits
@@ -19,7 +21,6 @@ from lab_kit.gateway.observe.trace_file import (
     TraceFile,
 )
 from lab_kit.gateway.run.certificates import CertificateFiles
-from lab_kit.gateway.versions.engine_factory import SERVED
 from lab_kit.models.store.repository import default_root
 
 DEFAULT_PORT = 8300
@@ -58,6 +59,7 @@ class ServerConfig:
         usage: folder of usage events; None for one in ``state``, where that is given.
         names: how redaction finds names of people, one of `NAMES`; None for the best there is.
         inference_log: file for how far each stream got, beside what is billed; None for none.
+        engines: processes that decode, each on its share of the cores; 0 for the server's own.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -85,6 +87,7 @@ class ServerConfig:
     names: str | None = None
     inference_log: Path | None = None
     collector: str | None = None
+    engines: int = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -166,6 +169,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help=f"{' or '.join(SERVED)} (default %(default)s)"
+    )
+    parser.add_argument(
+        "--engines",
+        type=_engines,
+        default=0,
+        metavar="NUMBER",
+        help="decode in so many processes of their own, each with its share of the cores; one more"
+        " stands by, and streams outlive any of them (default: in the server's own process)",
     )
     parser.add_argument(
         "--names",
@@ -258,6 +269,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ephemeral", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+
+
+MOST_ENGINES = 64
+"""Each has a core at least, and a model of its own in memory."""
+
+
+def _engines(text: str) -> int:
+    """How many engine processes."""
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= number <= MOST_ENGINES:
+        raise argparse.ArgumentTypeError(f"{text}: 0 to {MOST_ENGINES} processes are expected")
+    if number and sys.platform == "win32":
+        raise argparse.ArgumentTypeError("engine processes need Unix sockets; leave this out")
+    return number
 
 
 _LIMITS: dict[str, type[int] | type[float]] = {

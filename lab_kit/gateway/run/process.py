@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import mkdtemp
@@ -30,6 +31,7 @@ from lab_kit.core.errors import (
     StateUnusable,
 )
 from lab_kit.core.memory import return_last_blocks
+from lab_kit.engine.opening import check_served
 from lab_kit.engine.scripted import SCRIPTED, check_lines
 from lab_kit.gateway.door.identify import name_calls_in_log
 from lab_kit.gateway.door.keys import Keys
@@ -47,8 +49,8 @@ from lab_kit.gateway.run.options import (
     traces_of,
 )
 from lab_kit.gateway.versions.engine_factory import (
-    check_served,
     make_first_version,
+    open_apart,
     open_recognizer,
     publish_first,
     publish_script,
@@ -71,7 +73,10 @@ def serve(
     sys.setswitchinterval(_SWITCH_S)
     metrics = Metrics()
     repository = Repository(config.repository)
-    versions = Versions(repository, config.model, open_recognizer, metrics)
+    opened = open_recognizer
+    if config.engines and config.model != SCRIPTED:  # a script is not worth a process
+        opened = partial(open_apart, config.repository, config.engines)
+    versions = Versions(repository, config.model, opened, metrics)
     versions.begin(lambda: publish_first(repository, config.model))
     try:
         _listen(listener, config, with_parent, limits or Limits(), versions, metrics)
@@ -259,6 +264,7 @@ def run(options: argparse.Namespace) -> int:
         options.names,
         options.inference_log,
         options.otlp,
+        engines=options.engines,
     )
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails
