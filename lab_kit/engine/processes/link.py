@@ -176,8 +176,7 @@ class Link:
                 if number in self.owed:
                     self.owed[number].is_started = True
             case Dropped(number=number, compute_ns=compute_ns):
-                if number in self._late:
-                    self._late[number](compute_ns)
+                self._tell_late(number, compute_ns)
             case CacheShown(number=number, view=view):
                 shown = self._shown.pop(number, None)
                 if shown is not None and shown.set_running_or_notify_cancel():
@@ -185,8 +184,13 @@ class Link:
             case Answer(number=number) | Failed(number=number):
                 self._end(self.owed.get(number), frame)
 
+    def _tell_late(self, number: int, compute_ns: int) -> None:
+        if number in self._late:
+            self._late[number](compute_ns)
+
     def _end(self, owed: Owed | None, told: Answer | Failed) -> None:
         if owed is None:  # it was dropped, and its end was on its way
+            self._tell_late(told.number, told.compute_ns)
             return
         if owed.request.on_compute is not None:
             owed.request.on_compute(told.compute_ns)

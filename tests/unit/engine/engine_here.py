@@ -3,6 +3,7 @@ obeys. Its sockets are real, and so are its death (they close) and its hanging (
 
 import asyncio
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from gated_runner import GatedRunner
@@ -57,10 +58,8 @@ class EngineHere:
         asyncio.set_event_loop(self._loop)
         self._server = EngineServer(self.engine, self._places, groups=2)
         self._task = self._loop.create_task(self._server.serve(self.path))
-        try:
+        with suppress(asyncio.CancelledError):  # it died
             self._loop.run_until_complete(self._task)
-        except asyncio.CancelledError:
-            pass  # it died
         rest = asyncio.all_tasks(self._loop)
         for task in rest:
             task.cancel()
