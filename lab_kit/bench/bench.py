@@ -47,8 +47,9 @@ FLUSH_S = 0.6
 """A few times what the server takes to write its spans."""
 _DAMAGE_BYTES = 64
 _Limits = tuple[tuple[str, float], ...]
-_Started = tuple[str | None, str, tuple[str, ...], _Limits, bool, bool, bool, tuple[str, ...]]
-"""What a server was started with: key, model, hosts, limits, mutual TLS, audit, state, regions."""
+_Started = tuple[str | None, str, tuple[str, ...], _Limits, bool, bool, bool, tuple[str, ...], int]
+"""What a server was started with: key, model, hosts, limits, mutual TLS, audit, state, regions,
+engines."""
 
 
 class Bench(Caller):
@@ -93,6 +94,7 @@ class Bench(Caller):
         audit: bool = False,
         state: bool = False,
         regions: tuple[str, ...] = (),
+        engines: int = 0,
     ) -> "Bench":
         """Start a server, or return the one that this process started before with the same.
 
@@ -107,12 +109,14 @@ class Bench(Caller):
             audit: it keeps an audit log.
             state: what it keeps is in `state_folder`, and not in a folder that nobody is told of.
             regions: where it is and, behind that, what others there are, such as ``eu-west:eu``.
+            engines: processes that decode, beside one that stands by; 0 for the server's own.
 
         Raises:
             ServerFailed: it ended or did not become ready; the end of its log is in the error.
         """
         named = tuple(sorted((limits or {}).items()))
-        started: _Started = (key, model, allowed_hosts, named, mutual_tls, audit, state, regions)
+        flags = mutual_tls, audit, state
+        started: _Started = (key, model, allowed_hosts, named, *flags, regions, engines)
         known = cls._running.get(started)
         if known is not None and known.alive:
             return known
@@ -338,6 +342,7 @@ class Bench(Caller):
         audit: bool,
         state: bool,
         regions: tuple[str, ...],
+        engines: int,
     ) -> "Bench":
         repository = Repository(Path(tempfile.mkdtemp(prefix="lab-repository-")))
         operator_key = secrets.token_urlsafe()
@@ -358,6 +363,7 @@ class Bench(Caller):
                 *(("--tls-port", "0", "--client-authority", OWN) if mutual_tls else ()),
                 *(("--audit", str(repository.root / AUDIT)) if audit else ()),
                 *(("--state", str(repository.root / STATE)) if state else ()),
+                *("--engines", str(engines)),
                 *(f"--region={name}" for name in regions[:1]),
                 *(f"--other-region={name}" for name in regions[1:]),
             ),

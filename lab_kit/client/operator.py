@@ -26,6 +26,8 @@ from lab_kit.protocol.tenants import TenantList, TenantSettings, TenantStatus
 from lab_kit.protocol.versions import (
     BatchingPolicy,
     CacheUse,
+    EngineList,
+    EngineProcess,
     LabelMove,
     ShadowReport,
     VersionList,
@@ -110,6 +112,14 @@ class Operator:
         """
         since_ns = since.frames[-1].at_ns if since is not None and since.frames else 0
         return await self._ask(CacheUse, "GET", f"/versions/{version}/cache?since_ns={since_ns}")
+
+    async def engines(self, version: int) -> tuple[EngineProcess, ...]:
+        """The processes that decode with a loaded version; none where the server's own does.
+
+        Raises:
+            VersionNotFound, VersionConflict: there is none, or it is not loaded.
+        """
+        return (await self._ask(EngineList, "GET", f"/versions/{version}/engines")).processes
 
     async def batching(self) -> BatchingPolicy:
         """The batching policy in force."""

@@ -92,6 +92,35 @@ class BatchingPolicy:
         return given
 
 
+class EngineState(StrEnum):
+    """What an engine's process is to the server."""
+
+    STARTING = "starting"
+    ASKED = "asked"
+    STANDING_BY = "standing_by"
+    LEAVING = "leaving"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineProcess:
+    """One process that decodes.
+
+    Attributes:
+        owed: requests that it was asked and has not answered.
+    """
+
+    pid: int
+    state: EngineState
+    owed: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineList:
+    """The processes that decode with a version, the oldest first; none where the server's does."""
+
+    processes: tuple[EngineProcess, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class CacheFrame:
     """A decoder's cache at one moment.

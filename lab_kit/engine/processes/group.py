@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from time import perf_counter_ns
@@ -35,6 +36,21 @@ MOST_DEATHS = 2
 """Engines that may end while they work on one request: the next would end as well, and everybody's
 answers with it."""
 _CACHE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One process of a group.
+
+    Attributes:
+        is_asked: others stand by.
+        is_leaving: it takes no more.
+        owed: requests that it was asked and has not answered.
+    """
+
+    is_asked: bool
+    is_leaving: bool
+    owed: int
 
 
 class EngineGroup:
@@ -140,6 +156,14 @@ class EngineGroup:
         )
 
     # -- for whoever runs it ---------------------------------------------------------------------
+
+    def members(self) -> dict[str, Member]:
+        """The processes that answer, by their sockets' names, the oldest first."""
+        active = [one.name for one in self._asked()]
+        return {
+            one.name: Member(one.name in active, not one.places, len(one.owed))
+            for one in list(self._links.values())
+        }
 
     def use(self, batching: Batching) -> None:
         """Have every process batch so, those that come later included."""

@@ -54,7 +54,8 @@ class Keeper:
         folder: where the sockets are; nobody else may read it, and `stop` removes it.
         arguments: of `MODULE`, but for its socket.
         processes: how many there are to be, those that stand by included.
-        gave_up: called, on the keeper's thread, when starting failed too often.
+        ended: called, on the keeper's thread, when one has ended that was not asked to.
+        gave_up: likewise, when starting failed too often.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class Keeper:
         folder: Path,
         arguments: Sequence[str],
         processes: int,
+        ended: Callable[[], None],
         gave_up: Callable[[LabError], None],
     ) -> None:
         self._folder = folder
         self._arguments = arguments
         self._wanted = processes
+        self._tell_ended = ended
         self._gave_up = gave_up
         self._numbers = count(1)
         self._processes: list[Process] = []
@@ -76,9 +79,9 @@ class Keeper:
         self._thread.start()
 
     @property
-    def pids(self) -> tuple[int, ...]:
-        """Of the processes, the oldest first."""
-        return tuple(one.process.pid for one in self._processes)
+    def pids(self) -> dict[str, int]:
+        """Of the processes, by their sockets' names, the oldest first."""
+        return {one.socket.name: one.process.pid for one in list(self._processes)}
 
     def stop(self) -> None:
         """End all processes; returns when they have."""
@@ -139,6 +142,8 @@ class Keeper:
         (_log.info if status == 0 else _log.error)(
             "engine process %d ended with %d; another is started", one.process.pid, status
         )
+        if status != 0:
+            self._tell_ended()
         self._failed_starts += one.beat == 0
         self._processes.remove(one)
         _end(one)

@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,8 @@ async def _serve(engine: EngineLoop, path: Path, groups: int) -> int:
     finally:
         trimming.cancel()
         await asyncio.to_thread(engine.stop)
+        with suppress(OSError):  # whoever made the folder may be gone; others may still be in it
+            path.parent.rmdir()
     return 1 if engine.broken.done() else 0
 
 

@@ -141,6 +141,9 @@ class Metrics:
         self.background_failures = BackgroundFailures(
             lambda task: self._background_failures.labels(task).inc()
         )
+        self._engines_ended = self._counter(
+            "lab_engine_processes_ended", "Engine processes that died, or hung and were killed."
+        )
         self._waiting = self._gauge("lab_engine_waiting", "Decodes not started.", "version")
         self._running = self._gauge("lab_engine_running", "Decodes under way.", "version")
 
@@ -154,6 +157,10 @@ class Metrics:
         self.indicators.version_loaded(version)
         self._waiting.labels(version).set_function(lambda: engine.load().waiting)
         self._running.labels(version).set_function(lambda: engine.load().running)
+
+    def engine_process_ended(self) -> None:
+        """An engine's process ended that was not asked to; another is started."""
+        self._engines_ended.inc()
 
     def engine_freed(self, version: int) -> None:
         """The version's engine is gone, and what was watched of it."""

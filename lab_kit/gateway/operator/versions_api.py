@@ -22,6 +22,7 @@ from lab_kit.models.store.version import Label
 from lab_kit.protocol.versions import (
     BatchingPolicy,
     CacheUse,
+    EngineList,
     LabelMove,
     ShadowReport,
     VersionList,
@@ -67,6 +68,11 @@ def version_routes(door: Door, versions: Versions) -> APIRouter:
     def cache(number: int, since_ns: int = 0) -> CacheUse:
         """What the decoder's cache of a loaded version costs, and how it was used."""
         return CacheUse(**asdict(versions.cache(number, since_ns)))
+
+    @router.get("/versions/{number}/engines")
+    def engines(number: int) -> EngineList:
+        """The processes that decode with a loaded version; none where the server's own does."""
+        return EngineList(versions.processes(number))
 
     @router.put("/labels/{label}")
     def put_label(label: Label, body: LabelMove) -> VersionStatus:

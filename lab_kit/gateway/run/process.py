@@ -75,7 +75,9 @@ def serve(
     repository = Repository(config.repository)
     opened = open_recognizer
     if config.engines and config.model != SCRIPTED:  # a script is not worth a process
-        opened = partial(open_apart, config.repository, config.engines)
+        opened = partial(
+            open_apart, config.repository, config.engines, metrics.engine_process_ended
+        )
     versions = Versions(repository, config.model, opened, metrics)
     versions.begin(lambda: publish_first(repository, config.model))
     try:

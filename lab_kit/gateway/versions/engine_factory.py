@@ -1,7 +1,7 @@
 """From a version's files to a running recognizer, its engine in this process or in others."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
@@ -11,7 +11,7 @@ from lab_kit.audio.detect.energy import ThresholdScorer
 from lab_kit.audio.detect.vad import WINDOW_SAMPLES, SpeechScorer
 from lab_kit.core.errors import ModelStoreError
 from lab_kit.engine.opening import open_engine
-from lab_kit.engine.processes.group import EngineGroup
+from lab_kit.engine.processes.group import EngineGroup, Member
 from lab_kit.engine.processes.keeper import START_S, Keeper
 from lab_kit.engine.scripted import LINES, SCRIPTED, ScriptedEngine, check_lines
 from lab_kit.gateway.versions.lease import Recognizer
@@ -22,6 +22,7 @@ from lab_kit.models.store.fetch import Progress
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
 from lab_kit.models.store.version import Settings, VersionFiles
+from lab_kit.protocol.versions import EngineProcess, EngineState
 
 _log = logging.getLogger(__name__)
 
@@ -99,11 +100,14 @@ def open_recognizer(files: VersionFiles) -> Recognizer:
     )
 
 
-def open_apart(repository: Path, engines: int, files: VersionFiles) -> Recognizer:
+def open_apart(
+    repository: Path, engines: int, ended: Callable[[], None], files: VersionFiles
+) -> Recognizer:
     """Start ``engines`` processes for a version and one to stand by; voice activity stays here.
 
     Args:
         repository: the folder that the version is in.
+        ended: called when a process has ended that was not asked to.
 
     Raises:
         ModelStoreError: voice activity's weights are missing or damaged.
@@ -124,6 +128,7 @@ def open_apart(repository: Path, engines: int, files: VersionFiles) -> Recognize
             *("--groups", "1"),
         ),
         engines + STAND_BY,
+        ended,
         group.give_up,
     )
 
@@ -136,7 +141,30 @@ def open_apart(repository: Path, engines: int, files: VersionFiles) -> Recognize
     except BaseException:
         stop()
         raise
-    return Recognizer(group, new_scorer, group.use, group.cache, stop, group.broken)
+    return Recognizer(
+        group,
+        new_scorer,
+        group.use,
+        group.cache,
+        stop,
+        group.broken,
+        lambda: _processes(keeper.pids, group.members()),
+    )
+
+
+def _processes(pids: Mapping[str, int], members: Mapping[str, Member]) -> tuple[EngineProcess, ...]:
+    return tuple(
+        EngineProcess(pid, _state(members.get(name)), members[name].owed if name in members else 0)
+        for name, pid in pids.items()
+    )
+
+
+def _state(member: Member | None) -> EngineState:
+    if member is None:
+        return EngineState.STARTING
+    if member.is_leaving:
+        return EngineState.LEAVING
+    return EngineState.ASKED if member.is_asked else EngineState.STANDING_BY
 
 
 def _voice_activity() -> Callable[[], SpeechScorer]:

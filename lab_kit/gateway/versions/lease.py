@@ -9,6 +9,7 @@ from typing import Self
 from lab_kit.audio.detect.vad import SpeechScorer
 from lab_kit.engine.api import CacheView, Engine
 from lab_kit.engine.batching import Batching
+from lab_kit.protocol.versions import EngineProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Recognizer:
     Attributes:
         use: changes the engine's batching policy while it runs.
         cache: what its decoder's cache costs, and how it was used since a moment.
+        processes: that it decodes in; none where that is the server's own.
         broken: raises what the engine broke of; not done while it works.
     """
 
@@ -27,6 +29,7 @@ class Recognizer:
     cache: Callable[[int], CacheView]
     stop: Callable[[], None]
     broken: "Future[None]" = field(default_factory=Future)
+    processes: Callable[[], tuple[EngineProcess, ...]] = tuple
 
 
 class Lease:

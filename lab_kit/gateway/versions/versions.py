@@ -30,7 +30,7 @@ from lab_kit.gateway.versions.state import VersionProgress
 from lab_kit.gateway.versions.table import VersionTable
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.version import Label, Settings, VersionFiles
-from lab_kit.protocol.versions import VersionState, VersionStatus
+from lab_kit.protocol.versions import EngineProcess, VersionState, VersionStatus
 
 _log = logging.getLogger(__name__)
 
@@ -177,14 +177,16 @@ class Versions:
             VersionNotFound: there is no such version.
             VersionConflict: it is not loaded.
         """
-        with self._table.lock:
-            progress = self._table.progress(number)
-            recognizer = self._table.recognizers.get(number)
-        if recognizer is None:
-            raise VersionConflict(
-                f"version {number} is {progress.state}", "a version that is loaded", "load it first"
-            )
-        return recognizer.cache(since_ns)
+        return self._loaded(number).cache(since_ns)
+
+    def processes(self, number: int) -> tuple[EngineProcess, ...]:
+        """The processes that decode with a loaded version; none where the server's own does.
+
+        Raises:
+            VersionNotFound: there is no such version.
+            VersionConflict: it is not loaded.
+        """
+        return self._loaded(number).processes()
 
     def begin(self, publish_first: Callable[[], None]) -> None:
         """Load what was labelled when the server last ran, in the background.
@@ -234,6 +236,16 @@ class Versions:
                 failure = error
         if failure is not None and label is Label.PRODUCTION:
             self.routing.failure = failure
+
+    def _loaded(self, number: int) -> Recognizer:
+        with self._table.lock:
+            progress = self._table.progress(number)
+            recognizer = self._table.recognizers.get(number)
+        if recognizer is None:
+            raise VersionConflict(
+                f"version {number} is {progress.state}", "a version that is loaded", "load it first"
+            )
+        return recognizer
 
     def _recognizer(self, progress: VersionProgress) -> Recognizer:
         if progress.state is not VersionState.READY:

@@ -57,6 +57,7 @@ ROUTES = [
     ("POST", "/operator/versions/2/load"),
     ("POST", "/operator/versions/2/unload"),
     ("GET", "/operator/versions/2/cache"),
+    ("GET", "/operator/versions/2/engines"),
     ("PUT", "/operator/labels/production"),
     ("DELETE", "/operator/labels/canary"),
     ("GET", "/operator/shadow"),
