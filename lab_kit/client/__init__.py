@@ -10,7 +10,13 @@ from lab_kit.client.operations import Operations
 from lab_kit.client.operator import Operator
 from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.retries import Retries, RetryBudget
-from lab_kit.client.sessions import NativeWire, SessionClient, connect_session
+from lab_kit.client.sessions import (
+    FailoverClient,
+    NativeWire,
+    SessionClient,
+    connect_anywhere,
+    connect_session,
+)
 from lab_kit.client.speech import synthesize
 from lab_kit.client.streaming import stream, stream_over
 from lab_kit.client.tokens import access_token
@@ -24,6 +30,7 @@ __all__ = [
     "CacheFrame",
     "CacheUse",
     "DegradationStatus",
+    "FailoverClient",
     "InferCall",
     "Inference",
     "LevelChange",
@@ -42,6 +49,7 @@ __all__ = [
     "Wire",
     "access_token",
     "connect",
+    "connect_anywhere",
     "connect_over",
     "connect_session",
     "exemplars",

@@ -175,6 +175,11 @@ class StreamPipeline:
         return self._session.processed_s
 
     @property
+    def is_between(self) -> bool:
+        """Whether nobody speaks, and nothing that was said is owed."""
+        return self._session.is_between and not self._leaving.count
+
+    @property
     def is_ahead(self) -> bool:
         """Whether its sound comes faster than anybody speaks; what is computed for it is batch work
         then, and gives way to who does speak."""

@@ -104,6 +104,11 @@ class StreamSession:
         return closing.trigger.decided_ns
 
     @property
+    def is_between(self) -> bool:
+        """Whether nobody speaks, and no final is owed."""
+        return self._open is None and not self._closing
+
+    @property
     def tentative(self) -> frozenset[int]:
         """Decodes that may still be cancelled: those of a segment that is open."""
         segment = self._open

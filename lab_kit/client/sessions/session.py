@@ -79,6 +79,10 @@ class _HeardNumbered:
 class SessionClient:
     """An open session.
 
+    Args:
+        patience_s: give a lost session up after so long, though the server would wait longer; None
+            tries as long as it waits.
+
     Attributes:
         name: what the server calls it.
         resumed: how often it went on over a new connection.
@@ -87,7 +91,7 @@ class SessionClient:
 
     is_live = True
 
-    def __init__(self, lines: Lines, asked: StreamRequest) -> None:
+    def __init__(self, lines: Lines, asked: StreamRequest, patience_s: float | None = None) -> None:
         self.name = ""
         self.resumed = 0
         self.messages: list[Numbered] = []
@@ -99,11 +103,12 @@ class SessionClient:
         self._heard: AsyncIterator[Heard]
         self._held = AsyncExitStack()
         self._turn = asyncio.Lock()
+        self._patience_s = RESUME_WINDOW_S if patience_s is None else patience_s
         self._window_s = RESUME_WINDOW_S
         self._number = self._seen = 0
         self._connections = 0
         # whether a message may have been left out: its sending failed, or was cancelled
-        self._is_torn = False
+        self._is_torn = self._is_closed = False
         self._untaken: deque[tuple[int, bytes | CommandMessage]] = deque()
         self._untaken_bytes = 0
         # tokens that the server has not answered yet, in the order in which it will
@@ -132,7 +137,8 @@ class SessionClient:
         self.opened_ns = time.perf_counter_ns()
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Let the connection go, for good."""
+        self._is_closed = True
         await self._held.aclose()
 
     async def send(self, pcm: bytes) -> int:
@@ -269,6 +275,8 @@ class SessionClient:
         Raises:
             LabError: how the last one failed, or that the session has ended.
         """
+        if self._is_closed:
+            raise ConnectionFailed("a closed session", "an open one", "begin another one")
         if isinstance(self.messages[-1], SessionEnded):
             raise ConnectionFailed(
                 f"the session has ended: {self.messages[-1].reason}",
@@ -277,7 +285,7 @@ class SessionClient:
             )
         now_ns = time.perf_counter_ns()
         if self._until_ns is None:
-            self._until_ns = now_ns + round(self._window_s * 1e9)
+            self._until_ns = now_ns + round(min(self._window_s, self._patience_s) * 1e9)
             return
         if now_ns > self._until_ns:
             failure = self._failure

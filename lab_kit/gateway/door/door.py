@@ -127,11 +127,16 @@ class Door:
             await sandbox.meet(call.exchange)
         return Principal(sandbox.tenant, role)
 
-    def drain(self) -> None:
-        """Let nobody in any more, and have every stream finish."""
+    def drain(self, patience_s: float) -> None:
+        """Let nobody in any more, and have every stream finish.
+
+        Args:
+            patience_s: for somebody who is speaking to come to the end of an utterance.
+        """
         self.is_draining = True
         for stream in tuple(self.streams):
-            stream.close_early(GoingAway("the server stops", "another server", "connect again"))
+            going = GoingAway("the server stops", "another server", "connect again")
+            stream.leave(going, patience_s)
 
     def end_streams_without_key(self) -> None:
         """Have every stream finish whose key was revoked, or whose key or token has expired."""

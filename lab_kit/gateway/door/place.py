@@ -42,6 +42,10 @@ class PlacedStream(Protocol):
         """Send what is owed, tell the client why, and close."""
         ...
 
+    def leave(self, reason: LabError, patience_s: float) -> None:
+        """The same between two utterances, if that comes within ``patience_s``."""
+        ...
+
 
 class Place:
     """One place.
@@ -124,6 +128,13 @@ class Place:
         self.stream = stream
         if self._reason is not None:
             stream.close_early(self._reason)
+
+    def leave(self, reason: LabError, patience_s: float) -> None:
+        """Have the stream end between two utterances, if that comes within ``patience_s``."""
+        if self.stream is None:
+            self._reason = reason
+        else:
+            self.stream.leave(reason, patience_s)
 
     def close_early(self, reason: LabError) -> None:
         """Have the stream end, as soon as there is one."""

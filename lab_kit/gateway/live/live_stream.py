@@ -106,6 +106,8 @@ class LiveStream:
         self._patience: asyncio.Timeout | None = None
         self._pipeline: StreamPipeline | None = None
         self._reason: LabError | None = None
+        self._leaving: LabError | None = None
+        self._loop = asyncio.get_running_loop()
         place.take(self)
 
     @property
@@ -147,6 +149,22 @@ class LiveStream:
         self._is_drained = True
         if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(0.0)
+
+    def leave(self, reason: LabError, patience_s: float) -> None:
+        """Finish as `close_early`, but between two utterances, if that comes soon.
+
+        Args:
+            patience_s: finish in the midst of one after so long.
+        """
+        self._leaving = reason
+        if self._pipeline is None or self._pipeline.is_between:
+            self.close_early(reason)
+        else:
+            self._loop.call_later(patience_s, self._leave_now)
+
+    def _leave_now(self) -> None:
+        if self._leaving is not None and not self._is_drained:
+            self.close_early(self._leaving)
 
     async def run(self) -> None:
         """Serve the stream until it ends, however it ends."""
@@ -282,6 +300,8 @@ class LiveStream:
             for message in self._dialect.render(event, time.perf_counter_ns()):
                 await self._send(message)
             self._streams.sent(event, pipeline, self._place)
+            if isinstance(event, Final) and pipeline.is_between:
+                self._leave_now()
 
     def _check_reserved(self) -> None:
         """Who sends faster than speech needs more than is reserved before that is renewed."""

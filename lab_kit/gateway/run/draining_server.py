@@ -187,8 +187,9 @@ class DrainingServer(uvicorn.Server):
 
     async def _drain(self) -> None:
         try:
-            self._server.door.drain()
-            deadline = asyncio.get_running_loop().time() + self._server.limits.drain_s
+            drain_s = self._server.limits.drain_s
+            self._server.door.drain(drain_s / 2)  # the other half is for what is owed
+            deadline = asyncio.get_running_loop().time() + drain_s
             while self._server.door.streams and asyncio.get_running_loop().time() < deadline:
                 await asyncio.sleep(0.02)
         except Exception as error:  # whatever it is, the server was told to stop

@@ -435,7 +435,7 @@ async def test_a_token_that_opened_a_stream_opens_no_other(server: Server, way: 
 @pytest.mark.parametrize("way", [way for way in GUARDED if way.is_work], ids=str)
 async def test_work_is_refused_before_its_body_is_read(server: Server, way: Way, when: str) -> None:
     if when == "draining":
-        server.door.drain()
+        server.door.drain(0.0)
     else:
         server.watch.degradation.level = Level.REFUSE_ALL
     if when != "draining" and way.path in WAITING_WORK:
@@ -463,7 +463,7 @@ async def test_callers_reach_what_is_theirs_also_while_work_is_refused(
     server: Server, way: Way
 ) -> None:
     server.watch.degradation.level = Level.REFUSE_ALL
-    server.door.drain()
+    server.door.drain(0.0)
     status, _ = await asked(server, way, way.key, b"")
     if "{" in way.path:
         assert status == next((s for p, s in NOT_FOUND.items() if way.path.startswith(p)), 404)
@@ -578,7 +578,7 @@ async def test_no_worthless_credential_opens_any_method(server: Server, method: 
 )
 async def test_methods_that_do_work_are_refused(server: Server, method: str, when: str) -> None:
     if when == "draining":
-        server.door.drain()
+        server.door.drain(0.0)
     else:
         server.watch.degradation.level = Level.REFUSE_ALL
     if when != "draining" and method.rpartition("/")[2] in GRPC_WAITING:
@@ -595,7 +595,7 @@ async def test_callers_reach_their_operations_also_while_work_is_refused(
     server: Server, method: str
 ) -> None:
     server.watch.degradation.level = Level.REFUSE_ALL
-    server.door.drain()
+    server.door.drain(0.0)
     code, name = await called(server, method, KEY, b"\n\x24" + NOBODYS.encode())
     assert code == "NOT_FOUND"
     assert name

@@ -284,7 +284,7 @@ async def test_a_server_that_stops_says_what_it_owes(server_with: ServerWith) ->
     wire = Hands(to_pcm16(NOISE))
     running = asyncio.create_task(served(server, wire))
     await wire.is_awaited.wait()
-    server.door.drain()
+    server.door.drain(0.0)
     events = await running
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
     assert wire.ending is not None
@@ -353,7 +353,7 @@ async def test_a_stream_may_be_told_to_end_more_than_once(server_with: ServerWit
     (stream,) = server.door.streams
     stream.close_early(InvalidMessage("a", "b", "c"))
     for _ in range(4):
-        server.door.drain()
+        server.door.drain(0.0)
         await asyncio.sleep(0)  # by the second time the reading has been broken off
     events = await running
     assert kinds(events, Final, StreamEnded) == [Final, StreamEnded]
