@@ -52,7 +52,7 @@ class PostgresServer:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder} {self.options}"
         log = str(self.folder / "log")
         self._run(
-            "pg_ctl", "-D", str(self.folder / "data"), "-l", log, "-o", options, "-w", "start"
+            "pg_ctl", "-D", str(self.folder / "data"), "-l", log, "-o", options, "-w", "-s", "start"
         )
 
     def stop(self) -> None:
@@ -60,20 +60,24 @@ class PostgresServer:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
 
     def kill(self) -> None:
-        """End all of its processes without a word, as the system does when memory is short."""
+        """End all of its processes without a word, as the system does when memory is short.
+
+        Whoever kills it takes in orphans (`prctl`), or runs where the first process does: it could
+        not be started again while its end is noted by nobody.
+        """
         first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
         # stopped first: it would begin another for one that is gone
         os.kill(first, signal.SIGSTOP)
         others = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        for process in (first, *map(int, others)):
+        left = [first, *map(int, others)]
+        for process in left:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         deadline_s = time.monotonic() + HANG_S
-        while any(map(_runs, (first, *map(int, others)))):
-            assert time.monotonic() < deadline_s
+        while left:
+            assert time.monotonic() < deadline_s, f"processes that do not end: {left}"
+            left = [process for process in left if not _has_ended(process)]
             time.sleep(0.01)
-        # where nobody asks how a process ended, as in some containers, it seems to run
-        (self.folder / "data" / "postmaster.pid").unlink()
 
     def _run(self, program: str, *arguments: str) -> None:
         # it does not run as root, whose files nobody else may read
@@ -132,11 +136,10 @@ def postgres_server(options: str = "") -> Iterator[PostgresServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _runs(process: int) -> bool:
-    try:
-        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        return False
+def _has_ended(process: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(process, os.WNOHANG)
+    return not Path(f"/proc/{process}").exists()
 
 
 def _answers(port: int) -> bool:

@@ -9,6 +9,7 @@ compared with what callers wrote down. SQLite has no process of its own: it dies
 
 import argparse
 import asyncio
+import ctypes
 import random
 import sys
 import tempfile
@@ -30,6 +31,8 @@ from lab_kit.experiments.metering.counting import Told, keep_calling  # noqa: E4
 CALLERS, SPEED = 8, 8.0
 LOOK_KILLS = 50
 """After so many the ledger is compared meanwhile."""
+_TAKE_IN_ORPHANS = 36
+"""Linux' ``PR_SET_CHILD_SUBREAPER``."""
 
 
 @dataclass
@@ -106,6 +109,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", action="store_true")
     options = parser.parse_args()
+    ctypes.CDLL(None).prctl(_TAKE_IN_ORPHANS, 1, 0, 0, 0)
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
         postgres = held.enter_context(postgres_server()) if options.postgres else None
