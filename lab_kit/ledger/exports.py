@@ -111,7 +111,7 @@ class Exports:
         return [Refusal(*one) for one in map(tuple, found)]
 
     def refused(self, most: int) -> tuple[int, list[Refused]]:
-        """How many events any destination refused for good, and the last of them, the last first."""
+        """How many events were refused for good, and the last of them, the last first."""
         sql = (
             f"SELECT destination, why, {', '.join(FIELDS)} FROM export_refusals"
             " JOIN usage_events ON usage_events.number = export_refusals.number"

@@ -189,4 +189,4 @@ def test_what_exports_were_refused_is_listed(
     )
     assert f"  {second.source}  {second.id}  {second.amount.billed_us} us  " in told[0]
     assert "2 events refused for good, 1 shown" in said(capsys, *on, "--most", "1")
-    assert "expected 1 or more" in said(capsys, *on, "--most", "0", code=1)
+    assert "expected: 1 or more" in said(capsys, *on, "--most", "0", code=1)

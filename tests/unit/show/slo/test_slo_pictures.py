@@ -7,7 +7,7 @@ from slo_samples import BOTH, OMISSIONS, PLAN, WATCHED
 
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.verdict import Sign
-from lab_kit.show.slo import burn_screen, burning, ends, omitted
+from lab_kit.show.slo import burn_moving, burning, ends, omitted
 from lab_kit.slo.burn import Severity
 
 
@@ -47,25 +47,13 @@ def test_each_incident_has_its_row() -> None:
     assert [row[-1] for row in rows] == ["no", "yes", "no"]
 
 
-def test_the_moving_picture_is_the_still_ones_frame_and_marks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(burn_screen, "draw_period_s", lambda: 60.0)
+def test_who_is_told_is_said_while_it_burns() -> None:
     moments = WATCHED["usual"].moments
-    screen = burn_screen.BurnScreen(PLAN)
-    try:
-        for one in moments:
-            screen.hear(one)
-        screen.draw()
-        shown = screen.plot.figure["data"]
-    finally:
-        screen.stop()
-    layers = burning.burn_layers(PLAN, moments, [], moments[-1].at_s)
-    assert shown == [layer.trace() for layer in layers]
-    assert "finals bad so far" in burn_screen.running_verdict(moments).told
+    assert "begin" in burn_moving.running_verdict([]).told
+    assert "finals bad so far" in burn_moving.running_verdict(moments).told
     paged = next(at for at, one in enumerate(moments, 1) if Severity.PAGE in one.told)
-    assert "A page is out." in burn_screen.running_verdict(moments[:paged]).told
-    assert "Nobody is told." in burn_screen.running_verdict(moments[:10]).told
+    assert "A page is out." in burn_moving.running_verdict(moments[:paged]).told
+    assert "Nobody is told." in burn_moving.running_verdict(moments[:10]).told
 
 
 @pytest.mark.parametrize(
