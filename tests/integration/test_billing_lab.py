@@ -69,6 +69,7 @@ async def test_a_bill_is_led_back_to_its_sound_and_corrected_by_other_documents(
         assert "late" in metering.invoice_table(first, late).text
         note = bill.credit(1, "0.01", "a test")
         assert note.amount == Decimal("0.01")
+        assert [bill.credit(1, "0.01", "a test") for _ in range(9)] == [note] * 9
         with pytest.raises(InvalidParameter):
             bill.credit(1, str(first.lines[0].amount), "more than is left")
         assert metering.compared(bill).is_zero

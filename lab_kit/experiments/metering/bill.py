@@ -109,10 +109,15 @@ class Bill:
     def credit(self, line: int, amount: str, reason: str) -> CreditNote:
         """Issue a credit note for a line of the first invoice.
 
+        Asked again with the same line, amount and reason, it is the same note.
+
         Raises:
             InvalidParameter: so much is not left of it.
         """
         number = self.ledger.invoices(TENANT)[0].invoice.number
+        for note in self.ledger.credit_notes(number):
+            if (note.line, note.amount, note.reason) == (line, Decimal(amount), reason):
+                return note
         return read_credit_note(self.ledger.credit(number, line, Decimal(amount), reason))
 
     def unfold(self, line: int = 1, request: int = 1) -> Unfolded:
