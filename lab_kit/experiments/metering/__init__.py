@@ -16,10 +16,11 @@ from lab_kit.experiments.metering.prices import (
     length_for,
     live_requests,
     month,
-    sources_table,
     surcharge,
 )
+from lab_kit.experiments.metering.sent_on import SentOn, sent_on
 from lab_kit.experiments.metering.stack import groups_table, stack_prices_table
+from lab_kit.experiments.metering.tier_change import TierChange, tier_change
 from lab_kit.metering.economics import Served
 
 __all__ = [
@@ -38,7 +39,9 @@ __all__ = [
     "Overcharged",
     "Plan",
     "Prepaid",
+    "SentOn",
     "Served",
+    "TierChange",
     "Unfolded",
     "bids",
     "billed",
@@ -58,8 +61,9 @@ __all__ = [
     "one_stream",
     "overcharged",
     "prepaid",
-    "sources_table",
+    "sent_on",
     "stack_prices_table",
     "surcharge",
+    "tier_change",
     "what_an_event_costs",
 ]

@@ -53,6 +53,7 @@ PRICES = PriceBooks(
 )
 _REACH_S = 10.0
 _SPEED = 4.0
+_LEDGER = "ledger.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,11 @@ class Bill:
     late: tuple[UsageEvent, ...]
     _folder: Path
     _kept: tempfile.TemporaryDirectory[str] = field(repr=False)
+
+    @property
+    def where(self) -> str:
+        """The ledger's file."""
+        return str(self._folder / _LEDGER)
 
     def close(self) -> Invoice:
         """Close the period, and issue its invoice; a second time changes nothing."""
@@ -196,7 +202,7 @@ async def billed(clips: Sequence[Clip]) -> Bill:
     late = list(said)[-1]
     period = Period(events[0].time_us, events[-1].time_us + 1)
     bill = Bill(
-        open_ledger(str(folder / "ledger.sqlite")),
+        open_ledger(str(folder / _LEDGER)),
         period,
         tuple(told.marks),
         tuple(read_marks(log.read_bytes().splitlines())),

@@ -48,14 +48,6 @@ def test_short_requests_pay_more_by_one_scheme_alone() -> None:
     assert all(one.unpriced == 0 for one in bids.values())
 
 
-def test_every_price_has_a_source() -> None:
-    table = metering.sources_table()
-    named = {row[0].partition(" ")[2] for row in table.rows}
-    assert named == {one.name for one in metering.bids([])}
-    assert len(table.notes) == len(table.rows)
-    assert all(": https://" in note for note in table.notes)
-
-
 def test_a_plan_names_faults_that_there_are() -> None:
     metering.Plan(faults=[(1.0, "server killed")])
     with pytest.raises(InvalidParameter, match="nobody ships"):
