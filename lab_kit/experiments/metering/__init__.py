@@ -1,6 +1,7 @@
 """What lab 13 measures: usage from a caller's ear to the last digit of an invoice."""
 
 from lab_kit.experiments.metering.bill import Bill, Unfolded, billed, invoice_table
+from lab_kit.experiments.metering.cost_here import CostHere, cost_here
 from lab_kit.experiments.metering.costs import EventCost, what_an_event_costs
 from lab_kit.experiments.metering.counts import SABOTAGE, compared, compared_table
 from lab_kit.experiments.metering.dispute import Dispute, dispute
@@ -29,6 +30,7 @@ __all__ = [
     "Became",
     "Bid",
     "Bill",
+    "CostHere",
     "Dispute",
     "EventCost",
     "Fault",
@@ -47,6 +49,7 @@ __all__ = [
     "billed",
     "compared",
     "compared_table",
+    "cost_here",
     "dispute",
     "groups_table",
     "invoice_table",

@@ -54,12 +54,6 @@ class Dispute:
 
     claims: tuple[Claim, ...]
 
-    @property
-    def table(self) -> Table:
-        """A row for each claim."""
-        rows = [(one.name, one.said) for one in self.claims]
-        return Table("claim", ("", "the customer says"), rows, left=2)
-
     def evidence(self, name: str) -> Table:
         """The pieces of a claim's stream in each count.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,6 +184,12 @@ def test_a_wrong_credit_is_refused_by_its_mistake(changed: dict[str, Any], reaso
     outcome = judged("13.3", {**solved.settled(CLAIMS), **changed}, CLAIMS)
     assert outcome.verdict is Verdict.NOT_YET
     assert reason in told(outcome)
+
+
+def test_the_lab_says_what_the_customers_say() -> None:
+    lab = Path(__file__).parents[3] / "labs/13_usage_metering_and_billing.ipynb"
+    text = lab.read_text("utf-8")
+    assert all(f"| {one.name} | {one.said} |" in text for one in CLAIMS.claims)
 
 
 def test_evidence_shows_what_was_done_to_the_ledger() -> None:
