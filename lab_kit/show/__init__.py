@@ -42,6 +42,7 @@ from lab_kit.show.serving.wires import lags, wires
 from lab_kit.show.slo.burn_moving import burning
 from lab_kit.show.slo.ends import both_ends
 from lab_kit.show.slo.omitted import omission
+from lab_kit.show.slo.panels import panels
 from lab_kit.show.sound.chunks import chunks
 from lab_kit.show.sound.codecs import codecs
 from lab_kit.show.sound.confidence import confidence
@@ -90,6 +91,7 @@ __all__ = [
     "offering",
     "omission",
     "paid",
+    "panels",
     "proof_tree",
     "revisions",
     "revocations",

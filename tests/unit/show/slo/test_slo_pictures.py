@@ -1,14 +1,17 @@
 """Lab 12's verdicts say what came out, whichever way it came out."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from slo_samples import BOTH, OMISSIONS, PLAN, WATCHED
 
+from lab_kit.experiments.objectives import readings
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.verdict import Sign
-from lab_kit.show.slo import burn_moving, burning, ends, omitted
+from lab_kit.show.slo import burn_moving, burning, ends, omitted, panels
 from lab_kit.slo.burn import Severity
+from lab_kit.slo.terms import Sample
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,29 @@ def test_each_incident_has_its_row() -> None:
     rows = burning.tabulate_burning(WATCHED["usual"]).rows
     assert [row[0] for row in rows] == ["blip", "slow server", "slow network"]
     assert [row[-1] for row in rows] == ["no", "yes", "no"]
+
+
+def test_the_worst_moment_of_the_dashboard_is_told() -> None:
+    run = WATCHED["usual"]
+    told = panels.panels_verdict(run).told
+    within = dict(readings.shares_within(run.readings, 0.8))
+    worst = min(within.values())
+    assert f"{worst:.0%}".replace("%", " %") in told
+    assert "At most 6 were open at once, and 5 when somebody looked." in told
+    at_s = min(within, key=lambda one: within[one])
+    assert PLAN.slow.from_s < at_s < PLAN.slow.until_s + readings.OVER_S
+    quiet = panels.panels_verdict(replace(run, readings=run.readings[:1]))
+    assert quiet.sign is Sign.UNSAID
+    assert [row[0] for row in panels.tabulate_panels(run).rows][:2] == [
+        "finals at the server, %: within 0.3 s",
+        "finals at the server, %: within 0.8 s",
+    ]
+
+
+def test_a_reading_adds_up_versions() -> None:
+    name = "lab_final_delay_seconds_bucket"
+    both = [Sample(name, {"le": "+Inf", "version": one}, 2.0) for one in "12"]
+    assert readings.reading(1.0, both).finals == {math.inf: 4.0}
 
 
 def test_who_is_told_is_said_while_it_burns() -> None:
