@@ -50,7 +50,11 @@ def draw_panels(run: Watched) -> Svg:
         "What does the dashboard show of this run?",
         "Over time, one panel above the other: shares of finals within two limits; percentiles; "
         "streams that ended; open streams, counted and looked at.",
-        [f"each point looks back over {OVER_S:g} s", "percentiles are estimates inside a bucket"],
+        [
+            f"each point looks back over {OVER_S:g} s",
+            "percentiles are estimates inside a bucket",
+            "callers ask for finals alone: first words come with them",
+        ],
     )
     end_s = run.readings[-1].at_s if run.readings else run.plan.seconds
     across = Scale(0, _STEP_S * max(1, -(-end_s // _STEP_S)), _LEFT, _RIGHT)
