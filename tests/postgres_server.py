@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -51,12 +52,32 @@ class PostgresServer:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder} {self.options}"
         log = str(self.folder / "log")
         self._run(
-            "pg_ctl", "-D", str(self.folder / "data"), "-l", log, "-o", options, "-w", "start"
+            "pg_ctl", "-D", str(self.folder / "data"), "-l", log, "-o", options, "-w", "-s", "start"
         )
 
     def stop(self) -> None:
         """End at once, as in a crash."""
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+
+    def kill(self) -> None:
+        """End all of its processes without a word, as the system does when memory is short.
+
+        Whoever kills it takes in orphans (`prctl`), or runs where the first process does: it could
+        not be started again while its end is noted by nobody.
+        """
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        # stopped first: it would begin another for one that is gone
+        os.kill(first, signal.SIGSTOP)
+        others = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        left = [first, *map(int, others)]
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        deadline_s = time.monotonic() + HANG_S
+        while left:
+            assert time.monotonic() < deadline_s, f"processes that do not end: {left}"
+            left = [process for process in left if not _has_ended(process)]
+            time.sleep(0.01)
 
     def _run(self, program: str, *arguments: str) -> None:
         # it does not run as root, whose files nobody else may read
@@ -113,6 +134,12 @@ def postgres_server(options: str = "") -> Iterator[PostgresServer]:
         if (folder / "data" / "postmaster.pid").exists():
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_ended(process: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(process, os.WNOHANG)
+    return not Path(f"/proc/{process}").exists()
 
 
 def _answers(port: int) -> bool:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DIFFERENT = 1
 """The status where three counts do not agree."""
+_MOST_REFUSALS = 50
+"""A screen; who wants to see more says so."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -60,6 +62,11 @@ def add(command: argparse.ArgumentParser) -> None:
         "--log", type=Path, required=True, metavar="FILE", help="of the server's --inference-log"
     )
     reconcile.set_defaults(run=_reconcile)
+    refusals = _on(actions.add_parser("refusals", help="print what exports were refused for good"))
+    refusals.add_argument(
+        "--most", type=int, default=_MOST_REFUSALS, help="of the last (default %(default)s)"
+    )
+    refusals.set_defaults(run=_refusals)
 
 
 def _add_invoices(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -214,16 +221,41 @@ def _reconcile(options: argparse.Namespace) -> int:
     return 0 if found.is_zero else DIFFERENT
 
 
+def _refusals(options: argparse.Namespace) -> int:
+    from lab_kit.core.clock import rfc3339
+    from lab_kit.ledger.exports import Exports
+    from lab_kit.ledger.ledger import open_tables
+
+    if options.most < 1:
+        raise InvalidParameter(f"--most {options.most}", "1 or more", "leave it out for the last")
+    with closing(Exports(open_tables(_there(options)))) as exports:
+        count, found = exports.refused(options.most)
+    for one in found:
+        event = one.event
+        print(
+            f"{one.destination}  {rfc3339(event.time_us)}  {event.used.tenant}  {event.source}"
+            f"  {event.id}  {event.amount.billed_us} us  {one.why}"
+        )
+    print(f"{count:,} events refused for good, {len(found):,} shown")
+    return 0
+
+
 @contextmanager
 def _opened(options: argparse.Namespace) -> "Iterator[Ledger]":
     from lab_kit.ledger.ledger import open_ledger
 
-    if "://" not in options.ledger and not Path(options.ledger).exists():
-        raise InvalidParameter(
-            f"--ledger {options.ledger}, which is not there", "a ledger", "make one by ship"
-        )
-    with closing(open_ledger(options.ledger)) as ledger:
+    with closing(open_ledger(_there(options))) as ledger:
         yield ledger
+
+
+def _there(options: argparse.Namespace) -> str:
+    """Where the ledger is."""
+    where = str(options.ledger)
+    if "://" not in where and not Path(where).exists():
+        raise InvalidParameter(
+            f"--ledger {where}, which is not there", "a ledger", "make one by ship"
+        )
+    return where
 
 
 def _period(options: argparse.Namespace) -> "Period":

@@ -40,12 +40,14 @@ def _compression(text: str) -> float:
 
 
 def _rules(options: argparse.Namespace) -> int:
-    from lab_kit.experiments.objectives.shipped import objectives_text
+    from lab_kit.experiments.objectives.alerts import rules_text
     from lab_kit.slo.openslo import read_openslo
     from lab_kit.slo.rules import write_rules
 
-    text = objectives_text() if options.file is None else _text(options.file)
-    print(write_rules(read_openslo(text), options.compression), end="")
+    if options.file is None:
+        print(rules_text(options.compression), end="")
+    else:
+        print(write_rules(read_openslo(_text(options.file)), options.compression), end="")
     return 0
 
 

@@ -226,7 +226,7 @@ LABS = (
         "Usage metering and billing",
         "Does the invoice equal the audio?",
         _ENTERPRISE,
-        75,
+        80,
         ("01",),
         ("13.1", "13.2", "13.3", "13.4"),
         is_available=True,

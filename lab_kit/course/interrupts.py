@@ -1,4 +1,4 @@
-"""A cell that is interrupted, or run before another, ends in one line and not in frames."""
+"""A cell that is interrupted, run before another, or asks for what cannot be, ends in one line."""
 
 import asyncio
 import signal
@@ -8,11 +8,17 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from lab_kit.core.errors import InvalidParameter
+
 AGAIN = "What this cell was measuring is not kept; run it again when you like."
 
 
+_TOLD = (KeyboardInterrupt, asyncio.CancelledError, NameError, InvalidParameter)
+
+
 def tell_interrupts_in_one_line() -> None:
-    """Have IPython say one line where a cell was interrupted, or misses what another one makes.
+    """Have IPython say one line where a cell was interrupted, misses what another one makes, or
+    gives what is refused: the refusal says what was expected.
 
     Outside of it there is nothing to do.
 
@@ -23,7 +29,7 @@ def tell_interrupts_in_one_line() -> None:
 
     shell = get_ipython()
     if shell is not None:
-        shell.set_custom_exc((KeyboardInterrupt, asyncio.CancelledError, NameError), _tell)
+        shell.set_custom_exc(_TOLD, _tell)
         _wake_at_signals()
 
 
@@ -62,6 +68,10 @@ def _tell(
     """What IPython calls instead of its traceback; returns the lines for a saved notebook."""
     if isinstance(raised, NameError):
         return _tell_missing(shell, raised, trace)
+    if isinstance(raised, InvalidParameter):
+        told = f"Refused in line {_line_of_cell(trace)} of this cell: {raised}"
+        print(told)
+        return [told]
     ended = "Interrupted" if issubclass(kind, KeyboardInterrupt) else "Interrupted, or cancelled,"
     told = f"{ended} in line {_line_of_cell(trace)} of this cell. {AGAIN}"
     print(told)

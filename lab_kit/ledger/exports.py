@@ -44,6 +44,15 @@ class Refusal:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was refused, and by whom."""
+
+    destination: str
+    event: UsageEvent
+    why: str
+
+
 class Exports:
     """The marks in the ledger's tables.
 
@@ -100,6 +109,21 @@ class Exports:
             lambda rows: rows.execute(sql, (destination, most)).fetchall()
         )
         return [Refusal(*one) for one in map(tuple, found)]
+
+    def refused(self, most: int) -> tuple[int, list[Refused]]:
+        """How many events were refused for good, and the last of them, the last first."""
+        sql = (
+            f"SELECT destination, why, {', '.join(FIELDS)} FROM export_refusals"
+            " JOIN usage_events ON usage_events.number = export_refusals.number"
+            " ORDER BY export_refusals.number DESC, destination LIMIT ?"
+        )
+
+        def work(rows: Rows) -> tuple[int, list[Refused]]:
+            (count,) = rows.execute("SELECT COUNT(*) FROM export_refusals").fetchone()
+            found = map(tuple, rows.execute(sql, (most,)).fetchall())
+            return int(count), [Refused(to, event_of(rest), why) for to, why, *rest in found]
+
+        return self._tables.transact(work)
 
     def close(self) -> None:
         """Disconnect."""

@@ -198,9 +198,9 @@ GOOGLE = Scheme(
         ),
     ),
     (
-        Source("$0.016 a minute for the first 500,000, then $0.010", _HAIL, "2026-05-19"),
+        Source("$0.016 a minute, live and recorded, and less in tiers", _HAIL, "2026-05-19"),
         Source(
-            "the same, with the limit of the first tier",
+            "$0.016 a minute for the first 500,000 of a month, then $0.010",
             "https://cloud.google.com/speech-to-text/pricing",
             "2026-08-27",
         ),

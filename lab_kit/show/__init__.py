@@ -1,6 +1,6 @@
 """Everything that draws: waterfalls, delays, transcripts, load, an API, its access, its bill."""
 
-from lab_kit.show.access.drain_screen import draining
+from lab_kit.show.access.drain_moving import draining
 from lab_kit.show.access.flood import flood
 from lab_kit.show.access.leaks import leaks
 from lab_kit.show.access.revocations import revocations
@@ -13,7 +13,7 @@ from lab_kit.show.api.gate import gate
 from lab_kit.show.api.storming import storms
 from lab_kit.show.api.ways import ways
 from lab_kit.show.billing.invoice import invoice
-from lab_kit.show.billing.kill_screen import killing
+from lab_kit.show.billing.kill_moving import killing
 from lab_kit.show.billing.margins import margins
 from lab_kit.show.billing.prices import minimum, schemes
 from lab_kit.show.billing.stream_events import stream_events
@@ -39,9 +39,10 @@ from lab_kit.show.serving.runtimes import runtimes
 from lab_kit.show.serving.starts import cold_starts
 from lab_kit.show.serving.versions import shadow, versions
 from lab_kit.show.serving.wires import lags, wires
-from lab_kit.show.slo.burn_screen import burning
+from lab_kit.show.slo.burn_moving import burning
 from lab_kit.show.slo.ends import both_ends
 from lab_kit.show.slo.omitted import omission
+from lab_kit.show.slo.panels import panels
 from lab_kit.show.sound.chunks import chunks
 from lab_kit.show.sound.codecs import codecs
 from lab_kit.show.sound.confidence import confidence
@@ -90,6 +91,7 @@ __all__ = [
     "offering",
     "omission",
     "paid",
+    "panels",
     "proof_tree",
     "revisions",
     "revocations",

@@ -2,8 +2,10 @@
 
 The names of recorded series and of labels are sloth's, so that dashboards made for it fit. Two
 things differ. The ratio over the whole period is taken from the counters, not as a mean of short
-ratios, in which a night without callers would weigh as much as a busy noon. And an objective
-without events has an alert of its own: a ratio of nothing is no number, and no other alert fires.
+ratios, in which a night without callers would weigh as much as a busy noon. And two alerts are
+ours. An objective without events has one: a ratio of nothing is no number, and no other alert
+fires. And one of which less than 90 % is good has one, whatever its target: a generous target's
+budget burns slowly even then.
 
 `lab_kit.slo.burn` says what the numbers mean.
 """
@@ -18,13 +20,20 @@ from lab_kit.slo.objective import PERIOD_DAYS, Objective
 from lab_kit.slo.openslo import WINDOW
 
 Rule = dict[str, Any]
+LEAST_GOOD = 0.9
+"""Of all events; the course's own rule."""
+MOST_RTF, RTF_SHARE = 0.8, 0.05
+"""A stream beyond the first has hardly any room left; so many of them are no accident."""
 _HEAD = "# Written by: lab slo rules{}. Change the objectives, not this.\n"
 
 
-def write_rules(objectives: Sequence[Objective], compression: float = 1.0) -> str:
+def write_rules(
+    objectives: Sequence[Objective], compression: float = 1.0, more: Sequence[Rule] = ()
+) -> str:
     """A rule file for Prometheus, in YAML.
 
     Args:
+        more: groups of other rules.
         compression: by which all windows are shorter than their names say, to see in a minute what
             would take hours.
 
@@ -33,7 +42,7 @@ def write_rules(objectives: Sequence[Objective], compression: float = 1.0) -> st
     """
     if not compression >= 1:
         raise ValueError(f"a compression of {compression}; pass 1 for real time, or more")
-    groups = [group for one in objectives for group in _groups(one, compression)]
+    groups = [group for one in objectives for group in _groups(one, compression)] + list(more)
     option = f" --compression {compression:g}" if compression != 1 else ""
     body = yaml.safe_dump({"groups": groups}, sort_keys=False, width=1_000, allow_unicode=True)
     return f"{_HEAD.format(option)}{body}"
@@ -47,13 +56,50 @@ def duration(seconds: float) -> str:
 
 def alert_name(objective: Objective) -> str:
     """Such as ``FinalDelayBudgetBurns``."""
-    words = objective.name.replace("_", "-").split("-")
-    return "".join(word.capitalize() for word in words) + "BudgetBurns"
+    return f"{_pascal(objective)}BudgetBurns"
 
 
 def silence_name(objective: Objective) -> str:
     """The alert that there is nothing to judge, such as ``FinalDelayBudgetBurnsUnseen``."""
     return f"{alert_name(objective)}Unseen"
+
+
+def low_name(objective: Objective) -> str:
+    """The alert that much is bad, such as ``FinalDelayAttainmentLow``."""
+    return f"{_pascal(objective)}AttainmentLow"
+
+
+def rtf_group(compression: float = 1.0) -> Rule:
+    """An alert of its own about streams for which the device has hardly any time left.
+
+    The objective about RTF has a lower limit. This one has no budget: beyond it streams begin to
+    fall behind.
+    """
+    sides = " and ".join(
+        f"({_beyond(duration(window.seconds / compression))} > {RTF_SHARE:g})"
+        for window in (M5, H1)
+    )
+    rule = {
+        "alert": "StreamsNearRealTime",
+        "expr": sides,
+        "labels": {"sloth_severity": Severity.TICKET.value},
+        "annotations": {
+            "summary": f"More than {100 * RTF_SHARE:g} of 100 streams of the last hour had an RTF"
+            f" over {MOST_RTF:g}.",
+            "description": "At an RTF of 1 a stream takes all of the device's time that it lasts.",
+        },
+    }
+    return {"name": "lab-rtf", "rules": [rule]}
+
+
+def _beyond(within: str) -> str:
+    """The share of streams over the limit, which is an edge of the histogram."""
+    good = f'sum(rate(lab_stream_rtf_bucket{{le="{MOST_RTF:g}"}}[{within}]))'
+    return f"1 - {good} / sum(rate(lab_stream_rtf_count[{within}]))"
+
+
+def _pascal(objective: Objective) -> str:
+    return "".join(word.capitalize() for word in objective.name.replace("_", "-").split("-"))
 
 
 def _groups(objective: Objective, compression: float) -> list[Rule]:
@@ -142,7 +188,27 @@ def _alerts(objective: Objective, compression: float) -> list[Rule]:
             },
         }
     )
+    if objective.target > LEAST_GOOD:
+        rules.append(_low(objective))
     return rules
+
+
+def _low(objective: Objective) -> Rule:
+    sides = " and ".join(
+        f"max({_series(window.name)}{{{_selector(objective)}}} > {1 - LEAST_GOOD:g})"
+        " without (sloth_window)"
+        for window in (M5, H1)
+    )
+    return {
+        "alert": low_name(objective),
+        "expr": sides,
+        "labels": {**_labels(objective), "sloth_severity": Severity.TICKET.value},
+        "annotations": {
+            "summary": f"{objective.service}: less than {LEAST_GOOD:.0%} of {objective.name} was"
+            " good in the last hour, and is not now.",
+            "description": objective.description,
+        },
+    }
 
 
 def _burns(objective: Objective, alert: BurnAlert) -> str:

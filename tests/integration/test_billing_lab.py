@@ -69,6 +69,7 @@ async def test_a_bill_is_led_back_to_its_sound_and_corrected_by_other_documents(
         assert "late" in metering.invoice_table(first, late).text
         note = bill.credit(1, "0.01", "a test")
         assert note.amount == Decimal("0.01")
+        assert [bill.credit(1, "0.01", "a test") for _ in range(9)] == [note] * 9
         with pytest.raises(InvalidParameter):
             bill.credit(1, str(first.lines[0].amount), "more than is left")
         assert metering.compared(bill).is_zero
@@ -80,6 +81,32 @@ async def test_a_bill_is_led_back_to_its_sound_and_corrected_by_other_documents(
             metering.compared(bill, "burn it")
     finally:
         bill.ledger.close()
+
+
+async def test_what_is_sent_on_twice_counts_once_at_both(small: Bench) -> None:
+    names = ("speech-yes", "two-cities-best")
+    async with asyncio.timeout(HANG_S):
+        bill = await metering.billed([datasets.clip(name) for name in names])
+        try:
+            for _ in range(2):  # as a cell is run again
+                sent = await metering.sent_on(bill, small)
+                assert sent.openmeter_us == sent.stripe_us == sent.ledger_us > 0
+                assert len(sent.said) == 4
+                assert len({line.split()[1] for line in sent.said}) == 1, "all of it each time"
+                assert sent.table.text.count("+0") == 2
+        finally:
+            bill.ledger.close()
+
+
+async def test_a_change_of_tier_reaches_a_stream_that_goes_on(small: Bench) -> None:
+    async with asyncio.timeout(HANG_S):
+        changed = await metering.tier_change(small, CLIP)
+    assert changed.reason == "QUOTA_EXCEEDED"
+    warned, large, beyond = changed.moments[1:4]
+    assert warned.limit_s < large.limit_s
+    assert beyond.used_s > warned.limit_s, "the stream went on beyond its first limit"
+    assert changed.told_us / 1e6 == pytest.approx(changed.moments[-1].used_s, abs=1e-6)
+    assert "after the smaller tier was set: QUOTA_EXCEEDED" in changed.table.text
 
 
 async def test_a_balance_lets_in_no_more_than_was_paid_for(small: Bench) -> None:

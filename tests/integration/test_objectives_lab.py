@@ -54,6 +54,9 @@ async def test_prometheus_pages_for_a_slow_server_and_for_nothing_else(bench: Be
     async with asyncio.timeout(HANG_S):
         run = await objectives.watch_budget(bench, CLIPS, plan, heard.append)
     assert tuple(heard) == run.moments
+    assert len(run.readings) in (len(run.moments), len(run.moments) + 1)
+    assert run.readings[-1].finals[math.inf] > run.readings[0].finals[math.inf]
+    assert max(one.peak for one in run.readings) >= max(one.open_now for one in run.readings) > 0
     assert run.by_prometheus
     slow = run.incident(SLOW)
     own_s = run.told_s(Severity.PAGE)

@@ -1,6 +1,7 @@
 """What lab 13 measures: usage from a caller's ear to the last digit of an invoice."""
 
 from lab_kit.experiments.metering.bill import Bill, Unfolded, billed, invoice_table
+from lab_kit.experiments.metering.cost_here import CostHere, cost_here
 from lab_kit.experiments.metering.costs import EventCost, what_an_event_costs
 from lab_kit.experiments.metering.counts import SABOTAGE, compared, compared_table
 from lab_kit.experiments.metering.dispute import Dispute, dispute
@@ -16,10 +17,11 @@ from lab_kit.experiments.metering.prices import (
     length_for,
     live_requests,
     month,
-    sources_table,
     surcharge,
 )
+from lab_kit.experiments.metering.sent_on import SentOn, sent_on
 from lab_kit.experiments.metering.stack import groups_table, stack_prices_table
+from lab_kit.experiments.metering.tier_change import TierChange, tier_change
 from lab_kit.metering.economics import Served
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Became",
     "Bid",
     "Bill",
+    "CostHere",
     "Dispute",
     "EventCost",
     "Fault",
@@ -38,12 +41,15 @@ __all__ = [
     "Overcharged",
     "Plan",
     "Prepaid",
+    "SentOn",
     "Served",
+    "TierChange",
     "Unfolded",
     "bids",
     "billed",
     "compared",
     "compared_table",
+    "cost_here",
     "dispute",
     "groups_table",
     "invoice_table",
@@ -58,8 +64,9 @@ __all__ = [
     "one_stream",
     "overcharged",
     "prepaid",
-    "sources_table",
+    "sent_on",
     "stack_prices_table",
     "surcharge",
+    "tier_change",
     "what_an_event_costs",
 ]

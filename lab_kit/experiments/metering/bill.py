@@ -53,6 +53,7 @@ PRICES = PriceBooks(
 )
 _REACH_S = 10.0
 _SPEED = 4.0
+_LEDGER = "ledger.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,11 @@ class Bill:
     _folder: Path
     _kept: tempfile.TemporaryDirectory[str] = field(repr=False)
 
+    @property
+    def where(self) -> str:
+        """The ledger's file."""
+        return str(self._folder / _LEDGER)
+
     def close(self) -> Invoice:
         """Close the period, and issue its invoice; a second time changes nothing."""
         self.ledger.close_period(self.period)
@@ -109,10 +115,15 @@ class Bill:
     def credit(self, line: int, amount: str, reason: str) -> CreditNote:
         """Issue a credit note for a line of the first invoice.
 
+        Asked again with the same line, amount and reason, it is the same note.
+
         Raises:
             InvalidParameter: so much is not left of it.
         """
         number = self.ledger.invoices(TENANT)[0].invoice.number
+        for note in self.ledger.credit_notes(number):
+            if (note.line, note.amount, note.reason) == (line, Decimal(amount), reason):
+                return note
         return read_credit_note(self.ledger.credit(number, line, Decimal(amount), reason))
 
     def unfold(self, line: int = 1, request: int = 1) -> Unfolded:
@@ -191,7 +202,7 @@ async def billed(clips: Sequence[Clip]) -> Bill:
     late = list(said)[-1]
     period = Period(events[0].time_us, events[-1].time_us + 1)
     bill = Bill(
-        open_ledger(str(folder / "ledger.sqlite")),
+        open_ledger(str(folder / _LEDGER)),
         period,
         tuple(told.marks),
         tuple(read_marks(log.read_bytes().splitlines())),

@@ -47,7 +47,8 @@ class Chain:
         self._folder = folder
         self._exports = exports
         self._options = (
-            *("--model", model, "--usage", str(self.usage)),
+            # whoever is killed often should be ready soon: a model of names takes a second
+            *("--model", model, "--usage", str(self.usage), "--names", "lists"),
             *("--trace-file", str(folder / "traces.jsonl"), *more),
         )
         self._server: Child | None = None

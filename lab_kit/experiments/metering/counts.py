@@ -66,20 +66,35 @@ def compared(bill: Bill, sabotage: str = "nothing") -> Reconciliation:
     return reconcile(from_marks(bill.told), from_marks(bill.log), from_events(events))
 
 
-def compared_table(found: Reconciliation) -> Table:
-    """A row for each tenant and hour, and beneath what explains a difference."""
-    rows = [
+def compared_table(found: Reconciliation, changed: Reconciliation | None = None) -> Table:
+    """A row for each tenant and hour, and beneath what explains a difference.
+
+    Args:
+        changed: the same, after somebody had changed the ledger.
+    """
+    rows, notes = _rows(found, ""), _notes(found)
+    if changed is not None:
+        rows += _rows(changed, ", changed")
+        notes = [f"As it was: {' '.join(notes)}", f"Changed: {' '.join(_notes(changed))}"]
+    head = ("", *(f"{side} µs" for side in Side), "apart µs", "unexplained µs")
+    return Table("tenant and hour", head, rows, notes)
+
+
+def _rows(found: Reconciliation, what: str) -> list[tuple[str, ...]]:
+    return [
         (
-            row.tenant,
+            f"{row.tenant}{what}",
             *(f"{row.counts_us[side]:,}" for side in Side),
             f"{max(row.counts_us.values()) - min(row.counts_us.values()):,}",
             f"{row.unexplained_us:,}",
         )
         for row in found.rows
     ]
+
+
+def _notes(found: Reconciliation) -> list[str]:
     notes = [
         f"{one.side}: {one.cause} (stream …{one.stream[-6:]}), {one.total_us:+,} µs."
         for one in found.findings
     ]
-    head = ("", *(f"{side} µs" for side in Side), "apart µs", "unexplained µs")
-    return Table("tenant and hour", head, rows, notes or ["No count differs from another."])
+    return notes or ["No count differs from another."]

@@ -54,12 +54,6 @@ class Dispute:
 
     claims: tuple[Claim, ...]
 
-    @property
-    def table(self) -> Table:
-        """A row for each claim."""
-        rows = [(one.name, one.said) for one in self.claims]
-        return Table("claim", ("", "the customer says"), rows, left=2)
-
     def evidence(self, name: str) -> Table:
         """The pieces of a claim's stream in each count.
 
@@ -73,7 +67,9 @@ class Dispute:
             (f"{until_us / SECOND:.3f}", *(_pieces(heard, until_us) for heard in given))
             for until_us in untils
         ]
-        return Table("piece of sound", ("until s", *(f"{side}, s" for side in SIDES)), rows)
+        sums = ", ".join(f"{side} {us / SECOND:.3f} s" for side, us in claim.counts_us.items())
+        head = ("until s", *(f"{side}, s" for side in SIDES))
+        return Table("piece of sound", head, rows, (f"In all: {sums}.",))
 
     def amount(self, credited_us: dict[str, int]) -> Decimal:
         """By how much the line becomes less, if so much sound is credited."""

@@ -26,6 +26,7 @@ CAUSES = (
     "amounts rounded up",
 )
 """What may be wrong with an invoice that is too high."""
+_EVENTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class Overcharged:
         return Table("line", head, rows, left=2)
 
 
-def overcharged(events: int = 20_000) -> Overcharged:
-    """A month in which one invoice is too high."""
-    made = list(made_events(events))
+def overcharged() -> Overcharged:
+    """A month in which one invoice is 36 % too high: always the same one, to the cent."""
+    made = list(made_events(_EVENTS))
     sent, right = wrong_invoices(made, HOUSE.books), right_invoices(made, HOUSE.books)
     found: dict[str, dict[str, list[float]]] = {}
     for event in made:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lab_kit.core.table import Table
 from lab_kit.experiments.metering.traffic import by_request, made_events
 from lab_kit.metering.event import Quantities
 from lab_kit.metering.prices import SECOND, Price
 from lab_kit.metering.rating import RequestUsage, units_of
-from lab_kit.metering.schemes import AMAZON, SIX, Scheme, side_by_side
+from lab_kit.metering.schemes import AMAZON, Scheme, side_by_side
 
 Usage = dict[str, list[RequestUsage]]
 """What each request used, by tenant."""
@@ -95,22 +94,6 @@ def length_for(share: float, scheme: Scheme = AMAZON) -> float:
         middle = (low + high) // 2
         low, high = (middle, high) if surcharge(middle / 100, scheme) > share else (low, middle)
     return high / 100
-
-
-def sources_table(schemes: Sequence[Scheme] = SIX) -> Table:
-    """A row for each source of each scheme's prices, and its address beneath."""
-    sources = [(scheme, source) for scheme in schemes for source in scheme.sources]
-    rows = [
-        (
-            f"{number} {TITLES[scheme.name]}",
-            source.what,
-            "another's reading" if source.is_secondary else "its own page",
-            source.read,
-        )
-        for number, (scheme, source) in enumerate(sources, 1)
-    ]
-    notes = [f"{number}: {source.url}" for number, (_, source) in enumerate(sources, 1)]
-    return Table("source", ("", "says", "is", "read"), rows, notes, left=4)
 
 
 def _live(scheme: Scheme) -> Price:

@@ -70,7 +70,7 @@ def stack_prices_table() -> Table:
         )
         for price in _prices()
     ]
-    head = ("", "amount", "for", "rounded up to", "channels", "requests that ask for")
+    head = ("", "amount", "for", "rounded up to", "channels", "asks for")
     return Table("price", head, rows, left=6)
 
 

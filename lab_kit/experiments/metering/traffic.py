@@ -45,7 +45,7 @@ CALLERS = (
     Caller("archive", 0.05, "recording", (240.0, 1_200.0)),
     Caller("calls", 0.15, "stream", (30.0, 300.0), channels=2, features=("redact",)),
     Caller("captions", 0.05, "stream", (600.0, 1_800.0)),
-    Caller("dictation", 0.25, "stream", (20.0, 90.0), event_s=(1.0, 1.93)),
+    Caller("dictation", 0.25, "stream", (20.0, 90.0), event_s=(1.0, 1.92)),
     Caller("kiosk", 0.40, "stream", (0.5, 2.0), features=("interim_results",)),
     Caller("reader", 0.10, "speech", (5.0, 60.0)),
 )

@@ -5,7 +5,7 @@ from lab_kit.core.units import percent
 from lab_kit.experiments.objectives.shipped import objectives
 from lab_kit.slo.burn import ALERTS
 from lab_kit.slo.objective import Objective
-from lab_kit.slo.rules import write_rules
+from lab_kit.slo.rules import rtf_group, write_rules
 
 
 def alerts_table(objective: Objective) -> Table:
@@ -26,5 +26,5 @@ def alerts_table(objective: Objective) -> Table:
 
 
 def rules_text(compression: float = 1.0) -> str:
-    """The rules of all shipped objectives."""
-    return write_rules(tuple(objectives().values()), compression)
+    """The rules of all shipped objectives, and of the RTF that alerts."""
+    return write_rules(tuple(objectives().values()), compression, [rtf_group(compression)])

@@ -89,7 +89,7 @@ class BothEnds:
             (one.name, _told(one.client, one.unit), _told(one.server, one.unit), one.unit, one.why)
             for one in self.rows
         ]
-        return Table("indicator", head, rows)
+        return Table("indicator", head, rows, left=len(head))
 
     @property
     def right_in_time(self) -> tuple[float, float, float]:

@@ -22,6 +22,7 @@ from lab_kit.experiments.load.live_load import LiveLoad, TurnLimits, turns_of
 from lab_kit.experiments.networks.fault_proxy import between
 from lab_kit.experiments.networks.network import Network
 from lab_kit.experiments.objectives.counting import count, scrape
+from lab_kit.experiments.objectives.readings import Reading, reading
 from lab_kit.experiments.objectives.server import Server
 from lab_kit.experiments.objectives.shipped import objectives
 from lab_kit.experiments.objectives.slowing import slowed
@@ -93,7 +94,15 @@ async def watch_budget(
     if len(loads) > 1:
         far_s = loads[1].began_ns / 1e9 - zero_s
         incidents.append(Incident(FAR, far_s, far_s + plan.far_s))
-    return Watched(plan, tuple(incidents), objective, tuple(watcher.moments), tuple(turns), loads)
+    return Watched(
+        plan,
+        tuple(incidents),
+        objective,
+        tuple(watcher.moments),
+        tuple(turns),
+        loads,
+        tuple(watcher.readings),
+    )
 
 
 class _Watcher:
@@ -105,6 +114,7 @@ class _Watcher:
         self._compression = compression
         self._counts: list[Count] = []
         self.moments: list[Moment] = []
+        self.readings: list[Reading] = []
 
     async def read_on(
         self,
@@ -115,7 +125,9 @@ class _Watcher:
         """Twice a second, until cancelled."""
         number = 0
         while True:
-            self._counts.append(count(self._objective, await scrape(self._url)))
+            samples = await scrape(self._url)
+            self._counts.append(count(self._objective, samples))
+            self.readings.append(reading(self._counts[-1].at_s - zero_s, samples))
             told = None if prometheus is None else await self._told_by(prometheus)
             moment = self._moment(zero_s, told)
             self.moments.append(moment)

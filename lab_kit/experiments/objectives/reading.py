@@ -42,5 +42,5 @@ async def what_reading_costs(server: Server, reads: int = 20) -> Table:
         (f"of the time, if read each {every_s:g} s", percent(each_s / every_s, 2))
         for every_s in _EACH_S
     ]
-    note = "The server's other work waits meanwhile: a read is at most so much later a final."
+    note = "While it is read the server does nothing else: a final may come so much later."
     return Table("figure", ("", "median"), rows, (note,))

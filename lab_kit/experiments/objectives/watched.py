@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lab_kit.experiments.load.live_load import LiveLoad
+from lab_kit.experiments.objectives.readings import Reading
 from lab_kit.slo.burn import BurnAlert, Count, Severity
 from lab_kit.slo.objective import Objective
 
@@ -114,6 +115,7 @@ class Watched:
 
     Attributes:
         incidents: what happened, from when to when.
+        readings: what a dashboard asks for, at each moment.
     """
 
     plan: Plan
@@ -122,6 +124,7 @@ class Watched:
     moments: tuple[Moment, ...]
     turns: tuple[TurnSeen, ...]
     loads: tuple[LiveLoad, ...]
+    readings: tuple[Reading, ...]
 
     @property
     def by_prometheus(self) -> bool:

@@ -150,6 +150,12 @@ def _bare(points: Sequence[Point]) -> list[Point]:
     ]
 
 
+def killing_ends(plan: Plan, moments: Sequence[Moment]) -> tuple[float, ...]:
+    """Where the scales end."""
+    scales = (_across(plan, moments), _sum_up(moments), _difference_up(moments))
+    return tuple(one.high for one in scales)
+
+
 def _across(plan: Plan, moments: Sequence[Moment]) -> Scale:
     last_s = max([plan.seconds + _STEP_S, *(one.at_s for one in moments[-1:])])
     return Scale(0, _STEP_S * math.ceil(last_s / _STEP_S - 1e-9), _LEFT, _RIGHT)

@@ -319,6 +319,11 @@ def _told(
     return [[run[0], run[-1]] for run in runs if len(run) > 1]
 
 
+def burn_ends(plan: Plan, moments: Sequence[Moment], end_s: float) -> tuple[float, ...]:
+    """Where the scales of time and of the budget end."""
+    return _across(plan, end_s).high, _spent_up(moments).high
+
+
 def _across(plan: Plan, end_s: float) -> Scale:
     last_s = max(plan.seconds, end_s)
     return Scale(0, _STEP_S * math.ceil(last_s / _STEP_S - 1e-9), _LEFT, _RIGHT)

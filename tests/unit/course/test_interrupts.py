@@ -72,6 +72,23 @@ def test_a_cell_that_misses_another_says_so_in_one_line_and_ends_a_run(
         manager.shutdown_kernel(now=True)
 
 
+def test_what_is_refused_is_said_in_one_line_and_ends_a_run() -> None:
+    manager, client = start_new_kernel(kernel_name="python3")
+    code = "from lab_kit.core.errors import InvalidParameter\nraise InvalidParameter('a', 'b', 'c')"
+    try:
+        client.execute_interactive(SET_UP, timeout=HANG_S)
+        asked = client.execute(code)
+        text = printed_until(client, asked, lambda text: False)
+        assert text.splitlines() == ["Refused in line 2 of this cell: a; expected: b; c"]
+        ended = client.get_shell_msg(timeout=HANG_S)
+        while ended["parent_header"]["msg_id"] != asked:
+            ended = client.get_shell_msg(timeout=HANG_S)
+        assert ended["content"]["status"] == "error", "Run All stops here"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
 def test_a_notebook_may_be_opened_in_a_thread_that_gets_no_signals() -> None:
     manager, client = start_new_kernel(kernel_name="python3")
     code = (

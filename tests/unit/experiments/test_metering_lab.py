@@ -1,10 +1,14 @@
 """What lab 13 computes without a server."""
 
+from decimal import Decimal
+
 import pytest
 
+from lab_kit import datasets
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.experiments import metering
 from lab_kit.experiments.metering.delivery import Journal, Rows, event, shipped
+from lab_kit.metering.event import Quantities, UsageEvent, Used
 
 EVENTS = (event("a", "1", 5), event("a", "2", 7))
 
@@ -48,14 +52,6 @@ def test_short_requests_pay_more_by_one_scheme_alone() -> None:
     assert all(one.unpriced == 0 for one in bids.values())
 
 
-def test_every_price_has_a_source() -> None:
-    table = metering.sources_table()
-    named = {row[0].partition(" ")[2] for row in table.rows}
-    assert named == {one.name for one in metering.bids([])}
-    assert len(table.notes) == len(table.rows)
-    assert all(": https://" in note for note in table.notes)
-
-
 def test_a_plan_names_faults_that_there_are() -> None:
     metering.Plan(faults=[(1.0, "server killed")])
     with pytest.raises(InvalidParameter, match="nobody ships"):
@@ -67,3 +63,23 @@ def test_an_event_has_a_cost() -> None:
     assert len(cost.each_s) == 200
     assert cost.line_bytes > 300
     assert "200 events" in cost.table.text
+
+
+def test_an_hour_of_sound_costs_what_its_compute_and_the_machine_say() -> None:
+    clip = datasets.clip("two-cities-best")
+    amounts = [Quantities(billed_us=2_000_000, compute_us=300_000), Quantities(compute_us=100_000)]
+    used = Used("r", "s", "stream", "anybody", "", "moonshine-tiny-en", 1, "")
+    events = tuple(
+        UsageEvent("lab_kit/a", f"s:{at}", at, used, one) for at, one in enumerate(amounts)
+    )
+    here = metering.cost_here(metering.OneStream(clip, events, ()), "0.36", utilisation=0.5)
+    assert here.compute_s == 0.2
+    each = Decimal("0.36") / (3_600 * here.machine.workers) / Decimal("0.5")
+    assert here.sound_hour == pytest.approx(each * 720)
+    assert "It brings more than it costs" in here.table.text
+    dear = metering.cost_here(here.used, "36", utilisation=0.5)
+    assert "It brings less than it costs" in dear.table.text
+    with pytest.raises(InvalidParameter, match="utilisation"):
+        metering.cost_here(here.used, "0.36", utilisation=0.0)
+    with pytest.raises(InvalidParameter, match="an hour"):
+        metering.cost_here(here.used, "cheap")

@@ -1,5 +1,6 @@
 """``lab ledger`` from a journal to an invoice, its lines, a credit note, and three counts."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from usage_made import T0_US, made_usage
 
 from lab_kit.cli import main
+from lab_kit.ledger.exports import Exports, Refusal
+from lab_kit.ledger.ledger import open_tables
 from lab_kit.metering.documents import account_document, books_document
 from lab_kit.metering.event import UsageEvent, cloud_event
 from lab_kit.metering.invoice import read_invoice
@@ -169,3 +172,21 @@ def test_a_ledger_that_is_not_there_is_not_made(
         capsys, "close", "--ledger", file, "--month", "2023-11", code=1
     )
     assert not Path(file).exists()
+
+
+def test_what_exports_were_refused_is_listed(
+    ledger: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on = ("refusals", "--ledger", ledger)
+    assert said(capsys, *on) == "0 events refused for good, 0 shown\n"
+    with closing(Exports(open_tables(ledger))) as exports:
+        ((_, first), (_, second)) = exports.waiting("stripe https://a", 2)
+        exports.move("stripe https://a", 2, [Refusal(1, "too old"), Refusal(2, "no customer")])
+    told = said(capsys, *on).splitlines()
+    assert [line.rpartition("  ")[2] for line in told[:2]] == ["no customer", "too old"]
+    assert told[1].startswith(
+        f"stripe https://a  2023-11-14T22:13:20.000000Z  {first.used.tenant}  "
+    )
+    assert f"  {second.source}  {second.id}  {second.amount.billed_us} us  " in told[0]
+    assert "2 events refused for good, 1 shown" in said(capsys, *on, "--most", "1")
+    assert "expected: 1 or more" in said(capsys, *on, "--most", "0", code=1)

@@ -1,6 +1,7 @@
 """Six providers' rules on the same requests, and price books and accounts as files."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import orjson
 import pytest
@@ -17,6 +18,8 @@ from lab_kit.metering.plans import Account, Credit, Plan
 from lab_kit.metering.prices import SECOND, PriceBook, PriceBooks
 from lab_kit.metering.rating import RequestUsage
 from lab_kit.metering.schemes import ALL, AMAZON, DEEPGRAM, HOUSE, SIX, UNDATED, side_by_side
+
+BILLING = (Path(__file__).parents[3] / "docs/billing.md").read_text("utf-8")
 
 
 def sound(seconds: float, kind: str = "stream", **more: object) -> RequestUsage:
@@ -102,6 +105,7 @@ def test_every_providers_scheme_says_where_and_when_it_was_read() -> None:
         for source in scheme.sources:
             assert source.url.startswith("https://")
             assert source.read == UNDATED or source.read[:2] == "20"
+            assert f"[{source.what}]({source.url}) | {source.read}" in BILLING
 
 
 @pytest.mark.parametrize("name", ALL)

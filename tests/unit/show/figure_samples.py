@@ -69,7 +69,7 @@ from lab_kit.show.load import frontier, load, offered
 from lab_kit.show.messages import lost_lines, revisions, timeline
 from lab_kit.show.proof import tree
 from lab_kit.show.serving import cache, runtimes, starts, wires
-from lab_kit.show.slo import burning, ends, omitted
+from lab_kit.show.slo import burning, ends, omitted, panels
 from lab_kit.show.sound import (
     chunks,
     codecs,
@@ -535,6 +535,7 @@ def _access() -> Iterator[Drawn]:
 def _objectives() -> Iterator[Drawn]:
     for name, run in WATCHED.items():
         yield f"burning {name}", burning.draw_burning(run), burning.burn_verdict(run)
+        yield f"panels {name}", panels.draw_panels(run), panels.panels_verdict(run)
     for name, both in BOTH.items():
         yield f"both ends {name}", ends.draw_ends(both), ends.ends_verdict(both)
     for name, found in OMISSIONS.items():

@@ -11,6 +11,7 @@ from lab_kit.experiments.load.live_load import CallEnding, LiveLoad, OfferedCall
 from lab_kit.experiments.objectives.both_ends import LIMITS, BothEnds
 from lab_kit.experiments.objectives.omission import Asked, Omission
 from lab_kit.experiments.objectives.paging import shown_windows
+from lab_kit.experiments.objectives.readings import reading
 from lab_kit.experiments.objectives.shipped import objectives
 from lab_kit.experiments.objectives.watched import (
     FAR,
@@ -23,6 +24,7 @@ from lab_kit.experiments.objectives.watched import (
 )
 from lab_kit.gateway.observe.indicators import EDGES_S
 from lab_kit.slo.burn import Count, Severity, budget_spent, burn_rate, firing
+from lab_kit.slo.terms import Sample
 
 PLAN = Plan(callers=4)
 OBJECTIVE = objectives()["final-delay"]
@@ -87,7 +89,26 @@ def watched(
         )
         assert told == moments[-1].told
     loads = (load(CALL, cores=cores),)
-    return Watched(PLAN, tuple(incidents), OBJECTIVE, tuple(moments), tuple(turns), loads)
+    read = tuple(
+        reading(step * READ_S, samples_at(step * READ_S, delay_s, min(end_s, step * READ_S)))
+        for step in range(1, round(end_s / READ_S))
+    )
+    return Watched(PLAN, tuple(incidents), OBJECTIVE, tuple(moments), tuple(turns), loads, read)
+
+
+def samples_at(now_s: float, delay_s: Callable[[float], float], end_s: float) -> list[Sample]:
+    """What a server exposes by then: each final a stream's, and as late as its first words."""
+    delays = [delay_s(step / PER_S) for step in range(round(end_s * PER_S))]
+    came = [one for step, one in enumerate(delays) if step / PER_S + one <= now_s]
+    edges = (*EDGES_S, math.inf)
+    samples = [
+        Sample(f"lab_{name}_seconds_bucket", {"le": str(edge)}, sum(one <= edge for one in came))
+        for name in ("final_delay", "first_result")
+        for edge in edges
+    ]
+    outcomes = {"served": len(came), "failed": len(delays) - len(came), "refused": 0, "left": 0}
+    samples += [Sample("lab_stream_outcomes_total", {"outcome": o}, n) for o, n in outcomes.items()]
+    return [*samples, Sample("lab_streams_peak", {}, 6), Sample("lab_streams", {"version": "1"}, 5)]
 
 
 def usual(at_s: float) -> float:

@@ -8,7 +8,7 @@ from lab_kit.slo.burn import Count
 HOUR = 60
 DAY = 24 * HOUR
 PER_MINUTE = 100
-PAGE, TICKET, UNSEEN = "page", "ticket", "unseen"
+PAGE, TICKET, UNSEEN, LOW = "page", "ticket", "unseen", "low"
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ QUIET = Phase(12 * HOUR, 0)
 HISTORIES = (
     History("healthy", (QUIET,), told()),
     # 14.4 times 1 % over an hour is reached after 43.2 minutes of 20 %
-    History("fast burn, not yet", (QUIET, Phase(42, 20)), told(TICKET)),
-    History("fast burn", (QUIET, Phase(48, 20)), told(PAGE, TICKET)),
+    History("fast burn, not yet", (QUIET, Phase(42, 20)), told(TICKET, LOW)),
+    History("fast burn", (QUIET, Phase(48, 20)), told(PAGE, TICKET, LOW)),
     History("fast burn, over for 6 minutes", (QUIET, Phase(48, 20), Phase(6, 0)), told(TICKET)),
     # 8 % is under 14.4 %, and over 6 % over six hours
     History("steady burn", (Phase(DAY, 0), Phase(6 * HOUR, 8)), told(PAGE, TICKET)),
@@ -68,7 +68,7 @@ HISTORIES = (
     History(
         "fast burn with a restart",
         (QUIET, Phase(24, 20), Phase(24, 20, restarts=True)),
-        told(PAGE, TICKET),
+        told(PAGE, TICKET, LOW),
     ),
     # a reset is no loss: good and all begin again together
     History("restarts every hour", tuple(Phase(60, 0, restarts=True) for _ in range(9)), told()),

@@ -5,19 +5,22 @@ Needs ``promtool``, which Debian's package ``prometheus`` has; ``.ci/run`` insta
 
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from hang import HANG_S
-from slo_histories import HISTORIES, PAGE, TICKET, UNSEEN, History
+from slo_histories import HISTORIES, LOW, PAGE, TICKET, UNSEEN, History
 from test_openslo import SHIPPED
 
+from lab_kit.experiments.objectives.alerts import rules_text
 from lab_kit.slo.burn import Severity
 from lab_kit.slo.objective import Objective
 from lab_kit.slo.openslo import read_openslo
-from lab_kit.slo.rules import alert_name, duration, silence_name, write_rules
+from lab_kit.slo.rules import alert_name, duration, low_name, rtf_group, silence_name, write_rules
 
 PROMTOOL = shutil.which("promtool") or ""
 needs_promtool = pytest.mark.skipif(not PROMTOOL, reason="promtool is not installed")
@@ -44,37 +47,39 @@ QUERIES = {
     PAGE: alert(alert_name(OBJECTIVE), Severity.PAGE),
     TICKET: alert(alert_name(OBJECTIVE), Severity.TICKET),
     UNSEEN: alert(silence_name(OBJECTIVE), Severity.TICKET),
+    LOW: alert(low_name(OBJECTIVE), Severity.TICKET),
 }
 
 
-def promtool_test(history: History) -> dict[str, Any]:
-    """A history as promtool takes it: every value written out, since its ``a+bxn`` resets."""
+def judged(folder: Path, rules: str, history: History) -> "subprocess.CompletedProcess[str]":
     counts = history.counts
-    at = f"{round(counts[-1].at_s)}s"
-    return {
+    series = {"all": [one.total for one in counts], "good": [one.good for one in counts]}
+    told = {query: who in history.told for who, query in QUERIES.items()}
+    return judged_series(folder, rules, series, told)
+
+
+def judged_series(
+    folder: Path, rules: str, series: Mapping[str, Sequence[float]], told: Mapping[str, bool]
+) -> "subprocess.CompletedProcess[str]":
+    """By promtool: a reading a minute, written out, since its ``a+bxn`` resets; told at the end."""
+    (last,) = {len(values) - 1 for values in series.values()}
+    history = {
         "interval": "1m",
         "input_series": [
-            {"series": "all", "values": " ".join(f"{one.total:g}" for one in counts)},
-            {"series": "good", "values": " ".join(f"{one.good:g}" for one in counts)},
+            {"series": name, "values": " ".join(f"{one:g}" for one in values)}
+            for name, values in series.items()
         ],
         "promql_expr_test": [
             {
                 "expr": query,
-                "eval_time": at,
-                "exp_samples": [{"labels": "{}", "value": 1}] if who in history.told else [],
+                "eval_time": f"{last}m",
+                "exp_samples": [{"labels": "{}", "value": 1}] if is_told else [],
             }
-            for who, query in QUERIES.items()
+            for query, is_told in told.items()
         ],
     }
-
-
-def judged(folder: Path, rules: str, history: History) -> "subprocess.CompletedProcess[str]":
     (folder / "rules.yml").write_text(rules)
-    case = {
-        "rule_files": ["rules.yml"],
-        "evaluation_interval": "3m",
-        "tests": [promtool_test(history)],
-    }
+    case = {"rule_files": ["rules.yml"], "evaluation_interval": "3m", "tests": [history]}
     (folder / "test.yml").write_text(yaml.safe_dump(case, width=10_000_000))
     return promtool("test", "rules", folder / "test.yml")
 
@@ -99,15 +104,47 @@ def test_promtool_notices_a_rule_that_never_fires(tmp_path: Path) -> None:
 @needs_promtool
 @pytest.mark.parametrize("compression", [1, 120, 7])
 def test_promtool_takes_the_rules_of_ours(compression: float, tmp_path: Path) -> None:
-    (tmp_path / "rules.yml").write_text(write_rules(read_openslo(SHIPPED), compression))
+    (tmp_path / "rules.yml").write_text(rules_text(compression))
     found = promtool("check", "rules", tmp_path / "rules.yml")
     assert found.returncode == 0, found.stderr
-    assert "68 rules found" in found.stdout
+    assert "73 rules found" in found.stdout
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("beyond", "is_told"),
+    [((10,) * 60, True), ((4,) * 60, False), ((100,) * 2 + (0,) * 6, False), ((0,) * 60, False)],
+    ids=["one in ten", "one in twenty-five", "a blip", "none"],
+)
+def test_streams_near_real_time_are_told(
+    beyond: tuple[int, ...], is_told: bool, tmp_path: Path
+) -> None:
+    """Of a hundred streams a minute so many are beyond the RTF that alerts, after a quiet hour."""
+    each = (0,) * 66 + beyond
+    each += (0,) * (-len(each) % 6)
+    series = {
+        'lab_stream_rtf_bucket{le="0.8"}': accumulate(100 - one for one in each),
+        "lab_stream_rtf_count": accumulate(100 for _ in each),
+    }
+    found = judged_series(
+        tmp_path,
+        write_rules([], more=[rtf_group()]),
+        {name: [0, *values] for name, values in series.items()},
+        {alert("StreamsNearRealTime", Severity.TICKET): is_told},
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_a_target_that_is_lower_has_no_alert_at_nine_of_ten() -> None:
+    generous = replace(OBJECTIVE, target=0.9)
+    assert low_name(generous) not in write_rules([generous])
+    assert low_name(OBJECTIVE) in write_rules([OBJECTIVE])
 
 
 def test_the_rules_in_the_tree_are_those_of_the_objectives() -> None:
     kept = Path(__file__).parents[3] / "docker/prometheus/rules.yml"
-    assert kept.read_text("utf-8") == write_rules(read_openslo(SHIPPED)), "lab slo rules > it"
+    assert kept.read_text("utf-8") == rules_text(), "lab slo rules > it"
+    assert rules_text().startswith(write_rules(read_openslo(SHIPPED)))
 
 
 def test_windows_are_shorter_and_keep_their_names() -> None:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from billing_samples import BIDS, KILLED, MARGINS, PLAN, STREAMS, UNFOLDED
+from billing_samples import BIDS, KILLED, MARGINS, STREAMS, UNFOLDED
 
 from lab_kit.measure.guess import Guess
-from lab_kit.show.billing import invoice, kill_screen, killing, margins, prices, stream_events
+from lab_kit.show.billing import invoice, kill_moving, killing, margins, prices, stream_events
 from lab_kit.show.draw.verdict import Sign
 
 
@@ -48,24 +48,9 @@ def test_each_fault_has_its_row_and_so_has_the_end() -> None:
     assert rows[2][3:5] == ("120", "3")
 
 
-def test_the_moving_chain_is_the_still_ones_frame_and_marks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(kill_screen, "draw_period_s", lambda: 60.0)
-    monkeypatch.setattr(kill_screen, "TEXT_PERIOD_S", 0.0)
-    moments = KILLED["usual"].moments
-    screen = kill_screen.KillScreen(PLAN)
-    try:
-        screen.draw()
-        for one in moments:
-            screen.hear(one)
-        screen.draw()
-        shown = screen.plot.figure["data"]
-    finally:
-        screen.stop()
-    assert shown == [layer.trace() for layer in killing.killing_layers(PLAN, moments)]
-    assert "s on their way" in kill_screen.running_verdict(moments).told
-    assert "begin" in kill_screen.running_verdict([]).told
+def test_what_is_on_its_way_is_said_while_it_moves() -> None:
+    assert "s on their way" in kill_moving.running_verdict(KILLED["usual"].moments).told
+    assert "begin" in kill_moving.running_verdict([]).told
 
 
 def test_an_invoice_is_the_sum_of_what_is_behind_it() -> None:

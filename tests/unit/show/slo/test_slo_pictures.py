@@ -1,14 +1,17 @@
 """Lab 12's verdicts say what came out, whichever way it came out."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from slo_samples import BOTH, OMISSIONS, PLAN, WATCHED
 
+from lab_kit.experiments.objectives import readings
 from lab_kit.measure.guess import Guess
 from lab_kit.show.draw.verdict import Sign
-from lab_kit.show.slo import burn_screen, burning, ends, omitted
+from lab_kit.show.slo import burn_moving, burning, ends, omitted, panels
 from lab_kit.slo.burn import Severity
+from lab_kit.slo.terms import Sample
 
 
 @pytest.mark.parametrize(
@@ -47,25 +50,36 @@ def test_each_incident_has_its_row() -> None:
     assert [row[-1] for row in rows] == ["no", "yes", "no"]
 
 
-def test_the_moving_picture_is_the_still_ones_frame_and_marks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(burn_screen, "draw_period_s", lambda: 60.0)
+def test_the_worst_moment_of_the_dashboard_is_told() -> None:
+    run = WATCHED["usual"]
+    told = panels.panels_verdict(run).told
+    within = dict(readings.shares_within(run.readings, 0.8))
+    worst = min(within.values())
+    assert f"{worst:.0%}".replace("%", " %") in told
+    assert "At most 6 were open at once, and 5 when somebody looked." in told
+    at_s = min(within, key=lambda one: within[one])
+    assert PLAN.slow.from_s < at_s < PLAN.slow.until_s + readings.OVER_S
+    quiet = panels.panels_verdict(replace(run, readings=run.readings[:1]))
+    assert quiet.sign is Sign.UNSAID
+    assert [row[0] for row in panels.tabulate_panels(run).rows][:2] == [
+        "finals at the server, %: within 0.3 s",
+        "finals at the server, %: within 0.8 s",
+    ]
+
+
+def test_a_reading_adds_up_versions() -> None:
+    name = "lab_final_delay_seconds_bucket"
+    both = [Sample(name, {"le": "+Inf", "version": one}, 2.0) for one in "12"]
+    assert readings.reading(1.0, both).finals == {math.inf: 4.0}
+
+
+def test_who_is_told_is_said_while_it_burns() -> None:
     moments = WATCHED["usual"].moments
-    screen = burn_screen.BurnScreen(PLAN)
-    try:
-        for one in moments:
-            screen.hear(one)
-        screen.draw()
-        shown = screen.plot.figure["data"]
-    finally:
-        screen.stop()
-    layers = burning.burn_layers(PLAN, moments, [], moments[-1].at_s)
-    assert shown == [layer.trace() for layer in layers]
-    assert "finals bad so far" in burn_screen.running_verdict(moments).told
+    assert "begin" in burn_moving.running_verdict([]).told
+    assert "finals bad so far" in burn_moving.running_verdict(moments).told
     paged = next(at for at, one in enumerate(moments, 1) if Severity.PAGE in one.told)
-    assert "A page is out." in burn_screen.running_verdict(moments[:paged]).told
-    assert "Nobody is told." in burn_screen.running_verdict(moments[:10]).told
+    assert "A page is out." in burn_moving.running_verdict(moments[:paged]).told
+    assert "Nobody is told." in burn_moving.running_verdict(moments[:10]).told
 
 
 @pytest.mark.parametrize(
