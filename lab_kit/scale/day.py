@@ -87,7 +87,7 @@ class Day:
         cut: streams that ended because a region or a node was gone.
         open_streams, capacity: by where they were open, and places there.
         paid: nodes that were paid for.
-        moved: streams served elsewhere, in the whole day: (whence, where).
+        moved: streams served elsewhere, in each step: (steps, whence, where).
     """
 
     world: World
@@ -120,7 +120,7 @@ class Day:
     def far_s(self) -> float:
         """The longest round trip that anybody was served at."""
         trips = np.array(rtt_s(self.world.demand.regions))
-        return float(trips[self.moved > 0].max(initial=0.0))
+        return float(trips[self.moved.sum(axis=0) > 0].max(initial=0.0))
 
 
 def routes(
@@ -176,7 +176,7 @@ class _Day:
             name: np.zeros(shape, np.int64)
             for name in ("refused", "refused_pinned", "cut", "open_streams", "capacity", "paid")
         }
-        moved = np.zeros((shape[1], shape[1]), np.int64)
+        moved = np.zeros((*shape, shape[1]), np.int64)
         look = max(1, round(LOOK_S / world.step_s))
         for step in range(steps):
             at_s = float(self._at_s[step])
@@ -188,7 +188,7 @@ class _Day:
             new = self._wanted[step] + cut
             places = self._fleet.ready * world.places
             went, refused = self._streams.add(new, places)
-            moved += went
+            moved[step] = went
             kept["refused"][step] = refused.sum(axis=1)
             kept["refused_pinned"][step] = refused[:, PINNED]
             kept["cut"][step] = cut.sum(axis=1)
