@@ -20,6 +20,7 @@ class Seen:
     """What a policy sees of one region.
 
     Attributes:
+        region: its name.
         at_s: of the day, in UTC.
         streams: open there.
         home: of its own callers, wherever they are open.
@@ -29,6 +30,7 @@ class Seen:
         day_peak: the most that yesterday had.
     """
 
+    region: str
     at_s: float
     streams: int
     home: int
@@ -89,7 +91,7 @@ class Step:
             return there
         self._until_s = seen.at_s + self.pause_s
         step = max(1, math.ceil(there * self.by))
-        return there + step if seen.busy > self.up_at else there - step
+        return there + step if seen.busy > self.up_at else max(1, there - step)
 
 
 @dataclass(slots=True)

@@ -219,6 +219,7 @@ class _Day:
         wanted = np.zeros_like(streams)
         for region, policy in enumerate(self._policies):
             seen = Seen(
+                region=world.demand.regions[region].name,
                 at_s=at_s,
                 streams=int(streams[region]),
                 home=int(home[region]),

@@ -26,8 +26,8 @@ from lab_kit.datasets import Clip, clips
 from lab_kit.experiments.scale.calibrating import calibrate
 from lab_kit.experiments.scale.fitting import fit
 from lab_kit.experiments.scale.judging import Judgement, Verdict, judge
-from lab_kit.experiments.scale.plateaus import Plateau, full_service_only, hold
-from lab_kit.experiments.scale.predicting import Prediction, keep, predict
+from lab_kit.experiments.scale.plateaus import Plateau
+from lab_kit.experiments.scale.predicting import Prediction, keep, predict, tried
 
 CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 2}
 
@@ -40,19 +40,6 @@ async def predicted(bench: Bench, speech: list[Clip], options: argparse.Namespac
     costs = fit(measured)
     print(costs)
     return predict(costs, speech, options.seconds, wanted(options))
-
-
-async def tried(
-    bench: Bench, speech: list[Clip], prediction: Prediction, rounds: int
-) -> list[Plateau]:
-    """Hold as many as the prediction is about, one after the other, round by round."""
-    seen = []
-    async with full_service_only(bench):
-        for _ in range(rounds):
-            for one in prediction.expected:
-                seen.append(await hold(bench, one.streams, prediction.seconds, speech))
-                print(told(seen[-1]), flush=True)
-    return seen
 
 
 def told(plateau: Plateau) -> str:
@@ -77,8 +64,10 @@ async def measure(options: argparse.Namespace) -> Judgement:
     try:
         prediction = await predicted(bench, speech, options)
         keep(prediction, file)
-        print(f"kept in {file}; p95 beyond 300 ms from {prediction.crossing} streams on")
-        seen = await tried(bench, speech, prediction, options.rounds)
+        print(f"kept in {file}")
+        print(prediction.table())
+        seen = await tried(bench, prediction, speech, options.rounds)
+        print(*map(told, seen), sep="\n")
     finally:
         bench.stop()
     judgement = judge(prediction, seen)

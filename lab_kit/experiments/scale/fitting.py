@@ -12,6 +12,8 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from lab_kit.core.table import Table
+from lab_kit.core.units import ms
 from lab_kit.experiments.scale.plateaus import Plateau
 from lab_kit.measure.percentiles import percentile
 from lab_kit.scale.costs import ServerCosts
@@ -78,6 +80,20 @@ def fit(measured: Calibration) -> ServerCosts:
     costs = replace(costs, sound=sound, idle=idle)
     runs = [_run(measured, costs, number) for number in range(len(measured.plateaus))]
     return replace(costs, delay_s=_unexplained(measured.plateaus, runs))
+
+
+def costs_table(costs: ServerCosts) -> Table:
+    """What was found, a row a cost."""
+    rows = [
+        ("a second of sound, encoded", f"{ms(costs.encode):.2f}"),
+        ("a decoder pass", f"{ms(costs.passes):.2f}"),
+        ("a decode, whatever its length", f"{ms(costs.decode):.2f}"),
+        ("a second of sound on the event loop", f"{ms(costs.sound):.1f}"),
+        ("a second of nothing", f"{ms(costs.idle):.1f}"),
+    ]
+    full = f"With every core busy each takes {costs.contention:.2f} times as long."
+    wire = f"Beside them {ms(costs.delay_s):.0f} ms a result were not explained."
+    return Table("cost", ("", "CPU ms"), rows, (full, wire))
 
 
 def _decoding(singles: Sequence[Single]) -> tuple[float, float]:

@@ -6,11 +6,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab_kit.audio.detect.vad import SpeechScorer
-from lab_kit.core.units import BUDGET_S
+from lab_kit.core.table import Table
+from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.datasets import Clip
 from lab_kit.experiments.load import Stairs
 from lab_kit.experiments.scale.callers import callers_of
-from lab_kit.experiments.scale.plateaus import THINK_S, WARM_UP_S
+from lab_kit.experiments.scale.plateaus import (
+    THINK_S,
+    WARM_UP_S,
+    Plateau,
+    Server,
+    full_service_only,
+    hold,
+)
 from lab_kit.measure.percentiles import percentile
 from lab_kit.scale.costs import ServerCosts
 from lab_kit.scale.server import ServerRun, serve
@@ -36,6 +44,7 @@ class Prediction:
     """All of it, with what it was made from.
 
     Attributes:
+        expected: of each number of streams that was asked for.
         crossing: the fewest streams at which p95 of the final delay is beyond 300 ms; None if that
             many were not tried.
     """
@@ -44,6 +53,32 @@ class Prediction:
     seconds: float
     expected: tuple[Expected, ...]
     crossing: int | None
+
+    @property
+    def places(self) -> int:
+        """Streams that one server can be given before p95 of the final delay is beyond 300 ms."""
+        return MOST_STREAMS if self.crossing is None else max(1, self.crossing - 1)
+
+    def table(self) -> Table:
+        """A row a number of streams."""
+        rows = [
+            (
+                str(one.streams),
+                f"{ms(one.p50_s):.0f}",
+                f"{ms(one.p95_s):.0f}",
+                f"{one.cpu_s_per_audio_s:.3f}",
+                f"{one.decodes_per_audio_s:.2f}",
+            )
+            for one in self.expected
+        ]
+        told = (
+            "is beyond it nowhere that was tried"
+            if self.crossing is None
+            else (f"is beyond it from {self.crossing} streams on")
+        )
+        head = ("", "p50 ms", "p95 ms", "CPU s per audio s", "decodes per audio s")
+        note = f"Of the 300 ms: p95 of the final delay {told}."
+        return Table("number of streams", head, rows, (note,))
 
 
 def predict(
@@ -65,6 +100,22 @@ def predict(
 
     expected = tuple(_expected(count, run(count)) for count in streams)
     return Prediction(costs, seconds, expected, _crossing(run))
+
+
+async def tried(
+    server: Server, prediction: Prediction, speech: Sequence[Clip], rounds: int = 1
+) -> list[Plateau]:
+    """Hold as many streams as were predicted, one number after the other, round by round.
+
+    Raises:
+        ConnectionFailed: the server is not there.
+    """
+    async with full_service_only(server):
+        return [
+            await hold(server, one.streams, prediction.seconds, list(speech))
+            for _ in range(rounds)
+            for one in prediction.expected
+        ]
 
 
 def keep(prediction: Prediction, file: Path) -> None:

@@ -15,7 +15,7 @@ from lab_kit.scale.geography import REGIONS, Region, rtt_s
 
 DEMAND = Demand(300_000, crowds=(Crowd("West Europe", 13.0, 0.5, 1.8),))
 WORLD = World(DEMAND, step_s=15.0)
-SEEN = Seen(0.0, 70, 70, ready=10, starting=0, places=10, usual=70.0, day_peak=90.0)
+SEEN = Seen("East US", 0.0, 70, 70, ready=10, starting=0, places=10, usual=70.0, day_peak=90.0)
 
 
 def test_everybody_is_somewhere() -> None:
@@ -165,3 +165,7 @@ def test_spot_nodes_are_taken_back_and_cost_callers() -> None:
 
     short, long = cut(30.0), cut(600.0)
     assert short.cut.sum() > 3 * long.cut.sum() > 0
+
+
+def test_steps_leave_one_node() -> None:
+    assert Step().wanted(replace(SEEN, streams=0, home=0, ready=1)) == 1

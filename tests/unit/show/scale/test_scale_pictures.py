@@ -78,7 +78,7 @@ def test_who_refuses_most_is_named_and_a_calm_run_says_so() -> None:
         ("holds", Sign.INSIDE, "PASS"),
         ("fails", Sign.OVER, "figures failed"),
         ("noisy", Sign.UNSAID, "Others took up to 40%"),
-        ("far off", Sign.OVER, "24 streams"),
+        ("far off", Sign.OVER, "3 of 5 figures failed"),
     ],
 )
 def test_a_prediction_is_said_to_hold_or_not(name: str, sign: Sign, said: str) -> None:
