@@ -92,6 +92,7 @@ bench:
 	$(BIN)/python tests/benchmarks/batching.py
 	$(BIN)/python tests/benchmarks/frameworks.py
 	$(BIN)/python tests/benchmarks/concurrency.py
+	-$(BIN)/python tests/benchmarks/predicted.py
 	$(BIN)/python tests/benchmarks/operations.py
 	$(BIN)/python tests/benchmarks/soak.py
 

@@ -37,7 +37,7 @@ CELL_TIMEOUT_S = 300
 CHECKED_TAG = "nbval-check-output"
 REFERENCE = (
     *("glossary", "figures", "server", "personal-data", "governance", "retention"),
-    *("billing", "stand-in", "setup", "docker", "gpu"),
+    *("billing", "stand-in", "setup", "docker", "kubernetes", "gpu"),
 )
 LEADING = Path("labs/INSTRUCTOR.md")
 ABOUT = ("ARCHITECTURE", "CONTRIBUTING", "SECURITY", "CHANGELOG", "CODE_OF_CONDUCT")

@@ -28,3 +28,34 @@ def can_show(samples: int, share: float, confidence: float = 0.95) -> bool:
     Source: the chance of no miss in n tries is share^n; MLPerf's early stopping rests on it.
     """
     return share**samples <= 1 - confidence
+
+
+def percentile_interval(
+    values: Sequence[float], share: float, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Where the percentile of all that could have been observed lies, two of those that were.
+
+    Where too few values lie on one side, the interval ends with the outermost.
+
+    Raises:
+        ValueError: no values, or a share outside (0, 1).
+
+    Source: order statistics bound a quantile whatever the distribution, as the number of values
+    below it is binomial; David and Nagaraja, *Order Statistics*, 2003, section 7.1.
+    """
+    if not values or not 0 < share < 1:
+        raise ValueError(f"{len(values)} values and share {share}; pass some, and one in (0, 1)")
+    ranked, count, tail = sorted(values), len(values), (1 - confidence) / 2
+    below, reached = 0.0, []
+    for rank in range(count + 1):
+        below += math.exp(_log_binomial(count, rank, share))
+        reached.append(below)
+    low = sum(1 for chance in reached if chance <= tail)
+    high = next((rank for rank, chance in enumerate(reached) if chance >= 1 - tail), count)
+    return ranked[max(0, min(low, count) - 1)], ranked[min(high, count - 1)]
+
+
+def _log_binomial(count: int, rank: int, share: float) -> float:
+    """Of the chance of just so many: the number itself overflows beyond a thousand."""
+    ways = math.lgamma(count + 1) - math.lgamma(rank + 1) - math.lgamma(count - rank + 1)
+    return ways + rank * math.log(share) + (count - rank) * math.log1p(-share)

@@ -34,6 +34,10 @@ from lab_kit.show.messages.lost_lines import lost_lines
 from lab_kit.show.messages.revisions import revisions
 from lab_kit.show.messages.timeline import messages
 from lab_kit.show.proof.tree import changed_tree, proof_tree
+from lab_kit.show.scale.days import day, policies, starts
+from lab_kit.show.scale.placing import placements
+from lab_kit.show.scale.predictions import prediction
+from lab_kit.show.scale.regions import regions
 from lab_kit.show.serving.cache import cache
 from lab_kit.show.serving.runtimes import runtimes
 from lab_kit.show.serving.starts import cold_starts
@@ -65,6 +69,7 @@ __all__ = [
     "cold_starts",
     "confidence",
     "cuts",
+    "day",
     "delays",
     "deliveries",
     "deprecation",
@@ -92,7 +97,11 @@ __all__ = [
     "omission",
     "paid",
     "panels",
+    "placements",
+    "policies",
+    "prediction",
     "proof_tree",
+    "regions",
     "revisions",
     "revocations",
     "runtimes",
@@ -103,6 +112,7 @@ __all__ = [
     "sound",
     "spectrum",
     "stages",
+    "starts",
     "stopwatch",
     "storms",
     "stream_events",

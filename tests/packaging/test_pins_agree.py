@@ -36,6 +36,7 @@ INSTALLERS = [
     "CONTRIBUTING.md",
     "docs/development.md",
     "docs/docker.md",
+    "docs/kubernetes.md",
     "docs/gpu.md",
     "docs/setup.md",
     "docs/stand-in.md",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab_kit.measure.percentiles import can_show, percentile
+from lab_kit.measure.percentiles import can_show, percentile, percentile_interval
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,28 @@ def test_how_many_samples_show_a_percentile() -> None:
     assert can_show(59, 0.95)
     assert not can_show(298, 0.99)
     assert can_show(299, 0.99)
+
+
+def test_the_interval_of_a_median_is_that_of_the_sign_test() -> None:
+    """Of ten values the second and the ninth: outside them 2 x 1.07 %; the third would be 11 %."""
+    assert percentile_interval(range(1, 11), 0.5) == (2, 9)
+
+
+def test_few_values_leave_the_tail_open_to_the_largest() -> None:
+    low, high = percentile_interval(range(1, 21), 0.95)
+    assert (low, high) == (17, 20)
+
+
+def test_an_interval_holds_its_percentile_and_narrows() -> None:
+    few, many = list(range(60)), [n / 50 for n in range(3_000)]
+    for values in (few, many):
+        low, high = percentile_interval(values, 0.95)
+        assert low <= percentile(values, 0.95) <= high
+    width = [high - low for low, high in (percentile_interval(v, 0.95) for v in (few, many))]
+    assert width[1] < width[0]
+
+
+@pytest.mark.parametrize(("values", "share"), [([], 0.5), ([1.0], 1.0), ([1.0], 0.0)])
+def test_an_interval_needs_values_and_a_share(values: list[float], share: float) -> None:
+    with pytest.raises(ValueError, match="pass some"):
+        percentile_interval(values, share)

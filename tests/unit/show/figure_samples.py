@@ -14,6 +14,7 @@ from deprecation_samples import DEPRECATIONS
 from first_call_samples import FIRST_CALLS
 from gate_samples import GATES
 from proof_samples import PATHS
+from scale_figures import BOLD_STARTS, DAYS, JUDGED, PLACED, POLICIES, STARTS, WINDOWS
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
 from slo_samples import BOTH, OMISSIONS, WATCHED
 from stream_samples import CAPTURES, LOST
@@ -68,6 +69,7 @@ from lab_kit.show.live.state import LiveState
 from lab_kit.show.load import frontier, load, offered
 from lab_kit.show.messages import lost_lines, revisions, timeline
 from lab_kit.show.proof import tree
+from lab_kit.show.scale import days, placing, predictions, regions
 from lab_kit.show.serving import cache, runtimes, starts, wires
 from lab_kit.show.slo import burning, ends, omitted, panels
 from lab_kit.show.sound import (
@@ -104,6 +106,7 @@ def figures() -> Iterator[Drawn]:
         _gates,
         _access,
         _proofs,
+        _scales,
         _objectives,
         _billing,
         _messages,
@@ -558,6 +561,26 @@ def _billing() -> Iterator[Drawn]:
         yield f"minimum {share}", prices.draw_minimum(share), prices.minimum_verdict(share)
     for name, found in MARGINS.items():
         yield f"margins {name}", margins.draw_margins(found), margins.margins_verdict(found)
+
+
+def _scales() -> Iterator[Drawn]:
+    for name, found in DAYS.items():
+        yield f"day {name}", days.draw_day(found), days.day_verdict(found)
+    for name, from_hour in WINDOWS.items():
+        drawing = regions.draw_regions(DAYS[name], from_hour)
+        yield f"regions {name}", drawing, regions.regions_verdict(DAYS[name], from_hour)
+    for name, policies in POLICIES.items():
+        yield f"policies {name}", days.draw_policies(policies), days.policies_verdict(policies)
+    for name, starting in {"usual": STARTS, "bold": BOLD_STARTS}.items():
+        yield f"starts {name}", days.draw_starts(starting), days.starts_verdict(starting)
+    for name, placed in PLACED.items():
+        for late_from in (12, 40):
+            drawing = placing.draw_placements(placed, late_from, "least")
+            told = placing.placements_verdict(placed, late_from)
+            yield f"placements {name}, late from {late_from}", drawing, told
+    for name, (said, judged) in JUDGED.items():
+        drawing = predictions.draw_prediction(said, judged)
+        yield f"prediction {name}", drawing, predictions.prediction_verdict(judged)
 
 
 def _proofs() -> Iterator[Drawn]:
