@@ -3,9 +3,9 @@
 import pytest
 
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.core.replies import Role, Said
 from lab_kit.models.smollm2.graph import MOST_TOKENS
 from lab_kit.models.smollm2.model import NAME, WEIGHTS, Cache, SmolLM2, open_smollm2
-from lab_kit.models.smollm2.text import Role, Said
 from lab_kit.models.store.store import ModelStore
 
 SYSTEM = Said(Role.SYSTEM, "You are a helpful assistant. Answer in one very short sentence.")

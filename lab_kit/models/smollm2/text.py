@@ -5,30 +5,13 @@ merged: llama.cpp, ``LLAMA_VOCAB_PRE_TYPE_SMOLLM``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from lab_kit.core.replies import Role, Said
 from lab_kit.models.smollm2.gguf_file import GgufFile
 
 _BEGIN, _END = "<|im_start|>", "<|im_end|>"
-
-
-class Role(StrEnum):
-    """Who says something."""
-
-    SYSTEM = "system"
-    USER = "user"
-    ASSISTANT = "assistant"
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One thing that was said."""
-
-    role: Role
-    text: str
 
 
 class Text:
