@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from lab_kit.core.errors import LabError
+from lab_kit.core.errors import InvalidMessage, LabError
 
 
 class Role(StrEnum):
@@ -166,4 +166,110 @@ class ReplyEnded:
     tokens: int = 0
 
 
-ReplyEvent = ReplyBegun | ReplyPiece | ReplyCalled | ReplyEnded
+@dataclass(frozen=True, slots=True)
+class ReplyRefused:
+    """An answer that was asked for will not be given."""
+
+    error: LabError
+
+
+ReplyEvent = ReplyBegun | ReplyPiece | ReplyCalled | ReplyEnded | ReplyRefused
+
+
+def turn_name(number: int) -> str:
+    """By what name history has a caller's turn; the first is 1."""
+    return f"turn {number}"
+
+
+def reply_name(number: int) -> str:
+    """By what name history has an answer."""
+    return f"reply {number}"
+
+
+def call_name(call_id: str) -> str:
+    """By what name history has a call of a function."""
+    return f"call {call_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """How a conversation is held.
+
+    Attributes:
+        instructions: what the model is told before everything else.
+        answers: whether turns are answered without being asked to.
+        yields: whether an answer stops when the caller speaks.
+        encoding: of the answer's sound: ``pcm``, ``mulaw`` or ``alaw``.
+        rate_hz: of it.
+    """
+
+    instructions: str
+    reply: ReplyOptions
+    answers: bool
+    yields: bool
+    encoding: str
+    rate_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddItem:
+    """Something was said in writing.
+
+    Attributes:
+        after: the item that it stands behind; None for the last.
+    """
+
+    name: str
+    said: Said
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveItem:
+    """Something is to be forgotten."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutItem:
+    """Of an answer only so much was heard."""
+
+    name: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AskReply:
+    """An answer is wanted now.
+
+    Attributes:
+        instructions: in place of the conversation's; None for those.
+    """
+
+    options: ReplyOptions
+    instructions: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReply:
+    """The answer is to stop."""
+
+
+TalkRequest = AddItem | RemoveItem | CutItem | AskReply | CancelReply
+"""What a client may ask of a conversation."""
+
+
+class AlreadyAnswering(InvalidMessage):
+    """An answer was asked for while there is one."""
+
+    reason = "CONVERSATION_ALREADY_HAS_ACTIVE_RESPONSE"
+
+
+def already_answering() -> AlreadyAnswering:
+    """The error for an answer beside another."""
+    return AlreadyAnswering(
+        "a response while another is active",
+        "one at a time",
+        "wait for response.done, or send response.cancel",
+    )

@@ -10,8 +10,9 @@ FIRST_WORDS = 2
 """A first clause of one word, as "Yes,", is over before the next one is made."""
 LONGEST = 200
 """Characters that are waited for without an end: a dozen seconds."""
-_FIRST = re.compile(r"[,;:.!?…](?=\s|$)")
-_SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*(?=\s|$)")
+_FIRST = re.compile(r"[,;:](?=\s)|(?<!\d)[,;]$|[.!?…](?=\s)|(?<!\d)[.!?…]$")
+_SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|(?<!\d)[.!?…]$")
+"""At the end of what was written so far, behind a digit, it may be the middle of a number."""
 
 
 class Clauses:

@@ -79,16 +79,17 @@ class EchoGate:
         self._open = OPEN_FRAMES
 
     def _all(self, sound: FloatArray) -> FloatArray:
-        """Nothing is played: everything, once what was held back has passed as silence."""
-        kept = sum(map(len, self._held))
-        silence, rest = np.zeros(kept, np.float32), self._rest
+        """Nothing is played: everything, once what was held back has passed, as silence unless
+        somebody seems to have begun."""
+        held = [frame if any(self._latest) else np.zeros_like(frame) for frame in self._held]
+        rest = self._rest
         self._held.clear()
         self._latest.clear()
         self._rest = np.zeros(0, np.float32)
         if len(sound) >= FRAME_SAMPLES:
             quietest = min(levels_db(sound, FRAME_SAMPLES))
             self._room_db = quietest if self._room_db <= SILENCE_DB else self._follow(quietest)
-        return np.concatenate([silence, rest, sound]) if kept or len(rest) else sound
+        return np.concatenate([*held, rest, sound]) if held or len(rest) else sound
 
     def _follow(self, level_db: float) -> float:
         """The room's level: falls at once, rises slowly."""

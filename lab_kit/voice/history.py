@@ -53,10 +53,14 @@ def fitting(said: Sequence[Said], most: int, length: Callable[[Sequence[Said]], 
     """What of a conversation a model takes: without what was said longest ago.
 
     Args:
-        most: how long it may be, as ``length`` measures it.
+        most: how long it may be, as ``length`` measures each part; the newest is always taken.
     """
     first = [one for one in said[:1] if one.role is Role.SYSTEM]
-    rest = list(said[len(first) :])
-    while len(rest) > 1 and length([*first, *rest]) > most:
-        del rest[0]
-    return [*first, *rest]
+    rest, left = list(said[len(first) :]), most - length(first)
+    kept: list[Said] = []
+    for one in reversed(rest):
+        left -= length([one])
+        if kept and left < 0:
+            break
+        kept.append(one)
+    return [*first, *reversed(kept)]

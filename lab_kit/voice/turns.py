@@ -11,7 +11,7 @@ it cost is processor time; in the other half it is ready when the silence is lon
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lab_kit.core.errors import LabError
+from lab_kit.core.replies import already_answering
 
 
 class State(StrEnum):
@@ -72,13 +72,6 @@ class Interrupt:
 Act = Read | Think | Drop | Release | Interrupt
 
 
-class AlreadyAnswering(LabError):
-    """An answer was asked for while there is one."""
-
-    reason = "CONVERSATION_ALREADY_HAS_ACTIVE_RESPONSE"
-    http_status = 409
-
-
 class Turns:
     """The state of one conversation.
 
@@ -86,12 +79,14 @@ class Turns:
         state: whose turn it is.
         answers: whether turns are answered without being asked to.
         yields: whether an answer stops when the caller speaks.
+        last_turn: what was said in the turn that ended last.
     """
 
     def __init__(self, *, answers: bool = True, yields: bool = True) -> None:
         self.state = State.LISTENING
         self.answers = answers
         self.yields = yields
+        self.last_turn = ""
         self._number = 0
         self._said: list[str] = []
         self._thought = ""
@@ -120,7 +115,7 @@ class Turns:
         if not is_over:
             self._said = [whole] if whole else []
             return self._drop()
-        self._said = []
+        self._said, self.last_turn = [], whole
         if self.state is State.SPEAKING or not self.answers or not whole:
             return self._drop()
         if self.state is State.THINKING and _bare(whole) == _bare(self._thought):
@@ -134,11 +129,7 @@ class Turns:
             AlreadyAnswering: there is one.
         """
         if self.state is State.SPEAKING:
-            raise AlreadyAnswering(
-                "a response while another is active",
-                "one at a time",
-                "wait for response.done, or send response.cancel",
-            )
+            raise already_answering()
         return [*self._drop(), self._think(None, is_ahead=False), self._release()]
 
     def spoke(self) -> list[Act]:

@@ -27,7 +27,8 @@ def test_one_word_alone_is_no_first_clause_but_a_sentence_is() -> None:
 
 
 def test_a_mark_inside_a_word_ends_nothing() -> None:
-    assert cut("It costs 3.50 today.") == ["It costs 3.50 today."]
+    for said in ("It costs 3.50 today.", "We open at 10:30 today.", "It has 1,000 rooms."):
+        assert [cut(said, size) for size in (1, 2, 3, 50)] == [[said]] * 4
 
 
 def test_nothing_that_cannot_be_spoken_is_a_piece() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lab_kit.core.replies import AlreadyAnswering
 from lab_kit.voice.turns import (
-    AlreadyAnswering,
     Drop,
     Interrupt,
     Read,
