@@ -49,18 +49,30 @@ class History:
         return [*first, *(one for one in self._items.values() if one.text or one.call)]
 
 
-def fitting(said: Sequence[Said], most: int, length: Callable[[Sequence[Said]], int]) -> list[Said]:
-    """What of a conversation a model takes: without what was said longest ago.
+class Remembered:
+    """What of a conversation a model is given: without what was said longest ago.
+
+    What is forgotten is forgotten in halves. A model reads from its cache what begins as before;
+    were a little left out every time, it would have to read everything anew every time.
 
     Args:
         most: how long it may be, as ``length`` measures each part; the newest is always taken.
     """
-    first = [one for one in said[:1] if one.role is Role.SYSTEM]
-    rest, left = list(said[len(first) :]), most - length(first)
-    kept: list[Said] = []
-    for one in reversed(rest):
-        left -= length([one])
-        if kept and left < 0:
-            break
-        kept.append(one)
-    return [*first, *reversed(kept)]
+
+    def __init__(self, most: int, length: Callable[[Said], int]) -> None:
+        self._most = most
+        self._length = length
+        self._first: Said | None = None
+
+    def of(self, said: Sequence[Said]) -> list[Said]:
+        """What is remembered of all that was said."""
+        first = [one for one in said[:1] if one.role is Role.SYSTEM]
+        rest = list(said[len(first) :])
+        begins = next((n for n, one in enumerate(rest) if one is self._first), 0)
+        lengths = [self._length(one) for one in rest]
+        left = self._most - sum(map(self._length, first))
+        if sum(lengths[begins:]) > left:
+            while begins < len(rest) - 1 and sum(lengths[begins:]) > left // 2:
+                begins += 1
+            self._first = rest[begins]
+        return [*first, *rest[begins:]]

@@ -80,6 +80,14 @@ class ServerWire(Protocol):
 class Answering(Protocol):
     """Whoever answers on a stream what is heard on it."""
 
+    async def begin(self) -> None:
+        """Get ready, before the client is greeted.
+
+        Raises:
+            LabError: it cannot.
+        """
+        ...
+
     def gate(self, sound: FloatArray) -> FloatArray:
         """What is heard of (samples,) float32 at 16 kHz that came now."""
         ...
@@ -223,6 +231,8 @@ class LiveStream:
 
     async def _read(self) -> LabError | None:
         """Take what the client sends until it closes the stream or the server drains."""
+        if self._answering is not None:
+            await self._answering.begin()
         await self._take([Reply(message) for message in self._dialect.greet()])
         # asked every time: a client that sends without a pause would never be found waiting
         while not self._is_drained:

@@ -265,6 +265,13 @@ class Agent:
         """An answer is sent; the turn is the caller's once it was heard."""
         left_s = self._playback.left_s(time.monotonic())
         asyncio.get_running_loop().call_later(left_s, self._turns.over, reply.number)
+        if self._history.get(reply_name(reply.number)) is not None:
+            # what will be read anew is read now, while nobody waits for it
+            self._read([*self._history.said(self._instructions), Said(Role.USER, "")])
+
+    @property
+    def _instructions(self) -> str:
+        return self._session.settings.instructions
 
     def _read(self, said: list[Said]) -> None:
         """Have the model read along; of several texts that wait, the newest."""

@@ -7,7 +7,7 @@ conversation's cache, so that an answer begins with the words that are new.
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from lab_kit.core.errors import InvalidParameter, SystemOverloaded
@@ -15,9 +15,9 @@ from lab_kit.core.replies import ReplyOptions, Role, Said
 from lab_kit.gateway.door.door import Spoken
 from lab_kit.gateway.door.preparation import Preparation
 from lab_kit.gateway.talk.language import Part, Stopped, Written
-from lab_kit.models.smollm2.model import NAME, Cache, SmolLM2
+from lab_kit.models.smollm2.model import NAME, SmolLM2
 from lab_kit.voice.clauses import Clauses
-from lab_kit.voice.history import fitting
+from lab_kit.voice.history import Remembered
 
 MOST_PROMPT_TOKENS = 400
 """Of a conversation; its beginning is forgotten. A tenth of a second of work, were none cached."""
@@ -29,11 +29,11 @@ MOST_CONVERSATIONS = 16
 """At once: each has a cache of 24 MB, and sixteen who speak in turn keep the model busy."""
 EXAMPLES = (
     Said(Role.USER, "What time do you open?"),
-    Said(Role.ASSISTANT, "We open at nine, every day."),
+    Said(Role.ASSISTANT, "Every day, we open at nine."),
     Said(Role.USER, "Can I bring my dog?"),
-    Said(Role.ASSISTANT, "Yes, dogs are welcome."),
+    Said(Role.ASSISTANT, "Of course, dogs are welcome."),
 )
-"""So small a model is brief when it has seen how."""
+"""So small a model is brief when it has seen how; and begins with a clause that is soon spoken."""
 
 
 class LocalLanguage:
@@ -84,12 +84,30 @@ class LocalLanguage:
             return self._model
 
 
-@dataclass(slots=True)
 class _Open:
     """A model, and a conversation's cache."""
 
-    model: SmolLM2
-    cache: Cache
+    def __init__(self, model: SmolLM2) -> None:
+        self.model = model
+        self.cache = model.cache()
+        examples = len(model.text.conversation(EXAMPLES))
+        self._remembered = Remembered(MOST_PROMPT_TOKENS - examples, self._length)
+
+    def prompt(self, said: Sequence[Said], begun: Role) -> list[int]:
+        """The tokens that the model reads of a conversation: what fits, behind the examples.
+
+        Args:
+            begun: who has begun to say something, and may go on.
+        """
+        spoken = [one for one in said if one.role is not Role.TOOL and one.call is None]
+        kept = self._remembered.of(spoken)
+        first = [one for one in kept[:1] if one.role is Role.SYSTEM]
+        whole = [*first, *EXAMPLES, *kept[len(first) :]]
+        short = [replace(one, text=one.text[-MOST_CHARS:]) for one in whole]
+        return self.model.text.conversation(short, begun)[-MOST_PROMPT_TOKENS:]
+
+    def _length(self, said: Said) -> int:
+        return len(self.model.text.conversation([replace(said, text=said.text[-MOST_CHARS:])]))
 
 
 class LocalAuthor:
@@ -141,12 +159,12 @@ class LocalAuthor:
     def _loaded(self) -> _Open:
         if self._open is None:
             model = self._language.model()
-            self._open = _Open(model, model.cache())
+            self._open = _Open(model)
         return self._open
 
     def _fill(self, said: list[Said]) -> None:
         if (opened := self._open) is not None:
-            opened.cache.fill(_prompt(opened.model, said, Role.USER))
+            opened.cache.fill(opened.prompt(said, Role.USER))
 
 
 class _Writing:
@@ -195,7 +213,7 @@ class _Writing:
         return Written(piece, len(self._tokens) - count, first_ns or now_ns, now_ns)
 
     def _begin(self, opened: _Open) -> Iterator[int]:
-        prompt = _prompt(opened.model, self._said, Role.ASSISTANT)
+        prompt = opened.prompt(self._said, Role.ASSISTANT)
         self.prompt_tokens = len(prompt)
         return opened.model.answer(opened.cache, prompt, self._most)
 
@@ -206,27 +224,6 @@ class _Writing:
             return ""
         news, self._told = whole[len(self._told) :], whole
         return news
-
-
-def _prompt(model: SmolLM2, said: Sequence[Said], begun: Role) -> list[int]:
-    """The tokens that the model reads of a conversation: what fits, behind the examples.
-
-    Args:
-        begun: who has begun to say something, and may go on.
-    """
-    spoken = [
-        replace(one, text=one.text[-MOST_CHARS:])
-        for one in said
-        if one.role is not Role.TOOL and one.call is None
-    ]
-    first = [one for one in spoken[:1] if one.role is Role.SYSTEM]
-
-    def length(some: Sequence[Said]) -> int:
-        return len(model.text.conversation(some))
-
-    kept = fitting(spoken, MOST_PROMPT_TOKENS - length(EXAMPLES), length)
-    whole = [*first, *EXAMPLES, *kept[len(first) :]]
-    return model.text.conversation(whole, begun)[-MOST_PROMPT_TOKENS:]
 
 
 def _timed(call: Spoken, job: Callable[[], Written | None]) -> Written | None:

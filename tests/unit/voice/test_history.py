@@ -1,15 +1,15 @@
 """A conversation in order, bounded, and cut to what fits."""
 
 from lab_kit.core.replies import Role, Said
-from lab_kit.voice.history import MOST_ITEMS, History, fitting
+from lab_kit.voice.history import MOST_ITEMS, History, Remembered
 
 
 def user(text: str) -> Said:
     return Said(Role.USER, text)
 
 
-def length(said: list[Said]) -> int:
-    return sum(len(one.text) for one in said)
+def length(said: Said) -> int:
+    return len(said.text)
 
 
 def test_items_stand_where_they_were_put() -> None:
@@ -39,6 +39,18 @@ def test_what_was_said_longest_ago_is_forgotten() -> None:
 
 def test_a_model_takes_what_fits_behind_the_instructions() -> None:
     said = [Said(Role.SYSTEM, "12345"), user("1234"), user("123"), user("12")]
-    assert fitting(said, 10, length) == [said[0], *said[2:]]
-    assert fitting(said, 1, length) == [said[0], said[-1]]
-    assert fitting(said[1:], 5, length) == said[2:]
+    assert Remembered(20, length).of(said) == said
+    assert Remembered(13, length).of(said) == [said[0], said[3]]
+    assert Remembered(1, length).of(said) == [said[0], said[-1]]
+
+
+def test_what_is_forgotten_stays_forgotten_and_the_rest_stays_until_it_is_too_much() -> None:
+    said = [user("1234"), user("123"), user("12")]
+    remembered = Remembered(8, length)
+    assert remembered.of(said) == said[2:]
+    said += [user("123"), user("12")]
+    assert remembered.of(said) == said[2:]
+    said += [user("1")]
+    assert remembered.of(said) == said[2:]
+    said += [user("1")]
+    assert remembered.of(said) == said[4:]

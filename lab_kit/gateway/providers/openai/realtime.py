@@ -60,7 +60,6 @@ def openai_realtime_routes(
                 author = talk.language.author(admitted.caller)
                 agent = Agent(talk, session, author, place.lease.engine, admitted.speech)
                 try:
-                    await agent.begin()
                     await LiveStream(streams, place, wire, session, answering=agent).run()
                 finally:
                     await agent.stop()
