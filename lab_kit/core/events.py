@@ -42,6 +42,8 @@ class StreamOptions:
             ``redact:KIND`` narrows redaction, see `personal_data.redaction_of`.
         interim_words: whether interims carry the times of their words, as finals do.
         speech_probability: from what probability on a window of sound begins speech.
+        pause_events: whether the first sign of a pause is told, by an interim with ``at_pause``,
+            and by one without it where it was none: for who answers ahead.
     """
 
     encoding: str = "linear16"
@@ -57,6 +59,7 @@ class StreamOptions:
     unfinished_silence_s: float | None = None
     finished_probability: float = 0.5
     speech_probability: float = 0.5
+    pause_events: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class Interim:
         stable_chars: length of the prefix that two successive passes agree on.
         confidence: geometric mean of the token probabilities, in [0, 1].
         words: those of the text with their times, where the client asked for them.
+        at_pause: the speaker paused, and this will be the final if they say no more. The next
+            result without it says that they do.
     """
 
     sequence: int
@@ -122,6 +127,7 @@ class Interim:
     confidence: float
     timing: Timing
     words: tuple[TimedWord, ...] = ()
+    at_pause: bool = False
 
 
 @dataclass(frozen=True, slots=True)

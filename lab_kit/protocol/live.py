@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from lab_kit.core.errors import LabError
 from lab_kit.core.events import Event, StreamOptions
+from lab_kit.core.replies import TalkRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,13 @@ class Change:
     options: StreamOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Something for whoever answers on this stream."""
+
+    request: TalkRequest
+
+
 class Control(Enum):
     """What a client may send besides audio."""
 
@@ -48,7 +56,7 @@ class Control(Enum):
     CLOSE = "no more audio will come"
 
 
-Input = Audio | Reply | Change | Control
+Input = Audio | Reply | Change | Ask | Control
 """What a message from the client brings: audio, a command, or a mistake that is answered."""
 
 

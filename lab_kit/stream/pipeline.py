@@ -76,6 +76,10 @@ def _ignore(_: object) -> None:
     """Nobody wants to know."""
 
 
+def _as_it_came(audio: FloatArray) -> FloatArray:
+    return audio
+
+
 def _no_time(_: FloatArray) -> None:
     """There is nobody to ask."""
 
@@ -120,6 +124,8 @@ class StreamPipeline:
     Args:
         longest_s: audio the stream may hold in all.
         identity: its names; without them it is given new ones.
+        gate: what is heard of (samples,) float32 at 16 kHz that came; it may keep sound back. None
+            hears all of it.
 
     Attributes:
         last_audio_ns: when the stream last got sound; at first, when it was opened.
@@ -136,8 +142,10 @@ class StreamPipeline:
         longest_s: float,
         services: PipelineServices | None = None,
         identity: StreamIdentity | None = None,
+        gate: Callable[[FloatArray], FloatArray] | None = None,
     ) -> None:
         self.options = options
+        self._gate = gate or _as_it_came
         self._identity = identity or StreamIdentity.new()
         self._services = services or PipelineServices()
         self._engine = engine
@@ -228,7 +236,7 @@ class StreamPipeline:
                     await self._catch_up()
                 decoding_ns = time.perf_counter_ns() if number else received_ns
                 before_s = self.audio_s
-                audio = self._incoming.push(piece)
+                audio = self._gate(self._incoming.push(piece))
                 self._keep_pace(self.audio_s - before_s)
                 self._trace.stage(chunk, Stage.DECODE, decoding_ns, time.perf_counter_ns())
                 await self._segment(audio, received_ns, chunk)

@@ -38,13 +38,29 @@ def interim_of(
     )
 
 
+def pause_of(
+    sequence: int, segment: Segment, pending: PendingDecode, hypothesis: Hypothesis
+) -> Interim:
+    """What the final will say if nothing more is said."""
+    text = _whole(segment, hypothesis)
+    end_s = at_s(segment.speech_end_sample)
+    words = _words(segment, hypothesis, text, end_s)
+    return Interim(
+        sequence=sequence,
+        start_s=_start_s(segment, words),
+        end_s=end_s,
+        text=text,
+        stable_chars=0,
+        confidence=_confidence(hypothesis),
+        timing=_timing(pending.trigger, hypothesis),
+        words=words,
+        at_pause=True,
+    )
+
+
 def final_of(sequence: int, segment: Segment, hypothesis: Hypothesis, closing: Closing) -> Final:
     """What the segment says for good."""
-    text = hypothesis.text
-    if hypothesis.truncated:
-        # running into the limit means that the decoder repeats itself
-        text = " ".join(without_stutter(text.split()))
-    text = after_cut(text) if segment.goes_on else text
+    text = _whole(segment, hypothesis)
     text = before_cut(text) if closing.is_cut else text
     end_s = at_s(segment.speech_end_sample)
     words = _words(segment, hypothesis, text, end_s)
@@ -69,6 +85,14 @@ def empty_final(sequence: int, trigger: Trigger) -> Final:
     stamps = (trigger.decided_ns,) * 3
     timing = Timing(now_s, trigger.received_ns, trigger.decided_ns, *stamps, compute_ns=0)
     return Final(sequence, now_s, now_s, "", 0.0, False, True, timing)
+
+
+def _whole(segment: Segment, hypothesis: Hypothesis) -> str:
+    text = hypothesis.text
+    if hypothesis.truncated:
+        # running into the limit means that the decoder repeats itself
+        text = " ".join(without_stutter(text.split()))
+    return after_cut(text) if segment.goes_on else text
 
 
 def _start_s(segment: Segment, words: tuple[TimedWord, ...]) -> float:

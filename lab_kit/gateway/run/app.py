@@ -160,7 +160,7 @@ def create_app(
         open_inference_routes(door, server.bare_model, server.uploads, server.failures),
         openai_upload_routes(door, limits, server.uploads, server.recognition, server.is_strict),
         openai_speech_routes(door, server.voice),
-        openai_realtime_routes(door, streams, server.is_strict),
+        openai_realtime_routes(door, streams, server.talk, server.is_strict),
         amazon_routes(door, streams, server.is_strict),
         assemblyai_routes(door, server.transcriber, server.callbacks),
         elevenlabs_speech_routes(door, server.voice, server.is_strict),

@@ -25,10 +25,20 @@ from lab_kit.models.store.repository import default_root
 
 DEFAULT_PORT = 8300
 DATABASE_VARIABLE = "LAB_DATABASE"
+REPLIES_KEY_VARIABLE = "LAB_REPLIES_KEY"
 DEFAULT_MODEL = "moonshine-tiny-en"
 BY_LISTS, BY_MODEL = "lists", "model"
 NAMES = (BY_LISTS, BY_MODEL)
 """How redaction finds names of people: by rules and lists alone, or by a model beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server that writes spoken answers; see `EndpointLanguage`."""
+
+    url: str
+    model: str
+    key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,7 @@ class ServerConfig:
         names: how redaction finds names of people, one of `NAMES`; None for the best there is.
         inference_log: file for how far each stream got, beside what is billed; None for none.
         engines: processes that decode, each on its share of the cores; 0 for the server's own.
+        replies: where spoken answers are written; None for the model of our own.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
     """
 
@@ -88,6 +99,7 @@ class ServerConfig:
     inference_log: Path | None = None
     collector: str | None = None
     engines: int = 0
+    replies: Endpoint | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -237,6 +249,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where a line is added for each final that was sent, to compare with what is billed",
     )
     parser.add_argument(
+        "--replies",
+        metavar="URL",
+        help="a server of OpenAI's chat completions that writes spoken answers, such as"
+        f" http://127.0.0.1:8080/v1; its key, if any, in {REPLIES_KEY_VARIABLE} (default: a small"
+        " model of our own, which is quick and often wrong)",
+    )
+    parser.add_argument(
+        "--replies-model",
+        metavar="NAME",
+        default="default",
+        help="what is asked for there (default %(default)s)",
+    )
+    parser.add_argument(
         "--allow-host",
         action="append",
         default=[],
@@ -337,6 +362,22 @@ def traces_of(options: argparse.Namespace) -> TraceFile:
                 f"{SHARE_VARIABLE}={wanted}", "a share from 0 to 1", "set it to 0.01, say"
             ) from error
     return TraceFile(Path(path), share)
+
+
+def replies_of(options: argparse.Namespace) -> Endpoint | None:
+    """Where spoken answers are written, if that is named.
+
+    Raises:
+        InvalidParameter: the address is none.
+    """
+    if options.replies is None:
+        return None
+    if not options.replies.startswith(("http://", "https://")):
+        raise InvalidParameter(
+            f"--replies {options.replies}", "an address that begins with http", "write it so"
+        )
+    key = os.environ.get(REPLIES_KEY_VARIABLE) or None
+    return Endpoint(options.replies, options.replies_model, key)
 
 
 def database_of(options: argparse.Namespace) -> str | None:

@@ -46,6 +46,7 @@ from lab_kit.gateway.run.options import (
     add_arguments,
     database_of,
     keys_of,
+    replies_of,
     traces_of,
 )
 from lab_kit.gateway.versions.engine_factory import (
@@ -124,6 +125,7 @@ def _listen(
         where=config.where,
         database_url=config.database,
         inference_file=config.inference_log,
+        replies=config.replies,
     )
     try:
         if config.state is not None:
@@ -225,6 +227,7 @@ def run(options: argparse.Namespace) -> int:
         files.check()
         where = Where.of(options.region, options.other_region)
         database = database_of(options)
+        replies = replies_of(options)
         # with a port for TLS, it is that one which is for others, unless they are meant to come
         # without it
         is_encrypted = options.tls_port is not None or options.grpc_tls_port is not None
@@ -267,6 +270,7 @@ def run(options: argparse.Namespace) -> int:
         options.inference_log,
         options.otlp,
         engines=options.engines,
+        replies=replies,
     )
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails

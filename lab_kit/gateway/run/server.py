@@ -45,16 +45,22 @@ from lab_kit.gateway.providers.deepgram.callback import tell_of_recording
 from lab_kit.gateway.providers.open_inference.model import BareModel
 from lab_kit.gateway.run.background import Background
 from lab_kit.gateway.run.forms import FORMS
+from lab_kit.gateway.run.options import Endpoint
 from lab_kit.gateway.speech.voice import Voice
 from lab_kit.gateway.state.answers import Answers
 from lab_kit.gateway.state.database import Database
 from lab_kit.gateway.state.folder import StateFolder
 from lab_kit.gateway.subjects.stored import Stored
+from lab_kit.gateway.talk.agent import TalkParts
+from lab_kit.gateway.talk.endpoint_language import EndpointLanguage
+from lab_kit.gateway.talk.language import Language
+from lab_kit.gateway.talk.local_language import LocalLanguage
+from lab_kit.gateway.talk.reply import ReplyParts
 from lab_kit.gateway.transcriptions import kept_uploads, operations, redacted_audio
 from lab_kit.gateway.transcriptions.operation import Operation
 from lab_kit.gateway.transcriptions.spool import Spool
 from lab_kit.gateway.transcriptions.transcriber import Transcriber
-from lab_kit.gateway.versions.engine_factory import load_turns
+from lab_kit.gateway.versions.engine_factory import load_language, load_turns
 from lab_kit.gateway.versions.versions import Versions
 from lab_kit.gateway.webhooks import webhooks
 from lab_kit.gateway.webhooks.callbacks import Callbacks
@@ -83,6 +89,7 @@ class Server:
         database_url: of a PostgreSQL database for the tables; None for a file in ``state``.
         persons: what tells them by a model, for redaction; None where rules and lists alone do.
         inference_file: where what was sent is logged; None for nowhere.
+        replies: where spoken answers are written; None for here, by a small model.
     """
 
     limits: Limits
@@ -102,6 +109,8 @@ class Server:
     where: Where = field(default_factory=Where)
     database_url: str | None = None
     inference_file: Path | None = None
+    replies: Endpoint | None = None
+    language: Language = field(init=False)
     inference_log: InferenceLog | None = field(init=False)
     audit: Audit = field(init=False)
     usage: Usage | None = field(init=False)
@@ -132,6 +141,7 @@ class Server:
     callback_sender: Sender = field(init=False)
     voice: Voice = field(init=False)
     turns: TurnJudge = field(init=False)
+    talk: TalkParts = field(init=False)
     streams: StreamServices = field(init=False)
     sessions: Sessions = field(init=False)
     bare_model: BareModel = field(init=False)
@@ -208,6 +218,14 @@ class Server:
         )
         self.stored = Stored(self.database, self.transcriber, self.audit)
         self.voice = Voice(self.listeners)
+        self.language = (
+            LocalLanguage(load_language)
+            if self.replies is None
+            else EndpointLanguage(self.replies.url, self.replies.model, self.replies.key)
+        )
+        self.talk = TalkParts(
+            ReplyParts(self.voice, self.listeners, self.failures), metrics, self.language
+        )
         self.turns = TurnJudge(load_turns, lambda: self.watch.interim_stretch() > 1)
         self.streams = StreamServices(
             limits,
@@ -257,6 +275,7 @@ class Server:
         """Free the versions and the workers that prepare uploads; write what traces are left."""
         self.preparation.stop()
         self.voice.stop()
+        self.language.stop()
         if self.persons is not None:
             self.persons.stop()
         self.sound.write_now()

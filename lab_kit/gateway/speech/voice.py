@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from lab_kit.audio.containers import FileForm, FileWriter
+from lab_kit.audio.containers import FORMS, FileForm, FileWriter
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.shown import shown
@@ -81,6 +81,7 @@ class Voice:
         self._listeners = listeners
         self._synthesizer = Synthesizer()
         self._workers = Preparation()
+        self._is_loaded = False
 
     async def file(
         self, call: Spoken, text: str, form: FileForm, rate_hz: int, speed: float
@@ -142,7 +143,8 @@ class Voice:
 
         try:
             for number, (part, texts) in enumerate(zip(parts, between(text, parts), strict=True)):
-                said = partial(self._said, call, part, speed, is_first=is_first and not number)
+                lead_s = LEAD_S if is_first and not number else BREATH_S
+                said = partial(self._said, call, part, speed, lead_s)
                 sound = await self._workers.run(call.caller, said)
                 length = len(sound.samples)
                 spoken_s += length / VOICE_RATE_HZ
@@ -161,16 +163,38 @@ class Voice:
             call.spending.settle(len(text) if code == OK else 0.0)
             self._listeners.ended(call.work, Ended(code, reached()))
 
+    async def load(self) -> None:
+        """Have it loaded, and have it spoken once: that takes a second.
+
+        Raises:
+            NotInstalled: the voice is not installed.
+        """
+        if not self._is_loaded:
+            await asyncio.to_thread(self._synthesizer.speak, "Yes.")
+            await self.open_file(FORMS["pcm"], VOICE_RATE_HZ)
+            self._is_loaded = True
+
+    async def sound(self, call: Spoken, text: str, speed: float, lead_s: float) -> FloatArray:
+        """A clause as (samples,) float32 at 24 kHz, behind so much quiet; nobody is told of it.
+
+        Raises:
+            InvalidParameter: it cannot be spoken.
+            NotInstalled: the voice is not installed.
+            SystemOverloaded: too many callers wait.
+        """
+        said = partial(self._said, call, text, speed, lead_s)
+        return (await self._workers.run(call.caller, said)).samples
+
     def stop(self) -> None:
         """Begin nothing any more."""
         self._workers.stop()
 
-    def _said(self, call: Spoken, text: str, speed: float, *, is_first: bool) -> _Sound:
+    def _said(self, call: Spoken, text: str, speed: float, lead_s: float) -> _Sound:
         began_ns = time.perf_counter_ns()
         sound = self._synthesizer.speak(text, speed=speed).samples
         call.spending.add(time.perf_counter_ns() - began_ns)
         loud = np.flatnonzero(np.abs(sound) > QUIET)
         begins, ends = (int(loud[0]), int(loud[-1]) + 1) if len(loud) else (0, len(sound))
-        lead = round((LEAD_S if is_first else BREATH_S) * VOICE_RATE_HZ)
+        lead = round(lead_s * VOICE_RATE_HZ)
         samples = np.concatenate([np.zeros(lead, np.float32), sound[begins:]])
         return _Sound(samples, lead, lead + ends - begins)

@@ -18,6 +18,8 @@ from lab_kit.gateway.versions.lease import Recognizer
 from lab_kit.models.device import choose_device
 from lab_kit.models.silero import SileroScorer, open_silero
 from lab_kit.models.smart_turn import SmartTurn, open_smart_turn
+from lab_kit.models.smollm2 import model as smollm2
+from lab_kit.models.smollm2.model import SmolLM2, open_smollm2
 from lab_kit.models.store.fetch import Progress
 from lab_kit.models.store.repository import Repository
 from lab_kit.models.store.store import ModelStore
@@ -186,3 +188,12 @@ def load_turns() -> SmartTurn:
         ModelStoreError: its weights are missing or damaged.
     """
     return open_smart_turn(ModelStore().path(TURNS)["smart-turn-v3.2-cpu.onnx"])
+
+
+def load_language() -> SmolLM2:
+    """What writes answers.
+
+    Raises:
+        ModelStoreError: its weights are missing or damaged.
+    """
+    return open_smollm2(ModelStore().path(smollm2.NAME)[smollm2.WEIGHTS])

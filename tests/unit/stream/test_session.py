@@ -728,3 +728,33 @@ def test_what_is_cut_goes_on_as_the_same_utterance() -> None:
     asked = [(d.request.utterance, d.request.goes_on) for d in talk.submitted]
     assert asked == sorted(asked)
     assert set(asked) == {(0, False), (0, True), (1, False)}
+
+
+# -- pauses, for who answers ahead ----------------------------------------------------------------
+
+
+def test_a_pause_tells_what_the_final_will_say() -> None:
+    talk = Talk(StreamOptions(pause_events=True, speech_events=False), answer_with=lambda _: "Ten.")
+    talk.hear(sound(3.0, ONE_UTTERANCE))
+    pauses = [event for event in talk.events if isinstance(event, Interim) and event.at_pause]
+    assert [pause.text for pause in pauses] == ["Ten."]
+    (final,) = talk.finals
+    assert (final.text, final.end_s) == (pauses[0].text, pauses[0].end_s)
+    assert talk.events.index(pauses[0]) < talk.events.index(final)
+
+
+def test_who_goes_on_is_told_to_have_resumed() -> None:
+    talk = Talk(StreamOptions(pause_events=True, speech_events=False), answer_with=lambda _: "Ten.")
+    talk.hear(sound(3.0, ((0.5, 1.2), (1.35, 2.0))))
+    told = [event for event in talk.events if getattr(event, "text", "") == "Ten."]
+    marks = [event.at_pause if isinstance(event, Interim) else None for event in told]
+    kinds = [mark for n, mark in enumerate(marks) if n == 0 or mark != marks[n - 1]]
+    kinds = kinds[kinds.index(True) :]
+    assert kinds == [True, False, True, None]
+
+
+def test_pauses_are_told_to_nobody_else() -> None:
+    talk = Talk(StreamOptions(speech_events=False), answer_with=lambda _: "Ten.")
+    talk.hear(sound(3.0, ((0.5, 1.2), (1.35, 2.0))))
+    assert {type(event) for event in talk.events} == {Interim, Final}
+    assert not any(isinstance(event, Interim) and event.at_pause for event in talk.events)

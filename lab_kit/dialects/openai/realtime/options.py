@@ -67,11 +67,15 @@ class _ServerVad(_Model):
     threshold: float = Field(0.5, ge=0, le=1)
     prefix_padding_ms: int = Field(300, ge=0, le=MAX_SILENCE_MS)
     silence_duration_ms: int = Field(500, ge=0, le=MAX_SILENCE_MS)
+    create_response: bool = True
+    interrupt_response: bool = True
 
 
 class _SemanticVad(_Model):
     type: Literal["semantic_vad"]
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    create_response: bool = True
+    interrupt_response: bool = True
 
 
 _TURN_DETECTIONS = ("server_vad", "semantic_vad")
@@ -149,9 +153,18 @@ def updated_input(current: dict[str, Any], session: Any) -> dict[str, Any]:
     if session["type"] != "transcription":
         raise InvalidParameter(
             f"session.type {shown(session['type'])}",
-            "transcription: this server does not speak",
-            'send "type": "transcription"',
+            "transcription, as the session was opened",
+            'send "type": "transcription", or connect with ?model= to talk',
         )
+    return merged_input(current, session)
+
+
+def merged_input(current: dict[str, Any], session: dict[str, Any]) -> dict[str, Any]:
+    """The ``audio.input`` after the changes that a session of any kind has for it.
+
+    Raises:
+        InvalidParameter: a value has no meaning here.
+    """
     audio = session.get("audio") or {}
     changes = audio.get("input") or {} if isinstance(audio, dict) else {}
     if not isinstance(changes, dict):

@@ -53,6 +53,10 @@ class RealtimeSession:
         now_s: Unix time, for the session's expiry.
         steps: the optional steps that every result passes, by name.
         is_strict: what is not imitated is refused.
+
+    Attributes:
+        last_item: the newest item of the conversation; None if there is none.
+        audio_input: what was chosen of the caller's sound.
     """
 
     def __init__(
@@ -63,30 +67,31 @@ class RealtimeSession:
         self._steps = steps
         self._id = f"sess_{uuid.uuid4().hex}"
         self._expires_at = now_s + 3_600
-        self._input = default_input()
+        self.audio_input = default_input()
         self._heard_s = self._committed_s = 0.0
         # of each final that was asked for and has not come: whether it is thrown away
         self._asked: deque[bool] = deque()
-        self._item = _Item(None)
+        self._item = _Item()
         self._numbers = 0
+        self.last_item: str | None = None
 
     @property
     def options(self) -> StreamOptions:
         """What the session has chosen."""
-        return replace(stream_options(self._input), postprocess=self._steps)
+        return replace(stream_options(self.audio_input), postprocess=self._steps)
 
     def greet(self) -> Sequence[str]:
         """The first event tells the session."""
-        return [self._event("session.created", session=self._session())]
+        return [self.event("session.created", session=self._session())]
 
     def parse(self, message: bytes | str) -> Sequence[Input]:
         """Act on a client's event; most errors are told and leave the session open."""
         event: dict[str, Any] = {}
         try:
-            event = _parsed(message)
-            return self._heard(event)
+            event = parsed(message)
+            return self.heard(event)
         except LabError as error:
-            return [Reply(self._error(error, event))]
+            return [Reply(self.refused(error, event))]
 
     def render(self, event: Event, sent_ns: int) -> Sequence[str]:
         """The events that tell one of ours."""
@@ -110,11 +115,16 @@ class RealtimeSession:
             return [], Ending(1001, "server stops")
         code = 1011 if error.http_status >= 500 else 1008
         reason = f"{error.reason}: {error.received}".encode()[:123].decode(errors="ignore")
-        return [self._error(error, {})], Ending(code, reason)
+        return [self.refused(error, {})], Ending(code, reason)
 
     # -- what the client says ------------------------------------------------------------------
 
-    def _heard(self, event: dict[str, Any]) -> Sequence[Input]:
+    def heard(self, event: dict[str, Any]) -> Sequence[Input]:
+        """Act on a client's event.
+
+        Raises:
+            LabError: it cannot be; the session stays as it was.
+        """
         match event["type"]:
             case "input_audio_buffer.append":
                 return [Audio(self._appended(event))]
@@ -124,7 +134,7 @@ class RealtimeSession:
                 return self._clear()
             case "session.update":
                 self._update(event.get("session"))
-                return [Reply(self._event("session.updated", session=self._session()))]
+                return [Reply(self.event("session.updated", session=self._session()))]
             case other:
                 raise InvalidMessage(
                     f"event type {shown(other)}",
@@ -141,8 +151,8 @@ class RealtimeSession:
                 "base64 of raw samples",
                 "encode the samples with standard base64, padding included",
             ) from error
-        heard_s = self._heard_s + len(audio) / bytes_per_s(self._input)
-        is_one_item = self._input["turn_detection"] is None
+        heard_s = self._heard_s + len(audio) / bytes_per_s(self.audio_input)
+        is_one_item = self.audio_input["turn_detection"] is None
         if is_one_item and heard_s - self._committed_s > MOST_UNCOMMITTED_S:
             raise BufferFull(
                 f"{heard_s - self._committed_s:,.0f} s of audio without a commit",
@@ -166,7 +176,7 @@ class RealtimeSession:
 
     def _clear(self) -> Sequence[Input]:
         """The engine's answer to what was heard since the last commit is thrown away."""
-        cleared = Reply(self._event("input_audio_buffer.cleared"))
+        cleared = Reply(self.event("input_audio_buffer.cleared"))
         if not self._heard_s:
             return [cleared]
         self._committed_s = self._heard_s
@@ -179,24 +189,32 @@ class RealtimeSession:
         return bool(self._asked) and self._asked[0]
 
     def _update(self, session: Any) -> None:
-        wanted = updated_input(self._input, session)
+        wanted = updated_input(self.audio_input, session)
         if self._is_strict:
             check_session(session)
-        if self._heard_s and needs_another_session(self._input, wanted):
+        self.choose(wanted)
+
+    def choose(self, wanted: dict[str, Any]) -> None:
+        """Take another choice of the caller's sound.
+
+        Raises:
+            InvalidParameter: it comes too late.
+        """
+        if self._heard_s and needs_another_session(self.audio_input, wanted):
             raise InvalidParameter(
                 "another format or turn_detection after the first audio",
                 "a choice before it",
                 "open another session",
             )
-        self._input = wanted
+        self.audio_input = wanted
 
     # -- what the server says ------------------------------------------------------------------
 
     def _speech_started(self, event: SpeechStarted) -> Sequence[str]:
-        if self._is_clearing or self._input["turn_detection"] is None:
+        if self._is_clearing or self.audio_input["turn_detection"] is None:
             return []
         return [
-            self._event(
+            self.event(
                 "input_audio_buffer.speech_started",
                 audio_start_ms=round(event.at_s * 1000),
                 item_id=self._item.id,
@@ -215,7 +233,7 @@ class RealtimeSession:
             self._asked.popleft()
         if is_cleared:
             if event.requested:
-                self._item = _Item(self._item.previous)
+                self._item = _Item()
             return []
         if event.endpoint:
             self._committed_s = max(self._committed_s, event.end_s)
@@ -227,14 +245,14 @@ class RealtimeSession:
     def _delta(self, known: str, event: Interim | Final, sent_ns: int) -> list[str]:
         """What is new, if what was told still holds; else `completed` will correct it."""
         item = self._item
-        if self._input["transcription"] is None or not known.startswith(item.told):
+        if self.audio_input["transcription"] is None or not known.startswith(item.told):
             return []
         news = known[len(item.told) :]
         item.told = known
         if not news:
             return []
         return [
-            self._event(
+            self.event(
                 "conversation.item.input_audio_transcription.delta",
                 item_id=item.id,
                 content_index=0,
@@ -244,7 +262,8 @@ class RealtimeSession:
         ]
 
     def _complete(self, event: Final, sent_ns: int) -> Sequence[str]:
-        item, self._item = self._item, _Item(self._item.id)
+        item, self._item = self._item, _Item()
+        previous, self.last_item = self.last_item, item.id
         whole = replace(event, start_s=item.start_s, words=tuple(item.words))
         content = {"type": "input_audio", "transcript": None}
         message = {
@@ -255,24 +274,22 @@ class RealtimeSession:
             "role": "user",
             "content": [content],
         }
-        place = {"item": message, "previous_item_id": item.previous}
+        place = {"item": message, "previous_item_id": previous}
         events = [
-            self._event(
-                "input_audio_buffer.committed", item_id=item.id, previous_item_id=item.previous
-            ),
-            self._event("conversation.item.added", **place),
-            self._event("conversation.item.done", **place),
+            self.event("input_audio_buffer.committed", item_id=item.id, previous_item_id=previous),
+            self.event("conversation.item.added", **place),
+            self.event("conversation.item.done", **place),
         ]
         if event.endpoint:
             ended_ms = round(event.end_s * 1000)
             stopped = "input_audio_buffer.speech_stopped"
-            events.insert(0, self._event(stopped, audio_end_ms=ended_ms, item_id=item.id))
-        if self._input["transcription"] is None:
+            events.insert(0, self.event(stopped, audio_end_ms=ended_ms, item_id=item.id))
+        if self.audio_input["transcription"] is None:
             return events
         self._item, latest = item, self._item
         events += self._delta(item.text, event, sent_ns)
         self._item = latest
-        completed = self._event(
+        completed = self.event(
             "conversation.item.input_audio_transcription.completed",
             item_id=item.id,
             content_index=0,
@@ -288,17 +305,19 @@ class RealtimeSession:
             "id": self._id,
             "object": "realtime.transcription_session",
             "expires_at": self._expires_at,
-            "audio": {"input": self._input},
+            "audio": {"input": self.audio_input},
             "include": None,
         }
 
-    def _error(self, error: LabError, event: dict[str, Any]) -> str:
+    def refused(self, error: LabError, event: dict[str, Any]) -> str:
+        """The event that tells a client what was wrong with theirs."""
         named = event.get("event_id")
         known = named if isinstance(named, str) and len(named) <= MOST_ID_CHARS else None
         body = error_object(error) | {"event_id": known}
-        return self._event("error", error=body)
+        return self.event("error", error=body)
 
-    def _event(self, kind: str, **fields: Any) -> str:
+    def event(self, kind: str, **fields: Any) -> str:
+        """An event of the server, numbered."""
         self._numbers += 1
         return json.dumps({"type": kind, "event_id": f"event_{self._numbers}", **fields})
 
@@ -312,9 +331,8 @@ class _Item:
         words: those of all its finals.
     """
 
-    def __init__(self, previous: str | None) -> None:
+    def __init__(self) -> None:
         self.id = f"item_{uuid.uuid4().hex}"
-        self.previous = previous
         self.told = ""
         self.start_s = 0.0
         self.last: Final | None = None
@@ -340,7 +358,12 @@ class _Item:
             self._pieces.append(final.text)
 
 
-def _parsed(message: bytes | str) -> dict[str, Any]:
+def parsed(message: bytes | str) -> dict[str, Any]:
+    """A client's event.
+
+    Raises:
+        InvalidMessage: it is none.
+    """
     event = read_object(message)
     if event is None or not isinstance(event.get("type"), str):
         raise InvalidMessage(

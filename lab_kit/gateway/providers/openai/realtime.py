@@ -1,13 +1,19 @@
-"""OpenAI's Realtime transcription: a WebSocket with JSON both ways."""
+"""OpenAI's Realtime API: a WebSocket with JSON both ways, that transcribes or holds a conversation.
+
+Source: OpenAI (2025), API reference, "Realtime".
+"""
 
 import time
 
 from fastapi import APIRouter
+from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
 from lab_kit.core.errors import InvalidParameter, LabError
 from lab_kit.core.events import PriorityClass
 from lab_kit.core.personal_data import joined
+from lab_kit.core.shown import shown
+from lab_kit.dialects.openai.conversation.server import ConversationSession
 from lab_kit.dialects.openai.realtime.options import KEY_SUBPROTOCOL, PATH
 from lab_kit.dialects.openai.realtime.server import RealtimeSession
 from lab_kit.gateway.door.call import REQUEST_ID, http_call
@@ -16,10 +22,16 @@ from lab_kit.gateway.live.live_stream import LiveStream
 from lab_kit.gateway.live.socket_wire import SocketWire, subprotocols
 from lab_kit.gateway.live.stream_services import StreamServices
 from lab_kit.gateway.providers.openai.transcriptions import refusal, request_name
+from lab_kit.gateway.talk.agent import Agent, TalkParts
 from lab_kit.stream.sink.steps import asked_for
 
+MOST_NAME_CHARS = 100
+"""Of a model, which every event about the session tells back."""
 
-def openai_realtime_routes(door: Door, streams: StreamServices, is_strict: bool) -> APIRouter:
+
+def openai_realtime_routes(
+    door: Door, streams: StreamServices, talk: TalkParts, is_strict: bool
+) -> APIRouter:
     """The route, bound to the server's parts.
 
     Args:
@@ -34,13 +46,23 @@ def openai_realtime_routes(door: Door, streams: StreamServices, is_strict: bool)
         chosen = "realtime" if "realtime" in subprotocols(socket) else None
         try:
             async with door.open(call) as admitted:
-                _check_intent(socket.query_params.get("intent"))
+                model = _model(socket.query_params)
                 steps = asked_for(joined(socket.query_params.multi_items()))
                 place = admitted.stream(PriorityClass.INTERACTIVE)
-                version = place.lease.engine.model.version
-                session = RealtimeSession(version, int(time.time()), steps, is_strict)
+                version, now_s = place.lease.engine.model.version, int(time.time())
                 wire = SocketWire(socket, chosen, [header])
-                await LiveStream(streams, place, wire, session).run()
+                if model is None:
+                    listening = RealtimeSession(version, now_s, steps, is_strict)
+                    await LiveStream(streams, place, wire, listening).run()
+                    return
+                admitted.speech().spending.settle(0.0)  # or there is no use in listening
+                session = ConversationSession(model, version, now_s, steps, is_strict)
+                author = talk.language.author(admitted.caller)
+                agent = Agent(talk, session, author, place.lease.engine, admitted.speech)
+                try:
+                    await LiveStream(streams, place, wire, session, answering=agent).run()
+                finally:
+                    await agent.stop()
         except LabError as error:
             await socket.send_denial_response(refusal(error, call.request_id))
 
@@ -53,8 +75,19 @@ def _offered_key(socket: WebSocket) -> str | None:
     return offered[0].removeprefix(KEY_SUBPROTOCOL) if offered else None
 
 
-def _check_intent(intent: str | None) -> None:
-    if intent != "transcription":
+def _model(query: QueryParams) -> str | None:
+    """By what name a conversation's model is asked for; None where only a transcription is.
+
+    Raises:
+        InvalidParameter: neither is asked for.
+    """
+    intent, model = query.get("intent"), query.get("model")
+    if intent == "transcription":
+        return None
+    if intent is not None or not model:
         raise InvalidParameter(
-            f"intent '{intent}'", "transcription", "connect with ?intent=transcription"
+            f"intent {shown(intent)} and model {shown(model)}",
+            "an intent of transcription, or a model",
+            "connect with ?intent=transcription, or with ?model=NAME to talk",
         )
+    return model[:MOST_NAME_CHARS]

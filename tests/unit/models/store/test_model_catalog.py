@@ -36,7 +36,7 @@ def test_only_free_recordings() -> None:
 
 def test_a_pull_without_names_fetches_what_no_dependency_carries() -> None:
     names = ["moonshine-tiny-en", "librivox-two-cities", "silero-vad", "smart-turn"]
-    names += ["whisper-tiny-en"]
+    names += ["whisper-tiny-en", "smollm2-135m"]
     assert ModelStore(environ={}).default_names() == names
     assert "02" in CATALOG["whisper-tiny-en"].needed_for
 

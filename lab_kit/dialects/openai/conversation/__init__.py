@@ -1,0 +1,1 @@
+"""The Realtime API as a conversation: the caller speaks, and is answered."""

@@ -1,0 +1,1 @@
+"""Conversations: what is heard on a live stream is answered, and spoken."""

@@ -1,0 +1,1 @@
+"""SmolLM2, the small language model that answers callers: its weights, graph, text and cache."""
