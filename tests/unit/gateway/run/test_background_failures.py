@@ -189,7 +189,7 @@ class Stuck:
     def drain(self) -> None:
         raise DEFECT
 
-    def close_early(self, reason: LabError) -> None:
+    def leave(self, reason: LabError, patience_s: float) -> None:
         raise DEFECT
 
 
