@@ -80,6 +80,7 @@ class EventsLines:
     def __init__(self, address: ServerAddress) -> None:
         self._address = address
         self._http: httpx.AsyncClient | None = None
+        self._at = ""
 
     def use(self, key: str) -> None:
         """Ask with another key from now on, what is open included: each post is a request."""
@@ -98,8 +99,11 @@ class EventsLines:
             trust_env=False,
         ) as http:
             self._http = http
-            resume = asked if isinstance(asked, Resume) else await _begun(http, asked)
-            path = f"{STREAMS_PATH}/{resume.session}"
+            if isinstance(asked, Resume):
+                resume = asked
+            else:
+                resume, self._at = await _begun(http, asked)
+            path = self._at or f"{STREAMS_PATH}/{resume.session}"
             with _named(path):
                 request = http.build_request(
                     "GET", f"{path}/events", params={"after": resume.after}
@@ -117,11 +121,13 @@ def _authorization(key: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-async def _begun(http: httpx.AsyncClient, asked: StreamRequest) -> Resume:
+async def _begun(http: httpx.AsyncClient, asked: StreamRequest) -> tuple[Resume, str]:
+    """The session, and where the server says that it is: of several processes, one has it."""
     with _named(STREAMS_PATH):
         answer = await http.post(STREAMS_PATH, json=asked.model_dump(mode="json"))
     _check(answer, answer.content)
-    return Resume(session=SessionOpened.model_validate_json(answer.content).session)
+    at = str(answer.url.join(answer.headers["location"])) if "location" in answer.headers else ""
+    return Resume(session=SessionOpened.model_validate_json(answer.content).session), at
 
 
 def _check(answer: httpx.Response, body: bytes) -> None:

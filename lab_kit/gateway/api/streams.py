@@ -68,8 +68,11 @@ def stream_routes(door: Door, sessions: Sessions) -> APIRouter:
             asked = read_request(await small_body(request, MAX_SMALL_BODY_BYTES))
             session = sessions.begin(admitted, asked)
             opened = SessionOpened(session=session.name, resume_window_s=sessions.window_s)
-            spoke = {MODEL_VERSION: str(session.version)}
-            return JSONResponse(opened.model_dump(), 201, spoke)
+            headers = {
+                MODEL_VERSION: str(session.version),
+                "location": f"{sessions.own_url}{STREAMS_PATH}/{session.name}",
+            }
+            return JSONResponse(opened.model_dump(), 201, headers)
 
     @inside.post(STREAMS_PATH + "/{session}/messages", openapi_extra=_MESSAGE)
     async def say(request: Request, session: str, number: Annotated[int, Query(ge=1)]) -> Taken:

@@ -53,10 +53,12 @@ class Sessions:
     Attributes:
         window_s: how long each waits for a client without a connection.
         unsent_s: how long a client may refuse to take a message.
+        own_url: where this process alone is reached; empty where that is the server's address.
     """
 
     def __init__(self, streams: StreamServices, count_connection: Callable[[str], None]) -> None:
         self.window_s = streams.limits.resume_window_s
+        self.own_url = ""
         self.unsent_s = streams.limits.unsent_s
         self.count_connection = count_connection
         self._streams = streams

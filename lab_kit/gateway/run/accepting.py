@@ -9,6 +9,7 @@ wait behind its own machine's others.
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from lab_kit.gateway.door.arrivals import Arrivals
 from lab_kit.gateway.door.connections import share_of_descriptors
@@ -29,6 +30,15 @@ _PEEKED_BYTES = max(map(len, _PROBES))
 Note = Callable[[str, BaseException], None]
 
 
+class Listener(Protocol):
+    """A listening socket, or what is used like one."""
+
+    def fileno(self) -> int: ...
+    def setblocking(self, flag: bool, /) -> None: ...
+    def listen(self, backlog: int, /) -> None: ...
+    def accept(self) -> tuple[socket.socket, Any]: ...
+
+
 class Accepting:
     """One listening socket.
 
@@ -39,7 +49,7 @@ class Accepting:
 
     def __init__(
         self,
-        listener: socket.socket,
+        listener: Listener,
         begin: Callable[[], asyncio.BaseProtocol] | Tls,
         arrivals: Arrivals,
         note: Note,

@@ -17,9 +17,10 @@ from lab_kit.dialects.amazon.options import HTTP_PATH
 from lab_kit.gateway.door.connections import connections, handshakes
 from lab_kit.gateway.live.releasing import releasing_protocol
 from lab_kit.gateway.providers.deepgram.rtc_route import import_webrtc
-from lab_kit.gateway.run.accepting import Accepting
+from lab_kit.gateway.run.accepting import Accepting, Listener
 from lab_kit.gateway.run.app import create_app
 from lab_kit.gateway.run.certificates import LOOK_S, CertificateFiles, Certificates
+from lab_kit.gateway.run.given import GivenConnections
 from lab_kit.gateway.run.grpc import Encrypted, start_grpc
 from lab_kit.gateway.run.http_connection import http_protocol
 from lab_kit.gateway.run.maintenance import begin_maintenance
@@ -55,6 +56,10 @@ class Ports:
         return self.tls is not None or self.grpc_tls is not None
 
 
+TELL_S = 0.1
+"""What was given meanwhile is known to whoever gave it."""
+
+
 class DrainingServer(uvicorn.Server):
     """A server that lets open streams finish before it closes their sockets.
 
@@ -72,12 +77,14 @@ class DrainingServer(uvicorn.Server):
         server: Server,
         ports: "Ports",
         tells_ready: bool = False,
+        given: GivenConnections | None = None,
     ) -> None:
         super().__init__(config)
         self._server = server
         self._ports = ports
         self._http2: Http2 | None = None
         self._tells_ready = tells_ready
+        self._given = given
         self.failure: str | None = None
         self._app: Any = config.app
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -91,7 +98,11 @@ class DrainingServer(uvicorn.Server):
         ports = self._ports
         shown = certificates(ports.certificates) if ports.has_tls else None
         self._grpc, port, tls_port = await start_grpc(
-            self._server, host, ports.grpc, Encrypted.at(ports.tls_host, ports.grpc_tls, shown)
+            self._server,
+            host,
+            ports.grpc,
+            Encrypted.at(ports.tls_host, ports.grpc_tls, shown),
+            is_shared=self._given is not None,
         )
         self._server.grpc_port = port
         print(f"gRPC on {host}:{port}", flush=True)
@@ -104,6 +115,11 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets=[])
         self._accepting = [self._accept(listener) for listener in sockets or ()]
         urls = [f"http://{host}:{one.getsockname()[1]}" for one in sockets or ()]
+        if self._given is not None:
+            self._accepting.append(self._accept(self._given))
+            # what is several requests has to come to this process each time
+            self._server.sessions.own_url = urls[0]
+            self._server.background.repeat("given", TELL_S, self._tell_connections)
         ready = {"url": next(iter(urls), None), "grpc": f"{host}:{port}", "pid": os.getpid()}
         if tls_port is not None:
             ready["grpc_tls"] = f"{ports.tls_host}:{tls_port}"
@@ -114,7 +130,13 @@ class DrainingServer(uvicorn.Server):
             print(f"HTTP with TLS on {ports.tls_host}:{self._server.tls_port}", flush=True)
         self._ready_task = asyncio.create_task(self._when_ready(json.dumps(ready)))
 
-    def _accept(self, listener: socket.socket) -> Accepting:
+    async def _tell_connections(self) -> None:
+        """Say to whoever gives connections how many there are, once they are served."""
+        protocol: Any = self.config.http_protocol_class
+        if self._given is not None and self._server.door.is_ready:
+            self._given.tell(protocol.places.open)
+
+    def _accept(self, listener: Listener) -> Accepting:
         note = self._server.metrics.background_failures.note
         return Accepting(listener, self._begin, self._server.arrivals, note)
 

@@ -38,12 +38,18 @@ class Encrypted:
 
 
 async def start_grpc(
-    server: Server, host: str, port: int, encrypted: Encrypted | None = None
+    server: Server,
+    host: str,
+    port: int,
+    encrypted: Encrypted | None = None,
+    *,
+    is_shared: bool = False,
 ) -> tuple[Any, int, int | None]:
     """Serve on ``host``; port 0 takes any free one.
 
     Args:
         encrypted: the port for TLS; None for none.
+        is_shared: other processes of this server listen on the same port.
 
     Returns:
         The server, to be stopped with its ``stop(grace)``, its port, and that for TLS.
@@ -63,7 +69,7 @@ async def start_grpc(
             ("grpc.server_handshake_timeout_ms", round(1000 * limits.unreceived_s)),
             ("grpc.max_receive_message_length", MESSAGE_BYTES),
             ("grpc.max_send_message_length", MESSAGE_BYTES),
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(is_shared)),
             # a quiet stream may be kept open by pings, as often as some proxy needs
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", 100),

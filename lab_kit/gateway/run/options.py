@@ -69,6 +69,10 @@ class ServerConfig:
         usage: folder of usage events; None for one in ``state``, where that is given.
         names: how redaction finds names of people, one of `NAMES`; None for the best there is.
         inference_log: file for how far each stream got, beside what is billed; None for none.
+        gateways: processes that serve; each connection is given to one of them.
+        engines_at: where engine processes are that somebody else keeps, and the version that they
+            decode with; None where there are none.
+        given_fd: over which connections come that somebody else accepted.
         engines: processes that decode, each on its share of the cores; 0 for the server's own.
         replies: where spoken answers are written; None for the model of our own.
         tells_ready: print a line of JSON with the addresses and the process's id when ready.
@@ -99,6 +103,9 @@ class ServerConfig:
     inference_log: Path | None = None
     collector: str | None = None
     engines: int = 0
+    gateways: int = 1
+    engines_at: tuple[Path, int] | None = None
+    given_fd: int | None = None
     replies: Endpoint | None = None
 
 
@@ -182,6 +189,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help=f"{' or '.join(SERVED)} (default %(default)s)"
     )
+    parser.add_argument(
+        "--gateways",
+        type=_gateways,
+        default=1,
+        metavar="NUMBER",
+        help="serve by so many processes behind one address; they keep nothing, and share the"
+        " engines of --engines, or have one each (default %(default)s)",
+    )
+    parser.add_argument("--engines-at", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--engines-version", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--given-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument(
         "--engines",
         type=_engines,
@@ -307,6 +325,14 @@ def _engines(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text}: 0 to {MOST_ENGINES} processes are expected")
     if number and sys.platform == "win32":
         raise argparse.ArgumentTypeError("engine processes need Unix sockets; leave this out")
+    return number
+
+
+def _gateways(text: str) -> int:
+    """How many gateway processes."""
+    number = _engines(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("0: at least 1 gateway is expected")
     return number
 
 

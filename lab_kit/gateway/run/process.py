@@ -40,6 +40,8 @@ from lab_kit.gateway.door.residency import Where
 from lab_kit.gateway.observe.background_failures import FewFromLibraries
 from lab_kit.gateway.observe.metrics import Metrics
 from lab_kit.gateway.run.certificates import CertificateFiles
+from lab_kit.gateway.run.gateways import check_alone, serve_several
+from lab_kit.gateway.run.given import given_by
 from lab_kit.gateway.run.names import how_found, persons_of
 from lab_kit.gateway.run.options import (
     ServerConfig,
@@ -53,6 +55,7 @@ from lab_kit.gateway.versions.engine_factory import (
     make_first_version,
     open_apart,
     open_recognizer,
+    open_shared,
     publish_first,
     publish_script,
 )
@@ -75,7 +78,10 @@ def serve(
     metrics = Metrics()
     repository = Repository(config.repository)
     opened = open_recognizer
-    if config.engines and config.model != SCRIPTED:  # a script is not worth a process
+    if config.engines_at is not None:
+        folder, number = config.engines_at
+        opened = partial(open_shared, folder, config.engines, number)
+    elif config.engines and config.model != SCRIPTED:  # a script is not worth a process
         opened = partial(
             open_apart, config.repository, config.engines, metrics.engine_process_ended
         )
@@ -150,6 +156,7 @@ def _listen(
             server,
             ports,
             config.tells_ready,
+            None if config.given_fd is None else given_by(config.given_fd),
         )
         if with_parent:
             # not as a signal: whoever closes the pipe may send one too, and that is no second
@@ -212,11 +219,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until it is told to stop."""
     parser = argparse.ArgumentParser(prog="lab serve", description="Start the inference server.")
     add_arguments(parser)
-    return run(parser.parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    return run(parser.parse_args(given), given)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Serve as the parsed options say."""
+def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Serve as the parsed options say.
+
+    Args:
+        arguments: that they were parsed from.
+    """
     repository = options.repository or default_root(os.environ)
     inherits = options.fd is not None  # the parent bound it, so that no port can be lost
     try:
@@ -270,12 +282,25 @@ def run(options: argparse.Namespace) -> int:
         options.inference_log,
         options.otlp,
         engines=options.engines,
+        gateways=options.gateways,
+        engines_at=(options.engines_at, options.engines_version) if options.engines_at else None,
+        given_fd=options.given_fd,
         replies=replies,
     )
+    if config.gateways > 1:
+        try:
+            check_alone(config)
+        except InvalidParameter as error:
+            _tell(f"lab serve: {error}")
+            return 1
     begin_logging()
     # its memory holds what people say: none of it is written down when the process fails
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
+        if config.gateways > 1:
+            return serve_several(
+                listener, config, arguments, limits, with_parent=options.with_parent
+            )
         serve(listener, config, options.with_parent, limits)
     except (ServerFailed, StateUnusable, InvalidParameter, NotInstalled) as error:
         _tell(f"lab serve: {error}")

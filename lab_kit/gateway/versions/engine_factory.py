@@ -9,7 +9,7 @@ import numpy as np
 
 from lab_kit.audio.detect.energy import ThresholdScorer
 from lab_kit.audio.detect.vad import WINDOW_SAMPLES, SpeechScorer
-from lab_kit.core.errors import ModelStoreError
+from lab_kit.core.errors import ModelStoreError, VersionConflict
 from lab_kit.engine.opening import open_engine
 from lab_kit.engine.processes.group import EngineGroup, Member
 from lab_kit.engine.processes.keeper import START_S, Keeper
@@ -122,13 +122,7 @@ def open_apart(
     group = EngineGroup(folder, engines)
     keeper = Keeper(
         folder,
-        (
-            *("--repository", str(repository)),
-            *("--model", files.version.model),
-            *("--version", str(files.version.number)),
-            *("--workers", str(max(1, choose_device().workers // engines))),
-            *("--groups", "1"),
-        ),
+        keeper_arguments(repository, files.version.model, files.version.number, engines, 1),
         engines + STAND_BY,
         ended,
         group.give_up,
@@ -151,6 +145,46 @@ def open_apart(
         stop,
         group.broken,
         lambda: _processes(keeper.pids, group.members()),
+    )
+
+
+def open_shared(folder: Path, engines: int, version: int, files: VersionFiles) -> Recognizer:
+    """Ask the processes whose sockets are in ``folder``, which somebody else keeps.
+
+    Args:
+        version: that they decode with.
+
+    Raises:
+        VersionConflict: another one is asked for.
+        ModelStoreError: voice activity's weights are missing or damaged.
+        TimeoutError: none is ready in time.
+    """
+    if files.version.number != version:
+        raise VersionConflict(
+            f"version {files.version.number} on one of several gateways",
+            f"version {version}, which their engines have loaded",
+            "start the server with one gateway to change versions",
+        )
+    new_scorer = _voice_activity()
+    group = EngineGroup(folder, engines)
+    try:
+        group.wait_until_ready(START_S)
+    except BaseException:
+        group.stop()
+        raise
+    return Recognizer(group, new_scorer, group.use, group.cache, group.stop, group.broken)
+
+
+def keeper_arguments(
+    repository: Path, model: str, version: int, engines: int, groups: int
+) -> tuple[str, ...]:
+    """What engine processes are told, each of which gets its share of the cores."""
+    return (
+        *("--repository", str(repository)),
+        *("--model", model),
+        *("--version", str(version)),
+        *("--workers", str(max(1, choose_device().workers // engines))),
+        *("--groups", str(groups)),
     )
 
 
