@@ -50,6 +50,7 @@ from lab_kit.show.sound.listen import sound
 from lab_kit.show.sound.networks import buffers
 from lab_kit.show.sound.silences import silences
 from lab_kit.show.sound.spectrum import spectrum
+from lab_kit.show.voice.conversation import conversation
 
 __all__ = [
     "batching_explorer",
@@ -63,6 +64,7 @@ __all__ = [
     "codecs",
     "cold_starts",
     "confidence",
+    "conversation",
     "cuts",
     "delays",
     "deliveries",
