@@ -51,6 +51,7 @@ from lab_kit.show.sound.networks import buffers
 from lab_kit.show.sound.silences import silences
 from lab_kit.show.sound.spectrum import spectrum
 from lab_kit.show.voice.conversation import conversation
+from lab_kit.show.voice.talk import talk
 
 __all__ = [
     "batching_explorer",
@@ -106,6 +107,7 @@ __all__ = [
     "stopwatch",
     "storms",
     "stream_events",
+    "talk",
     "transcript",
     "turns",
     "versions",
