@@ -25,6 +25,7 @@ from lab_kit.cli import (
     privacy,
     slo,
     speak,
+    talk,
     tenants,
 )
 from lab_kit.cli.terminal import warn
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="start the inference server (lab serve --help)")
     call.add(commands.add_parser("call", help="transcribe a file"))
     speak.add(commands.add_parser("speak", help="have a text spoken, into a file"))
+    talk.add(commands.add_parser("talk", help="talk with the server, and be answered"))
     operations.add(commands.add_parser("operations", help="list them, or cancel or forget one"))
     audit.add(commands.add_parser("audit", help="read the audit log, and say whether it is whole"))
     authority.add(

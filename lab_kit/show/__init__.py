@@ -55,6 +55,8 @@ from lab_kit.show.sound.listen import sound
 from lab_kit.show.sound.networks import buffers
 from lab_kit.show.sound.silences import silences
 from lab_kit.show.sound.spectrum import spectrum
+from lab_kit.show.voice.conversation import conversation
+from lab_kit.show.voice.talk import talk
 
 __all__ = [
     "batching_explorer",
@@ -68,6 +70,7 @@ __all__ = [
     "codecs",
     "cold_starts",
     "confidence",
+    "conversation",
     "cuts",
     "day",
     "delays",
@@ -116,6 +119,7 @@ __all__ = [
     "stopwatch",
     "storms",
     "stream_events",
+    "talk",
     "transcript",
     "turns",
     "versions",

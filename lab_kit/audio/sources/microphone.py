@@ -116,9 +116,9 @@ class Microphone:
         )
 
     def _open(self) -> Any:
-        sounddevice = _sounddevice()
+        library = sounddevice()
         try:
-            return sounddevice.RawInputStream(
+            return library.RawInputStream(
                 samplerate=self.rate_hz,
                 blocksize=samples(self.chunk_s, self.rate_hz),
                 device=self._device,
@@ -126,7 +126,7 @@ class Microphone:
                 dtype="int16",
                 callback=self._take,
             )
-        except sounddevice.PortAudioError as error:
+        except library.PortAudioError as error:
             raise AudioDeviceUnavailable(
                 f"{self.name} cannot be opened ({error})",
                 f"an input device that gives {self.rate_hz} Hz mono",
@@ -162,10 +162,10 @@ def input_device(device: str | int | None = None) -> str:
     Raises:
         AudioDeviceUnavailable: no PortAudio, or no such device.
     """
-    sounddevice = _sounddevice()
+    library = sounddevice()
     try:
-        return str(sounddevice.query_devices(device, "input")["name"])
-    except (sounddevice.PortAudioError, ValueError) as error:
+        return str(library.query_devices(device, "input")["name"])
+    except (library.PortAudioError, ValueError) as error:
         asked = "default input device" if device is None else f"input device {device!r}"
         raise AudioDeviceUnavailable(
             f"no {asked} ({error})",
@@ -174,7 +174,12 @@ def input_device(device: str | int | None = None) -> str:
         ) from error
 
 
-def _sounddevice() -> Any:
+def sounddevice() -> Any:
+    """The library.
+
+    Raises:
+        AudioDeviceUnavailable: there is no PortAudio.
+    """
     try:
         return import_module("sounddevice")
     except OSError as error:

@@ -42,7 +42,9 @@ section { margin: 2rem 0; }
 button { font: inherit; padding: .25rem 1rem; margin-right: 1rem; }
 #text { font-size: 1.25rem; min-height: 2em; }
 #text.interim, #age { color: var(--muted); }
-#turns { padding: 0; list-style: none; }
+#turns, #said { padding: 0; list-style: none; }
+#state { font-weight: 600; }
+#stages svg { max-width: 100%; }
 #turns b { display: inline-block; min-width: 5rem; text-align: right; padding-right: .75rem;
   font-variant-numeric: tabular-nums; }
 #turns .late b::after { content: " ▲"; color: var(--over); }
@@ -52,7 +54,7 @@ button { font: inherit; padding: .25rem 1rem; margin-right: 1rem; }
 <p>It recognizes and speaks English, in its own API and in those of Deepgram, OpenAI, AssemblyAI,
 ElevenLabs, Google and Amazon, so that their SDKs work against it. $grpc</p>
 <section id="voice" hidden>
-<p><button id="speak">Speak</button>
+<p><button id="speak">Speak</button><button id="talk">Talk</button>
 <meter id="level" min="0" max="1" aria-label="level of the microphone"></meter>
 <label>key, where the server asks for one:
 <input id="key" type="password" size="12" autocomplete="off"></label></p>
@@ -63,6 +65,9 @@ ElevenLabs, Google and Amazon, so that their SDKs work against it. $grpc</p>
 <p id="age"></p>
 <p>Each final, and how long after your last word it came; &#9650; marks more than 300&nbsp;ms.</p>
 <ol id="turns" aria-live="polite"></ol>
+<p id="state" role="status"></p>
+<div id="stages"></div>
+<ol id="said" aria-live="polite"></ol>
 </section>
 <dl>
 $links
@@ -75,6 +80,7 @@ _SCRIPTS = (
     ("lab_kit.audio.sources", "browser_capture.js"),
     ("lab_kit.gateway.run", "session.js"),
     ("lab_kit.gateway.run", "voice_page.js"),
+    ("lab_kit.gateway.run", "talk_page.js"),
 )
 _VOICE = "".join(files(at).joinpath(name).read_text("utf-8") for at, name in _SCRIPTS)
 

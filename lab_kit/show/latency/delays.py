@@ -15,18 +15,15 @@ from lab_kit.measure.percentiles import percentile
 from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below
 from lab_kit.show.draw.display import show_drawing, show_picture
+from lab_kit.show.draw.dots import DOT_PX, POINTERS_PX, STACK_PX, marks_of, pointers, stacked
 from lab_kit.show.draw.figures import (
     NEVER,
     late,
-    marked_shares,
     percentile_ms,
     percentile_told,
     standing,
 )
-from lab_kit.show.draw.inks import BUDGET, INK
-from lab_kit.show.draw.labels import Place, put
 from lab_kit.show.draw.limits import FLAG_PX, limit_upright
-from lab_kit.show.draw.room import Point
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
@@ -34,8 +31,6 @@ from lab_kit.show.draw.verdict import Sign, Verdict
 _RIGHT_PX = theme.WIDTH_PX - theme.MARGIN_PX
 _NEVER_PX = 80
 """Room behind the axis for what never came."""
-_STACK_PX, _DOT_PX, _STEP_PX = 56, 3.3, 7
-_POINTERS_PX = 40
 _HEAD_PX, _TOP_PX = 16, 8
 FINAL = 0
 """The row of the final delay: the one that has a limit."""
@@ -76,7 +71,7 @@ def delay_verdict(rows: Sequence[Row]) -> str:
     inside = sum(delay <= BUDGET_S for delay in finals)
     return (
         f"{inside} of {len(finals)} finals came within {ms(BUDGET_S):.0f} ms of the speaker's end; "
-        f"{', '.join(_marks_of(rows[FINAL]))}."
+        f"{', '.join(marks_of(rows[FINAL].delays_s, rows[FINAL].samples))}."
     )
 
 
@@ -117,8 +112,8 @@ def delay_rows(calls: Sequence[StreamCall]) -> list[Row]:
 def draw_delays(calls: Sequence[StreamCall]) -> Svg:
     """The final delay of every utterance: a dot each, a triangle beyond the limit."""
     row = delay_rows(calls)[FINAL]
-    base = FLAG_PX + 6 + _STACK_PX
-    bottom = base + _POINTERS_PX
+    base = FLAG_PX + 6 + STACK_PX
+    bottom = base + POINTERS_PX
     svg = Svg(
         bottom + 38,
         "How long after the speaker stops is the final text there?",
@@ -130,21 +125,21 @@ def draw_delays(calls: Sequence[StreamCall]) -> Svg:
     scale = Scale(0, high, theme.MARGIN_PX, _RIGHT_PX - (_NEVER_PX if NEVER in row.delays_s else 0))
     axis_below(svg, scale, FLAG_PX, bottom, f"milliseconds: {row.interval}")
     svg.grid((scale.low_px, base), (scale.high_px, base), is_zero=True)
-    stacked = _stacked(came, scale, base)
+    dots = stacked(came, scale, base)
     is_late = [delay > ms(BUDGET_S) for delay in came]
-    inside = [at for at, late_one in zip(stacked, is_late, strict=True) if not late_one]
-    svg.points(inside, theme.COMPUTE, _DOT_PX)
-    svg.triangles(at for at, late_one in zip(stacked, is_late, strict=True) if late_one)
+    inside = [at for at, late_one in zip(dots, is_late, strict=True) if not late_one]
+    svg.points(inside, theme.COMPUTE, DOT_PX)
+    svg.triangles(at for at, late_one in zip(dots, is_late, strict=True) if late_one)
     line = theme.limit_label("speaker stops", "last final")
     limit_upright(svg, scale.px(ms(BUDGET_S)), FLAG_PX, bottom, scale.high_px, line)
-    _pointers(svg, row, scale, base)
+    pointers(svg, row.delays_s, row.samples, scale, base)
     return svg
 
 
 def draw_other_delays(calls: Sequence[StreamCall]) -> Svg:
     """The intervals that have no limit, each on the same scale in a plot of its own."""
     rows = delay_rows(calls)[FINAL + 1 :]
-    height = _HEAD_PX + _STACK_PX + _POINTERS_PX
+    height = _HEAD_PX + STACK_PX + POINTERS_PX
     bottom = _TOP_PX + height * len(rows)
     svg = Svg(
         bottom + 38,
@@ -158,12 +153,12 @@ def draw_other_delays(calls: Sequence[StreamCall]) -> Svg:
     scale = Scale(0, max([100.0, *came]) * 1.06, theme.MARGIN_PX, right)
     axis_below(svg, scale, 4, bottom, "milliseconds")
     for index, row in enumerate(rows):
-        base = _TOP_PX + height * index + _HEAD_PX + _STACK_PX
-        svg.text((theme.MARGIN_PX + 6, base - _STACK_PX - 2), row.interval, size_px=theme.VALUE_PX)
+        base = _TOP_PX + height * index + _HEAD_PX + STACK_PX
+        svg.text((theme.MARGIN_PX + 6, base - STACK_PX - 2), row.interval, size_px=theme.VALUE_PX)
         svg.grid((scale.low_px, base), (scale.high_px, base), is_zero=True)
         seen = [ms(delay) for delay in row.delays_s if delay != NEVER]
-        svg.points(_stacked(seen, scale, base), theme.FRESHNESS_COLOR, _DOT_PX)
-        _pointers(svg, row, scale, base)
+        svg.points(stacked(seen, scale, base), theme.FRESHNESS_COLOR, DOT_PX)
+        pointers(svg, row.delays_s, row.samples, scale, base)
     return svg
 
 
@@ -194,48 +189,3 @@ def _line(row: Row, *, has_limit: bool) -> tuple[str, str, str, str, str, str]:
 def _conditions(calls: Sequence[StreamCall], row: Row) -> list[str]:
     count = f"{row.samples} utterance{'s' if row.samples != 1 else ''}"
     return [count, *dict.fromkeys(call.device for call in calls)]
-
-
-def _stacked(values_ms: Sequence[float], scale: Scale, base: float) -> list[Point]:
-    """Dots on a base line: how many lie on one another is how many there were."""
-    heights: dict[int, int] = {}
-    cells = [round(scale.px(value) / _STEP_PX) for value in values_ms]
-    most = max((cells.count(cell) for cell in set(cells)), default=1)
-    step = min(_STEP_PX, (_STACK_PX - 2 * _DOT_PX) / most)
-    where: list[Point] = []
-    for cell in cells:
-        where.append((cell * _STEP_PX, base - _DOT_PX - 1 - step * heights.get(cell, 0)))
-        heights[cell] = heights.get(cell, 0) + 1
-    return where
-
-
-def _marks_of(row: Row) -> list[str]:
-    """The percentiles that are marked, each with its value and how sure it is."""
-    told = []
-    for share in marked_shares(row.samples):
-        note = f" {standing(row.samples, share)}" if share > 0.5 else ""
-        told.append(f"p{share * 100:g} {percentile_told(row.delays_s, share)}{note}".rstrip())
-    return told
-
-
-def _pointers(svg: Svg, row: Row, scale: Scale, base: float) -> None:
-    """Percentiles beneath the base line, and how many never came behind it."""
-    if not row.delays_s:
-        return
-    for share, told in zip(marked_shares(row.samples), _marks_of(row), strict=False):
-        value = percentile(row.delays_s, share)
-        if value == NEVER:
-            continue
-        x = scale.px(ms(value))
-        svg.rule((x, base + 2), (x, base + 10), INK, 1.5)
-        rows = (base + 14, base + 28)
-        places = [
-            Place((x + side * 6, y), anchor)
-            for y in rows
-            for side, anchor in ((1, "start"), (-1, "end"))
-        ]
-        put(svg, told, places, size_px=theme.SMALL_PX, bold=True)
-    never = row.delays_s.count(NEVER)
-    if never:
-        where = (scale.high_px + 8, base - 4)
-        svg.text(where, f"△ {never} never", role=BUDGET, bold=True)

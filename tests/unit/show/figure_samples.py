@@ -18,6 +18,7 @@ from scale_figures import BOLD_STARTS, DAYS, JUDGED, PLACED, POLICIES, STARTS, W
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
 from slo_samples import BOTH, OMISSIONS, WATCHED
 from stream_samples import CAPTURES, LOST
+from voice_samples import conversations
 
 from lab_kit.audio import signals
 from lab_kit.audio.codecs import Codec
@@ -55,6 +56,7 @@ from lab_kit.experiments.sound import (
 )
 from lab_kit.measure.confidence import JudgedWord
 from lab_kit.measure.revisions import revisions as compared
+from lab_kit.measure.talk import middle_turn, turn_stages
 from lab_kit.measure.version_gate import decide
 from lab_kit.measure.wires import WireFigures
 from lab_kit.protocol.degradation import LevelChange
@@ -81,6 +83,7 @@ from lab_kit.show.sound import (
     silences,
     spectrum,
 )
+from lab_kit.show.voice import conversation
 
 Drawn = tuple[str, Svg, Verdict]
 GUESS = (
@@ -110,6 +113,7 @@ def figures() -> Iterator[Drawn]:
         _objectives,
         _billing,
         _messages,
+        _conversations,
     ):
         yield from several()
 
@@ -633,3 +637,17 @@ def _api() -> Iterator[Drawn]:
     for name, one in {"usual": told(), "few": told(2), "never": told(is_taken=False)}.items():
         verdict = Verdict(deliveries.deliveries_verdict(one), guess=GUESS)
         yield f"deliveries {name}", deliveries.draw_deliveries(one), verdict
+
+
+def _conversations() -> Iterator[Drawn]:
+    for name, held in conversations():
+        chosen = middle_turn(held.turns)
+        assert chosen is not None
+        drawn = turn_stages(chosen, held)
+        assert drawn is not None
+        for guess in (None, 0.0, 400.0, 9_999_999.0):
+            verdict = conversation.turn_verdict(drawn, GUESS if guess else "")
+            picture = conversation.draw_turn(held, chosen, drawn, guess)
+            yield f"turn {name} guess {guess}", picture, verdict
+        verdict = conversation.silences_verdict(held)
+        yield f"silences {name}", conversation.draw_silences(held), verdict
