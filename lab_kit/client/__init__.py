@@ -8,6 +8,7 @@ from lab_kit.client.inference import InferCall, Inference
 from lab_kit.client.live import LiveClient, connect
 from lab_kit.client.operations import Operations
 from lab_kit.client.operator import Operator
+from lab_kit.client.placing import place
 from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.retries import Retries, RetryBudget
 from lab_kit.client.sessions import (
@@ -53,6 +54,7 @@ __all__ = [
     "connect_over",
     "connect_session",
     "exemplars",
+    "place",
     "probe_clock",
     "stream",
     "stream_over",
