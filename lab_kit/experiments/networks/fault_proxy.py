@@ -55,6 +55,7 @@ class FaultProxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="network")
         self._servers: list[asyncio.Server] = []
         self._calls: list[RtcRoute] = []
+        self._carriers: set[TcpCarrier] = set()
 
     def start(self, address: ServerAddress, port: int = 0) -> ServerAddress:
         """Begin to listen; returns the server's addresses as they are to be used.
@@ -81,6 +82,15 @@ class FaultProxy:
         self._thread.join()
         self._loop.close()
 
+    def reset(self) -> None:
+        """Reset every TCP connection that is open now."""
+
+        def tear() -> None:
+            for carrier in self._carriers:
+                carrier.tear()
+
+        self._loop.call_soon_threadsafe(tear)
+
     def traffic(self) -> Traffic:
         """Bytes so far."""
         return Traffic(self._counter.up_bytes, self._counter.down_bytes)
@@ -97,8 +107,12 @@ class FaultProxy:
     def _listen(self, target: Address, listener: socket) -> int:
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             carrier = TcpCarrier(self._network, self._chance, self._counter)
-            with suppress(asyncio.CancelledError):  # asyncio would log it as a failure of ours
-                await carrier.carry(reader, writer, target)
+            self._carriers.add(carrier)
+            try:
+                with suppress(asyncio.CancelledError):  # asyncio would log it as a failure of ours
+                    await carrier.carry(reader, writer, target)
+            finally:
+                self._carriers.discard(carrier)
 
         server = self._on_thread(asyncio.start_server(carry, sock=listener))
         self._servers.append(server)

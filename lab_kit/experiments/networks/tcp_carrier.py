@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from lab_kit.experiments.networks.network import ByteCounter, Link, Network
@@ -23,6 +24,11 @@ class TcpCarrier:
         self._counter = counter
         self._loop = asyncio.get_running_loop()
         self._began_s = self._active_s = self._loop.time()
+        self._torn = asyncio.Event()
+
+    def tear(self) -> None:
+        """Have it be reset now, both ways."""
+        self._torn.set()
 
     async def carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Address
@@ -63,9 +69,9 @@ class TcpCarrier:
     async def _grow_old(self) -> None:
         """Return when it is to be reset; never if it is not."""
         limit_s = self._network.reset_after_s
-        while limit_s is None or self._loop.time() - self._began_s < limit_s:
-            left_s = 3_600.0 if limit_s is None else self._began_s + limit_s - self._loop.time()
-            await asyncio.sleep(max(0.0, left_s))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._torn.wait()
 
     def _is_deaf(self) -> bool:
         limit_s = self._network.deaf_after_s
