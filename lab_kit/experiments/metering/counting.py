@@ -6,9 +6,10 @@ caller keeps the furthest, in whole microseconds, as the ledger has it.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -45,6 +46,22 @@ class Told:
     def total_us(self) -> int:
         """Of all streams."""
         return sum(self.until_us.values())
+
+    def note(self, name: str, message: Mapping[str, Any]) -> None:
+        """Keep what a server's message tells of a stream's sound.
+
+        Args:
+            name: of the stream.
+            message: one of our own API, as JSON has it.
+        """
+        until_s = message.get(_OF_TYPE.get(message["type"], ""))
+        if until_s is not None:
+            self.events += 1
+            until_us = round(until_s * 1e6)
+            self.marks.append(Mark(name, self.tenant, since_1970_us(), until_us))
+            self.until_us[name] = max(self.until_us.get(name, 0), until_us)
+        if message["type"] == "session_ended":
+            self.ended.add(name)
 
 
 async def call(address: ServerAddress, pcm: bytes, told: Told, *, speed: float = 1.0) -> None:
@@ -97,11 +114,4 @@ async def _listen(socket: ClientConnection, told: Told) -> None:
     async for text in socket:
         message = json.loads(text)
         name = message.get("session", name)
-        until_s = message.get(_OF_TYPE.get(message["type"], ""))
-        if until_s is not None:
-            told.events += 1
-            until_us = round(until_s * 1e6)
-            told.marks.append(Mark(name, told.tenant, since_1970_us(), until_us))
-            told.until_us[name] = max(told.until_us.get(name, 0), until_us)
-        if message["type"] == "session_ended":
-            told.ended.add(name)
+        told.note(name, message)
