@@ -17,6 +17,7 @@ from lab_kit.show.billing.kill_moving import killing
 from lab_kit.show.billing.margins import margins
 from lab_kit.show.billing.prices import minimum, schemes
 from lab_kit.show.billing.stream_events import stream_events
+from lab_kit.show.game_day.incidents import incidents
 from lab_kit.show.latency.delays import delays
 from lab_kit.show.latency.stages import stages
 from lab_kit.show.latency.transcript import transcript
@@ -82,6 +83,7 @@ __all__ = [
     "flood",
     "frontier",
     "gate",
+    "incidents",
     "invoice",
     "killing",
     "lags",

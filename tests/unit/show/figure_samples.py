@@ -12,6 +12,7 @@ from api_samples import CUTS, SLOW_WAYS, STORMS, USUAL_WAYS, paid_by, storm_run,
 from billing_samples import BIDS, KILLED, MARGINS, STREAMS, UNFOLDED
 from deprecation_samples import DEPRECATIONS
 from first_call_samples import FIRST_CALLS
+from game_day_samples import SCORES
 from gate_samples import GATES
 from proof_samples import PATHS
 from scale_figures import BOLD_STARTS, DAYS, JUDGED, PLACED, POLICIES, STARTS, WINDOWS
@@ -65,6 +66,7 @@ from lab_kit.show.api import costs, deliveries, deprecation, first_call, gate, s
 from lab_kit.show.billing import invoice, killing, margins, prices, stream_events
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
+from lab_kit.show.game_day import incidents
 from lab_kit.show.latency import delays, stages, turns, waterfall, waterfall_picture
 from lab_kit.show.live import report
 from lab_kit.show.live.state import LiveState
@@ -112,6 +114,7 @@ def figures() -> Iterator[Drawn]:
         _scales,
         _objectives,
         _billing,
+        _game_days,
         _messages,
         _conversations,
     ):
@@ -565,6 +568,12 @@ def _billing() -> Iterator[Drawn]:
         yield f"minimum {share}", prices.draw_minimum(share), prices.minimum_verdict(share)
     for name, found in MARGINS.items():
         yield f"margins {name}", margins.draw_margins(found), margins.margins_verdict(found)
+
+
+def _game_days() -> Iterator[Drawn]:
+    for name, found in SCORES.items():
+        drawn = incidents.draw_incidents(found), incidents.incidents_verdict(found)
+        yield f"incidents {name}", *drawn
 
 
 def _scales() -> Iterator[Drawn]:

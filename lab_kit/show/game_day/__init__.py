@@ -1,0 +1,1 @@
+"""What a game day took and cost."""
