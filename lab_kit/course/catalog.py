@@ -246,8 +246,10 @@ LABS = (
         "Putting it all together",
         "How does an artifact become a product?",
         _SCALE,
-        120,
+        90,
         ("06", "12"),
+        ("15.1", "15.2", "15.3"),
+        is_available=True,
     ),
 )
 

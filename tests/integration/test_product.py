@@ -34,7 +34,7 @@ def regions() -> Iterator[dict[str, Bench]]:
             "product",
             "scripted",
             state=True,
-            regions=(name, *(other for other in product.REGIONS if other != name)),
+            regions=product.seen_from(name),
         )
         for name in product.REGIONS
     }

@@ -36,6 +36,10 @@ BY_LAB: dict[str, dict[str, str]] = {
         "15 s": "the minimum of Amazon's rule, whose source stands at the picture of it",
         "36 %": "the companion book's figure, which the lab computes the length for",
     },
+    "15": {
+        "30 minutes": "how long exercise 15.2 has a canary run",
+        "50 ms": "the limit that exercise 15.2 gives",
+    },
     "12": {
         "0.3 s": "the limit of a final that exercise 12.1 gives",
         "0.8 s": "the limit of first words that exercise 12.1 gives",

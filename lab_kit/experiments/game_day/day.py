@@ -74,6 +74,7 @@ class GameDay:
         self._said: list[Said] = []
         self._done: list[Done] = []
         self._by_hand = AsyncExitStack()
+        self._broken: Fault
         self.kept = AsyncExitStack()
 
     @property
@@ -122,7 +123,7 @@ class GameDay:
 
     async def break_something(self, fault: Fault) -> None:
         """Make a fault, to be worked by hand; `verified` ends it."""
-        self._by_hand = AsyncExitStack()
+        self._by_hand, self._broken = AsyncExitStack(), fault
         await self._by_hand.enter_async_context(self.incident(fault))
 
     async def watch(self, seconds: float) -> Table:
@@ -131,9 +132,12 @@ class GameDay:
         return self.look().table
 
     async def verified(self) -> Table:
-        """Wait until what was done has had its effect, and score what was broken by hand."""
-        await asyncio.sleep(EFFECT_S + HOLD_S)
-        self.look()
+        """Wait until the sign is gone, or for as long as that may take, and score it."""
+        acted_s = self._done[-1].at_s if self._done else self.now_s
+        until_s = self.now_s + EFFECT_S + HOLD_S
+        while self.now_s < until_s and not self.is_gone(self._broken, acted_s):
+            self.look()
+            await asyncio.sleep(READ_S)
         await self._by_hand.aclose()
         return scores_table(self.scores[-1:])
 

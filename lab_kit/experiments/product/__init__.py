@@ -7,6 +7,7 @@ from lab_kit.experiments.product.product import (
     Product,
     calls_table,
     open_product,
+    seen_from,
 )
 from lab_kit.experiments.product.report import report_table
 
@@ -18,4 +19,5 @@ __all__ = [
     "calls_table",
     "open_product",
     "report_table",
+    "seen_from",
 ]

@@ -118,6 +118,11 @@ class Product:
         return made
 
 
+def seen_from(region: str) -> tuple[str, ...]:
+    """All regions as the server of one of them is told: its own first."""
+    return region, *(other for other in REGIONS if other != region)
+
+
 async def open_product(regions: Mapping[str, Region], tenants: Mapping[str, Agreed]) -> Product:
     """Have every region know every tenant, each with a key of its own there.
 
