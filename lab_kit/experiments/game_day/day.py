@@ -272,10 +272,11 @@ async def play(
         LabError: the service did not start, or an action failed.
     """
     async with open_day(clips, callers, calm_s) as day:
-        for fault in faults:
+        for number, fault in enumerate(faults):
+            if number:
+                await _calm(day, between_s)
             async with day.incident(fault):
                 await _work(day, triage, limit_s, hear)
-            await _calm(day, between_s)
     return day
 
 
