@@ -31,8 +31,8 @@ class Control(Protocol):
         """Names of the nodes there are."""
         ...
 
-    def wanted(self) -> int | None:
-        """Replicas that it wants now."""
+    def states(self) -> dict[str, int]:
+        """How many replicas are in which state, in its own words."""
         ...
 
     def add_node(self) -> str:
@@ -80,8 +80,8 @@ def create_api(directory: Directory, control: Control) -> FastAPI:
 
     @api.get(REPLICAS_PATH)
     async def replicas() -> ClusterStatus:
-        wanted = await asyncio.to_thread(control.wanted)
-        return ClusterStatus(directory.replicas(monotonic()), control.nodes, wanted)
+        states = await asyncio.to_thread(control.states)
+        return ClusterStatus(directory.replicas(monotonic()), control.nodes, states)
 
     @api.put(REPLICAS_PATH + "/{name}", status_code=204)
     async def report(name: str, body: Report) -> None:

@@ -65,6 +65,11 @@ class Cluster:
             raise
         return made
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._child.pid
+
     async def place(self) -> ServerAddress:
         """Where a new stream is to be opened.
 

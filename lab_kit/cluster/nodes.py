@@ -67,6 +67,7 @@ class Nodes:
         self._least, self._most = least, most
         self._drain_s = drain_s
         self._release = 0
+        self._is_deployed = False
         self._numbers = count(1)
         self._nodes: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -94,14 +95,15 @@ class Nodes:
         self._serve.start(proxy_location="Disabled")
         self._deploy(self._drain_s)
 
-    def wanted(self) -> int | None:
-        """Replicas that Ray Serve wants now; None while nothing is deployed."""
-        if not self._release:
-            return None
+    def states(self) -> dict[str, int]:
+        """How many replicas are in which state, in Ray Serve's words; empty before the first."""
+        if not self._is_deployed:
+            return {}
         app = self._serve.status().applications.get(APPLICATION)
-        if app is None or "Replica" not in app.deployments:
-            return None
-        return int(app.deployments["Replica"].target_num_replicas)
+        deployment = None if app is None else app.deployments.get(Replica.__name__)
+        if deployment is None:
+            return {}
+        return {str(state): int(n) for state, n in deployment.replica_states.items()}
 
     def add_node(self) -> str:
         """Add a node; returns its name."""
@@ -144,7 +146,7 @@ class Nodes:
 
         deployment = self._serve.deployment(
             Replica,
-            name="Replica",
+            name=Replica.__name__,
             graceful_shutdown_timeout_s=drain_s + KILLED_S,
             health_check_period_s=1,
             ray_actor_options={"num_cpus": 1},
@@ -161,6 +163,7 @@ class Nodes:
         )
         bound = deployment.bind(self._directory, release, self._places, drain_s)
         self._serve.run(bound, name=APPLICATION, route_prefix=None)
+        self._is_deployed = True
 
 
 def by_open_streams(context: Any) -> tuple[int, dict[str, Any]]:

@@ -86,9 +86,9 @@ class ClusterStatus:
     """All replicas that report, and the nodes there are.
 
     Attributes:
-        wanted: replicas that the control plane wants; None where it does not say.
+        states: how many replicas are in which state, as the control plane has it.
     """
 
     replicas: tuple[ReplicaStatus, ...]
     nodes: tuple[str, ...]
-    wanted: int | None = None
+    states: dict[str, int]
