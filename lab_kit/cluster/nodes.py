@@ -93,7 +93,8 @@ class Nodes:
         )
         # no proxy: clients connect to replicas themselves
         self._serve.start(proxy_location="Disabled")
-        self._deploy(self._drain_s)
+        self._release = 1
+        self._deploy(self._release, self._drain_s)
 
     def states(self) -> dict[str, int]:
         """How many replicas are in which state, in Ray Serve's words; empty before the first."""
@@ -128,8 +129,12 @@ class Nodes:
 
     def redeploy(self, drain_s: float) -> int:
         """Replace every replica by a new one, in the background; returns the release's number."""
-        threading.Thread(target=self._deploy, args=(drain_s,), name="deploy", daemon=True).start()
-        return self._release + 1
+        with self._lock:
+            self._release += 1
+            release = self._release
+        deploy = threading.Thread(target=self._deploy, args=(release, drain_s), daemon=True)
+        deploy.start()
+        return release
 
     def stop(self) -> None:
         """End everything; returns when it is gone."""
@@ -138,10 +143,7 @@ class Nodes:
         self._ray.shutdown()
         self._cluster.shutdown()
 
-    def _deploy(self, drain_s: float) -> None:
-        with self._lock:
-            self._release += 1
-            release = self._release
+    def _deploy(self, release: int, drain_s: float) -> None:
         from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
         deployment = self._serve.deployment(

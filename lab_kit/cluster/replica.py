@@ -105,11 +105,10 @@ class Replica:
         self._is_leaving = True
         with suppress(ServerFailed, httpx.HTTPError):
             self._report()  # nobody is sent here from now on
-        if self._drain_s > 0:
-            os.kill(self._child.pid, signal.SIGTERM)
-            until_s = monotonic() + self._drain_s + _ASK_S
-            while self._child.alive and monotonic() < until_s:
-                sleep(REPORT_S / 5)
+        os.kill(self._child.pid, signal.SIGTERM if self._drain_s > 0 else signal.SIGKILL)
+        until_s = monotonic() + self._drain_s + _ASK_S
+        while self._child.alive and monotonic() < until_s:
+            sleep(REPORT_S / 5)
         self._ended.set()
         self._child.stop()
         with suppress(httpx.HTTPError):

@@ -34,12 +34,17 @@ def cluster() -> Iterator[Cluster]:
 
 @asynccontextmanager
 async def streams(cluster: Cluster, count: int) -> AsyncIterator[list[FailoverClient]]:
+    await eventually(lambda: is_at_rest(cluster), "those of the test before are gone")
     async with asyncio.timeout(HANG_S), AsyncExitStack() as stack:
         opened = []
         for _ in range(count):
             stream = connect_anywhere(NativeWire.WEBSOCKET, cluster.place, StreamOptions())
             opened.append(await stack.enter_async_context(stream))
         yield opened
+
+
+def is_at_rest(cluster: Cluster) -> bool:
+    return all(one.report.streams == 0 for one in cluster.status().replicas)
 
 
 async def say(opened: list[FailoverClient], start: int, stop: int) -> None:
