@@ -13,10 +13,12 @@ from starlette.responses import JSONResponse
 from lab_kit.cluster.directory import Directory
 from lab_kit.core.errors import LabError
 from lab_kit.protocol.cluster import (
+    ECHO_PATH,
     NODES_PATH,
     PLACE_PATH,
     REPLICAS_PATH,
     ClusterStatus,
+    EchoDoors,
     Placed,
     Report,
 )
@@ -45,6 +47,10 @@ class Control(Protocol):
         Raises:
             InvalidParameter: there is no such node, or it is the one that everything hangs on.
         """
+        ...
+
+    def begin_echo(self) -> EchoDoors:
+        """Deploy the echo, if that has not been done."""
         ...
 
     def redeploy(self, drain_s: float) -> int:
@@ -94,6 +100,10 @@ def create_api(directory: Directory, control: Control) -> FastAPI:
     @api.post(REPLICAS_PATH, status_code=202)
     async def redeploy(drain_s: float) -> dict[str, int]:
         return {"release": await asyncio.to_thread(control.redeploy, drain_s)}
+
+    @api.post(ECHO_PATH)
+    async def begin_echo() -> EchoDoors:
+        return await asyncio.to_thread(control.begin_echo)
 
     @api.post(NODES_PATH, status_code=201)
     async def add_node() -> dict[str, str]:

@@ -12,7 +12,13 @@ from lab_kit.client.address import ServerAddress
 from lab_kit.client.placing import place
 from lab_kit.core.child_process import Child
 from lab_kit.core.errors import ServerFailed
-from lab_kit.protocol.cluster import NODES_PATH, REPLICAS_PATH, ClusterStatus
+from lab_kit.protocol.cluster import (
+    ECHO_PATH,
+    NODES_PATH,
+    REPLICAS_PATH,
+    ClusterStatus,
+    EchoDoors,
+)
 
 MODULE = "lab_kit.cluster.process"
 START_S = 180.0
@@ -20,6 +26,7 @@ START_S = 180.0
 _ASK_S = 30.0
 _POLL_S = 0.1
 _status = TypeAdapter(ClusterStatus)
+_doors = TypeAdapter(EchoDoors)
 
 
 class Cluster:
@@ -112,6 +119,10 @@ class Cluster:
     def kill_node(self, name: str) -> None:
         """Have a node die at once, with all that runs on it."""
         self._http.delete(f"{NODES_PATH}/{name}").raise_for_status()
+
+    def echo(self) -> EchoDoors:
+        """Have every replica's node echo what it is sent, by two ways; what Ray's proxy costs."""
+        return _doors.validate_json(self._http.post(ECHO_PATH).raise_for_status().content)
 
     def redeploy(self, drain_s: float) -> int:
         """Begin to replace every replica; returns the number of the release that comes.

@@ -12,9 +12,12 @@ import threading
 from itertools import count
 from typing import Any
 
+from lab_kit.cluster.echo import Echo, echo_api
 from lab_kit.cluster.policy import replicas_for
 from lab_kit.cluster.replica import NODE_VARIABLE, PLACES, STREAMS, Replica
+from lab_kit.core.child_process import bind
 from lab_kit.core.errors import InvalidParameter, NotInstalled
+from lab_kit.protocol.cluster import EchoDoors
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +38,9 @@ CORES = 2
 """That each node says it has. A replica takes one: a new one may start beside an old one."""
 UP_S, DOWN_S, LOOK_BACK_S = 1.0, 6.0, 2.0
 """Fast up, slow down: who comes finds a place soon, and a lull costs no starts."""
+ECHO_ROUTE = "/echo"
+MOST_ECHOED = 100
+ASKED = 8
 KILLED_S = 15.0
 """Beside what draining takes, until Ray kills a replica that does not go."""
 
@@ -70,6 +76,8 @@ class Nodes:
         self._is_deployed = False
         self._numbers = count(1)
         self._nodes: dict[str, Any] = {}
+        self._proxy = ""
+        self._echo: EchoDoors | None = None
         self._lock = threading.Lock()
         self._cluster: Any = Cluster(
             initialize_head=True,
@@ -91,8 +99,11 @@ class Nodes:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-        # no proxy: clients connect to replicas themselves
-        self._serve.start(proxy_location="Disabled")
+        # for `begin_echo` alone: clients connect to replicas themselves
+        with bind(HOST, 0) as chosen:  # let go again: Ray Serve takes a number only
+            port = chosen.getsockname()[1]
+        self._proxy = f"ws://{HOST}:{port}"
+        self._serve.start(proxy_location="HeadOnly", http_options={"host": HOST, "port": port})
         self._release = 1
         self._deploy(self._release, self._drain_s)
 
@@ -126,6 +137,23 @@ class Nodes:
                 f"the node {name!r}", f"one of {', '.join(self._nodes)}", "name one of these"
             )
         self._cluster.remove_node(node, allow_graceful=False)
+
+    def begin_echo(self) -> EchoDoors:
+        """Have each node echo, through Ray Serve's proxy and without it."""
+        if self._echo is None:
+            deployment = self._serve.deployment(
+                self._serve.ingress(echo_api)(Echo),
+                name=Echo.__name__,
+                num_replicas=len(self._nodes),
+                max_ongoing_requests=MOST_ECHOED,
+                ray_actor_options={"num_cpus": 0.1},
+            )
+            handle = self._serve.run(deployment.bind(), name="echo", route_prefix=ECHO_ROUTE)
+            # each answers by chance: asked often enough, all of them have
+            asked = [handle.address.remote() for _ in range(ASKED * len(self._nodes))]
+            direct = {str(one.result(timeout_s=KILLED_S)) for one in asked}
+            self._echo = EchoDoors(f"{self._proxy}{ECHO_ROUTE}/", tuple(sorted(direct)))
+        return self._echo
 
     def redeploy(self, drain_s: float) -> int:
         """Replace every replica by a new one, in the background; returns the release's number."""

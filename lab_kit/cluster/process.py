@@ -23,6 +23,7 @@ from lab_kit.cluster.directory import Directory
 from lab_kit.cluster.nodes import Nodes
 from lab_kit.core.child_process import HOST, bind, port_number, stop_with_parent
 from lab_kit.core.errors import LabError
+from lab_kit.protocol.cluster import EchoDoors
 from lab_kit.scale.placement import every_placement
 
 DEFAULT_PORT = 8400
@@ -146,6 +147,10 @@ class InTurn:
     def kill_node(self, name: str) -> None:
         """See `Control`."""
         self._first.do(lambda: self._nodes.kill_node(name))
+
+    def begin_echo(self) -> EchoDoors:
+        """See `Control`."""
+        return self._first.do(self._nodes.begin_echo)
 
     def redeploy(self, drain_s: float) -> int:
         """See `Control`."""

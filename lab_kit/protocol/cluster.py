@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 PLACE_PATH = "/v1/place"
 REPLICAS_PATH = "/v1/replicas"
 NODES_PATH = "/v1/nodes"
+ECHO_PATH = "/v1/echo"
 REPORT_S = 0.25
 """Between two reports of a replica."""
 
@@ -70,6 +71,19 @@ class Placed:
     grpc: str
     replica: str
     node: str
+
+
+@dataclass(frozen=True, slots=True)
+class EchoDoors:
+    """Two ways to the same echo on every node.
+
+    Attributes:
+        proxied: through the control plane's own proxy.
+        direct: a WebSocket on each replica.
+    """
+
+    proxied: str
+    direct: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
