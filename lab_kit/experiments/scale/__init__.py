@@ -6,7 +6,7 @@ from lab_kit.experiments.scale.calibrating import calibrate
 from lab_kit.experiments.scale.fitting import Calibration, costs_table, fit
 from lab_kit.experiments.scale.judging import Judgement, judge
 from lab_kit.experiments.scale.lived import POLICIES, cold_starts, each_policy, mixes
-from lab_kit.experiments.scale.placed import models_table, placed_by_each
+from lab_kit.experiments.scale.placed import PLACEMENTS, models_table, placed_by_each
 from lab_kit.experiments.scale.plateaus import Plateau
 from lab_kit.experiments.scale.predicting import Prediction, keep, predict, tried
 from lab_kit.scale.autoscaling import Fixed, Predictive, Seen, Step, TargetTracking
@@ -16,6 +16,7 @@ from lab_kit.scale.demand import Crowd, Demand
 from lab_kit.scale.geography import REGIONS, Region, rtt_s
 
 __all__ = [
+    "PLACEMENTS",
     "POLICIES",
     "REGIONS",
     "Bill",

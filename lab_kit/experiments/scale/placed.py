@@ -10,6 +10,9 @@ SERVERS, MEAN_S, SECONDS, WARM_UP_S, SEED = 60, 180.0, 3_600.0, 900.0, 14
 FILL = 0.9
 """Streams that are offered, in parts of all places: full enough that it matters who goes where."""
 
+PLACEMENTS = tuple(policy.name for policy in every_placement())
+"""The policies' names, as pictures have them."""
+
 
 def placed_by_each(places: int, report_s: float = 0.0, fill: float = FILL) -> list[Placed]:
     """An hour of calls on sixty servers, placed by each policy.
