@@ -12,6 +12,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.table import Table
 from lab_kit.core.units import ms
 from lab_kit.experiments.scale.plateaus import Plateau
@@ -59,7 +60,11 @@ class Calibration:
 
 
 def fit(measured: Calibration) -> ServerCosts:
-    """The costs that this machine is described by."""
+    """The costs that this machine is described by.
+
+    Raises:
+        InvalidParameter: the streams were too short for a single turn.
+    """
     encode, passes = _decoding(measured.singles)
     costs = ServerCosts(
         encode=encode,
@@ -139,5 +144,17 @@ def _unexplained(plateaus: Sequence[Plateau], runs: Sequence[ServerRun]) -> floa
     late = [
         percentile(p.final_delays_s, 0.5) - percentile(run.final_delays_s, 0.5)
         for p, run in zip(plateaus, runs, strict=True)
+        if p.final_delays_s and run.final_delays_s
     ]
+    if not late:
+        raise no_turns(plateaus[0].seconds)
     return max(0.0, median(late))
+
+
+def no_turns(seconds: float) -> InvalidParameter:
+    """What is said of streams in which nobody came to the end of a sentence."""
+    return InvalidParameter(
+        f"streams of {seconds:g} s without a turn behind the warm-up",
+        "one at least",
+        "hold them for longer, 20 s say",
+    )

@@ -11,6 +11,7 @@ from lab_kit.core.units import BUDGET_S, ms
 from lab_kit.datasets import Clip
 from lab_kit.experiments.load import Stairs
 from lab_kit.experiments.scale.callers import callers_of
+from lab_kit.experiments.scale.fitting import no_turns
 from lab_kit.experiments.scale.plateaus import (
     THINK_S,
     WARM_UP_S,
@@ -92,11 +93,15 @@ def predict(
 
     Raises:
         ModelNotLoaded: Silero's graph is not installed, and no scorer was given.
+        InvalidParameter: the streams are too short for a single turn.
     """
 
     def run(count: int) -> ServerRun:
         callers = callers_of(Stairs((count,), seconds), speech, THINK_S, count, new_scorer)
-        return serve(callers, costs, warm_up_s=min(WARM_UP_S, seconds / 3))
+        served = serve(callers, costs, warm_up_s=min(WARM_UP_S, seconds / 3))
+        if not served.final_delays_s:
+            raise no_turns(seconds)
+        return served
 
     expected = tuple(_expected(count, run(count)) for count in streams)
     return Prediction(costs, seconds, expected, _crossing(run))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from scale_samples import crowd
 
+from lab_kit.core.errors import InvalidParameter
 from lab_kit.experiments.scale.fitting import TOKENS_A_WORD, Calibration, Single, fit
 from lab_kit.experiments.scale.judging import Verdict, judge
 from lab_kit.experiments.scale.plateaus import Plateau
@@ -78,6 +79,13 @@ def test_words_that_grow_with_length_are_shared_as_usual() -> None:
     costs = fit(replace(_calibration(), singles=alike, pairs=alike))
     assert costs.encode > 0
     assert costs.passes > 0
+
+
+def test_streams_without_a_turn_say_so() -> None:
+    short = _calibration()
+    empty = tuple(replace(plateau, final_delays_s=()) for plateau in short.plateaus)
+    with pytest.raises(InvalidParameter, match="hold them for longer"):
+        fit(replace(short, plateaus=empty))
 
 
 def _prediction(plateau: Plateau, times: float = 1.0, crossing: int | None = None) -> Prediction:
