@@ -2,8 +2,10 @@
 
 The prices are Amazon's own example for a c5.2xlarge (8 virtual processors) in US East, on demand
 and in the mean of three zones' spot prices, a quarter each, as a node of the lab has two; "example
-pricing and not current" says its page, read on 2026-11-30. What a year's commitment saves is the
-most that a no-upfront reservation saves according to OneUptime, 2026-01-30.
+pricing and not current" says its page, read on 2026-11-30
+(docs.amazonaws.cn/en_us/autoscaling/ec2/userguide/weights-spot-price-per-unit-hour-example.html).
+What a year's commitment saves is the most that a reservation without payment ahead saves according
+to OneUptime, 2026-01-30 (oneuptime.com/blog/post/2026-01-30-ri-vs-sp/view).
 """
 
 from dataclasses import dataclass
@@ -11,12 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab_kit.scale.day import Day
-
-SOURCES = (
-    "https://docs.aws.amazon.com/autoscaling/ec2/userguide/"
-    "weights-spot-price-per-unit-hour-example.html",
-    "https://oneuptime.com/blog/post/2026-01-30-ri-vs-sp/view",
-)
 
 
 @dataclass(frozen=True, slots=True)

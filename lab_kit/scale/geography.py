@@ -9,11 +9,6 @@ from dataclasses import dataclass
 
 from lab_kit.core.errors import InvalidParameter
 
-SOURCE = (
-    "https://learn.microsoft.com/azure/networking/azure-network-latency, as of az-scout-plugin-"
-    "latency-stats 2026.8.1"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Region:

@@ -25,10 +25,9 @@ LONG_S = 3.0
 """The same as in `stream.segment`, `stream.stability` and `stream.session`; a test compares."""
 
 
-def interim_interval_s(speech_s: float, stretch: float = 1.0) -> float:
-    """How much more must be said before the segment is decoded again."""
-    wanted = max(speech_s * INTERIM_SHARE, SHORTEST_INTERVAL_S)
-    return min(wanted, LONGEST_INTERVAL_S) * stretch
+def interim_interval_s(speech_s: float) -> float:
+    """How much more must be said before the segment is decoded again, at full service."""
+    return min(max(speech_s * INTERIM_SHARE, SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S)
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +39,6 @@ class _Segment:
     interim: Decode | None = None
     final: Decode | None = None
     is_ready: bool = False
-    is_closed: bool = False
     heard_tokens: int = 0
     quietest: float = 1.0
     quietest_s: float | None = None
@@ -60,13 +58,11 @@ class Listener:
         decoder: Decoder,
         costs: ServerCosts,
         told: Callable[[float, float], None],
-        stretch: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._number = number
         self._decoder = decoder
         self._costs = costs
         self._told = told
-        self._stretch = stretch
         self._marks = deque(sound.marks)
         self._voices = deque(sound.voices)
         self._chunk_s = sound.chunk_s
@@ -100,7 +96,7 @@ class Listener:
         if heard.mark is Mark.PAUSE:
             segment.end_s = heard.at_s
             self._drop_interim(segment)
-            segment.next_interim_s = now_s + self._interval_s(now_s - segment.onset_s)
+            segment.next_interim_s = now_s + interim_interval_s(now_s - segment.onset_s)
             segment.final = self._final(segment, now_s)
         elif heard.mark is Mark.RESUMED:
             self._resume(segment, heard.confirmed, now_s)
@@ -147,7 +143,7 @@ class Listener:
         if segment.interim is not None:
             self._decoder.refresh(segment.interim, window_s, tokens, drafted)
             return
-        segment.next_interim_s = now_s + self._interval_s(speech_s)
+        segment.next_interim_s = now_s + interim_interval_s(speech_s)
 
         def answered() -> None:
             if segment.interim is decode:
@@ -180,7 +176,6 @@ class Listener:
         self._open = None
         self._drop_interim(segment)
         self._closing.append(segment)
-        segment.is_closed = True
         if segment.final is None:
             segment.final = self._final(segment, now_s)
         self._tell()
@@ -200,9 +195,6 @@ class Listener:
         if segment.final is not None and not segment.is_ready:
             self._decoder.cancel(segment.final)
         segment.final, segment.is_ready = None, False
-
-    def _interval_s(self, speech_s: float) -> float:
-        return interim_interval_s(speech_s, self._stretch())
 
     def _tokens(self, speech_s: float) -> int:
         """Of an answer, with the one that ends it."""

@@ -1,8 +1,9 @@
 """From what a machine was measured at to what its work costs: each number from one measurement.
 
-Nothing is searched for: recordings alone on the machine give what encoding and a decoder pass cost,
-few streams give what is beside them, and how much the rest takes follows from the account of the
-processors. So what a model then says of more streams was not fitted to them.
+Nothing is searched for. Recordings alone give what encoding and a decoder pass cost, silence what a
+stream costs in which nobody speaks, and few streams what is left for each decode. But for the first
+all of it is the account of the processors, which other programs on the machine disturb far less
+than they disturb a clock.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,6 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.table import Table
@@ -43,16 +43,21 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was measured, and the callers that it was measured with.
+    """What was measured, and the callers that it was measured with; times are of processors.
 
     Attributes:
-        singles, pairs: the same recordings, alone and beside another.
+        singles: recordings, alone.
+        contention: how many times as much the same work takes while all cores work.
+        sound_cpu_s: for a second of a stream in which nobody speaks.
+        idle_cpu_s: for a second in which nobody is there.
         callers: of each plateau.
         cores: that the server may use; it has a worker for each.
     """
 
     singles: tuple[Single, ...]
-    pairs: tuple[Single, ...]
+    contention: float
+    sound_cpu_s: float
+    idle_cpu_s: float
     plateaus: tuple[Plateau, ...]
     callers: tuple[tuple[CallerSound, ...], ...]
     warm_up_s: float
@@ -71,20 +76,15 @@ def fit(measured: Calibration) -> ServerCosts:
         passes=passes,
         row=passes * ROW_SHARE,
         decode=0.0,
+        sound=measured.sound_cpu_s,
+        idle=measured.idle_cpu_s,
         caller=median(p.generator_cores * p.seconds / p.audio_s for p in measured.plateaus),
-        contention=_contention(measured.singles, measured.pairs),
+        contention=measured.contention,
         cores=measured.cores,
         workers=measured.cores,
     )
-    alone = [_run(measured, costs, number) for number in range(len(measured.plateaus))]
-    first, run = measured.plateaus[0], alone[0]
-    over_s = first.device_s - run.device_s
-    costs = replace(costs, decode=max(0.0, over_s / (run.finals + run.interims)))
-    runs = [_run(measured, costs, number) for number in range(len(measured.plateaus))]
-    sound, idle = _beside(measured.plateaus, runs)
-    costs = replace(costs, sound=sound, idle=idle)
-    runs = [_run(measured, costs, number) for number in range(len(measured.plateaus))]
-    return replace(costs, delay_s=_unexplained(measured.plateaus, runs))
+    costs = replace(costs, decode=_per_decode(measured.plateaus, _runs(measured, costs)))
+    return replace(costs, delay_s=_unexplained(measured.plateaus, _runs(measured, costs)))
 
 
 def costs_table(costs: ServerCosts) -> Table:
@@ -109,34 +109,23 @@ def _decoding(singles: Sequence[Single]) -> tuple[float, float]:
     """
     took_s = np.array([one.infer_s for one in singles])
     work = np.array([[one.audio_s, one.words * TOKENS_A_WORD + 1] for one in singles])
-    encode, passes = np.linalg.lstsq(work, took_s, rcond=None)[0].tolist()
+    encode, passes = map(float, np.linalg.lstsq(work, took_s, rcond=None)[0])
     if min(encode, passes) > 0:
         return encode, passes
     usual = ServerCosts()
-    scale = median(took_s / (work @ np.array([usual.encode, usual.passes])))
+    scale = float(np.median(took_s / (work @ np.array([usual.encode, usual.passes]))))
     return usual.encode * scale, usual.passes * scale
 
 
-def _contention(singles: Sequence[Single], pairs: Sequence[Single]) -> float:
-    """How many times longer a recording takes while another one is transcribed, too."""
-    longer = [pair.infer_s / one.infer_s for one, pair in zip(singles, pairs, strict=True)]
-    return max(1.0, median(longer))
+def _runs(measured: Calibration, costs: ServerCosts) -> list[ServerRun]:
+    """The model with the same callers."""
+    return [serve(callers, costs, warm_up_s=measured.warm_up_s) for callers in measured.callers]
 
 
-def _run(measured: Calibration, costs: ServerCosts, number: int) -> ServerRun:
-    return serve(measured.callers[number], costs, warm_up_s=measured.warm_up_s)
-
-
-def _beside(plateaus: Sequence[Plateau], runs: Sequence[ServerRun]) -> tuple[float, float]:
-    """Processor seconds beside decoding: a second of sound, and a second of nothing."""
-    beside_s = np.array(
-        [p.server_cpu_s - run.decoding_cpu_s for p, run in zip(plateaus, runs, strict=True)]
-    )
-    work: NDArray[np.float64] = np.array([[p.audio_s, p.seconds] for p in plateaus])
-    sound, idle = np.linalg.lstsq(work, beside_s, rcond=None)[0].tolist()
-    if idle < 0 or sound < 0:
-        return max(0.0, float(beside_s.sum() / work[:, 0].sum())), 0.0
-    return sound, idle
+def _per_decode(plateaus: Sequence[Plateau], runs: Sequence[ServerRun]) -> float:
+    """What a decode takes beside encoding and passes: what is left of the processors' account."""
+    left_s = sum(p.server_cpu_s - run.server_cpu_s for p, run in zip(plateaus, runs, strict=True))
+    return max(0.0, left_s / sum(run.finals + run.interims for run in runs))
 
 
 def _unexplained(plateaus: Sequence[Plateau], runs: Sequence[ServerRun]) -> float:

@@ -5,7 +5,6 @@ is what the machine does with so many streams, not what the server does about it
 the operating system's account of the server's process; decodes are the server's own counter.
 """
 
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -165,8 +164,3 @@ async def _counters(url: str) -> dict[str, float]:
             elif sample.name == "lab_decodes_total":
                 found[sample.labels["kind"]] += sample.value
     return found
-
-
-def never_came(plateau: Plateau) -> int:
-    """Turns without a final."""
-    return sum(map(math.isinf, plateau.final_delays_s))

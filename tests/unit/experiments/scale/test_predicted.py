@@ -8,6 +8,7 @@ import pytest
 from scale_samples import crowd
 
 from lab_kit.core.errors import InvalidParameter
+from lab_kit.experiments.scale.contention import contention
 from lab_kit.experiments.scale.fitting import TOKENS_A_WORD, Calibration, Single, fit
 from lab_kit.experiments.scale.judging import Verdict, judge
 from lab_kit.experiments.scale.plateaus import Plateau
@@ -41,9 +42,9 @@ def _measured(callers: list[CallerSound], costs: ServerCosts = TRUE) -> Plateau:
     )
 
 
-def _single(audio_s: float, words: int, times: float = 1.0) -> Single:
+def _single(audio_s: float, words: int) -> Single:
     took_s = audio_s * TRUE.encode + (words * TOKENS_A_WORD + 1) * TRUE.passes
-    return Single(audio_s, words, took_s * times)
+    return Single(audio_s, words, took_s)
 
 
 def _calibration() -> Calibration:
@@ -51,7 +52,9 @@ def _calibration() -> Calibration:
     crowds = tuple(tuple(crowd(streams)) for streams in (1, 8, 16))
     return Calibration(
         singles=tuple(_single(*one) for one in spoken),
-        pairs=tuple(_single(*one, times=TRUE.contention) for one in spoken),
+        contention=TRUE.contention,
+        sound_cpu_s=TRUE.sound,
+        idle_cpu_s=TRUE.idle,
         plateaus=tuple(_measured(list(callers)) for callers in crowds),
         callers=crowds,
         warm_up_s=0.0,
@@ -62,7 +65,7 @@ def _calibration() -> Calibration:
 def test_a_machine_that_is_the_model_is_found_again() -> None:
     costs = fit(_calibration())
     for name in ("encode", "passes", "decode", "sound", "caller", "contention", "idle"):
-        assert getattr(costs, name) == pytest.approx(getattr(TRUE, name), rel=0.2), name
+        assert getattr(costs, name) == pytest.approx(getattr(TRUE, name), rel=0.1), name
     assert costs.delay_s == pytest.approx(0.0, abs=0.002)
 
 
@@ -74,9 +77,13 @@ def test_what_was_fitted_to_few_streams_holds_for_many() -> None:
     )
 
 
+def test_full_cores_are_no_faster_than_one() -> None:
+    assert contention(1) >= 1.0
+
+
 def test_words_that_grow_with_length_are_shared_as_usual() -> None:
     alike = tuple(Single(s, round(s * 2), 0.01 * s) for s in (1.0, 2.0, 3.0, 4.0))
-    costs = fit(replace(_calibration(), singles=alike, pairs=alike))
+    costs = fit(replace(_calibration(), singles=alike))
     assert costs.encode > 0
     assert costs.passes > 0
 
