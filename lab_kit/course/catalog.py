@@ -239,6 +239,8 @@ LABS = (
         _SCALE,
         90,
         ("03",),
+        ("14.1", "14.2"),
+        is_available=True,
     ),
     Lab(
         "15",
