@@ -8,6 +8,7 @@ from lab_kit.client.inference import InferCall, Inference
 from lab_kit.client.live import LiveClient, connect
 from lab_kit.client.operations import Operations
 from lab_kit.client.operator import Operator
+from lab_kit.client.placing import place
 from lab_kit.client.requests import exemplars, probe_clock, transcribe
 from lab_kit.client.retries import Retries, RetryBudget
 from lab_kit.client.sessions import (
@@ -18,7 +19,7 @@ from lab_kit.client.sessions import (
     connect_session,
 )
 from lab_kit.client.speech import synthesize
-from lab_kit.client.streaming import stream, stream_over
+from lab_kit.client.streaming import stream, stream_on, stream_over
 from lab_kit.client.tokens import access_token
 from lab_kit.client.webhooks import Webhooks
 from lab_kit.client.wires import WIRES, connect_over
@@ -53,8 +54,10 @@ __all__ = [
     "connect_over",
     "connect_session",
     "exemplars",
+    "place",
     "probe_clock",
     "stream",
+    "stream_on",
     "stream_over",
     "synthesize",
     "transcribe",

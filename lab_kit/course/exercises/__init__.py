@@ -18,6 +18,7 @@ from lab_kit.course.exercises import (
     lab11,
     lab12,
     lab13,
+    lab14,
 )
 from lab_kit.course.exercises.exercise import Exercise
 
@@ -36,6 +37,7 @@ _LABS = (
     lab11,
     lab12,
     lab13,
+    lab14,
 )
 
 EXERCISES: Mapping[str, Exercise] = MappingProxyType(
