@@ -61,7 +61,7 @@ def draw_endings(seen: EnginesEnded) -> Svg:
     for one in seen.ended:
         x = across.px(_at_s(seen, one.at_ns))
         svg.rule((x, _TOP), (x, _BOTTOM), FAINT, 1.5)
-        svg.text((x, _TOP - 8), WORDS[one.how], anchor="middle", role=FAINT, size_px=theme.SMALL_PX)
+        svg.text((x + 5, _BOTTOM - 7), WORDS[one.how], role=FAINT, size_px=theme.SMALL_PX)
     near = set(map(id, seen.hit))
     for color, is_near in ((theme.NEUTRAL, False), (theme.COMPUTE, True)):
         dots = [(a, min(d, most)) for a, d, turn in shown if (id(turn) in near) is is_near]
