@@ -213,6 +213,7 @@ async def test_a_wrong_key_is_refused_before_the_upgrade(keyed_bench: Bench) -> 
     assert refused.value.response.status_code == 401
 
 
+STORY = "Once upon a time there was a cat, and it lived in a house with a dog and a bird."
 # -- another model's answers ----------------------------------------------------------------------
 
 
@@ -226,7 +227,9 @@ class Endpoint(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.asked.append(body)
         last = body["messages"][-1]
-        if last["role"] == "tool":
+        if not body.get("tools"):
+            deltas = [{"content": word + " "} for word in STORY.split()]
+        elif last["role"] == "tool":
             deltas = [{"content": word + " "} for word in f"It is {last['content']}.".split()]
         else:
             call = {"index": 0, "id": "call_1", "function": {"name": "weather", "arguments": ""}}
@@ -315,3 +318,21 @@ async def test_what_is_redacted_reaches_no_model(elsewhere: Child) -> None:
     heard = [asked["messages"][-1]["content"] for asked in Endpoint.asked]
     assert heard
     assert all("number is" in text and "4567" not in text for text in heard)
+
+
+async def test_history_ends_with_the_words_that_were_heard(elsewhere: Child) -> None:
+    async with talking(elsewhere.url) as connection:
+        await write(connection, "Tell me a story.")
+        await connection.response.create()
+        begun = (await until(connection, "response.output_audio.delta"))[-1]
+        await connection.response.cancel()
+        await until(connection, "response.done")
+        await connection.conversation.item.truncate(
+            item_id=begun.item_id, content_index=0, audio_end_ms=700
+        )
+        await until(connection, "conversation.item.truncated")
+        await connection.response.create()
+        await until(connection, "response.done")
+    (said,) = [m["content"] for m in Endpoint.asked[-1]["messages"] if m["role"] == "assistant"]
+    assert 0 < len(said) < len("Once upon a time there was a cat,")
+    assert STORY.startswith(said)
