@@ -58,11 +58,13 @@ setup:
 tools:
 	@$(SETUP) --dev
 
-# Every part runs, whatever became of the others; how each ended is said together at the end.
+# Every part runs, whatever became of the others; how each ended is said together at the end, with
+# the tests that failed.
 check test:
 	@rm -rf $(PARTS); mkdir -p $(PARTS); : >$(PARTS)/summary
 	@$(MAKE) --no-print-directory --keep-going $(LANES) $(if $(filter check,$@),$(CHECK),$(TEST)); \
-	ended=$$?; echo; cat $(PARTS)/summary; exit $$ended
+	ended=$$?; echo; cat $(PARTS)/summary; \
+	grep -hE '^(FAILED|ERROR) ' $(PARTS)/*.log | cut -c 1-300; exit $$ended
 
 $(TEST): tools
 	@mkdir -p $(PARTS); began=$$(date +%s); echo "--- make $@"; \

@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given[:1] == ["serve"]:
             return _serve(given[1:])
+        if given[:1] == ["cluster"]:
+            return _cluster(given[1:])
         options = _parser().parse_args(given)
         return int(options.run(options))
     except LabError as error:
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
     models.add(commands.add_parser("models", help="list, fetch and verify the weights"))
     commands.add_parser("serve", help="start the inference server (lab serve --help)")
+    commands.add_parser("cluster", help="start servers on several nodes (lab cluster --help)")
     call.add(commands.add_parser("call", help="transcribe a file"))
     speak.add(commands.add_parser("speak", help="have a text spoken, into a file"))
     talk.add(commands.add_parser("talk", help="talk with the server, and be answered"))
@@ -90,6 +93,12 @@ def _serve(arguments: Sequence[str]) -> int:
     from lab_kit.gateway.run.process import main as serve
 
     return serve(arguments)
+
+
+def _cluster(arguments: Sequence[str]) -> int:
+    from lab_kit.cluster.process import main as cluster
+
+    return cluster(arguments)
 
 
 def _doctor(options: argparse.Namespace) -> int:

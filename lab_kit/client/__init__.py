@@ -19,7 +19,7 @@ from lab_kit.client.sessions import (
     connect_session,
 )
 from lab_kit.client.speech import synthesize
-from lab_kit.client.streaming import stream, stream_over
+from lab_kit.client.streaming import stream, stream_on, stream_over
 from lab_kit.client.tokens import access_token
 from lab_kit.client.webhooks import Webhooks
 from lab_kit.client.wires import WIRES, connect_over
@@ -57,6 +57,7 @@ __all__ = [
     "place",
     "probe_clock",
     "stream",
+    "stream_on",
     "stream_over",
     "synthesize",
     "transcribe",

@@ -8,7 +8,7 @@ from lab_kit.core.errors import ConnectionFailed
 from lab_kit.protocol.cluster import PLACE_PATH, Placed
 from lab_kit.protocol.error_body import told_error
 
-ANSWER_S = 2.0
+ANSWER_S = 5.0
 """It looks into a table."""
 _placed = TypeAdapter(Placed)
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from lab_kit.audio.sources.recordings import Source, SourceChunk
 from lab_kit.client.address import ServerAddress, Wire
@@ -81,16 +82,44 @@ async def stream_over(
     clock = clock or await probe_clock(address.url, address.key)
     before = None if address.meter is None else address.meter.traffic()
     async with connect_over(wire, address, options) as end:
-        started_ns = _start_ns(end, source)
-        received: list[Received] = []
-        hearing = asyncio.create_task(_hear(end, started_ns, on_event, received))
-        try:
-            sent = await _speak(end, source, started_ns, hearing)
-            await _hold(end, hold_s, keep_alive_s, hearing)
-            await end.finish()
-            await _heard_out(hearing, received)
-        finally:
-            hearing.cancel()
+        call = await stream_on(
+            end,
+            source,
+            clock,
+            on_event=on_event,
+            device=device,
+            hold_s=hold_s,
+            keep_alive_s=keep_alive_s,
+        )
+    traffic = None if before is None else _passed(address, before)
+    return replace(call, wire=wire.value, traffic=traffic)
+
+
+async def stream_on(
+    end: StreamClient,
+    source: Source,
+    clock: ClockOffset,
+    *,
+    on_event: OnEvent | None = None,
+    device: str = "unknown",
+    hold_s: float = 0.0,
+    keep_alive_s: float | None = None,
+) -> StreamCall:
+    """The same on a stream that is open already.
+
+    Raises:
+        ConnectionFailed: the stream broke, or said nothing for ``QUIET_S``.
+    """
+    started_ns = _start_ns(end, source)
+    received: list[Received] = []
+    hearing = asyncio.create_task(_hear(end, started_ns, on_event, received))
+    try:
+        sent = await _speak(end, source, started_ns, hearing)
+        await _hold(end, hold_s, keep_alive_s, hearing)
+        await end.finish()
+        await _heard_out(hearing, received)
+    finally:
+        hearing.cancel()
     return StreamCall(
         name=source.name,
         started_ns=_first_sound(sent) if source.waits_itself else started_ns,
@@ -101,10 +130,8 @@ async def stream_over(
         received=tuple(received),
         clock=clock,
         device=device,
-        wire=wire.value,
         opening_ns=end.opening_ns,
         opened_ns=end.opened_ns,
-        traffic=None if before is None else _passed(address, before),
     )
 
 

@@ -13,10 +13,12 @@ from starlette.responses import JSONResponse
 from lab_kit.cluster.directory import Directory
 from lab_kit.core.errors import LabError
 from lab_kit.protocol.cluster import (
+    ECHO_PATH,
     NODES_PATH,
     PLACE_PATH,
     REPLICAS_PATH,
     ClusterStatus,
+    EchoDoors,
     Placed,
     Report,
 )
@@ -31,8 +33,8 @@ class Control(Protocol):
         """Names of the nodes there are."""
         ...
 
-    def wanted(self) -> int | None:
-        """Replicas that it wants now."""
+    def states(self) -> dict[str, int]:
+        """How many replicas are in which state, in its own words."""
         ...
 
     def add_node(self) -> str:
@@ -45,6 +47,10 @@ class Control(Protocol):
         Raises:
             InvalidParameter: there is no such node, or it is the one that everything hangs on.
         """
+        ...
+
+    def begin_echo(self) -> EchoDoors:
+        """Deploy the echo, if that has not been done."""
         ...
 
     def redeploy(self, drain_s: float) -> int:
@@ -80,8 +86,8 @@ def create_api(directory: Directory, control: Control) -> FastAPI:
 
     @api.get(REPLICAS_PATH)
     async def replicas() -> ClusterStatus:
-        wanted = await asyncio.to_thread(control.wanted)
-        return ClusterStatus(directory.replicas(monotonic()), control.nodes, wanted)
+        states = await asyncio.to_thread(control.states)
+        return ClusterStatus(directory.replicas(monotonic()), control.nodes, states)
 
     @api.put(REPLICAS_PATH + "/{name}", status_code=204)
     async def report(name: str, body: Report) -> None:
@@ -94,6 +100,10 @@ def create_api(directory: Directory, control: Control) -> FastAPI:
     @api.post(REPLICAS_PATH, status_code=202)
     async def redeploy(drain_s: float) -> dict[str, int]:
         return {"release": await asyncio.to_thread(control.redeploy, drain_s)}
+
+    @api.post(ECHO_PATH)
+    async def begin_echo() -> EchoDoors:
+        return await asyncio.to_thread(control.begin_echo)
 
     @api.post(NODES_PATH, status_code=201)
     async def add_node() -> dict[str, str]:

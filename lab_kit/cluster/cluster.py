@@ -3,6 +3,7 @@
 import atexit
 import json
 import time
+from collections import Counter
 from typing import ClassVar
 
 import httpx
@@ -12,7 +13,13 @@ from lab_kit.client.address import ServerAddress
 from lab_kit.client.placing import place
 from lab_kit.core.child_process import Child
 from lab_kit.core.errors import ServerFailed
-from lab_kit.protocol.cluster import NODES_PATH, REPLICAS_PATH, ClusterStatus
+from lab_kit.protocol.cluster import (
+    ECHO_PATH,
+    NODES_PATH,
+    REPLICAS_PATH,
+    ClusterStatus,
+    EchoDoors,
+)
 
 MODULE = "lab_kit.cluster.process"
 START_S = 180.0
@@ -20,6 +27,7 @@ START_S = 180.0
 _ASK_S = 30.0
 _POLL_S = 0.1
 _status = TypeAdapter(ClusterStatus)
+_doors = TypeAdapter(EchoDoors)
 
 
 class Cluster:
@@ -65,6 +73,11 @@ class Cluster:
             raise
         return made
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._child.pid
+
     async def place(self) -> ServerAddress:
         """Where a new stream is to be opened.
 
@@ -78,8 +91,13 @@ class Cluster:
         """Its replicas and nodes now."""
         return _status.validate_json(self._http.get(REPLICAS_PATH).raise_for_status().content)
 
-    def wait_for(self, replicas: int, longest_s: float = START_S) -> ClusterStatus:
-        """Wait until so many replicas serve, and none leaves.
+    def wait_for(
+        self, replicas: int, longest_s: float = START_S, release: int | None = None
+    ) -> ClusterStatus:
+        """Wait until so many replicas serve that do not leave.
+
+        Args:
+            release: of that release alone; None for any.
 
         Raises:
             ServerFailed: they do not, in that time.
@@ -89,7 +107,8 @@ class Cluster:
         while time.monotonic() < until_s and self._child.alive:
             if self._child.probe("/readyz").status is not None:
                 seen = self.status()
-                if len([one for one in seen.replicas if not one.report.is_leaving]) >= replicas:
+                reports = [one.report for one in seen.replicas if not one.report.is_leaving]
+                if sum(release in (None, one.release) for one in reports) >= replicas:
                     return seen
             time.sleep(_POLL_S)
         there = 0 if seen is None else len(seen.replicas)
@@ -107,6 +126,21 @@ class Cluster:
     def kill_node(self, name: str) -> None:
         """Have a node die at once, with all that runs on it."""
         self._http.delete(f"{NODES_PATH}/{name}").raise_for_status()
+
+    def echo(self) -> EchoDoors:
+        """Have every replica's node echo what it is sent, by two ways; what Ray's proxy costs."""
+        return _doors.validate_json(self._http.post(ECHO_PATH).raise_for_status().content)
+
+    def kill_fullest_node(self) -> str:
+        """Have the node die whose replicas have most streams; returns its name."""
+        streams: Counter[str] = Counter()
+        for one in self.status().replicas:
+            streams[one.report.node] += one.report.streams
+        if not streams:
+            raise ServerFailed("no replica", "one that reports", "wait for it, or start a cluster")
+        name = streams.most_common(1)[0][0]
+        self.kill_node(name)
+        return name
 
     def redeploy(self, drain_s: float) -> int:
         """Begin to replace every replica; returns the number of the release that comes.

@@ -12,9 +12,12 @@ import threading
 from itertools import count
 from typing import Any
 
+from lab_kit.cluster.echo import Echo, echo_api
 from lab_kit.cluster.policy import replicas_for
 from lab_kit.cluster.replica import NODE_VARIABLE, PLACES, STREAMS, Replica
+from lab_kit.core.child_process import bind
 from lab_kit.core.errors import InvalidParameter, NotInstalled
+from lab_kit.protocol.cluster import EchoDoors
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +38,9 @@ CORES = 2
 """That each node says it has. A replica takes one: a new one may start beside an old one."""
 UP_S, DOWN_S, LOOK_BACK_S = 1.0, 6.0, 2.0
 """Fast up, slow down: who comes finds a place soon, and a lull costs no starts."""
+ECHO_ROUTE = "/echo"
+MOST_ECHOED = 100
+ASKED = 8
 KILLED_S = 15.0
 """Beside what draining takes, until Ray kills a replica that does not go."""
 
@@ -67,8 +73,11 @@ class Nodes:
         self._least, self._most = least, most
         self._drain_s = drain_s
         self._release = 0
+        self._is_deployed = False
         self._numbers = count(1)
         self._nodes: dict[str, Any] = {}
+        self._proxy = ""
+        self._echo: EchoDoors | None = None
         self._lock = threading.Lock()
         self._cluster: Any = Cluster(
             initialize_head=True,
@@ -90,18 +99,23 @@ class Nodes:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-        # no proxy: clients connect to replicas themselves
-        self._serve.start(proxy_location="Disabled")
-        self._deploy(self._drain_s)
+        # for `begin_echo` alone: clients connect to replicas themselves
+        with bind(HOST, 0) as chosen:  # let go again: Ray Serve takes a number only
+            port = chosen.getsockname()[1]
+        self._proxy = f"ws://{HOST}:{port}"
+        self._serve.start(proxy_location="HeadOnly", http_options={"host": HOST, "port": port})
+        self._release = 1
+        self._deploy(self._release, self._drain_s)
 
-    def wanted(self) -> int | None:
-        """Replicas that Ray Serve wants now; None while nothing is deployed."""
-        if not self._release:
-            return None
+    def states(self) -> dict[str, int]:
+        """How many replicas are in which state, in Ray Serve's words; empty before the first."""
+        if not self._is_deployed:
+            return {}
         app = self._serve.status().applications.get(APPLICATION)
-        if app is None or "Replica" not in app.deployments:
-            return None
-        return int(app.deployments["Replica"].target_num_replicas)
+        deployment = None if app is None else app.deployments.get(Replica.__name__)
+        if deployment is None:
+            return {}
+        return {str(state): int(n) for state, n in deployment.replica_states.items()}
 
     def add_node(self) -> str:
         """Add a node; returns its name."""
@@ -124,10 +138,31 @@ class Nodes:
             )
         self._cluster.remove_node(node, allow_graceful=False)
 
+    def begin_echo(self) -> EchoDoors:
+        """Have each node echo, through Ray Serve's proxy and without it."""
+        if self._echo is None:
+            deployment = self._serve.deployment(
+                self._serve.ingress(echo_api)(Echo),
+                name=Echo.__name__,
+                num_replicas=len(self._nodes),
+                max_ongoing_requests=MOST_ECHOED,
+                ray_actor_options={"num_cpus": 0.1},
+            )
+            handle = self._serve.run(deployment.bind(), name="echo", route_prefix=ECHO_ROUTE)
+            # each answers by chance: asked often enough, all of them have
+            asked = [handle.address.remote() for _ in range(ASKED * len(self._nodes))]
+            direct = {str(one.result(timeout_s=KILLED_S)) for one in asked}
+            self._echo = EchoDoors(f"{self._proxy}{ECHO_ROUTE}/", tuple(sorted(direct)))
+        return self._echo
+
     def redeploy(self, drain_s: float) -> int:
         """Replace every replica by a new one, in the background; returns the release's number."""
-        threading.Thread(target=self._deploy, args=(drain_s,), name="deploy", daemon=True).start()
-        return self._release + 1
+        with self._lock:
+            self._release += 1
+            release = self._release
+        deploy = threading.Thread(target=self._deploy, args=(release, drain_s), daemon=True)
+        deploy.start()
+        return release
 
     def stop(self) -> None:
         """End everything; returns when it is gone."""
@@ -136,15 +171,12 @@ class Nodes:
         self._ray.shutdown()
         self._cluster.shutdown()
 
-    def _deploy(self, drain_s: float) -> None:
-        with self._lock:
-            self._release += 1
-            release = self._release
+    def _deploy(self, release: int, drain_s: float) -> None:
         from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
         deployment = self._serve.deployment(
             Replica,
-            name="Replica",
+            name=Replica.__name__,
             graceful_shutdown_timeout_s=drain_s + KILLED_S,
             health_check_period_s=1,
             ray_actor_options={"num_cpus": 1},
@@ -161,6 +193,7 @@ class Nodes:
         )
         bound = deployment.bind(self._directory, release, self._places, drain_s)
         self._serve.run(bound, name=APPLICATION, route_prefix=None)
+        self._is_deployed = True
 
 
 def by_open_streams(context: Any) -> tuple[int, dict[str, Any]]:

@@ -11,11 +11,13 @@ import os
 import signal
 import threading
 from contextlib import suppress
+from importlib import import_module
 from time import monotonic, sleep
+from typing import Any
 
 import httpx
 
-from lab_kit.core.child_process import Child
+from lab_kit.core.child_process import HOST, Child
 from lab_kit.core.errors import ServerFailed
 from lab_kit.protocol.cluster import REPLICAS_PATH, REPORT_S, Report
 
@@ -26,6 +28,20 @@ OPERATOR_KEY_VARIABLE = "LAB_OPERATOR_KEY"
 STREAMS, PLACES = "lab_streams_open", "lab_places"
 """What the autoscaling policy is told of each replica."""
 _ASK_S = 2.0
+
+
+def keep_to_the_loopback() -> None:
+    """Have Ray Serve open a replica's own port on the loopback; it takes every address otherwise.
+
+    Nothing calls it here, and there is no setting for it: its name is in Ray Serve's code, where a
+    replica's constructor runs before its port is opened.
+
+    Raises:
+        AttributeError: another version of Ray, which does it otherwise.
+    """
+    replica: Any = import_module("ray.serve._private.replica")
+    add = replica.add_port_to_grpc_server
+    replica.add_port_to_grpc_server = lambda server, _: add(server, f"{HOST}:0")
 
 
 class Replica:
@@ -42,6 +58,7 @@ class Replica:
     """
 
     def __init__(self, directory: str, release: int, places: int, drain_s: float) -> None:
+        keep_to_the_loopback()
         self._directory = directory
         self._node = node = os.environ.get(NODE_VARIABLE, "head")
         self._release = release
@@ -58,7 +75,7 @@ class Replica:
             {OPERATOR_KEY_VARIABLE: key, "LAB_SERVER_KEY": ""},
         )
         ready = json.loads(self._child.wait_until_ready("/readyz"))
-        self._grpc = f"127.0.0.1:{ready['grpc_port']}"
+        self._grpc = f"{HOST}:{ready['grpc_port']}"
         self._http = httpx.Client(timeout=_ASK_S, trust_env=False)
         self._operator = {"authorization": f"Bearer {key}"}
         self._name = f"{node}-{self._child.pid}"
@@ -88,11 +105,10 @@ class Replica:
         self._is_leaving = True
         with suppress(ServerFailed, httpx.HTTPError):
             self._report()  # nobody is sent here from now on
-        if self._drain_s > 0:
-            os.kill(self._child.pid, signal.SIGTERM)
-            until_s = monotonic() + self._drain_s + _ASK_S
-            while self._child.alive and monotonic() < until_s:
-                sleep(REPORT_S / 5)
+        os.kill(self._child.pid, signal.SIGTERM if self._drain_s > 0 else signal.SIGKILL)
+        until_s = monotonic() + self._drain_s + _ASK_S
+        while self._child.alive and monotonic() < until_s:
+            sleep(REPORT_S / 5)
         self._ended.set()
         self._child.stop()
         with suppress(httpx.HTTPError):

@@ -237,8 +237,10 @@ LABS = (
         "Scaling inference globally",
         "More machines, which machines, where?",
         _SCALE,
-        90,
-        ("03",),
+        120,
+        ("03", "08"),
+        ("14.1", "14.2"),
+        is_available=True,
     ),
     Lab(
         "15",

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 PLACE_PATH = "/v1/place"
 REPLICAS_PATH = "/v1/replicas"
 NODES_PATH = "/v1/nodes"
+ECHO_PATH = "/v1/echo"
 REPORT_S = 0.25
 """Between two reports of a replica."""
 
@@ -73,6 +74,19 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class EchoDoors:
+    """Two ways to the same echo on every node.
+
+    Attributes:
+        proxied: through the control plane's own proxy.
+        direct: a WebSocket on each replica.
+    """
+
+    proxied: str
+    direct: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicaStatus:
     """One replica, and what it last said."""
 
@@ -86,9 +100,9 @@ class ClusterStatus:
     """All replicas that report, and the nodes there are.
 
     Attributes:
-        wanted: replicas that the control plane wants; None where it does not say.
+        states: how many replicas are in which state, as the control plane has it.
     """
 
     replicas: tuple[ReplicaStatus, ...]
     nodes: tuple[str, ...]
-    wanted: int | None = None
+    states: dict[str, int]

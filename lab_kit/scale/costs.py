@@ -14,6 +14,7 @@ class ServerCosts:
         encode: for each second of window.
         passes: for a decoder pass of one sequence.
         row: for each further sequence in it.
+        drafted: for each drafted token that is checked in it.
         decode: for each decode, whatever its length: what Python does before and after.
         sound: on the event loop, for each second of sound: the wire, voice activity, endpointing.
         idle: of the server, in each second of time, streams or not.
@@ -30,6 +31,7 @@ class ServerCosts:
     encode: float = 0.009
     passes: float = 0.0031
     row: float = 0.0006
+    drafted: float = 0.0003
     decode: float = 0.002
     sound: float = 0.012
     idle: float = 0.0

@@ -121,7 +121,7 @@ class Decoder:
         return together, self._pass_s(len(together))
 
     def _pass_s(self, rows: int, drafted: int = 0) -> float:
-        return self.costs.passes + self.costs.row * (rows - 1 + drafted)
+        return self.costs.passes + self.costs.row * (rows - 1) + self.costs.drafted * drafted
 
     def _do(self, worker: Thread, decodes: list[Decode], cost_s: float) -> None:
         for decode in decodes:

@@ -36,9 +36,11 @@ from lab_kit.show.messages.revisions import revisions
 from lab_kit.show.messages.timeline import messages
 from lab_kit.show.proof.tree import changed_tree, proof_tree
 from lab_kit.show.scale.days import day, policies, starts
+from lab_kit.show.scale.endings import endings
 from lab_kit.show.scale.placing import placements
 from lab_kit.show.scale.predictions import prediction
 from lab_kit.show.scale.regions import regions
+from lab_kit.show.scale.replicas import disturbances, moves, round_trips
 from lab_kit.show.serving.cache import cache
 from lab_kit.show.serving.runtimes import runtimes
 from lab_kit.show.serving.starts import cold_starts
@@ -78,7 +80,9 @@ __all__ = [
     "deliveries",
     "deprecation",
     "detectors",
+    "disturbances",
     "draining",
+    "endings",
     "first_call",
     "flood",
     "frontier",
@@ -97,6 +101,7 @@ __all__ = [
     "messages",
     "microphone",
     "minimum",
+    "moves",
     "offered",
     "offering",
     "omission",
@@ -109,6 +114,7 @@ __all__ = [
     "regions",
     "revisions",
     "revocations",
+    "round_trips",
     "runtimes",
     "said",
     "schemes",

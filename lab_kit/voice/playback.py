@@ -12,19 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab_kit.audio.pcm import FloatArray
+from lab_kit.voice.levels import BANDS, FRAME_S, SILENCE_DB, Levels, band_levels_db
 
-LEVEL_S = 0.02
-"""One level for every so much sound."""
 KEPT_S = 2.0
 """Of what was played, for its echo."""
-SILENCE_DB = -100.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
     start_s: float
     end_s: float
-    levels_db: tuple[float, ...]
+    levels_db: Levels
 
 
 class Playback:
@@ -38,8 +36,7 @@ class Playback:
         """(samples,) in [-1, 1] leave now; returns when they begin to be heard."""
         start_s = max(now_s, self._ends_s)
         self._ends_s = start_s + len(sound) / rate_hz
-        levels = levels_db(sound, round(LEVEL_S * rate_hz))
-        self._pieces.append(_Piece(start_s, self._ends_s, levels))
+        self._pieces.append(_Piece(start_s, self._ends_s, band_levels_db(sound, rate_hz)))
         while self._pieces and self._pieces[0].end_s < now_s - KEPT_S:
             self._pieces.popleft()
         return start_s
@@ -54,27 +51,19 @@ class Playback:
         """Sound that is still to be heard."""
         return max(0.0, self._ends_s - now_s)
 
-    def loudest_db(self, from_s: float, to_s: float) -> float:
-        """The highest level that was heard between two moments."""
-        loudest = SILENCE_DB
+    def loudest_db(self, from_s: float, to_s: float) -> Levels:
+        """The highest level in each band that was heard between two moments, (bands,)."""
+        loudest = np.full(BANDS, SILENCE_DB)
         for piece in self._pieces:
-            first = max(0, int((from_s - piece.start_s) / LEVEL_S))
-            last = int((to_s - piece.start_s) / LEVEL_S) + 1
-            if last > 0:
-                loudest = max(loudest, *piece.levels_db[first:last], SILENCE_DB)
+            first = max(0, int((from_s - piece.start_s) / FRAME_S))
+            last = int((to_s - piece.start_s) / FRAME_S) + 1
+            if last > 0 and len(within := piece.levels_db[first:last]):
+                loudest = np.maximum(loudest, within.max(axis=0))
         return loudest
-
-
-def levels_db(sound: FloatArray, samples: int) -> tuple[float, ...]:
-    """The level of every so many samples, against a full-scale square wave."""
-    whole = len(sound) // samples * samples
-    frames = np.asarray(sound[:whole], np.float64).reshape(-1, samples)
-    powers = np.maximum((frames * frames).mean(axis=1), 10 ** (SILENCE_DB / 10))
-    return tuple((10 * np.log10(powers)).tolist())
 
 
 def _until(piece: _Piece, end_s: float) -> _Piece:
     if piece.end_s <= end_s:
         return piece
-    count = int((end_s - piece.start_s) / LEVEL_S) + 1
+    count = int((end_s - piece.start_s) / FRAME_S) + 1
     return _Piece(piece.start_s, end_s, piece.levels_db[:count])

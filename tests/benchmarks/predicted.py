@@ -3,8 +3,8 @@
     .venv/bin/python tests/benchmarks/predicted.py [--seconds 60] [--streams 24,32,42]
                                                    [--rounds 1] [--json FILE]
 
-Measures this machine with 1, 8 and 16 streams and with recordings one by one, derives the model's
-costs from that, writes its prediction to ``--json`` (by default predicted.json in a temporary
+Measures the model's graphs by themselves, silence, and 1, 8 and 16 streams, derives the costs from
+that, writes its prediction to ``--json`` (by default predicted.json in a temporary
 folder) *before* the streams that it is about are tried, then tries them and judges: PASS within
 15 % or the measured percentile's own interval, INCONCLUSIVE where others took more than a tenth of
 the machine. The server refuses nobody meanwhile and leaves out no interim, see

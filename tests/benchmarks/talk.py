@@ -57,7 +57,9 @@ def tell_turns(held: Sequence[Conversation]) -> None:
     ahead = sum(turn.timing is not None and turn.timing.is_ahead for turn in turns)
     begun, dropped = sum(one.begun for one in held), sum(one.dropped for one in held)
     print(f"first audible sound after the true end of a turn: {in_ms(delays)}")
+    early = sum(turn.cut for turn in turns)
     print(f"  within 300 ms: {inside} of {len(delays)}; begun ahead: {ahead}")
+    print(f"  answered before their end: {early}, not at all: {len(turns) - len(delays)}")
     print(f"  answers begun at a pause: {begun}, thrown away: {dropped}")
     tell_stages(turns, held[0].clock.offset_ns)
     for turn in turns:
@@ -86,7 +88,7 @@ async def measure(options: argparse.Namespace) -> None:
     if options.echo:
         print("a caller breaks in:")
         for echo_db in ECHOES_DB:
-            tell_interruptions(await break_in(bench.address, echo_db, said[:8:2] + said[-6::2]))
+            tell_interruptions(await break_in(bench.address, echo_db, said[::2]))
     print(f"load average {os.getloadavg()[0]:.1f}")
 
 

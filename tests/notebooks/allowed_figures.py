@@ -36,6 +36,17 @@ BY_LAB: dict[str, dict[str, str]] = {
         "15 s": "the minimum of Amazon's rule, whose source stands at the picture of it",
         "36 %": "the companion book's figure, which the lab computes the length for",
     },
+    "14": {
+        "90 s": "the cold start of the lab's own world",
+        "15 %": "how far a prediction may be off, by the judge's rule",
+        "100 %": "a target of the lab's own policies",
+        "85 %": "a target of the lab's own policies",
+        "60 %": "the target of the autoscaler that exercise 14.1 gives",
+        "100 ms": "the round trip up to which callers may be served elsewhere, a setting",
+        "200 ms": "the silence that ends a turn, a setting",
+        "15 s": "how often a policy is asked, a setting",
+        "14 h": "when the region is lost, a setting",
+    },
     "15": {
         "30 minutes": "how long exercise 15.2 has a canary run",
         "50 ms": "the limit that exercise 15.2 gives",

@@ -235,7 +235,7 @@ def test_everything_that_set_up_runs_imports_only_declared_packages() -> None:
         name: PROJECT["optional-dependencies"][name]
         for name in (
             *("labs", "openmeter", "otlp", "pii", "policy", "postgres", "rtc", "speech", "stripe"),
-            *("tls", "whisper"),
+            *("ray", "tls", "whisper"),
         )
     }
     lines = [*PROJECT["dependencies"], *(line for extra in extras.values() for line in extra)]

@@ -21,6 +21,7 @@ from lab_kit.client.sessions.session import NativeWire, SessionClient, lines_to
 from lab_kit.core.call_record import Received
 from lab_kit.core.errors import (
     ConnectionFailed,
+    GoingAway,
     LabError,
     QuotaExceeded,
     SessionNotFound,
@@ -46,7 +47,7 @@ what an utterance lasts."""
 BEGIN_AGAIN_S = 30.0
 """For somebody to take the stream; as long as a server would wait for its client."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 2.0
-_ELSEWHERE = (ConnectionFailed, SessionNotFound, SystemOverloaded, QuotaExceeded)
+_ELSEWHERE = (ConnectionFailed, GoingAway, SessionNotFound, SystemOverloaded, QuotaExceeded)
 """What another server, or the same one later, may do better."""
 
 

@@ -18,6 +18,7 @@ from lab_kit.course.exercises import (
     lab11,
     lab12,
     lab13,
+    lab14,
     lab15,
 )
 from lab_kit.course.exercises.exercise import Exercise
@@ -37,6 +38,7 @@ _LABS = (
     lab11,
     lab12,
     lab13,
+    lab14,
     lab15,
 )
 

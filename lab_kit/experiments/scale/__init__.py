@@ -3,6 +3,9 @@ then many servers, regions and days, as models alone.
 """
 
 from lab_kit.experiments.scale.calibrating import calibrate
+from lab_kit.experiments.scale.disturbed import Disturbed, disturb
+from lab_kit.experiments.scale.echoed import echo_times_s
+from lab_kit.experiments.scale.engines_ended import Ending, EnginesEnded, end_engines
 from lab_kit.experiments.scale.fitting import Calibration, costs_table, fit
 from lab_kit.experiments.scale.judging import Judgement, judge
 from lab_kit.experiments.scale.lived import POLICIES, cold_starts, each_policy, mixes
@@ -24,6 +27,9 @@ __all__ = [
     "Crowd",
     "Day",
     "Demand",
+    "Disturbed",
+    "Ending",
+    "EnginesEnded",
     "Fixed",
     "Judgement",
     "Loss",
@@ -41,7 +47,10 @@ __all__ = [
     "calibrate",
     "cold_starts",
     "costs_table",
+    "disturb",
     "each_policy",
+    "echo_times_s",
+    "end_engines",
     "fit",
     "judge",
     "keep",

@@ -1,44 +1,24 @@
 """From what a machine was measured at to what its work costs: each number from one measurement.
 
-Nothing is searched for. Recordings alone give what encoding and a decoder pass cost, silence what a
-stream costs in which nobody speaks, and few streams what is left for each decode. But for the first
-all of it is the account of the processors, which other programs on the machine disturb far less
+Nothing is searched for. The graphs by themselves give what encoding and a decoder pass cost,
+silence what a stream costs in which nobody speaks, and few streams what is left for each decode.
+All of it is the account of the processors, which other programs on the machine disturb far less
 than they disturb a clock.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import median
-
-import numpy as np
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.core.table import Table
 from lab_kit.core.units import ms
+from lab_kit.experiments.scale.passes import PassCosts
 from lab_kit.experiments.scale.plateaus import Plateau
 from lab_kit.measure.percentiles import percentile
 from lab_kit.scale.costs import ServerCosts
 from lab_kit.scale.server import ServerRun, serve
 from lab_kit.scale.sound import CallerSound
-
-ROW_SHARE = 0.2
-"""What another sequence adds to a decoder pass, in parts of the pass: over one core a pass of eight
-took 2.3 times as long as one alone."""
-TOKENS_A_WORD = 1.35
-"""Of read English, by Moonshine's vocabulary."""
-
-
-@dataclass(frozen=True, slots=True)
-class Single:
-    """A recording that was transcribed with nobody else there.
-
-    Attributes:
-        infer_s: time on the device.
-    """
-
-    audio_s: float
-    words: int
-    infer_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +26,7 @@ class Calibration:
     """What was measured, and the callers that it was measured with; times are of processors.
 
     Attributes:
-        singles: recordings, alone.
+        passes: what the model's graphs cost by themselves.
         contention: how many times as much the same work takes while all cores work.
         sound_cpu_s: for a second of a stream in which nobody speaks.
         idle_cpu_s: for a second in which nobody is there.
@@ -54,7 +34,7 @@ class Calibration:
         cores: that the server may use; it has a worker for each.
     """
 
-    singles: tuple[Single, ...]
+    passes: PassCosts
     contention: float
     sound_cpu_s: float
     idle_cpu_s: float
@@ -70,11 +50,8 @@ def fit(measured: Calibration) -> ServerCosts:
     Raises:
         InvalidParameter: the streams were too short for a single turn.
     """
-    encode, passes = _decoding(measured.singles)
     costs = ServerCosts(
-        encode=encode,
-        passes=passes,
-        row=passes * ROW_SHARE,
+        **asdict(measured.passes),
         decode=0.0,
         sound=measured.sound_cpu_s,
         idle=measured.idle_cpu_s,
@@ -92,6 +69,7 @@ def costs_table(costs: ServerCosts) -> Table:
     rows = [
         ("a second of sound, encoded", f"{ms(costs.encode):.2f}"),
         ("a decoder pass", f"{ms(costs.passes):.2f}"),
+        ("another sequence in it", f"{ms(costs.row):.2f}"),
         ("a decode, whatever its length", f"{ms(costs.decode):.2f}"),
         ("a second of sound on the event loop", f"{ms(costs.sound):.1f}"),
         ("a second of nothing", f"{ms(costs.idle):.1f}"),
@@ -99,22 +77,6 @@ def costs_table(costs: ServerCosts) -> Table:
     full = f"With every core busy each takes {costs.contention:.2f} times as long."
     wire = f"Beside them {ms(costs.delay_s):.0f} ms a result were not explained."
     return Table("cost", ("", "CPU ms"), rows, (full, wire))
-
-
-def _decoding(singles: Sequence[Single]) -> tuple[float, float]:
-    """Seconds of encoding a second of window, and of a decoder pass; by least squares.
-
-    Where longer recordings have more words in proportion, the two cannot be told apart, and one
-    may come out below nothing: then they are shared as they were on another machine.
-    """
-    took_s = np.array([one.infer_s for one in singles])
-    work = np.array([[one.audio_s, one.words * TOKENS_A_WORD + 1] for one in singles])
-    encode, passes = map(float, np.linalg.lstsq(work, took_s, rcond=None)[0])
-    if min(encode, passes) > 0:
-        return encode, passes
-    usual = ServerCosts()
-    scale = float(np.median(took_s / (work @ np.array([usual.encode, usual.passes]))))
-    return usual.encode * scale, usual.passes * scale
 
 
 def _runs(measured: Calibration, costs: ServerCosts) -> list[ServerRun]:

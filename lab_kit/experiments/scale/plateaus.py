@@ -89,13 +89,14 @@ async def full_service_only(server: Server) -> AsyncIterator[None]:
     Raises:
         ConnectionFailed: the server cannot be reached.
     """
+    before = (await server.operator.degradation()).thresholds
     await server.operator.set_degradation_thresholds(
         busy=NEVER, saturated=NEVER, final_wait_s=NEVER, queue_wait_s=NEVER, fill=NEVER
     )
     try:
         yield
     finally:
-        await server.operator.set_degradation_thresholds()
+        await server.operator.set_degradation_thresholds(**before)
 
 
 async def hold(

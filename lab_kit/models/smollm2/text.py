@@ -5,9 +5,10 @@ merged: llama.cpp, ``LLAMA_VOCAB_PRE_TYPE_SMOLLM``.
 """
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
+from lab_kit.core.errors import NotInstalled
 from lab_kit.core.replies import Role, Said
 from lab_kit.models.smollm2.gguf_file import GgufFile
 
@@ -17,22 +18,26 @@ _BEGIN, _END = "<|im_start|>", "<|im_end|>"
 class Text:
     """The vocabulary of one model.
 
+    Raises:
+        NotInstalled: tokenizers is not installed.
+
     Attributes:
         end: the token that ends what somebody says.
     """
 
     def __init__(self, weights: GgufFile) -> None:
+        library = _tokenizers()
         pieces = weights.values["tokenizer.ggml.tokens"]
         merges = [tuple(pair.split(" ")) for pair in weights.values["tokenizer.ggml.merges"]]
         numbers = {piece: number for number, piece in enumerate(pieces)}
-        self._tokenizer = Tokenizer(models.BPE(numbers, merges))
-        self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        self._tokenizer = library.Tokenizer(library.models.BPE(numbers, merges))
+        self._tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence(
             [
-                pre_tokenizers.Digits(individual_digits=True),
-                pre_tokenizers.ByteLevel(add_prefix_space=False),
+                library.pre_tokenizers.Digits(individual_digits=True),
+                library.pre_tokenizers.ByteLevel(add_prefix_space=False),
             ]
         )
-        self._tokenizer.decoder = decoders.ByteLevel()
+        self._tokenizer.decoder = library.decoders.ByteLevel()
         self._begin: int = numbers[_BEGIN]
         self.end: int = numbers[_END]
 
@@ -59,3 +64,10 @@ class Text:
         if begun is not None and (not said or said[-1].role is not begun):
             tokens += [self._begin, *self.tokens(f"{begun}\n")]
         return tokens
+
+
+def _tokenizers() -> Any:
+    try:
+        return import_module("tokenizers")
+    except ModuleNotFoundError as error:
+        raise NotInstalled.extra("a language model", "tokenizers", "speech") from error

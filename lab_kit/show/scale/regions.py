@@ -119,8 +119,9 @@ class _Seen:
         self.regions: Sequence[Region] = day.world.demand.regions
         self.trips = np.array(rtt_s(day.world.demand.regions))
         self.wanted = day.wanted[window].sum(axis=0) + day.cut[window].sum(axis=0)
-        self.capacity = day.capacity[window].mean(axis=0)
-        self.full = day.open_streams[window].mean(axis=0) / np.maximum(self.capacity, 1)
+        moments = max(1, int(window.sum()))
+        self.capacity = day.capacity[window].sum(axis=0) / moments
+        self.full = day.open_streams[window].sum(axis=0) / moments / np.maximum(self.capacity, 1)
         self.all_moved = day.moved[window].sum(axis=0)
         self.all_refused = day.refused[window].sum(axis=0)
         self.all_pinned = day.refused_pinned[window].sum(axis=0)

@@ -260,7 +260,7 @@ def test_every_socket_is_in_it_and_every_reference_leads_somewhere(
         amazon_routes(None, None, False),  # type: ignore[arg-type]
         listen_routes(None, None, False),  # type: ignore[arg-type]
         assemblyai_streaming_routes(None, None, False),  # type: ignore[arg-type]
-        openai_realtime_routes(None, None, False),  # type: ignore[arg-type]
+        openai_realtime_routes(None, None, None, False),  # type: ignore[arg-type]
         speak_socket_routes(None, None, None),  # type: ignore[arg-type]
         elevenlabs_realtime_routes(None, None, False),  # type: ignore[arg-type]
         elevenlabs_stream_input_routes(None, None, None, False),  # type: ignore[arg-type]

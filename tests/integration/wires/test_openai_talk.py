@@ -49,9 +49,10 @@ def pcm(clip: str, silence_s: float = 0.0) -> bytes:
 
 
 @asynccontextmanager
-async def talking(url: str, key: str = "any") -> AsyncIterator[Any]:
+async def talking(url: str, key: str = "any", **query: str) -> AsyncIterator[Any]:
     client = openai.AsyncOpenAI(api_key=key, base_url=f"{url}/v1")
-    async with client.realtime.connect(model="gpt-realtime") as connection:
+    asked = {"model": "gpt-realtime", **query}
+    async with client.realtime.connect(extra_query=asked) as connection:
         created = await connection.recv()
         assert created.type == "session.created"
         assert created.session.type == "realtime"
@@ -212,6 +213,7 @@ async def test_a_wrong_key_is_refused_before_the_upgrade(keyed_bench: Bench) -> 
     assert refused.value.response.status_code == 401
 
 
+STORY = "Once upon a time there was a cat, and it lived in a house with a dog and a bird."
 # -- another model's answers ----------------------------------------------------------------------
 
 
@@ -225,7 +227,9 @@ class Endpoint(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.asked.append(body)
         last = body["messages"][-1]
-        if last["role"] == "tool":
+        if not body.get("tools"):
+            deltas = [{"content": word + " "} for word in STORY.split()]
+        elif last["role"] == "tool":
             deltas = [{"content": word + " "} for word in f"It is {last['content']}.".split()]
         else:
             call = {"index": 0, "id": "call_1", "function": {"name": "weather", "arguments": ""}}
@@ -261,7 +265,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Child]:
     """A server whose answers are written by another."""
     Endpoint.asked.clear()
     script = tmp_path / "script.txt"
-    script.write_text("What is the weather?\n")
+    script.write_text("My number is 555 123 4567.\n")
     with served_endpoint() as url:
         about = ["--model", SCRIPTED, "--script", str(script), "--replies", url]
         child = Child("lab_kit.gateway.run.process", [*about, "--replies-model", "big"])
@@ -301,3 +305,34 @@ async def test_a_function_is_called_and_its_answer_is_spoken(elsewhere: Child) -
     assert roles == ["system", "user", "assistant", "tool"]
     assert second["messages"][2]["tool_calls"][0]["function"]["name"] == "weather"
     assert second["messages"][3]["tool_call_id"] == "call_1"
+
+
+async def test_what_is_redacted_reaches_no_model(elsewhere: Child) -> None:
+    speech = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
+    async with talking(elsewhere.url, redact="true") as connection:
+        quiet = np.zeros(60 * RATE, np.float32)
+        sound = to_pcm16(np.concatenate([speech, quiet]))
+        saying = asyncio.create_task(say(connection, sound))
+        await until(connection, "response.done")
+        saying.cancel()
+    heard = [asked["messages"][-1]["content"] for asked in Endpoint.asked]
+    assert heard
+    assert all("number is" in text and "4567" not in text for text in heard)
+
+
+async def test_history_ends_with_the_words_that_were_heard(elsewhere: Child) -> None:
+    async with talking(elsewhere.url) as connection:
+        await write(connection, "Tell me a story.")
+        await connection.response.create()
+        begun = (await until(connection, "response.output_audio.delta"))[-1]
+        await connection.response.cancel()
+        await until(connection, "response.done")
+        await connection.conversation.item.truncate(
+            item_id=begun.item_id, content_index=0, audio_end_ms=700
+        )
+        await until(connection, "conversation.item.truncated")
+        await connection.response.create()
+        await until(connection, "response.done")
+    (said,) = [m["content"] for m in Endpoint.asked[-1]["messages"] if m["role"] == "assistant"]
+    assert 0 < len(said) < len("Once upon a time there was a cat,")
+    assert STORY.startswith(said)

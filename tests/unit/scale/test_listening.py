@@ -42,7 +42,7 @@ def test_interims_are_as_often(speech_s: float) -> None:
 def test_a_stream_decodes_as_often_as_the_real_one() -> None:
     """Over the same sound, with answers that come at once."""
     sound = _bursts()
-    free = ServerCosts(encode=0, passes=0, row=0, decode=0, sound=0, caller=0)
+    free = ServerCosts(encode=0, passes=0, row=0, drafted=0, decode=0, sound=0, caller=0)
     run = serve([heard(PacedRecording("bursts", sound), 0.0, EnergyScorer())], free)
     asked = _asked_for(sound)
     finals = sum(request.priority is Priority.FINAL for request in asked)

@@ -22,7 +22,7 @@ def test_a_caller_alone_waits_for_silence_and_little_else() -> None:
 
 
 def test_work_that_costs_nothing_leaves_the_silence_alone() -> None:
-    free = replace(COSTS, encode=0, passes=0, row=0, decode=0, sound=0, caller=0)
+    free = replace(COSTS, encode=0, passes=0, row=0, drafted=0, decode=0, sound=0, caller=0)
     run = serve([caller()], free)
     assert run.server_cpu_s == 0
     assert all(0.2 <= delay_s <= 0.25 + 1e-6 for delay_s in run.final_delays_s)
@@ -65,7 +65,9 @@ def test_a_run_repeats_itself() -> None:
 
 def test_processor_time_is_that_of_the_work() -> None:
     """A second of sound on the loop costs what it costs, whoever waits for whom."""
-    costs = replace(COSTS, encode=0, passes=0, row=0, decode=0, contention=1.0, idle=0.01)
+    costs = replace(
+        COSTS, encode=0, passes=0, row=0, drafted=0, decode=0, contention=1.0, idle=0.01
+    )
     run = serve(crowd(12), costs)
     wall_s = max(one.starts_s + one.seconds for one in crowd(12))
     assert run.server_cpu_s == pytest.approx(costs.sound * run.audio_s + 0.01 * wall_s)

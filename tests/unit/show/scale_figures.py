@@ -88,6 +88,7 @@ JUDGED: dict[str, tuple[Prediction, Judgement]] = {
         "fails": (SAID, [plateau(24, 0.22), plateau(32, 0.31), plateau(42, 0.9)]),
         "noisy": (replace(SAID, crossing=None), [plateau(24, 0.21, 0.4), plateau(42, 0.4, 0.2)]),
         "one": (SAID, [plateau(24, 0.21)]),
+        "never": (SAID, [replace(plateau(24, 0.21), final_delays_s=(float("inf"),) * 9)]),
         "far off": (SAID, [plateau(24, 3.0)]),
     }.items()
 }

@@ -7,7 +7,8 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.units import SAMPLE_RATE_HZ
 from lab_kit.datasets import clip
 from lab_kit.voice.echo import HELD_FRAMES, EchoGate
-from lab_kit.voice.playback import LEVEL_S, Playback
+from lab_kit.voice.levels import BANDS, EDGES_HZ, band_levels_db, whole_db
+from lab_kit.voice.playback import Playback
 
 CHUNK = SAMPLE_RATE_HZ // 50
 ROOM = 1e-3
@@ -64,7 +65,8 @@ def test_an_echo_is_heard_as_silence(echo_db: float) -> None:
     assert level(room.hear(room.play(ANSWER))) == 0.0
     gain_db = room.gate.echo.gain_db
     if echo_db > -40:  # else it is below the room's noise
-        assert gain_db == pytest.approx(echo_db, abs=3.5)
+        assert gain_db is not None
+        assert np.median(gain_db) == pytest.approx(echo_db, abs=4)
 
 
 @pytest.mark.parametrize("echo_db", ECHOES_DB)
@@ -80,7 +82,7 @@ def test_a_caller_who_breaks_in_is_heard_from_their_first_word_on(echo_db: float
     assert len(heard) <= len(mine) + HELD_FRAMES * CHUNK
 
 
-@pytest.mark.parametrize("quieter", [1, 0.2])
+@pytest.mark.parametrize("quieter", [1, 0.5])
 def test_with_a_headset_a_quiet_caller_is_heard_in_the_first_words_of_an_answer(
     quieter: float,
 ) -> None:
@@ -117,12 +119,26 @@ def test_what_is_played_has_a_level_when_it_is_heard() -> None:
     playback = Playback()
     assert playback.send(noise(0.5, 0.1), SAMPLE_RATE_HZ, 1.0) == 1.0
     assert playback.send(noise(0.5, 0.01), SAMPLE_RATE_HZ, 1.2) == 1.5
-    assert playback.loudest_db(1.1, 1.2) == pytest.approx(-20, abs=1)
-    assert playback.loudest_db(1.6, 1.9) == pytest.approx(-40, abs=1)
-    assert playback.loudest_db(2.1, 2.4) < -90
+
+    def level_db(from_s: float, to_s: float) -> float:
+        return float(whole_db(playback.loudest_db(from_s, to_s)))
+
+    loud_db = level_db(1.1, 1.2)
+    assert loud_db == pytest.approx(-22, abs=3)  # of noise up to 8 kHz the bands have half
+    assert level_db(1.6, 1.9) == pytest.approx(loud_db - 20, abs=2)
+    assert level_db(2.1, 2.4) < -80
     assert playback.left_s(1.2) == pytest.approx(0.8)
     playback.stop(1.3)
     assert playback.left_s(1.3) == 0
-    assert playback.loudest_db(1.4, 1.9) < -90
-    assert playback.loudest_db(1.1, 1.3) == pytest.approx(-20, abs=1)
-    assert LEVEL_S == 0.02
+    assert level_db(1.4, 1.9) < -80
+    assert level_db(1.1, 1.3) == pytest.approx(loud_db, abs=2)
+
+
+def test_a_tone_is_loud_in_its_own_band_whatever_the_rate() -> None:
+    for rate_hz in (16_000, 24_000):
+        tone = np.sin(2 * np.pi * 1_000 * np.arange(rate_hz) / rate_hz).astype(np.float32)
+        levels = band_levels_db(tone * 0.1, rate_hz)
+        assert levels.shape == (50, BANDS)
+        band = next(n for n, low in enumerate(EDGES_HZ) if low <= 1_000 < EDGES_HZ[n + 1])
+        assert levels[:, band] == pytest.approx(np.full(50, -23.0), abs=1)
+        assert np.delete(levels, band, axis=1).max() < -40

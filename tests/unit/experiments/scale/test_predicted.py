@@ -9,8 +9,9 @@ from scale_samples import crowd
 
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.experiments.scale.contention import contention
-from lab_kit.experiments.scale.fitting import TOKENS_A_WORD, Calibration, Single, fit
+from lab_kit.experiments.scale.fitting import Calibration, fit
 from lab_kit.experiments.scale.judging import Verdict, judge
+from lab_kit.experiments.scale.passes import PassCosts
 from lab_kit.experiments.scale.plateaus import Plateau
 from lab_kit.experiments.scale.predicting import Expected, Prediction, keep
 from lab_kit.measure.percentiles import percentile
@@ -42,16 +43,10 @@ def _measured(callers: list[CallerSound], costs: ServerCosts = TRUE) -> Plateau:
     )
 
 
-def _single(audio_s: float, words: int) -> Single:
-    took_s = audio_s * TRUE.encode + (words * TOKENS_A_WORD + 1) * TRUE.passes
-    return Single(audio_s, words, took_s)
-
-
 def _calibration() -> Calibration:
-    spoken = ((2.0, 4), (3.0, 9), (5.0, 11), (8.0, 22))
     crowds = tuple(tuple(crowd(streams)) for streams in (1, 8, 16))
     return Calibration(
-        singles=tuple(_single(*one) for one in spoken),
+        passes=PassCosts(TRUE.encode, TRUE.passes, TRUE.row, TRUE.drafted),
         contention=TRUE.contention,
         sound_cpu_s=TRUE.sound,
         idle_cpu_s=TRUE.idle,
@@ -64,7 +59,7 @@ def _calibration() -> Calibration:
 
 def test_a_machine_that_is_the_model_is_found_again() -> None:
     costs = fit(_calibration())
-    for name in ("encode", "passes", "decode", "sound", "caller", "contention", "idle"):
+    for name in ("encode", "passes", "drafted", "decode", "sound", "caller", "contention", "idle"):
         assert getattr(costs, name) == pytest.approx(getattr(TRUE, name), rel=0.1), name
     assert costs.delay_s == pytest.approx(0.0, abs=0.002)
 
@@ -79,13 +74,6 @@ def test_what_was_fitted_to_few_streams_holds_for_many() -> None:
 
 def test_full_cores_are_no_faster_than_one() -> None:
     assert contention(1) >= 1.0
-
-
-def test_words_that_grow_with_length_are_shared_as_usual() -> None:
-    alike = tuple(Single(s, round(s * 2), 0.01 * s) for s in (1.0, 2.0, 3.0, 4.0))
-    costs = fit(replace(_calibration(), singles=alike))
-    assert costs.encode > 0
-    assert costs.passes > 0
 
 
 def test_streams_without_a_turn_say_so() -> None:
