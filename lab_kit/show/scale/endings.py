@@ -40,8 +40,8 @@ def endings(seen: EnginesEnded, guess: Guess | None = None) -> None:
 def endings_verdict(seen: EnginesEnded) -> Verdict:
     """Whether anything was lost or came twice, and how late the latest was."""
     lost, worst_ms = seen.load.without_final, _worst_ms(seen)
-    told = f"{len(seen.ended)} engines ended under {len(seen.load.calls)} streams: "
-    told += f"{lost} turns without a final, {seen.twice} finals twice."
+    told = f"Engines ended under live streams: {len(seen.ended)}. "
+    told += f"Turns without a final: {lost}; finals twice: {seen.twice}."
     if worst_ms is not None:
         told += f" The latest final near an ending came after {worst_ms:,.0f} ms."
     return Verdict(told, Sign.OVER if lost or seen.twice else Sign.INSIDE)
