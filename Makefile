@@ -88,6 +88,7 @@ bench:
 	$(BIN)/python tests/benchmarks/words.py
 	$(BIN)/python tests/benchmarks/protected.py
 	$(BIN)/python tests/benchmarks/turns.py
+	$(BIN)/python tests/benchmarks/talk.py --echo
 	$(BIN)/python tests/benchmarks/drafts.py
 	$(BIN)/python tests/benchmarks/engine.py
 	$(BIN)/python tests/benchmarks/graphs.py

@@ -19,7 +19,7 @@ from lab_kit.core.units import SAMPLE_RATE_HZ, samples
 from lab_kit.voice.levels import BANDS, FRAME_S, SILENCE_DB, Levels, band_levels_db, whole_db
 
 FRAME_SAMPLES = samples(FRAME_S)
-ABOVE_ECHO_DB = 9.0
+ABOVE_ECHO_DB = 7.0
 """Two frames of a window differ by so much where sound and echo are not cut alike."""
 ABOVE_ROOM_DB = 15.0
 """A caller is louder than the room, whatever the echo."""

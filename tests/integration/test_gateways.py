@@ -132,6 +132,13 @@ async def test_what_is_several_requests_comes_to_the_gateway_that_knows_it(
     assert plain(answer.text) == SAID
 
 
+async def test_a_gateway_that_hangs_is_replaced(server: Several) -> None:
+    hanging = next(iter(server.gateways))
+    os.kill(hanging, signal.SIGSTOP)
+    await eventually(lambda: hanging not in server.gateways, "it is gone")
+    await eventually(lambda: len(server.ready) == 2, "another one serves in its place")
+
+
 @pytest.mark.parametrize(
     "kept", [("--state", "somewhere"), ("--tls-port", "0"), ("--operator-key", "of-an-operator")]
 )

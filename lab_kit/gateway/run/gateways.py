@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 
 MODULE = "lab_kit.gateway.run.process"
 LOOK_S = 0.1
+HUNG_S = 5.0
+"""A gateway says ten times a second how many connections it has; one that says nothing for so long
+is killed, so that its clients learn of it."""
 FAILED_STARTS = 3
 """So many, one after the other, that ended before they said anything: the next would, too."""
 STOP_S = 5.0
@@ -54,6 +57,7 @@ class Gateway:
         url: of its own, for sessions that are several requests.
         connections: that it said it has, and those given to it since.
         has_spoken: it said so once, and can take connections.
+        told_s: when it last said so, on the monotonic clock.
     """
 
     process: "subprocess.Popen[bytes]"
@@ -61,6 +65,7 @@ class Gateway:
     url: str
     connections: int = 0
     has_spoken: bool = False
+    told_s: float = 0.0
 
 
 def check_alone(config: ServerConfig) -> None:
@@ -183,9 +188,12 @@ class _Parent:
         return 0
 
     async def _keep(self) -> None:
-        is_listening = False
+        is_listening, looked_s = False, monotonic()
         while not self._stopping.is_set() and self._failure is None:
-            self._look()
+            now_s = monotonic()
+            # a parent that was late itself has not heard what was said meanwhile
+            self._look(now_s, is_late=now_s - looked_s > HUNG_S / 2)
+            looked_s = now_s
             takes = any(one.has_spoken for one in self._gateways)
             if takes and not is_listening:
                 self._loop.add_reader(self._listener, self._accept)
@@ -197,12 +205,18 @@ class _Parent:
                 async with asyncio.timeout(LOOK_S):
                     await self._stopping.wait()
 
-    def _look(self) -> None:
+    def _look(self, now_s: float, *, is_late: bool) -> None:
         for one in list(self._gateways):
             connections = told(one.channel)
             if connections is not None:
                 one.connections, one.has_spoken = connections, True
                 self._failed_starts = 0
+            if connections is not None or is_late:
+                one.told_s = now_s
+            if one.has_spoken and now_s - one.told_s > HUNG_S:
+                _log.error("gateway %d hangs; it is killed", one.process.pid)
+                one.process.kill()
+                one.process.wait()
             if one.process.poll() is not None:
                 _log.error("gateway %d ended with %d", one.process.pid, one.process.returncode)
                 self._failed_starts += not one.has_spoken

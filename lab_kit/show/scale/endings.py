@@ -9,12 +9,16 @@ from lab_kit.show.draw import theme
 from lab_kit.show.draw.axes import axis_below, axis_left
 from lab_kit.show.draw.display import show_drawing
 from lab_kit.show.draw.inks import FAINT
+from lab_kit.show.draw.labels import Place, put
 from lab_kit.show.draw.limits import limit_level
 from lab_kit.show.draw.scale import Scale
 from lab_kit.show.draw.svg import Svg
 from lab_kit.show.draw.verdict import Sign, Verdict
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 72, theme.WIDTH_PX - theme.MARGIN_PX, 60, 254
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, theme.WIDTH_PX - theme.MARGIN_PX, 92, 286
+_ROWS = (_TOP - 26, _TOP - 41)
+"""Of the words over the uprights, above where the limit's may have to stand."""
+_ANCHORS = {0: "middle", 1: "start", -1: "end"}
 _MOST_MS = 5_000.0
 """Later stands at the edge; what never came is counted in words."""
 LIMIT = "limit 300 ms: end of speech → final text"
@@ -36,8 +40,8 @@ def endings(seen: EnginesEnded, guess: Guess | None = None) -> None:
 def endings_verdict(seen: EnginesEnded) -> Verdict:
     """Whether anything was lost or came twice, and how late the latest was."""
     lost, worst_ms = seen.load.without_final, _worst_ms(seen)
-    told = f"{len(seen.ended)} engines ended under {len(seen.load.calls)} streams: "
-    told += f"{lost} turns without a final, {seen.twice} finals twice."
+    told = f"Engines ended under live streams: {len(seen.ended)}. "
+    told += f"Turns without a final: {lost}; finals twice: {seen.twice}."
     if worst_ms is not None:
         told += f" The latest final near an ending came after {worst_ms:,.0f} ms."
     return Verdict(told, Sign.OVER if lost or seen.twice else Sign.INSIDE)
@@ -57,11 +61,12 @@ def draw_endings(seen: EnginesEnded) -> Svg:
     across = Scale(0, max(load.plan.seconds, *(at_s for at_s, _, _ in shown), 1), _LEFT, _RIGHT)
     up = Scale(0, most * 1.08, _BOTTOM, _TOP)
     axis_below(svg, across, _TOP, _BOTTOM, "seconds since the first caller")
-    axis_left(svg, up, _LEFT, _RIGHT, "final delay, ms", _TOP - 40)
+    axis_left(svg, up, _LEFT, _RIGHT, "final delay, ms", _TOP - 62)
     for one in seen.ended:
         x = across.px(_at_s(seen, one.at_ns))
-        svg.rule((x, _TOP), (x, _BOTTOM), FAINT, 1.5)
-        svg.text((x + 5, _BOTTOM - 7), WORDS[one.how], role=FAINT, size_px=theme.SMALL_PX)
+        svg.rule((x, _ROWS[0] + 4), (x, _BOTTOM), FAINT, 1.5)
+        places = [Place((x + 4 * side, y), _ANCHORS[side]) for y in _ROWS for side in _ANCHORS]
+        put(svg, WORDS[one.how], places)
     near = set(map(id, seen.hit))
     for color, is_near in ((theme.NEUTRAL, False), (theme.COMPUTE, True)):
         dots = [(a, min(d, most)) for a, d, turn in shown if (id(turn) in near) is is_near]

@@ -15,6 +15,7 @@ from first_call_samples import FIRST_CALLS
 from game_day_samples import SCORES
 from gate_samples import GATES
 from proof_samples import PATHS
+from replica_samples import DISTURBED, ENDINGS, MOVES, TRIPS
 from scale_figures import BOLD_STARTS, DAYS, JUDGED, PLACED, POLICIES, STARTS, WINDOWS
 from show_calls import CLOCK, FIRST, MS, STARTED_NS, final, interim, request, stream
 from slo_samples import BOTH, OMISSIONS, WATCHED
@@ -73,7 +74,7 @@ from lab_kit.show.live.state import LiveState
 from lab_kit.show.load import frontier, load, offered
 from lab_kit.show.messages import lost_lines, revisions, timeline
 from lab_kit.show.proof import tree
-from lab_kit.show.scale import days, placing, predictions, regions
+from lab_kit.show.scale import days, endings, placing, predictions, regions, replicas
 from lab_kit.show.serving import cache, runtimes, starts, wires
 from lab_kit.show.slo import burning, ends, omitted, panels
 from lab_kit.show.sound import (
@@ -594,6 +595,16 @@ def _scales() -> Iterator[Drawn]:
     for name, (said, judged) in JUDGED.items():
         drawing = predictions.draw_prediction(said, judged)
         yield f"prediction {name}", drawing, predictions.prediction_verdict(judged)
+    for name, seen in ENDINGS.items():
+        yield f"endings {name}", endings.draw_endings(seen), endings.endings_verdict(seen)
+    for name, runs in DISTURBED.items():
+        told = replicas.disturbances_verdict(runs)
+        yield f"disturbances {name}", replicas.draw_disturbances(runs, "any client"), told
+    for name, run in MOVES.items():
+        yield f"moves {name}", replicas.draw_moves(run), replicas.moves_verdict(run)
+    for name, times_s in TRIPS.items():
+        told = replicas.round_trips_verdict(times_s)
+        yield f"round trips {name}", replicas.draw_round_trips(times_s), told
 
 
 def _proofs() -> Iterator[Drawn]:
