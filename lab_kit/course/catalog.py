@@ -238,7 +238,7 @@ LABS = (
         "More machines, which machines, where?",
         _SCALE,
         120,
-        ("03", "08"),
+        ("03",),
         ("14.1", "14.2"),
         is_available=True,
     ),
