@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -78,6 +78,7 @@ class EngineGroup:
         self._workers = 1
         self._waiting: list[Owed] = []
         self._past = Load(0, 0)
+        self._work_of_left: dict[str, Load] = {}
         self._batching: Batching | None = None
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
@@ -112,7 +113,7 @@ class EngineGroup:
                 raise LabError(
                     "no engine runs any more", "an answer", "see the server's log, and restart it"
                 )
-            if not self._has_room(request.priority_class):
+            if self._ending.is_set() or not self._has_room(request.priority_class):
                 raise SystemOverloaded(
                     "the engines' queues are full",
                     "a place in a queue",
@@ -145,7 +146,7 @@ class EngineGroup:
     def load(self) -> Load:
         """How busy the processes last said they are, together; what ended ones had done, too."""
         links = list(self._links.values())
-        past = self._past
+        past = _sum_of_work(self._past, *list(self._work_of_left.values()))
         return Load(
             waiting=sum(one.load.waiting for one in links) + len(self._waiting),
             running=sum(one.load.running for one in links),
@@ -180,7 +181,7 @@ class EngineGroup:
         self._soon(self._show_cache, since_ns, shown)
         try:
             return shown.result(_CACHE_S)
-        except (TimeoutError, asyncio.CancelledError) as error:
+        except (TimeoutError, CancelledError) as error:
             raise SystemOverloaded(
                 f"no engine said within {_CACHE_S:.0f} s how its cache was used",
                 "an engine that answers",
@@ -221,8 +222,15 @@ class EngineGroup:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._watch())
-        self._loop.close()
+        try:
+            self._loop.run_until_complete(self._watch())
+        except Exception as error:  # a defect of ours: nobody may wait for what nobody watches
+            _log.critical("engine processes are watched no more", exc_info=error)
+            broke = LabError("the engines are watched no more", "an answer", "see the server's log")
+            self.give_up(broke)
+            self._fail_all(broke)
+        finally:
+            self._loop.close()
 
     def _soon(self, act: Callable[..., object], *given: object) -> None:
         if not self._loop.is_closed():
@@ -249,7 +257,11 @@ class EngineGroup:
 
     def _find(self) -> None:
         now_ns = perf_counter_ns()
-        for path in sorted(self._folder.glob("*.sock")):
+        paths = sorted(self._folder.glob("*.sock"))
+        for name in self._left.keys() - {path.name for path in paths} - self._tasks.keys():
+            del self._left[name]
+            self._past = _sum_of_work(self._past, self._work_of_left.pop(name))
+        for path in paths:
             left_ns = self._left.get(path.name)
             if left_ns is not None and now_ns - left_ns < COME_BACK_S * 1e9:
                 continue
@@ -259,17 +271,20 @@ class EngineGroup:
     async def _keep(self, link: Link) -> None:
         """Speak with one process until it is gone, then ask others what it owed."""
         self._links = dict(sorted([*self._links.items(), (link.name, link)]))
+        self._work_of_left.pop(link.name, None)  # it tells of all that it ever did
         try:
             await link.run()
         except FAILURES as error:
             if not isinstance(error, EOFError | ConnectionError):
                 _log.error("an engine was left: %s: %s", type(error).__name__, error)
+        except Exception:  # a defect of ours: what it owes is owed all the same
+            _log.exception("an engine was left")
         finally:
             link.close()
             self._left[link.name] = perf_counter_ns()
             self._links = {name: one for name, one in self._links.items() if one is not link}
             del self._tasks[link.name]
-            self._remember(link)
+            self._work_of_left[link.name] = link.load
         self._ask_again(list(link.owed.values()))
 
     def _leave_hung(self, now_ns: int) -> None:
@@ -277,10 +292,6 @@ class EngineGroup:
             if link.pulse is not None and now_ns - link.heard_ns > HUNG_S * 1e9:
                 _log.error("engine %s tells nothing for %.1f s; it is left", link.name, HUNG_S)
                 link.close()
-
-    def _remember(self, link: Link) -> None:
-        past, load = self._past, link.load
-        self._past = Load(0, 0, 0.0, past.busy_s + load.busy_s, past.interim_s + load.interim_s)
 
     def _ask_again(self, owed: list[Owed]) -> None:
         for one in owed:
@@ -357,6 +368,12 @@ class EngineGroup:
         links = self._asked()
         if links:
             links[0].show_cache(next(self._numbers), since_ns, shown)
+
+
+def _sum_of_work(*loads: Load) -> Load:
+    """What engines that are asked no more had done."""
+    busy_s, interim_s = (sum(getattr(one, of) for one in loads) for of in ("busy_s", "interim_s"))
+    return Load(0, 0, 0.0, busy_s, interim_s)
 
 
 def _deadly() -> LabError:

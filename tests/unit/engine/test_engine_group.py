@@ -138,10 +138,16 @@ def test_one_that_hangs_is_left(
 ) -> None:
     monkeypatch.setattr(module, "HUNG_S", 0.5)
     first, second = both(start, group)
+    monkeypatch.setattr(module, "COME_BACK_S", 0.5)
+    before_s = group.load().busy_s
     first.hang()
     assert group.submit(request(4)).future.result(HANG_S).text == "text 4"
     assert second.runner.done
     first.wake()
+    eventually(lambda: group._asked()[0].name == first.path.name)  # it was only slow
+    assert group.submit(request(5)).future.result(HANG_S).text == "text 5"
+    assert first.runner.done
+    eventually(lambda: group.load().busy_s > before_s)
 
 
 def test_one_that_leaves_answers_what_it_has_and_is_asked_no_more(
