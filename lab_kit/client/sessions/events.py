@@ -103,7 +103,7 @@ class EventsLines:
                 resume = asked
             else:
                 resume, self._at = await _begun(http, asked)
-            path = self._at or f"{STREAMS_PATH}/{resume.session}"
+            path = f"{self._at}{STREAMS_PATH}/{resume.session}"
             with _named(path):
                 request = http.build_request(
                     "GET", f"{path}/events", params={"after": resume.after}
@@ -122,11 +122,11 @@ def _authorization(key: str | None) -> dict[str, str]:
 
 
 async def _begun(http: httpx.AsyncClient, asked: StreamRequest) -> tuple[Resume, str]:
-    """The session, and where the server says that it is: of several processes, one has it."""
+    """The session, and which of several processes has it: how its address begins, or nothing."""
     with _named(STREAMS_PATH):
         answer = await http.post(STREAMS_PATH, json=asked.model_dump(mode="json"))
     _check(answer, answer.content)
-    at = str(answer.url.join(answer.headers["location"])) if "location" in answer.headers else ""
+    at = answer.headers.get("location", "").partition(STREAMS_PATH)[0]
     return Resume(session=SessionOpened.model_validate_json(answer.content).session), at
 
 

@@ -21,12 +21,16 @@ from onnx import TensorProto, helper
 from lab_kit.audio.pcm import FloatArray
 from lab_kit.models.operators import Operators
 from lab_kit.models.smollm2.gguf_file import BLOCK, GgufFile
+from lab_kit.models.smollm2.sizes import (
+    HEAD_WIDTH,
+    HEADS,
+    KEPT,
+    KEPT_HEADS,
+    LAYERS,
+    MOST_TOKENS,
+    WIDTH,
+)
 
-LAYERS, WIDTH, HEADS, KEPT_HEADS, HEAD_WIDTH = 30, 576, 9, 3, 64
-MOST_TOKENS = 512
-"""Of a prompt and its answer: 24 MB of keys and values for each conversation."""
-KEPT = tuple(f"{kind}.{layer}" for layer in range(LAYERS) for kind in ("key", "value"))
-"""What is kept of earlier tokens, as inputs; as outputs each is called ``new`` + its name."""
 _EPSILON = 1e-5
 _ROTARY_BASE = 100_000.0
 

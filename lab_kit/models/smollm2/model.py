@@ -14,7 +14,7 @@ from lab_kit.audio.pcm import FloatArray
 from lab_kit.core.errors import InvalidParameter
 from lab_kit.models.device import Device, open_session
 from lab_kit.models.smollm2.gguf_file import read_gguf
-from lab_kit.models.smollm2.graph import HEAD_WIDTH, KEPT, KEPT_HEADS, MOST_TOKENS, graph
+from lab_kit.models.smollm2.sizes import HEAD_WIDTH, KEPT, KEPT_HEADS, MOST_TOKENS
 from lab_kit.models.smollm2.text import Text
 from lab_kit.models.store.kept import fingerprint, kept
 
@@ -23,7 +23,7 @@ NAME = "smollm2-135m"
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _GRAPH, _EMBEDDINGS = "model.onnx", "embeddings.npy"
 _CODE = [
-    *(Path(__file__).with_name(f"{name}.py") for name in ("graph", "gguf_file")),
+    *(Path(__file__).with_name(f"{name}.py") for name in ("graph", "gguf_file", "sizes")),
     Path(__file__).parents[1] / "operators.py",
 ]
 
@@ -37,6 +37,9 @@ def open_smollm2(path: Path) -> "SmolLM2":
     weights = read_gguf(path)
 
     def write(folder: Path) -> None:
+        # here, because what graphs are written with is not needed where one is kept
+        from lab_kit.models.smollm2.graph import graph
+
         (folder / _GRAPH).write_bytes(graph(weights))
         np.save(folder / _EMBEDDINGS, weights.tensors["token_embd.weight"].values())
 
