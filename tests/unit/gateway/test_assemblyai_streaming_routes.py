@@ -128,7 +128,7 @@ def test_a_server_that_stops_takes_no_session_and_ends_those_that_are_open(
     with client.websocket_connect(PATH, headers=headers) as socket:
         assert socket.receive_json()["type"] == "Begin"
         assert client.portal is not None
-        client.portal.call(server.door.drain)
+        client.portal.call(server.door.drain, 0.0)
         assert socket.receive_json()["error_code"] == 1001
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_json()
