@@ -12,6 +12,9 @@ from starlette.responses import JSONResponse
 
 from lab_kit.cluster.directory import Directory
 from lab_kit.core.errors import LabError
+from lab_kit.gateway.door.foreign_pages import RefuseForeignPages
+from lab_kit.gateway.door.identify import IdentifyCalls
+from lab_kit.gateway.door.keys import Keys
 from lab_kit.protocol.cluster import (
     ECHO_PATH,
     NODES_PATH,
@@ -65,6 +68,9 @@ class Control(Protocol):
 def create_api(directory: Directory, control: Control) -> FastAPI:
     """The application."""
     api = FastAPI(title="lab cluster", openapi_url=None)
+    # nobody is asked for a key here, and a page in a browser could redeploy everything
+    api.add_middleware(RefuseForeignPages, keys=Keys(), is_local=True)
+    api.add_middleware(IdentifyCalls)  # by which a refusal names the call
 
     @api.exception_handler(LabError)
     async def refuse(_: Request, error: LabError) -> Response:

@@ -8,6 +8,8 @@ from lab_kit.scale.placement import Placement
 
 STALE_S = 6 * REPORT_S
 """A replica that has not reported for so long is taken to be gone."""
+MOST_REPLICAS = 256
+"""More than Ray is asked for by far; names that anybody reports are forgotten after `STALE_S`."""
 RETRY_S = 0.5
 """When another place may be free; a replica's own start takes seconds."""
 
@@ -26,7 +28,15 @@ class Directory:
         self._callers = count()
 
     def report(self, name: str, report: Report, now_s: float) -> None:
-        """What a replica says now; it has counted whoever was sent there before."""
+        """What a replica says now; it has counted whoever was sent there before.
+
+        Raises:
+            SystemOverloaded: there are too many already.
+        """
+        if name not in self._reports and len(self.replicas(now_s)) >= MOST_REPLICAS:
+            raise SystemOverloaded(
+                f"{MOST_REPLICAS} replicas", "fewer than that", "report again later", STALE_S
+            )
         self._reports[name] = report, now_s
         self._placed[name] = 0
 

@@ -37,7 +37,7 @@ class NoNodes:
 
 @pytest.fixture
 def api() -> TestClient:
-    return TestClient(create_api(Directory(Headroom()), NoNodes()))
+    return TestClient(create_api(Directory(Headroom()), NoNodes()), "http://127.0.0.1")
 
 
 def test_a_replica_that_reports_is_told_of_and_given_away_once(api: TestClient) -> None:
@@ -79,6 +79,15 @@ def test_nodes_come_go_and_are_named(api: TestClient) -> None:
     assert refused.json()["error"]["expected"] == "one of node-1"
     assert api.post("/v1/replicas", params={"drain_s": 3}).json() == {"release": 2}
     assert api.post("/v1/replicas").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://elsewhere.example"}, {"host": "rebound.example"}]
+)
+def test_no_page_of_elsewhere_redeploys_anything(api: TestClient, headers: dict[str, str]) -> None:
+    refused = api.post("/v1/replicas", params={"drain_s": 0}, headers=headers)
+    assert refused.status_code == 403
+    assert api.delete("/v1/nodes/node-1", headers=headers).status_code == 403
 
 
 async def test_a_client_that_asks_nobody_is_told_so() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab_kit.cluster.directory import STALE_S, Directory
+from lab_kit.cluster.directory import MOST_REPLICAS, STALE_S, Directory
 from lab_kit.cluster.policy import replicas_for
 from lab_kit.core.errors import SystemOverloaded
 from lab_kit.protocol.cluster import Report
@@ -45,6 +45,16 @@ def test_nobody_is_sent_to_who_leaves_or_is_gone_or_silent() -> None:
     directory.remove("never known")
     assert directory.place(STALE_S + 0.01).replica == "there"
     assert [one.name for one in directory.replicas(STALE_S + 0.01)] == ["there"]
+
+
+def test_there_are_only_so_many_until_they_fall_silent() -> None:
+    directory = Directory(Least())
+    for number in range(MOST_REPLICAS):
+        directory.report(str(number), REPORT, 0.0)
+    with pytest.raises(SystemOverloaded):
+        directory.report("one more", REPORT, 0.1)
+    directory.report("0", REPORT, 0.1)
+    directory.report("one more", REPORT, 2 * STALE_S)
 
 
 @pytest.mark.parametrize(("streams", "replicas"), [(0, 1), (3, 1), (4, 2), (12, 4), (100, 5)])
